@@ -1,0 +1,126 @@
+# ggdm.  `make help` lists the targets.  Everything built lands in build/$(MODE)/.
+MODE ?= release
+MODES := release debug asan
+B := build/$(MODE)
+$(if $(filter $(MODE),$(MODES)),,$(error MODE=$(MODE) is not one of: $(MODES)))
+
+CC ?= gcc
+JOBS ?= $(shell nproc)
+# Warnings are errors in CI; elsewhere a newer compiler must not stop a user.
+WERROR ?= $(CI)
+OPT.release := -O3 -g
+OPT.debug   := -O0 -g3
+OPT.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+# Instruction set by file suffix: nothing else may use intrinsics (no -march=native: the program
+# chooses at run time).
+ISA.avx2   := -mavx2 -mfma -mf16c
+ISA.avx512 := $(ISA.avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
+        -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+PKGS := yaml-0.1 jansson libarchive nettle libpng sqlite3 ompi-c
+CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
+CFLAGS   += -std=c11 -ffp-contract=off -fno-math-errno -fopenmp $(OPT.$(MODE)) $(WARN) $(PKG_CFLAGS)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDFLAGS  += -fopenmp $(filter -fsanitize=%,$(OPT.$(MODE)))
+LDLIBS   += -ldnnl $(PKG_LIBS) -lm
+
+isa_of = $(firstword $(filter avx2 avx512,$(subst _, ,$(basename $(notdir $(1))))))
+lib.c  := $(sort $(wildcard common/*.c models/*.c models/*/*.c jobs/*.c worker/*.c slurm/*.c coordinator/*.c))
+lib.c  := $(filter-out coordinator/main.c,$(lib.c))
+lib.o  := $(lib.c:%.c=$(B)/%.o)
+test.c := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/grad/test_*.c \
+                            tests/golden/test_*.c tests/property/test_*.c tests/fuzz/test_*.c))
+tests  := $(test.c:%.c=$(B)/%)
+# Programs of the tests that are scripts: tests/mpi/*.sh and tests/cli/*.sh.
+mpi.c  := $(sort $(wildcard tests/mpi/*.c))
+mpi.x  := $(mpi.c:%.c=$(B)/%)
+shell_tests := $(sort $(wildcard tests/mpi/*.sh tests/cli/*.sh))
+world_tests := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/mpi/*.c)))
+support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps demo test check check-run asan lint format check-layers clean help data FORCE
+
+## all: build the program, build/release/ggdm
+all: $(B)/ggdm
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@printf '  %-5s %s\n' CC $<
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA.$(call isa_of,$<)) -c $< -o $@
+
+# Rebuild when the flags change: the stamp is rewritten only if its text differs.
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@
+FORCE:
+
+$(B)/libggdm.a: $(lib.o)
+	@rm -f $@; $(AR) crD $@ $^
+
+$(B)/ggdm: $(B)/coordinator/main.o $(B)/libggdm.a
+	@printf '  %-5s %s\n' LINK $@
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# An archive, so that a test links only those helpers (and what they need) that it uses.
+$(B)/libsupport.a: $(support.o)
+	@rm -f $@; $(AR) crD $@ $^
+
+$(tests) $(mpi.x): %: %.o $(B)/libsupport.a $(B)/libggdm.a
+	@printf '  %-5s %s\n' LINK $@
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+## deps: install the Debian packages that building and testing need
+deps:
+	@scripts/deps.sh
+
+## demo: set up, build, and run a small Figure-4 sweep of the GGDM paper on the shipped models
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(B)/ggdm run examples/mnist-demo.yaml --run runs/demo
+
+## test: set up, build, and run all tests (warnings are errors where $$CI is set)
+test: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(world_tests)
+	@$(MAKE) --no-print-directory check-layers
+	@GGDM=$(B)/ggdm scripts/run_tests.sh $(tests) $(shell_tests)
+
+## check: the C tests only: no MPI world, no shell tests
+check: $(tests)
+	@scripts/run_tests.sh $(tests)
+
+## check-run: run the program: command line, MPI worlds, interruption, identical bytes
+check-run: $(B)/ggdm $(mpi.x)
+	@GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) \
+	  scripts/run_tests.sh $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
+
+## asan: the same tests under the address and undefined-behaviour sanitizers
+asan:
+	@$(MAKE) --no-print-directory MODE=asan check
+
+## lint: static analysis (cppcheck) of all sources
+lint:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --error-exitcode=1 --suppress=missingInclude -I. common models jobs worker coordinator
+
+## format: let clang-format lay out all sources
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+## check-layers: who may include whom, and which file may know which library (DESIGN section 3)
+check-layers:
+	@scripts/check_layers.sh
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+## clean: remove everything built
+clean:
+	rm -rf build
+
+-include $(lib.o:.o=.d) $(B)/coordinator/main.d $(tests:=.d) $(mpi.x:=.d) $(support.o:.o=.d)

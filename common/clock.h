@@ -1,0 +1,12 @@
+/* Time.  Durations and deadlines use the monotonic clock; the wall clock is for display only. */
+#ifndef GGDM_COMMON_CLOCK_H
+#define GGDM_COMMON_CLOCK_H
+
+/** Seconds since some fixed moment; never goes back. */
+double ggdm_now(void);
+/** Seconds since 1970. */
+double ggdm_wall_clock(void);
+/** Sleep; a signal may end it early. */
+void ggdm_sleep(double seconds);
+
+#endif

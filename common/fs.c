@@ -1,0 +1,209 @@
+#include "common/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+
+static ggdm_status fail_errno(ggdm_error *err, const char *what, const char *path)
+{
+    return GGDM_FAIL(err, GGDM_EIO, "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+/* Open a regular file for reading.  O_NONBLOCK so that a FIFO does not hang us before the check. */
+static ggdm_status open_regular(const char *path, int *fd, size_t *size, ggdm_error *err)
+{
+    struct stat sb;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
+        return fail_errno(err, "open", path);
+    ggdm_status st = GGDM_OK;
+    if (fstat(*fd, &sb) != 0)
+        st = fail_errno(err, "stat", path);
+    else if (!S_ISREG(sb.st_mode))
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s is %s, expected a regular file", path,
+                       S_ISDIR(sb.st_mode) ? "a directory" : "a special file");
+    if (st != GGDM_OK) {
+        close(*fd);
+        *fd = -1;
+        return st;
+    }
+    *size = (size_t)sb.st_size;
+    return st;
+}
+
+ggdm_status ggdm_read_file(const char *path, size_t max, char **out, size_t *size, ggdm_error *err)
+{
+    int fd;
+    size_t expected = 0, got = 0;
+    char *text = NULL;
+    *out = NULL;
+    if (size)
+        *size = 0;
+    GGDM_TRY(open_regular(path, &fd, &expected, err));
+
+    ggdm_status st = GGDM_OK;
+    if (expected > max) {
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s has %zu bytes, expected at most %zu", path, expected,
+                       max);
+        goto done;
+    }
+    /* One byte more than stat said: a file that grows meanwhile is noticed. */
+    GGDM_TRY_GOTO(st, ggdm_alloc(&text, expected + 2, 1, err), done);
+    while (got < expected + 1) {
+        ssize_t n = read(fd, text + got, expected + 1 - got);
+        if (n == 0)
+            break;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            st = fail_errno(err, "read", path);
+            goto done;
+        }
+        got += (size_t)n;
+    }
+    if (got != expected) {
+        st = GGDM_FAIL(err, GGDM_EIO, "%s changed while it was read", path);
+        goto done;
+    }
+    text[got] = '\0';
+    *out = text;
+    text = NULL;
+    if (size)
+        *size = got;
+
+done:
+    free(text);
+    close(fd);
+    return st;
+}
+
+ggdm_status ggdm_map_file(const char *path, ggdm_mapping *out, ggdm_error *err)
+{
+    int fd;
+    size_t size = 0;
+    *out = (ggdm_mapping){0};
+    GGDM_TRY(open_regular(path, &fd, &size, err));
+    ggdm_status st = GGDM_OK;
+    void *p = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : (void *)"";
+    if (p == MAP_FAILED)
+        st = fail_errno(err, "map", path);
+    else
+        *out = (ggdm_mapping){p, size};
+    close(fd);
+    return st;
+}
+
+void ggdm_unmap_file(ggdm_mapping *mapping)
+{
+    if (mapping->data && mapping->size)
+        munmap((void *)mapping->data, mapping->size);
+    *mapping = (ggdm_mapping){0};
+}
+
+ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err)
+{
+    char *copy;
+    GGDM_TRY(ggdm_strdup(path, &copy, err));
+    ggdm_status st = GGDM_OK;
+    for (char *p = copy + (*copy == '/');; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char stop = *p;
+        *p = '\0';
+        if (*copy && mkdir(copy, 0777) != 0 && (errno != EEXIST || !ggdm_is_dir(copy))) {
+            if (errno == EEXIST)
+                errno = ENOTDIR;
+            st = fail_errno(err, "create directory", copy);
+            break;
+        }
+        *p = stop;
+        if (stop == '\0')
+            break;
+    }
+    free(copy);
+    return st;
+}
+
+static bool write_all(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* Make a rename in path's directory durable.  File systems that cannot sync a directory say EINVAL:
+ * that is their best. */
+static bool sync_dir_of(const char *path)
+{
+    char *dir = strdup(path);
+    if (!dir)
+        return false;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0'; /* "/x" is in "/" */
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(dir);
+    if (fd < 0)
+        return false;
+    bool ok = fsync(fd) == 0 || errno == EINVAL;
+    close(fd);
+    return ok;
+}
+
+ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err)
+{
+    char *temp = NULL;
+    ggdm_status st = GGDM_OK;
+    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.tmp-%ld", path, (long)getpid()));
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        st = fail_errno(err, "write", path);
+        free(temp);
+        return st;
+    }
+    bool ok = write_all(fd, data, size) && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    ok = ok && rename(temp, path) == 0;
+    if (!ok) {
+        st = fail_errno(err, "write", path);
+        unlink(temp);
+    } else if (!sync_dir_of(path)) {
+        st = fail_errno(err, "sync the directory of", path);
+    }
+    free(temp);
+    return st;
+}
+
+bool ggdm_exists(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0;
+}
+
+bool ggdm_is_dir(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+ggdm_status ggdm_path_join(const char *dir, const char *name, char **out, ggdm_error *err)
+{
+    size_t n = strlen(dir);
+    if (n == 0 || name[0] == '/')
+        return ggdm_strdup(name, out, err);
+    return ggdm_asprintf(out, err, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}

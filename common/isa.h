@@ -1,0 +1,33 @@
+/* Instruction sets.  Bits of images depend on the one that computes them (DESIGN.md promise 1), so
+ * a run agrees on one over all ranks, pins it before the first kernel runs and records its name. */
+#ifndef GGDM_COMMON_ISA_H
+#define GGDM_COMMON_ISA_H
+
+#include <stdbool.h>
+
+#include "common/status.h"
+
+/* From least to most: a machine that has one has all before it. */
+typedef enum ggdm_isa {
+    GGDM_ISA_REF,         /* plain C; oneDNN up to SSE4.1 */
+    GGDM_ISA_AVX2,        /* AVX2, FMA, F16C */
+    GGDM_ISA_AVX512,      /* AVX-512 F, BW, DQ, VL */
+    GGDM_ISA_AVX512_BF16, /* with VNNI and BF16 products */
+    GGDM_ISA_AMX,         /* with AMX tiles for BF16 */
+    GGDM_N_ISAS
+} ggdm_isa;
+
+/** "ref", "avx2", "avx512", "avx512_bf16", "amx". */
+const char *ggdm_isa_name(ggdm_isa isa);
+
+/** The instruction set this process is to use: $GGDM_ISA where it is set, else the best one of this
+ *  machine that helps the precision (with bf16 false nothing above avx512: the same f32 bits on
+ *  more machines).  Errors: GGDM_EINVAL for an unknown name, GGDM_EUNSUPPORTED where the machine
+ *  lacks it. */
+ggdm_status ggdm_isa_choose(bool bf16, ggdm_isa *out, ggdm_error *err);
+
+/** Pin it for this process: sets ONEDNN_MAX_CPU_ISA, which oneDNN reads at its first call.  To be
+ *  called before any network is built.  Errors: GGDM_EIO. */
+ggdm_status ggdm_isa_pin(ggdm_isa isa, ggdm_error *err);
+
+#endif

@@ -1,0 +1,219 @@
+#include "common/png_image.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+/* libpng reports errors by a callback that must not return: it jumps back to the public function.
+ * Everything that lives across the jump is in this struct, not in local variables. */
+typedef struct png_task {
+    jmp_buf back;
+    char message[200];
+    ggdm_status status; /* when the error is not libpng's own */
+    const uint8_t *in;  /* decoding */
+    size_t in_size, in_pos;
+    uint8_t *out; /* encoding, owned */
+    size_t out_size, out_cap;
+    ggdm_pixels pixels; /* decoding, owned */
+} png_task;
+
+static ggdm_status check_format(int32_t width, int32_t height, int32_t channels, ggdm_error *err)
+{
+    if (width < 1 || height < 1 || width > GGDM_PNG_MAX_SIDE || height > GGDM_PNG_MAX_SIDE ||
+        (channels != 1 && channels != 3))
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "image of %d x %d pixels, %d channels; expected sides in [1, %d], 1 or 3 "
+                         "channels",
+                         width, height, channels, GGDM_PNG_MAX_SIDE);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_pixels_init(ggdm_pixels *p, int32_t width, int32_t height, int32_t channels,
+                             ggdm_error *err)
+{
+    *p = (ggdm_pixels){0};
+    GGDM_TRY(check_format(width, height, channels, err));
+    GGDM_TRY(ggdm_alloc(&p->data, (size_t)width * (size_t)height, (size_t)channels, err));
+    p->width = width;
+    p->height = height;
+    p->channels = channels;
+    return GGDM_OK;
+}
+
+void ggdm_pixels_deinit(ggdm_pixels *p)
+{
+    free(p->data);
+    *p = (ggdm_pixels){0};
+}
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    png_task *task = png_get_error_ptr(png);
+    if (!task->message[0])
+        snprintf(task->message, sizeof task->message, "%s", message);
+    longjmp(task->back, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+/* ---- encoding ------------------------------------------------------------------------------- */
+
+static void write_bytes(png_structp png, png_bytep data, size_t size)
+{
+    png_task *task = png_get_io_ptr(png);
+    if (ggdm_grow(&task->out, &task->out_cap, task->out_size + size, 1, NULL) != GGDM_OK) {
+        task->status = GGDM_ENOMEM;
+        png_error(png, "out of memory");
+    }
+    memcpy(task->out + task->out_size, data, size);
+    task->out_size += size;
+}
+
+static void flush_nothing(png_structp png)
+{
+    (void)png;
+}
+
+static void encode_rows(png_structp png, png_infop info, const uint8_t *pixels, int32_t width,
+                        int32_t height, int32_t channels)
+{
+    png_set_write_fn(png, png_get_io_ptr(png), write_bytes, flush_nothing);
+    /* All that changes the bytes is said here, nothing is left to the library's choice. */
+    png_set_compression_level(png, 6);
+    png_set_compression_strategy(png, 0);
+    png_set_compression_mem_level(png, 8);
+    png_set_compression_window_bits(png, 15);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, channels == 1 ? PNG_FILTER_NONE : PNG_FILTER_PAETH);
+    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
+                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (int32_t y = 0; y < height; y++)
+        png_write_row(png, pixels + (size_t)y * (size_t)width * (size_t)channels);
+    png_write_end(png, info);
+}
+
+ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height, int32_t channels,
+                            uint8_t **out, size_t *size, ggdm_error *err)
+{
+    *out = NULL;
+    *size = 0;
+    GGDM_TRY(check_format(width, height, channels, err));
+    png_task *task = NULL;
+    GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, task, on_error, on_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
+    if (st == GGDM_OK) {
+        if (setjmp(task->back) == 0) {
+            png_set_write_fn(png, task, write_bytes, flush_nothing);
+            encode_rows(png, info, pixels, width, height, channels);
+        } else {
+            task->status = task->status != GGDM_OK ? task->status : GGDM_EINTERNAL;
+        }
+        st = task->status;
+        if (st != GGDM_OK)
+            GGDM_FAIL(err, st, "cannot encode a PNG: %s", task->message);
+    }
+    png_destroy_write_struct(&png, &info);
+    if (st == GGDM_OK) {
+        *out = task->out;
+        *size = task->out_size;
+        task->out = NULL;
+    }
+    free(task->out);
+    free(task);
+    return st;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------- */
+
+static void read_bytes(png_structp png, png_bytep data, size_t size)
+{
+    png_task *task = png_get_io_ptr(png);
+    if (size > task->in_size - task->in_pos)
+        png_error(png, "truncated");
+    memcpy(data, task->in + task->in_pos, size);
+    task->in_pos += size;
+}
+
+/* Stop decoding for a reason of our own. */
+static void refuse(png_structp png, png_task *task, ggdm_status status, const char *message)
+{
+    task->status = status;
+    png_error(png, message);
+}
+
+static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t max_side)
+{
+    char text[100];
+    png_set_read_fn(png, task, read_bytes);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_cache_max(png, 16);
+    png_set_chunk_malloc_max(png, 1 << 20);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_read_info(png, info);
+    png_uint_32 width = png_get_image_width(png, info), height = png_get_image_height(png, info);
+    int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
+    if (width > (png_uint_32)max_side || height > (png_uint_32)max_side) {
+        snprintf(text, sizeof text, "%u x %u pixels, expected at most %d a side", width, height,
+                 max_side);
+        refuse(png, task, GGDM_ESHAPE, text);
+    }
+    if (depth != 8 || (color != PNG_COLOR_TYPE_GRAY && color != PNG_COLOR_TYPE_RGB) ||
+        png_get_interlace_type(png, info) != PNG_INTERLACE_NONE) {
+        snprintf(
+            text, sizeof text,
+            "color type %d, %d bits, interlace %d; expected grey or RGB of 8 bits, no interlace",
+            color, depth, png_get_interlace_type(png, info));
+        refuse(png, task, GGDM_EUNSUPPORTED, text);
+    }
+    int32_t channels = color == PNG_COLOR_TYPE_GRAY ? 1 : 3;
+    if (ggdm_pixels_init(&task->pixels, (int32_t)width, (int32_t)height, channels, NULL) != GGDM_OK)
+        refuse(png, task, GGDM_ENOMEM, "out of memory");
+    for (png_uint_32 y = 0; y < height; y++)
+        png_read_row(png, task->pixels.data + (size_t)y * width * (size_t)channels, NULL);
+    png_read_end(png, NULL);
+}
+
+ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggdm_pixels *out,
+                            ggdm_error *err)
+{
+    *out = (ggdm_pixels){0};
+    if (max_side < 1 || max_side > GGDM_PNG_MAX_SIDE)
+        return GGDM_FAIL(err, GGDM_EINVAL, "PNG limit %d, expected [1, %d]", max_side,
+                         GGDM_PNG_MAX_SIDE);
+    png_task *task = NULL;
+    GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
+    task->in = data;
+    task->in_size = size;
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, task, on_error, on_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
+    if (st == GGDM_OK) {
+        if (setjmp(task->back) == 0)
+            decode_rows(png, info, task, max_side);
+        else
+            task->status = task->status != GGDM_OK ? task->status : GGDM_EFORMAT;
+        st = task->status;
+        if (st != GGDM_OK)
+            GGDM_FAIL(err, st, "PNG: %s", task->message);
+    }
+    png_destroy_read_struct(&png, &info, NULL);
+    if (st == GGDM_OK) {
+        *out = task->pixels;
+        task->pixels = (ggdm_pixels){0};
+    }
+    ggdm_pixels_deinit(&task->pixels);
+    free(task);
+    return st;
+}

@@ -1,0 +1,22 @@
+/* YAML files into documents (common/fields.h).  Plain scalars are typed by the YAML 1.2 core schema
+ * (so `yes` is a text and `1e-4` a number).  Untrusted input: at most 16 MiB, 32 levels, 200000
+ * nodes after aliases are expanded; one document; duplicate keys are errors. */
+#ifndef GGDM_COMMON_YAML_H
+#define GGDM_COMMON_YAML_H
+
+#include <stddef.h>
+
+#include "common/fields.h"
+#include "common/status.h"
+
+#define GGDM_YAML_MAX_SIZE ((size_t)16 << 20) /* bytes */
+
+/** Parse text; where names it in errors.  *out is owned: ggdm_doc_destroy.
+ *  Errors: GGDM_EFORMAT "FILE:LINE:COLUMN: ..."; GGDM_ENOMEM. */
+ggdm_status ggdm_yaml_parse(const char *text, size_t size, const char *where, ggdm_doc **out,
+                            ggdm_error *err);
+
+/** The same from a file.  Errors: also GGDM_EIO, GGDM_EINVAL (too large, not a file). */
+ggdm_status ggdm_yaml_read(const char *path, ggdm_doc **out, ggdm_error *err);
+
+#endif

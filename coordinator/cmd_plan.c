@@ -1,0 +1,163 @@
+/* `ggdm plan`: everything `ggdm run` would check, and what the run will be.  Writes nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/json_write.h"
+#include "coordinator/command.h"
+#include "coordinator/estimate.h"
+#include "coordinator/progress.h"
+#include "coordinator/setup.h"
+
+typedef struct plan_options {
+    ggdm_setup_options setup;
+    int workers;
+    bool json;
+} plan_options;
+
+static double run_seconds(const ggdm_setup *s, const ggdm_estimate *e, int workers)
+{
+    return s->plan.cost * e->seconds / workers;
+}
+
+static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int workers,
+                              ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "name", s->sweep.name);
+    ggdm_json_put_string(&j, "run", s->run_dir);
+    ggdm_json_put_string(&j, "sweep_digest", s->sweep_digest);
+    ggdm_json_put_string(&j, "isa", ggdm_isa_name(s->isa));
+    ggdm_json_put_int(&j, "cells", s->cells.n_cells);
+    ggdm_json_put_int(&j, "samples", s->sweep.samples);
+    ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->sweep.samples);
+    ggdm_json_put_int(&j, "images", s->plan.n_images);
+    ggdm_json_put_int(&j, "trajectories", s->cells.n_trajectories);
+    ggdm_json_put_int(&j, "families", s->plan.n_families);
+    ggdm_json_put_int(&j, "units", s->plan.n_units);
+    ggdm_json_begin_object(&j, "naive");
+    ggdm_json_put_int(&j, "forwards", s->plan.naive.forwards);
+    ggdm_json_put_int(&j, "backwards", s->plan.naive.backwards);
+    ggdm_json_end(&j);
+    ggdm_json_begin_object(&j, "shared");
+    ggdm_json_put_int(&j, "forwards", s->plan.shared.forwards);
+    ggdm_json_put_int(&j, "backwards", s->plan.shared.backwards);
+    ggdm_json_end(&j);
+    ggdm_json_put_double(&j, "cost", s->plan.cost);
+    ggdm_json_put_int(&j, "workers", workers);
+    ggdm_json_put_int(&j, "threads", s->outfit.job.threads);
+    ggdm_json_put_int(&j, "batch", s->outfit.job.batch);
+    ggdm_json_put_uint(&j, "weights_bytes_per_node", e->weights);
+    ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
+    ggdm_json_put_double(&j, "forward_gflop_per_image", e->flops_forward * 1e-9);
+    ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
+    ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
+{
+    char time[16];
+    double mib = 1.0 / (1 << 20);
+    printf("%s -> %s\n", s->sweep.name, s->run_dir);
+    printf("  cells          %d of %d images: %lld images\n", s->cells.n_cells, s->sweep.samples,
+           (long long)s->cells.n_cells * s->sweep.samples);
+    printf("  trajectories   %d distinct, %lld images to generate, in %d units\n",
+           s->cells.n_trajectories, (long long)s->plan.n_images, s->plan.n_units);
+    printf("  U-Net, naive   %lld forward, %lld backward evaluations\n",
+           (long long)s->plan.naive.forwards, (long long)s->plan.naive.backwards);
+    printf("  U-Net, shared  %lld forward, %lld backward (guided prefixes computed once)\n",
+           (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards);
+    printf("  memory         %.1f MiB per worker (batch %d), weights %.1f MiB per node\n",
+           (double)(e->arenas + e->states) * mib, s->outfit.job.batch, (double)e->weights * mib);
+    printf("  time           about %s with %d workers of %d threads (%.2f ms per image forward, "
+           "%s)\n",
+           ggdm_duration_text(run_seconds(s, e, workers), time), workers, s->outfit.job.threads,
+           e->seconds * 1e3, ggdm_isa_name(s->isa));
+}
+
+static ggdm_status plan(const plan_options *o, ggdm_error *err)
+{
+    ggdm_isa isa;
+    ggdm_setup setup;
+    ggdm_estimate estimate;
+    GGDM_TRY(ggdm_isa_choose(false, &isa, err));
+    GGDM_TRY(ggdm_isa_pin(isa, err));
+    GGDM_TRY(ggdm_setup_make(&o->setup, isa, &setup, err));
+    ggdm_status st = ggdm_estimate_make(&setup, &estimate, err);
+    int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
+    workers = workers > 0 ? workers : 1;
+    if (st == GGDM_OK && o->json)
+        st = print_json(&setup, &estimate, workers, err);
+    else if (st == GGDM_OK)
+        print_text(&setup, &estimate, workers);
+    ggdm_setup_deinit(&setup);
+    return st;
+}
+
+static const struct argp_option arguments[] = {
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {"run", 'r', "DIR", 0, "run directory (default: runs/NAME)", 0},
+    {"workers", 'w', "N", 0, "workers to estimate for (default: one per core)", 0},
+    {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
+    {"batch", 'b', "B", 0, "images advanced together at most (default: 32)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    plan_options *o = state->input;
+    switch (key) {
+    case 'j':
+        o->json = true;
+        break;
+    case 'r':
+        o->setup.run = arg;
+        break;
+    case 'w':
+        o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    case 't':
+        o->setup.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        break;
+    case 'b':
+        o->setup.batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
+        break;
+    case ARGP_KEY_ARG:
+        if (o->setup.sweep)
+            argp_error(state, "more than one sweep file: %s", arg);
+        o->setup.sweep = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->setup.sweep)
+            argp_error(state, "expected a sweep file");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_plan(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "SWEEP.yaml",
+        "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
+        "time.  Writes nothing.",
+        NULL,
+        NULL,
+        NULL};
+    plan_options options = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    return plan(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("plan", &err);
+}

@@ -1,0 +1,334 @@
+/* `ggdm run`: creates a run or continues it.
+ *
+ * Started bare, everything that can be wrong is checked here first, before anything is written or
+ * started; then this process launches an MPI world of itself and watches it (launch.c).  In a
+ * world, rank 0 coordinates and the others work. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/transport.h"
+#include "coordinator/command.h"
+#include "coordinator/dispatch.h"
+#include "coordinator/finish.h"
+#include "coordinator/launch.h"
+#include "coordinator/progress.h"
+#include "coordinator/setup.h"
+#include "coordinator/stop.h"
+#include "worker/worker_loop.h"
+
+#define BF16 false /* in this version */
+
+typedef struct run_options {
+    ggdm_setup_options setup;
+    int workers; /* -1: not given */
+} run_options;
+
+/* ---- rank 0 ---- */
+
+typedef struct session {
+    ggdm_transport *t;
+    ggdm_setup setup;
+    ggdm_store *store;
+    ggdm_progress *progress;
+    ggdm_dispatch_end end;
+} session;
+
+/* Everything before the workers get their outfit.  A failure here is told to them as well. */
+static ggdm_status prepare(session *s, const run_options *options, ggdm_error *err)
+{
+    ggdm_isa isa;
+    GGDM_TRY(ggdm_startup_isa(s->t, BF16, &isa, err));
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
+    GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
+    st = ggdm_progress_create(s->store, s->setup.plan.cost, &s->progress, err);
+tell:
+    if (st != GGDM_OK)
+        ggdm_startup_give(s->t, NULL, NULL);
+    return st;
+}
+
+static int exit_code_of(const session *s, ggdm_status st)
+{
+    if (st != GGDM_OK)
+        return ggdm_exit_code(st);
+    return s->end == GGDM_DISPATCH_INTERRUPTED ? GGDM_EXIT_INTERRUPTED
+                                               : ggdm_finish_exit_code(s->store);
+}
+
+static void record(session *s, ggdm_status st, const ggdm_error *why)
+{
+    int code = exit_code_of(s, st);
+    const char *phase = code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS ? "done"
+                        : code == GGDM_EXIT_INTERRUPTED                        ? "interrupted"
+                                                                               : "failed";
+    ggdm_error err = {0};
+    if (ggdm_progress_record(s->progress, phase, code, st == GGDM_OK ? NULL : why->msg, &err) !=
+        GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN, "status file: %s", err.msg);
+}
+
+/* Generate; in the end the world is left, or ended where workers do not answer. */
+static ggdm_status generate(session *s, ggdm_error *err)
+{
+    bool clean = false;
+    GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
+    ggdm_status st =
+        ggdm_dispatch_run(s->t, s->store, &s->setup.plan, s->progress, &s->end, &clean, err);
+    if (!clean) {
+        ggdm_log(GGDM_LOG_WARN, "%s", st == GGDM_OK ? "some workers did not leave" : err->msg);
+        record(s, st, err);
+        ggdm_store_close(&s->store);
+        ggdm_transport_abort(s->t, exit_code_of(s, st));
+    }
+    ggdm_transport_close(&s->t); /* workers need not wait for what follows */
+    return st;
+}
+
+static ggdm_status finish(session *s, ggdm_error *err)
+{
+    const char *dir = s->setup.run_dir;
+    if (s->end == GGDM_DISPATCH_INTERRUPTED) {
+        const ggdm_store_counts *c = ggdm_store_counts_get(s->store);
+        ggdm_log(GGDM_LOG_INFO,
+                 "interrupted with %lld of %lld images done; the same command "
+                 "continues the run in %s",
+                 (long long)c->images_done, (long long)c->images_total, dir);
+        return GGDM_OK;
+    }
+    GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
+    GGDM_TRY(ggdm_finish_products(s->store, dir, err));
+    return ggdm_finish_report(s->store, dir, err);
+}
+
+/* The life of rank 0.  Closes *t. */
+static int coordinate(ggdm_transport *t, const run_options *options)
+{
+    session s = {.t = t, .end = GGDM_DISPATCH_INTERRUPTED};
+    ggdm_error err = {0};
+    ggdm_stop_install();
+    ggdm_status st = prepare(&s, options, &err);
+    if (st == GGDM_OK)
+        st = generate(&s, &err);
+    ggdm_transport_close(&s.t);
+    if (st == GGDM_OK)
+        st = finish(&s, &err);
+    int code = s.store ? exit_code_of(&s, st) : ggdm_exit_code(st);
+    if (st != GGDM_OK)
+        ggdm_command_fail("run", &err);
+    if (s.progress)
+        record(&s, st, &err);
+    bool told = s.progress && getenv(GGDM_LAUNCH_ENV);
+    ggdm_progress_destroy(&s.progress);
+    ggdm_store_close(&s.store);
+    ggdm_setup_deinit(&s.setup);
+    /* The launching process reads the code in the status file; mpirun would make a fuss about it.
+     */
+    return told ? GGDM_EXIT_OK : code;
+}
+
+/* ---- other ranks ---- */
+
+static int work(ggdm_transport *t)
+{
+    ggdm_error err = {0};
+    ggdm_isa isa;
+    ggdm_status st = ggdm_startup_isa(t, BF16, &isa, &err);
+    bool together = st != GGDM_OK; /* all ranks fail there or none */
+    if (st == GGDM_OK)
+        st = ggdm_worker_run(t, &err);
+    if (st != GGDM_OK && !together) {
+        ggdm_log(GGDM_LOG_ERROR, "%s", err.msg);
+        ggdm_transport_abort(t, ggdm_exit_code(st));
+    }
+    ggdm_transport_close(&t);
+    return GGDM_EXIT_OK; /* the coordinator speaks for the world */
+}
+
+static int run_rank(const run_options *options)
+{
+    ggdm_error err = {0};
+    ggdm_transport *t = NULL;
+    ggdm_stop_install(); /* before MPI: a signal must not end a rank that starts */
+    if (ggdm_transport_mpi_open(&t, &err) != GGDM_OK)
+        return ggdm_command_fail("run", &err);
+    if (ggdm_transport_rank(t) == 0 && ggdm_transport_size(t) < 2) {
+        ggdm_log(GGDM_LOG_ERROR, "the MPI world has one rank, expected a coordinator and at least "
+                                 "one worker (mpirun -n 2)");
+        ggdm_transport_close(&t);
+        return GGDM_EXIT_USAGE;
+    }
+    if (ggdm_transport_rank(t) == 0)
+        return coordinate(t, options);
+    ggdm_log_set_rank(ggdm_transport_rank(t));
+    ggdm_stop_ignore();
+    return work(t);
+}
+
+/* ---- without MPI: one worker in a thread ---- */
+
+static void *worker_thread(void *context)
+{
+    work(context);
+    return NULL;
+}
+
+static int run_alone(const run_options *options, ggdm_error *err)
+{
+    ggdm_transport *t[2];
+    pthread_t thread;
+    ggdm_status st = ggdm_transport_loop_open(2, t, err);
+    if (st == GGDM_OK && pthread_create(&thread, NULL, worker_thread, t[1]) != 0) {
+        ggdm_transport_close(&t[0]);
+        ggdm_transport_close(&t[1]);
+        st = GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
+    }
+    if (st != GGDM_OK)
+        return ggdm_command_fail("run", err);
+    int code = coordinate(t[0], options);
+    pthread_join(thread, NULL);
+    return code;
+}
+
+/* ---- started bare ---- */
+
+static int run_world(const run_options *options, const ggdm_setup *setup, char **argv,
+                     ggdm_error *err)
+{
+    int threads = setup->outfit.job.threads;
+    int workers = options->workers > 0 ? options->workers : ggdm_usable_cores() / threads;
+    int code = GGDM_EXIT_INTERNAL;
+    char name[] = "run";
+    argv[0] = name;
+    const ggdm_launch launch = {.workers = workers > 0 ? workers : 1,
+                                .threads = threads,
+                                .run_dir = setup->run_dir,
+                                .args = argv};
+    if (ggdm_launch_world(&launch, &code, err) != GGDM_OK)
+        return ggdm_command_fail("run", err);
+    return code;
+}
+
+/* All units are at rest: what is left to do needs no world. */
+static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, int *code,
+                               ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *store = NULL;
+    GGDM_TRY(ggdm_store_open(setup->run_dir, &inspect, &store, err));
+    ggdm_status st = GGDM_OK;
+    if (state == GGDM_RUN_UNITS_DONE)
+        st = ggdm_finish_products(store, setup->run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_finish_report(store, setup->run_dir, err);
+    *code = ggdm_finish_exit_code(store);
+    ggdm_store_close(&store);
+    return st;
+}
+
+static int run_checked(const run_options *options, const ggdm_setup *setup, char **argv,
+                       ggdm_error *err)
+{
+    ggdm_run_state state;
+    ggdm_store_counts counts = {0};
+    int code = GGDM_EXIT_OK;
+    if (ggdm_setup_run_state(setup, &state, &counts, err) != GGDM_OK)
+        return ggdm_command_fail("run", err);
+    if (state == GGDM_RUN_UNITS_DONE || state == GGDM_RUN_COMPLETE) {
+        if (finish_here(setup, state, &code, err) != GGDM_OK)
+            return ggdm_command_fail("run", err);
+        return code;
+    }
+    if (state == GGDM_RUN_STARTED)
+        ggdm_log(GGDM_LOG_INFO, "continuing the run in %s: %lld of %lld images are done",
+                 setup->run_dir, (long long)counts.images_done, (long long)counts.images_total);
+    if (options->workers == 0)
+        return run_alone(options, err);
+    return run_world(options, setup, argv, err);
+}
+
+static int run_bare(const run_options *options, char **argv)
+{
+    ggdm_error err = {0};
+    ggdm_isa isa;
+    ggdm_setup setup;
+    ggdm_status st = ggdm_isa_choose(BF16, &isa, &err);
+    if (st == GGDM_OK)
+        st = ggdm_isa_pin(isa, &err);
+    if (st == GGDM_OK)
+        st = ggdm_setup_make(&options->setup, isa, &setup, &err);
+    if (st != GGDM_OK)
+        return ggdm_command_fail("run", &err);
+    int code = run_checked(options, &setup, argv, &err);
+    ggdm_setup_deinit(&setup);
+    return code;
+}
+
+/* ---- arguments ---- */
+
+static const struct argp_option arguments[] = {
+    {"run", 'r', "DIR", 0, "run directory (default: runs/NAME, NAME from the sweep file)", 0},
+    {"workers", 'w', "N", 0,
+     "worker ranks beside the coordinator (default: one per core; 0: no MPI, one worker in this "
+     "process); in a world that mpirun or srun started, its size counts",
+     0},
+    {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
+    {"batch", 'b', "B", 0, "images advanced together at most (default: 32)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    run_options *o = state->input;
+    switch (key) {
+    case 'r':
+        o->setup.run = arg;
+        break;
+    case 'w':
+        o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    case 't':
+        o->setup.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        break;
+    case 'b':
+        o->setup.batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
+        break;
+    case ARGP_KEY_ARG:
+        if (o->setup.sweep)
+            argp_error(state, "more than one sweep file: %s", arg);
+        o->setup.sweep = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->setup.sweep)
+            argp_error(state, "expected a sweep file");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "SWEEP.yaml",
+        "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
+        "once when nothing is left.\v"
+        "Results are in RUN/archive, RUN/summary.csv and RUN/figures.  Ctrl-C stops between two "
+        "sampler steps; whatever was done is kept.\n"
+        "GGDM_ISA=ref|avx2|avx512 pins the instruction set, on which the bits of images depend.",
+        NULL,
+        NULL,
+        NULL};
+    run_options options = {.workers = -1};
+    int rc = ggdm_command_parse(&argp, argc, argv, &options);
+    if (rc)
+        return GGDM_EXIT_USAGE;
+    return ggdm_launch_inside_world() ? run_rank(&options) : run_bare(&options, argv);
+}

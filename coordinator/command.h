@@ -1,0 +1,40 @@
+/* The commands of the program.  `ggdm NAME ARG...` calls ggdm_cmd_NAME(argc, argv) with argv[0] =
+ * "ggdm NAME", so argp prints the right usage line.  A command parses its arguments with
+ * ggdm_command_parse (argp; --help and usage errors are handled there), prints its results on
+ * standard output, its error with ggdm_command_fail, and returns an exit code (DESIGN.md section
+ * 1). A command that needs MPI starts it itself (ggdm_transport_mpi_open, or MPI_Init_thread in the
+ * trainer's reduction): main does not. */
+#ifndef GGDM_COORDINATOR_COMMAND_H
+#define GGDM_COORDINATOR_COMMAND_H
+
+#include <argp.h>
+
+#include "common/status.h"
+
+int ggdm_cmd_plan(int argc, char **argv);
+int ggdm_cmd_run(int argc, char **argv);
+int ggdm_cmd_status(int argc, char **argv);
+int ggdm_cmd_train(int argc, char **argv);
+int ggdm_cmd_model(int argc, char **argv);
+int ggdm_cmd_data(int argc, char **argv);
+int ggdm_cmd_version(int argc, char **argv);
+
+/* Version of the program, "0.1.0". */
+extern const char ggdm_version[];
+
+/** argp_parse with this program's conventions: exit code 2 for usage errors, --help, --usage.  The
+ *  process ends there on a usage error and after --help.  Errors: those of the parser (0 = none).
+ */
+int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/** The value of an option as an integer in [lo, hi]; a usage error (exit 2) otherwise. */
+int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,
+                     int hi);
+
+/** Cores this process may run on, at least 1. */
+int ggdm_usable_cores(void);
+
+/** Print "ggdm: error: MESSAGE" on standard error and return the exit code for err->code. */
+int ggdm_command_fail(const char *name, const ggdm_error *err);
+
+#endif

@@ -1,0 +1,409 @@
+/* A worker as the coordinator sees it:
+ *
+ *     STARTING --READY--> WAITING --unit sent--> BUSY --DONE, FAILED--> REPORTED --commit-->
+ * WAITING
+ *
+ * and at any time BYE: it has left.
+ *
+ * Each turn of the loop takes in the packets there are, then makes one transaction: results of the
+ * REPORTED, claims for the WAITING.  Units are sent after the commit.  The images of a unit are
+ * kept here until DONE and stored together with the change of state, so a unit is done as a whole
+ * or not at all. */
+#include "coordinator/dispatch.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coordinator/stop.h"
+#include "worker/protocol.h"
+
+#define TURN_SECONDS 0.2    /* longest wait for a packet: progress is shown in between */
+#define MAX_PACKETS 1024    /* taken in by one turn */
+#define DRAIN_SECONDS 120.0 /* without any sign of the workers that are to stop */
+
+typedef enum worker_phase { STARTING, WAITING, BUSY, REPORTED } worker_phase;
+
+typedef struct worker {
+    worker_phase phase;
+    bool left;          /* said BYE: gets nothing more */
+    ggdm_unit unit;     /* BUSY, REPORTED; owned */
+    bool to_send;       /* claimed in this turn */
+    double cost, part;  /* of the unit; done part in [0, 1] */
+    int64_t expected;   /* images of the unit */
+    ggdm_image *images; /* [n_images], owned */
+    size_t n_images, cap;
+    ggdm_status outcome; /* REPORTED: GGDM_OK, or why it failed */
+    char *message;       /* REPORTED and failed; owned */
+} worker;
+
+typedef struct dispatch {
+    ggdm_transport *t;
+    ggdm_store *store;
+    const ggdm_plan *plan;
+    ggdm_progress *progress;
+    worker *workers; /* [n], by rank; 0 is unused */
+    int n;           /* size of the world */
+    ggdm_packet packet;
+    double cost_finished;
+    bool stopping;
+    double last_sign;  /* of any worker */
+    ggdm_error broken; /* why a worker could not begin, code GGDM_OK: none */
+} dispatch;
+
+/* ---- a worker's unit ---- */
+
+static void forget_unit(worker *w)
+{
+    for (size_t i = 0; i < w->n_images; i++)
+        ggdm_image_deinit(&w->images[i]);
+    w->n_images = 0;
+    ggdm_unit_deinit(&w->unit);
+    w->unit = (ggdm_unit){.id = -1};
+    free(w->message);
+    w->message = NULL;
+    w->part = w->cost = 0;
+    w->outcome = GGDM_OK;
+    w->to_send = false;
+}
+
+static int64_t images_of(const ggdm_unit *unit)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < unit->n_segments; i++)
+        n += unit->segments[i].trajectory >= 0;
+    return n * unit->image_count;
+}
+
+/* Is the report about the unit that this worker has? */
+static bool is_current(const worker *w, const ggdm_report *report)
+{
+    return w->phase == BUSY && report->unit == w->unit.id && report->attempt == w->unit.attempt;
+}
+
+/* ---- packets ---- */
+
+/* Move the report's images to the worker's.  More than the unit asks for fail it. */
+static ggdm_status take_images(worker *w, ggdm_report *report, ggdm_error *err)
+{
+    size_t n = (size_t)report->n_images;
+    if ((int64_t)(w->n_images + n) > w->expected)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu images, expected %lld", w->n_images + n,
+                         (long long)w->expected);
+    GGDM_TRY(ggdm_grow(&w->images, &w->cap, w->n_images + n, sizeof *w->images, err));
+    for (size_t i = 0; i < n; i++)
+        w->images[w->n_images++] = report->images[i];
+    report->n_images = 0; /* moved */
+    return GGDM_OK;
+}
+
+static void reported(worker *w, ggdm_status outcome, char **message)
+{
+    w->phase = REPORTED;
+    w->outcome = outcome;
+    free(w->message);
+    w->message = *message;
+    *message = NULL;
+}
+
+/* The worker could not build its networks. */
+static void worker_broken(dispatch *d, int rank, const ggdm_report *report)
+{
+    const char *text = report->message ? report->message : "";
+    if (d->broken.code == GGDM_OK)
+        GGDM_FAIL(&d->broken, report->status ? report->status : GGDM_EINTERNAL,
+                  "worker %d cannot work: %.900s", rank, text);
+    ggdm_progress_clear(d->progress);
+    ggdm_log(GGDM_LOG_WARN, "worker %d cannot work: %s", rank, text);
+}
+
+static ggdm_status handle_report(dispatch *d, worker *w, ggdm_report *report, ggdm_error *err)
+{
+    switch (d->packet.tag) {
+    case GGDM_TAG_READY:
+        if (w->phase == STARTING)
+            w->phase = WAITING;
+        break;
+    case GGDM_TAG_IMAGES:
+        if (is_current(w, report))
+            return take_images(w, report, err);
+        break;
+    case GGDM_TAG_BEAT:
+        if (is_current(w, report) && report->total > 0 && report->done <= report->total)
+            w->part = (double)report->done / (double)report->total;
+        break;
+    case GGDM_TAG_DONE:
+        if (is_current(w, report))
+            reported(w, GGDM_OK, &report->message);
+        break;
+    case GGDM_TAG_FAILED:
+        if (is_current(w, report))
+            reported(w, report->status ? report->status : GGDM_EINTERNAL, &report->message);
+        else if (report->unit < 0)
+            worker_broken(d, d->packet.from, report);
+        break;
+    case GGDM_TAG_BYE:
+        w->left = true;
+        break;
+    default:
+        break;
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status handle_packet(dispatch *d, ggdm_error *err)
+{
+    worker *w = &d->workers[d->packet.from];
+    ggdm_report report;
+    GGDM_TRY(ggdm_report_unpack(&d->packet, &report, err));
+    d->last_sign = ggdm_now();
+    ggdm_error why = {0};
+    if (handle_report(d, w, &report, &why) != GGDM_OK) {
+        /* Too many images: what it sends further is dropped, the unit counts as failed. */
+        char *text = NULL;
+        ggdm_asprintf(&text, NULL, "%s", why.msg);
+        reported(w, why.code, &text);
+    }
+    ggdm_report_deinit(&report);
+    return GGDM_OK;
+}
+
+static ggdm_status take_packets(dispatch *d, double timeout, ggdm_error *err)
+{
+    for (int i = 0; i < MAX_PACKETS; i++) {
+        bool got;
+        GGDM_TRY(
+            ggdm_transport_receive(d->t, GGDM_TAG_ANY, i ? 0 : timeout, &d->packet, &got, err));
+        if (!got)
+            break;
+        GGDM_TRY(handle_packet(d, err));
+    }
+    return GGDM_OK;
+}
+
+/* ---- the transaction of a turn ---- */
+
+static ggdm_status fail_unit(dispatch *d, worker *w, const char *message, ggdm_error *err)
+{
+    ggdm_unit_state state;
+    GGDM_TRY(ggdm_store_fail(d->store, w->unit.id, w->unit.attempt, message, &state, err));
+    ggdm_progress_clear(d->progress);
+    ggdm_log(GGDM_LOG_WARN, "unit %lld failed (attempt %d, now %s): %s", (long long)w->unit.id,
+             w->unit.attempt, state < GGDM_UNIT_STATES ? ggdm_unit_state_names[state] : "late",
+             message);
+    return GGDM_OK;
+}
+
+static ggdm_status store_result(dispatch *d, worker *w, ggdm_error *err)
+{
+    if (w->outcome == GGDM_ECANCELLED && d->stopping)
+        return ggdm_store_release(d->store, w->unit.id, w->unit.attempt, NULL, err);
+    if (w->outcome != GGDM_OK)
+        return fail_unit(d, w, w->message ? w->message : ggdm_status_text(w->outcome), err);
+    ggdm_error why = {0};
+    bool accepted = false;
+    ggdm_status st = ggdm_store_finish(d->store, w->unit.id, w->unit.attempt, w->images,
+                                       (int32_t)w->n_images, &accepted, &why);
+    if (st == GGDM_EFORMAT || st == GGDM_ESTATE) /* the unit's fault, not the store's */
+        return fail_unit(d, w, why.msg, err);
+    if (st != GGDM_OK) {
+        if (err)
+            *err = why;
+        return st;
+    }
+    if (accepted)
+        d->cost_finished += w->cost;
+    return GGDM_OK;
+}
+
+static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
+{
+    worker *w = &d->workers[rank];
+    int32_t n = 0;
+    GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_ANY, 1, &w->unit, &n, err));
+    *any = n == 1;
+    if (!*any)
+        return GGDM_OK;
+    w->to_send = true;
+    w->expected = images_of(&w->unit);
+    w->cost =
+        w->unit.id >= 0 && w->unit.id < d->plan->n_units ? d->plan->units[w->unit.id].cost : 0;
+    return GGDM_OK;
+}
+
+/* Is there something that the claims of this turn could get? */
+static ggdm_status any_claimable(dispatch *d, bool *any, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(d->store);
+    *any = c->units[GGDM_UNIT_READY] > 0;
+    if (*any || c->units[GGDM_UNIT_FAILED] == 0)
+        return GGDM_OK;
+    double due = 0;
+    GGDM_TRY(ggdm_store_next_due(d->store, &due, err));
+    *any = due > 0 && due <= ggdm_wall_clock();
+    return GGDM_OK;
+}
+
+static int count_phase(const dispatch *d, worker_phase phase)
+{
+    int n = 0;
+    for (int i = 1; i < d->n; i++)
+        n += d->workers[i].phase == phase && (!d->workers[i].left || phase == REPORTED);
+    return n;
+}
+
+static int count_left(const dispatch *d)
+{
+    int n = 0;
+    for (int i = 1; i < d->n; i++)
+        n += d->workers[i].left;
+    return n;
+}
+
+static ggdm_status store_turn(dispatch *d, ggdm_error *err)
+{
+    for (int i = 1; i < d->n; i++)
+        if (d->workers[i].phase == REPORTED)
+            GGDM_TRY(store_result(d, &d->workers[i], err));
+    bool any = !d->stopping;
+    for (int i = 1; i < d->n && any; i++) {
+        worker *w = &d->workers[i];
+        if (w->left || (w->phase != WAITING && w->phase != REPORTED))
+            continue;
+        forget_unit(w);
+        w->phase = WAITING;
+        GGDM_TRY(claim_for(d, i, &any, err));
+    }
+    return GGDM_OK;
+}
+
+/* After the commit: results are safe, units go out. */
+static ggdm_status answer(dispatch *d, ggdm_error *err)
+{
+    for (int i = 1; i < d->n; i++) {
+        worker *w = &d->workers[i];
+        if (w->phase == REPORTED) {
+            forget_unit(w);
+            w->phase = WAITING;
+        }
+        if (!w->to_send)
+            continue;
+        w->to_send = false;
+        w->phase = BUSY;
+        GGDM_TRY(ggdm_send_unit(d->t, i, &w->unit, err));
+    }
+    return GGDM_OK;
+}
+
+/* Results and claims in one transaction, if there are any. */
+static ggdm_status transact(dispatch *d, ggdm_error *err)
+{
+    bool claimable = false;
+    if (!d->stopping && count_phase(d, WAITING) > 0)
+        GGDM_TRY(any_claimable(d, &claimable, err));
+    if (!claimable && count_phase(d, REPORTED) == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_store_begin(d->store, ggdm_wall_clock(), err));
+    ggdm_status st = store_turn(d, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_commit(d->store, err);
+    if (st != GGDM_OK) {
+        ggdm_store_rollback(d->store);
+        return st;
+    }
+    return answer(d, err);
+}
+
+/* ---- the loop ---- */
+
+static void show_progress(dispatch *d)
+{
+    ggdm_progress_state state = {.cost_done = d->cost_finished,
+                                 .workers = d->n - 1 - count_left(d),
+                                 .busy = count_phase(d, BUSY),
+                                 .lost = count_left(d)};
+    for (int i = 1; i < d->n; i++)
+        if (d->workers[i].phase == BUSY)
+            state.cost_done += d->workers[i].cost * d->workers[i].part;
+    ggdm_error err = {0};
+    if (ggdm_progress_update(d->progress, &state, &err) != GGDM_OK) {
+        ggdm_progress_clear(d->progress);
+        ggdm_log(GGDM_LOG_WARN, "status file: %s", err.msg);
+    }
+}
+
+static bool nothing_left(const dispatch *d)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(d->store);
+    return c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] ==
+           0;
+}
+
+static ggdm_status serve(dispatch *d, ggdm_error *err)
+{
+    while (!nothing_left(d) && ggdm_stop_count() == 0) {
+        GGDM_TRY(take_packets(d, TURN_SECONDS, err));
+        GGDM_TRY(transact(d, err));
+        show_progress(d);
+        if (count_left(d) == d->n - 1)
+            return GGDM_FAIL(err, d->broken.code ? d->broken.code : GGDM_ECOMM, "%s",
+                             d->broken.code ? d->broken.msg : "all workers have left");
+    }
+    return GGDM_OK;
+}
+
+/* Tell the workers to stop and wait until they have left; store what they still report, unless the
+ * store itself is the trouble. */
+static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *err)
+{
+    int stops = ggdm_stop_count();
+    d->stopping = true;
+    for (int i = 1; i < d->n; i++)
+        if (!d->workers[i].left)
+            GGDM_TRY(ggdm_send_empty(d->t, i, GGDM_TAG_STOP, err));
+    d->last_sign = ggdm_now();
+    while (count_left(d) < d->n - 1) {
+        GGDM_TRY(take_packets(d, TURN_SECONDS, err));
+        if (use_store)
+            GGDM_TRY(transact(d, err));
+        if (ggdm_now() - d->last_sign > DRAIN_SECONDS || ggdm_stop_count() > stops + 1)
+            return GGDM_OK; /* *clean stays false */
+    }
+    *clean = true;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, const ggdm_plan *plan,
+                              ggdm_progress *progress, ggdm_dispatch_end *end, bool *clean,
+                              ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    dispatch d = {.t = t, .store = store, .plan = plan, .progress = progress};
+    *clean = false;
+    d.n = ggdm_transport_size(t);
+    GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
+    for (int i = 0; i < d.n; i++)
+        d.workers[i].unit.id = -1;
+    if (c->images_total > 0) /* of an earlier session */
+        d.cost_finished = plan->cost * (double)c->images_done / (double)c->images_total;
+    ggdm_status st = serve(&d, err);
+    bool finished = st == GGDM_OK && nothing_left(&d);
+    ggdm_progress_clear(progress);
+    if (st == GGDM_OK && !finished)
+        ggdm_log(GGDM_LOG_INFO, "stopping: the workers finish their sampler step");
+    /* A failure of the drain counts only where nothing failed before. */
+    ggdm_status drained = drain(&d, st == GGDM_OK, clean, st == GGDM_OK ? err : NULL);
+    if (st == GGDM_OK)
+        st = drained;
+    const ggdm_progress_state at_end = {.cost_done = d.cost_finished, .workers = d.n - 1};
+    ggdm_progress_settle(progress, &at_end);
+    *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
+    for (int i = 0; i < d.n; i++) {
+        forget_unit(&d.workers[i]);
+        free(d.workers[i].images);
+    }
+    free(d.workers);
+    ggdm_packet_deinit(&d.packet);
+    return st;
+}

@@ -1,0 +1,79 @@
+#include "coordinator/estimate.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/networks.h"
+
+#define MEASURE_SECONDS 0.5
+
+/* Best time of a run, after one that warms up. */
+static double time_network(const ggdm_network *net)
+{
+    double begun = ggdm_now(), best = 0;
+    for (int i = 0; i == 0 || ggdm_now() - begun < MEASURE_SECONDS; i++) {
+        double t = ggdm_now();
+        ggdm_graph_run(net->graph);
+        t = ggdm_now() - t;
+        if (best == 0 || t < best)
+            best = t;
+    }
+    return best;
+}
+
+static size_t largest_state(const ggdm_setup *s)
+{
+    const ggdm_arch_info *x = &s->info[GGDM_ROLE_DIFFUSION];
+    size_t image = (size_t)x->size * (size_t)x->size * (size_t)x->channels * sizeof(float);
+    size_t most = 0;
+    for (int32_t i = 0; i < s->plan.n_units; i++) {
+        const ggdm_plan_unit *u = &s->plan.units[i];
+        size_t n = (size_t)u->image_count * (size_t)s->plan.families[u->family].n_segments;
+        most = n > most ? n : most;
+    }
+    return most * image;
+}
+
+static ggdm_status measure(const ggdm_setup *s, ggdm_networks *nets, ggdm_estimate *out,
+                           ggdm_error *err)
+{
+    const ggdm_job *job = &s->outfit.job;
+    for (int purpose = 0; purpose < GGDM_NET_PURPOSES; purpose++) {
+        bool guide = purpose == GGDM_NET_GUIDED || purpose == GGDM_NET_GUIDE_SCORE;
+        if ((guide && !s->outfit.files[GGDM_ROLE_GUIDE].config) ||
+            (purpose == GGDM_NET_JUDGE_SCORE && !s->outfit.files[GGDM_ROLE_JUDGE].config))
+            continue;
+        ggdm_network *net = NULL;
+        GGDM_TRY(ggdm_networks_get(nets, (ggdm_purpose)purpose, job->batch, &net, err));
+        out->arenas += ggdm_graph_arena_bytes(net->graph);
+        if (purpose != GGDM_NET_EPS)
+            continue;
+        out->flops_forward = ggdm_graph_flops(net->graph) / net->batch;
+        out->seconds = time_network(net) / net->batch;
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_error *err)
+{
+    ggdm_model *models[GGDM_N_ROLES] = {NULL};
+    ggdm_networks *nets = NULL;
+    ggdm_status st = GGDM_OK;
+    *out = (ggdm_estimate){.states = largest_state(s)};
+    omp_set_num_threads(s->outfit.job.threads);
+    for (int role = 0; role < GGDM_N_ROLES && st == GGDM_OK; role++) {
+        out->weights += s->outfit.files[role].weights_size;
+        if (s->outfit.files[role].config)
+            st = ggdm_model_create(&s->outfit.files[role], &models[role], err);
+    }
+    if (st == GGDM_OK)
+        st = ggdm_networks_create(&s->outfit.job, models[GGDM_ROLE_DIFFUSION],
+                                  models[GGDM_ROLE_GUIDE], models[GGDM_ROLE_JUDGE], &nets, err);
+    if (st == GGDM_OK)
+        st = measure(s, nets, out, err);
+    ggdm_networks_destroy(&nets);
+    for (int role = 0; role < GGDM_N_ROLES; role++)
+        ggdm_model_destroy(&models[role]);
+    return st;
+}

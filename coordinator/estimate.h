@@ -1,0 +1,22 @@
+/* What a sweep will cost a worker in memory and time, from the networks it will run. */
+#ifndef GGDM_COORDINATOR_ESTIMATE_H
+#define GGDM_COORDINATOR_ESTIMATE_H
+
+#include <stddef.h>
+
+#include "common/status.h"
+#include "coordinator/setup.h"
+
+typedef struct ggdm_estimate {
+    size_t weights;       /* bytes, held once per node */
+    size_t arenas;        /* bytes of activations per worker, all networks at full batch */
+    size_t states;        /* bytes of images under way per worker, of the largest unit */
+    double flops_forward; /* of one U-Net evaluation of one image */
+    double seconds;       /* of one unguided step of one image by one worker, measured */
+} ggdm_estimate;
+
+/** Build the networks at the setup's batch and time a few steps (about a second).
+ *  Errors: those of building. */
+ggdm_status ggdm_estimate_make(const ggdm_setup *setup, ggdm_estimate *out, ggdm_error *err);
+
+#endif

@@ -1,0 +1,178 @@
+#include "coordinator/finish.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "jobs/archive.h"
+#include "jobs/plot.h"
+#include "jobs/summary.h"
+
+#define MAX_COLUMNS 11 /* durations in one printed table */
+#define MAX_ROWS 40    /* kappas */
+
+ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    int32_t written = 0, incomplete = 0;
+    GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
+    if (incomplete)
+        ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete: no archive of them", incomplete);
+    GGDM_TRY(ggdm_summary_write(store, dir, err));
+    return ggdm_plot_run(store, dir, NULL, err);
+}
+
+int ggdm_finish_exit_code(const ggdm_store *store)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    return c->units[GGDM_UNIT_DONE] == c->units_total ? GGDM_EXIT_OK : GGDM_EXIT_FAILED_UNITS;
+}
+
+/* ---- the table ---- */
+
+typedef struct cell_view {
+    double kappa;
+    int32_t duration, target;
+    ggdm_share accuracy;
+    int32_t n, diverged;
+    bool known;
+} cell_view;
+
+typedef struct table {
+    cell_view *cells;
+    int32_t n;
+    double kappas[MAX_ROWS];
+    int n_kappas;
+    int32_t durations[MAX_COLUMNS];
+    int n_durations;
+    int32_t target;
+    bool cut; /* not all rows and columns fit */
+} table;
+
+static ggdm_status load(ggdm_store *store, cell_view *views, bool *judge, ggdm_error *err)
+{
+    *judge = false;
+    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
+        ggdm_cell_summary s;
+        GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
+        const ggdm_scores *scores = s.judge.known ? &s.judge : &s.guide;
+        *judge = *judge || s.judge.known;
+        views[i] = (cell_view){.kappa = s.cell.cell.kappa,
+                               .duration = s.cell.cell.duration,
+                               .target = s.cell.cell.target,
+                               .accuracy = scores->accuracy,
+                               .n = s.n,
+                               .diverged = s.diverged,
+                               .known = scores->known && scores->has_accuracy};
+        ggdm_cell_summary_deinit(&s);
+    }
+    return GGDM_OK;
+}
+
+/* Rows and columns in order of first appearance. */
+static void lay_out(table *t)
+{
+    t->n_kappas = t->n_durations = 0;
+    for (int32_t i = 0; i < t->n; i++) {
+        if (t->cells[i].target != t->target)
+            continue;
+        int k = 0, d = 0;
+        while (k < t->n_kappas && t->kappas[k] != t->cells[i].kappa)
+            k++;
+        while (d < t->n_durations && t->durations[d] != t->cells[i].duration)
+            d++;
+        t->cut = t->cut || k == MAX_ROWS || d == MAX_COLUMNS;
+        if (k == t->n_kappas && k < MAX_ROWS)
+            t->kappas[t->n_kappas++] = t->cells[i].kappa;
+        if (d == t->n_durations && d < MAX_COLUMNS)
+            t->durations[t->n_durations++] = t->cells[i].duration;
+    }
+}
+
+static const cell_view *find(const table *t, double kappa, int32_t duration)
+{
+    for (int32_t i = 0; i < t->n; i++)
+        if (t->cells[i].target == t->target && t->cells[i].kappa == kappa &&
+            t->cells[i].duration == duration)
+            return &t->cells[i];
+    return NULL;
+}
+
+static void print_table(const table *t)
+{
+    printf("    %10s", "kappa \\ t~");
+    for (int d = 0; d < t->n_durations; d++)
+        printf(" %6d", t->durations[d]);
+    printf("\n");
+    for (int k = 0; k < t->n_kappas; k++) {
+        printf("    %10g", t->kappas[k]);
+        for (int d = 0; d < t->n_durations; d++) {
+            const cell_view *c = find(t, t->kappas[k], t->durations[d]);
+            if (c && c->known)
+                printf(" %6.1f", 100 * c->accuracy.p);
+            else
+                printf(" %6s", "-");
+        }
+        printf("\n");
+    }
+}
+
+/* One table per target that occurs. */
+static void print_tables(cell_view *views, int32_t n, bool judge, int32_t samples)
+{
+    table t = {.cells = views, .n = n};
+    int64_t diverged = 0, images = 0;
+    for (int32_t i = 0; i < n; i++) {
+        bool seen = false;
+        for (int32_t j = 0; j < i && !seen; j++)
+            seen = views[j].target == views[i].target;
+        diverged += views[i].diverged;
+        images += views[i].n;
+        if (seen || views[i].target < 0)
+            continue;
+        t.target = views[i].target;
+        lay_out(&t);
+        printf("\n  accuracy by the %s for target %d, %% of n = %d images (diverged ones count as "
+               "wrong)\n",
+               judge ? "judge" : "guide", t.target, samples);
+        print_table(&t);
+    }
+    if (diverged)
+        printf("    diverged: %lld of %lld images\n", (long long)diverged, (long long)images);
+    if (t.cut)
+        printf("    (not all cells fit here: see summary.csv)\n");
+}
+
+static void print_place(const char *what, const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (!strchr(name, '*') && !ggdm_exists(path))
+        return;
+    printf("  %-15s%s\n", what, path);
+}
+
+ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    int32_t n = ggdm_store_n_cells(store);
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    cell_view *views = NULL;
+    bool judge;
+    GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
+    ggdm_status st = load(store, views, &judge, err);
+    if (st == GGDM_OK) {
+        printf("%s: %d cells, %lld images\n", ggdm_store_run_info(store)->name, n,
+               (long long)c->images_done);
+        print_place("archive", dir, "archive/c*/samples.tar");
+        print_place("contact sheets", dir, "archive/c*/sheet.png");
+        print_place("summary", dir, "summary.csv");
+        print_place("plot", dir, "figures/accuracy.png");
+        print_tables(views, n, judge, ggdm_store_run_info(store)->samples);
+        fflush(stdout);
+    }
+    free(views);
+    return st;
+}

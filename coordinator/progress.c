@@ -1,0 +1,362 @@
+#include "coordinator/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/fs.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+
+#define RECORD_SECONDS 1.0       /* between two status files */
+#define LINE_SECONDS 0.25        /* between two states of the live line */
+#define PLAIN_SECONDS_FIRST 10.0 /* between two lines when there is no terminal, growing ... */
+#define PLAIN_SECONDS_LAST 60.0  /* ... to this */
+#define CELL_SECONDS 5.0         /* between two looks at the cells */
+#define MAX_CELLS 2000           /* above this the status file leaves the cells out */
+#define MAX_TROUBLES 20
+#define WINDOW 64          /* samples of the rate ... */
+#define SAMPLE_SECONDS 2.0 /* ... and their distance: about two minutes */
+
+typedef struct rate_sample {
+    double time, cost;
+} rate_sample;
+
+struct ggdm_progress {
+    ggdm_store *store; /* borrowed */
+    char *path;        /* of the status file */
+    char *launch;      /* token of the launching process, or NULL */
+    double cost_total, begun, begun_wall;
+    ggdm_progress_state state;
+    rate_sample window[WINDOW]; /* ring */
+    int n_window, first;
+    bool live;   /* one line that is rewritten, otherwise plain lines */
+    int columns; /* of the terminal */
+    bool dirty;  /* the live line is on the screen */
+    double last_line, last_record, plain_seconds, last_cells;
+    ggdm_store_cell *cells; /* [n_cells], refreshed now and then; NULL: too many */
+    int32_t n_cells;
+    bool first_shown;
+};
+
+static void look_at_terminal(ggdm_progress *p)
+{
+    const char *told = getenv(GGDM_PROGRESS_ENV);
+    struct winsize size;
+    if (told) {
+        p->live = sscanf(told, "line:%d", &p->columns) == 1;
+    } else if (isatty(STDERR_FILENO)) {
+        p->live = true;
+        p->columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 80;
+    }
+    if (p->columns < 20 || p->columns > 300)
+        p->columns = 80;
+}
+
+ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_progress **out,
+                                 ggdm_error *err)
+{
+    ggdm_progress *p = NULL;
+    ggdm_status st;
+    GGDM_TRY(ggdm_alloc(&p, 1, sizeof *p, err));
+    p->store = store;
+    p->cost_total = cost_total;
+    p->begun = ggdm_now();
+    p->begun_wall = ggdm_wall_clock();
+    p->plain_seconds = PLAIN_SECONDS_FIRST;
+    p->last_line = p->begun;
+    look_at_terminal(p);
+    const char *launch = getenv(GGDM_LAUNCH_ENV);
+    if (launch)
+        GGDM_TRY_GOTO(st, ggdm_strdup(launch, &p->launch, err), fail);
+    p->n_cells = ggdm_store_n_cells(store);
+    if (p->n_cells <= MAX_CELLS)
+        GGDM_TRY_GOTO(st, ggdm_alloc(&p->cells, (size_t)p->n_cells, sizeof *p->cells, err), fail);
+    GGDM_TRY_GOTO(st, ggdm_path_join(ggdm_store_dir(store), GGDM_STATUS_FILE, &p->path, err), fail);
+    *out = p;
+    return GGDM_OK;
+fail:
+    ggdm_progress_destroy(&p);
+    return st;
+}
+
+void ggdm_progress_destroy(ggdm_progress **progress)
+{
+    ggdm_progress *p = *progress;
+    *progress = NULL;
+    if (!p)
+        return;
+    free(p->path);
+    free(p->launch);
+    free(p->cells);
+    free(p);
+}
+
+/* ---- rate ---- */
+
+static void sample(ggdm_progress *p, double now)
+{
+    if (p->n_window) {
+        const rate_sample *last = &p->window[(p->first + p->n_window - 1) % WINDOW];
+        if (now - last->time < SAMPLE_SECONDS)
+            return;
+    }
+    if (p->n_window == WINDOW) {
+        p->first = (p->first + 1) % WINDOW;
+        p->n_window--;
+    }
+    p->window[(p->first + p->n_window++) % WINDOW] = (rate_sample){now, p->state.cost_done};
+}
+
+/* Cost per second over the window; 0: not known. */
+static double cost_rate(const ggdm_progress *p, double now)
+{
+    if (!p->n_window)
+        return 0;
+    const rate_sample *old = &p->window[p->first];
+    double cost = p->state.cost_done - old->cost;
+    return now - old->time > 0.5 && cost > 0 ? cost / (now - old->time) : 0;
+}
+
+typedef struct view {
+    double fraction; /* of the work, 0 to 1 */
+    double rate;     /* images per second */
+    double eta;      /* seconds; negative: not known */
+} view;
+
+static view look(const ggdm_progress *p, double now)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    view v = {.eta = -1};
+    double rate = cost_rate(p, now);
+    v.fraction = p->cost_total > 0 ? p->state.cost_done / p->cost_total : 1;
+    if (v.fraction > 1 || c->images_done == c->images_total)
+        v.fraction = 1;
+    if (rate > 0) {
+        v.rate = rate / p->cost_total * (double)c->images_total;
+        v.eta = (1 - v.fraction) * p->cost_total / rate;
+    }
+    if (v.fraction >= 1)
+        v.eta = 0;
+    return v;
+}
+
+const char *ggdm_duration_text(double seconds, char text[16])
+{
+    if (!(seconds >= 0) || seconds > 359999) {
+        snprintf(text, 16, "-:--");
+        return text;
+    }
+    int s = (int)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(text, 16, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(text, 16, "%d:%02d", s / 60, s % 60);
+    return text;
+}
+
+/* ---- on the terminal ---- */
+
+static void numbers_text(const ggdm_progress *p, const view *v, char *text, size_t size)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    char eta[16];
+    int64_t bad = c->units[GGDM_UNIT_FAILED] + c->units[GGDM_UNIT_QUARANTINED];
+    snprintf(text, size, "%lld/%lld images  %.*f images/s  ETA %s  workers %d/%d",
+             (long long)c->images_done, (long long)c->images_total, v->rate < 99.95 ? 2 : 0,
+             v->rate, ggdm_duration_text(v->eta, eta), p->state.busy, p->state.workers);
+    size_t n = strlen(text);
+    if (c->images_diverged && n < size)
+        n += (size_t)snprintf(text + n, size - n, "  diverged %lld", (long long)c->images_diverged);
+    if (bad && n < size)
+        snprintf(text + n, size - n, "  units failed %lld", (long long)bad);
+}
+
+static void show_live(ggdm_progress *p, const view *v)
+{
+    char numbers[200], line[512];
+    numbers_text(p, v, numbers, sizeof numbers);
+    int width = p->columns - 1 - (int)strlen(numbers) - 10; /* what is left for the bar */
+    if (width > 40)
+        width = 40;
+    int n = 0;
+    if (width >= 8) {
+        int full = (int)(v->fraction * width);
+        n = snprintf(line, sizeof line, "[%.*s%.*s] ", full,
+                     "########################################", width - full,
+                     "........................................");
+    }
+    snprintf(line + n, sizeof line - (size_t)n, "%3d %%  %s", (int)(v->fraction * 100), numbers);
+    fprintf(stderr, "\r%.*s\033[K", p->columns - 1, line);
+    fflush(stderr);
+    p->dirty = true;
+}
+
+static void show(ggdm_progress *p, const view *v, double now)
+{
+    if (p->live ? now - p->last_line < LINE_SECONDS
+                : now - p->last_line < (p->first_shown ? p->plain_seconds : 2.0))
+        return;
+    p->last_line = now;
+    if (p->live) {
+        show_live(p, v);
+        return;
+    }
+    char numbers[200];
+    numbers_text(p, v, numbers, sizeof numbers);
+    fprintf(stderr, "ggdm: %3d %%  %s\n", (int)(v->fraction * 100), numbers);
+    if (p->first_shown && p->plain_seconds < PLAIN_SECONDS_LAST)
+        p->plain_seconds = fmin(p->plain_seconds * 1.5, PLAIN_SECONDS_LAST);
+    p->first_shown = true;
+}
+
+void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state)
+{
+    p->state = *state;
+}
+
+void ggdm_progress_clear(ggdm_progress *p)
+{
+    if (p->dirty)
+        fprintf(stderr, "\n");
+    p->dirty = false;
+}
+
+/* ---- the status file ---- */
+
+static ggdm_status put_trouble(void *context, const ggdm_store_trouble *trouble, ggdm_error *err)
+{
+    (void)err;
+    ggdm_json *j = context;
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_int(j, "unit", trouble->unit);
+    ggdm_json_put_string(j, "state", ggdm_unit_state_names[trouble->state]);
+    ggdm_json_put_int(j, "failures", trouble->failures);
+    ggdm_json_put_int(j, "losses", trouble->losses);
+    ggdm_json_put_string(j, "message", trouble->message);
+    ggdm_json_end(j);
+    return GGDM_OK;
+}
+
+static void put_counts(const ggdm_progress *p, ggdm_json *j)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    ggdm_json_begin_object(j, "images");
+    ggdm_json_put_int(j, "done", c->images_done);
+    ggdm_json_put_int(j, "total", c->images_total);
+    ggdm_json_put_int(j, "diverged", c->images_diverged);
+    ggdm_json_end(j);
+    ggdm_json_begin_object(j, "units");
+    ggdm_json_put_int(j, "total", c->units_total);
+    for (int s = 0; s < GGDM_UNIT_STATES; s++)
+        ggdm_json_put_int(j, ggdm_unit_state_names[s], c->units[s]);
+    ggdm_json_end(j);
+    ggdm_json_begin_object(j, "workers");
+    ggdm_json_put_int(j, "total", p->state.workers);
+    ggdm_json_put_int(j, "busy", p->state.busy);
+    ggdm_json_put_int(j, "lost", p->state.lost);
+    ggdm_json_end(j);
+}
+
+static ggdm_status put_cells(ggdm_progress *p, ggdm_json *j, double now, bool fresh,
+                             ggdm_error *err)
+{
+    if (!p->cells)
+        return GGDM_OK;
+    if (fresh || p->last_cells == 0 || now - p->last_cells >= CELL_SECONDS) {
+        for (int32_t i = 0; i < p->n_cells; i++)
+            GGDM_TRY(ggdm_store_cell_get(p->store, i, &p->cells[i], err));
+        p->last_cells = now;
+    }
+    ggdm_json_begin_array(j, "cells");
+    for (int32_t i = 0; i < p->n_cells; i++) {
+        const ggdm_store_cell *c = &p->cells[i];
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "cell", c->name);
+        ggdm_json_put_double(j, "kappa", c->cell.kappa);
+        ggdm_json_put_int(j, "duration", c->cell.duration);
+        ggdm_json_put_int(j, "target", c->cell.target);
+        ggdm_json_put_int(j, "done", c->images_done);
+        ggdm_json_put_int(j, "diverged", c->images_diverged);
+        ggdm_json_put_bool(j, "archived", c->archived);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+    return GGDM_OK;
+}
+
+static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase, int exit_code,
+                              const char *message, ggdm_error *err)
+{
+    double now = ggdm_now();
+    view v = look(p, now);
+    const ggdm_run_info *info = ggdm_store_run_info(p->store);
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_int(j, "format", 1);
+    ggdm_json_put_string(j, "name", info->name);
+    ggdm_json_put_string(j, "phase", phase);
+    if (exit_code >= 0)
+        ggdm_json_put_int(j, "exit_code", exit_code);
+    else
+        ggdm_json_put_null(j, "exit_code");
+    ggdm_json_put_string(j, "message", message);
+    ggdm_json_put_string(j, "launch", p->launch);
+    ggdm_json_put_string(j, "host", host);
+    ggdm_json_put_int(j, "pid", getpid());
+    ggdm_json_put_string(j, "isa", info->isa);
+    ggdm_json_put_double(j, "started", floor(p->begun_wall));
+    ggdm_json_put_double(j, "updated", floor(ggdm_wall_clock() * 10) / 10);
+    ggdm_json_put_double(j, "elapsed", floor((now - p->begun) * 10) / 10);
+    ggdm_json_put_double(j, "fraction", floor(v.fraction * 1e6) / 1e6);
+    ggdm_json_put_double(j, "rate", v.rate);
+    if (v.eta >= 0)
+        ggdm_json_put_double(j, "eta", floor(v.eta * 10) / 10);
+    else
+        ggdm_json_put_null(j, "eta");
+    ggdm_json_put_int(j, "samples", info->samples);
+    put_counts(p, j);
+    GGDM_TRY(put_cells(p, j, now, exit_code >= 0, err));
+    ggdm_json_begin_array(j, "troubles");
+    GGDM_TRY(ggdm_store_each_trouble(p->store, MAX_TROUBLES, put_trouble, j, err));
+    ggdm_json_end(j);
+    ggdm_json_end(j);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
+                                 const char *message, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    size_t size = 0;
+    ggdm_json_init(&j, true);
+    ggdm_status st = put_status(p, &j, phase, exit_code, message, err);
+    if (st == GGDM_OK)
+        st = ggdm_json_finish(&j, &text, &size, err);
+    else
+        ggdm_json_deinit(&j);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file(p->path, text, size, err);
+    free(text);
+    p->last_record = ggdm_now();
+    return st;
+}
+
+ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *state,
+                                 ggdm_error *err)
+{
+    double now = ggdm_now();
+    p->state = *state;
+    sample(p, now);
+    view v = look(p, now);
+    show(p, &v, now);
+    if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS)
+        return GGDM_OK;
+    return ggdm_progress_record(p, "running", -1, NULL, err);
+}

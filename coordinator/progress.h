@@ -1,0 +1,53 @@
+/* How far a run is: the live line on standard error, and RUN/status.json.
+ *
+ * Work is measured in the planner's cost (U-Net evaluations), the running units included, so that
+ * bar and ETA move smoothly although images arrive a unit at a time. */
+#ifndef GGDM_COORDINATOR_PROGRESS_H
+#define GGDM_COORDINATOR_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/status.h"
+#include "jobs/store.h"
+
+/* Set by `ggdm run` for the world it launches: "line:COLUMNS" or "plain" (a rank cannot see the
+ * terminal), and the token by which it recognises its own status file. */
+#define GGDM_PROGRESS_ENV "GGDM_PROGRESS"
+#define GGDM_LAUNCH_ENV "GGDM_LAUNCH"
+
+#define GGDM_STATUS_FILE "status.json" /* below the run directory */
+
+typedef struct ggdm_progress ggdm_progress;
+
+/* What the dispatch loop knows. */
+typedef struct ggdm_progress_state {
+    double cost_done; /* of finished units and the done part of those that run */
+    int workers, busy, lost;
+} ggdm_progress_state;
+
+/** cost_total: of the whole plan; the store is borrowed.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_progress **out,
+                                 ggdm_error *err);
+void ggdm_progress_destroy(ggdm_progress **progress);
+
+/** Show and record the state; both are rate limited, so call it often.
+ *  Errors: of writing the status file (GGDM_EIO): the run need not stop for that. */
+ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *state,
+                                 ggdm_error *err);
+
+/** Record the state in which the workers left, without showing it. */
+void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state);
+
+/** End the live line, so that other text can follow. */
+void ggdm_progress_clear(ggdm_progress *p);
+
+/** Write the status file now.  phase: "running", "finishing", "done", "failed", "interrupted".
+ *  exit_code -1: not known yet.  message: why it failed, or NULL. */
+ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
+                                 const char *message, ggdm_error *err);
+
+/** Seconds as "1:02:03" or "2:03" in text; "-:--" when unknown (negative or not finite). */
+const char *ggdm_duration_text(double seconds, char text[16]);
+
+#endif

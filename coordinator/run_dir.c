@@ -1,0 +1,109 @@
+#include "coordinator/run_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+/* Try to make something in dir: permissions, read-only mounts and odd file systems all show here,
+ * for root too. */
+static ggdm_status probe_write(const char *dir, const char *wanted, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_asprintf(&path, err, "%s/.ggdm-probe-XXXXXX", dir));
+    ggdm_status st = GGDM_OK;
+    if (mkdtemp(path))
+        rmdir(path);
+    else
+        st = GGDM_FAIL(err, GGDM_EIO,
+                       "run directory %s: cannot write in %s (%s), expected a writable directory",
+                       wanted, dir, strerror(errno));
+    free(path);
+    return st;
+}
+
+/* The directory in which dir would be made: its nearest parent that exists. */
+static ggdm_status probe_parent(const char *dir, ggdm_error *err)
+{
+    char parent[PATH_MAX];
+    if (!*dir || strlen(dir) >= sizeof parent)
+        return GGDM_FAIL(err, GGDM_EINVAL, "run directory '%.100s': expected a path", dir);
+    snprintf(parent, sizeof parent, "%s", dir);
+    do {
+        char *slash = strrchr(parent, '/');
+        if (!slash)
+            snprintf(parent, sizeof parent, ".");
+        else if (slash == parent)
+            parent[1] = '\0';
+        else
+            *slash = '\0';
+    } while (!ggdm_exists(parent) && strcmp(parent, "/") != 0);
+    if (!ggdm_is_dir(parent))
+        return GGDM_FAIL(err, GGDM_EIO, "run directory %s: %s is not a directory", dir, parent);
+    return probe_write(parent, dir, err);
+}
+
+/* First entry that neither an empty directory has nor a start that was killed leaves behind. */
+static ggdm_status find_foreign(const char *dir, char *name, size_t size, ggdm_error *err)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return GGDM_FAIL(err, GGDM_EIO, "run directory %s: %s", dir, strerror(errno));
+    *name = '\0';
+    for (struct dirent *e; (e = readdir(d)) && !*name;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            strncmp(e->d_name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) != 0)
+            snprintf(name, size, "%s", e->d_name);
+    closedir(d);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err)
+{
+    *present = false;
+    if (!ggdm_exists(dir))
+        return probe_parent(dir, err);
+    if (!ggdm_is_dir(dir))
+        return GGDM_FAIL(err, GGDM_EIO, "run directory %s: is a file, expected a directory", dir);
+    GGDM_TRY(ggdm_store_present(dir, present, err));
+    if (!*present) {
+        char foreign[256];
+        GGDM_TRY(find_foreign(dir, foreign, sizeof foreign, err));
+        if (*foreign)
+            return GGDM_FAIL(err, GGDM_ESTATE,
+                             "run directory %s: is not empty (%s) and holds no %s, expected a new, "
+                             "an empty, or a run directory",
+                             dir, foreign, GGDM_STORE_FILE);
+    }
+    return probe_write(dir, dir, err);
+}
+
+static bool has(const char *dir, const char *cell, const char *name)
+{
+    char path[PATH_MAX];
+    int n = cell ? snprintf(path, sizeof path, "%s/archive/%s/%s", dir, cell, name)
+                 : snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && ggdm_exists(path);
+}
+
+ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
+                                      ggdm_error *err)
+{
+    *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json") &&
+           has(dir, NULL, "figures/accuracy.png") && has(dir, NULL, "figures/accuracy.svg");
+    int32_t samples = ggdm_store_run_info(store)->samples;
+    for (int32_t i = 0; *all && i < ggdm_store_n_cells(store); i++) {
+        ggdm_store_cell cell;
+        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
+        if (cell.images_done == samples)
+            *all = cell.archived && has(dir, cell.name, "samples.tar") &&
+                   has(dir, cell.name, "samples.npz") && has(dir, cell.name, "sheet.png");
+    }
+    return GGDM_OK;
+}

@@ -1,0 +1,20 @@
+/* Run directories: may this one be used, and what has been written there. */
+#ifndef GGDM_COORDINATOR_RUN_DIR_H
+#define GGDM_COORDINATOR_RUN_DIR_H
+
+#include <stdbool.h>
+
+#include "common/status.h"
+#include "jobs/store.h"
+
+/** Can dir be a run directory?  It holds a complete store (*present), or is absent or empty, and it
+ *  (or the directory it would be made in) can be written.  Leaves no trace.
+ *  Errors: GGDM_ESTATE for a directory of something else, GGDM_EIO where it cannot be written,
+ *  those of ggdm_store_present. */
+ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err);
+
+/** Are the archives of all complete cells, the summary and the figures there? */
+ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
+                                      ggdm_error *err);
+
+#endif

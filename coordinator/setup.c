@@ -1,0 +1,324 @@
+#include "coordinator/setup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coordinator/command.h"
+#include "coordinator/run_dir.h"
+#include "worker/schedule.h"
+
+static const struct {
+    const char *field; /* of the sweep file */
+    ggdm_arch_role role;
+    const char *what;
+} roles[GGDM_N_ROLES] = {
+    [GGDM_ROLE_DIFFUSION] = {"model", GGDM_DIFFUSION, "a diffusion model"},
+    [GGDM_ROLE_GUIDE] = {"guidance.loss.model", GGDM_CLASSIFIER, "a classifier"},
+    [GGDM_ROLE_JUDGE] = {"judge", GGDM_CLASSIFIER, "a classifier"},
+};
+
+/* ---- models ---- */
+
+static const char *model_name(const ggdm_sweep *sweep, int role)
+{
+    const char *const names[] = {sweep->model, sweep->guide, sweep->judge};
+    return names[role];
+}
+
+/* Open one model, check that its weights fit its config, and that it is what the sweep needs. */
+static ggdm_status open_model(ggdm_setup *s, int role, ggdm_error *err)
+{
+    const char *name = model_name(&s->sweep, role);
+    if (!name)
+        return GGDM_OK;
+    ggdm_model *model = NULL;
+    ggdm_model_files *files = &s->outfit.files[role];
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_model_files_open(name, files, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_create(files, &model, err), done);
+    s->info[role] = model->info;
+    if (model->info.role != roles[role].role)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s, expected %s", name,
+                       model->info.class_name, roles[role].what);
+    else if (role == GGDM_ROLE_DIFFUSION && model->info.n_classes > 0)
+        st = GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                       "model '%s' has %d class labels, expected an unconditional model", name,
+                       model->info.n_classes);
+    s->info[role].class_name = ""; /* the strings belong to the model; only the presence counts */
+    s->info[role].weights_file = "";
+done:
+    ggdm_model_destroy(&model);
+    return st == GGDM_OK ? st : ggdm_sweep_blame(&s->sweep, roles[role].field, err);
+}
+
+static ggdm_status check_images(const ggdm_setup *s, int role, ggdm_error *err)
+{
+    const ggdm_arch_info *x = &s->info[GGDM_ROLE_DIFFUSION], *c = &s->info[role];
+    if (!c->class_name || (c->size == x->size && c->channels == x->channels))
+        return GGDM_OK;
+    GGDM_FAIL(err, GGDM_ESHAPE,
+              "model '%s' takes images of %d x %d x %d, expected those of model '%s': %d x %d x %d",
+              model_name(&s->sweep, role), c->size, c->size, c->channels, s->sweep.model, x->size,
+              x->size, x->channels);
+    return ggdm_sweep_blame(&s->sweep, roles[role].field, err);
+}
+
+/* The chain must fit the schedule the model was trained with. */
+static ggdm_status check_steps(const ggdm_setup *s, ggdm_error *err)
+{
+    const ggdm_model_files *files = &s->outfit.files[GGDM_ROLE_DIFFUSION];
+    ggdm_schedule schedule;
+    char *where = NULL;
+    GGDM_TRY(ggdm_path_join(files->path, "scheduler_config.json", &where, err));
+    ggdm_status st =
+        ggdm_schedule_create(files->scheduler, where, 1, s->outfit.job.variance, &schedule, err);
+    free(where);
+    if (st != GGDM_OK)
+        return ggdm_sweep_blame(&s->sweep, roles[GGDM_ROLE_DIFFUSION].field, err);
+    int32_t most = schedule.train_steps;
+    ggdm_schedule_deinit(&schedule);
+    if (s->sweep.job.steps <= most)
+        return GGDM_OK;
+    GGDM_FAIL(err, GGDM_EINVAL, "value '%d', expected 1 to %d, the timesteps of model '%s'",
+              s->sweep.job.steps, most, s->sweep.model);
+    return ggdm_sweep_blame(&s->sweep, "sampler.steps", err);
+}
+
+/* Targets must be classes of both classifiers. */
+static ggdm_status check_targets(const ggdm_setup *s, int role, ggdm_error *err)
+{
+    if (!s->info[role].class_name)
+        return GGDM_OK;
+    bool axis = false;
+    for (int g = 0; g < s->sweep.n_groups; g++)
+        axis = axis || s->sweep.groups[g].values[GGDM_AXIS_TARGET];
+    for (int32_t i = 0; i < s->cells.n_cells; i++) {
+        int32_t target = s->cells.cells[i].target;
+        if (target < s->info[role].n_classes)
+            continue;
+        GGDM_FAIL(err, GGDM_EINVAL, "value '%d', expected a class of model '%s', 0 to %d", target,
+                  model_name(&s->sweep, role), s->info[role].n_classes - 1);
+        return ggdm_sweep_blame(&s->sweep, axis ? "sweep.target" : "guidance.loss.target", err);
+    }
+    return GGDM_OK;
+}
+
+/* ---- the whole ---- */
+
+static void resolve_job(ggdm_setup *s, const ggdm_setup_options *options)
+{
+    ggdm_job *job = &s->outfit.job;
+    *job = s->sweep.job;
+    if (options->batch > 0)
+        job->batch = options->batch;
+    if (options->threads > 0)
+        job->threads = options->threads;
+    if (job->batch <= 0)
+        job->batch = GGDM_DEFAULT_BATCH;
+    if (job->threads <= 0)
+        job->threads = 1;
+    if (job->precision == GGDM_PRECISION_AUTO)
+        job->precision = GGDM_PRECISION_FP32;
+}
+
+static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
+{
+    size_t size;
+    uint8_t digest[GGDM_HASH_SIZE];
+    GGDM_TRY(ggdm_read_file(path, (size_t)16 << 20, &s->sweep_text, &size, err));
+    GGDM_TRY(ggdm_sweep_parse(s->sweep_text, size, path, &s->sweep, err));
+    GGDM_TRY(ggdm_sweep_digest(&s->sweep, digest, err));
+    ggdm_hash_hex(digest, s->sweep_digest);
+    return GGDM_OK;
+}
+
+static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
+{
+    ggdm_key_context context = {.precision = s->outfit.job.precision, .isa = ggdm_isa_name(s->isa)};
+    memcpy(context.diffusion, s->outfit.files[GGDM_ROLE_DIFFUSION].digest, GGDM_HASH_SIZE);
+    memcpy(context.guide, s->outfit.files[GGDM_ROLE_GUIDE].digest, GGDM_HASH_SIZE);
+    GGDM_TRY(ggdm_cells_expand(&s->sweep, &context, &s->cells, err));
+    return ggdm_plan_make(&s->sweep, &s->cells, NULL, &s->plan, err);
+}
+
+static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
+{
+    GGDM_TRY(read_sweep(s, options->sweep, err));
+    if (options->run)
+        GGDM_TRY(ggdm_strdup(options->run, &s->run_dir, err));
+    else
+        GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s", s->sweep.name));
+    resolve_job(s, options);
+    if (s->outfit.job.precision == GGDM_PRECISION_BF16) {
+        GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                  "value 'bf16', expected 'auto' or 'fp32' in this version");
+        return ggdm_sweep_blame(&s->sweep, "precision", err);
+    }
+    for (int role = 0; role < GGDM_N_ROLES; role++)
+        GGDM_TRY(open_model(s, role, err));
+    GGDM_TRY(check_steps(s, err));
+    for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
+        GGDM_TRY(check_images(s, role, err));
+    GGDM_TRY(expand(s, err));
+    for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
+        GGDM_TRY(check_targets(s, role, err));
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
+                            ggdm_error *err)
+{
+    *out = (ggdm_setup){.isa = isa};
+    ggdm_status st = make(out, options, err);
+    if (st != GGDM_OK)
+        ggdm_setup_deinit(out);
+    return st;
+}
+
+void ggdm_setup_deinit(ggdm_setup *s)
+{
+    ggdm_plan_deinit(&s->plan);
+    ggdm_cells_deinit(&s->cells);
+    ggdm_outfit_deinit(&s->outfit);
+    ggdm_sweep_deinit(&s->sweep);
+    free(s->sweep_text);
+    free(s->run_dir);
+    *s = (ggdm_setup){0};
+}
+
+/* ---- the run directory ---- */
+
+static ggdm_status same_text(const ggdm_setup *s, const char *what, const char *recorded,
+                             const char *now, const char *remedy, ggdm_error *err)
+{
+    if (!recorded || strcmp(recorded, now) == 0)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "run directory %s: %s was '%s' when the run began, now '%s'%s", s->run_dir,
+                     what, recorded, now, remedy);
+}
+
+static ggdm_status same_sweep(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+{
+    if (info->sweep_digest && strcmp(info->sweep_digest, s->sweep_digest) == 0)
+        return GGDM_OK;
+    ggdm_sweep old = {0};
+    ggdm_error why = {.msg = "the sweep differs"};
+    const char *text = info->sweep_text ? info->sweep_text : "";
+    if (ggdm_sweep_parse(text, strlen(text), "sweep.yaml", &old, NULL) == GGDM_OK)
+        ggdm_sweep_same(&old, &s->sweep, &why);
+    ggdm_sweep_deinit(&old);
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "run directory %s was made from another sweep than %s: %.400s; expected the "
+                     "same sweep, or another --run DIR",
+                     s->run_dir, s->sweep.where, why.msg);
+}
+
+/* Is the run in the store one of this setup? */
+static ggdm_status same_run(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+{
+    GGDM_TRY(same_sweep(s, info, err));
+    const char *const recorded[] = {info->model_sha256, info->guide_sha256, info->judge_sha256};
+    for (int role = 0; role < GGDM_N_ROLES; role++) {
+        char hex[GGDM_HASH_TEXT_SIZE] = "";
+        if (s->outfit.files[role].config)
+            ggdm_hash_hex(s->outfit.files[role].digest, hex);
+        char what[64];
+        snprintf(what, sizeof what, "SHA-256 of %s", roles[role].field);
+        GGDM_TRY(same_text(s, what, recorded[role], hex, "", err));
+    }
+    char remedy[128];
+    snprintf(remedy, sizeof remedy,
+             "; set GGDM_ISA=%s on machines that have it, or use another --run DIR",
+             info->isa ? info->isa : "");
+    return same_text(s, "the instruction set", info->isa, ggdm_isa_name(s->isa), remedy, err);
+}
+
+static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
+                                ggdm_store_counts *counts, ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *store = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_store_open(s->run_dir, &inspect, &store, err), done);
+    GGDM_TRY_GOTO(st, same_run(s, ggdm_store_run_info(store), err), done);
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    if (counts)
+        *counts = *c;
+    bool left =
+        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
+    bool products = false;
+    if (!left)
+        st = ggdm_run_dir_has_products(store, s->run_dir, &products, err);
+    *state = left ? GGDM_RUN_STARTED : products ? GGDM_RUN_COMPLETE : GGDM_RUN_UNITS_DONE;
+done:
+    ggdm_store_close(&store);
+    return st;
+}
+
+ggdm_status ggdm_setup_run_state(const ggdm_setup *s, ggdm_run_state *state,
+                                 ggdm_store_counts *counts, ggdm_error *err)
+{
+    bool present = false;
+    *state = GGDM_RUN_NEW;
+    GGDM_TRY(ggdm_run_dir_check(s->run_dir, &present, err));
+    return present ? state_of_run(s, state, counts, err) : GGDM_OK;
+}
+
+static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
+{
+    char hex[GGDM_N_ROLES][GGDM_HASH_TEXT_SIZE] = {"", "", ""};
+    for (int role = 0; role < GGDM_N_ROLES; role++)
+        if (s->outfit.files[role].config)
+            ggdm_hash_hex(s->outfit.files[role].digest, hex[role]);
+    char version[32], digest[GGDM_HASH_TEXT_SIZE];
+    snprintf(version, sizeof version, "%s", ggdm_version);
+    memcpy(digest, s->sweep_digest, sizeof digest);
+    char isa[16];
+    snprintf(isa, sizeof isa, "%s", ggdm_isa_name(s->isa));
+    const ggdm_run_info info = {
+        .name = s->sweep.name,
+        .sweep_text = s->sweep_text,
+        .sweep_digest = digest,
+        .isa = isa,
+        .version = version,
+        .model = s->sweep.model,
+        .model_sha256 = hex[GGDM_ROLE_DIFFUSION],
+        .guide = s->sweep.guide,
+        .guide_sha256 = hex[GGDM_ROLE_GUIDE],
+        .judge = s->sweep.judge,
+        .judge_sha256 = hex[GGDM_ROLE_JUDGE],
+        .samples = s->sweep.samples,
+        .job = s->outfit.job,
+    };
+    GGDM_TRY(ggdm_make_dirs(s->run_dir, err));
+    return ggdm_store_create(s->run_dir, &info, &s->cells, &s->plan, err);
+}
+
+/* RUN/sweep.yaml, the frozen text: after the store, which holds it too, so that a start that was
+ * killed leaves nothing that looks like somebody else's directory. */
+static ggdm_status freeze_sweep(const ggdm_setup *s, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(s->run_dir, "sweep.yaml", &path, err));
+    ggdm_status st = GGDM_OK;
+    if (!ggdm_exists(path))
+        st = ggdm_replace_file(path, s->sweep_text, strlen(s->sweep_text), err);
+    free(path);
+    return st;
+}
+
+ggdm_status ggdm_setup_open_store(const ggdm_setup *s, ggdm_store **out, ggdm_error *err)
+{
+    ggdm_run_state state;
+    GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
+    if (state == GGDM_RUN_NEW)
+        GGDM_TRY(create_store(s, err));
+    GGDM_TRY(freeze_sweep(s, err));
+    const ggdm_store_options run = {.mode = GGDM_STORE_RUN};
+    return ggdm_store_open(s->run_dir, &run, out, err);
+}

@@ -1,0 +1,64 @@
+/* A sweep made ready: read, its models opened and checked against it, expanded and planned.  All
+ * that can be wrong with the input shows here, before anything is written or started. */
+#ifndef GGDM_COORDINATOR_SETUP_H
+#define GGDM_COORDINATOR_SETUP_H
+
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/isa.h"
+#include "common/status.h"
+#include "jobs/cells.h"
+#include "jobs/planner.h"
+#include "jobs/store.h"
+#include "jobs/sweep.h"
+#include "models/model.h"
+#include "worker/startup.h"
+
+#define GGDM_DEFAULT_BATCH 32
+
+/* From the command line; 0 or NULL: not given. */
+typedef struct ggdm_setup_options {
+    const char *sweep; /* path of the sweep file */
+    const char *run;   /* run directory */
+    int batch, threads;
+} ggdm_setup_options;
+
+typedef struct ggdm_setup {
+    ggdm_sweep sweep;
+    char *sweep_text; /* of the file, NUL-terminated */
+    char sweep_digest[GGDM_HASH_TEXT_SIZE];
+    char *run_dir;
+    ggdm_isa isa;
+    ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
+    ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
+    ggdm_cells cells;
+    ggdm_plan plan;
+} ggdm_setup;
+
+/** Make a sweep ready for the instruction set isa.  Owned: ggdm_setup_deinit (safe after errors).
+ *  Errors: all about the sweep file and the models, with file, position and field. */
+ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
+                            ggdm_error *err);
+void ggdm_setup_deinit(ggdm_setup *setup);
+
+typedef enum ggdm_run_state {
+    GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */
+    GGDM_RUN_STARTED,    /* a run of this sweep with units left */
+    GGDM_RUN_UNITS_DONE, /* no unit is left, but archives, summary or figures are missing */
+    GGDM_RUN_COMPLETE    /* nothing is left */
+} ggdm_run_state;
+
+/** Look at the run directory without changing it: is it new, or a run of this sweep with these
+ *  models and this instruction set, and can it be written?  *counts (may be NULL) gets the counters
+ *  of a run that exists.
+ *  Errors: GGDM_ESTATE (another sweep, other weights, another instruction set, not a run directory,
+ *  in use), GGDM_EIO (cannot be written), those of the store. */
+ggdm_status ggdm_setup_run_state(const ggdm_setup *setup, ggdm_run_state *state,
+                                 ggdm_store_counts *counts, ggdm_error *err);
+
+/** Open the run's store as its owner; create directory, store and RUN/sweep.yaml where new.
+ *  Errors: as above. */
+ggdm_status ggdm_setup_open_store(const ggdm_setup *setup, ggdm_store **out, ggdm_error *err);
+
+#endif

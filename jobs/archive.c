@@ -1,0 +1,309 @@
+#include "jobs/archive.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/container.h"
+#include "common/fs.h"
+#include "common/hash.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "common/npy.h"
+#include "common/png_image.h"
+#include "jobs/sheet.h"
+
+#define MAX_SIDE 4096 /* pixels of a generated image */
+
+static const char *const file_names[] = {"samples.tar", "samples.npz", "sheet.png"};
+enum { TAR, NPZ, SHEET, N_FILES };
+
+/* One pass over a cell's images feeds all three files. */
+typedef struct cell_archive {
+    const ggdm_run_info *info;
+    ggdm_store_cell cell;
+    char *paths[N_FILES]; /* owned */
+    ggdm_container *tar, *npz;
+    ggdm_sheet *sheet;
+    int32_t next;      /* index expected */
+    ggdm_pixels first; /* size of all; no pixels of its own */
+} cell_archive;
+
+/* Most probable class; -1 without classes, or when nothing compares. */
+static int32_t best_class(const float *logp, int32_t n)
+{
+    int32_t best = -1;
+    for (int32_t c = 0; c < n; c++)
+        if (!isnan(logp[c]) && (best < 0 || logp[c] > logp[best]))
+            best = c;
+    return best;
+}
+
+/* ---- samples.tar ---------------------------------------------------------------------------- */
+
+/* Six digits: enough for a probability, and the same on machines whose exp() differs in the last.
+ */
+static double rounded(double v)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.6g", v);
+    return strtod(text, NULL);
+}
+
+static void put_view(ggdm_json *j, const char *who, const float *logp, int32_t n, int32_t target)
+{
+    int32_t best = best_class(logp, n);
+    if (best < 0) {
+        ggdm_json_put_null(j, who);
+        return;
+    }
+    ggdm_json_begin_object(j, who);
+    ggdm_json_put_int(j, "label", best);
+    ggdm_json_put_double(j, "probability", rounded(exp((double)logp[best])));
+    if (target >= 0 && target < n)
+        ggdm_json_put_double(j, "target_probability", rounded(exp((double)logp[target])));
+    ggdm_json_end(j);
+}
+
+static ggdm_status describe(const cell_archive *a, const ggdm_image *image, char **text,
+                            size_t *size, ggdm_error *err)
+{
+    const ggdm_cell *cell = &a->cell.cell;
+    const ggdm_job *job = &a->info->job;
+    char key[GGDM_HASH_TEXT_SIZE];
+    ggdm_json j;
+    ggdm_hash_hex(cell->key, key);
+    ggdm_json_init(&j, false);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "sweep", a->info->name);
+    ggdm_json_put_string(&j, "cell", a->cell.name);
+    ggdm_json_put_int(&j, "index", image->index);
+    ggdm_json_put_double(&j, "kappa", cell->kappa);
+    ggdm_json_put_int(&j, "duration", cell->duration);
+    if (cell->target >= 0)
+        ggdm_json_put_int(&j, "target", cell->target);
+    else
+        ggdm_json_put_null(&j, "target");
+    ggdm_json_put_uint(&j, "seed", job->seed);
+    ggdm_json_put_int(&j, "steps", job->steps);
+    ggdm_json_put_string(&j, "gradient", ggdm_gradient_names[job->gradient]);
+    ggdm_json_put_string(&j, "form", ggdm_loss_form_names[job->form]);
+    ggdm_json_put_string(&j, "key", key);
+    ggdm_json_put_bool(&j, "diverged", image->diverged);
+    if (image->diverged_step >= 0)
+        ggdm_json_put_int(&j, "diverged_step", image->diverged_step);
+    ggdm_json_put_double(&j, "saturated", rounded((double)image->saturated));
+    put_view(&j, "guide", image->guide_logp, image->n_guide, cell->target);
+    put_view(&j, "judge", image->judge_logp, image->n_judge, cell->target);
+    ggdm_json_end(&j);
+    return ggdm_json_finish(&j, text, size, err);
+}
+
+static ggdm_status add_to_tar(cell_archive *a, const ggdm_image *image, ggdm_error *err)
+{
+    char name[32], *text = NULL;
+    size_t size = 0;
+    snprintf(name, sizeof name, "%06d.png", image->index);
+    GGDM_TRY(ggdm_container_add(a->tar, name, image->png, image->png_size, err));
+    GGDM_TRY(describe(a, image, &text, &size, err));
+    snprintf(name, sizeof name, "%06d.json", image->index);
+    ggdm_status st = ggdm_container_add(a->tar, name, text, size, err);
+    free(text);
+    return st;
+}
+
+/* ---- samples.npz ---------------------------------------------------------------------------- */
+
+static ggdm_status begin_array(cell_archive *a, const char *name, ggdm_npy_type type,
+                               const int64_t *shape, int n_dims, ggdm_error *err)
+{
+    uint8_t header[GGDM_NPY_MAX_HEADER];
+    size_t header_size;
+    uint64_t data_size;
+    GGDM_TRY(ggdm_npy_header(type, shape, n_dims, header, &header_size, &data_size, err));
+    GGDM_TRY(ggdm_container_begin(a->npz, name, header_size + data_size, err));
+    return ggdm_container_write(a->npz, header, header_size, err);
+}
+
+static ggdm_status begin_images(cell_archive *a, const ggdm_pixels *pixels, ggdm_error *err)
+{
+    const int64_t shape[] = {a->info->samples, pixels->height, pixels->width, pixels->channels};
+    a->first = *pixels;
+    a->first.data = NULL;
+    GGDM_TRY(begin_array(a, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
+    return ggdm_sheet_create(a->info->samples, pixels->width, pixels->height, pixels->channels,
+                             &a->sheet, err);
+}
+
+static ggdm_status add_labels(cell_archive *a, ggdm_error *err)
+{
+    const int64_t shape[] = {a->info->samples};
+    uint8_t label[8];
+    for (int i = 0; i < 8; i++)
+        label[i] = (uint8_t)((uint64_t)(int64_t)a->cell.cell.target >> (8 * i));
+    GGDM_TRY(begin_array(a, "arr_1.npy", GGDM_NPY_I64, shape, 1, err));
+    for (int32_t i = 0; i < a->info->samples; i++)
+        GGDM_TRY(ggdm_container_write(a->npz, label, sizeof label, err));
+    return GGDM_OK;
+}
+
+/* ---- sheet.png ------------------------------------------------------------------------------ */
+
+/* The judge decides; without a judge, the guide. */
+static ggdm_frame frame_of(const ggdm_image *image, int32_t target)
+{
+    int32_t best = image->n_judge ? best_class(image->judge_logp, image->n_judge)
+                                  : best_class(image->guide_logp, image->n_guide);
+    if (image->diverged)
+        return GGDM_FRAME_DIVERGED;
+    if (target < 0 || best < 0)
+        return GGDM_FRAME_NONE;
+    return best == target ? GGDM_FRAME_RIGHT : GGDM_FRAME_WRONG;
+}
+
+static ggdm_status write_sheet(const cell_archive *a, ggdm_error *err)
+{
+    uint8_t *png = NULL;
+    size_t size = 0;
+    GGDM_TRY(ggdm_sheet_encode(a->sheet, &png, &size, err));
+    ggdm_status st = ggdm_replace_file(a->paths[SHEET], png, size, err);
+    free(png);
+    return st;
+}
+
+/* ---- a cell --------------------------------------------------------------------------------- */
+
+static ggdm_status add_image(void *context, const ggdm_image *image, ggdm_error *err)
+{
+    cell_archive *a = context;
+    ggdm_pixels pixels;
+    if (image->index != a->next++)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "image %d is missing", a->next - 1);
+    if (ggdm_png_decode(image->png, image->png_size, MAX_SIDE, &pixels, err) != GGDM_OK)
+        return ggdm_error_prefix(err, "image %d", image->index);
+    ggdm_status st = GGDM_OK;
+    if (image->index == 0)
+        GGDM_TRY_GOTO(st, begin_images(a, &pixels, err), done);
+    if (pixels.width != a->first.width || pixels.height != a->first.height ||
+        pixels.channels != a->first.channels) {
+        st = GGDM_FAIL(err, GGDM_ESHAPE,
+                       "image %d has %d x %d x %d pixels, image 0 has %d x %d x %d", image->index,
+                       pixels.height, pixels.width, pixels.channels, a->first.height,
+                       a->first.width, a->first.channels);
+        goto done;
+    }
+    GGDM_TRY_GOTO(st, add_to_tar(a, image, err), done);
+    GGDM_TRY_GOTO(st,
+                  ggdm_container_write(
+                      a->npz, pixels.data,
+                      (size_t)pixels.width * (size_t)pixels.height * (size_t)pixels.channels, err),
+                  done);
+    ggdm_sheet_add(a->sheet, pixels.data, frame_of(image, a->cell.cell.target));
+done:
+    ggdm_pixels_deinit(&pixels);
+    return st;
+}
+
+static ggdm_status make_paths(cell_archive *a, const char *dir, ggdm_error *err)
+{
+    for (int i = 0; i < N_FILES; i++)
+        GGDM_TRY(
+            ggdm_asprintf(&a->paths[i], err, "%s/archive/%s/%s", dir, a->cell.name, file_names[i]));
+    return GGDM_OK;
+}
+
+static void free_archive(cell_archive *a)
+{
+    ggdm_container_abort(&a->tar);
+    ggdm_container_abort(&a->npz);
+    ggdm_sheet_destroy(&a->sheet);
+    for (int i = 0; i < N_FILES; i++)
+        free(a->paths[i]);
+}
+
+static ggdm_status open_files(cell_archive *a, const char *dir, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_asprintf(&path, err, "%s/archive/%s", dir, a->cell.name));
+    ggdm_status st = ggdm_make_dirs(path, err);
+    free(path);
+    GGDM_TRY(st);
+    GGDM_TRY(ggdm_container_create(GGDM_TAR, a->paths[TAR], &a->tar, err));
+    return ggdm_container_create(GGDM_ZIP, a->paths[NPZ], &a->npz, err);
+}
+
+static ggdm_status close_files(cell_archive *a, ggdm_error *err)
+{
+    GGDM_TRY(add_labels(a, err));
+    GGDM_TRY(write_sheet(a, err));
+    GGDM_TRY(ggdm_container_commit(&a->npz, err));
+    return ggdm_container_commit(&a->tar, err);
+}
+
+ggdm_status ggdm_archive_cell(ggdm_store *store, const char *dir, int32_t cell, ggdm_error *err)
+{
+    cell_archive a = {.info = ggdm_store_run_info(store)};
+    ggdm_status st;
+    if (ggdm_store_in_turn(store))
+        return GGDM_FAIL(err, GGDM_ESTATE, "archive of cell %d: not inside a turn", cell);
+    GGDM_TRY(ggdm_store_cell_get(store, cell, &a.cell, err));
+    if (a.cell.images_done != a.info->samples)
+        return GGDM_FAIL(err, GGDM_ESTATE, "cell %s has %d of %d images: not complete", a.cell.name,
+                         a.cell.images_done, a.info->samples);
+    GGDM_TRY_GOTO(st, make_paths(&a, dir, err), done);
+    GGDM_TRY_GOTO(st, open_files(&a, dir, err), done);
+    st = ggdm_store_each_image(store, a.cell.cell.trajectory, true, add_image, &a, err);
+    if (st == GGDM_OK && a.next != a.info->samples)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "there are %d of %d images", a.next, a.info->samples);
+    if (st != GGDM_OK) {
+        ggdm_error_prefix(err, "archive of cell %s", a.cell.name);
+        goto done;
+    }
+    GGDM_TRY_GOTO(st, close_files(&a, err), done);
+    st = ggdm_store_cell_archived(store, cell, err);
+done:
+    free_archive(&a);
+    return st;
+}
+
+/* Marked as written, and still all there? */
+static ggdm_status is_archived(const ggdm_store_cell *cell, const char *dir, bool *yes,
+                               ggdm_error *err)
+{
+    cell_archive a = {.cell = *cell};
+    ggdm_status st = make_paths(&a, dir, err);
+    *yes = cell->archived;
+    for (int i = 0; i < N_FILES && st == GGDM_OK; i++)
+        *yes = *yes && ggdm_exists(a.paths[i]);
+    free_archive(&a);
+    return st;
+}
+
+ggdm_status ggdm_archive_run(ggdm_store *store, const char *dir, bool force, int32_t *written,
+                             int32_t *incomplete, ggdm_error *err)
+{
+    const int32_t samples = ggdm_store_run_info(store)->samples;
+    int32_t n_written = 0, n_incomplete = 0;
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < ggdm_store_n_cells(store) && st == GGDM_OK; i++) {
+        ggdm_store_cell cell;
+        bool there = false;
+        GGDM_TRY_GOTO(st, ggdm_store_cell_get(store, i, &cell, err), done);
+        if (cell.images_done != samples) {
+            n_incomplete++;
+            continue;
+        }
+        if (!force)
+            GGDM_TRY_GOTO(st, is_archived(&cell, dir, &there, err), done);
+        if (there)
+            continue;
+        GGDM_TRY_GOTO(st, ggdm_archive_cell(store, dir, i, err), done);
+        n_written++;
+    }
+done:
+    if (written)
+        *written = n_written;
+    if (incomplete)
+        *incomplete = n_incomplete;
+    return st;
+}

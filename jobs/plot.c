@@ -1,0 +1,412 @@
+#include "jobs/plot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "jobs/summary.h"
+
+extern char **environ;
+
+/* Accuracy of one classifier at one (kappa, duration): over all cells and targets there. */
+typedef struct plot_share {
+    bool known;
+    double p_sum, lo, hi;
+    int32_t cells;
+} plot_share;
+
+typedef struct plot_point {
+    double kappa;
+    int32_t duration, target;
+    int64_t trajectory;
+    int32_t n, diverged; /* images of distinct trajectories */
+    int32_t cells;
+    plot_share judge, guide;
+} plot_point;
+
+typedef struct plot_data {
+    plot_point *points; /* owned, by kappa, then duration */
+    size_t n_points, cap;
+    int32_t n_curves, n_targets;
+    int32_t n_min, n_max; /* images per point */
+    bool any_diverged;
+} plot_data;
+
+/* ---- points --------------------------------------------------------------------------------- */
+
+static int by_place(const void *a, const void *b)
+{
+    const plot_point *x = a, *y = b;
+    if (x->kappa != y->kappa)
+        return x->kappa < y->kappa ? -1 : 1;
+    if (x->duration != y->duration)
+        return x->duration < y->duration ? -1 : 1;
+    return (x->trajectory > y->trajectory) - (x->trajectory < y->trajectory);
+}
+
+static plot_share share_of(const ggdm_scores *s)
+{
+    return (plot_share){.known = s->has_accuracy, .p_sum = s->accuracy.p, .cells = 1};
+}
+
+static ggdm_status collect(ggdm_store *store, plot_data *d, ggdm_error *err)
+{
+    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
+        ggdm_cell_summary s;
+        GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
+        const ggdm_cell *c = &s.cell.cell;
+        plot_point p = {.kappa = c->kappa,
+                        .duration = c->duration,
+                        .target = c->target,
+                        .trajectory = c->trajectory,
+                        .n = s.n,
+                        .diverged = s.diverged,
+                        .cells = 1,
+                        .judge = share_of(&s.judge),
+                        .guide = share_of(&s.guide)};
+        ggdm_cell_summary_deinit(&s);
+        if (p.n == 0 || !(p.judge.known || p.guide.known))
+            continue;
+        GGDM_TRY(ggdm_grow(&d->points, &d->cap, d->n_points + 1, sizeof *d->points, err));
+        d->points[d->n_points++] = p;
+    }
+    return GGDM_OK;
+}
+
+/* Different targets, counted before the points of one place are merged. */
+static int32_t count_targets(const plot_data *d)
+{
+    bool seen[GGDM_MAX_CLASSES] = {false};
+    int32_t n = 0;
+    for (size_t i = 0; i < d->n_points; i++) {
+        n += !seen[d->points[i].target];
+        seen[d->points[i].target] = true;
+    }
+    return n;
+}
+
+static void add_share(plot_share *into, const plot_share *more)
+{
+    into->known = into->known && more->known;
+    into->p_sum += more->p_sum;
+    into->cells += more->cells;
+}
+
+/* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
+ * images shown for ten targets is not ten times as much evidence. */
+static void close_share(plot_share *s, int32_t n)
+{
+    double p = s->p_sum / s->cells;
+    ggdm_share w = ggdm_wilson((int64_t)llround(p * n), n);
+    s->p_sum = p;
+    s->cells = 1;
+    s->lo = w.lo < p ? w.lo : p;
+    s->hi = w.hi > p ? w.hi : p;
+}
+
+static void merge(plot_data *d)
+{
+    size_t n = 0;
+    int64_t last = -1;
+    qsort(d->points, d->n_points, sizeof *d->points, by_place);
+    d->n_targets = count_targets(d);
+    for (size_t i = 0; i < d->n_points; i++) {
+        plot_point p = d->points[i];
+        plot_point *into = n ? &d->points[n - 1] : NULL;
+        if (into && into->kappa == p.kappa && into->duration == p.duration) {
+            into->n += p.trajectory != last ? p.n : 0;
+            into->diverged += p.trajectory != last ? p.diverged : 0;
+            add_share(&into->judge, &p.judge);
+            add_share(&into->guide, &p.guide);
+        } else {
+            d->points[n++] = p;
+        }
+        last = p.trajectory;
+    }
+    d->n_points = n;
+    d->n_min = INT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        plot_point *p = &d->points[i];
+        close_share(&p->judge, p->n);
+        close_share(&p->guide, p->n);
+        d->n_curves += i == 0 || p->kappa != p[-1].kappa;
+        d->n_min = p->n < d->n_min ? p->n : d->n_min;
+        d->n_max = p->n > d->n_max ? p->n : d->n_max;
+        d->any_diverged = d->any_diverged || p->diverged > 0;
+    }
+}
+
+/* ---- accuracy.dat --------------------------------------------------------------------------- */
+
+static void put_share(FILE *f, const plot_share *s)
+{
+    if (s->known)
+        fprintf(f, " %.6g %.6g %.6g", s->p_sum, s->lo, s->hi);
+    else
+        fputs(" ? ? ?", f);
+}
+
+/* One block per kappa, two empty lines between: gnuplot's `index`. */
+static void put_data(FILE *f, const plot_data *d)
+{
+    fputs("# duration judge judge_lo judge_hi guide guide_lo guide_hi diverged diverged_lo "
+          "diverged_hi n\n",
+          f);
+    for (size_t i = 0; i < d->n_points; i++) {
+        const plot_point *p = &d->points[i];
+        ggdm_share diverged = ggdm_wilson(p->diverged, p->n);
+        if (i == 0 || p->kappa != p[-1].kappa)
+            fprintf(f, "%s# kappa %.6g\n", i ? "\n\n" : "", p->kappa);
+        fprintf(f, "%d", p->duration);
+        put_share(f, &p->judge);
+        put_share(f, &p->guide);
+        fprintf(f, " %.6g %.6g %.6g %d\n", diverged.p, diverged.lo, diverged.hi, p->n);
+    }
+}
+
+/* ---- accuracy.gp ---------------------------------------------------------------------------- */
+
+typedef struct plot_panel {
+    const char *label;
+    int column; /* of the share in accuracy.dat, the interval behind it */
+} plot_panel;
+
+static int choose_panels(const plot_data *d, plot_panel out[3])
+{
+    bool judge = false, guide = false;
+    int n = 0;
+    for (size_t i = 0; i < d->n_points; i++) {
+        judge = judge || d->points[i].judge.known;
+        guide = guide || d->points[i].guide.known;
+    }
+    if (judge)
+        out[n++] = (plot_panel){"accuracy (judge)", 2};
+    if (guide)
+        out[n++] = (plot_panel){"accuracy (guide)", 5};
+    if (d->any_diverged)
+        out[n++] = (plot_panel){"diverged (share)", 8};
+    return n;
+}
+
+/* Text in single quotes, where gnuplot knows no escapes but the doubled quote. */
+static void put_quoted(FILE *f, const char *text)
+{
+    fputc('\'', f);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', f);
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
+    }
+    fputc('\'', f);
+}
+
+/* Unguided is grey; the others run through viridis from dark to light as kappa grows. */
+static unsigned curve_color(int32_t i, int32_t n, double kappa)
+{
+    static const double anchors[][3] = {
+        {68, 1, 84}, {59, 82, 139}, {33, 145, 140}, {94, 201, 98}, {214, 186, 0}};
+    enum { LAST = sizeof anchors / sizeof *anchors - 1 };
+    if (kappa == 0)
+        return 0x888888;
+    double at = n > 1 ? (double)i / (n - 1) * LAST : 0;
+    int k = (int)at < LAST ? (int)at : LAST - 1;
+    unsigned color = 0;
+    for (int c = 0; c < 3; c++)
+        color = color << 8 |
+                (unsigned)lround(anchors[k][c] + (at - k) * (anchors[k + 1][c] - anchors[k][c]));
+    return color;
+}
+
+/* shift: steps from curve to curve, so that their error bars do not hide each other. */
+static void put_panel(FILE *f, const plot_data *d, const plot_panel *panel, double shift,
+                      bool is_first)
+{
+    int32_t curve = 0, first = d->points[0].kappa == 0; /* the first guided curve */
+    fprintf(f, "set ylabel '%s'\n%s\nplot", panel->label,
+            is_first ? "set key at screen 0.5, screen 0.02 center bottom horizontal maxrows 2"
+                     : "set key off");
+    for (size_t i = 0; i < d->n_points; i++) {
+        const plot_point *p = &d->points[i];
+        if (i > 0 && p->kappa == p[-1].kappa)
+            continue;
+        int c = panel->column;
+        fprintf(f,
+                "%s \\\n  'accuracy.dat' index %d using ($1+%.6g):%d:%d:%d title 'kappa = %.6g' "
+                "lc rgb '#%06x' lw 1.5 pt 7 ps 0.7",
+                curve ? "," : "", curve, shift * (curve - 0.5 * (d->n_curves - 1)), c, c + 1, c + 2,
+                p->kappa, curve_color(curve - first, d->n_curves - first, p->kappa));
+        curve++;
+    }
+    fputs("\n", f);
+}
+
+static void put_title(FILE *f, const plot_data *d, const ggdm_run_info *info)
+{
+    char text[400], n[60], targets[60] = "";
+    if (d->n_min == d->n_max)
+        snprintf(n, sizeof n, "n = %d", d->n_max);
+    else
+        snprintf(n, sizeof n, "n = %d to %d", d->n_min, d->n_max);
+    if (d->n_targets > 1)
+        snprintf(targets, sizeof targets, ", mean over %d targets", d->n_targets);
+    else
+        snprintf(targets, sizeof targets, ", target %d", d->points[0].target);
+    snprintf(text, sizeof text, "%.120s: %s images per point%s, %s, Wilson 95 %%", info->name, n,
+             targets, ggdm_gradient_names[info->job.gradient]);
+    put_quoted(f, text);
+}
+
+static void put_figure(FILE *f, const plot_data *d, const ggdm_run_info *info, const char *terminal,
+                       const char *file)
+{
+    plot_panel panels[3];
+    int n = choose_panels(d, panels);
+    fprintf(f, "set terminal %s size %d,480 noenhanced\nset output '%s'\n", terminal, 80 + n * 520,
+            file);
+    double left = 95.0 / (80 + n * 520);
+    fprintf(f, "set multiplot layout 1,%d margins %.4f,0.985,0.25,0.90 spacing %.4f,0 title ", n,
+            left, left);
+    put_title(f, d, info);
+    fputs("\n", f);
+    for (int i = 0; i < n; i++)
+        put_panel(f, d, &panels[i], 0.004 * info->job.steps, i == 0);
+    fputs("unset multiplot\nset output\n", f);
+}
+
+static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
+{
+    fprintf(f,
+            "set encoding utf8\n"
+            "set datafile missing '?'\n"
+            "set style data yerrorlines\n"
+            "set errorbars small\n"
+            "set grid ytics lt 1 lc rgb '#cccccc'\n"
+            "set border 3\n"
+            "set tics nomirror out\n"
+            "set xlabel 'conditioning duration t~ (steps)'\n"
+            "set xrange [%d:%d]\n"
+            "set yrange [-0.02:1.02]\n",
+            -info->job.steps / 50 - 1, info->job.steps + info->job.steps / 50 + 1);
+    put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png.tmp");
+    put_figure(f, d, info, "svg background 'white'", "accuracy.svg.tmp");
+}
+
+/* ---- gnuplot -------------------------------------------------------------------------------- */
+
+static ggdm_status write_text(const char *dir, const char *name, const plot_data *d,
+                              const ggdm_run_info *info, ggdm_error *err)
+{
+    char *text = NULL, *path = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name);
+    if (info)
+        put_script(f, d, info);
+    else
+        put_data(f, d);
+    bool bad = ferror(f) != 0;
+    ggdm_status st = fclose(f) != 0 || bad
+                         ? GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name)
+                         : ggdm_path_join(dir, name, &path, err);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file(path, text, size, err);
+    free(path);
+    free(text);
+    return st;
+}
+
+/* Run gnuplot on accuracy.gp in dir, no shell between; what it says goes to accuracy.log. */
+static int run_gnuplot(const char *dir)
+{
+    char *const argv[] = {"gnuplot", "--default-settings", "accuracy.gp", NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = 0;
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return ENOMEM;
+    int code = posix_spawn_file_actions_addchdir_np(&actions, dir);
+    if (code == 0)
+        code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (code == 0)
+        code = posix_spawn_file_actions_addopen(&actions, 1, "accuracy.log",
+                                                O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    if (code == 0)
+        code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (code != 0)
+        return code;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* Finished figures replace those before; after a failure the old ones stay. */
+static bool put_in_place(const char *dir, const char *name)
+{
+    char *temp = NULL, *path = NULL;
+    bool ok = ggdm_asprintf(&temp, NULL, "%s/%s.tmp", dir, name) == GGDM_OK &&
+              ggdm_asprintf(&path, NULL, "%s/%s", dir, name) == GGDM_OK && rename(temp, path) == 0;
+    free(temp);
+    free(path);
+    return ok;
+}
+
+static bool draw(const char *dir)
+{
+    int code = run_gnuplot(dir);
+    if (code == ENOENT) {
+        ggdm_log(GGDM_LOG_WARN,
+                 "gnuplot is not installed, figures are left out: install the package gnuplot-nox "
+                 "and run `ggdm report`");
+        return false;
+    }
+    if (code != 0 || !put_in_place(dir, "accuracy.png") || !put_in_place(dir, "accuracy.svg")) {
+        ggdm_log(GGDM_LOG_WARN, "gnuplot failed, figures are left out: see %s/accuracy.log", dir);
+        return false;
+    }
+    char *log = NULL;
+    if (ggdm_path_join(dir, "accuracy.log", &log, NULL) == GGDM_OK)
+        unlink(log);
+    free(log);
+    return true;
+}
+
+ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_error *err)
+{
+    plot_data d = {0};
+    char *figures = NULL;
+    ggdm_status st;
+    bool done = false;
+    GGDM_TRY_GOTO(st, collect(store, &d, err), done);
+    if (d.n_points == 0) {
+        ggdm_log(GGDM_LOG_INFO,
+                 "no accuracy figure: no cell has a target and a classifier's score");
+        goto done;
+    }
+    merge(&d);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "figures", &figures, err), done);
+    GGDM_TRY_GOTO(st, ggdm_make_dirs(figures, err), done);
+    GGDM_TRY_GOTO(st, write_text(figures, "accuracy.dat", &d, NULL, err), done);
+    GGDM_TRY_GOTO(st, write_text(figures, "accuracy.gp", &d, ggdm_store_run_info(store), err),
+                  done);
+    done = draw(figures);
+done:
+    free(figures);
+    free(d.points);
+    if (drawn)
+        *drawn = done;
+    return st;
+}

@@ -1,0 +1,235 @@
+/* The job store: RUN/ggdm.db, the one truth about a run (DESIGN.md 3.4).  One process owns it.
+ *
+ * Changes happen in turns of the owner's event loop, one transaction each (group commit):
+ *
+ *     ggdm_store_begin(store, now, err);
+ *     ggdm_store_finish(...); ggdm_store_claim(...); ...
+ *     ggdm_store_commit(store, err);        // fsync; only now answer the workers
+ *
+ * A call that fails inside a turn leaves no trace of itself, the turn goes on.
+ *
+ * States of a unit:
+ *
+ *     ready --> running --> done
+ *       ^         |  |
+ *       |---------+  +--> failed --> ready        (error in the unit: counted in `failures`,
+ *       |  loss: counted in `losses`;              goes back when its back-off is over)
+ *       |  release: not counted
+ *       +------------------------------------    running/failed --> quarantined after max_failures
+ *                                                 or max_losses; retry puts back what rests
+ *
+ * `attempt` counts every claim of a unit and travels with it: together with the epoch (one per
+ * opening in GGDM_STORE_RUN mode) it fences late results, which are dropped, never stored. */
+#ifndef GGDM_JOBS_STORE_H
+#define GGDM_JOBS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+#include "jobs/cells.h"
+#include "jobs/messages.h"
+#include "jobs/planner.h"
+
+typedef struct ggdm_store ggdm_store;
+
+#define GGDM_STORE_FILE "ggdm.db" /* below the run directory */
+
+typedef enum ggdm_unit_state {
+    GGDM_UNIT_READY,
+    GGDM_UNIT_RUNNING,
+    GGDM_UNIT_DONE,
+    GGDM_UNIT_FAILED,
+    GGDM_UNIT_QUARANTINED,
+    GGDM_UNIT_CANCELLED,
+    GGDM_UNIT_STATES
+} ggdm_unit_state;
+
+/* As they stand in the database, indexed by state, NULL-terminated. */
+extern const char *const ggdm_unit_state_names[];
+
+/* What holds for the whole run.  Strings are NUL-terminated; NULL counts as "". */
+typedef struct ggdm_run_info {
+    char *name;         /* of the sweep */
+    char *sweep_text;   /* the sweep file as it was given */
+    char *sweep_digest; /* hex SHA-256 of what makes two sweeps the same */
+    char *isa;          /* instruction set agreed by the ranks that started the run */
+    char *version;      /* of the program that started it */
+    char *model, *model_sha256;
+    char *guide, *guide_sha256; /* "" where there is none */
+    char *judge, *judge_sha256; /* "" where there is none */
+    int32_t samples;            /* images per cell */
+    ggdm_job job; /* batch and threads are not part of a run: stored as 0, read back as 0 */
+} ggdm_run_info;
+
+void ggdm_run_info_deinit(ggdm_run_info *info);
+
+typedef enum ggdm_store_mode {
+    GGDM_STORE_RUN,    /* a coordinator: new epoch, units found running become ready again */
+    GGDM_STORE_INSPECT /* export, report, retry: no state changes by opening */
+} ggdm_store_mode;
+
+typedef struct ggdm_store_options {
+    ggdm_store_mode mode;
+    bool count_losses;    /* RUN: units found running count a loss (the world died on its own);
+                             otherwise they are simply ready again */
+    int32_t max_failures; /* failures until quarantine; 0: 3 */
+    int32_t max_losses;   /* losses until quarantine; 0: 3 */
+    double backoff;       /* seconds until a failed unit is ready again, doubled each time; 0: 1 */
+    int32_t busy_timeout; /* milliseconds to wait for another owner to go away; 0: 2000 */
+    bool force_rollback_journal; /* do not even try WAL (tests, odd file systems) */
+} ggdm_store_options;
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/** Whether run directory dir holds a complete store.  A missing or empty database, as a killed
+ * start leaves it, counts as absent.  Errors: GGDM_EFORMAT when the file is something else or
+ * damaged; GGDM_ESTATE when it is in use. */
+ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err);
+
+/** Create the store of a new run in the existing directory dir: everything or nothing, one
+ *  transaction.  It is not kept open.  Trajectories are numbered as in cells->trajectories, units
+ * as in plan->units. Errors: GGDM_ESTATE when there is a complete store already; GGDM_EINVAL for a
+ * malformed plan; GGDM_EIO when the directory cannot be written; GGDM_ESTORE. */
+ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
+                              const ggdm_plan *plan, ggdm_error *err);
+
+/** Open the store and become its one owner.  options may be NULL (RUN, defaults).
+ *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
+ *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE.
+ */
+ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
+                            ggdm_error *err);
+
+/** Rolls back an open turn.  Safe on NULL and twice. */
+void ggdm_store_close(ggdm_store **store);
+
+/** "wal" or "truncate": what the file system granted. */
+const char *ggdm_store_journal(const ggdm_store *store);
+int64_t ggdm_store_epoch(const ggdm_store *store);
+/** Units that were found running when the store was opened in RUN mode. */
+int64_t ggdm_store_requeued(const ggdm_store *store);
+/** Run directory, as given to ggdm_store_open. */
+const char *ggdm_store_dir(const ggdm_store *store);
+
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+/** Start a turn.  now: wall clock, seconds since 1970; times of events and back-offs.
+ *  Errors: GGDM_EINTERNAL when one is open; GGDM_ESTORE. */
+ggdm_status ggdm_store_begin(ggdm_store *store, double now, ggdm_error *err);
+/** Make the turn durable.  On failure it is rolled back as a whole.  Errors: GGDM_ESTORE. */
+ggdm_status ggdm_store_commit(ggdm_store *store, ggdm_error *err);
+/** Undo the turn.  Harmless when none is open. */
+void ggdm_store_rollback(ggdm_store *store);
+bool ggdm_store_in_turn(const ggdm_store *store);
+
+/* ---- units; all inside a turn --------------------------------------------------------------- */
+
+typedef enum ggdm_claim_kind {
+    GGDM_CLAIM_ANY,
+    GGDM_CLAIM_INNOCENT, /* units without losses */
+    GGDM_CLAIM_SUSPECT   /* units that ran when a world or worker was lost: to be run apart */
+} ggdm_claim_kind;
+
+/** Give up to max ready units to a worker, innocents first, then by number; failed units whose
+ *  back-off is over become ready first.
+ *  units  [max], out; the first *n are initialised (owned: ggdm_unit_deinit each)
+ *  Errors: GGDM_EFORMAT (damaged tree), GGDM_ENOMEM, GGDM_ESTORE; then *n = 0. */
+ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind kind, int32_t max,
+                             ggdm_unit *units, int32_t *n, ggdm_error *err);
+
+/** Store the images of a unit and mark it done.  images [n] must be exactly those the unit asks
+ *  for, in any order.  *accepted = false, and nothing but a note is stored, when the result is
+ * late: the unit is not running, or runs under another attempt or epoch. Errors: GGDM_EFORMAT when
+ * the images are not those of the unit; GGDM_ESTATE when an image is stored already with other
+ * bytes (promise 1 broken: fail the unit); GGDM_ESTORE. */
+ggdm_status ggdm_store_finish(ggdm_store *store, int64_t unit, int32_t attempt,
+                              const ggdm_image *images, int32_t n, bool *accepted, ggdm_error *err);
+
+/** A worker reports that the unit failed with this message: failed, with back-off, or quarantined.
+ *  *state (may be NULL) gets its new state; GGDM_UNIT_STATES when the report was late (a note is
+ *  kept, nothing changes; so for lose and release). */
+ggdm_status ggdm_store_fail(ggdm_store *store, int64_t unit, int32_t attempt, const char *message,
+                            ggdm_unit_state *state, ggdm_error *err);
+
+/** The worker, or the world, was lost while it ran the unit: ready with a loss more (a suspect), or
+ *  quarantined. */
+ggdm_status ggdm_store_lose(ggdm_store *store, int64_t unit, int32_t attempt, const char *message,
+                            ggdm_unit_state *state, ggdm_error *err);
+
+/** The unit is given back untouched (drain): ready, nothing counted. */
+ggdm_status ggdm_store_release(ggdm_store *store, int64_t unit, int32_t attempt,
+                               ggdm_unit_state *state, ggdm_error *err);
+
+/** Put failed, quarantined and cancelled units back to ready, their counters cleared: those that
+ *  hold one of trajectories[n_trajectories], or all when n_trajectories is 0.  *changed (may be
+ *  NULL) gets their number. */
+ggdm_status ggdm_store_retry(ggdm_store *store, const int64_t *trajectories, size_t n_trajectories,
+                             int64_t *changed, ggdm_error *err);
+
+/** Cancel all units that are ready or failed.  *changed may be NULL. */
+ggdm_status ggdm_store_cancel(ggdm_store *store, int64_t *changed, ggdm_error *err);
+
+/* ---- reading, in or out of a turn ------------------------------------------------------------ */
+
+typedef struct ggdm_store_counts {
+    int64_t units[GGDM_UNIT_STATES];
+    int64_t units_total;
+    int64_t images_done, images_total; /* distinct images: each trajectory counts once */
+    int64_t images_diverged;           /* of images_done */
+    int64_t suspects;                  /* ready units with losses */
+} ggdm_store_counts;
+
+/** Counters kept in memory: free of cost. */
+const ggdm_store_counts *ggdm_store_counts_get(const ggdm_store *store);
+
+/** Wall-clock time at which the next failed unit becomes ready; 0 when there is none. */
+ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err);
+
+const ggdm_run_info *ggdm_store_run_info(const ggdm_store *store);
+
+int32_t ggdm_store_n_cells(const ggdm_store *store);
+
+typedef struct ggdm_store_cell {
+    ggdm_cell cell;
+    char name[GGDM_CELL_NAME_SIZE];       /* "c0007" */
+    int32_t images_done, images_diverged; /* of info.samples */
+    bool archived;                        /* its archive was written (jobs/archive.h) */
+} ggdm_store_cell;
+
+/** Cell number index in [0, n_cells).  Errors: GGDM_EINVAL, GGDM_EFORMAT, GGDM_ESTORE. */
+ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,
+                                ggdm_error *err);
+/** Remember that the archive of a cell is on disk; needs no turn. */
+ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err);
+
+/** Called for each image, which is borrowed for the call. */
+typedef ggdm_status (*ggdm_image_visitor)(void *context, const ggdm_image *image, ggdm_error *err);
+
+/** Visit the stored images of a trajectory in the order of their indices.  with_png: read the PNG
+ *  bytes as well; otherwise png is NULL and png_size 0.  The visitor must not change the store.
+ *  Errors: the visitor's; GGDM_EFORMAT, GGDM_ESTORE. */
+ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool with_png,
+                                  ggdm_image_visitor visit, void *context, ggdm_error *err);
+
+/* A unit that needs a person: failed or quarantined. */
+typedef struct ggdm_store_trouble {
+    int64_t unit;
+    ggdm_unit_state state;
+    int32_t attempt, failures, losses;
+    const char *message; /* borrowed for the call */
+} ggdm_store_trouble;
+
+typedef ggdm_status (*ggdm_trouble_visitor)(void *context, const ggdm_store_trouble *trouble,
+                                            ggdm_error *err);
+
+/** Visit failed and quarantined units, at most max, by number. */
+ggdm_status ggdm_store_each_trouble(ggdm_store *store, int32_t max, ggdm_trouble_visitor visit,
+                                    void *context, ggdm_error *err);
+
+/** Copy of the database for readers, at path, written beside it and renamed; not inside a turn.
+ *  Errors: GGDM_ESTORE, GGDM_EIO. */
+ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error *err);
+
+#endif

@@ -1,0 +1,161 @@
+/* A new run's database: one transaction, so that a killed start leaves a store or nothing. */
+#include "jobs/store_internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+
+static ggdm_status check_plan(const ggdm_run_info *info, const ggdm_cells *cells,
+                              const ggdm_plan *plan, ggdm_error *err)
+{
+    if (info->samples < 1 || info->job.steps < 1 || info->job.precision == GGDM_PRECISION_AUTO)
+        return GGDM_FAIL(
+            err, GGDM_EINVAL,
+            "run has %d samples, %d steps, precision %s; expected at least 1, at least "
+            "1, and a precision that is resolved",
+            info->samples, info->job.steps, ggdm_precision_names[info->job.precision]);
+    if (cells->n_cells < 1 || cells->n_trajectories < 1 || plan->n_units < 1)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "run has %d cells, %d trajectories, %d units; expected at least one each",
+                         cells->n_cells, cells->n_trajectories, plan->n_units);
+    for (int32_t i = 0; i < cells->n_cells; i++) {
+        const ggdm_cell *cell = &cells->cells[i];
+        if (cell->index != i || cell->trajectory < 0 || cell->trajectory >= cells->n_trajectories)
+            return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has index %d and trajectory %d of %d", i,
+                             cell->index, cell->trajectory, cells->n_trajectories);
+        if (memcmp(cell->key, cells->trajectories[cell->trajectory].key, sizeof cell->key) != 0)
+            return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has another key than its trajectory", i);
+    }
+    for (int32_t i = 0; i < plan->n_units; i++) {
+        const ggdm_plan_unit *unit = &plan->units[i];
+        if (unit->family < 0 || unit->family >= plan->n_families || unit->image_first < 0 ||
+            unit->image_count < 1 || unit->image_first > info->samples - unit->image_count)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "unit %d: family %d, images %d+%d do not fit %d families, %d samples",
+                             i, unit->family, unit->image_first, unit->image_count,
+                             plan->n_families, info->samples);
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status put_cells(ggdm_store *s, const ggdm_cells *cells, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    for (int32_t i = 0; i < cells->n_trajectories; i++) {
+        const ggdm_trajectory *t = &cells->trajectories[i];
+        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_TRAJECTORY, &stmt, err));
+        sqlite3_bind_int(stmt, 1, i);
+        sqlite3_bind_blob(stmt, 2, t->key, sizeof t->key, SQLITE_STATIC);
+        sqlite3_bind_double(stmt, 3, t->kappa);
+        sqlite3_bind_int(stmt, 4, t->duration);
+        sqlite3_bind_int(stmt, 5, t->target);
+        GGDM_TRY(ggdm_store_run(s, stmt, err));
+    }
+    for (int32_t i = 0; i < cells->n_cells; i++) {
+        const ggdm_cell *cell = &cells->cells[i];
+        char name[GGDM_CELL_NAME_SIZE];
+        ggdm_cell_name(cells->n_cells, i, name);
+        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_CELL, &stmt, err));
+        sqlite3_bind_int(stmt, 1, i);
+        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+        sqlite3_bind_double(stmt, 3, cell->kappa);
+        sqlite3_bind_int(stmt, 4, cell->duration);
+        sqlite3_bind_int(stmt, 5, cell->target);
+        sqlite3_bind_blob(stmt, 6, cell->key, sizeof cell->key, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 7, cell->trajectory);
+        GGDM_TRY(ggdm_store_run(s, stmt, err));
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status put_trees(ggdm_store *s, const ggdm_plan *plan, ggdm_error *err)
+{
+    ggdm_wire wire;
+    ggdm_wire_init(&wire);
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < plan->n_families && st == GGDM_OK; i++) {
+        const ggdm_family *family = &plan->families[i];
+        /* The block and the identity are the unit's own; these stand for any. */
+        ggdm_unit unit = {
+            .image_count = 1, .n_segments = family->n_segments, .segments = family->segments};
+        sqlite3_stmt *stmt = NULL;
+        ggdm_wire_reset(&wire);
+        GGDM_TRY_GOTO(st, ggdm_unit_pack(&unit, &wire, err), done);
+        GGDM_TRY_GOTO(st, ggdm_store_use(s, GGDM_SQL_PUT_TREE, &stmt, err), done);
+        sqlite3_bind_int(stmt, 1, i);
+        sqlite3_bind_blob64(stmt, 2, wire.data, wire.size, SQLITE_STATIC);
+        st = ggdm_store_run(s, stmt, err);
+    }
+done:
+    ggdm_wire_deinit(&wire);
+    return st;
+}
+
+static ggdm_status put_units(ggdm_store *s, const ggdm_plan *plan, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    for (int32_t i = 0; i < plan->n_units; i++) {
+        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_UNIT, &stmt, err));
+        sqlite3_bind_int(stmt, 1, i);
+        sqlite3_bind_int(stmt, 2, plan->units[i].family);
+        sqlite3_bind_int(stmt, 3, plan->units[i].image_first);
+        sqlite3_bind_int(stmt, 4, plan->units[i].image_count);
+        GGDM_TRY(ggdm_store_run(s, stmt, err));
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)
+{
+    char sql[64];
+    for (size_t i = 0; i < ggdm_store_schema_count; i++)
+        GGDM_TRY(ggdm_store_exec(s, ggdm_store_schema[i].sql, err));
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA main.application_id = %d", GGDM_STORE_APPLICATION_ID);
+    GGDM_TRY(ggdm_store_exec(s, sql, err));
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA main.user_version = %d", GGDM_STORE_VERSION);
+    return ggdm_store_exec(s, sql, err);
+}
+
+/* The new file's name must survive a power cut, too. */
+static ggdm_status sync_dir(const char *dir, ggdm_error *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return synced ? GGDM_OK : GGDM_FAIL(err, GGDM_EIO, "%s: cannot sync the directory", dir);
+}
+
+ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
+                              const ggdm_plan *plan, ggdm_error *err)
+{
+    ggdm_store *s = NULL;
+    ggdm_status st;
+    bool complete;
+    GGDM_TRY(check_plan(info, cells, plan, err));
+    GGDM_TRY(ggdm_store_attach(dir, NULL, true, &s, &complete, err));
+    if (complete) {
+        st = GGDM_FAIL(err, GGDM_ESTATE, "%s: there is a run already", dir);
+        goto done;
+    }
+    GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_exec(s, "BEGIN EXCLUSIVE", err), done);
+    GGDM_TRY_GOTO(st, put_schema(s, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_save_info(s, info, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", "0", err), undo);
+    GGDM_TRY_GOTO(st, put_cells(s, cells, err), undo);
+    GGDM_TRY_GOTO(st, put_trees(s, plan, err), undo);
+    GGDM_TRY_GOTO(st, put_units(s, plan, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_exec(s, "COMMIT", err), undo);
+    st = sync_dir(dir, err);
+undo:
+    if (!sqlite3_get_autocommit(s->db))
+        ggdm_store_exec(s, "ROLLBACK", NULL);
+done:
+    ggdm_store_close(&s);
+    return st;
+}

@@ -1,0 +1,173 @@
+/* Table run: what holds for the whole run, as key and text. */
+#include "jobs/store_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+static const struct {
+    const char *key;
+    size_t offset; /* of a char * in ggdm_run_info */
+} text_fields[] = {
+    {"name", offsetof(ggdm_run_info, name)},
+    {"sweep_text", offsetof(ggdm_run_info, sweep_text)},
+    {"sweep_digest", offsetof(ggdm_run_info, sweep_digest)},
+    {"isa", offsetof(ggdm_run_info, isa)},
+    {"version", offsetof(ggdm_run_info, version)},
+    {"model", offsetof(ggdm_run_info, model)},
+    {"model_sha256", offsetof(ggdm_run_info, model_sha256)},
+    {"guide", offsetof(ggdm_run_info, guide)},
+    {"guide_sha256", offsetof(ggdm_run_info, guide_sha256)},
+    {"judge", offsetof(ggdm_run_info, judge)},
+    {"judge_sha256", offsetof(ggdm_run_info, judge_sha256)},
+};
+enum { N_TEXT_FIELDS = sizeof text_fields / sizeof *text_fields };
+
+static char **text_of(const ggdm_run_info *info, size_t field)
+{
+    return (char **)((char *)(uintptr_t)info + text_fields[field].offset);
+}
+
+void ggdm_run_info_deinit(ggdm_run_info *info)
+{
+    for (size_t i = 0; i < N_TEXT_FIELDS; i++) {
+        free(*text_of(info, i));
+        *text_of(info, i) = NULL;
+    }
+}
+
+ggdm_status ggdm_store_put_run(ggdm_store *store, const char *key, const char *value,
+                               ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_PUT_RUN, &stmt, err));
+    sqlite3_bind_text(stmt, 1, key, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 2, value ? value : "", -1, SQLITE_TRANSIENT);
+    return ggdm_store_run(store, stmt, err);
+}
+
+ggdm_status ggdm_store_get_run(ggdm_store *store, const char *key, char **out, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    *out = NULL;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_GET_RUN, &stmt, err));
+    sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
+    bool row;
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    const char *text = st == GGDM_OK && row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    if (text)
+        st = ggdm_strdup(text, out, err);
+    else if (st == GGDM_OK)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: table run has no key '%s'", store->path,
+                       key);
+    ggdm_store_reset(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t lo, int64_t hi,
+                                   int64_t *out, ggdm_error *err)
+{
+    char *text = NULL, *end = NULL;
+    GGDM_TRY(ggdm_store_get_run(store, key, &text, err));
+    ggdm_status st = GGDM_OK;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (errno || end == text || *end || *out < lo || *out > hi)
+        st = GGDM_FAIL(err, GGDM_EFORMAT,
+                       "%s is damaged: run.%s is '%.40s', expected an integer in [%" PRId64
+                       ", %" PRId64 "]",
+                       store->path, key, text, lo, hi);
+    free(text);
+    return st;
+}
+
+static ggdm_status put_int(ggdm_store *store, const char *key, int64_t v, ggdm_error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return ggdm_store_put_run(store, key, text, err);
+}
+
+ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err)
+{
+    const ggdm_job *job = &info->job;
+    for (size_t i = 0; i < N_TEXT_FIELDS; i++)
+        GGDM_TRY(ggdm_store_put_run(store, text_fields[i].key, *text_of(info, i), err));
+    char seed[32];
+    snprintf(seed, sizeof seed, "%" PRIu64, job->seed);
+    GGDM_TRY(ggdm_store_put_run(store, "seed", seed, err));
+    GGDM_TRY(put_int(store, "samples", info->samples, err));
+    GGDM_TRY(put_int(store, "steps", job->steps, err));
+    GGDM_TRY(put_int(store, "clip_x0", job->clip_x0, err));
+    GGDM_TRY(ggdm_store_put_run(store, "variance", ggdm_variance_names[job->variance], err));
+    GGDM_TRY(ggdm_store_put_run(store, "gradient", ggdm_gradient_names[job->gradient], err));
+    GGDM_TRY(ggdm_store_put_run(store, "form", ggdm_loss_form_names[job->form], err));
+    return ggdm_store_put_run(store, "precision", ggdm_precision_names[job->precision], err);
+}
+
+/* Position of run.KEY in a NULL-terminated list of names. */
+static ggdm_status get_name(ggdm_store *store, const char *key, const char *const *names, int *out,
+                            ggdm_error *err)
+{
+    char *text = NULL;
+    GGDM_TRY(ggdm_store_get_run(store, key, &text, err));
+    ggdm_status st = GGDM_OK;
+    int i = 0;
+    while (names[i] && strcmp(names[i], text) != 0)
+        i++;
+    if (!names[i])
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.%s is '%.40s'", store->path, key,
+                       text);
+    *out = i;
+    free(text);
+    return st;
+}
+
+static ggdm_status get_seed(ggdm_store *store, uint64_t *out, ggdm_error *err)
+{
+    char *text = NULL, *end = NULL;
+    GGDM_TRY(ggdm_store_get_run(store, "seed", &text, err));
+    ggdm_status st = GGDM_OK;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text == '-')
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.seed is '%.40s'", store->path, text);
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err)
+{
+    ggdm_run_info *info = &store->info;
+    ggdm_job *job = &info->job;
+    int64_t v;
+    int name;
+    for (size_t i = 0; i < N_TEXT_FIELDS; i++)
+        GGDM_TRY(ggdm_store_get_run(store, text_fields[i].key, text_of(info, i), err));
+    GGDM_TRY(get_seed(store, &job->seed, err));
+    GGDM_TRY(ggdm_store_get_run_int(store, "samples", 1, INT32_MAX, &v, err));
+    info->samples = (int32_t)v;
+    GGDM_TRY(ggdm_store_get_run_int(store, "steps", 1, INT32_MAX, &v, err));
+    job->steps = (int32_t)v;
+    GGDM_TRY(ggdm_store_get_run_int(store, "clip_x0", 0, 1, &v, err));
+    job->clip_x0 = v != 0;
+    GGDM_TRY(get_name(store, "variance", ggdm_variance_names, &name, err));
+    job->variance = (ggdm_variance)name;
+    GGDM_TRY(get_name(store, "gradient", ggdm_gradient_names, &name, err));
+    job->gradient = (ggdm_gradient)name;
+    GGDM_TRY(get_name(store, "form", ggdm_loss_form_names, &name, err));
+    job->form = (ggdm_loss_form)name;
+    GGDM_TRY(get_name(store, "precision", ggdm_precision_names, &name, err));
+    job->precision = (ggdm_precision)name;
+    return GGDM_OK;
+}
+
+const ggdm_run_info *ggdm_store_run_info(const ggdm_store *store)
+{
+    return &store->info;
+}

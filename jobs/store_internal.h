@@ -1,0 +1,120 @@
+/* What the files of the job store share.  Only jobs/store*.c include this. */
+#ifndef GGDM_JOBS_STORE_INTERNAL_H
+#define GGDM_JOBS_STORE_INTERNAL_H
+
+#include "jobs/store.h"
+#include "jobs/store_schema.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct ggdm_store {
+    struct sqlite3 *db;
+    struct sqlite3_stmt *statements[GGDM_SQL_STATEMENTS]; /* prepared at first use */
+    char *dir, *path;
+    ggdm_store_options options; /* defaults filled in */
+    const char *journal;        /* what was granted */
+    int64_t epoch, requeued;
+    bool in_turn;
+    bool turn_lost; /* SQLite rolled the turn back by itself (disk full, ...) */
+    double now;     /* of the turn */
+    ggdm_store_counts counts, counts_before; /* before: at the start of the turn */
+    ggdm_run_info info;
+    int32_t n_cells, n_trajectories;
+};
+
+/* One row of table unit. */
+typedef struct ggdm_unit_row {
+    int64_t id, tree;
+    int32_t image_first, image_count;
+    ggdm_unit_state state;
+    int32_t attempt, failures, losses, worker;
+    double not_before;
+    int64_t epoch;
+} ggdm_unit_row;
+
+/* ---- store_sql.c: SQLite with our errors ---- */
+
+/** Error of the last SQLite call: what "cannot WHAT".  Maps SQLite's codes to ours. */
+ggdm_status ggdm_store_sql_error(const ggdm_store *store, const char *what, ggdm_error *err);
+/** The prepared statement, reset and without bindings.  Statements need ggdm_store_reset after use,
+ *  or they hold the transaction. */
+ggdm_status ggdm_store_use(ggdm_store *store, ggdm_sql id, struct sqlite3_stmt **out,
+                           ggdm_error *err);
+void ggdm_store_reset(struct sqlite3_stmt *stmt);
+/** A statement of the caller's own (sqlite3_finalize). */
+ggdm_status ggdm_store_prepare(ggdm_store *store, const char *sql, struct sqlite3_stmt **out,
+                               ggdm_error *err);
+/** *row = a row is there.  The statement is reset at its end and after an error. */
+ggdm_status ggdm_store_step(ggdm_store *store, struct sqlite3_stmt *stmt, bool *row,
+                            ggdm_error *err);
+/** Run a prepared statement that gives no rows. */
+ggdm_status ggdm_store_run(ggdm_store *store, struct sqlite3_stmt *stmt, ggdm_error *err);
+ggdm_status ggdm_store_exec(ggdm_store *store, const char *sql, ggdm_error *err);
+/** First column of the first row of a query, "" when there is none. */
+ggdm_status ggdm_store_ask_text(ggdm_store *store, const char *sql, char *out, size_t size,
+                                ggdm_error *err);
+ggdm_status ggdm_store_ask_int(ggdm_store *store, const char *sql, int64_t *out, ggdm_error *err);
+/** Column as an i32 within [lo, hi].  Errors: GGDM_EFORMAT naming the column. */
+ggdm_status ggdm_store_column_i32(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
+                                  int32_t lo, int32_t hi, int32_t *out, ggdm_error *err);
+/** Column as a state. */
+ggdm_status ggdm_store_column_state(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
+                                    ggdm_unit_state *out, ggdm_error *err);
+/** Column as a blob of a multiple of item_size bytes, at most max, borrowed until the next step. */
+ggdm_status ggdm_store_column_blob(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
+                                   size_t item_size, size_t max, const void **data, size_t *size,
+                                   ggdm_error *err);
+
+/* A call inside a turn: all of it happens, or nothing. */
+typedef struct ggdm_store_call {
+    ggdm_store_counts counts;
+} ggdm_store_call;
+ggdm_status ggdm_store_call_begin(ggdm_store *store, ggdm_store_call *call, ggdm_error *err);
+/** Keep the call's changes when st is GGDM_OK, else undo them; returns st or a later error. */
+ggdm_status ggdm_store_call_end(ggdm_store *store, const ggdm_store_call *call, ggdm_status st,
+                                ggdm_error *err);
+
+/* ---- store_info.c: table run ---- */
+
+ggdm_status ggdm_store_put_run(ggdm_store *store, const char *key, const char *value,
+                               ggdm_error *err);
+/** Owned text in *out.  Errors: GGDM_EFORMAT when the key is missing. */
+ggdm_status ggdm_store_get_run(ggdm_store *store, const char *key, char **out, ggdm_error *err);
+ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t lo, int64_t hi,
+                                   int64_t *out, ggdm_error *err);
+ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err);
+ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
+
+/* ---- store_open.c ---- */
+
+/** Open dir's database and look at what it is, changing nothing.  *complete = false: absent or
+ * never completed; then *out is NULL unless create is set, in which case it is an empty database.
+ */
+ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options, bool create,
+                              ggdm_store **out, bool *complete, ggdm_error *err);
+/** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
+ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
+
+/* ---- store_unit.c ---- */
+
+ggdm_status ggdm_store_get_unit(ggdm_store *store, int64_t id, ggdm_unit_row *out, ggdm_error *err);
+/** The one place where a unit changes its state: old as it stands in the database, row as it shall
+ *  be.  Checks that the transition is legal, writes both and the event, keeps the counters. */
+ggdm_status ggdm_store_transition(ggdm_store *store, const ggdm_unit_row *old,
+                                  const ggdm_unit_row *row, const char *message, ggdm_error *err);
+/** Ids of up to max units in a state with id > after. */
+ggdm_status ggdm_store_ids_in_state(ggdm_store *store, ggdm_unit_state state, int64_t after,
+                                    int32_t max, int64_t *ids, int32_t *n, ggdm_error *err);
+/** The unit as a message: tree, block and attempt. */
+ggdm_status ggdm_store_unpack_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
+                                   ggdm_error *err);
+/** The row of a unit that answers; *current = false, and a note in the events, when the answer is
+ *  not to the attempt that runs now.  what: "result", "failure", for the note. */
+ggdm_status ggdm_store_answering(ggdm_store *store, int64_t unit, int32_t attempt, const char *what,
+                                 ggdm_unit_row *row, bool *current, ggdm_error *err);
+/** One running unit back to ready, or quarantined when that is a loss too many. */
+ggdm_status ggdm_store_give_back(ggdm_store *store, const ggdm_unit_row *row, bool loss,
+                                 const char *message, ggdm_unit_state *state, ggdm_error *err);
+
+#endif

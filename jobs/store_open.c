@@ -1,0 +1,398 @@
+/* Opening the store: who owns it, is it whole, and where the last world left it. */
+#include "jobs/store_internal.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+/* Beyond this size only the small tables are checked at each start; `ggdm doctor` checks all. */
+#define QUICK_CHECK_ALL ((int64_t)256 << 20) /* bytes */
+#define MAX_LENGTH (256 << 20) /* bytes of one value: bounds what a damaged file costs */
+
+static void fill_options(ggdm_store_options *out, const ggdm_store_options *in)
+{
+    *out = in ? *in : (ggdm_store_options){.mode = GGDM_STORE_RUN};
+    if (out->max_failures <= 0)
+        out->max_failures = 3;
+    if (out->max_losses <= 0)
+        out->max_losses = 3;
+    if (!(out->backoff > 0))
+        out->backoff = 1;
+    if (out->busy_timeout <= 0)
+        out->busy_timeout = 2000;
+}
+
+void ggdm_store_close(ggdm_store **store)
+{
+    ggdm_store *s = *store;
+    *store = NULL;
+    if (!s)
+        return;
+    ggdm_store_rollback(s);
+    for (int i = 0; i < GGDM_SQL_STATEMENTS; i++)
+        sqlite3_finalize(s->statements[i]);
+    sqlite3_close(s->db);
+    ggdm_run_info_deinit(&s->info);
+    free(s->dir);
+    free(s->path);
+    free(s);
+}
+
+/* ---- what is there -------------------------------------------------------------------------- */
+
+static ggdm_status open_file(ggdm_store *s, bool create, ggdm_error *err)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
+        if (!s->db)
+            return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", s->path);
+        return ggdm_store_sql_error(s, create ? "create the database" : "open the database", err);
+    }
+    /* The file is not trusted: no schema tricks, no huge values. */
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, MAX_LENGTH);
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_busy_timeout(s->db, s->options.busy_timeout);
+    /* Before the first access: then WAL needs no shared memory, which network file systems lack. */
+    return ggdm_store_exec(s, "PRAGMA main.locking_mode = EXCLUSIVE", err);
+}
+
+/* Tell a store from an empty file, another program's database, and the future. */
+static ggdm_status identify(ggdm_store *s, bool *complete, ggdm_error *err)
+{
+    int64_t application, version, objects;
+    GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.application_id", &application, err));
+    GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.user_version", &version, err));
+    GGDM_TRY(ggdm_store_ask_int(s, "SELECT count(*) FROM sqlite_schema", &objects, err));
+    *complete = application != 0 || version != 0 || objects != 0;
+    if (!*complete)
+        return GGDM_OK; /* a start was killed before it committed */
+    if (application != GGDM_STORE_APPLICATION_ID)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s is a database of another program (application id 0x%" PRIx64
+                         ", expected 0x%x)",
+                         s->path, (uint64_t)application, (unsigned)GGDM_STORE_APPLICATION_ID);
+    if (version > GGDM_STORE_VERSION)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "%s has schema version %" PRId64
+                         ", this ggdm knows up to %d: use the newer ggdm that made it",
+                         s->path, version, GGDM_STORE_VERSION);
+    if (version != GGDM_STORE_VERSION)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: schema version %" PRId64, s->path,
+                         version);
+    return GGDM_OK;
+}
+
+/* Nothing there, or nothing in it: not SQLite's business yet. */
+static ggdm_status is_absent(const char *path, bool *absent, ggdm_error *err)
+{
+    struct stat info;
+    *absent = stat(path, &info) != 0;
+    if (!*absent && !S_ISREG(info.st_mode))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is not a regular file", path);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options, bool create,
+                              ggdm_store **out, bool *complete, ggdm_error *err)
+{
+    ggdm_store *s = NULL;
+    ggdm_status st;
+    bool absent;
+    *out = NULL;
+    *complete = false;
+    GGDM_TRY(ggdm_alloc(&s, 1, sizeof *s, err));
+    fill_options(&s->options, options);
+    s->journal = "";
+    GGDM_TRY_GOTO(st, ggdm_strdup(dir, &s->dir, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_STORE_FILE, &s->path, err), done);
+    GGDM_TRY_GOTO(st, is_absent(s->path, &absent, err), done);
+    if (absent && !create)
+        goto done;
+    GGDM_TRY_GOTO(st, open_file(s, create, err), done);
+    GGDM_TRY_GOTO(st, identify(s, complete, err), done);
+    if (*complete || create) {
+        *out = s;
+        s = NULL;
+    }
+done:
+    ggdm_store_close(&s);
+    return st;
+}
+
+ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err)
+{
+    ggdm_store *s = NULL;
+    ggdm_status st = ggdm_store_attach(dir, NULL, false, &s, present, err);
+    ggdm_store_close(&s);
+    return st;
+}
+
+/* ---- journal -------------------------------------------------------------------------------- */
+
+/* A real write: some file systems grant WAL and fail only then. */
+static ggdm_status probe_write(ggdm_store *s, ggdm_error *err)
+{
+    int64_t version;
+    char sql[64];
+    GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.user_version", &version, err));
+    snprintf(sql, sizeof sql, "PRAGMA main.user_version = %" PRId64, version);
+    GGDM_TRY(ggdm_store_exec(s, "BEGIN EXCLUSIVE", err));
+    ggdm_status st = ggdm_store_exec(s, sql, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_exec(s, "COMMIT", err);
+    if (st != GGDM_OK && !sqlite3_get_autocommit(s->db))
+        ggdm_store_exec(s, "ROLLBACK", NULL);
+    return st;
+}
+
+static ggdm_status ask_journal(ggdm_store *s, const char *mode, bool *granted, ggdm_error *err)
+{
+    char sql[64], answer[16];
+    snprintf(sql, sizeof sql, "PRAGMA main.journal_mode = %s", mode);
+    *granted = false;
+    GGDM_TRY(ggdm_store_ask_text(s, sql, answer, sizeof answer, err));
+    *granted = strcmp(answer, mode) == 0;
+    return GGDM_OK;
+}
+
+static ggdm_status set_journal(ggdm_store *s, ggdm_error *err)
+{
+    bool granted = false;
+    ggdm_status st = GGDM_OK;
+    ggdm_error why = {0};
+    if (!s->options.force_rollback_journal) {
+        st = ask_journal(s, "wal", &granted, &why);
+        if (st == GGDM_OK && granted)
+            st = probe_write(s, &why);
+        if (st == GGDM_OK && granted) {
+            s->journal = "wal";
+            return GGDM_OK;
+        }
+        /* Another owner, a damaged file: no other journal helps. */
+        if (st == GGDM_ESTATE || st == GGDM_EFORMAT) {
+            if (err)
+                *err = why;
+            return st;
+        }
+    }
+    GGDM_TRY(ask_journal(s, "truncate", &granted, err));
+    if (!granted)
+        return GGDM_FAIL(err, GGDM_EIO, "%s: the file system grants no journal%s%s", s->path,
+                         why.msg[0] ? ": " : "", why.msg);
+    GGDM_TRY(probe_write(s, err));
+    s->journal = "truncate";
+    if (!s->options.force_rollback_journal)
+        ggdm_log(GGDM_LOG_WARN, "%s: no write-ahead log on this file system, commits are slower",
+                 s->path);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err)
+{
+    GGDM_TRY(set_journal(store, err));
+    static const char *const pragmas[] = {
+        "PRAGMA main.synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA trusted_schema = OFF",
+        "PRAGMA cell_size_check = ON",
+        "PRAGMA main.journal_size_limit = 67108864",
+    };
+    for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+        GGDM_TRY(ggdm_store_exec(store, pragmas[i], err));
+    return GGDM_OK;
+}
+
+/* ---- is it whole ---------------------------------------------------------------------------- */
+
+/* The schema must be ours to the letter: no statement of this program then meets a surprise. */
+static ggdm_status check_schema(ggdm_store *s, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_prepare(s,
+                                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
+                                "AND name NOT LIKE 'sqlite_stat%'",
+                                &stmt, err));
+    ggdm_status st;
+    size_t found = 0;
+    bool row = true;
+    for (;;) {
+        GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
+        if (!row)
+            break;
+        const char *name = (const char *)sqlite3_column_text(stmt, 0);
+        const char *sql = (const char *)sqlite3_column_text(stmt, 1);
+        size_t i = 0;
+        while (i < ggdm_store_schema_count && name && sql &&
+               strcmp(name, ggdm_store_schema[i].name) != 0)
+            i++;
+        if (!name || !sql || i == ggdm_store_schema_count ||
+            strcmp(sql, ggdm_store_schema[i].sql) != 0) {
+            st = GGDM_FAIL(err, GGDM_EFORMAT,
+                           "%s is damaged: '%.60s' is not as schema version %d defines it", s->path,
+                           name ? name : "", GGDM_STORE_VERSION);
+            goto done;
+        }
+        found++;
+    }
+    if (found != ggdm_store_schema_count)
+        st = GGDM_FAIL(err, GGDM_EFORMAT,
+                       "%s is damaged: it has %zu tables and indices, expected %zu", s->path, found,
+                       ggdm_store_schema_count);
+done:
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+static ggdm_status quick_check(ggdm_store *s, const char *pragma, ggdm_error *err)
+{
+    char answer[300];
+    GGDM_TRY(ggdm_store_ask_text(s, pragma, answer, sizeof answer, err));
+    if (strcmp(answer, "ok") != 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: %s", s->path, answer);
+    return GGDM_OK;
+}
+
+static ggdm_status check_content(ggdm_store *s, ggdm_error *err)
+{
+    int64_t pages, page_size;
+    GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.page_count", &pages, err));
+    GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.page_size", &page_size, err));
+    if (pages * page_size <= QUICK_CHECK_ALL)
+        return quick_check(s, "PRAGMA main.quick_check(1)", err);
+    /* One pragma per table without images and events, which are most of a large file. */
+    static const char *const pragmas[] = {
+        "PRAGMA main.quick_check(run)",  "PRAGMA main.quick_check(trajectory)",
+        "PRAGMA main.quick_check(cell)", "PRAGMA main.quick_check(tree)",
+        "PRAGMA main.quick_check(unit)",
+    };
+    for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+        GGDM_TRY(quick_check(s, pragmas[i], err));
+    return GGDM_OK;
+}
+
+/* ---- where it stands ------------------------------------------------------------------------ */
+
+static ggdm_status load_unit_counts(ggdm_store *s, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_COUNT_UNITS, &stmt, err));
+    ggdm_status st;
+    bool row = true;
+    for (;;) {
+        ggdm_unit_state state;
+        GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
+        if (!row)
+            break;
+        GGDM_TRY_GOTO(st, ggdm_store_column_state(s, stmt, 0, &state, err), done);
+        s->counts.units[state] = sqlite3_column_int64(stmt, 1);
+        s->counts.units_total += s->counts.units[state];
+        if (state == GGDM_UNIT_READY)
+            s->counts.suspects = sqlite3_column_int64(stmt, 2);
+    }
+done:
+    ggdm_store_reset(stmt);
+    return st;
+}
+
+static ggdm_status load_counts(ggdm_store *s, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    s->counts = (ggdm_store_counts){0};
+    GGDM_TRY(load_unit_counts(s, err));
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_SUM_TRAJECTORIES, &stmt, err));
+    GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    s->counts.images_done = sqlite3_column_int64(stmt, 1);
+    s->counts.images_diverged = sqlite3_column_int64(stmt, 2);
+    int64_t first = sqlite3_column_int64(stmt, 3), last = sqlite3_column_int64(stmt, 4);
+    ggdm_store_reset(stmt);
+    if (n < 1 || n > INT32_MAX || first != 0 || last != n - 1)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s is damaged: trajectories are not numbered 0, 1, ...", s->path);
+    s->n_trajectories = (int32_t)n;
+    s->counts.images_total = n * s->info.samples;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_COUNT_CELLS, &stmt, err));
+    GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
+    n = sqlite3_column_int64(stmt, 0);
+    first = sqlite3_column_int64(stmt, 1);
+    last = sqlite3_column_int64(stmt, 2);
+    ggdm_store_reset(stmt);
+    if (n < 1 || n > INT32_MAX || first != 0 || last != n - 1)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cells are not numbered 0, 1, ...",
+                         s->path);
+    s->n_cells = (int32_t)n;
+    return GGDM_OK;
+}
+
+/* All units of the world before this one become ready, in the transaction that starts the epoch. */
+static ggdm_status start_epoch(ggdm_store *s, ggdm_error *err)
+{
+    enum { CHUNK = 256 };
+    int64_t ids[CHUNK], after = -1;
+    int32_t n = CHUNK;
+    ggdm_status st;
+    char text[32];
+    GGDM_TRY(ggdm_store_begin(s, (double)time(NULL), err));
+    s->epoch++;
+    snprintf(text, sizeof text, "%" PRId64, s->epoch);
+    GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", text, err), done);
+    while (n == CHUNK) {
+        GGDM_TRY_GOTO(st, ggdm_store_ids_in_state(s, GGDM_UNIT_RUNNING, after, CHUNK, ids, &n, err),
+                      done);
+        for (int32_t i = 0; i < n; i++) {
+            ggdm_unit_row row;
+            GGDM_TRY_GOTO(st, ggdm_store_get_unit(s, ids[i], &row, err), done);
+            GGDM_TRY_GOTO(st,
+                          ggdm_store_give_back(s, &row, s->options.count_losses,
+                                               "the world it ran in ended", NULL, err),
+                          done);
+            s->requeued++;
+            after = ids[i];
+        }
+    }
+    st = ggdm_store_commit(s, err);
+done:
+    ggdm_store_rollback(s);
+    return st;
+}
+
+ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
+                            ggdm_error *err)
+{
+    ggdm_store *s = NULL;
+    ggdm_status st;
+    bool complete;
+    *out = NULL;
+    GGDM_TRY_GOTO(st, ggdm_store_attach(dir, options, false, &s, &complete, err), done);
+    if (!complete)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: no run here (%s is missing or was never completed)", dir,
+                         GGDM_STORE_FILE);
+    GGDM_TRY_GOTO(st, check_schema(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
+    GGDM_TRY_GOTO(st, check_content(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_load_info(s, err), done);
+    GGDM_TRY_GOTO(st, load_counts(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err), done);
+    if (s->options.mode == GGDM_STORE_RUN)
+        GGDM_TRY_GOTO(st, start_epoch(s, err), done);
+    *out = s;
+    s = NULL;
+done:
+    ggdm_store_close(&s);
+    return st;
+}

@@ -1,0 +1,243 @@
+/* Turns, and reading what is there. */
+#include "jobs/store_internal.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+ggdm_status ggdm_store_begin(ggdm_store *store, double now, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (store->in_turn)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: a turn inside a turn", store->path);
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_BEGIN, &stmt, err));
+    GGDM_TRY(ggdm_store_run(store, stmt, err));
+    store->in_turn = true;
+    store->turn_lost = false;
+    store->now = now;
+    store->counts_before = store->counts;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_commit(ggdm_store *store, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    ggdm_status st;
+    if (!store->in_turn)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: commit outside of a turn", store->path);
+    if (store->turn_lost) {
+        st = GGDM_FAIL(err, GGDM_ESTORE, "%s: this turn was rolled back after an earlier error",
+                       store->path);
+        goto undo;
+    }
+    GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_COMMIT, &stmt, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
+    store->in_turn = false;
+    return st;
+undo:
+    ggdm_store_rollback(store);
+    return st;
+}
+
+void ggdm_store_rollback(ggdm_store *store)
+{
+    if (!store->in_turn)
+        return;
+    if (!sqlite3_get_autocommit(store->db))
+        ggdm_store_exec(store, "ROLLBACK", NULL);
+    store->counts = store->counts_before;
+    store->in_turn = false;
+    store->turn_lost = false;
+}
+
+bool ggdm_store_in_turn(const ggdm_store *store)
+{
+    return store->in_turn;
+}
+
+/* ---- in memory ------------------------------------------------------------------------------ */
+
+const char *ggdm_store_journal(const ggdm_store *store)
+{
+    return store->journal;
+}
+
+int64_t ggdm_store_epoch(const ggdm_store *store)
+{
+    return store->epoch;
+}
+
+int64_t ggdm_store_requeued(const ggdm_store *store)
+{
+    return store->requeued;
+}
+
+const char *ggdm_store_dir(const ggdm_store *store)
+{
+    return store->dir;
+}
+
+const ggdm_store_counts *ggdm_store_counts_get(const ggdm_store *store)
+{
+    return &store->counts;
+}
+
+int32_t ggdm_store_n_cells(const ggdm_store *store)
+{
+    return store->n_cells;
+}
+
+/* ---- queries -------------------------------------------------------------------------------- */
+
+ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    *when = 0;
+    if (store->counts.units[GGDM_UNIT_FAILED] == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_NEXT_DUE, &stmt, err));
+    GGDM_TRY(ggdm_store_step(store, stmt, &row, err));
+    if (row)
+        *when = sqlite3_column_double(stmt, 0);
+    ggdm_store_reset(stmt);
+    return GGDM_OK;
+}
+
+static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell *out,
+                             ggdm_error *err)
+{
+    const void *key;
+    size_t size;
+    const char *name = (const char *)sqlite3_column_text(stmt, 0);
+    const int32_t max = INT32_MAX;
+    int32_t archived;
+    /* The name becomes a directory: nothing but "c" and digits. */
+    if (!name || name[0] != 'c' || !name[1] || strlen(name) >= sizeof out->name ||
+        strspn(name + 1, "0123456789") != strlen(name + 1))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d is called '%.40s'", s->path,
+                         out->cell.index, name ? name : "");
+    snprintf(out->name, sizeof out->name, "%s", name);
+    out->cell.kappa = sqlite3_column_double(stmt, 1);
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 2, 0, max, &out->cell.duration, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 3, -1, GGDM_MAX_CLASSES - 1, &out->cell.target, err));
+    GGDM_TRY(ggdm_store_column_blob(s, stmt, 4, sizeof out->cell.key, sizeof out->cell.key, &key,
+                                    &size, err));
+    memcpy(out->cell.key, size ? key : out->cell.key, size);
+    GGDM_TRY(
+        ggdm_store_column_i32(s, stmt, 5, 0, s->n_trajectories - 1, &out->cell.trajectory, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 6, 0, 1, &archived, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 0, s->info.samples, &out->images_done, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, out->images_done, &out->images_diverged, err));
+    out->archived = archived != 0;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,
+                                ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    *out = (ggdm_store_cell){.cell.index = index};
+    if (index < 0 || index >= store->n_cells)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: cell %d, expected [0, %d)", store->path, index,
+                         store->n_cells);
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_GET_CELL, &stmt, err));
+    sqlite3_bind_int(stmt, 1, index);
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    if (st == GGDM_OK && !row)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d or its trajectory is missing",
+                       store->path, index);
+    if (st == GGDM_OK)
+        st = read_cell(store, stmt, out, err);
+    ggdm_store_reset(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err)
+{
+    /* Outside of a turn the statement is its own transaction. */
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_SET_ARCHIVED, &stmt, err));
+    sqlite3_bind_int(stmt, 1, index);
+    return ggdm_store_run(store, stmt, err);
+}
+
+ggdm_status ggdm_store_each_trouble(ggdm_store *store, int32_t max, ggdm_trouble_visitor visit,
+                                    void *context, ggdm_error *err)
+{
+    const int32_t top = INT32_MAX;
+    sqlite3_stmt *stmt = NULL;
+    ggdm_status st;
+    bool row = true;
+    GGDM_TRY(ggdm_store_prepare(store, ggdm_store_sql_trouble, &stmt, err));
+    sqlite3_bind_int(stmt, 1, max);
+    for (;;) {
+        ggdm_store_trouble t = {0};
+        GGDM_TRY_GOTO(st, ggdm_store_step(store, stmt, &row, err), done);
+        if (!row)
+            break;
+        t.unit = sqlite3_column_int64(stmt, 0);
+        GGDM_TRY_GOTO(st, ggdm_store_column_state(store, stmt, 1, &t.state, err), done);
+        GGDM_TRY_GOTO(st, ggdm_store_column_i32(store, stmt, 2, 0, top, &t.attempt, err), done);
+        GGDM_TRY_GOTO(st, ggdm_store_column_i32(store, stmt, 3, 0, top, &t.failures, err), done);
+        GGDM_TRY_GOTO(st, ggdm_store_column_i32(store, stmt, 4, 0, top, &t.losses, err), done);
+        t.message = (const char *)sqlite3_column_text(stmt, 5);
+        if (!t.message)
+            t.message = "";
+        GGDM_TRY_GOTO(st, visit(context, &t, err), done);
+    }
+done:
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+/* ---- snapshot ------------------------------------------------------------------------------- */
+
+static ggdm_status copy_to(ggdm_store *s, const char *path, ggdm_error *err)
+{
+    sqlite3 *copy = NULL;
+    ggdm_status st = GGDM_OK;
+    int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    sqlite3_backup *backup =
+        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
+    if (!backup) {
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write the snapshot: %s", path,
+                       copy ? sqlite3_errmsg(copy) : "out of memory");
+        goto done;
+    }
+    code = sqlite3_backup_step(backup, -1);
+    sqlite3_backup_finish(backup);
+    /* Readers need no write-ahead log, and may have no right to make one. */
+    if (code != SQLITE_DONE ||
+        sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write the snapshot: %s", path,
+                       code == SQLITE_DONE ? sqlite3_errmsg(copy) : sqlite3_errstr(code));
+done:
+    sqlite3_close(copy);
+    return st;
+}
+
+ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error *err)
+{
+    char *temp = NULL;
+    if (store->in_turn)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: snapshot inside a turn", store->path);
+    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.tmp", path));
+    unlink(temp);
+    ggdm_status st = copy_to(store, temp, err);
+    if (st == GGDM_OK && rename(temp, path) != 0)
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot rename the snapshot: %m", path);
+    if (st != GGDM_OK)
+        unlink(temp);
+    free(temp);
+    return st;
+}

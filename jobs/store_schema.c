@@ -1,0 +1,139 @@
+#include "jobs/store_schema.h"
+
+/* States are words and not numbers, so that a user who looks in with SQL can read them. */
+#define STATES "('ready','running','done','failed','quarantined','cancelled')"
+
+const ggdm_schema_object ggdm_store_schema[] = {
+    {"run", "CREATE TABLE run ("
+            "key TEXT PRIMARY KEY, "
+            "value TEXT NOT NULL) STRICT, WITHOUT ROWID"},
+    /* done, diverged: counts of its images, kept with them in the same transaction. */
+    {"trajectory", "CREATE TABLE trajectory ("
+                   "id INTEGER PRIMARY KEY, "
+                   "key BLOB NOT NULL UNIQUE CHECK (length(key) = 32), "
+                   "kappa REAL NOT NULL, "
+                   "duration INTEGER NOT NULL, "
+                   "target INTEGER NOT NULL, "
+                   "done INTEGER NOT NULL DEFAULT 0, "
+                   "diverged INTEGER NOT NULL DEFAULT 0) STRICT"},
+    {"cell", "CREATE TABLE cell ("
+             "idx INTEGER PRIMARY KEY, "
+             "name TEXT NOT NULL UNIQUE, "
+             "kappa REAL NOT NULL, "
+             "duration INTEGER NOT NULL, "
+             "target INTEGER NOT NULL, "
+             "key BLOB NOT NULL CHECK (length(key) = 32), "
+             "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
+             "archived INTEGER NOT NULL DEFAULT 0) STRICT"},
+    /* A packed ggdm_unit without its image block: thousands of units share one tree. */
+    {"tree", "CREATE TABLE tree ("
+             "id INTEGER PRIMARY KEY, "
+             "data BLOB NOT NULL) STRICT"},
+    {"unit", "CREATE TABLE unit ("
+             "id INTEGER PRIMARY KEY, "
+             "tree INTEGER NOT NULL REFERENCES tree (id), "
+             "image_first INTEGER NOT NULL CHECK (image_first >= 0), "
+             "image_count INTEGER NOT NULL CHECK (image_count > 0), "
+             "state TEXT NOT NULL DEFAULT 'ready' CHECK (state IN " STATES "), "
+             "attempt INTEGER NOT NULL DEFAULT 0, "
+             "failures INTEGER NOT NULL DEFAULT 0, "
+             "losses INTEGER NOT NULL DEFAULT 0, "
+             "not_before REAL NOT NULL DEFAULT 0, "
+             "worker INTEGER NOT NULL DEFAULT -1, "
+             "epoch INTEGER NOT NULL DEFAULT 0, "
+             "error TEXT) STRICT"},
+    {"unit_ready", "CREATE INDEX unit_ready ON unit (losses) WHERE state = 'ready'"},
+    {"unit_failed", "CREATE INDEX unit_failed ON unit (not_before) WHERE state = 'failed'"},
+    /* Log probabilities are f32 little-endian, in nats. */
+    {"image", "CREATE TABLE image ("
+              "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
+              "idx INTEGER NOT NULL, "
+              "diverged INTEGER NOT NULL, "
+              "diverged_step INTEGER NOT NULL, "
+              "saturated REAL NOT NULL, "
+              "unit INTEGER NOT NULL REFERENCES unit (id), "
+              "guide_logp BLOB NOT NULL, "
+              "judge_logp BLOB NOT NULL, "
+              "png BLOB NOT NULL, "
+              "PRIMARY KEY (trajectory, idx)) STRICT"},
+    /* Append-only: who did what when.  from_state = to_state: a note, such as a late result. */
+    {"event", "CREATE TABLE event ("
+              "id INTEGER PRIMARY KEY, "
+              "at REAL NOT NULL, "
+              "epoch INTEGER NOT NULL, "
+              "unit INTEGER NOT NULL, "
+              "from_state TEXT NOT NULL, "
+              "to_state TEXT NOT NULL, "
+              "attempt INTEGER NOT NULL, "
+              "worker INTEGER NOT NULL, "
+              "message TEXT) STRICT"},
+};
+const size_t ggdm_store_schema_count = sizeof ggdm_store_schema / sizeof *ggdm_store_schema;
+
+/* Columns of a unit in the order in which store_unit.c reads them. */
+#define UNIT_COLUMNS                                                                               \
+    "id, tree, image_first, image_count, state, attempt, failures, losses, not_before, worker, "   \
+    "epoch, error"
+
+const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
+    [GGDM_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [GGDM_SQL_COMMIT] = "COMMIT",
+    [GGDM_SQL_SAVEPOINT] = "SAVEPOINT call",
+    [GGDM_SQL_RELEASE] = "RELEASE call",
+    [GGDM_SQL_ROLLBACK_TO] = "ROLLBACK TO call",
+    [GGDM_SQL_PUT_RUN] = "INSERT INTO run (key, value) VALUES (?1, ?2) "
+                         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [GGDM_SQL_PUT_TRAJECTORY] = "INSERT INTO trajectory (id, key, kappa, duration, target) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [GGDM_SQL_PUT_CELL] = "INSERT INTO cell (idx, name, kappa, duration, target, key, trajectory) "
+                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GGDM_SQL_PUT_TREE] = "INSERT INTO tree (id, data) VALUES (?1, ?2)",
+    [GGDM_SQL_PUT_UNIT] = "INSERT INTO unit (id, tree, image_first, image_count) "
+                          "VALUES (?1, ?2, ?3, ?4)",
+    [GGDM_SQL_PUT_IMAGE] =
+        "INSERT INTO image (trajectory, idx, diverged, diverged_step, saturated, guide_logp, "
+        "judge_logp, png, unit) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+        "ON CONFLICT (trajectory, idx) DO NOTHING",
+    [GGDM_SQL_SAME_IMAGE] =
+        "SELECT diverged = ?3 AND diverged_step = ?4 AND saturated = ?5 AND guide_logp = ?6 "
+        "AND judge_logp = ?7 AND png = ?8 FROM image WHERE trajectory = ?1 AND idx = ?2",
+    [GGDM_SQL_COUNT_IMAGES] = "UPDATE trajectory SET done = done + ?2, diverged = diverged + ?3 "
+                              "WHERE id = ?1",
+    [GGDM_SQL_PUT_EVENT] =
+        "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [GGDM_SQL_READY_ANY] = "SELECT id FROM unit WHERE state = 'ready' ORDER BY losses, id LIMIT ?1",
+    [GGDM_SQL_READY_INNOCENT] =
+        "SELECT id FROM unit WHERE state = 'ready' AND losses = 0 ORDER BY id LIMIT ?1",
+    [GGDM_SQL_READY_SUSPECT] =
+        "SELECT id FROM unit WHERE state = 'ready' AND losses > 0 ORDER BY losses, id LIMIT ?1",
+    [GGDM_SQL_DUE] = "SELECT id FROM unit WHERE state = 'failed' AND not_before <= ?1 LIMIT ?2",
+    [GGDM_SQL_NEXT_DUE] = "SELECT min(not_before) FROM unit WHERE state = 'failed'",
+    [GGDM_SQL_IN_STATE] = "SELECT id FROM unit WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    [GGDM_SQL_GET_UNIT] = "SELECT " UNIT_COLUMNS " FROM unit WHERE id = ?1",
+    [GGDM_SQL_GET_TREE] = "SELECT data FROM tree WHERE id = ?1",
+    [GGDM_SQL_SET_UNIT] =
+        "UPDATE unit SET state = ?3, attempt = ?4, failures = ?5, losses = ?6, not_before = ?7, "
+        "worker = ?8, epoch = ?9, error = ?10 WHERE id = ?1 AND state = ?2",
+    [GGDM_SQL_COUNT_UNITS] = "SELECT state, count(*), sum(losses > 0) FROM unit GROUP BY state",
+    [GGDM_SQL_SUM_TRAJECTORIES] =
+        "SELECT count(*), coalesce(sum(done), 0), coalesce(sum(diverged), 0), "
+        "coalesce(min(id), 0), coalesce(max(id), -1) FROM trajectory",
+    [GGDM_SQL_COUNT_CELLS] = "SELECT count(*), coalesce(min(idx), 0), coalesce(max(idx), -1) "
+                             "FROM cell",
+    [GGDM_SQL_GET_RUN] = "SELECT value FROM run WHERE key = ?1",
+    [GGDM_SQL_GET_CELL] =
+        "SELECT c.name, c.kappa, c.duration, c.target, c.key, c.trajectory, c.archived, t.done, "
+        "t.diverged FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
+    [GGDM_SQL_SET_ARCHIVED] = "UPDATE cell SET archived = 1 WHERE idx = ?1",
+};
+
+#define IMAGE_COLUMNS "idx, diverged, diverged_step, saturated, guide_logp, judge_logp"
+
+const char *const ggdm_store_sql_images =
+    "SELECT " IMAGE_COLUMNS ", NULL FROM image WHERE trajectory = ?1 ORDER BY idx";
+const char *const ggdm_store_sql_images_png =
+    "SELECT " IMAGE_COLUMNS ", png FROM image WHERE trajectory = ?1 ORDER BY idx";
+const char *const ggdm_store_sql_trouble =
+    "SELECT id, state, attempt, failures, losses, coalesce(error, '') FROM unit "
+    "WHERE state IN ('failed', 'quarantined') ORDER BY id LIMIT ?1";

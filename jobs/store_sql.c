@@ -1,0 +1,197 @@
+#include "jobs/store_internal.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+/* SQLite's primary result codes that say something a user can act on. */
+static const struct {
+    int code;
+    ggdm_status status;
+    const char *hint;
+} sqlite_errors[] = {
+    {SQLITE_BUSY, GGDM_ESTATE, "the run is in use by another ggdm process"},
+    {SQLITE_LOCKED, GGDM_ESTATE, "the run is in use by another ggdm process"},
+    {SQLITE_CORRUPT, GGDM_EFORMAT, "the database is damaged"},
+    {SQLITE_NOTADB, GGDM_EFORMAT, "the file is damaged or not a database"},
+    {SQLITE_FULL, GGDM_EIO, "no space left for the database"},
+    {SQLITE_READONLY, GGDM_EIO, "the run directory must be writable"},
+    {SQLITE_PERM, GGDM_EIO, "access denied"},
+    {SQLITE_CANTOPEN, GGDM_EIO, "the file must exist or its directory be writable"},
+    {SQLITE_IOERR, GGDM_EIO, "reading or writing failed"},
+    {SQLITE_NOMEM, GGDM_ENOMEM, "out of memory"},
+};
+
+ggdm_status ggdm_store_sql_error(const ggdm_store *store, const char *what, ggdm_error *err)
+{
+    int code = sqlite3_errcode(store->db) & 0xff;
+    const char *text = sqlite3_errmsg(store->db);
+    for (size_t i = 0; i < sizeof sqlite_errors / sizeof *sqlite_errors; i++)
+        if (sqlite_errors[i].code == code)
+            return GGDM_FAIL(err, sqlite_errors[i].status, "%s: cannot %s: %s (%s)", store->path,
+                             what, sqlite_errors[i].hint, text);
+    return GGDM_FAIL(err, GGDM_ESTORE, "%s: cannot %s: %s (SQLite %d)", store->path, what, text,
+                     sqlite3_extended_errcode(store->db));
+}
+
+ggdm_status ggdm_store_prepare(ggdm_store *store, const char *sql, sqlite3_stmt **out,
+                               ggdm_error *err)
+{
+    *out = NULL;
+    if (sqlite3_prepare_v2(store->db, sql, -1, out, NULL) != SQLITE_OK)
+        return ggdm_store_sql_error(store, "use the database", err);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_use(ggdm_store *store, ggdm_sql id, sqlite3_stmt **out, ggdm_error *err)
+{
+    sqlite3_stmt **slot = &store->statements[id];
+    if (!*slot && sqlite3_prepare_v3(store->db, ggdm_store_sql[id], -1, SQLITE_PREPARE_PERSISTENT,
+                                     slot, NULL) != SQLITE_OK)
+        return ggdm_store_sql_error(store, "use the database", err);
+    sqlite3_reset(*slot);
+    sqlite3_clear_bindings(*slot);
+    *out = *slot;
+    return GGDM_OK;
+}
+
+void ggdm_store_reset(sqlite3_stmt *stmt)
+{
+    if (stmt)
+        sqlite3_reset(stmt);
+}
+
+ggdm_status ggdm_store_step(ggdm_store *store, sqlite3_stmt *stmt, bool *row, ggdm_error *err)
+{
+    int code = sqlite3_step(stmt);
+    *row = code == SQLITE_ROW;
+    if (*row)
+        return GGDM_OK;
+    ggdm_status st = GGDM_OK;
+    if (code != SQLITE_DONE)
+        st = ggdm_store_sql_error(store, "read or write the database", err);
+    sqlite3_reset(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_run(ggdm_store *store, sqlite3_stmt *stmt, ggdm_error *err)
+{
+    bool row;
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    sqlite3_reset(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_exec(ggdm_store *store, const char *sql, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_prepare(store, sql, &stmt, err));
+    bool row = true;
+    ggdm_status st = GGDM_OK;
+    while (row && st == GGDM_OK)
+        st = ggdm_store_step(store, stmt, &row, err);
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_ask_text(ggdm_store *store, const char *sql, char *out, size_t size,
+                                ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    *out = '\0';
+    GGDM_TRY(ggdm_store_prepare(store, sql, &stmt, err));
+    bool row;
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    const char *text = st == GGDM_OK && row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    if (text)
+        snprintf(out, size, "%s", text);
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_ask_int(ggdm_store *store, const char *sql, int64_t *out, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    *out = 0;
+    GGDM_TRY(ggdm_store_prepare(store, sql, &stmt, err));
+    bool row;
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    if (st == GGDM_OK && row)
+        *out = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_column_i32(const ggdm_store *store, sqlite3_stmt *stmt, int column,
+                                  int32_t lo, int32_t hi, int32_t *out, ggdm_error *err)
+{
+    sqlite3_int64 v = sqlite3_column_int64(stmt, column);
+    if (sqlite3_column_type(stmt, column) != SQLITE_INTEGER || v < lo || v > hi)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s is damaged: column %s is %lld, expected an integer in [%d, %d]",
+                         store->path, sqlite3_column_name(stmt, column), (long long)v, lo, hi);
+    *out = (int32_t)v;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_column_state(const ggdm_store *store, sqlite3_stmt *stmt, int column,
+                                    ggdm_unit_state *out, ggdm_error *err)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    for (int s = 0; text && s < GGDM_UNIT_STATES; s++) {
+        if (strcmp(text, ggdm_unit_state_names[s]) == 0) {
+            *out = (ggdm_unit_state)s;
+            return GGDM_OK;
+        }
+    }
+    return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: a unit has state '%s'", store->path,
+                     text ? text : "");
+}
+
+ggdm_status ggdm_store_column_blob(const ggdm_store *store, sqlite3_stmt *stmt, int column,
+                                   size_t item_size, size_t max, const void **data, size_t *size,
+                                   ggdm_error *err)
+{
+    *data = sqlite3_column_blob(stmt, column);
+    *size = (size_t)sqlite3_column_bytes(stmt, column);
+    if (sqlite3_column_type(stmt, column) != SQLITE_BLOB || *size % item_size || *size > max)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: column %s holds %zu bytes", store->path,
+                         sqlite3_column_name(stmt, column), *size);
+    if (*size && !*data)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory for %zu bytes", store->path, *size);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_call_begin(ggdm_store *store, ggdm_store_call *call, ggdm_error *err)
+{
+    if (!store->in_turn)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: a change outside of a turn", store->path);
+    if (store->turn_lost)
+        return GGDM_FAIL(err, GGDM_ESTORE, "%s: this turn was rolled back after an earlier error",
+                         store->path);
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_SAVEPOINT, &stmt, err));
+    call->counts = store->counts;
+    return ggdm_store_run(store, stmt, err);
+}
+
+ggdm_status ggdm_store_call_end(ggdm_store *store, const ggdm_store_call *call, ggdm_status st,
+                                ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (st == GGDM_OK) {
+        GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_RELEASE, &stmt, err), undo);
+        GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
+        return st;
+    }
+undo:
+    store->counts = call->counts;
+    /* After a full disk SQLite has left the transaction by itself: nothing of the turn remains. */
+    if (sqlite3_get_autocommit(store->db) ||
+        ggdm_store_use(store, GGDM_SQL_ROLLBACK_TO, &stmt, NULL) != GGDM_OK ||
+        ggdm_store_run(store, stmt, NULL) != GGDM_OK ||
+        ggdm_store_use(store, GGDM_SQL_RELEASE, &stmt, NULL) != GGDM_OK ||
+        ggdm_store_run(store, stmt, NULL) != GGDM_OK)
+        store->turn_lost = true;
+    return st;
+}

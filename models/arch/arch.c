@@ -1,0 +1,116 @@
+#include "models/arch/arch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "models/arch/arch_kind.h"
+
+enum { MAX_CONFIG = 1 << 20 }; /* bytes; a config.json has a few thousand */
+
+struct ggdm_arch {
+    const ggdm_arch_kind *kind;
+    ggdm_arch_info info;
+    void *config; /* kind->config_size bytes */
+};
+
+static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn};
+
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, ggdm_error *err)
+{
+    char known[200] = "";
+    const char *name = NULL;
+    if (root->kind != GGDM_NODE_MAP)
+        return ggdm_node_expected(root, err, "an object (config.json of a model)");
+    for (size_t i = 0; i < N_KINDS; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s'%s'", i ? " or " : "",
+                 kinds[i]->class_name);
+    }
+    const ggdm_node *node = ggdm_node_get(root, "_class_name");
+    if (!node)
+        return ggdm_node_fail(root, err, "field '_class_name' is missing, expected %s", known);
+    GGDM_TRY(ggdm_node_string(node, &name, err));
+    for (size_t i = 0; i < N_KINDS; i++) {
+        if (strcmp(kinds[i]->class_name, name) == 0) {
+            *out = kinds[i];
+            return GGDM_OK;
+        }
+    }
+    return ggdm_node_expected(node, err, "%s", known);
+}
+
+ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, ggdm_arch **out,
+                            ggdm_error *err)
+{
+    ggdm_status st = GGDM_OK;
+    ggdm_doc *doc = NULL;
+    ggdm_arch *arch = NULL;
+    *out = NULL;
+    GGDM_TRY_GOTO(st, ggdm_json_parse(json, size, MAX_CONFIG, where, &doc, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&arch, 1, sizeof *arch, err), done);
+    GGDM_TRY_GOTO(st, find_kind(doc->root, &arch->kind, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&arch->config, 1, arch->kind->config_size, err), done);
+    arch->info.class_name = arch->kind->class_name;
+    arch->info.weights_file = arch->kind->weights_file;
+    arch->info.role = arch->kind->role;
+    GGDM_TRY_GOTO(st, arch->kind->parse(doc->root, arch->config, &arch->info, err), done);
+    *out = arch;
+    arch = NULL;
+done:
+    ggdm_arch_destroy(&arch);
+    ggdm_doc_destroy(&doc);
+    return st;
+}
+
+void ggdm_arch_destroy(ggdm_arch **arch)
+{
+    if (!*arch)
+        return;
+    free((*arch)->config);
+    free(*arch);
+    *arch = NULL;
+}
+
+ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch)
+{
+    return arch->info;
+}
+
+ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                        ggdm_val label)
+{
+    return arch->kind->emit(arch->config, g, x, t, label);
+}
+
+/* Old spellings of parts of a diffusers name, replaced where a whole run of components matches. */
+static const struct {
+    const char *after; /* the component in front of the number in front of old */
+    const char *old, *canonical;
+} renames[] = {
+    {".attentions.", ".query.", ".to_q."}, {".attentions.", ".key.", ".to_k."},
+    {".attentions.", ".value.", ".to_v."}, {".attentions.", ".proj_attn.", ".to_out.0."},
+    {".downsamplers.", ".op.", ".conv."},
+};
+
+const char *ggdm_arch_canonical_name(const char *file_name, char *buf, size_t size)
+{
+    for (size_t i = 0; i < sizeof renames / sizeof renames[0]; i++) {
+        const char *base = strstr(file_name, renames[i].after);
+        if (!base)
+            continue;
+        const char *number = base + strlen(renames[i].after);
+        const char *old = number + strspn(number, "0123456789");
+        size_t n = strlen(renames[i].old);
+        if (old == number || strncmp(old, renames[i].old, n) != 0)
+            continue;
+        int made = snprintf(buf, size, "%.*s%s%s", (int)(old - file_name), file_name,
+                            renames[i].canonical, old + n);
+        return made >= 0 && (size_t)made < size ? buf : file_name;
+    }
+    return file_name;
+}

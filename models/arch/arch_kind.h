@@ -1,0 +1,31 @@
+/* What an architecture provides to models/arch/arch.c: one row of its table. */
+#ifndef GGDM_MODELS_ARCH_ARCH_KIND_H
+#define GGDM_MODELS_ARCH_ARCH_KIND_H
+
+#include "common/fields.h"
+#include "models/arch/arch.h"
+
+/* Caps on sizes, so that an untrusted config cannot overflow a product of extents. */
+enum {
+    GGDM_ARCH_MAX_SIZE = 4096,    /* height and width, pixels */
+    GGDM_ARCH_MAX_WIDTH = 8192,   /* channels, features */
+    GGDM_ARCH_MAX_CLASSES = 65536 /* outputs, labels */
+};
+
+typedef struct ggdm_arch_kind {
+    const char *class_name; /* "_class_name" of config.json */
+    const char *weights_file;
+    ggdm_arch_role role;
+    size_t config_size; /* of the struct that parse fills */
+
+    /** Check the document and fill config (zeroed before) and info's size, channels, n_classes.
+     *  Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
+    ggdm_status (*parse)(const ggdm_node *root, void *config, ggdm_arch_info *info,
+                         ggdm_error *err);
+    ggdm_val (*emit)(const void *config, ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label);
+} ggdm_arch_kind;
+
+extern const ggdm_arch_kind ggdm_arch_unet2d; /* models/arch/unet2d_config.c */
+extern const ggdm_arch_kind ggdm_arch_cnn;    /* models/arch/cnn_config.c */
+
+#endif

@@ -1,0 +1,41 @@
+/* "GgdmCNN": a convolutional classifier, layer by layer as its config.json lists them
+ * (models/arch/README.md has the language). */
+#ifndef GGDM_MODELS_ARCH_CNN_H
+#define GGDM_MODELS_ARCH_CNN_H
+
+#include "models/nn/graph.h"
+
+#define GGDM_CNN_LAYERS 64
+
+typedef enum ggdm_cnn_kind {
+    GGDM_CNN_CONV,
+    GGDM_CNN_MAX_POOL,
+    GGDM_CNN_AVG_POOL,
+    GGDM_CNN_GLOBAL_AVG,
+    GGDM_CNN_FLATTEN,
+    GGDM_CNN_LINEAR
+} ggdm_cnn_kind;
+
+typedef enum ggdm_cnn_act { GGDM_CNN_NONE, GGDM_CNN_SILU, GGDM_CNN_RELU } ggdm_cnn_act;
+
+typedef struct ggdm_cnn_layer {
+    ggdm_cnn_kind kind;
+    int32_t width;       /* output channels of a convolution, features of a linear layer */
+    int32_t kernel;      /* of a convolution (odd), window and stride of a pool; pixels */
+    int32_t stride;      /* of a convolution: 1 or 2 */
+    int32_t norm_groups; /* group norm between convolution and activation; 0: none */
+    int act;             /* ggdm_cnn_act */
+} ggdm_cnn_layer;
+
+typedef struct ggdm_cnn {
+    int32_t size;     /* height and width, pixels */
+    int32_t channels; /* of the image */
+    int32_t n_classes;
+    int32_t n_layers; /* the implicit last linear layer included */
+    ggdm_cnn_layer layers[GGDM_CNN_LAYERS];
+} ggdm_cnn;
+
+/** Emit the network: x [N, size, size, channels] -> log probabilities [N, n_classes], f32. */
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x);
+
+#endif

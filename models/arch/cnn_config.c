@@ -1,0 +1,239 @@
+/* config.json of a GgdmCNN.  The shape of the activations is followed through the list, so that a
+ * list that cannot work is refused here, by the name of the entry, and not inside the graph. */
+#include <stddef.h>
+
+#include "models/arch/arch_kind.h"
+#include "models/arch/cnn.h"
+
+enum {
+    MAX_KERNEL = 15,
+    MAX_FEATURES = 1 << 22 /* inputs of a linear layer */
+};
+
+/* What flows between two layers: an image, or (after flatten or global_avg_pool) features. */
+typedef struct flow {
+    int64_t size;  /* height and width; 0: features */
+    int64_t width; /* channels or features */
+} flow;
+
+typedef struct raw_config {
+    int32_t sample_size, in_channels, num_classes;
+    const ggdm_node *layers;
+} raw_config;
+
+/* One entry of "layers" as written; the first five select the kind. */
+typedef struct raw_layer {
+    const ggdm_node *conv, *pool, *global_avg_pool, *flatten, *linear;
+    ggdm_cnn_layer layer;
+    int32_t size;
+    int pool_kind;
+} raw_layer;
+
+static const char *const act_names[] = {"none", "silu", "relu", NULL}; /* ggdm_cnn_act */
+static const char *const pool_names[] = {"max", "avg", NULL};
+
+static const ggdm_field config_fields[] = {
+    {"sample_size", GGDM_FIELD_INT32, offsetof(raw_config, sample_size), .required = true, .lo = 1,
+     .hi = GGDM_ARCH_MAX_SIZE},
+    {"in_channels", GGDM_FIELD_INT32, offsetof(raw_config, in_channels), .required = true, .lo = 1,
+     .hi = GGDM_ARCH_MAX_WIDTH},
+    {"num_classes", GGDM_FIELD_INT32, offsetof(raw_config, num_classes), .required = true, .lo = 2,
+     .hi = GGDM_ARCH_MAX_WIDTH},
+    {"layers", GGDM_FIELD_NODE, offsetof(raw_config, layers), .required = true},
+    {0}};
+
+#define ACT_FIELD                                                                                  \
+    {                                                                                              \
+        "act", GGDM_FIELD_CHOICE, offsetof(raw_layer, layer.act), .choices = act_names             \
+    }
+
+static const ggdm_field conv_fields[] = {
+    {"conv", GGDM_FIELD_INT32, offsetof(raw_layer, layer.width), .required = true, .lo = 1,
+     .hi = GGDM_ARCH_MAX_WIDTH},
+    {"kernel", GGDM_FIELD_INT32, offsetof(raw_layer, layer.kernel), .lo = 1, .hi = MAX_KERNEL},
+    {"stride", GGDM_FIELD_INT32, offsetof(raw_layer, layer.stride), .lo = 1, .hi = 2},
+    {"norm_groups", GGDM_FIELD_INT32, offsetof(raw_layer, layer.norm_groups), .lo = 0,
+     .hi = GGDM_ARCH_MAX_WIDTH},
+    ACT_FIELD,
+    {0}};
+
+static const ggdm_field pool_fields[] = {
+    {"pool", GGDM_FIELD_CHOICE, offsetof(raw_layer, pool_kind), .required = true,
+     .choices = pool_names},
+    {"size", GGDM_FIELD_INT32, offsetof(raw_layer, size), .lo = 2, .hi = GGDM_ARCH_MAX_SIZE},
+    {0}};
+
+static const ggdm_field linear_fields[] = {{"linear", GGDM_FIELD_INT32,
+                                            offsetof(raw_layer, layer.width), .required = true,
+                                            .lo = 1, .hi = GGDM_ARCH_MAX_WIDTH},
+                                           ACT_FIELD,
+                                           {0}};
+
+/* Layers written as {"NAME": true}. */
+static const ggdm_field global_avg_fields[] = {
+    {"global_avg_pool", GGDM_FIELD_NODE, offsetof(raw_layer, global_avg_pool), .required = true},
+    {0}};
+static const ggdm_field flatten_fields[] = {
+    {"flatten", GGDM_FIELD_NODE, offsetof(raw_layer, flatten), .required = true}, {0}};
+
+static ggdm_status need_image(const ggdm_node *node, const flow *f, ggdm_error *err)
+{
+    if (f->size)
+        return GGDM_OK;
+    return ggdm_node_fail(node, err,
+                          "stands after 'flatten' or 'global_avg_pool', expected a linear layer");
+}
+
+static ggdm_status need_true(const ggdm_node *node, ggdm_error *err)
+{
+    return node->kind == GGDM_NODE_BOOL && node->boolean ? GGDM_OK
+                                                         : ggdm_node_expected(node, err, "true");
+}
+
+static ggdm_status parse_conv(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+{
+    ggdm_cnn_layer *l = &raw->layer;
+    l->kernel = 3;
+    l->stride = 1;
+    GGDM_TRY(ggdm_fields_read(node, conv_fields, NULL, raw, err));
+    GGDM_TRY(need_image(node, f, err));
+    if (l->kernel % 2 == 0)
+        return ggdm_node_expected(ggdm_node_get(node, "kernel"), err, "an odd number");
+    if (l->norm_groups && l->width % l->norm_groups)
+        return ggdm_node_expected(ggdm_node_get(node, "norm_groups"), err,
+                                  "a divisor of the %d channels of 'conv'", l->width);
+    f->size = (f->size - 1) / l->stride + 1;
+    f->width = l->width;
+    return GGDM_OK;
+}
+
+static ggdm_status parse_pool(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+{
+    raw->size = 2;
+    GGDM_TRY(ggdm_fields_read(node, pool_fields, NULL, raw, err));
+    GGDM_TRY(need_image(node, f, err));
+    if (raw->size > f->size)
+        return ggdm_node_fail(node, err, "pool of size %d, but the image has %d pixels here",
+                              raw->size, (int)f->size);
+    raw->layer.kind = raw->pool_kind == 0 ? GGDM_CNN_MAX_POOL : GGDM_CNN_AVG_POOL;
+    raw->layer.kernel = raw->size;
+    f->size /= raw->size;
+    return GGDM_OK;
+}
+
+static ggdm_status parse_global_avg(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_fields_read(node, global_avg_fields, NULL, raw, err));
+    GGDM_TRY(need_true(raw->global_avg_pool, err));
+    GGDM_TRY(need_image(node, f, err));
+    f->size = 0;
+    return GGDM_OK;
+}
+
+static ggdm_status parse_flatten(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_fields_read(node, flatten_fields, NULL, raw, err));
+    GGDM_TRY(need_true(raw->flatten, err));
+    GGDM_TRY(need_image(node, f, err));
+    f->width *= f->size * f->size; /* at most 2^24 * 2^13 */
+    f->size = 0;
+    if (f->width > MAX_FEATURES)
+        return ggdm_node_fail(node, err, "gives %lld features, expected at most %d",
+                              (long long)f->width, MAX_FEATURES);
+    return GGDM_OK;
+}
+
+static ggdm_status parse_linear(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_fields_read(node, linear_fields, NULL, raw, err));
+    if (f->size)
+        return ggdm_node_fail(node, err,
+                              "a linear layer on an image, expected {\"flatten\": true} or "
+                              "{\"global_avg_pool\": true} in front of it");
+    f->width = raw->layer.width;
+    return GGDM_OK;
+}
+
+static const struct {
+    const char *key;
+    ggdm_cnn_kind kind;
+    ggdm_status (*parse)(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err);
+} layer_kinds[] = {
+    {"conv", GGDM_CNN_CONV, parse_conv},
+    {"pool", GGDM_CNN_MAX_POOL, parse_pool},
+    {"global_avg_pool", GGDM_CNN_GLOBAL_AVG, parse_global_avg},
+    {"flatten", GGDM_CNN_FLATTEN, parse_flatten},
+    {"linear", GGDM_CNN_LINEAR, parse_linear},
+};
+
+static ggdm_status parse_layer(const ggdm_node *node, ggdm_cnn_layer *out, flow *f, ggdm_error *err)
+{
+    if (node->kind == GGDM_NODE_MAP) {
+        for (size_t i = 0; i < sizeof layer_kinds / sizeof layer_kinds[0]; i++) {
+            if (!ggdm_node_get(node, layer_kinds[i].key))
+                continue;
+            raw_layer raw = {.layer.kind = layer_kinds[i].kind};
+            GGDM_TRY(layer_kinds[i].parse(node, &raw, f, err));
+            *out = raw.layer;
+            return GGDM_OK;
+        }
+    }
+    return ggdm_node_fail(node, err,
+                          "expected an object with one of the keys 'conv', 'pool', "
+                          "'global_avg_pool', 'flatten', 'linear'");
+}
+
+/* The last linear layer, where the list does not end with it. */
+static ggdm_status finish(const ggdm_node *layers, ggdm_cnn *net, const flow *f, ggdm_error *err)
+{
+    const ggdm_cnn_layer *last = net->n_layers ? &net->layers[net->n_layers - 1] : NULL;
+    if (last && last->kind == GGDM_CNN_LINEAR && last->act == GGDM_CNN_NONE &&
+        last->width == net->n_classes)
+        return GGDM_OK;
+    if (f->size)
+        return ggdm_node_fail(layers, err,
+                              "ends with an image, expected {\"flatten\": true} or "
+                              "{\"global_avg_pool\": true} before the end");
+    net->layers[net->n_layers++] =
+        (ggdm_cnn_layer){.kind = GGDM_CNN_LINEAR, .width = net->n_classes};
+    return GGDM_OK;
+}
+
+static ggdm_status parse(const ggdm_node *root, void *config, ggdm_arch_info *info, ggdm_error *err)
+{
+    static const char *const ignored[] = {"_class_name", "_name_or_path", NULL};
+    ggdm_cnn *net = config;
+    raw_config raw = {0};
+    GGDM_TRY(ggdm_fields_read(root, config_fields, ignored, &raw, err));
+    net->size = raw.sample_size;
+    net->channels = raw.in_channels;
+    net->n_classes = raw.num_classes;
+    if (raw.layers->kind != GGDM_NODE_LIST || raw.layers->count >= GGDM_CNN_LAYERS)
+        return ggdm_node_fail(raw.layers, err, "expected a list of at most %d layers",
+                              GGDM_CNN_LAYERS - 1);
+
+    flow f = {net->size, net->channels};
+    for (const ggdm_node *n = raw.layers->first; n; n = n->next)
+        GGDM_TRY(parse_layer(n, &net->layers[net->n_layers++], &f, err));
+    GGDM_TRY(finish(raw.layers, net, &f, err));
+    info->size = net->size;
+    info->channels = net->channels;
+    info->n_classes = net->n_classes;
+    return GGDM_OK;
+}
+
+static ggdm_val emit(const void *config, ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label)
+{
+    (void)t;
+    (void)label;
+    return ggdm_cnn_emit(config, g, x);
+}
+
+const ggdm_arch_kind ggdm_arch_cnn = {
+    .class_name = "GgdmCNN",
+    .weights_file = "model.safetensors",
+    .role = GGDM_CLASSIFIER,
+    .config_size = sizeof(ggdm_cnn),
+    .parse = parse,
+    .emit = emit,
+};

@@ -1,0 +1,75 @@
+#include "models/arch/layers.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *ggdm_layer_name(char *name, const char *prefix, const char *rest)
+{
+    snprintf(name, GGDM_NAME_SIZE, "%s.%s", prefix, rest);
+    return name;
+}
+
+/* Extent of the last dimension; 0 for a value that does not exist. */
+static int64_t width(const ggdm_graph *g, ggdm_val x)
+{
+    if (x < 0)
+        return 0;
+    const ggdm_shape *s = ggdm_graph_shape(g, x);
+    return s->d[s->n - 1];
+}
+
+static ggdm_val declare(ggdm_graph *g, const char *prefix, const char *what, ggdm_shape shape,
+                        ggdm_init init)
+{
+    char name[GGDM_NAME_SIZE];
+    return ggdm_graph_param(g, ggdm_layer_name(name, prefix, what), shape, init);
+}
+
+/* PyTorch's default for convolution and linear layers: kaiming_uniform(a = sqrt(5)), which is
+ * uniform in +-1/sqrt(fan_in), the same for the bias. */
+static ggdm_init fan_in_init(int64_t fan_in, bool zero)
+{
+    if (zero)
+        return (ggdm_init){GGDM_INIT_ZERO, 0};
+    return (ggdm_init){GGDM_INIT_UNIFORM, 1.0 / sqrt((double)fan_in)};
+}
+
+ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
+                         ggdm_conv conv, bool zero_init)
+{
+    int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    ggdm_init init = fan_in_init(in * kernel * kernel, zero_init);
+    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE4(out, in, kernel, kernel), init);
+    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), init);
+    return ggdm_conv2d(g, x, w, b, conv);
+}
+
+ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel)
+{
+    int pad = (kernel - 1) / 2;
+    return ggdm_layer_conv(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad}, false);
+}
+
+ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
+{
+    int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    ggdm_init init = fan_in_init(in, false);
+    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
+    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), init);
+    return ggdm_linear(g, x, w, b);
+}
+
+ggdm_val ggdm_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups, double eps,
+                         bool silu)
+{
+    int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    ggdm_val gamma = declare(g, prefix, "weight", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ONE, 1});
+    ggdm_val beta = declare(g, prefix, "bias", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ZERO, 0});
+    return ggdm_group_norm(g, x, gamma, beta, groups, eps, silu);
+}

@@ -1,0 +1,29 @@
+/* Layers: an op together with the parameters it declares, named as PyTorch names a module's
+ * ("PREFIX.weight", "PREFIX.bias") and initialised as PyTorch initialises them.  Input widths are
+ * taken from the value's shape.  All return -1 after an error (sticky, see models/nn/graph.h). */
+#ifndef GGDM_MODELS_ARCH_LAYERS_H
+#define GGDM_MODELS_ARCH_LAYERS_H
+
+#include "models/nn/ops.h"
+
+#define GGDM_NAME_SIZE 96 /* longest parameter name of any architecture, with its NUL */
+
+/** "PREFIX.REST" in a buffer of GGDM_NAME_SIZE; returns it. */
+const char *ggdm_layer_name(char *name, const char *prefix, const char *rest);
+
+/** nn.Conv2d(in, out, kernel): x [N, H, W, in] -> [N, H', W', out]; weight and bias uniform in
+ *  +-1/sqrt(in * kernel^2), or zero if zero_init is set. */
+ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
+                         ggdm_conv conv, bool zero_init);
+
+/** ggdm_layer_conv of odd kernel and stride 1 that keeps height and width. */
+ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel);
+
+/** nn.Linear over the last dimension; weight and bias uniform in +-1/sqrt(in). */
+ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
+
+/** nn.GroupNorm(groups, C, eps) and SiLU if silu is set; weight one, bias zero. */
+ggdm_val ggdm_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups, double eps,
+                         bool silu);
+
+#endif

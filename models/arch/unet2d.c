@@ -1,0 +1,160 @@
+/* Emission of UNet2DModel.  Names and order of operations are those of diffusers; what differs is
+ * only the layout (NHWC) and that SiLU(time embedding), which every residual block takes, is
+ * computed once. */
+#include "models/arch/unet2d.h"
+
+#include <stdio.h>
+
+#include "models/arch/layers.h"
+
+/* What all blocks of one emission share. */
+typedef struct emission {
+    const ggdm_unet2d *net;
+    ggdm_graph *g;
+    ggdm_val temb; /* SiLU of time (and class) embedding, [N, 4 * width[0]] */
+} emission;
+
+/* Residual sum of the middle block: (a + b) / scale. */
+static ggdm_val add_scaled(ggdm_graph *g, ggdm_val a, ggdm_val b, double scale)
+{
+    ggdm_val sum = ggdm_add(g, a, b);
+    return scale == 1.0 ? sum : ggdm_affine(g, sum, 1.0 / scale, 0.0);
+}
+
+/* ResnetBlock2D: [N, H, W, C] -> [N, H, W, out]. */
+static ggdm_val resnet(const emission *e, ggdm_val x, const char *prefix, int out, double scale)
+{
+    const ggdm_unet2d *net = e->net;
+    ggdm_graph *g = e->g;
+    char name[GGDM_NAME_SIZE];
+    if (x < 0)
+        return -1;
+    const ggdm_shape *s = ggdm_graph_shape(g, x);
+    bool same_width = s->d[s->n - 1] == out;
+
+    ggdm_val h =
+        ggdm_layer_norm(g, x, ggdm_layer_name(name, prefix, "norm1"), net->groups, net->eps, true);
+    h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv1"), out, 3);
+    ggdm_val emb = ggdm_layer_linear(g, e->temb, ggdm_layer_name(name, prefix, "time_emb_proj"),
+                                     net->scale_shift ? 2 * out : out);
+    ggdm_layer_name(name, prefix, "norm2");
+    if (net->scale_shift) {
+        h = ggdm_layer_norm(g, h, name, net->groups, net->eps, false);
+        h = ggdm_silu(g, ggdm_scale_shift(g, h, emb));
+    } else {
+        h = ggdm_add_embedding(g, h, emb);
+        h = ggdm_layer_norm(g, h, name, net->groups, net->eps, true);
+    }
+    h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv2"), out, 3);
+    if (!same_width)
+        x = ggdm_layer_conv_same(g, x, ggdm_layer_name(name, prefix, "conv_shortcut"), out, 1);
+    return add_scaled(g, x, h, scale);
+}
+
+/* Attention with a residual: x + to_out(attention(q, k, v of norm(x))); groups 0: no norm. */
+static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix, int width, int groups,
+                          double scale)
+{
+    ggdm_graph *g = e->g;
+    char name[GGDM_NAME_SIZE];
+    int heads = e->net->head_dim ? width / e->net->head_dim : 1;
+
+    ggdm_val h = x;
+    if (groups)
+        h = ggdm_layer_norm(g, h, ggdm_layer_name(name, prefix, "group_norm"), groups, e->net->eps,
+                            false);
+    ggdm_val q = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_q"), width);
+    ggdm_val k = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_k"), width);
+    ggdm_val v = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_v"), width);
+    h = ggdm_attention(g, q, k, v, heads);
+    h = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_out.0"), width);
+    return add_scaled(g, x, h, scale);
+}
+
+/* One layer of a level: residual block j of "BLOCK", then its attention. */
+static ggdm_val layer(const emission *e, ggdm_val h, const char *block, int j, int width, bool attn)
+{
+    char prefix[GGDM_NAME_SIZE];
+    snprintf(prefix, sizeof prefix, "%s.resnets.%d", block, j);
+    h = resnet(e, h, prefix, width, 1.0);
+    if (!attn)
+        return h;
+    snprintf(prefix, sizeof prefix, "%s.attentions.%d", block, j);
+    return attention(e, h, prefix, width, e->net->groups, 1.0);
+}
+
+static ggdm_val downsample(const emission *e, ggdm_val h, const char *block, int width)
+{
+    char prefix[GGDM_NAME_SIZE];
+    ggdm_layer_name(prefix, block, "downsamplers.0.conv");
+    int near = e->net->downsample_padding; /* top and left; bottom and right always have one */
+    return ggdm_layer_conv(e->g, h, prefix, width, 3, (ggdm_conv){2, near, near, 1, 1}, false);
+}
+
+static ggdm_val middle(const emission *e, ggdm_val h)
+{
+    const ggdm_unet2d *net = e->net;
+    int width = net->width[net->levels - 1];
+    h = resnet(e, h, "mid_block.resnets.0", width, net->mid_scale);
+    if (net->mid_attention)
+        h = attention(e, h, "mid_block.attentions.0", width, net->mid_groups, net->mid_scale);
+    return resnet(e, h, "mid_block.resnets.1", width, net->mid_scale);
+}
+
+/* SiLU(Linear(SiLU(Linear(features(t)))) + class embedding). */
+static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t, ggdm_val label)
+{
+    int dim = 4 * net->width[0];
+    ggdm_val e = ggdm_time_features(g, t, net->width[0], net->flip, net->freq_shift);
+    e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_embedding.linear_1", dim));
+    e = ggdm_layer_linear(g, e, "time_embedding.linear_2", dim);
+    if (net->n_classes) {
+        ggdm_val table =
+            ggdm_graph_param(g, "class_embedding.weight", GGDM_SHAPE2(net->n_classes, dim),
+                             (ggdm_init){GGDM_INIT_NORMAL, 1.0});
+        if (label >= 0)
+            e = ggdm_add(g, e, ggdm_embedding(g, table, label));
+    }
+    return ggdm_silu(g, e);
+}
+
+ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                          ggdm_val label)
+{
+    enum { MAX_SKIPS = 1 + GGDM_UNET_LEVELS * (GGDM_UNET_LAYERS + 1) };
+    ggdm_val skips[MAX_SKIPS]; /* a stack: pushed going down, popped going up */
+    int n_skips = 0;
+    char block[32]; /* "down_blocks.7" */
+    emission e = {net, g, time_embedding(net, g, t, label)};
+
+    if (net->center)
+        x = ggdm_affine(g, x, 2.0, -1.0);
+    ggdm_val h = ggdm_layer_conv_same(g, x, "conv_in", net->width[0], 3);
+    skips[n_skips++] = h;
+    for (int i = 0; i < net->levels; i++) {
+        snprintf(block, sizeof block, "down_blocks.%d", i);
+        for (int j = 0; j < net->layers; j++)
+            skips[n_skips++] = h = layer(&e, h, block, j, net->width[i], net->down_attn[i]);
+        if (i + 1 < net->levels)
+            skips[n_skips++] = h = downsample(&e, h, block, net->width[i]);
+    }
+
+    h = middle(&e, h);
+
+    for (int i = 0; i < net->levels; i++) {
+        int width = net->width[net->levels - 1 - i];
+        snprintf(block, sizeof block, "up_blocks.%d", i);
+        for (int j = 0; j <= net->layers; j++) {
+            h = ggdm_concat(g, h, skips[--n_skips]);
+            h = layer(&e, h, block, j, width, net->up_attn[i]);
+        }
+        if (i + 1 < net->levels) {
+            char prefix[GGDM_NAME_SIZE];
+            ggdm_layer_name(prefix, block, "upsamplers.0.conv");
+            h = ggdm_layer_conv_same(g, ggdm_upsample2(g, h), prefix, width, 3);
+        }
+    }
+
+    h = ggdm_layer_norm(g, h, "conv_norm_out", net->groups, net->eps, true);
+    return ggdm_layer_conv(g, h, "conv_out", net->channels, 3, (ggdm_conv){1, 1, 1, 1, 1}, true);
+}

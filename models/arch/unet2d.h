@@ -1,0 +1,39 @@
+/* diffusers' UNet2DModel: the eps-predictor of DDPM (Ho et al. 2020), from its config.json.
+ * Source of the semantics: diffusers models/unets/unet_2d.py, reference/algorithms.md 4.3. */
+#ifndef GGDM_MODELS_ARCH_UNET2D_H
+#define GGDM_MODELS_ARCH_UNET2D_H
+
+#include "models/nn/graph.h"
+
+#define GGDM_UNET_LEVELS 8  /* at most: 2^7 fold downsampling */
+#define GGDM_UNET_LAYERS 16 /* residual blocks per level, at most */
+
+typedef struct ggdm_unet2d {
+    int size;     /* height and width, pixels */
+    int channels; /* of the image, in and out */
+    int levels;
+    int width[GGDM_UNET_LEVELS];      /* block_out_channels */
+    bool down_attn[GGDM_UNET_LEVELS]; /* AttnDownBlock2D instead of DownBlock2D */
+    bool up_attn[GGDM_UNET_LEVELS];   /* in the order of up_block_types: smallest image first */
+    int layers;                       /* residual blocks per down level; one more per up level */
+    int groups;
+    double eps;
+    int head_dim;       /* channels per attention head; 0: one head */
+    bool mid_attention; /* add_attention */
+    int mid_groups;     /* of the norm in the middle attention; 0: no norm there */
+    double mid_scale;   /* mid_block_scale_factor: sums with a residual are divided by it */
+    bool flip;          /* flip_sin_to_cos */
+    double freq_shift;
+    int downsample_padding; /* 1, or 0: one pixel at the right and the bottom */
+    bool scale_shift;       /* resnet_time_scale_shift */
+    bool center;            /* center_input_sample: x -> 2x - 1 */
+    int n_classes;          /* num_class_embeds; 0: unconditional */
+} ggdm_unet2d;
+
+/** Emit the network.  x [N, size, size, channels], t [N] f32, label [N] i32 or -1 (then nothing is
+ *  added for the class; the same as a label outside 0..n_classes-1) -> eps, shaped as x.
+ *  conv_out starts at zero (as in DDPM), so that an untrained network predicts eps = 0. */
+ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                          ggdm_val label);
+
+#endif

@@ -1,0 +1,378 @@
+#include "models/io/safetensors.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+
+static const struct {
+    const char *name;
+    size_t size; /* bytes of an element */
+} dtypes[] = {
+    [GGDM_ST_BOOL] = {"BOOL", 1},       [GGDM_ST_U8] = {"U8", 1},
+    [GGDM_ST_I8] = {"I8", 1},           [GGDM_ST_F8_E4M3] = {"F8_E4M3", 1},
+    [GGDM_ST_F8_E5M2] = {"F8_E5M2", 1}, [GGDM_ST_I16] = {"I16", 2},
+    [GGDM_ST_U16] = {"U16", 2},         [GGDM_ST_F16] = {"F16", 2},
+    [GGDM_ST_BF16] = {"BF16", 2},       [GGDM_ST_I32] = {"I32", 4},
+    [GGDM_ST_U32] = {"U32", 4},         [GGDM_ST_F32] = {"F32", 4},
+    [GGDM_ST_F64] = {"F64", 8},         [GGDM_ST_I64] = {"I64", 8},
+    [GGDM_ST_U64] = {"U64", 8},
+};
+
+const char *ggdm_st_dtype_name(ggdm_st_dtype dtype)
+{
+    size_t i = (size_t)dtype;
+    return i < sizeof dtypes / sizeof *dtypes ? dtypes[i].name : "?";
+}
+
+/* --- reading --- */
+
+static ggdm_status read_dtype(const ggdm_node *node, const char *where, ggdm_st_tensor *t,
+                              ggdm_error *err)
+{
+    if (node->kind == GGDM_NODE_STRING)
+        for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+            if (!strcmp(node->text, dtypes[i].name)) {
+                t->dtype = (ggdm_st_dtype)i;
+                return GGDM_OK;
+            }
+    return GGDM_FAIL(err, GGDM_EFORMAT,
+                     "%s: tensor '%.200s': dtype '%.40s', expected \"F32\", \"BF16\", \"F16\", "
+                     "\"I64\" or another of the format",
+                     where, t->name, node->text);
+}
+
+static bool is_natural(const ggdm_node *node)
+{
+    return node->kind == GGDM_NODE_INT && !node->negative && node->magnitude <= INT64_MAX;
+}
+
+static ggdm_status read_shape(const ggdm_node *node, const char *where, ggdm_st_tensor *t,
+                              ggdm_error *err)
+{
+    if (node->kind != GGDM_NODE_LIST)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s': 'shape' is not a list", where,
+                         t->name);
+    if (node->count > GGDM_MAX_DIMS)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "%s: tensor '%.200s': %zu dimensions, at most %d are supported", where,
+                         t->name, node->count, GGDM_MAX_DIMS);
+    t->shape = (ggdm_shape){(int)node->count, {1, 1, 1, 1}};
+    int i = 0;
+    for (const ggdm_node *d = node->first; d; d = d->next) {
+        if (!is_natural(d))
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "%s: tensor '%.200s': extent '%.40s', expected an integer >= 0", where,
+                             t->name, d->text);
+        t->shape.d[i++] = (int64_t)d->magnitude;
+    }
+    return GGDM_OK;
+}
+
+/* Bytes of a tensor from shape and dtype; false on overflow. */
+static bool tensor_bytes(const ggdm_shape *shape, size_t element, size_t *out)
+{
+    size_t n = element;
+    for (int i = 0; i < shape->n; i++)
+        if ((uint64_t)shape->d[i] > SIZE_MAX || !ggdm_mul_size(n, (size_t)shape->d[i], &n))
+            return false;
+    *out = n;
+    return true;
+}
+
+static ggdm_status read_range(const ggdm_node *node, const char *where, const char *data,
+                              size_t data_size, ggdm_st_tensor *t, ggdm_error *err)
+{
+    const ggdm_node *begin = node->kind == GGDM_NODE_LIST ? node->first : NULL;
+    const ggdm_node *end = begin ? begin->next : NULL;
+    if (!end || end->next || !is_natural(begin) || !is_natural(end))
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s': 'data_offsets' is not a list of two integers >= 0",
+                         where, t->name);
+    uint64_t b = begin->magnitude, e = end->magnitude;
+    if (b > e || e > data_size)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s': data_offsets [%" PRIu64 ", %" PRIu64
+                         "], expected a range within the %zu bytes of data%s",
+                         where, t->name, b, e, data_size,
+                         e > data_size ? " (is the file truncated?)" : "");
+    size_t want;
+    if (!tensor_bytes(&t->shape, dtypes[t->dtype].size, &want))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s': the shape overflows", where,
+                         t->name);
+    if (e - b != want) {
+        char text[128];
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s': data_offsets span %" PRIu64
+                         " bytes, expected %zu for %s %s",
+                         where, t->name, e - b, want, dtypes[t->dtype].name,
+                         ggdm_shape_text(&t->shape, text, sizeof text));
+    }
+    t->data = data + b;
+    t->size = want;
+    return GGDM_OK;
+}
+
+static ggdm_status read_tensor(const ggdm_node *node, const char *where, const char *data,
+                               size_t data_size, ggdm_st_tensor *t, ggdm_error *err)
+{
+    t->name = node->key;
+    const ggdm_node *dtype = ggdm_node_get(node, "dtype"), *shape = ggdm_node_get(node, "shape");
+    const ggdm_node *range = ggdm_node_get(node, "data_offsets");
+    if (node->kind != GGDM_NODE_MAP || !dtype || !shape || !range || node->count != 3)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s': expected an object of exactly 'dtype', 'shape' and "
+                         "'data_offsets'",
+                         where, t->name);
+    GGDM_TRY(read_dtype(dtype, where, t, err));
+    GGDM_TRY(read_shape(shape, where, t, err));
+    return read_range(range, where, data, data_size, t, err);
+}
+
+static ggdm_status read_meta(const ggdm_node *node, const char *where, ggdm_safetensors *st,
+                             ggdm_error *err)
+{
+    if (node->kind != GGDM_NODE_MAP)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: '__metadata__' is not an object", where);
+    GGDM_TRY(ggdm_alloc(&st->meta, node->count, sizeof *st->meta, err));
+    for (const ggdm_node *n = node->first; n; n = n->next) {
+        if (n->kind != GGDM_NODE_STRING)
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "%s: '__metadata__': value of '%.200s' is not a string", where,
+                             n->key);
+        st->meta[st->n_meta++] = (ggdm_st_meta){n->key, n->text};
+    }
+    return GGDM_OK;
+}
+
+static int compare_range(const void *pa, const void *pb)
+{
+    const ggdm_st_tensor *a = pa, *b = pb;
+    const char *da = a->data, *db = b->data;
+    if (da != db)
+        return da < db ? -1 : 1;
+    if (a->size != b->size)
+        return a->size < b->size ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+/* The tensors must tile the data: no hole, no overlap, nothing left over. */
+static ggdm_status check_tiling(ggdm_safetensors *st, const char *data, size_t size,
+                                const char *where, ggdm_error *err)
+{
+    qsort(st->tensors, st->n_tensors, sizeof *st->tensors, compare_range);
+    size_t at = 0;
+    for (size_t i = 0; i < st->n_tensors; i++) {
+        const ggdm_st_tensor *t = &st->tensors[i];
+        size_t begin = (size_t)((const char *)t->data - data);
+        if (begin != at)
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "%s: tensor '%.200s': begins at byte %zu of the data, expected %zu "
+                             "(%s)",
+                             where, t->name, begin, at,
+                             begin < at ? "it overlaps another" : "hole");
+        at = begin + t->size;
+    }
+    if (at != size)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: the tensors cover %zu bytes of data, the file has %zu", where, at,
+                         size);
+    return GGDM_OK;
+}
+
+static ggdm_status read_entries(ggdm_safetensors *st, const char *data, size_t size,
+                                const char *where, ggdm_error *err)
+{
+    const ggdm_node *root = st->header->root;
+    if (root->kind != GGDM_NODE_MAP)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: the header is not a JSON object", where);
+    if (root->count > GGDM_ST_MAX_TENSORS)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: %zu tensors, at most %u are supported", where,
+                         root->count, GGDM_ST_MAX_TENSORS);
+    GGDM_TRY(ggdm_alloc(&st->tensors, root->count, sizeof *st->tensors, err));
+    for (const ggdm_node *n = root->first; n; n = n->next) {
+        if (!strcmp(n->key, "__metadata__"))
+            GGDM_TRY(read_meta(n, where, st, err));
+        else
+            GGDM_TRY(read_tensor(n, where, data, size, &st->tensors[st->n_tensors++], err));
+    }
+    return check_tiling(st, data, size, where, err);
+}
+
+ggdm_status ggdm_safetensors_parse(const void *bytes, size_t size, const char *where,
+                                   ggdm_safetensors **out, ggdm_error *err)
+{
+    const unsigned char *u = bytes;
+    if (size < 8)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: %zu bytes, expected a safetensors file (at least 8 bytes)", where,
+                         size);
+    uint64_t n = 0;
+    for (int i = 7; i >= 0; i--)
+        n = n << 8 | u[i];
+    if (n > GGDM_ST_MAX_HEADER || n > size - 8)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: header of %" PRIu64 " bytes in a file of %zu, expected a safetensors "
+                         "file (header at most %u bytes, and within the file)",
+                         where, n, size, GGDM_ST_MAX_HEADER);
+    const char *text = (const char *)bytes + 8;
+    if (n < 2 || text[0] != '{')
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: the header does not begin with '{'", where);
+    ggdm_safetensors *st = NULL;
+    GGDM_TRY(ggdm_alloc(&st, 1, sizeof *st, err));
+    ggdm_status status;
+    GGDM_TRY_GOTO(status,
+                  ggdm_json_parse(text, (size_t)n, GGDM_ST_MAX_HEADER, where, &st->header, err),
+                  done);
+    GGDM_TRY_GOTO(status, read_entries(st, text + n, size - 8 - (size_t)n, where, err), done);
+    *out = st;
+    st = NULL;
+done:
+    ggdm_safetensors_destroy(&st);
+    return status;
+}
+
+void ggdm_safetensors_destroy(ggdm_safetensors **st)
+{
+    if (!st || !*st)
+        return;
+    free((*st)->tensors);
+    free((*st)->meta);
+    ggdm_doc_destroy(&(*st)->header);
+    free(*st);
+    *st = NULL;
+}
+
+const ggdm_st_tensor *ggdm_safetensors_find(const ggdm_safetensors *st, const char *name)
+{
+    for (size_t i = 0; i < st->n_tensors; i++)
+        if (!strcmp(st->tensors[i].name, name))
+            return &st->tensors[i];
+    return NULL;
+}
+
+const char *ggdm_safetensors_meta(const ggdm_safetensors *st, const char *key)
+{
+    for (size_t i = 0; i < st->n_meta; i++)
+        if (!strcmp(st->meta[i].key, key))
+            return st->meta[i].value;
+    return NULL;
+}
+
+ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *t, const char *where, ggdm_error *err)
+{
+    if (t->dtype != GGDM_ST_F32)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: tensor '%.200s': dtype %s, expected F32",
+                         where, t->name, dtypes[t->dtype].name);
+    if ((uintptr_t)t->data % sizeof(float))
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "%s: tensor '%.200s': its data are not aligned to 4 bytes (write the file "
+                         "again with its header padded)",
+                         where, t->name);
+    return GGDM_OK;
+}
+
+/* --- writing --- */
+
+static int compare_names(const void *pa, const void *pb)
+{
+    return strcmp(*(const char *const *)pa, *(const char *const *)pb);
+}
+
+static ggdm_status check_names(const ggdm_tensor *tensors, size_t n, const char *path,
+                               ggdm_error *err)
+{
+    const char **names = NULL;
+    GGDM_TRY(ggdm_alloc(&names, n, sizeof *names, err));
+    for (size_t i = 0; i < n; i++)
+        names[i] = tensors[i].name;
+    qsort(names, n, sizeof *names, compare_names);
+    ggdm_status st = GGDM_OK;
+    for (size_t i = 1; i < n && st == GGDM_OK; i++)
+        if (!strcmp(names[i - 1], names[i]))
+            st = GGDM_FAIL(err, GGDM_EINVAL, "%s: two tensors named '%s'", path, names[i]);
+    free(names);
+    return st;
+}
+
+static void write_entry(ggdm_json *j, const ggdm_tensor *t, size_t begin, size_t end)
+{
+    ggdm_json_begin_object(j, t->name);
+    ggdm_json_put_string(j, "dtype", "F32");
+    ggdm_json_begin_array(j, "shape");
+    for (int k = 0; k < t->shape.n; k++)
+        ggdm_json_put_int(j, NULL, t->shape.d[k]);
+    ggdm_json_end(j);
+    ggdm_json_begin_array(j, "data_offsets");
+    ggdm_json_put_uint(j, NULL, begin);
+    ggdm_json_put_uint(j, NULL, end);
+    ggdm_json_end(j);
+    ggdm_json_end(j);
+}
+
+/* The header's JSON text (owned) and the size of the data. */
+static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, size_t n,
+                               const ggdm_st_meta *meta, size_t n_meta, char **text, size_t *size,
+                               size_t *data_size, ggdm_error *err)
+{
+    ggdm_json j;
+    ggdm_json_init(&j, false);
+    ggdm_json_begin_object(&j, NULL);
+    if (n_meta) {
+        ggdm_json_begin_object(&j, "__metadata__");
+        for (size_t i = 0; i < n_meta; i++)
+            ggdm_json_put_string(&j, meta[i].key, meta[i].value);
+        ggdm_json_end(&j);
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes;
+        if (tensors[i].dtype != GGDM_F32 || !tensor_bytes(&tensors[i].shape, 4, &bytes) ||
+            bytes > SIZE_MAX / 2 - at) {
+            ggdm_json_deinit(&j);
+            return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' cannot be written: %s", path,
+                             tensors[i].name,
+                             tensors[i].dtype != GGDM_F32 ? "it is not f32" : "it is too large");
+        }
+        write_entry(&j, &tensors[i], at, at + bytes);
+        at += bytes;
+    }
+    ggdm_json_end(&j);
+    *data_size = at;
+    return ggdm_json_finish(&j, text, size, err);
+}
+
+ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
+                                   const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err)
+{
+    char *text = NULL, *file = NULL;
+    size_t text_size = 0, data_size = 0;
+    ggdm_status st;
+    GGDM_TRY(check_names(tensors, n, path, err));
+    GGDM_TRY_GOTO(
+        st, make_header(path, tensors, n, meta, n_meta, &text, &text_size, &data_size, err), done);
+    size_t begin = ggdm_align_up(8 + text_size); /* of the data */
+    GGDM_TRY_GOTO(st, ggdm_alloc(&file, begin + data_size, 1, err), done);
+    for (int i = 0; i < 8; i++)
+        file[i] = (char)((uint64_t)(begin - 8) >> (8 * i) & 0xff);
+    memcpy(file + 8, text, text_size);
+    memset(file + 8 + text_size, ' ', begin - 8 - text_size);
+    size_t at = begin;
+    for (size_t i = 0; i < n; i++) {
+        size_t bytes = 0;
+        tensor_bytes(&tensors[i].shape, 4, &bytes);
+        if (bytes)
+            memcpy(file + at, tensors[i].data, bytes);
+        at += bytes;
+    }
+    st = ggdm_replace_file(path, file, begin + data_size, err);
+done:
+    free(text);
+    free(file);
+    return st;
+}

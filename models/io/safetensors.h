@@ -1,0 +1,92 @@
+/* The safetensors format (huggingface/safetensors README):
+ *
+ *   bytes 0..7      N, u64 little-endian: size of the header
+ *   bytes 8..8+N    JSON object, UTF-8, begins with '{', may end in spaces:
+ *                     "NAME": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}
+ *                     "__metadata__": {"KEY": "TEXT", ..}                      (optional)
+ *   bytes 8+N..end  tensor data, row-major, little-endian, packed: the ranges of data_offsets
+ *                   (relative to byte 8+N) cover it without holes and without overlaps
+ *
+ * The reader works on bytes in memory (a mapping or a broadcast copy) and trusts none of them. */
+#ifndef GGDM_MODELS_IO_SAFETENSORS_H
+#define GGDM_MODELS_IO_SAFETENSORS_H
+
+#include <stddef.h>
+
+#include "common/fields.h"
+#include "common/status.h"
+#include "models/nn/graph.h"
+
+#define GGDM_ST_MAX_HEADER (100u << 20) /* bytes */
+#define GGDM_ST_MAX_TENSORS 65536u
+
+typedef enum ggdm_st_dtype {
+    GGDM_ST_BOOL,
+    GGDM_ST_U8,
+    GGDM_ST_I8,
+    GGDM_ST_F8_E4M3,
+    GGDM_ST_F8_E5M2,
+    GGDM_ST_I16,
+    GGDM_ST_U16,
+    GGDM_ST_F16,
+    GGDM_ST_BF16,
+    GGDM_ST_I32,
+    GGDM_ST_U32,
+    GGDM_ST_F32,
+    GGDM_ST_F64,
+    GGDM_ST_I64,
+    GGDM_ST_U64
+} ggdm_st_dtype;
+
+/** "F32" and so on; static. */
+const char *ggdm_st_dtype_name(ggdm_st_dtype dtype);
+
+typedef struct ggdm_st_tensor {
+    const char *name; /* owned by the ggdm_safetensors */
+    ggdm_st_dtype dtype;
+    ggdm_shape shape; /* n = 0 for a scalar "[]" */
+    const void *data; /* into the caller's bytes; not necessarily aligned */
+    size_t size;      /* bytes */
+} ggdm_st_tensor;
+
+typedef struct ggdm_st_meta {
+    const char *key, *value;
+} ggdm_st_meta;
+
+/* A parsed file: tensors in the order of their data. */
+typedef struct ggdm_safetensors {
+    ggdm_st_tensor *tensors;
+    size_t n_tensors;
+    ggdm_st_meta *meta;
+    size_t n_meta;
+    ggdm_doc *header; /* storage of all names, keys and values */
+} ggdm_safetensors;
+
+/** Parse and check the size bytes of a whole file.  bytes is borrowed for the lifetime of *out;
+ *  where names it in errors.
+ *  Errors: GGDM_EFORMAT for anything the format does not allow, GGDM_EUNSUPPORTED for more than 4
+ *  dimensions or more than GGDM_ST_MAX_TENSORS tensors, GGDM_ENOMEM. */
+ggdm_status ggdm_safetensors_parse(const void *bytes, size_t size, const char *where,
+                                   ggdm_safetensors **out, ggdm_error *err);
+void ggdm_safetensors_destroy(ggdm_safetensors **st);
+
+/** The tensor with this name, or NULL. */
+const ggdm_st_tensor *ggdm_safetensors_find(const ggdm_safetensors *st, const char *name);
+
+/** The metadata value of this key, or NULL. */
+const char *ggdm_safetensors_meta(const ggdm_safetensors *st, const char *key);
+
+/** Check that a tensor can be used in place as f32: dtype F32, data aligned to 4 bytes.
+ *  Errors: GGDM_EUNSUPPORTED naming the tensor and what was found. */
+ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *tensor, const char *where,
+                                    ggdm_error *err);
+
+/** Write n f32 tensors and n_meta metadata pairs to path: first to a temporary file beside it,
+ * which then replaces path (atomic; fsync before and after).  Tensors are stored in the given
+ * order, the header is padded with spaces so that the data begin at a multiple of 64 bytes.  Same
+ * input, same bytes. Errors: GGDM_EINVAL for a repeated name or a dtype other than f32, GGDM_EIO,
+ * GGDM_ENOMEM. */
+ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
+                                   const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err);
+
+#endif

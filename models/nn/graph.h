@@ -1,0 +1,130 @@
+/* Define-once static graph.
+ *
+ * A network is a list of ops over immutable values (static single assignment).  Building a graph
+ * derives shapes; `ggdm_graph_backward` appends the ops of the vector-Jacobian product to the same
+ * list; `ggdm_graph_compile` plans one arena from the values' lifetimes, creates the oneDNN
+ * primitives and binds the parameters.  Running executes the list and allocates nothing.
+ *
+ * Activations are [N, H, W, C] (last index fastest) or [N, C]; parameters have the shape and layout
+ * of the checkpoint (convolution [O, I, KH, KW], linear [O, I]).
+ *
+ * Building is sticky: the first error is kept, further calls return -1 and do nothing, compile
+ * reports it.  A graph is used by one thread; OpenMP works inside the ops.  Not collective.
+ *
+ * The ops themselves are declared in models/nn/ops.h. */
+#ifndef GGDM_MODELS_NN_GRAPH_H
+#define GGDM_MODELS_NN_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+#define GGDM_MAX_DIMS 4
+
+typedef enum ggdm_dtype { GGDM_F32, GGDM_BF16, GGDM_I32 } ggdm_dtype;
+
+typedef struct ggdm_shape {
+    int n;                    /* number of dimensions, 1..4 */
+    int64_t d[GGDM_MAX_DIMS]; /* extents, slowest first; unused ones are 1 */
+} ggdm_shape;
+
+#define GGDM_SHAPE1(a) ((ggdm_shape){1, {(a), 1, 1, 1}})
+#define GGDM_SHAPE2(a, b) ((ggdm_shape){2, {(a), (b), 1, 1}})
+#define GGDM_SHAPE3(a, b, c) ((ggdm_shape){3, {(a), (b), (c), 1}})
+#define GGDM_SHAPE4(a, b, c, d) ((ggdm_shape){4, {(a), (b), (c), (d)}})
+
+/** Number of elements. */
+int64_t ggdm_shape_count(const ggdm_shape *s);
+bool ggdm_shape_equal(const ggdm_shape *a, const ggdm_shape *b);
+/** "[2, 3, 4]" in a caller's buffer; returns it. */
+const char *ggdm_shape_text(const ggdm_shape *s, char *text, size_t size);
+
+/* A named tensor outside of any graph: a checkpoint's entry.  Name and data are borrowed. */
+typedef struct ggdm_tensor {
+    const char *name;
+    ggdm_dtype dtype;
+    ggdm_shape shape;
+    const void *data;
+} ggdm_tensor;
+
+/* The parameters of a model, in any order, names unique. */
+typedef struct ggdm_params {
+    ggdm_tensor *items;
+    size_t n;
+} ggdm_params;
+
+/* How the trainer initialises a parameter. */
+typedef enum ggdm_init_kind {
+    GGDM_INIT_ZERO,
+    GGDM_INIT_ONE,
+    GGDM_INIT_UNIFORM, /* uniform in +-scale: scale = 1/sqrt(fan_in) is PyTorch's default */
+    GGDM_INIT_NORMAL   /* normal with standard deviation scale */
+} ggdm_init_kind;
+
+typedef struct ggdm_init {
+    ggdm_init_kind kind;
+    double scale;
+} ggdm_init;
+
+typedef struct ggdm_graph ggdm_graph;
+typedef int32_t ggdm_val; /* index of a value in its graph; -1: none, or building failed */
+
+/** Empty graph whose activations have the given dtype.  Errors: GGDM_EUNSUPPORTED for a dtype that
+ *  this machine or build cannot compute in, GGDM_ENOMEM. */
+ggdm_status ggdm_graph_create(ggdm_dtype dtype, ggdm_graph **out, ggdm_error *err);
+void ggdm_graph_destroy(ggdm_graph **g);
+
+/** An input that the caller fills (ggdm_graph_data) before each run. */
+ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggdm_shape shape);
+
+/** A parameter: bound by name at compile time. */
+ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggdm_init init);
+
+/** Keep v readable after a run. */
+void ggdm_graph_output(ggdm_graph *g, ggdm_val v);
+
+/** Append the vector-Jacobian product: for seed gy (same shape as y) the gradients of <gy, y> with
+ *  respect to the n values wrt[] (inputs, intermediate values or parameters) into grads[]; -1 where
+ *  y does not depend on wrt[i].  The gradients are marked as outputs.
+ *  Gradients of parameters have the parameter's shape and layout. */
+void ggdm_graph_backward(ggdm_graph *g, ggdm_val y, ggdm_val gy, int n, const ggdm_val *wrt,
+                         ggdm_val *grads);
+
+const ggdm_shape *ggdm_graph_shape(const ggdm_graph *g, ggdm_val v);
+
+/* Parameters in order of declaration. */
+typedef struct ggdm_param_info {
+    const char *name; /* borrowed from the graph */
+    ggdm_shape shape;
+    ggdm_init init;
+    ggdm_val value;
+} ggdm_param_info;
+
+int ggdm_graph_param_count(const ggdm_graph *g);
+ggdm_param_info ggdm_graph_param_info(const ggdm_graph *g, int i);
+
+/** Finish the graph: report building errors, bind the parameters, plan and allocate the arena.
+ *  params is borrowed for the lifetime of the graph.  Only shapes are checked of parameters that the
+ *  graph does not use.
+ *  Errors: the first building error; GGDM_ESHAPE naming the tensor, the shape found and the shape
+ *  expected; GGDM_EFORMAT for a missing tensor. */
+ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_error *err);
+
+/** Memory of an input, output or gradient, aligned to 64 bytes; valid after compile.  Outputs keep
+ *  their content until the next run. */
+void *ggdm_graph_data(const ggdm_graph *g, ggdm_val v);
+
+/** Tell the graph that the content of the parameters has changed (training). */
+void ggdm_graph_params_changed(ggdm_graph *g);
+
+/** Execute all ops, forward and backward. */
+void ggdm_graph_run(ggdm_graph *g);
+
+/** Bytes of the arena (activations, gradients and scratch). */
+size_t ggdm_graph_arena_bytes(const ggdm_graph *g);
+/** Floating point operations of one run in convolutions and matrix products. */
+double ggdm_graph_flops(const ggdm_graph *g);
+
+#endif

@@ -1,0 +1,115 @@
+/* Inside of the graph engine: shared by graph.c, plan.c and the op_*.c files only. */
+#ifndef GGDM_MODELS_NN_GRAPH_IMPL_H
+#define GGDM_MODELS_NN_GRAPH_IMPL_H
+
+#include "models/nn/graph.h"
+#include "models/nn/onednn.h"
+
+#define GGDM_MAX_IN 6
+#define GGDM_MAX_OUT 3
+
+typedef struct ggdm_op ggdm_op;
+
+/* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
+typedef struct ggdm_op_kind {
+    const char *name;
+    /** Compile time, optional: create op->prim, set op->scratch_bytes, add to g->flops. */
+    ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
+    /** Optional: read the parameters' content (packing); again after they changed. */
+    void (*bind)(ggdm_graph *g, ggdm_op *op);
+    /** Execute: either the whole op, or one image n of it (the engine loops over images with
+     *  OpenMP).  Exactly one of the two is set. */
+    void (*run)(const ggdm_graph *g, const ggdm_op *op);
+    void (*run_image)(const ggdm_graph *g, const ggdm_op *op, int64_t n);
+    /** Emit the vector-Jacobian product: given the gradient gy of out[0], set gin[i] for those
+     *  inputs with need[i].  NULL: the op has no gradient. */
+    void (*vjp)(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin);
+} ggdm_op_kind;
+
+struct ggdm_op {
+    const ggdm_op_kind *kind;
+    ggdm_val in[GGDM_MAX_IN];   /* -1: absent */
+    ggdm_val out[GGDM_MAX_OUT]; /* -1: absent */
+    ggdm_conv conv;             /* attributes; which ones count is the kind's business */
+    int k, k2;
+    bool flag, flag2;
+    double f, f2;
+    ggdm_prim *prim;      /* owned */
+    size_t scratch_bytes; /* wanted during run */
+    void *scratch;        /* in the arena */
+};
+
+typedef enum ggdm_value_kind { GGDM_VALUE_INPUT, GGDM_VALUE_PARAM, GGDM_VALUE_OP } ggdm_value_kind;
+
+typedef struct ggdm_value {
+    ggdm_value_kind kind;
+    ggdm_dtype dtype;
+    ggdm_shape shape;
+    char *name;     /* inputs and parameters; owned */
+    ggdm_init init; /* parameters */
+    int def;        /* op that writes it, -1 for inputs and parameters */
+    bool output;    /* stays readable after a run */
+    void *data;     /* in the arena; parameters: borrowed */
+} ggdm_value;
+
+struct ggdm_graph {
+    ggdm_dtype dtype;
+    ggdm_error error; /* first building error, code GGDM_OK when none */
+    ggdm_value *values;
+    size_t n_values, cap_values;
+    ggdm_op *ops;
+    size_t n_ops, cap_ops;
+    ggdm_val *params; /* parameters in order of declaration */
+    size_t n_params, cap_params;
+    char *arena; /* owned */
+    size_t arena_bytes;
+    double flops;
+};
+
+/** Record the first building error; returns -1. */
+ggdm_val ggdm_graph_fail(ggdm_graph *g, ggdm_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** New value written by the op that will be emitted next; -1 after an error. */
+ggdm_val ggdm_graph_value(ggdm_graph *g, ggdm_dtype dtype, ggdm_shape shape);
+
+/** Append op (whose out[] values were made by ggdm_graph_value); returns out[0], or -1. */
+ggdm_val ggdm_graph_emit(ggdm_graph *g, const ggdm_op *op);
+
+/** An op of a kind with up to four inputs (-1: absent) and nothing else set. */
+ggdm_op ggdm_op_make(const ggdm_op_kind *kind, ggdm_val a, ggdm_val b, ggdm_val c, ggdm_val d);
+
+/** The value, or NULL with the error set when v is -1 or has not n dimensions (n 0: any). */
+const ggdm_value *ggdm_graph_check(ggdm_graph *g, const char *op, const char *arg, ggdm_val v,
+                                   int n);
+
+size_t ggdm_dtype_size(ggdm_dtype dtype);
+/** Elements per image: everything but the first dimension. */
+int64_t ggdm_shape_inner(const ggdm_shape *s);
+
+/* Memory of value i of an op, and of image n of it. */
+static inline const ggdm_value *ggdm_in(const ggdm_graph *g, const ggdm_op *op, int i)
+{
+    return op->in[i] < 0 ? NULL : &g->values[op->in[i]];
+}
+static inline const ggdm_value *ggdm_out(const ggdm_graph *g, const ggdm_op *op, int i)
+{
+    return op->out[i] < 0 ? NULL : &g->values[op->out[i]];
+}
+static inline float *ggdm_f32(const ggdm_value *v)
+{
+    return v->data;
+}
+static inline float *ggdm_f32_image(const ggdm_value *v, int64_t n)
+{
+    return (float *)v->data + n * ggdm_shape_inner(&v->shape);
+}
+
+/** Give every value and every scratch area its place in one arena (plan.c): two that are alive at
+ *  the same time never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
+ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err);
+
+/* Ops that only backward passes emit, shared between the op_*.c files. */
+ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape);
+
+#endif

@@ -1,0 +1,347 @@
+/* All calls of oneDNN (C API of version 2).
+ *
+ * Activations are NHWC as the rest of the program has them; only weights are reordered, once, into
+ * the blocked layout that the chosen kernel asks for.  Scratch memory is the caller's
+ * (scratchpad_mode_user), so that a run allocates nothing. */
+#include "models/nn/onednn.h"
+
+#include <dnnl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+#define MAX_ARGS 5
+
+struct ggdm_prim {
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t mem_a, mem_b, mem_c, mem_bias, mem_scratch;
+    dnnl_exec_arg_t args[MAX_ARGS];
+    int n_args;
+    size_t pad_bytes; /* library scratch, aligned; packed gradient of weights follows it */
+    size_t packed_bytes;
+    /* Weights in the kernel's layout: packed from plain (forward, backward data), or the gradient
+     * to be unpacked into plain (backward weights). */
+    dnnl_memory_t mem_plain;
+    dnnl_primitive_t reorder;
+    void *packed; /* owned; NULL for matmul and backward weights */
+};
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+static dnnl_status_t engine_status;
+static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
+
+static void engine_start(void)
+{
+    engine_status = dnnl_engine_create(&engine, dnnl_cpu, 0);
+    if (engine_status == dnnl_success)
+        engine_status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+}
+
+static ggdm_status check(dnnl_status_t status, const char *what, ggdm_error *err)
+{
+    if (status == dnnl_success)
+        return GGDM_OK;
+    ggdm_status code = status == dnnl_out_of_memory ? GGDM_ENOMEM : GGDM_EUNSUPPORTED;
+    return GGDM_FAIL(err, code, "oneDNN: %s failed with status %d", what, (int)status);
+}
+
+#define DNNL_TRY(call) GGDM_TRY(check((call), #call, err))
+
+static dnnl_data_type_t data_type(ggdm_dtype dtype)
+{
+    return dtype == GGDM_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* A memory object without memory, for the layout that the primitive has for a query. */
+static ggdm_status new_memory(const dnnl_memory_desc_t *md, dnnl_memory_t *out, ggdm_error *err)
+{
+    DNNL_TRY(dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE));
+    return GGDM_OK;
+}
+
+static void add_arg(ggdm_prim *p, int arg, dnnl_memory_t mem)
+{
+    p->args[p->n_args++] = (dnnl_exec_arg_t){arg, mem};
+}
+
+static ggdm_status query_memory(ggdm_prim *p, dnnl_query_t what, int index, int arg,
+                                dnnl_memory_t *out, ggdm_error *err)
+{
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->desc, what, index);
+    if (!md)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "oneDNN: no layout for argument %d", arg);
+    GGDM_TRY(new_memory(md, out, err));
+    add_arg(p, arg, *out);
+    return GGDM_OK;
+}
+
+static ggdm_status new_attr(dnnl_primitive_attr_t *attr, ggdm_error *err)
+{
+    DNNL_TRY(dnnl_primitive_attr_create(attr));
+    DNNL_TRY(dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user));
+    return GGDM_OK;
+}
+
+/* The primitive and its scratch, from p->desc. */
+static ggdm_status finish(ggdm_prim *p, ggdm_error *err)
+{
+    DNNL_TRY(dnnl_primitive_create(&p->primitive, p->desc));
+    GGDM_TRY(query_memory(p, dnnl_query_scratchpad_md, 0, DNNL_ARG_SCRATCHPAD, &p->mem_scratch,
+                          err));
+    p->pad_bytes = ggdm_align_up(dnnl_memory_desc_get_size(
+        dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0)));
+    return GGDM_OK;
+}
+
+typedef struct conv_layouts {
+    dnnl_memory_desc_t src, weights, bias, dst, plain_weights;
+} conv_layouts;
+
+static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, conv_layouts *l, ggdm_error *err)
+{
+    dnnl_data_type_t dt = data_type(s->dtype);
+    dnnl_dims_t src = {s->n, s->ic, s->ih, s->iw}, dst = {s->n, s->oc, s->oh, s->ow};
+    dnnl_dims_t weights = {s->oc, s->ic, s->kh, s->kw}, bias = {s->oc};
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->src, 4, src, dt, dnnl_nhwc));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->dst, 4, dst, dt, dnnl_nhwc));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->weights, 4, weights, dt, dnnl_format_tag_any));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->plain_weights, 4, weights, dnnl_f32, dnnl_oihw));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
+    return GGDM_OK;
+}
+
+static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, const conv_layouts *l,
+                             dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out,
+                             ggdm_error *err)
+{
+    dnnl_dims_t stride = {s->conv.stride, s->conv.stride};
+    dnnl_dims_t begin = {s->conv.top, s->conv.left}, end = {s->conv.bottom, s->conv.right};
+    const dnnl_memory_desc_t *bias = s->bias ? &l->bias : NULL;
+    dnnl_convolution_desc_t cd;
+    dnnl_prop_kind_t kind =
+        pass == GGDM_CONV_FORWARD ? dnnl_forward_inference : dnnl_forward_training;
+    DNNL_TRY(dnnl_convolution_forward_desc_init(&cd, kind, dnnl_convolution_direct, &l->src,
+                                                &l->weights, bias, &l->dst, stride, begin, end));
+    if (pass == GGDM_CONV_FORWARD) {
+        DNNL_TRY(dnnl_primitive_desc_create(out, &cd, attr, engine, NULL));
+        return GGDM_OK;
+    }
+    dnnl_primitive_desc_t hint;
+    DNNL_TRY(dnnl_primitive_desc_create(&hint, &cd, NULL, engine, NULL));
+    dnnl_status_t status =
+        pass == GGDM_CONV_BACKWARD_DATA
+            ? dnnl_convolution_backward_data_desc_init(&cd, dnnl_convolution_direct, &l->src,
+                                                       &l->weights, &l->dst, stride, begin, end)
+            : dnnl_convolution_backward_weights_desc_init(&cd, dnnl_convolution_direct, &l->src,
+                                                          &l->weights, bias, &l->dst, stride,
+                                                          begin, end);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_create(out, &cd, attr, engine, hint);
+    dnnl_primitive_desc_destroy(hint);
+    return check(status, "convolution backward", err);
+}
+
+/* Where each pass has its tensors, in the order a, b, c, weights. */
+static const struct conv_args {
+    int a, b, c, weights, bias; /* execution arguments; 0: none */
+    dnnl_query_t query_a, query_b, query_c, query_weights;
+} conv_args[] = {
+    [GGDM_CONV_FORWARD] = {DNNL_ARG_SRC, 0, DNNL_ARG_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS,
+                           dnnl_query_src_md, 0, dnnl_query_dst_md, dnnl_query_weights_md},
+    [GGDM_CONV_BACKWARD_DATA] = {DNNL_ARG_DIFF_DST, 0, DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0,
+                                 dnnl_query_diff_dst_md, 0, dnnl_query_diff_src_md,
+                                 dnnl_query_weights_md},
+    [GGDM_CONV_BACKWARD_WEIGHTS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, 0, DNNL_ARG_DIFF_WEIGHTS,
+                                    DNNL_ARG_DIFF_BIAS, dnnl_query_src_md, dnnl_query_diff_dst_md,
+                                    0, dnnl_query_diff_weights_md},
+};
+
+/* The memory of the packed weights and the reorder from or to the plain layout. */
+static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const conv_layouts *l,
+                                bool gradient, ggdm_error *err)
+{
+    dnnl_memory_t packed;
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
+    p->packed_bytes = ggdm_align_up(dnnl_memory_desc_get_size(md));
+    GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &packed, err));
+    p->mem_b = packed;
+    GGDM_TRY(new_memory(&l->plain_weights, &p->mem_plain, err));
+    dnnl_primitive_desc_t desc;
+    const dnnl_memory_desc_t *from = gradient ? md : &l->plain_weights;
+    const dnnl_memory_desc_t *to = gradient ? &l->plain_weights : md;
+    DNNL_TRY(dnnl_reorder_primitive_desc_create(&desc, from, engine, to, engine, NULL));
+    dnnl_status_t status = dnnl_primitive_create(&p->reorder, desc);
+    dnnl_primitive_desc_destroy(desc);
+    GGDM_TRY(check(status, "reorder of weights", err));
+    if (gradient)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
+    DNNL_TRY(dnnl_memory_set_data_handle(packed, p->packed));
+    return GGDM_OK;
+}
+
+static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_pass pass,
+                              dnnl_primitive_attr_t attr, ggdm_error *err)
+{
+    const struct conv_args *k = &conv_args[pass];
+    conv_layouts l;
+    GGDM_TRY(conv_layouts_init(s, &l, err));
+    GGDM_TRY(conv_desc(s, pass, &l, attr, &p->desc, err));
+    GGDM_TRY(query_memory(p, k->query_a, 0, k->a, &p->mem_a, err));
+    if (k->c)
+        GGDM_TRY(query_memory(p, k->query_c, 0, k->c, &p->mem_c, err));
+    if (k->b) /* backward weights: b is the gradient of dst, the weights are the result */
+        GGDM_TRY(query_memory(p, k->query_b, 0, k->b, &p->mem_c, err));
+    if (s->bias && k->bias) {
+        GGDM_TRY(new_memory(&l.bias, &p->mem_bias, err));
+        add_arg(p, k->bias, p->mem_bias);
+    }
+    GGDM_TRY(conv_weights(p, k, &l, pass == GGDM_CONV_BACKWARD_WEIGHTS, err));
+    return GGDM_OK;
+}
+
+static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_error *err)
+{
+    pthread_once(&engine_once, engine_start);
+    GGDM_TRY(check(engine_status, "starting the CPU engine", err));
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    return new_attr(attr, err);
+}
+
+ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, ggdm_prim **out,
+                           ggdm_error *err)
+{
+    dnnl_primitive_attr_t attr = NULL;
+    *out = NULL;
+    ggdm_status st = create(out, &attr, err);
+    if (st == GGDM_OK)
+        st = conv_build(*out, s, pass, attr, err);
+    if (st == GGDM_OK)
+        st = finish(*out, err);
+    dnnl_primitive_attr_destroy(attr);
+    if (st != GGDM_OK)
+        ggdm_prim_destroy(out);
+    return st;
+}
+
+static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
+                                dnnl_primitive_attr_t attr, ggdm_error *err)
+{
+    dnnl_data_type_t dt = data_type(s->dtype);
+    /* Batch dimensions of extent one are dropped: the plain kernels are the fast ones. */
+    int skip = s->b0 == 1 && s->b1 == 1 ? 2 : s->b1 == 1 ? 1 : 0;
+    int64_t dims[3][4] = {{s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n},
+                          {s->b0, s->b1, s->m, s->n}};
+    const int64_t *strides[3] = {s->a, s->b, s->c};
+    dnnl_memory_desc_t md[3], bias;
+    for (int i = 0; i < 3; i++) {
+        dnnl_dims_t d, st;
+        for (int j = skip; j < 4; j++) {
+            int from = skip == 1 && j == 1 ? 0 : j; /* keep b0, drop b1 */
+            d[j - skip] = dims[i][from];
+            st[j - skip] = strides[i][from];
+        }
+        DNNL_TRY(dnnl_memory_desc_init_by_strides(&md[i], 4 - skip, d, dt, st));
+    }
+    dnnl_dims_t bias_dims = {1, 1, 1, 1};
+    bias_dims[3 - skip] = s->n;
+    static const dnnl_format_tag_t tags[] = {dnnl_abcd, dnnl_abc, dnnl_ab};
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&bias, 4 - skip, bias_dims, dnnl_f32, tags[skip]));
+    dnnl_matmul_desc_t desc;
+    DNNL_TRY(dnnl_matmul_desc_init(&desc, &md[0], &md[1], s->bias ? &bias : NULL, &md[2]));
+    DNNL_TRY(dnnl_primitive_desc_create(&p->desc, &desc, attr, engine, NULL));
+    GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
+    GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
+    GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));
+    if (s->bias) {
+        GGDM_TRY(new_memory(&bias, &p->mem_bias, err));
+        add_arg(p, DNNL_ARG_BIAS, p->mem_bias);
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err)
+{
+    dnnl_primitive_attr_t attr = NULL;
+    *out = NULL;
+    ggdm_status st = create(out, &attr, err);
+    if (st == GGDM_OK)
+        st = matmul_build(*out, s, attr, err);
+    if (st == GGDM_OK)
+        st = finish(*out, err);
+    dnnl_primitive_attr_destroy(attr);
+    if (st != GGDM_OK)
+        ggdm_prim_destroy(out);
+    return st;
+}
+
+void ggdm_prim_destroy(ggdm_prim **prim)
+{
+    ggdm_prim *p = *prim;
+    if (!p)
+        return;
+    dnnl_memory_t memories[] = {p->mem_a,    p->mem_b,       p->mem_c,
+                                p->mem_bias, p->mem_scratch, p->mem_plain};
+    for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
+        if (memories[i])
+            dnnl_memory_destroy(memories[i]);
+    if (p->reorder)
+        dnnl_primitive_destroy(p->reorder);
+    if (p->primitive)
+        dnnl_primitive_destroy(p->primitive);
+    if (p->desc)
+        dnnl_primitive_desc_destroy(p->desc);
+    free(p->packed);
+    free(p);
+    *prim = NULL;
+}
+
+size_t ggdm_prim_scratch(const ggdm_prim *prim)
+{
+    return prim->pad_bytes + (prim->packed ? 0 : prim->packed_bytes);
+}
+
+static void reorder(const ggdm_prim *p, dnnl_memory_t from, dnnl_memory_t to)
+{
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    dnnl_primitive_execute(p->reorder, stream, 2, args);
+}
+
+void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
+{
+    dnnl_memory_set_data_handle(prim->mem_plain, (void *)plain);
+    reorder(prim, prim->mem_plain, prim->mem_b);
+}
+
+void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
+                   void *scratch)
+{
+    bool weights_gradient = prim->mem_plain && !prim->packed;
+    dnnl_memory_set_data_handle(prim->mem_a, (void *)a);
+    dnnl_memory_set_data_handle(prim->mem_scratch, scratch);
+    if (prim->mem_bias)
+        dnnl_memory_set_data_handle(prim->mem_bias, (void *)bias);
+    if (weights_gradient) {
+        dnnl_memory_set_data_handle(prim->mem_c, (void *)b);
+        dnnl_memory_set_data_handle(prim->mem_b, (char *)scratch + prim->pad_bytes);
+        dnnl_memory_set_data_handle(prim->mem_plain, c);
+    } else {
+        dnnl_memory_set_data_handle(prim->mem_c, c);
+        if (!prim->packed)
+            dnnl_memory_set_data_handle(prim->mem_b, (void *)b);
+    }
+    dnnl_primitive_execute(prim->primitive, stream, prim->n_args, prim->args);
+    if (weights_gradient)
+        reorder(prim, prim->mem_b, prim->mem_plain);
+}
+
+const char *ggdm_prim_impl(const ggdm_prim *prim)
+{
+    const char *name = "unknown";
+    dnnl_primitive_desc_query(prim->desc, dnnl_query_impl_info_str, 0, &name);
+    return name;
+}

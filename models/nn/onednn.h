@@ -1,0 +1,57 @@
+/* The operations that oneDNN computes, without its types.  Only onednn.c knows the library. */
+#ifndef GGDM_MODELS_NN_ONEDNN_H
+#define GGDM_MODELS_NN_ONEDNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+#include "models/nn/ops.h"
+
+typedef struct ggdm_prim ggdm_prim;
+
+/* A convolution: src [n, ih, iw, ic], dst [n, oh, ow, oc], weights [oc, ic, kh, kw] (plain). */
+typedef struct ggdm_conv_shape {
+    int64_t n, ih, iw, ic, oh, ow, oc, kh, kw;
+    ggdm_conv conv;
+    bool bias;
+    ggdm_dtype dtype;
+} ggdm_conv_shape;
+
+typedef enum ggdm_conv_pass {
+    GGDM_CONV_FORWARD,         /* a = src, weights, bias; c = dst */
+    GGDM_CONV_BACKWARD_DATA,   /* a = gradient of dst, weights; c = gradient of src */
+    GGDM_CONV_BACKWARD_WEIGHTS /* a = src, b = gradient of dst; c = gradient of weights (plain),
+                                  bias = gradient of bias (written) */
+} ggdm_conv_pass;
+
+/* A batched matrix product C = A B: extents [b0, b1, m, k], [b0, b1, k, n], [b0, b1, m, n], each
+ * with its strides in elements, so that transposes and heads are views. */
+typedef struct ggdm_matmul_shape {
+    int64_t b0, b1, m, n, k;
+    int64_t a[4], b[4], c[4]; /* strides */
+    bool bias;                /* [n], added to every row */
+    ggdm_dtype dtype;
+} ggdm_matmul_shape;
+
+/** Errors: GGDM_EUNSUPPORTED with oneDNN's status where it has no implementation. */
+ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, ggdm_prim **out,
+                           ggdm_error *err);
+ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err);
+void ggdm_prim_destroy(ggdm_prim **prim);
+
+/** Bytes of scratch memory that a run wants, 64-byte aligned. */
+size_t ggdm_prim_scratch(const ggdm_prim *prim);
+
+/** Pack plain weights into the layout of this convolution (forward and backward data). */
+void ggdm_prim_pack(ggdm_prim *prim, const void *plain);
+
+/** Execute; arguments as listed at ggdm_conv_pass (a, b, c, bias), or A, B, C, bias. */
+void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
+                   void *scratch);
+
+/** Name of the implementation that oneDNN chose ("brgconv:avx512_core"). */
+const char *ggdm_prim_impl(const ggdm_prim *prim);
+
+#endif

@@ -1,0 +1,131 @@
+/* 2-D convolution and its gradients, by oneDNN. */
+#include "common/mem.h"
+#include "models/nn/graph_impl.h"
+#include "models/nn/ops.h"
+
+/* The convolution whose source, weights and destination are these values. */
+static ggdm_conv_shape conv_shape(const ggdm_graph *g, const ggdm_op *op, const ggdm_shape *src,
+                                  const ggdm_shape *weights, const ggdm_shape *dst, bool bias)
+{
+    const int64_t *s = src->d, *w = weights->d, *d = dst->d;
+    return (ggdm_conv_shape){s[0], s[1], s[2], s[3], d[1], d[2], d[3], w[2],
+                             w[3], op->conv, bias, g->dtype};
+}
+
+static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
+                           ggdm_conv_pass pass, ggdm_error *err)
+{
+    g->flops += 2.0 * (double)(s->n * s->oh * s->ow * s->oc) * (double)(s->ic * s->kh * s->kw);
+    ggdm_prim_destroy(&op->prim);
+    GGDM_TRY(ggdm_prim_conv(s, pass, &op->prim, err));
+    op->scratch_bytes = ggdm_prim_scratch(op->prim);
+    return GGDM_OK;
+}
+
+/* forward: in x, w, b; out y */
+static ggdm_status forward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    ggdm_conv_shape s = conv_shape(g, op, &ggdm_in(g, op, 0)->shape, &ggdm_in(g, op, 1)->shape,
+                                   &ggdm_out(g, op, 0)->shape, op->in[2] >= 0);
+    return prepare(g, op, &s, GGDM_CONV_FORWARD, err);
+}
+
+static void pack(ggdm_graph *g, ggdm_op *op)
+{
+    ggdm_prim_pack(op->prim, ggdm_in(g, op, 1)->data);
+}
+
+static void forward_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *b = ggdm_in(g, op, 2);
+    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, NULL, ggdm_out(g, op, 0)->data,
+                  b ? b->data : NULL, op->scratch);
+}
+
+/* gradient of src: in gy, w; out gx */
+static ggdm_status data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    ggdm_conv_shape s = conv_shape(g, op, &ggdm_out(g, op, 0)->shape, &ggdm_in(g, op, 1)->shape,
+                                   &ggdm_in(g, op, 0)->shape, false);
+    return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, err);
+}
+
+static void data_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, NULL, ggdm_out(g, op, 0)->data, NULL,
+                  op->scratch);
+}
+
+static const ggdm_op_kind kind_data = {"conv2d_backward_data", data_prepare, pack, data_run, NULL,
+                                       NULL};
+
+/* gradient of weights: in x, gy; out gw, gb */
+static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    ggdm_conv_shape s = conv_shape(g, op, &ggdm_in(g, op, 0)->shape, &ggdm_out(g, op, 0)->shape,
+                                   &ggdm_in(g, op, 1)->shape, op->out[1] >= 0);
+    return prepare(g, op, &s, GGDM_CONV_BACKWARD_WEIGHTS, err);
+}
+
+static void weights_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *gb = ggdm_out(g, op, 1);
+    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
+                  ggdm_out(g, op, 0)->data, gb ? gb->data : NULL, op->scratch);
+}
+
+static const ggdm_op_kind kind_weights = {"conv2d_backward_weights", weights_prepare, NULL,
+                                          weights_run, NULL, NULL};
+
+static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                     ggdm_val *gin)
+{
+    if (need[0]) {
+        ggdm_op data = ggdm_op_make(&kind_data, gy, op->in[1], -1, -1);
+        data.conv = op->conv;
+        data.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
+        gin[0] = ggdm_graph_emit(g, &data);
+    }
+    if (need[1] || need[2]) {
+        ggdm_op weights = ggdm_op_make(&kind_weights, op->in[0], gy, -1, -1);
+        weights.conv = op->conv;
+        weights.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[1]));
+        if (op->in[2] >= 0)
+            weights.out[1] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[2]));
+        gin[1] = ggdm_graph_emit(g, &weights);
+        gin[2] = weights.out[1];
+    }
+}
+
+static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, forward_run, NULL,
+                                       conv_vjp};
+
+ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "conv2d", "x", x, 4);
+    const ggdm_value *vw = ggdm_graph_check(g, "conv2d", "w", w, 4);
+    const ggdm_value *vb = b < 0 ? NULL : ggdm_graph_check(g, "conv2d", "b", b, 1);
+    if (!vx || !vw || (b >= 0 && !vb))
+        return -1;
+    const int64_t *xd = vx->shape.d, *wd = vw->shape.d;
+    if (wd[1] != xd[3] || (vb && vb->shape.d[0] != wd[0]))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "conv2d: weights for %lld channels, input has %lld (bias %lld of "
+                               "%lld)",
+                               (long long)wd[1], (long long)xd[3],
+                               vb ? (long long)vb->shape.d[0] : 0LL, (long long)wd[0]);
+    if (conv.stride < 1 || conv.stride > 2 || conv.top < 0 || conv.left < 0 || conv.bottom < 0 ||
+        conv.right < 0)
+        return ggdm_graph_fail(g, GGDM_EUNSUPPORTED, "conv2d: stride %d, expected 1 or 2, and no "
+                                                     "negative padding", conv.stride);
+    int64_t h = xd[1] + conv.top + conv.bottom - wd[2], ww = xd[2] + conv.left + conv.right - wd[3];
+    if (h < 0 || ww < 0)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "conv2d: image of %lldx%lld is smaller than the "
+                                               "%lldx%lld kernel", (long long)xd[1],
+                               (long long)xd[2], (long long)wd[2], (long long)wd[3]);
+    ggdm_op op = ggdm_op_make(&kind_conv, x, w, b, -1);
+    op.conv = conv;
+    op.out[0] = ggdm_graph_value(
+        g, g->dtype, GGDM_SHAPE4(xd[0], h / conv.stride + 1, ww / conv.stride + 1, wd[0]));
+    return ggdm_graph_emit(g, &op);
+}

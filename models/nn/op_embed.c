@@ -1,0 +1,95 @@
+/* Time features and label embeddings. */
+#include <math.h>
+#include <string.h>
+
+#include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
+#include "models/nn/ops.h"
+
+/* in t [N]; out [N, dim].  op->k: dim, op->flag: cosines first, op->f: frequency shift.
+ * Frequencies and angles are rounded to f32 as in diffusers. */
+static void time_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    int half = op->k / 2;
+    float t = ggdm_f32(ggdm_in(g, op, 0))[n], *y = ggdm_f32_image(ggdm_out(g, op, 0), n);
+    for (int i = 0; i < half; i++) {
+        float f = (float)exp(-log(10000.0) * i / (half - op->f)), angle = t * f;
+        y[i + (op->flag ? half : 0)] = (float)sin((double)angle);
+        y[i + (op->flag ? 0 : half)] = (float)cos((double)angle);
+    }
+    if (op->k % 2)
+        y[op->k - 1] = 0.0f;
+}
+
+static const ggdm_op_kind kind_time = {"time_features", NULL, NULL, NULL, time_run, NULL};
+
+ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "time_features", "t", t, 1);
+    if (!v)
+        return -1;
+    if (dim < 2 || freq_shift >= dim / 2)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "time_features: %d features with frequency shift "
+                                               "%g", dim, freq_shift);
+    ggdm_op op = ggdm_op_make(&kind_time, t, -1, -1, -1);
+    op.k = dim;
+    op.flag = flip;
+    op.f = freq_shift;
+    op.out[0] = ggdm_graph_value(g, g->dtype, GGDM_SHAPE2(v->shape.d[0], dim));
+    return ggdm_graph_emit(g, &op);
+}
+
+/* in table [K, C], index [N] i32; out [N, C] */
+static void embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *table = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    int64_t c = table->shape.d[1];
+    int32_t row = ((const int32_t *)ggdm_in(g, op, 1)->data)[n];
+    float *dst = ggdm_f32_image(y, n);
+    if (row >= 0 && row < table->shape.d[0])
+        memcpy(dst, ggdm_f32(table) + row * c, sizeof *dst * (size_t)c);
+    else
+        memset(dst, 0, sizeof *dst * (size_t)c);
+}
+
+/* in gy [N, C], index [N]; out [K, C]: rows added in image order */
+static void embedding_bwd_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gt = ggdm_out(g, op, 0);
+    const int32_t *index = ggdm_in(g, op, 1)->data;
+    int64_t c = gt->shape.d[1];
+    float *dst = ggdm_f32(gt);
+    memset(dst, 0, sizeof *dst * (size_t)ggdm_shape_count(&gt->shape));
+    for (int64_t n = 0; n < gy->shape.d[0]; n++)
+        if (index[n] >= 0 && index[n] < gt->shape.d[0])
+            ggdm_k_add(dst + index[n] * c, ggdm_f32_image(gy, n), dst + index[n] * c, c);
+}
+
+static const ggdm_op_kind kind_embedding_bwd = {"embedding_backward", NULL, NULL,
+                                                embedding_bwd_run, NULL, NULL};
+
+static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                          ggdm_val *gin)
+{
+    if (!need[0])
+        return;
+    ggdm_op bwd = ggdm_op_make(&kind_embedding_bwd, gy, op->in[1], -1, -1);
+    bwd.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[0]));
+    gin[0] = ggdm_graph_emit(g, &bwd);
+}
+
+static const ggdm_op_kind kind_embedding = {"embedding", NULL, NULL, NULL, embedding_run,
+                                            embedding_vjp};
+
+ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
+{
+    const ggdm_value *vt = ggdm_graph_check(g, "embedding", "table", table, 2);
+    const ggdm_value *vi = ggdm_graph_check(g, "embedding", "index", index, 1);
+    if (!vt || !vi)
+        return -1;
+    if (vi->dtype != GGDM_I32)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "embedding: index is not i32");
+    ggdm_op op = ggdm_op_make(&kind_embedding, table, index, -1, -1);
+    op.out[0] = ggdm_graph_value(g, g->dtype, GGDM_SHAPE2(vi->shape.d[0], vt->shape.d[1]));
+    return ggdm_graph_emit(g, &op);
+}

@@ -1,0 +1,284 @@
+/* Matrix products by oneDNN: the linear layer, and attention as batched products and softmax. */
+#include <math.h>
+#include <string.h>
+
+#include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
+#include "models/nn/ops.h"
+
+static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_matmul_shape *s, ggdm_error *err)
+{
+    g->flops += 2.0 * (double)(s->b0 * s->b1) * (double)(s->m * s->n) * (double)s->k;
+    ggdm_prim_destroy(&op->prim);
+    GGDM_TRY(ggdm_prim_matmul(s, &op->prim, err));
+    op->scratch_bytes = ggdm_prim_scratch(op->prim);
+    return GGDM_OK;
+}
+
+static void matmul_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *b = ggdm_in(g, op, 2);
+    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
+                  ggdm_out(g, op, 0)->data, b ? b->data : NULL, op->scratch);
+}
+
+/* Rows of a matrix view: everything but the last dimension. */
+static int64_t rows_of(const ggdm_shape *s)
+{
+    return ggdm_shape_count(s) / s->d[s->n - 1];
+}
+
+/* ---- linear: y [M, O] = x [M, I] w^T [I, O] + b ---- */
+
+static ggdm_status linear_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape, *w = &ggdm_in(g, op, 1)->shape;
+    int64_t m = rows_of(x), o = w->d[0], i = w->d[1];
+    ggdm_matmul_shape s = {1, 1, m, o, i, {m * i, m * i, i, 1}, {o * i, o * i, 1, i},
+                           {m * o, m * o, o, 1}, op->in[2] >= 0, g->dtype};
+    return prepare(g, op, &s, err);
+}
+
+/* gx [M, I] = gy [M, O] w [O, I] */
+static ggdm_status linear_data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    const ggdm_shape *gy = &ggdm_in(g, op, 0)->shape, *w = &ggdm_in(g, op, 1)->shape;
+    int64_t m = rows_of(gy), o = w->d[0], i = w->d[1];
+    ggdm_matmul_shape s = {1, 1, m, i, o, {m * o, m * o, o, 1}, {o * i, o * i, i, 1},
+                           {m * i, m * i, i, 1}, false, g->dtype};
+    return prepare(g, op, &s, err);
+}
+
+static const ggdm_op_kind kind_linear_data = {"linear_backward_data", linear_data_prepare, NULL,
+                                              matmul_run, NULL, NULL};
+
+/* gw [O, I] = gy^T [O, M] x [M, I] */
+static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    const ggdm_shape *gy = &ggdm_in(g, op, 0)->shape, *gw = &ggdm_out(g, op, 0)->shape;
+    int64_t m = rows_of(gy), o = gw->d[0], i = gw->d[1];
+    ggdm_matmul_shape s = {1, 1, o, i, m, {m * o, m * o, 1, o}, {m * i, m * i, i, 1},
+                           {o * i, o * i, i, 1}, false, g->dtype};
+    return prepare(g, op, &s, err);
+}
+
+static const ggdm_op_kind kind_linear_weights = {"linear_backward_weights", linear_weights_prepare,
+                                                 NULL, matmul_run, NULL, NULL};
+
+/* gb [O] = sum over the rows of gy [M, O] */
+static void bias_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gb = ggdm_out(g, op, 0);
+    int64_t m = rows_of(&gy->shape), o = gb->shape.d[0];
+    ggdm_k_sum_rows(ggdm_f32(gy), ggdm_f32(gb), op->scratch, m, 32, o);
+}
+
+static ggdm_status bias_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    (void)err;
+    op->scratch_bytes = sizeof(float) * (size_t)ggdm_out(g, op, 0)->shape.d[0];
+    return GGDM_OK;
+}
+
+static const ggdm_op_kind kind_bias = {"linear_backward_bias", bias_prepare, NULL, bias_run, NULL,
+                                       NULL};
+
+static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                       ggdm_val *gin)
+{
+    const struct {
+        const ggdm_op_kind *kind;
+        ggdm_val a, b;
+    } products[3] = {{&kind_linear_data, gy, op->in[1]},
+                     {&kind_linear_weights, gy, op->in[0]},
+                     {&kind_bias, gy, -1}};
+    for (int i = 0; i < 3; i++) {
+        if (!need[i])
+            continue;
+        ggdm_op product = ggdm_op_make(products[i].kind, products[i].a, products[i].b, -1, -1);
+        product.out[0] = ggdm_graph_value(g, i == 0 ? g->dtype : GGDM_F32,
+                                          *ggdm_graph_shape(g, op->in[i]));
+        gin[i] = ggdm_graph_emit(g, &product);
+    }
+}
+
+static const ggdm_op_kind kind_linear = {"linear", linear_prepare, NULL, matmul_run, NULL,
+                                         linear_vjp};
+
+ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "linear", "x", x, 0);
+    const ggdm_value *vw = ggdm_graph_check(g, "linear", "w", w, 2);
+    const ggdm_value *vb = b < 0 ? NULL : ggdm_graph_check(g, "linear", "b", b, 1);
+    if (!vx || !vw || (b >= 0 && !vb))
+        return -1;
+    ggdm_shape shape = vx->shape;
+    int64_t *last = &shape.d[shape.n - 1];
+    if (*last != vw->shape.d[1] || (vb && vb->shape.d[0] != vw->shape.d[0]))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "linear: weights for %lld features, input has %lld, or the bias "
+                               "has not the length %lld",
+                               (long long)vw->shape.d[1], (long long)*last,
+                               (long long)vw->shape.d[0]);
+    *last = vw->shape.d[0];
+    ggdm_op op = ggdm_op_make(&kind_linear, x, w, b, -1);
+    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+/* ---- attention products: operands are tokens x [N, T, C] seen as [N, H, T, D], or weights
+ * p [N, H, T, S]; op->flag: a is transposed, flag2: b is transposed ---- */
+
+/* Strides of a value in the order batch, head, row, column. */
+static void view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
+{
+    int64_t t = s->d[s->n - 2], c = s->d[s->n - 1];
+    out[0] = ggdm_shape_inner(s);
+    out[1] = weights ? t * c : c / heads;
+    out[2] = transposed ? 1 : c;
+    out[3] = transposed ? c : 1;
+}
+
+/* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights. */
+static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    const ggdm_shape *a = &ggdm_in(g, op, 0)->shape, *b = &ggdm_in(g, op, 1)->shape;
+    const ggdm_shape *c = &ggdm_out(g, op, 0)->shape;
+    bool wa = op->k2 & 1, wb = op->k2 & 2, wc = op->k2 & 4;
+    int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (wa ? 1 : op->k);
+    int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (wb ? 1 : op->k);
+    ggdm_matmul_shape s = {.b0 = a->d[0], .b1 = op->k, .dtype = g->dtype};
+    s.m = op->flag ? a_cols : a_rows;
+    s.k = op->flag ? a_rows : a_cols;
+    s.n = op->flag2 ? b_rows : b_cols;
+    view(a, op->k, wa, op->flag, s.a);
+    view(b, op->k, wb, op->flag2, s.b);
+    view(c, op->k, wc, false, s.c);
+    return prepare(g, op, &s, err);
+}
+
+static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                        ggdm_val *gin);
+
+static const ggdm_op_kind kind_product = {"attention_product", product_prepare, NULL, matmul_run,
+                                          NULL, product_vjp};
+
+static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb, int heads,
+                        int weights, ggdm_shape shape)
+{
+    ggdm_op op = ggdm_op_make(&kind_product, a, b, -1, -1);
+    op.flag = ta;
+    op.flag2 = tb;
+    op.k = heads;
+    op.k2 = weights;
+    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+/* forward: C = A op(B), A never transposed in forward ops (B may be):
+ *   ga = gc op(B)^T;  gb = A^T gc, or gc^T A where B is transposed. */
+static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                        ggdm_val *gin)
+{
+    int wa = op->k2 & 1, wb = op->k2 >> 1 & 1, wc = op->k2 >> 2 & 1;
+    ggdm_val a = op->in[0], b = op->in[1];
+    if (need[0])
+        gin[0] = product(g, gy, false, b, !op->flag2, op->k, wc | wb << 1 | wa << 2,
+                         *ggdm_graph_shape(g, a));
+    if (need[1] && op->flag2)
+        gin[1] = product(g, gy, true, a, false, op->k, wc | wa << 1 | wb << 2,
+                         *ggdm_graph_shape(g, b));
+    else if (need[1])
+        gin[1] = product(g, a, true, gy, false, op->k, wa | wc << 1 | wb << 2,
+                         *ggdm_graph_shape(g, b));
+}
+
+/* softmax over the last dimension of [N, H, T, S] scaled by op->f */
+static void softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    ggdm_k_softmax(ggdm_f32_image(x, n), ggdm_f32_image(y, n), x->shape.d[1] * x->shape.d[2],
+                   x->shape.d[3], (float)op->f);
+}
+
+static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *y = ggdm_in(g, op, 0), *gy = ggdm_in(g, op, 1), *gx = ggdm_out(g, op, 0);
+    ggdm_k_softmax_bwd(ggdm_f32_image(y, n), ggdm_f32_image(gy, n), ggdm_f32_image(gx, n),
+                       y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->f);
+}
+
+static const ggdm_op_kind kind_softmax_bwd = {"softmax_backward", NULL, NULL, NULL,
+                                              softmax_bwd_run, NULL};
+
+static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                        ggdm_val *gin)
+{
+    (void)need;
+    ggdm_op bwd = ggdm_op_make(&kind_softmax_bwd, op->out[0], gy, -1, -1);
+    bwd.f = op->f;
+    bwd.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
+    gin[0] = ggdm_graph_emit(g, &bwd);
+}
+
+static const ggdm_op_kind kind_softmax = {"softmax", NULL, NULL, NULL, softmax_run, softmax_vjp};
+
+/* [N, H, W, C] or [N, T, C] seen as tokens [N, T, C]: same memory, so no op is needed; only the
+ * shape that the products see differs. */
+static ggdm_shape tokens(const ggdm_shape *s)
+{
+    int64_t c = s->d[s->n - 1];
+    return GGDM_SHAPE3(s->d[0], ggdm_shape_inner(s) / c, c);
+}
+
+static ggdm_val reshape(ggdm_graph *g, ggdm_val x, ggdm_shape shape);
+
+static void reshape_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    size_t bytes = ggdm_dtype_size(x->dtype) * (size_t)ggdm_shape_inner(&x->shape);
+    memcpy((char *)y->data + (size_t)n * bytes, (char *)x->data + (size_t)n * bytes, bytes);
+}
+
+static void reshape_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                        ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = reshape(g, gy, *ggdm_graph_shape(g, op->in[0]));
+}
+
+static const ggdm_op_kind kind_reshape = {"reshape", NULL, NULL, NULL, reshape_run, reshape_vjp};
+
+static ggdm_val reshape(ggdm_graph *g, ggdm_val x, ggdm_shape shape)
+{
+    if (ggdm_shape_equal(ggdm_graph_shape(g, x), &shape))
+        return x;
+    ggdm_op op = ggdm_op_make(&kind_reshape, x, -1, -1, -1);
+    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int heads)
+{
+    const ggdm_value *vq = ggdm_graph_check(g, "attention", "q", q, 0);
+    const ggdm_value *vk = ggdm_graph_check(g, "attention", "k", k, 0);
+    const ggdm_value *vv = ggdm_graph_check(g, "attention", "v", v, 0);
+    if (!vq || !vk || !vv)
+        return -1;
+    ggdm_shape shape = vq->shape, t = tokens(&shape);
+    if (!ggdm_shape_equal(&vk->shape, &shape) || !ggdm_shape_equal(&vv->shape, &shape))
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: q, k and v have different shapes");
+    if (shape.n < 3 || heads < 1 || t.d[2] % heads)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: %d heads do not divide %lld channels",
+                               heads, (long long)t.d[2]);
+    ggdm_shape scores = GGDM_SHAPE4(t.d[0], heads, t.d[1], t.d[1]);
+    q = reshape(g, q, t);
+    k = reshape(g, k, t);
+    v = reshape(g, v, t);
+    ggdm_val s = product(g, q, false, k, true, heads, 4, scores);
+    ggdm_op softmax = ggdm_op_make(&kind_softmax, s, -1, -1, -1);
+    softmax.f = 1.0 / sqrt((double)(t.d[2] / heads));
+    softmax.out[0] = ggdm_graph_value(g, g->dtype, scores);
+    ggdm_val p = ggdm_graph_emit(g, &softmax);
+    return reshape(g, product(g, p, false, v, false, heads, 1, t), shape);
+}

@@ -1,0 +1,103 @@
+/* Group normalisation with optional SiLU, and the sum over images that parameter gradients need. */
+#include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
+#include "models/nn/ops.h"
+
+/* Scratch of one image: 4 rows of C floats; images run at the same time. */
+static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    (void)err;
+    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape;
+    op->scratch_bytes = sizeof(float) * 4 * (size_t)(x->d[0] * x->d[3]);
+    return GGDM_OK;
+}
+
+/* in x, gamma, beta; out y, stats [N, G, 2] */
+static void forward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0);
+    const int64_t *d = x->shape.d;
+    ggdm_k_group_norm(ggdm_f32_image(x, n), ggdm_f32(ggdm_in(g, op, 1)),
+                      ggdm_f32(ggdm_in(g, op, 2)), ggdm_f32_image(ggdm_out(g, op, 0), n),
+                      ggdm_f32_image(ggdm_out(g, op, 1), n), (float *)op->scratch + n * 4 * d[3],
+                      d[1] * d[2], d[2], d[3], op->k, op->f, op->flag);
+}
+
+/* in x, gamma, beta, stats, gy; out gx, partial [N, 2, C] */
+static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0);
+    const int64_t *d = x->shape.d;
+    ggdm_k_group_norm_bwd(ggdm_f32_image(x, n), ggdm_f32(ggdm_in(g, op, 1)),
+                          ggdm_f32(ggdm_in(g, op, 2)), ggdm_f32_image(ggdm_in(g, op, 3), n),
+                          ggdm_f32_image(ggdm_in(g, op, 4), n),
+                          ggdm_f32_image(ggdm_out(g, op, 0), n),
+                          ggdm_f32_image(ggdm_out(g, op, 1), n),
+                          (float *)op->scratch + n * 4 * d[3], d[1] * d[2], d[2], d[3], op->k,
+                          op->flag);
+}
+
+static const ggdm_op_kind kind_backward = {"group_norm_backward", prepare, NULL, NULL, backward,
+                                           NULL};
+
+/* in partial [N, P, C]; out [C]: sum over images of part op->k, in image order */
+static void sum_images(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *p = ggdm_in(g, op, 0);
+    float *y = ggdm_f32(ggdm_out(g, op, 0));
+    int64_t c = p->shape.d[2];
+    for (int64_t j = 0; j < c; j++)
+        y[j] = 0.0f;
+    for (int64_t n = 0; n < p->shape.d[0]; n++)
+        ggdm_k_add(y, ggdm_f32_image(p, n) + op->k * c, y, c);
+}
+
+static const ggdm_op_kind kind_sum_images = {"sum_images", NULL, NULL, sum_images, NULL, NULL};
+
+ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape)
+{
+    ggdm_op op = ggdm_op_make(&kind_sum_images, partial, -1, -1, -1);
+    op.k = part;
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+static void vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    ggdm_shape shape = *ggdm_graph_shape(g, op->in[0]), c = *ggdm_graph_shape(g, op->in[1]);
+    ggdm_op bwd = ggdm_op_make(&kind_backward, op->in[0], op->in[1], op->in[2], op->out[1]);
+    bwd.in[4] = gy;
+    bwd.k = op->k;
+    bwd.flag = op->flag;
+    bwd.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    bwd.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], 2, shape.d[3]));
+    gin[0] = ggdm_graph_emit(g, &bwd);
+    for (int i = 1; i <= 2; i++)
+        if (need[i])
+            gin[i] = ggdm_emit_sum_images(g, bwd.out[1], i - 1, c);
+}
+
+static const ggdm_op_kind kind_forward = {"group_norm", prepare, NULL, NULL, forward, vjp};
+
+ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, int groups,
+                         double eps, bool silu)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "group_norm", "x", x, 4);
+    const ggdm_value *vg = ggdm_graph_check(g, "group_norm", "gamma", gamma, 1);
+    const ggdm_value *vb = ggdm_graph_check(g, "group_norm", "beta", beta, 1);
+    if (!vx || !vg || !vb)
+        return -1;
+    int64_t c = vx->shape.d[3];
+    if (groups < 1 || c % groups || vg->shape.d[0] != c || vb->shape.d[0] != c)
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "group_norm: %d groups do not divide %lld channels, or gamma and "
+                               "beta have not that length", groups, (long long)c);
+    ggdm_op op = ggdm_op_make(&kind_forward, x, gamma, beta, -1);
+    op.k = groups;
+    op.f = eps;
+    op.flag = silu;
+    ggdm_shape shape = vx->shape;
+    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    op.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], groups, 2));
+    return ggdm_graph_emit(g, &op);
+}

@@ -1,0 +1,245 @@
+#include "models/nn/op_table.h"
+
+/* --- emit functions: ops.h with the table's signature ----------------------------------------- */
+
+#define EMIT(op, call)                                                                             \
+    static ggdm_val emit_##op(ggdm_graph *g, const ggdm_op_config *cfg, const ggdm_val *in)        \
+    {                                                                                              \
+        (void)cfg;                                                                                 \
+        return call;                                                                               \
+    }
+
+EMIT(conv2d, ggdm_conv2d(g, in[0], in[1], in[2], cfg->conv))
+EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
+EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
+EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], cfg->heads))
+EMIT(silu, ggdm_silu(g, in[0]))
+EMIT(relu, ggdm_relu(g, in[0]))
+EMIT(add, ggdm_add(g, in[0], in[1]))
+EMIT(affine, ggdm_affine(g, in[0], cfg->scale, cfg->shift))
+EMIT(add_embedding, ggdm_add_embedding(g, in[0], in[1]))
+EMIT(scale_shift, ggdm_scale_shift(g, in[0], in[1]))
+EMIT(concat, ggdm_concat(g, in[0], in[1]))
+EMIT(upsample2, ggdm_upsample2(g, in[0]))
+EMIT(max_pool, ggdm_max_pool(g, in[0], cfg->k))
+EMIT(avg_pool, ggdm_avg_pool(g, in[0], cfg->k))
+EMIT(flatten, ggdm_flatten(g, in[0]))
+EMIT(global_avg_pool, ggdm_global_avg_pool(g, in[0]))
+EMIT(time_features, ggdm_time_features(g, in[0], cfg->dim, cfg->flip, cfg->freq_shift))
+EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
+EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
+EMIT(nll, ggdm_nll(g, in[0], in[1]))
+EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
+EMIT(mse, ggdm_mse(g, in[0], in[1]))
+EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
+
+/* --- the ops ---------------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define X(fill) {"x", GGDM_ROLE_ACT, GGDM_FILL_##fill}
+#define ACT(name) {name, GGDM_ROLE_ACT, GGDM_FILL_NORMAL}
+#define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
+#define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
+#define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
+#define OP(op, shape_rule, roundings, ...)                                                            \
+    static const ggdm_op_entry op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
+                                     ggdm_ref_##op, emit_##op, roundings};
+
+/* op               shape rule       roundings of the factors, inputs */
+OP(conv2d,          conv2d,           0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP(linear,          linear,           0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP(group_norm,      same,            17, X(NORMAL), PARAM("gamma"), PARAM("beta"))
+OP(attention,       same,             8, ACT("q"), ACT("k"), ACT("v"))
+OP(silu,            same,            17, X(NORMAL))
+OP(relu,            same,             0, X(APART))
+OP(add,             same,             0, ACT("a"), ACT("b"))
+OP(affine,          same,             0, X(NORMAL))
+OP(add_embedding,   same,             0, X(NORMAL), ACT("e"))
+OP(scale_shift,     same,             0, X(NORMAL), ACT("e"))
+OP(concat,          concat,           0, ACT("a"), ACT("b"))
+OP(upsample2,       upsample2,        0, X(NORMAL))
+OP(max_pool,        pool,             0, X(APART))
+OP(avg_pool,        pool,             0, X(NORMAL))
+OP(flatten,         flatten,          0, X(NORMAL))
+OP(global_avg_pool, global_avg_pool,   0, X(NORMAL))
+OP(time_features,   time_features,    0, {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME})
+OP(embedding,       embedding,        0, PARAM("table"), INDEX("index"))
+OP(log_softmax,     same,             8, X(NORMAL))
+OP(nll,             per_image,        0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(neg_prob,        per_image,        0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(mse,             per_image,        0, ACT("a"), ACT("b"))
+OP(lincomb,         same,             0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
+
+/* --- the rows --------------------------------------------------------------------------------- */
+
+#define VEC          {1, {GGDM_BATCH, 1, 1, 1}}
+#define ROWS(c)      {2, {GGDM_BATCH, c, 1, 1}}
+#define SEQ(t, c)    {3, {GGDM_BATCH, t, c, 1}}
+#define IMG(h, w, c) {4, {GGDM_BATCH, h, w, c}}
+#define P1(a)        {1, {a, 1, 1, 1}}
+#define P2(a, b)     {2, {a, b, 1, 1}}
+#define NO_BIAS      {0, {1, 1, 1, 1}}
+
+/* kernel k x k, stride s, padding top left bottom right, i -> o channels on h x w images */
+#define CONV(note, n, h, w, i, o, kernel, s, t, l, b, r)                                           \
+    {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note,     \
+     &conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, P1(o)}, {.conv = {s, t, l, b, r}},    \
+     0, 0, 0}
+#define CONV_NO_BIAS(n, h, w, i, o, kernel, s, t, l, b, r)                                         \
+    {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
+     &conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
+     0, 0, 0}
+#define LINEAR(n, i, o)                                                                            \
+    {"linear " #i "->" #o " M=" #n, &linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
+#define NORM(n, h, w, c, g, act)                                                                   \
+    {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &group_norm, n,                         \
+     {IMG(h, w, c), P1(c), P1(c)}, {.groups = g, .eps = 1e-5, .silu = act}, 0, 0, 0}
+#define ATTENTION(n, t, c, h, factor)                                                              \
+    {"attention T" #t " C" #c " heads " #h " scale " #factor, &attention, n,                       \
+     {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = h}, factor, 0, 0}
+#define SIMPLE(op, text, n, ...) {#op " " text, &op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
+#define POOL(op, n, h, w, c, size)                                                                 \
+    {#op " k" #size " " #h "x" #w "x" #c, &op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+#define TIME(n, d, swap, shift)                                                                    \
+    {"time_features " #d " flip=" #swap " shift=" #shift, &time_features, n, {VEC},                \
+     {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
+#define TARGET(op, n, classes)                                                                     \
+    {#op " K" #classes, &op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
+
+const ggdm_op_row ggdm_op_rows[] = {
+    /* small and awkward sizes */
+    CONV("", 2, 9, 7, 1, 8, 3, 1, 1, 1, 1, 1),
+    CONV("", 2, 6, 5, 3, 33, 3, 1, 1, 1, 1, 1),
+    CONV("", 2, 5, 6, 33, 3, 3, 1, 1, 1, 1, 1),
+    CONV("", 2, 5, 4, 33, 33, 3, 1, 1, 1, 1, 1),
+    CONV("", 3, 8, 8, 16, 32, 3, 1, 1, 1, 1, 1),
+    CONV("", 1, 6, 6, 8, 1, 3, 1, 1, 1, 1, 1),
+    CONV("", 2, 7, 5, 4, 6, 3, 1, 0, 0, 0, 0),
+    CONV("", 2, 8, 6, 8, 16, 3, 2, 1, 1, 1, 1),
+    CONV("", 2, 9, 7, 8, 16, 3, 2, 1, 1, 1, 1),
+    CONV("", 2, 8, 6, 8, 8, 3, 2, 0, 0, 1, 1), /* downsample_padding: 0 of diffusers */
+    CONV("", 2, 7, 9, 33, 8, 3, 2, 0, 0, 1, 1),
+    CONV("", 2, 5, 6, 3, 4, 3, 1, 2, 0, 1, 1),
+    CONV("", 2, 4, 4, 33, 5, 1, 1, 0, 0, 0, 0),
+    CONV("", 2, 5, 3, 32, 64, 1, 1, 0, 0, 0, 0),
+    CONV("", 2, 7, 6, 4, 8, 1, 2, 0, 0, 0, 0),
+    CONV("", 2, 9, 9, 1, 8, 5, 1, 2, 2, 2, 2),
+    CONV("", 2, 8, 7, 3, 4, 5, 1, 0, 0, 0, 0),
+    CONV("", 2, 10, 9, 8, 4, 5, 2, 2, 2, 2, 2),
+    CONV("", 2, 1, 1, 8, 8, 3, 1, 1, 1, 1, 1),
+    CONV_NO_BIAS(2, 6, 7, 8, 8, 3, 1, 1, 1, 1, 1),
+    CONV_NO_BIAS(2, 5, 5, 3, 8, 1, 1, 0, 0, 0, 0),
+    /* shapes of the shipped models */
+    CONV(" (model)", 2, 28, 28, 1, 32, 3, 1, 1, 1, 1, 1),
+    CONV(" (model)", 2, 28, 28, 32, 1, 3, 1, 1, 1, 1, 1),
+    CONV(" (model)", 1, 28, 28, 32, 32, 3, 1, 1, 1, 1, 1),
+    CONV(" (model)", 1, 28, 28, 32, 32, 3, 2, 1, 1, 1, 1),
+    CONV(" (model)", 1, 14, 14, 64, 64, 3, 1, 1, 1, 1, 1),
+    CONV(" (model)", 1, 7, 7, 128, 64, 3, 1, 1, 1, 1, 1),
+    CONV(" (model)", 1, 14, 14, 96, 32, 3, 1, 1, 1, 1, 1),
+
+    LINEAR(1, 33, 7),
+    LINEAR(7, 33, 7),
+    LINEAR(32, 33, 7),
+    LINEAR(1, 128, 10),
+    LINEAR(7, 128, 10),
+    LINEAR(32, 128, 10),
+    LINEAR(2, 32, 128),
+    LINEAR(3, 1, 1),
+    LINEAR(2, 3136, 128),
+    SIMPLE(linear, "8->8 M=2 no bias", 2, ROWS(8), P2(8, 8), NO_BIAS),
+    SIMPLE(linear, "64->192 on 7x7 positions", 2, IMG(7, 7, 64), P2(192, 64), P1(192)),
+    SIMPLE(linear, "9->5 on 7 positions", 2, SEQ(7, 9), P2(5, 9), P1(5)),
+
+    NORM(2, 5, 3, 8, 1, false),
+    NORM(2, 5, 3, 8, 1, true),
+    NORM(2, 5, 3, 8, 4, false),
+    NORM(2, 5, 3, 8, 4, true),
+    NORM(2, 4, 6, 8, 8, false),
+    NORM(2, 4, 6, 8, 8, true),
+    NORM(2, 3, 5, 33, 1, false),
+    NORM(2, 3, 5, 33, 3, true),
+    NORM(2, 3, 5, 33, 33, true),
+    NORM(2, 7, 7, 64, 32, true),
+    NORM(1, 14, 14, 32, 32, true),
+    NORM(2, 1, 1, 16, 2, true),
+    SIMPLE(silu, "33", 2, ROWS(33)),
+    SIMPLE(silu, "5x7x3", 2, IMG(5, 7, 3)),
+    {"silu scale 30", &silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
+
+    ATTENTION(2, 9, 8, 1, 1),
+    ATTENTION(2, 7, 32, 4, 1),
+    ATTENTION(2, 5, 33, 3, 1),
+    ATTENTION(2, 2, 6, 2, 1),
+    ATTENTION(2, 8, 16, 16, 1),
+    ATTENTION(2, 13, 16, 1, 4),
+    ATTENTION(2, 5, 8, 1, 8), /* exp of the scores alone overflows */
+    ATTENTION(1, 49, 64, 1, 1),
+    {"attention 3x5 positions C16 heads 2", &attention, 2,
+     {IMG(3, 5, 16), IMG(3, 5, 16), IMG(3, 5, 16)}, {.heads = 2}, 0, 0, 0},
+
+    SIMPLE(relu, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(relu, "33", 3, ROWS(33)),
+    SIMPLE(add, "5x3x33", 2, IMG(5, 3, 33), IMG(5, 3, 33)),
+    SIMPLE(add, "17", 3, ROWS(17), ROWS(17)),
+    {"affine 5x7x3", &affine, 2, {IMG(5, 7, 3)}, {.scale = 2, .shift = -1}, 0, 0, 0},
+    {"affine 33", &affine, 3, {ROWS(33)}, {.scale = 1 / 1.5, .shift = 0}, 0, 0, 0},
+    SIMPLE(add_embedding, "5x3x33", 2, IMG(5, 3, 33), ROWS(33)),
+    SIMPLE(add_embedding, "4x4x1", 3, IMG(4, 4, 1), ROWS(1)),
+    SIMPLE(scale_shift, "5x3x33", 2, IMG(5, 3, 33), ROWS(66)),
+    SIMPLE(scale_shift, "4x4x1", 3, IMG(4, 4, 1), ROWS(2)),
+    SIMPLE(concat, "5x3x(3+8)", 2, IMG(5, 3, 3), IMG(5, 3, 8)),
+    SIMPLE(concat, "2x4x(32+64)", 2, IMG(2, 4, 32), IMG(2, 4, 64)),
+    SIMPLE(concat, "1x1x(33+1)", 3, IMG(1, 1, 33), IMG(1, 1, 1)),
+    SIMPLE(concat, "(4+7)", 3, ROWS(4), ROWS(7)),
+    SIMPLE(upsample2, "3x5x33", 2, IMG(3, 5, 33)),
+    SIMPLE(upsample2, "4x2x1", 3, IMG(4, 2, 1)),
+    SIMPLE(upsample2, "1x1x8", 3, IMG(1, 1, 8)),
+
+    POOL(max_pool, 2, 6, 4, 8, 2),
+    POOL(max_pool, 2, 5, 7, 3, 2),
+    POOL(max_pool, 2, 8, 10, 33, 3),
+    POOL(max_pool, 3, 4, 4, 1, 4),
+    POOL(avg_pool, 2, 6, 4, 8, 2),
+    POOL(avg_pool, 2, 5, 7, 3, 2),
+    POOL(avg_pool, 2, 8, 10, 33, 3),
+    POOL(avg_pool, 3, 4, 4, 1, 4),
+    SIMPLE(flatten, "3x5x4", 2, IMG(3, 5, 4)),
+    SIMPLE(flatten, "7x7x33", 2, IMG(7, 7, 33)),
+    SIMPLE(flatten, "1x1x8", 3, IMG(1, 1, 8)),
+    SIMPLE(global_avg_pool, "5x3x33", 2, IMG(5, 3, 33)),
+    SIMPLE(global_avg_pool, "7x7x64", 2, IMG(7, 7, 64)),
+    SIMPLE(global_avg_pool, "1x1x3", 3, IMG(1, 1, 3)),
+
+    TIME(5, 32, false, 0),
+    TIME(5, 32, true, 0),
+    TIME(5, 64, true, 1),
+    TIME(5, 6, false, 1),
+    {"embedding 10x33", &embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
+    {"embedding 5x4 with indices outside", &embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
+
+    SIMPLE(log_softmax, "K10", 3, ROWS(10)),
+    SIMPLE(log_softmax, "K33", 2, ROWS(33)),
+    SIMPLE(log_softmax, "K1000", 2, ROWS(1000)),
+    {"log_softmax K10 scale 30", &log_softmax, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
+    TARGET(nll, 7, 10),
+    TARGET(nll, 2, 33),
+    TARGET(neg_prob, 7, 10),
+    TARGET(neg_prob, 2, 33),
+    SIMPLE(mse, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
+    SIMPLE(mse, "28x28x1", 2, IMG(28, 28, 1), IMG(28, 28, 1)),
+    SIMPLE(mse, "7", 3, ROWS(7), ROWS(7)),
+    SIMPLE(lincomb, "5x7x3", 3, IMG(5, 7, 3), IMG(5, 7, 3), VEC, VEC),
+    SIMPLE(lincomb, "33", 2, ROWS(33), ROWS(33), VEC, VEC),
+};
+/* clang-format on */
+
+const size_t ggdm_op_n_rows = sizeof ggdm_op_rows / sizeof ggdm_op_rows[0];
+
+ggdm_shape ggdm_op_input_shape(const ggdm_op_row *row, int i, int64_t batch)
+{
+    ggdm_shape s = row->shape[i];
+    if (s.n > 0 && s.d[0] == GGDM_BATCH)
+        s.d[0] = batch;
+    return s;
+}

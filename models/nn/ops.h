@@ -1,0 +1,69 @@
+/* The differentiable ops, each emitted into a graph.  Shapes: x [N, H, W, C] unless said otherwise;
+ * a result has the dtype of the graph, losses are f32.  Every op has its vector-Jacobian product
+ * (models/nn/op_*.c) and a double-precision reference (models/nn/ref.c).  All return -1 after an
+ * error (sticky, see graph.h). */
+#ifndef GGDM_MODELS_NN_OPS_H
+#define GGDM_MODELS_NN_OPS_H
+
+#include "models/nn/graph.h"
+
+typedef struct ggdm_conv {
+    int stride;                         /* 1 or 2 */
+    int top, left, bottom, right;       /* zero padding in pixels, may be asymmetric */
+} ggdm_conv;
+
+/** y[n,oh,ow,o] = b[o] + sum w[o,i,kh,kw] x[n, oh*stride+kh-top, ow*stride+kw-left, i].
+ *  w [O, I, KH, KW], b [O] or -1. */
+ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
+
+/** y = x w^T + b over the last dimension: x [..., I], w [O, I], b [O] or -1. */
+ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b);
+
+/** Group normalisation (Wu & He 2018), then SiLU if silu is set:
+ *  y = act((x - mean) / sqrt(var + eps) * gamma[c] + beta[c]), biased variance over a group. */
+ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, int groups,
+                         double eps, bool silu);
+
+/** Scaled dot-product attention: q, k, v [N, ..., C] with T positions in between; heads must divide
+ *  C; per head softmax(q k^T / sqrt(C / heads)) v. */
+ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int heads);
+
+ggdm_val ggdm_silu(ggdm_graph *g, ggdm_val x); /* x * sigmoid(x) */
+ggdm_val ggdm_relu(ggdm_graph *g, ggdm_val x);
+ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b); /* equal shapes */
+/** scale * x + shift with constants (center_input_sample, mid_block_scale_factor of diffusers). */
+ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift);
+/** x [N, H, W, C] + e [N, C] at every pixel. */
+ggdm_val ggdm_add_embedding(ggdm_graph *g, ggdm_val x, ggdm_val e);
+/** x * (1 + s) + t with [s, t] = e [N, 2C]: scale first ("scale_shift" of diffusers). */
+ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e);
+/** Concatenation along the last dimension. */
+ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b);
+ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x); /* nearest, twice the height and width */
+/** Pooling over k x k windows at stride k; H and W are cut to multiples of k. */
+ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k);
+ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k);
+/** [N, H, W, C] -> [N, C*H*W] in the order of PyTorch's flatten of [N, C, H, W]. */
+ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x);
+/** Mean over height and width: [N, H, W, C] -> [N, C]. */
+ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x);
+
+/** Sinusoidal features of t [N] f32 -> [N, dim] (diffusers get_timestep_embedding):
+ *  f_i = exp(-ln(10000) i / (dim/2 - freq_shift)); [sin, cos], or [cos, sin] if flip. */
+ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift);
+/** Row lookup: table [K, C], index [N] i32 -> [N, C]; an index outside [0, K) gives zeros. */
+ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
+
+/** log softmax over the last dimension of x [N, K], f32. */
+ggdm_val ggdm_log_softmax(ggdm_graph *g, ggdm_val x);
+/** Per image -logp[n, target[n]] (nats): logp [N, K], target [N] i32 -> [N]. */
+ggdm_val ggdm_nll(ggdm_graph *g, ggdm_val logp, ggdm_val target);
+/** Per image -exp(logp[n, target[n]]): the loss of the GGDM code. */
+ggdm_val ggdm_neg_prob(ggdm_graph *g, ggdm_val logp, ggdm_val target);
+/** Per image mean squared error: a, b [N, ...] -> [N] f32. */
+ggdm_val ggdm_mse(ggdm_graph *g, ggdm_val a, ggdm_val b);
+/** Per image linear combination a[n] x + b[n] y: x, y [N, ...], a, b [N] f32 (x0-hat from x_t and
+ *  eps; no gradient to a and b). */
+ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_val b);
+
+#endif

@@ -1,0 +1,531 @@
+#include "models/nn/ref.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* How to read the magnitudes: an intermediate value v with magnitude m_v that enters y by the
+ * factor f contributes |f| m_v.  put() stores both results. */
+
+static void put(double *y, double *mag, int64_t at, double value, double magnitude)
+{
+    y[at] = value;
+    if (mag)
+        mag[at] = fabs(value) + magnitude;
+}
+
+/* --- shapes ---------------------------------------------------------------------------------- */
+
+ggdm_shape ggdm_ref_shape_same(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    (void)cfg;
+    return shape[0];
+}
+
+ggdm_shape ggdm_ref_shape_per_image(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    (void)cfg;
+    return GGDM_SHAPE1(shape[0].d[0]);
+}
+
+ggdm_shape ggdm_ref_shape_conv2d(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    const int64_t *x = shape[0].d, *w = shape[1].d;
+    const ggdm_conv *c = &cfg->conv;
+    int64_t oh = (x[1] + c->top + c->bottom - w[2]) / c->stride + 1;
+    int64_t ow = (x[2] + c->left + c->right - w[3]) / c->stride + 1;
+    return GGDM_SHAPE4(x[0], oh, ow, w[0]);
+}
+
+ggdm_shape ggdm_ref_shape_linear(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    (void)cfg;
+    y.d[y.n - 1] = shape[1].d[0];
+    return y;
+}
+
+ggdm_shape ggdm_ref_shape_concat(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    (void)cfg;
+    y.d[y.n - 1] += shape[1].d[y.n - 1];
+    return y;
+}
+
+ggdm_shape ggdm_ref_shape_upsample2(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    const int64_t *x = shape[0].d;
+    (void)cfg;
+    return GGDM_SHAPE4(x[0], 2 * x[1], 2 * x[2], x[3]);
+}
+
+ggdm_shape ggdm_ref_shape_pool(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    const int64_t *x = shape[0].d;
+    return GGDM_SHAPE4(x[0], x[1] / cfg->k, x[2] / cfg->k, x[3]);
+}
+
+ggdm_shape ggdm_ref_shape_flatten(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    const int64_t *x = shape[0].d;
+    (void)cfg;
+    return GGDM_SHAPE2(x[0], x[1] * x[2] * x[3]);
+}
+
+ggdm_shape ggdm_ref_shape_global_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    (void)cfg;
+    return GGDM_SHAPE2(shape[0].d[0], shape[0].d[3]);
+}
+
+ggdm_shape ggdm_ref_shape_time_features(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    return GGDM_SHAPE2(shape[0].d[0], cfg->dim);
+}
+
+ggdm_shape ggdm_ref_shape_embedding(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    (void)cfg;
+    return GGDM_SHAPE2(shape[1].d[0], shape[0].d[1]);
+}
+
+/* --- products -------------------------------------------------------------------------------- */
+
+int64_t ggdm_ref_conv2d(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
+{
+    const ggdm_shape out = ggdm_ref_shape_conv2d(cfg, shape);
+    const int64_t n_images = shape[0].d[0], height = shape[0].d[1], width = shape[0].d[2];
+    const int64_t n_in = shape[0].d[3], n_out = shape[1].d[0];
+    const int64_t kernel_h = shape[1].d[2], kernel_w = shape[1].d[3];
+    const double *x = in[0], *w = in[1], *b = shape[2].n ? in[2] : NULL;
+    const ggdm_conv *c = &cfg->conv;
+    for (int64_t n = 0, at = 0; n < n_images; n++) {
+        for (int64_t oh = 0; oh < out.d[1]; oh++) {
+            for (int64_t ow = 0; ow < out.d[2]; ow++) {
+                for (int64_t o = 0; o < n_out; o++, at++) {
+                    double sum = b ? b[o] : 0, absolute = fabs(sum);
+                    for (int64_t kh = 0; kh < kernel_h; kh++) {
+                        int64_t h = oh * c->stride + kh - c->top;
+                        if (h < 0 || h >= height)
+                            continue;
+                        for (int64_t kw = 0; kw < kernel_w; kw++) {
+                            int64_t v = ow * c->stride + kw - c->left;
+                            if (v < 0 || v >= width)
+                                continue;
+                            for (int64_t i = 0; i < n_in; i++) {
+                                double term = w[((o * n_in + i) * kernel_h + kh) * kernel_w + kw] *
+                                              x[((n * height + h) * width + v) * n_in + i];
+                                sum += term;
+                                absolute += fabs(term);
+                            }
+                        }
+                    }
+                    put(y, mag, at, sum, absolute);
+                }
+            }
+        }
+    }
+    return n_in * kernel_h * kernel_w + 1;
+}
+
+int64_t ggdm_ref_linear(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
+{
+    const int64_t n_in = shape[1].d[1], n_out = shape[1].d[0];
+    const int64_t rows = ggdm_shape_count(&shape[0]) / n_in;
+    const double *x = in[0], *w = in[1], *b = shape[2].n ? in[2] : NULL;
+    (void)cfg;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t o = 0; o < n_out; o++) {
+            double sum = b ? b[o] : 0, absolute = fabs(sum);
+            for (int64_t i = 0; i < n_in; i++) {
+                double term = x[r * n_in + i] * w[o * n_in + i];
+                sum += term;
+                absolute += fabs(term);
+            }
+            put(y, mag, r * n_out + o, sum, absolute);
+        }
+    }
+    return n_in + 1;
+}
+
+/* --- normalisation and attention ------------------------------------------------------------- */
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+/* x is [n_images, pixels, channels]; a group is all pixels of channels / groups channels. */
+int64_t ggdm_ref_group_norm(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                            const double *const *in, double *y, double *mag)
+{
+    const int64_t n_images = shape[0].d[0], channels = shape[0].d[shape[0].n - 1];
+    const int64_t pixels = ggdm_shape_count(&shape[0]) / n_images / channels;
+    const int64_t per_group = channels / cfg->groups;
+    const double count = (double)(pixels * per_group);
+    const double *gamma = in[1], *beta = in[2];
+    for (int64_t n = 0; n < n_images; n++) {
+        const double *x = in[0] + n * pixels * channels;
+        for (int64_t c = 0; c < channels; c++) {
+            const int64_t first = c / per_group * per_group;
+            double mean = 0, mean_abs = 0, var = 0;
+            for (int64_t p = 0; p < pixels; p++) {
+                for (int64_t j = first; j < first + per_group; j++) {
+                    mean += x[p * channels + j] / count;
+                    mean_abs += fabs(x[p * channels + j]) / count;
+                }
+            }
+            for (int64_t p = 0; p < pixels; p++) {
+                for (int64_t j = first; j < first + per_group; j++)
+                    var += pow(x[p * channels + j] - mean, 2) / count;
+            }
+            const double scale = 1 / sqrt(var + cfg->eps);
+            for (int64_t p = 0; p < pixels; p++) {
+                const double xhat = (x[p * channels + c] - mean) * scale;
+                double v = xhat * gamma[c] + beta[c];
+                /* |x| and mean|x| through the centring; the variance's relative error is at most
+                 * that of its largest centred terms, (|x| + mean|x|) scale, and enters by xhat */
+                double m = fabs(gamma[c]) * scale * (fabs(x[p * channels + c]) + mean_abs) *
+                               (1 + fabs(xhat)) +
+                           fabs(v) + fabs(beta[c]);
+                if (cfg->silu) {
+                    const double s = sigmoid(v);
+                    m = fabs(s * (1 + v * (1 - s))) * m + fabs(v * v * s * (1 - s));
+                    v *= s;
+                }
+                put(y, mag, (n * pixels + p) * channels + c, v, m);
+            }
+        }
+    }
+    return (int64_t)count;
+}
+
+/* q . k / sqrt(width) of one head and one pair of positions; *absolute: sum of |terms|. */
+static double score(const double *q, const double *k, int64_t width, double *absolute)
+{
+    double sum = 0;
+    *absolute = 0;
+    for (int64_t c = 0; c < width; c++) {
+        sum += q[c] * k[c] / sqrt((double)width);
+        *absolute += fabs(q[c] * k[c]) / sqrt((double)width);
+    }
+    return sum;
+}
+
+int64_t ggdm_ref_attention(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                           const double *const *in, double *y, double *mag)
+{
+    const int64_t n_images = shape[0].d[0], channels = shape[0].d[shape[0].n - 1];
+    const int64_t tokens = ggdm_shape_count(&shape[0]) / n_images / channels;
+    const int64_t width = channels / cfg->heads;
+    for (int64_t n = 0; n < n_images; n++) {
+        for (int64_t h = 0; h < cfg->heads; h++) {
+            const int64_t base = n * tokens * channels + h * width; /* position 0 of this head */
+            const double *k = in[1] + base, *v = in[2] + base;
+            for (int64_t i = 0; i < tokens; i++) {
+                const int64_t at = base + i * channels;
+                const double *q = in[0] + at;
+                double top = -INFINITY, top_abs = 0, sum = 0, absolute;
+                for (int64_t j = 0; j < tokens; j++) {
+                    top = fmax(top, score(q, k + j * channels, width, &absolute));
+                    top_abs = fmax(top_abs, absolute);
+                }
+                for (int64_t j = 0; j < tokens; j++)
+                    sum += exp(score(q, k + j * channels, width, &absolute) - top);
+                for (int64_t c = 0; c < width; c++)
+                    put(y, mag, at + c, 0, 0);
+                for (int64_t j = 0; j < tokens; j++) {
+                    const double s = score(q, k + j * channels, width, &absolute);
+                    const double p = exp(s - top) / sum;
+                    for (int64_t c = 0; c < width; c++) {
+                        y[at + c] += p * v[j * channels + c];
+                        /* an error d of the scores changes a weight by a factor of at most
+                         * exp(2 d); |y| itself is below the sum of its terms */
+                        if (mag)
+                            mag[at + c] += 2 * p * fabs(v[j * channels + c]) * (1 + top_abs);
+                    }
+                }
+            }
+        }
+    }
+    return tokens > width ? tokens : width;
+}
+
+/* --- pointwise ------------------------------------------------------------------------------- */
+
+int64_t ggdm_ref_silu(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const double x = in[0][i], s = sigmoid(x);
+        put(y, mag, i, x * s, fabs(x * s) + fabs(x * x * s * (1 - s)));
+    }
+    return 1;
+}
+
+int64_t ggdm_ref_relu(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i] > 0 ? in[0][i] : 0, 0);
+    return 0;
+}
+
+int64_t ggdm_ref_add(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i] + in[1][i], fabs(in[0][i]) + fabs(in[1][i]));
+    return 2;
+}
+
+int64_t ggdm_ref_affine(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
+{
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const double x = cfg->scale * in[0][i];
+        put(y, mag, i, x + cfg->shift, fabs(x) + fabs(cfg->shift));
+    }
+    return 2;
+}
+
+int64_t ggdm_ref_add_embedding(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                               const double *const *in, double *y, double *mag)
+{
+    const int64_t channels = shape[0].d[3], pixels = shape[0].d[1] * shape[0].d[2];
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const int64_t n = i / (pixels * channels), c = i % channels;
+        const double x = in[0][i], e = in[1][n * channels + c];
+        put(y, mag, i, x + e, fabs(x) + fabs(e));
+    }
+    return 2;
+}
+
+int64_t ggdm_ref_scale_shift(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                             const double *const *in, double *y, double *mag)
+{
+    const int64_t channels = shape[0].d[3], pixels = shape[0].d[1] * shape[0].d[2];
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const int64_t n = i / (pixels * channels), c = i % channels;
+        const double x = in[0][i], s = in[1][n * 2 * channels + c];
+        const double t = in[1][n * 2 * channels + channels + c];
+        put(y, mag, i, x * (1 + s) + t, fabs(x) * (1 + fabs(s)) + fabs(t));
+    }
+    return 3;
+}
+
+/* --- layout and pooling ---------------------------------------------------------------------- */
+
+int64_t ggdm_ref_concat(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
+{
+    const int64_t a = shape[0].d[shape[0].n - 1], b = shape[1].d[shape[1].n - 1];
+    const int64_t rows = ggdm_shape_count(&shape[0]) / a;
+    (void)cfg;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < a + b; c++)
+            put(y, mag, r * (a + b) + c, c < a ? in[0][r * a + c] : in[1][r * b + c - a], 0);
+    }
+    return 0;
+}
+
+int64_t ggdm_ref_upsample2(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                           const double *const *in, double *y, double *mag)
+{
+    const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
+    (void)cfg;
+    for (int64_t n = 0, at = 0; n < shape[0].d[0]; n++) {
+        for (int64_t h = 0; h < 2 * height; h++) {
+            for (int64_t w = 0; w < 2 * width; w++) {
+                for (int64_t c = 0; c < channels; c++, at++)
+                    put(y, mag, at, in[0][((n * height + h / 2) * width + w / 2) * channels + c],
+                        0);
+            }
+        }
+    }
+    return 0;
+}
+
+/* Both poolings: the largest element, or the mean, of each k x k window. */
+static int64_t pool(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *x, bool mean,
+                    double *y, double *mag)
+{
+    const ggdm_shape out = ggdm_ref_shape_pool(cfg, shape);
+    const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
+    const int k = cfg->k;
+    for (int64_t n = 0, at = 0; n < out.d[0]; n++) {
+        for (int64_t oh = 0; oh < out.d[1]; oh++) {
+            for (int64_t ow = 0; ow < out.d[2]; ow++) {
+                for (int64_t c = 0; c < channels; c++, at++) {
+                    double top = -INFINITY, sum = 0, absolute = 0;
+                    for (int i = 0; i < k * k; i++) {
+                        const int64_t h = oh * k + i / k, w = ow * k + i % k;
+                        const double v = x[((n * height + h) * width + w) * channels + c];
+                        top = fmax(top, v);
+                        sum += v / (k * k);
+                        absolute += fabs(v) / (k * k);
+                    }
+                    put(y, mag, at, mean ? sum : top, mean ? absolute : 0);
+                }
+            }
+        }
+    }
+    return mean ? k * k : 0;
+}
+
+int64_t ggdm_ref_max_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                          const double *const *in, double *y, double *mag)
+{
+    return pool(cfg, shape, in[0], false, y, mag);
+}
+
+int64_t ggdm_ref_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                          const double *const *in, double *y, double *mag)
+{
+    return pool(cfg, shape, in[0], true, y, mag);
+}
+
+int64_t ggdm_ref_flatten(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                         const double *const *in, double *y, double *mag)
+{
+    const int64_t pixels = shape[0].d[1] * shape[0].d[2], channels = shape[0].d[3];
+    (void)cfg;
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        for (int64_t c = 0; c < channels; c++) {
+            for (int64_t p = 0; p < pixels; p++)
+                put(y, mag, (n * channels + c) * pixels + p, in[0][(n * pixels + p) * channels + c],
+                    0);
+        }
+    }
+    return 0;
+}
+
+int64_t ggdm_ref_global_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                                 const double *const *in, double *y, double *mag)
+{
+    const int64_t pixels = shape[0].d[1] * shape[0].d[2], channels = shape[0].d[3];
+    (void)cfg;
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        for (int64_t c = 0; c < channels; c++) {
+            double sum = 0, absolute = 0;
+            for (int64_t p = 0; p < pixels; p++) {
+                sum += in[0][(n * pixels + p) * channels + c] / (double)pixels;
+                absolute += fabs(in[0][(n * pixels + p) * channels + c]) / (double)pixels;
+            }
+            put(y, mag, n * channels + c, sum, absolute);
+        }
+    }
+    return pixels;
+}
+
+/* --- embeddings ------------------------------------------------------------------------------ */
+
+int64_t ggdm_ref_time_features(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                               const double *const *in, double *y, double *mag)
+{
+    const int half = cfg->dim / 2;
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        for (int i = 0; i < half; i++) {
+            const double exponent = -log(10000.0) * i / (half - cfg->freq_shift);
+            const double angle = in[0][n] * exp(exponent);
+            const int sine = cfg->flip ? half + i : i, cosine = cfg->flip ? i : half + i;
+            /* an f32 frequency carries |exponent| roundings, the angle's error is absolute in y */
+            const double m = fabs(angle) * (1 + fabs(exponent)) + 1;
+            put(y, mag, n * cfg->dim + sine, sin(angle), m);
+            put(y, mag, n * cfg->dim + cosine, cos(angle), m);
+        }
+    }
+    return 1;
+}
+
+int64_t ggdm_ref_embedding(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                           const double *const *in, double *y, double *mag)
+{
+    const int64_t rows = shape[0].d[0], channels = shape[0].d[1];
+    (void)cfg;
+    for (int64_t n = 0; n < shape[1].d[0]; n++) {
+        const int64_t row = (int64_t)in[1][n];
+        for (int64_t c = 0; c < channels; c++)
+            put(y, mag, n * channels + c, row >= 0 && row < rows ? in[0][row * channels + c] : 0,
+                0);
+    }
+    return 0;
+}
+
+/* --- losses ---------------------------------------------------------------------------------- */
+
+int64_t ggdm_ref_log_softmax(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                             const double *const *in, double *y, double *mag)
+{
+    const int64_t rows = shape[0].d[0], n_classes = shape[0].d[1];
+    (void)cfg;
+    for (int64_t r = 0; r < rows; r++) {
+        const double *x = in[0] + r * n_classes;
+        double top = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < n_classes; i++)
+            top = fmax(top, x[i]);
+        for (int64_t i = 0; i < n_classes; i++)
+            sum += exp(x[i] - top);
+        /* terms x, top, log(sum); the relative error of the sum is absolute in its logarithm */
+        for (int64_t i = 0; i < n_classes; i++)
+            put(y, mag, r * n_classes + i, x[i] - top - log(sum),
+                fabs(x[i]) + fabs(top) + log(sum) + 1);
+    }
+    return n_classes;
+}
+
+int64_t ggdm_ref_nll(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t n = 0; n < shape[0].d[0]; n++)
+        put(y, mag, n, -in[0][n * shape[0].d[1] + (int64_t)in[1][n]], 0);
+    return 0;
+}
+
+int64_t ggdm_ref_neg_prob(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                          const double *const *in, double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        const double logp = in[0][n * shape[0].d[1] + (int64_t)in[1][n]];
+        put(y, mag, n, -exp(logp), exp(logp) * fabs(logp));
+    }
+    return 1;
+}
+
+int64_t ggdm_ref_mse(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    const int64_t n_images = shape[0].d[0], count = ggdm_shape_count(&shape[0]) / n_images;
+    (void)cfg;
+    for (int64_t n = 0; n < n_images; n++) {
+        double sum = 0, absolute = 0;
+        for (int64_t i = n * count; i < (n + 1) * count; i++) {
+            const double d = in[0][i] - in[1][i];
+            sum += d * d / (double)count;
+            absolute += 2 * fabs(d) * (fabs(in[0][i]) + fabs(in[1][i])) / (double)count;
+        }
+        put(y, mag, n, sum, absolute);
+    }
+    return count;
+}
+
+int64_t ggdm_ref_lincomb(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                         const double *const *in, double *y, double *mag)
+{
+    const int64_t count = ggdm_shape_count(&shape[0]) / shape[0].d[0];
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const double a = in[2][i / count] * in[0][i], b = in[3][i / count] * in[1][i];
+        put(y, mag, i, a + b, fabs(a) + fabs(b));
+    }
+    return 2;
+}

@@ -1,0 +1,29 @@
+/* The state of a training in one safetensors file: tensors param/NAME, m/NAME, v/NAME, ema/NAME and
+ * metadata step, recipe (digest), ranks, loss, seconds. */
+#ifndef GGDM_MODELS_TRAIN_CHECKPOINT_H
+#define GGDM_MODELS_TRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/status.h"
+#include "models/train/adamw.h"
+
+typedef struct ggdm_train_state {
+    int64_t step;           /* steps done */
+    double loss;            /* smoothed training loss */
+    double seconds;         /* of training so far */
+    char recipe[65];        /* digest of the recipe */
+    int32_t ranks, threads; /* sums depend on them to the last bit */
+} ggdm_train_state;
+
+/** Replace the checkpoint at path atomically. */
+ggdm_status ggdm_checkpoint_write(const char *path, const ggdm_flat *flat,
+                                  const ggdm_train_state *state, ggdm_error *err);
+
+/** Read the checkpoint at path into flat and state.  *found is false when there is none.
+ *  Errors: GGDM_EFORMAT, GGDM_ESHAPE naming the tensor. */
+ggdm_status ggdm_checkpoint_read(const char *path, ggdm_flat *flat, ggdm_train_state *state,
+                                 bool *found, ggdm_error *err);
+
+#endif

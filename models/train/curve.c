@@ -1,0 +1,114 @@
+#include "models/train/curve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+#define HEAD "step,images,loss,lr,images_per_second,val_loss,val_accuracy\n"
+#define MAX_CURVE ((size_t)64 << 20) /* bytes */
+
+static void print_row(FILE *f, const ggdm_curve_row *r)
+{
+    fprintf(f, "%" PRId64 ",%" PRId64 ",%.6f,%.6g,%.1f,", r->step, r->images, r->loss, r->lr,
+            r->rate);
+    if (r->val_loss >= 0)
+        fprintf(f, "%.6f", r->val_loss);
+    fputc(',', f);
+    if (r->val_accuracy >= 0)
+        fprintf(f, "%.6f", r->val_accuracy);
+    fputc('\n', f);
+}
+
+/* One line into a row; false where it is none. */
+static bool scan_row(const char *line, ggdm_curve_row *r)
+{
+    int used = 0;
+    char *end;
+    r->val_loss = r->val_accuracy = -1;
+    if (sscanf(line, "%" SCNd64 ",%" SCNd64 ",%lf,%lf,%lf,%n", &r->step, &r->images, &r->loss,
+               &r->lr, &r->rate, &used) < 5 ||
+        used == 0)
+        return false;
+    const char *p = line + used;
+    if (*p != ',') {
+        r->val_loss = strtod(p, &end);
+        p = end;
+    }
+    if (*p++ != ',')
+        return false;
+    if (*p && *p != '\n')
+        r->val_accuracy = strtod(p, NULL);
+    return true;
+}
+
+static ggdm_status keep_row(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_grow(&c->rows, &c->cap, c->n + 1, sizeof *c->rows, err));
+    c->rows[c->n++] = *row;
+    return GGDM_OK;
+}
+
+static ggdm_status load(ggdm_curve *c, int64_t step, ggdm_error *err)
+{
+    char *text = NULL, *save = NULL;
+    if (step == 0 || !ggdm_exists(c->path))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_read_file(c->path, MAX_CURVE, &text, NULL, err));
+    ggdm_status st = GGDM_OK;
+    for (char *line = strtok_r(text, "\n", &save); line && st == GGDM_OK;
+         line = strtok_r(NULL, "\n", &save)) {
+        ggdm_curve_row row;
+        if (scan_row(line, &row) && row.step <= step)
+            st = keep_row(c, &row, err);
+    }
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_curve_open(const char *path, int64_t step, ggdm_curve *out, ggdm_error *err)
+{
+    *out = (ggdm_curve){0};
+    char *text = NULL;
+    size_t size = 0;
+    GGDM_TRY(ggdm_strdup(path, &out->path, err));
+    ggdm_status st = load(out, step, err);
+    FILE *f = st == GGDM_OK ? open_memstream(&text, &size) : NULL;
+    if (f) {
+        fputs(HEAD, f);
+        for (size_t i = 0; i < out->n; i++)
+            print_row(f, &out->rows[i]);
+        fclose(f);
+        st = ggdm_replace_file(path, text, size, err);
+    } else if (st == GGDM_OK) {
+        st = GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
+    }
+    free(text);
+    if (st != GGDM_OK)
+        ggdm_curve_close(out);
+    return st;
+}
+
+void ggdm_curve_close(ggdm_curve *c)
+{
+    free(c->path);
+    free(c->rows);
+    *c = (ggdm_curve){0};
+}
+
+ggdm_status ggdm_curve_add(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error *err)
+{
+    GGDM_TRY(keep_row(c, row, err));
+    FILE *f = fopen(c->path, "a");
+    if (!f)
+        return GGDM_FAIL(err, GGDM_EIO, "%s: %s", c->path, strerror(errno));
+    print_row(f, row);
+    if (fclose(f) != 0)
+        return GGDM_FAIL(err, GGDM_EIO, "%s: %s", c->path, strerror(errno));
+    return GGDM_OK;
+}

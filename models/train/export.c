@@ -1,0 +1,184 @@
+#include "models/train/export.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "models/io/safetensors.h"
+
+static ggdm_status replace(const char *dir, const char *name, const char *text, size_t size,
+                           ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
+    ggdm_status st = ggdm_replace_file(path, text, size, err);
+    free(path);
+    return st;
+}
+
+static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)
+{
+    const ggdm_flat *f = e->flat;
+    ggdm_tensor *tensors = NULL;
+    char *path = NULL, step[32];
+    ggdm_status st;
+    snprintf(step, sizeof step, "%" PRId64, e->state->step);
+    /* transformers and diffusers refuse files without "format" */
+    const ggdm_st_meta meta[] = {
+        {"format", "pt"}, {"ggdm_recipe", e->recipe->digest}, {"ggdm_step", step}};
+    GGDM_TRY_GOTO(st, ggdm_path_join(e->dir, e->arch->weights_file, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, (size_t)f->n_params, sizeof *tensors, err), done);
+    for (int i = 0; i < f->n_params; i++) {
+        tensors[i] = f->items[i];
+        tensors[i].data = f->ema + f->offset[i];
+    }
+    st = ggdm_safetensors_write(path, tensors, (size_t)f->n_params, meta, 3, err);
+done:
+    free(tensors);
+    free(path);
+    return st;
+}
+
+/* As diffusers' DDPMScheduler writes it. */
+static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    size_t size = 0;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "_class_name", "DDPMScheduler");
+    ggdm_json_put_string(&j, "_diffusers_version", "0.21.0");
+    ggdm_json_put_double(&j, "beta_end", e->recipe->beta_end);
+    ggdm_json_put_string(&j, "beta_schedule", "linear");
+    ggdm_json_put_double(&j, "beta_start", e->recipe->beta_start);
+    ggdm_json_put_bool(&j, "clip_sample", false);
+    ggdm_json_put_int(&j, "num_train_timesteps", e->recipe->timesteps);
+    ggdm_json_put_string(&j, "prediction_type", "epsilon");
+    ggdm_json_put_null(&j, "trained_betas");
+    ggdm_json_put_string(&j, "variance_type", "fixed_large");
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
+    ggdm_status st = replace(e->dir, "scheduler_config.json", text, size, err);
+    free(text);
+    return st;
+}
+
+/* --- model card --- */
+
+static void card_curve(FILE *f, const ggdm_curve *c, bool classifier)
+{
+    enum { ROWS = 12 };
+    fprintf(f, "| step | images | training loss | learning rate | test loss |%s\n",
+            classifier ? " test accuracy |" : "");
+    fprintf(f, "|---:|---:|---:|---:|---:|%s\n", classifier ? "---:|" : "");
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < c->n; i++)
+        n += c->rows[i].val_loss >= 0;
+    for (size_t i = 0; i < c->n; i++) {
+        const ggdm_curve_row *r = &c->rows[i];
+        if (r->val_loss < 0)
+            continue;
+        k++; /* about ROWS rows, evenly, the last one always */
+        if (n > ROWS && k != n && k * ROWS / n == (k - 1) * ROWS / n)
+            continue;
+        fprintf(f, "| %" PRId64 " | %" PRId64 " | %.5f | %.2e | %.5f |", r->step, r->images,
+                r->loss, r->lr, r->val_loss);
+        if (classifier)
+            fprintf(f, " %.2f %% |", 100.0 * r->val_accuracy);
+        fputc('\n', f);
+    }
+}
+
+static void card_data(FILE *f, const ggdm_export *e)
+{
+    const ggdm_dataset *a = e->train, *b = e->test;
+    fprintf(f,
+            "Trained on %d images (part \"%s\" of the training set), measured on the %d images of "
+            "the test set.\n\n| file | SHA-256 |\n|---|---|\n"
+            "| train-images-idx3-ubyte | `%s` |\n| train-labels-idx1-ubyte | `%s` |\n"
+            "| t10k-images-idx3-ubyte | `%s` |\n| t10k-labels-idx1-ubyte | `%s` |\n",
+            a->n, ggdm_part_names[e->recipe->part], b->n, a->image_sha256, a->label_sha256,
+            b->image_sha256, b->label_sha256);
+}
+
+static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT_SIZE],
+                                  ggdm_error *err)
+{
+    char *path = NULL;
+    ggdm_mapping map = {0};
+    uint8_t digest[GGDM_HASH_SIZE];
+    GGDM_TRY(ggdm_path_join(e->dir, e->arch->weights_file, &path, err));
+    ggdm_status st = ggdm_map_file(path, &map, err);
+    if (st == GGDM_OK) {
+        ggdm_hash_buffer(map.data, map.size, digest);
+        ggdm_hash_hex(digest, text);
+        ggdm_unmap_file(&map);
+    }
+    free(path);
+    return st;
+}
+
+static void card(FILE *f, const ggdm_export *e, const char *digest)
+{
+    bool classifier = e->arch->role == GGDM_CLASSIFIER;
+    const ggdm_recipe *r = e->recipe;
+    fprintf(f, "# %s\n\n", r->name);
+    fprintf(f, "%s, %d x %d x %d images in [-1, 1], %" PRId64 " parameters (f32).\n",
+            classifier ? "Image classifier" : "Diffusion model (predicts eps, unconditional)",
+            e->arch->size, e->arch->size, e->arch->channels, e->flat->n_values);
+    fprintf(f,
+            "Trained from scratch by `ggdm train`; the weights are the running average (EMA).\n\n");
+    fprintf(f, "- command: `%s`\n- `%s`: SHA-256 `%s`\n", e->command, e->arch->weights_file,
+            digest);
+    fprintf(f, "- recipe and config: SHA-256 `%s` (`ggdm_recipe` in the file's metadata)\n",
+            r->digest);
+    fprintf(f,
+            "- %" PRId64
+            " steps of %d images, %.1f passes over the data, %.0f s on %d rank(s) with "
+            "%d thread(s)\n",
+            e->state->step, r->batch, (double)e->state->step * r->batch / (double)e->train->n,
+            e->state->seconds, e->state->ranks, e->state->threads);
+    fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " clean test images: ", e->final->n);
+    if (classifier)
+        fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats.\n",
+                100.0 * e->final->accuracy, e->final->loss);
+    else
+        fprintf(f, "mean squared error of eps %.5f (one timestep and one noise per image).\n",
+                e->final->loss);
+    fprintf(f, "\n## Training curve\n\n");
+    card_curve(f, e->curve, classifier);
+    fprintf(f, "\nThe training loss is smoothed over about 100 steps; `curve.csv` has it all.\n");
+    fprintf(f, "\n## Data\n\n");
+    card_data(f, e);
+    fprintf(f, "\n## Recipe\n\n```yaml\n%s%s```\n", r->text,
+            r->text[0] && r->text[strlen(r->text) - 1] == '\n' ? "" : "\n");
+}
+
+static ggdm_status write_card(const ggdm_export *e, ggdm_error *err)
+{
+    char digest[GGDM_HASH_TEXT_SIZE], *text = NULL;
+    size_t size = 0;
+    GGDM_TRY(weights_digest(e, digest, err));
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
+    card(f, e, digest);
+    ggdm_status st = fclose(f) == 0 ? replace(e->dir, "README.md", text, size, err)
+                                    : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
+{
+    GGDM_TRY(write_weights(e, err));
+    GGDM_TRY(replace(e->dir, "config.json", e->recipe->config, strlen(e->recipe->config), err));
+    if (e->arch->role == GGDM_DIFFUSION)
+        GGDM_TRY(write_scheduler(e, err));
+    return write_card(e, err);
+}

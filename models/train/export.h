@@ -1,0 +1,30 @@
+/* The finished model as a Hugging Face style directory. */
+#ifndef GGDM_MODELS_TRAIN_EXPORT_H
+#define GGDM_MODELS_TRAIN_EXPORT_H
+
+#include "common/status.h"
+#include "models/arch/arch.h"
+#include "models/train/adamw.h"
+#include "models/train/checkpoint.h"
+#include "models/train/curve.h"
+#include "models/train/dataset.h"
+#include "models/train/objective.h"
+#include "models/train/recipe.h"
+
+typedef struct ggdm_export {
+    const char *dir;     /* exists */
+    const char *command; /* that trained it */
+    const ggdm_recipe *recipe;
+    const ggdm_arch_info *arch;
+    const ggdm_flat *flat;
+    const ggdm_dataset *train, *test;
+    const ggdm_train_state *state;
+    const ggdm_curve *curve;
+    const ggdm_evaluation *final; /* on the test set, of the weights that are written */
+} ggdm_export;
+
+/** Write config.json, scheduler_config.json (diffusion), the EMA weights and the model card
+ *  README.md; each file atomically, the weights first. */
+ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err);
+
+#endif

@@ -1,0 +1,203 @@
+#include "models/train/recipe.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "common/yaml.h"
+
+const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
+
+#define MAX_CONFIG ((size_t)1 << 20) /* bytes */
+
+/* The file as written: its top level, with the maps inside as nodes. */
+typedef struct raw_recipe {
+    ggdm_recipe r;
+    char *config_name;
+    const ggdm_node *data, *optimizer, *augment, *diffusion, *checkpoint;
+} raw_recipe;
+
+#define TOP(member) .offset = offsetof(raw_recipe, member)
+#define IN(member) .offset = offsetof(ggdm_recipe, member)
+
+static const ggdm_field top_fields[] = {
+    {"name", GGDM_FIELD_STRING, TOP(r.name), .required = true},
+    {"objective", GGDM_FIELD_CHOICE, TOP(r.objective), .required = true,
+     .choices = ggdm_objective_names},
+    {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true},
+    {"seed", GGDM_FIELD_UINT64, TOP(r.seed)},
+    {"images", GGDM_FIELD_INT64, TOP(r.images), .required = true, .lo = 1, .hi = 1e12},
+    {"batch", GGDM_FIELD_INT32, TOP(r.batch), .required = true, .lo = 1, .hi = 65536},
+    {"data", GGDM_FIELD_NODE, TOP(data)},
+    {"optimizer", GGDM_FIELD_NODE, TOP(optimizer)},
+    {"augment", GGDM_FIELD_NODE, TOP(augment)},
+    {"diffusion", GGDM_FIELD_NODE, TOP(diffusion)},
+    {"label_smoothing", GGDM_FIELD_DOUBLE, TOP(r.label_smoothing), .lo = 0, .hi = 0.9},
+    {"evaluate_steps", GGDM_FIELD_INT64, TOP(r.evaluate_steps), .lo = 1, .hi = 1e12},
+    {"curve_steps", GGDM_FIELD_INT64, TOP(r.curve_steps), .lo = 1, .hi = 1e12},
+    {"checkpoint", GGDM_FIELD_NODE, TOP(checkpoint)},
+    {0}};
+
+static const ggdm_field data_fields[] = {
+    {"dir", GGDM_FIELD_STRING, IN(data_dir)},
+    {"part", GGDM_FIELD_CHOICE, IN(part), .choices = ggdm_part_names},
+    {0}};
+
+static const ggdm_field optimizer_fields[] = {
+    {"lr", GGDM_FIELD_DOUBLE, IN(optim.lr), .lo = 1e-9, .hi = 10},
+    {"lr_floor", GGDM_FIELD_DOUBLE, IN(optim.lr_floor), .lo = 0, .hi = 10},
+    {"warmup_steps", GGDM_FIELD_INT64, IN(optim.warmup), .lo = 0, .hi = 1e9},
+    {"beta1", GGDM_FIELD_DOUBLE, IN(optim.beta1), .lo = 0, .hi = 0.999999},
+    {"beta2", GGDM_FIELD_DOUBLE, IN(optim.beta2), .lo = 0, .hi = 0.999999},
+    {"eps", GGDM_FIELD_DOUBLE, IN(optim.eps), .lo = 1e-16, .hi = 1},
+    {"weight_decay", GGDM_FIELD_DOUBLE, IN(optim.weight_decay), .lo = 0, .hi = 10},
+    {"clip", GGDM_FIELD_DOUBLE, IN(optim.clip), .lo = 0, .hi = 1e9},
+    {"ema", GGDM_FIELD_DOUBLE, IN(optim.ema), .lo = 0, .hi = 0.9999999},
+    {0}};
+
+static const ggdm_field augment_fields[] = {
+    {"rotate", GGDM_FIELD_DOUBLE, IN(augment.rotate), .lo = 0, .hi = 180},
+    {"scale", GGDM_FIELD_DOUBLE, IN(augment.scale), .lo = 0, .hi = 1},
+    {"shear", GGDM_FIELD_DOUBLE, IN(augment.shear), .lo = 0, .hi = 2},
+    {"shift", GGDM_FIELD_DOUBLE, IN(augment.shift), .lo = 0, .hi = 64},
+    {"blur", GGDM_FIELD_DOUBLE, IN(augment.blur), .lo = 0, .hi = 4},
+    {"blur_share", GGDM_FIELD_DOUBLE, IN(augment.blur_share), .lo = 0, .hi = 1},
+    {"noise", GGDM_FIELD_DOUBLE, IN(augment.noise), .lo = 0, .hi = 4},
+    {"noise_share", GGDM_FIELD_DOUBLE, IN(augment.noise_share), .lo = 0, .hi = 1},
+    {"contrast", GGDM_FIELD_DOUBLE, IN(augment.contrast), .lo = 0, .hi = 1},
+    {0}};
+
+static const ggdm_field diffusion_fields[] = {
+    {"timesteps", GGDM_FIELD_INT32, IN(timesteps), .lo = 1, .hi = 100000},
+    {"beta_start", GGDM_FIELD_DOUBLE, IN(beta_start), .lo = 1e-9, .hi = 0.999},
+    {"beta_end", GGDM_FIELD_DOUBLE, IN(beta_end), .lo = 1e-9, .hi = 0.999},
+    {0}};
+
+static const ggdm_field checkpoint_fields[] = {
+    {"steps", GGDM_FIELD_INT64, IN(checkpoint_steps), .lo = 0, .hi = 1e12},
+    {"seconds", GGDM_FIELD_DOUBLE, IN(checkpoint_seconds), .lo = 0, .hi = 1e9},
+    {0}};
+
+static const ggdm_recipe defaults = {
+    .batch = 64,
+    .optim = {.lr = 1e-3,
+              .lr_floor = 0,
+              .warmup = 200,
+              .beta1 = 0.9,
+              .beta2 = 0.999,
+              .eps = 1e-8,
+              .weight_decay = 0,
+              .clip = 1,
+              .ema = 0.999},
+    .timesteps = 1000,
+    .beta_start = 1e-4,
+    .beta_end = 0.02,
+    .evaluate_steps = 1000,
+    .curve_steps = 50,
+    .checkpoint_seconds = 120,
+};
+
+static ggdm_status read_maps(raw_recipe *raw, ggdm_error *err)
+{
+    const struct {
+        const ggdm_node *node;
+        const ggdm_field *fields;
+    } maps[] = {{raw->data, data_fields},
+                {raw->optimizer, optimizer_fields},
+                {raw->augment, augment_fields},
+                {raw->diffusion, diffusion_fields},
+                {raw->checkpoint, checkpoint_fields}};
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        if (maps[i].node)
+            GGDM_TRY(ggdm_fields_read(maps[i].node, maps[i].fields, NULL, &raw->r, err));
+    return GGDM_OK;
+}
+
+/* A map that says nothing to this objective is a mistake. */
+static ggdm_status check_objective(const raw_recipe *raw, ggdm_error *err)
+{
+    bool ddpm = raw->r.objective == GGDM_OBJECTIVE_DDPM;
+    const ggdm_node *other = ddpm ? raw->augment : raw->diffusion;
+    if (other)
+        return ggdm_node_fail(other, err, "has no meaning for objective '%s'",
+                              ggdm_objective_names[raw->r.objective]);
+    if (ddpm && raw->r.beta_end < raw->r.beta_start)
+        return ggdm_node_fail(raw->diffusion, err, "beta_end %g, expected at least beta_start %g",
+                              raw->r.beta_end, raw->r.beta_start);
+    if (raw->r.optim.lr_floor > raw->r.optim.lr)
+        return ggdm_node_fail(raw->optimizer, err, "lr_floor %g, expected at most lr %g",
+                              raw->r.optim.lr_floor, raw->r.optim.lr);
+    return GGDM_OK;
+}
+
+/* config is named relative to the recipe. */
+static ggdm_status read_config(raw_recipe *raw, ggdm_error *err)
+{
+    const char *slash = strrchr(raw->r.path, '/');
+    char *dir = NULL, *path = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(
+        st, ggdm_asprintf(&dir, err, "%.*s", slash ? (int)(slash - raw->r.path) : 0, raw->r.path),
+        done);
+    GGDM_TRY_GOTO(
+        st, ggdm_path_join(slash == raw->r.path ? "/" : dir, raw->config_name, &path, err), done);
+    st = ggdm_read_file(path, MAX_CONFIG, &raw->r.config, NULL, err);
+done:
+    free(dir);
+    free(path);
+    return st;
+}
+
+static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
+{
+    ggdm_recipe *r = &raw->r;
+    size_t size = 0;
+    GGDM_TRY(ggdm_read_file(r->path, GGDM_YAML_MAX_SIZE, &r->text, &size, err));
+    GGDM_TRY(ggdm_yaml_parse(r->text, size, r->path, doc, err));
+    GGDM_TRY(ggdm_fields_read((*doc)->root, top_fields, NULL, raw, err));
+    GGDM_TRY(read_maps(raw, err));
+    GGDM_TRY(check_objective(raw, err));
+    GGDM_TRY(read_config(raw, err));
+    if (!r->data_dir)
+        GGDM_TRY(ggdm_strdup("data/mnist", &r->data_dir, err));
+    ggdm_hash h;
+    uint8_t digest[GGDM_HASH_SIZE];
+    ggdm_hash_init(&h);
+    ggdm_hash_text(&h, r->text);
+    ggdm_hash_text(&h, r->config);
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, r->digest);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_recipe_read(const char *path, ggdm_recipe *out, ggdm_error *err)
+{
+    raw_recipe raw = {.r = defaults};
+    ggdm_doc *doc = NULL;
+    ggdm_status st = ggdm_strdup(path, &raw.r.path, err);
+    if (st == GGDM_OK)
+        st = read_recipe(&raw, &doc, err);
+    ggdm_doc_destroy(&doc);
+    free(raw.config_name);
+    *out = raw.r;
+    if (st != GGDM_OK)
+        ggdm_recipe_deinit(out);
+    return st;
+}
+
+void ggdm_recipe_deinit(ggdm_recipe *r)
+{
+    free(r->path);
+    free(r->text);
+    free(r->config);
+    free(r->name);
+    free(r->data_dir);
+    *r = (ggdm_recipe){0};
+}
+
+int64_t ggdm_recipe_steps(const ggdm_recipe *r)
+{
+    return (r->images + r->batch - 1) / r->batch;
+}

@@ -1,0 +1,49 @@
+/* A training recipe: everything that decides the weights, read from YAML. */
+#ifndef GGDM_MODELS_TRAIN_RECIPE_H
+#define GGDM_MODELS_TRAIN_RECIPE_H
+
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/status.h"
+#include "models/train/adamw.h"
+#include "models/train/augment.h"
+#include "models/train/dataset.h"
+
+typedef enum ggdm_objective {
+    GGDM_OBJECTIVE_DDPM,      /* MSE on epsilon, Ho et al. 2020, algorithm 1 */
+    GGDM_OBJECTIVE_CLASSIFIER /* cross entropy on augmented images */
+} ggdm_objective;
+extern const char *const ggdm_objective_names[];
+
+typedef struct ggdm_recipe {
+    char *path, *text; /* the recipe file and its content; owned */
+    char *config;      /* text of the config.json it names; owned */
+    char *name;        /* of the model; owned */
+    char *data_dir;    /* owned */
+    ggdm_objective objective;
+    uint64_t seed;
+    ggdm_part part;
+    int64_t images; /* training images in all, repetitions counted */
+    int32_t batch;  /* images of one step over all ranks */
+    ggdm_optim optim;
+    ggdm_augment augment;
+    double label_smoothing; /* 0: none */
+    int32_t timesteps;      /* T of the ddpm objective */
+    double beta_start, beta_end;
+    int64_t evaluate_steps;           /* evaluate every so many steps; the last step always */
+    int64_t curve_steps;              /* a row of curve.csv every so many steps */
+    int64_t checkpoint_steps;         /* 0: by time only */
+    double checkpoint_seconds;        /* 0: by steps only */
+    char digest[GGDM_HASH_TEXT_SIZE]; /* SHA-256 of recipe text and config text */
+} ggdm_recipe;
+
+/** Read and check a recipe; unknown keys are errors with line and column.
+ *  Errors: GGDM_EIO, GGDM_EINVAL naming file, line, field, value and what was expected. */
+ggdm_status ggdm_recipe_read(const char *path, ggdm_recipe *out, ggdm_error *err);
+void ggdm_recipe_deinit(ggdm_recipe *recipe);
+
+/** Number of steps: images / batch, rounded up. */
+int64_t ggdm_recipe_steps(const ggdm_recipe *recipe);
+
+#endif

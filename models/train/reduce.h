@@ -1,0 +1,32 @@
+/* The world of a data-parallel training: one rank, or the ranks of MPI_COMM_WORLD.
+ *
+ * Sums are deterministic: the array is cut into one slice per rank, every rank sends slice k to
+ * rank k, which adds the contributions in rank order, and the sums are gathered.  For a given
+ * number of ranks the order of additions is fixed, whatever algorithm MPI chooses for moving the
+ * bytes. */
+#ifndef GGDM_MODELS_TRAIN_REDUCE_H
+#define GGDM_MODELS_TRAIN_REDUCE_H
+
+#include <stddef.h>
+
+#include "common/status.h"
+
+typedef struct ggdm_world ggdm_world;
+
+/** The world this process was started in: MPI where mpirun or srun started it (MPI is initialised
+ * if nobody did), else a world of one without any MPI call.  Collective. */
+ggdm_status ggdm_world_open(ggdm_world **out, ggdm_error *err);
+/** Collective; finalises MPI if ggdm_world_open initialised it. */
+void ggdm_world_close(ggdm_world **world);
+/** End all ranks at once after a failure on one of them; returns only in a world of one. */
+void ggdm_world_abort(ggdm_world *world, int exit_code);
+
+int ggdm_world_rank(const ggdm_world *world);
+int ggdm_world_size(const ggdm_world *world);
+
+/** x[i] = sum over ranks of x[i], the same bits on every rank.  n equal on all.  Collective. */
+ggdm_status ggdm_world_sum(ggdm_world *world, float *x, size_t n, ggdm_error *err);
+/** Copy size bytes from rank 0 to all.  Collective. */
+ggdm_status ggdm_world_broadcast(ggdm_world *world, void *data, size_t size, ggdm_error *err);
+
+#endif

@@ -1,0 +1,128 @@
+#include "models/train/reduce.h"
+
+#include <limits.h>
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+struct ggdm_world {
+    int rank, size;
+    bool finalise;      /* this module called MPI_Init */
+    float *send, *recv; /* [size, slice] each; grown on demand */
+    size_t cap;         /* elements of each */
+};
+
+/* Started by mpirun, or by srun with PMI(x)? */
+static bool is_launched(void)
+{
+    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (getenv(marks[i]))
+            return true;
+    return false;
+}
+
+ggdm_status ggdm_world_open(ggdm_world **out, ggdm_error *err)
+{
+    ggdm_world *w = NULL;
+    GGDM_TRY(ggdm_alloc(&w, 1, sizeof *w, err));
+    w->size = 1;
+    if (is_launched()) {
+        int initialised = 0, provided = 0;
+        MPI_Initialized(&initialised);
+        if (!initialised) {
+            if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+                free(w);
+                return GGDM_FAIL(err, GGDM_ECOMM, "MPI cannot be initialised");
+            }
+            w->finalise = true;
+        }
+        MPI_Comm_rank(MPI_COMM_WORLD, &w->rank);
+        MPI_Comm_size(MPI_COMM_WORLD, &w->size);
+    }
+    *out = w;
+    return GGDM_OK;
+}
+
+void ggdm_world_close(ggdm_world **world)
+{
+    if (!world || !*world)
+        return;
+    if ((*world)->finalise)
+        MPI_Finalize();
+    free((*world)->send);
+    free((*world)->recv);
+    free(*world);
+    *world = NULL;
+}
+
+void ggdm_world_abort(ggdm_world *world, int exit_code)
+{
+    if (world && world->size > 1)
+        MPI_Abort(MPI_COMM_WORLD, exit_code);
+}
+
+int ggdm_world_rank(const ggdm_world *world)
+{
+    return world->rank;
+}
+
+int ggdm_world_size(const ggdm_world *world)
+{
+    return world->size;
+}
+
+static ggdm_status reserve(ggdm_world *w, size_t n, ggdm_error *err)
+{
+    if (n <= w->cap)
+        return GGDM_OK;
+    free(w->send);
+    free(w->recv);
+    w->send = w->recv = NULL;
+    w->cap = 0;
+    GGDM_TRY(ggdm_alloc(&w->send, n, sizeof *w->send, err));
+    GGDM_TRY(ggdm_alloc(&w->recv, n, sizeof *w->recv, err));
+    w->cap = n;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_sum(ggdm_world *w, float *x, size_t n, ggdm_error *err)
+{
+    if (w->size == 1)
+        return GGDM_OK;
+    size_t ranks = (size_t)w->size, slice = (n + ranks - 1) / ranks;
+    if (slice > INT_MAX)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "gradient of %zu elements is too large", n);
+    GGDM_TRY(reserve(w, ranks * slice, err));
+    memcpy(w->send, x, sizeof *x * n); /* the last slice is padded */
+    memset(w->send + n, 0, sizeof *x * (ranks * slice - n));
+    if (MPI_Alltoall(w->send, (int)slice, MPI_FLOAT, w->recv, (int)slice, MPI_FLOAT,
+                     MPI_COMM_WORLD) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "exchange of gradients failed");
+    for (size_t i = 0; i < slice; i++) { /* in rank order: the sum's bits depend on nothing else */
+        float sum = w->recv[i];
+        for (size_t r = 1; r < ranks; r++)
+            sum += w->recv[r * slice + i];
+        w->send[i] = sum;
+    }
+    if (MPI_Allgather(w->send, (int)slice, MPI_FLOAT, w->recv, (int)slice, MPI_FLOAT,
+                      MPI_COMM_WORLD) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "gathering of gradients failed");
+    memcpy(x, w->recv, sizeof *x * n);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_broadcast(ggdm_world *w, void *data, size_t size, ggdm_error *err)
+{
+    char *p = data;
+    const size_t chunk = (size_t)256 << 20;
+    for (size_t at = 0; w->size > 1 && at < size; at += chunk) {
+        size_t n = size - at < chunk ? size - at : chunk;
+        if (MPI_Bcast(p + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD) != MPI_SUCCESS)
+            return GGDM_FAIL(err, GGDM_ECOMM, "broadcast failed");
+    }
+    return GGDM_OK;
+}

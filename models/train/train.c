@@ -1,0 +1,324 @@
+/* The loop.  Everything random is a function of (recipe seed, position in the stream of images), so
+ * the state that has to survive is the flat arrays and the step number.
+ *
+ * One step: fill the batch, run the graph, sum the gradients over the ranks (with the loss and the
+ * wish to stop in the slots behind them, so that all ranks decide alike), clip, AdamW, EMA. */
+#include "models/train/train.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "models/train/adamw.h"
+#include "models/train/checkpoint.h"
+#include "models/train/curve.h"
+#include "models/train/dataset.h"
+#include "models/train/export.h"
+#include "models/train/objective.h"
+
+#define EVAL_BATCH 100
+#define EVAL_IMAGES_DDPM 2000 /* of the test set; classifiers see all of it */
+#define SMOOTHING 0.99        /* of the reported loss, per step */
+
+enum { SLOT_LOSS, SLOT_STOP }; /* behind the gradient, at most GGDM_FLAT_EXTRA */
+
+typedef struct trainer {
+    const ggdm_recipe *recipe;
+    const ggdm_train_options *options;
+    ggdm_world *world;
+    int rank;
+    int64_t steps;
+    ggdm_arch *arch;
+    ggdm_arch_info info;
+    ggdm_dataset train, test;
+    ggdm_order order;
+    ggdm_objective_graph *step_graph, *eval_graph; /* eval_graph: rank 0 */
+    ggdm_flat *flat;
+    ggdm_params params, ema_params; /* views for the two graphs */
+    ggdm_tensor *ema_items;
+    ggdm_train_state state;
+    ggdm_curve curve; /* rank 0 */
+    char *checkpoint_path, *curve_path;
+    ggdm_evaluation last;      /* most recent evaluation */
+    double rate, step_seconds; /* images per second, seconds of a step, smoothed */
+    double started;            /* clock at the begin of this call, minus earlier seconds */
+    double saved;              /* clock at the last checkpoint */
+} trainer;
+
+/* --- setting up --- */
+
+static ggdm_status open_data(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    GGDM_TRY(ggdm_dataset_open(r->data_dir, GGDM_SPLIT_TRAIN, r->part, &t->train, err));
+    GGDM_TRY(ggdm_dataset_open(r->data_dir, GGDM_SPLIT_TEST, GGDM_PART_ALL, &t->test, err));
+    const ggdm_dataset *sets[] = {&t->train, &t->test};
+    for (int i = 0; i < 2; i++)
+        if (sets[i]->height != t->info.size || sets[i]->width != t->info.size ||
+            sets[i]->channels != t->info.channels)
+            return GGDM_FAIL(err, GGDM_ESHAPE,
+                             "%s: images of %d x %d x %d, the network takes %d x %d x %d",
+                             r->data_dir, sets[i]->height, sets[i]->width, sets[i]->channels,
+                             t->info.size, t->info.size, t->info.channels);
+    if (t->info.role == GGDM_CLASSIFIER && t->info.n_classes != t->train.n_classes)
+        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: %d classes, the network has %d", r->data_dir,
+                         t->train.n_classes, t->info.n_classes);
+    return ggdm_order_init(&t->order, r->seed, t->train.n, err);
+}
+
+/* Graphs and parameters.  The parameters are made from the declarations before compiling. */
+static ggdm_status build_networks(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    int ranks = ggdm_world_size(t->world);
+    if (r->batch % ranks)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: batch %d, expected a multiple of the %d ranks",
+                         r->path, r->batch, ranks);
+    GGDM_TRY(
+        ggdm_objective_create(r, t->arch, r->batch / ranks, r->batch, true, &t->step_graph, err));
+    GGDM_TRY(ggdm_flat_create(t->step_graph->g, r->seed, &t->flat, err));
+    t->params = (ggdm_params){t->flat->items, (size_t)t->flat->n_params};
+    GGDM_TRY(ggdm_graph_compile(t->step_graph->g, &t->params, err));
+    if (t->rank != 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(&t->ema_items, t->params.n, sizeof *t->ema_items, err));
+    for (size_t i = 0; i < t->params.n; i++) {
+        t->ema_items[i] = t->params.items[i];
+        t->ema_items[i].data = t->flat->ema + t->flat->offset[i];
+    }
+    t->ema_params = (ggdm_params){t->ema_items, t->params.n};
+    GGDM_TRY(ggdm_objective_create(r, t->arch, EVAL_BATCH, EVAL_BATCH, false, &t->eval_graph, err));
+    return ggdm_graph_compile(t->eval_graph->g, &t->ema_params, err);
+}
+
+/* Rank 0 reads the checkpoint, the others get its content. */
+static ggdm_status resume(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    ggdm_flat *f = t->flat;
+    bool found = false;
+    if (t->rank == 0) {
+        GGDM_TRY(ggdm_checkpoint_read(t->checkpoint_path, f, &t->state, &found, err));
+        if (found && strcmp(t->state.recipe, r->digest))
+            return GGDM_FAIL(err, GGDM_ESTATE,
+                             "%s is of another recipe or config than %s; remove it or choose "
+                             "another --out",
+                             t->checkpoint_path, r->path);
+        int ranks = ggdm_world_size(t->world), threads = t->options->threads;
+        if (found && (t->state.ranks != ranks || t->state.threads != threads))
+            ggdm_log(GGDM_LOG_WARN,
+                     "checkpoint was made by %d rank(s) with %d thread(s), now %d with %d: the "
+                     "weights will differ in the last bits",
+                     t->state.ranks, t->state.threads, ranks, threads);
+        t->state.ranks = ranks;
+        t->state.threads = threads;
+        memcpy(t->state.recipe, r->digest, sizeof t->state.recipe);
+    }
+    GGDM_TRY(ggdm_world_broadcast(t->world, &t->state, sizeof t->state, err));
+    if (t->state.step > 0) {
+        float *const arrays[] = {f->w, f->m, f->v, f->ema};
+        for (int i = 0; i < 4; i++)
+            GGDM_TRY(ggdm_world_broadcast(t->world, arrays[i], sizeof(float) * f->n, err));
+    }
+    ggdm_graph_params_changed(t->step_graph->g);
+    if (t->rank == 0)
+        GGDM_TRY(ggdm_curve_open(t->curve_path, t->state.step, &t->curve, err));
+    t->started = ggdm_now() - t->state.seconds;
+    t->saved = ggdm_now();
+    return GGDM_OK;
+}
+
+static ggdm_status set_up(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    GGDM_TRY(ggdm_arch_parse(r->config, strlen(r->config), r->path, &t->arch, err));
+    t->info = ggdm_arch_get_info(t->arch);
+    GGDM_TRY(open_data(t, err));
+    GGDM_TRY(ggdm_path_join(t->options->out, "checkpoint.safetensors", &t->checkpoint_path, err));
+    GGDM_TRY(ggdm_path_join(t->options->out, "curve.csv", &t->curve_path, err));
+    if (t->rank == 0)
+        GGDM_TRY(ggdm_make_dirs(t->options->out, err));
+    GGDM_TRY(build_networks(t, err));
+    return resume(t, err);
+}
+
+static void tear_down(trainer *t)
+{
+    ggdm_objective_destroy(&t->step_graph);
+    ggdm_objective_destroy(&t->eval_graph);
+    ggdm_flat_destroy(&t->flat);
+    free(t->ema_items);
+    ggdm_curve_close(&t->curve);
+    ggdm_order_deinit(&t->order);
+    ggdm_dataset_close(&t->train);
+    ggdm_dataset_close(&t->test);
+    ggdm_arch_destroy(&t->arch);
+    free(t->checkpoint_path);
+    free(t->curve_path);
+}
+
+/* --- stepping --- */
+
+static bool wants_stop(const trainer *t, int64_t first_step)
+{
+    const ggdm_train_options *o = t->options;
+    return (o->stop && *o->stop) ||
+           (o->stop_after > 0 && t->state.step + 1 - first_step >= o->stop_after);
+}
+
+/* One optimiser step; *stop: a rank was asked to stop. */
+static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *stop, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    ggdm_flat *f = t->flat;
+    int64_t step = t->state.step;
+    int64_t first = step * r->batch + (int64_t)t->rank * t->step_graph->batch;
+    ggdm_objective_fill(t->step_graph, r, &t->train, &t->order, first);
+    ggdm_graph_run(t->step_graph->g);
+    f->g[f->n + SLOT_LOSS] = (float)ggdm_objective_collect(t->step_graph, f);
+    f->g[f->n + SLOT_STOP] = wants_stop(t, first_step) ? 1.0f : 0.0f;
+    GGDM_TRY(ggdm_world_sum(t->world, f->g, f->n + GGDM_FLAT_EXTRA, err));
+    double loss = f->g[f->n + SLOT_LOSS], norm = ggdm_gradient_norm(f);
+    if (!isfinite(loss) || !isfinite(norm))
+        return GGDM_FAIL(err, GGDM_ENUMERIC,
+                         "step %lld: loss %g, gradient norm %g; lower the learning rate",
+                         (long long)step, loss, norm);
+    double scale = r->optim.clip > 0 && norm > r->optim.clip ? r->optim.clip / norm : 1.0;
+    *lr = ggdm_learning_rate(&r->optim, step, t->steps);
+    ggdm_adamw_step(&r->optim, f, step, *lr, scale);
+    ggdm_graph_params_changed(t->step_graph->g);
+    double keep = (double)step / (double)(step + 1); /* a plain mean at first */
+    if (keep > SMOOTHING)
+        keep = SMOOTHING;
+    t->state.loss = keep * t->state.loss + (1.0 - keep) * loss;
+    t->state.step++;
+    *stop = f->g[f->n + SLOT_STOP] > 0;
+    return GGDM_OK;
+}
+
+static void evaluate(trainer *t)
+{
+    bool ddpm = t->recipe->objective == GGDM_OBJECTIVE_DDPM;
+    ggdm_graph_params_changed(t->eval_graph->g);
+    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->test,
+                                      ddpm ? EVAL_IMAGES_DDPM : t->test.n);
+}
+
+static bool divides(int64_t every, int64_t step)
+{
+    return every > 0 && step % every == 0;
+}
+
+/* Rank 0 after a step: evaluation, curve, progress. */
+static ggdm_status record(trainer *t, double lr, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    int64_t step = t->state.step;
+    bool last = step == t->steps, evaluated = last || divides(r->evaluate_steps, step);
+    if (evaluated)
+        evaluate(t);
+    if (evaluated || divides(r->curve_steps, step)) {
+        ggdm_curve_row row = {step, step * r->batch, t->state.loss, lr, t->rate, -1, -1};
+        if (evaluated) {
+            row.val_loss = t->last.loss;
+            row.val_accuracy = t->last.accuracy;
+        }
+        GGDM_TRY(ggdm_curve_add(&t->curve, &row, err));
+    }
+    if (t->options->progress) {
+        ggdm_train_progress p = {
+            .step = step,
+            .steps = t->steps,
+            .epoch = (double)step * r->batch / t->train.n,
+            .loss = t->state.loss,
+            .lr = lr,
+            .rate = t->rate,
+            .eta = t->rate > 0 ? (double)((t->steps - step) * r->batch) / t->rate : 0,
+            .evaluated = evaluated,
+            .val_loss = t->last.loss,
+            .val_accuracy = t->last.accuracy};
+        t->options->progress(t->options->context, &p);
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status save(trainer *t, ggdm_error *err)
+{
+    t->state.seconds = ggdm_now() - t->started;
+    t->saved = ggdm_now();
+    return ggdm_checkpoint_write(t->checkpoint_path, t->flat, &t->state, err);
+}
+
+/* Images per second over about the last 20 steps of this call, without evaluations and checkpoints
+ * and without the first step, which warms caches up. */
+static void measure(trainer *t, int64_t done, double seconds)
+{
+    if (done <= 2)
+        t->step_seconds = seconds;
+    else
+        t->step_seconds += (seconds - t->step_seconds) / (double)(done < 20 ? done : 20);
+    t->rate = t->step_seconds > 0 ? t->recipe->batch / t->step_seconds : 0;
+}
+
+static ggdm_status loop(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    const int64_t first_step = t->state.step;
+    bool stop = false;
+    while (t->state.step < t->steps && !stop) {
+        double lr = 0, before = ggdm_now();
+        GGDM_TRY(do_step(t, first_step, &lr, &stop, err));
+        measure(t, t->state.step - first_step, ggdm_now() - before);
+        if (t->rank != 0)
+            continue;
+        GGDM_TRY(record(t, lr, err));
+        bool due = r->checkpoint_seconds > 0 && ggdm_now() - t->saved >= r->checkpoint_seconds;
+        if (stop || t->state.step == t->steps || due || divides(r->checkpoint_steps, t->state.step))
+            GGDM_TRY(save(t, err));
+    }
+    if (stop && t->state.step < t->steps)
+        return GGDM_FAIL(err, GGDM_ECANCELLED,
+                         "stopped at step %lld of %lld; the same command continues",
+                         (long long)t->state.step, (long long)t->steps);
+    return GGDM_OK;
+}
+
+static ggdm_status finish(trainer *t, ggdm_error *err)
+{
+    if (t->rank != 0)
+        return GGDM_OK;
+    if (t->last.n == 0) /* resumed after the last step */
+        evaluate(t);
+    ggdm_export e = {.dir = t->options->out,
+                     .command = t->options->command,
+                     .recipe = t->recipe,
+                     .arch = &t->info,
+                     .flat = t->flat,
+                     .train = &t->train,
+                     .test = &t->test,
+                     .state = &t->state,
+                     .curve = &t->curve,
+                     .final = &t->last};
+    return ggdm_export_model(&e, err);
+}
+
+ggdm_status ggdm_train(const ggdm_recipe *recipe, const ggdm_train_options *options,
+                       ggdm_world *world, ggdm_error *err)
+{
+    trainer t = {.recipe = recipe, .options = options, .world = world};
+    t.rank = ggdm_world_rank(world);
+    t.steps = ggdm_recipe_steps(recipe);
+    omp_set_num_threads(options->threads);
+    ggdm_status st = set_up(&t, err);
+    if (st == GGDM_OK)
+        st = loop(&t, err);
+    if (st == GGDM_OK)
+        st = finish(&t, err);
+    tear_down(&t);
+    return st;
+}

@@ -1,0 +1,49 @@
+#!/bin/bash
+# Make sure that the Debian packages for building and testing ggdm are there.  Silent when they are.
+# As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
+# exit status is 2.
+set -euo pipefail
+
+packages=(
+    gcc make pkg-config
+    libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
+    libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox
+)
+
+missing_packages() {
+    # Names may come back in any order and unknown ones not at all, so look for each answer.
+    local known
+    known=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+    local absent=()
+    for p in "${packages[@]}"; do
+        grep -qxF "$p installed" <<<"$known" || absent+=("$p")
+    done
+    echo "${absent[*]}"
+}
+
+fail() {
+    echo "ggdm: $1: $missing" >&2
+    echo "ggdm: install with: apt-get install --no-install-recommends $missing" >&2
+    exit 2
+}
+
+missing=${packages[*]}
+command -v dpkg-query >/dev/null || fail "not a Debian system; needed are what Debian calls"
+missing=$(missing_packages)
+[ -z "$missing" ] && exit 0
+[ "$(id -u)" -eq 0 ] || fail "missing Debian packages (run as root to have them installed)"
+command -v apt-get >/dev/null || fail "missing Debian packages, and there is no apt-get"
+
+echo "ggdm: installing $missing" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+apt=(apt-get -qq -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Dpkg::Use-Pty=0)
+# An update may fail in part (one mirror of several) and the installation still succeed.
+"${apt[@]}" update >"$log" 2>&1 || true
+# shellcheck disable=SC2086 # a list of names
+if ! "${apt[@]}" install -y --no-install-recommends $missing >>"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    missing=$(missing_packages)
+    fail "apt-get failed; missing Debian packages"
+fi

@@ -1,0 +1,18 @@
+/* make_tiny_models DIR: a diffusion model, a guide and a judge with random weights, for sweeps that
+ * test the machinery and not the pictures. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/tiny_model.h"
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: make_tiny_models DIR\n");
+        return 2;
+    }
+    free(ggdm_tiny_model_write(argv[1], "tiny-ddpm", ggdm_tiny_unet_config, 1));
+    free(ggdm_tiny_model_write(argv[1], "tiny-cnn", ggdm_tiny_cnn_config, 2));
+    free(ggdm_tiny_model_write(argv[1], "tiny-judge", ggdm_tiny_cnn_config, 3));
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* A small finished-or-not run without models: kappa {0, 0.1, 1} x duration {0, 500, 1000}, target
+ * 3, 10 images per cell of 28 x 28 pixels, 9 cells, 5 trajectories, 3 trees, 9 units. */
+#ifndef GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
+#define GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
+
+#include "jobs/store.h"
+#include "tests/support/ggdm_test.h"
+
+enum {
+    RUN_CELLS = 9,
+    RUN_TRAJECTORIES = 5, /* 0: unguided; 1, 2: kappa 0.1; 3, 4: kappa 1 (duration 500, 1000) */
+    RUN_FAMILIES = 3,
+    RUN_UNITS = 9,
+    RUN_SAMPLES = 10,
+    RUN_STEPS = 1000,
+    RUN_TARGET = 3,
+    RUN_CLASSES = 10,
+    RUN_SIDE = 28
+};
+
+typedef struct run_fixture {
+    char *dir; /* a new directory */
+    ggdm_store *store;
+    ggdm_run_info info; /* borrowed texts */
+    ggdm_cells cells;
+    ggdm_plan plan;
+    ggdm_cell cell[RUN_CELLS];
+    ggdm_trajectory trajectory[RUN_TRAJECTORIES];
+    ggdm_family family[RUN_FAMILIES];
+    ggdm_segment segment[RUN_FAMILIES][3];
+    ggdm_plan_unit unit[RUN_UNITS];
+} run_fixture;
+
+/** The plan and an empty directory; nothing is created. */
+void run_fixture_plan(run_fixture *f);
+/** The plan, the store created and opened. */
+void run_fixture_open(run_fixture *f);
+/** Close the store and open it again. */
+void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options);
+void run_fixture_close(run_fixture *f);
+
+/** The image a worker would send, a function of trajectory and index; owned. */
+void run_fixture_image(int64_t trajectory, int32_t index, int32_t channels, ggdm_image *out);
+
+/** All images of a unit, owned: run_fixture_free_images. */
+ggdm_image *run_fixture_images(const ggdm_unit *unit, int32_t channels, int32_t *n);
+void run_fixture_free_images(ggdm_image *images, int32_t n);
+
+/** Claim and finish up to max units, one turn each; returns how many. */
+int run_fixture_work(run_fixture *f, int max, int32_t channels);
+
+#endif

@@ -1,0 +1,75 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_model.h"
+
+#include "models/arch/arch.h"
+#include "models/io/safetensors.h"
+
+const char ggdm_tiny_unet_config[] =
+    "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 8, \"in_channels\": 1, "
+    "\"out_channels\": 1, \"block_out_channels\": [8, 16], \"layers_per_block\": 1, "
+    "\"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"], "
+    "\"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"], \"attention_head_dim\": 8, "
+    "\"norm_num_groups\": 4}";
+
+const char ggdm_tiny_cnn_config[] =
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 1, \"num_classes\": 10, "
+    "\"layers\": [{\"conv\": 8, \"kernel\": 3, \"act\": \"silu\"}, "
+    "{\"pool\": \"avg\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 16, \"act\": \"silu\"}]}";
+
+/* The network's parameters, as the graph declares them. */
+static ggdm_graph *declare(const ggdm_arch *arch)
+{
+    ggdm_arch_info info = ggdm_arch_get_info(arch);
+    ggdm_graph *g;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
+    ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32,
+                                  GGDM_SHAPE4(1, info.size, info.size, info.channels));
+    ggdm_val t = info.role == GGDM_DIFFUSION
+                     ? ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1))
+                     : -1;
+    ggdm_arch_emit(arch, g, x, t, -1);
+    return g;
+}
+
+static float *random_weights(const ggdm_param_info *p, uint64_t seed)
+{
+    size_t count = (size_t)ggdm_shape_count(&p->shape);
+    float *data = ggdm_test_alloc(count, sizeof *data);
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(seed, p->name, 0));
+    ggdm_test_fill_normal(&rng, data, count, 0.2);
+    for (size_t i = 0; p->init.kind == GGDM_INIT_ONE && i < count; i++)
+        data[i] += 1.0f;
+    return data;
+}
+
+char *ggdm_tiny_model_write(const char *dir, const char *name, const char *config, uint64_t seed)
+{
+    ggdm_arch *arch;
+    ggdm_error err;
+    char *out = ggdm_test_path(dir, name), *file = ggdm_test_path(out, "config.json");
+    assert_int_equal(mkdir(out, 0777), 0);
+    ggdm_test_write(file, config, strlen(config));
+    free(file);
+    ggdm_test_ok(ggdm_arch_parse(config, strlen(config), name, &arch, &err), &err);
+    ggdm_graph *g = declare(arch);
+    size_t n = (size_t)ggdm_graph_param_count(g);
+    ggdm_tensor *tensors = ggdm_test_alloc(n, sizeof *tensors);
+    for (size_t i = 0; i < n; i++) {
+        ggdm_param_info p = ggdm_graph_param_info(g, (int)i);
+        tensors[i] = (ggdm_tensor){p.name, GGDM_F32, p.shape, random_weights(&p, seed)};
+    }
+    file = ggdm_test_path(out, ggdm_arch_get_info(arch).weights_file);
+    ggdm_test_ok(ggdm_safetensors_write(file, tensors, n, NULL, 0, &err), &err);
+    for (size_t i = 0; i < n; i++)
+        free((void *)tensors[i].data);
+    free(tensors);
+    free(file);
+    ggdm_graph_destroy(&g);
+    ggdm_arch_destroy(&arch);
+    return out;
+}

@@ -1,0 +1,14 @@
+/* Tiny random-weight models on disk, for tests that need a model and not its quality. */
+#ifndef GGDM_TESTS_SUPPORT_TINY_MODEL_H
+#define GGDM_TESTS_SUPPORT_TINY_MODEL_H
+
+#include <stdint.h>
+
+extern const char ggdm_tiny_unet_config[]; /* 8x8x1, one attention, about 5k parameters */
+extern const char ggdm_tiny_cnn_config[];  /* 8x8x1, 10 classes */
+
+/** Write DIR/NAME with config.json (this text) and seeded random weights, the way the trainer lays
+ *  out a model; returns the directory as owned text. */
+char *ggdm_tiny_model_write(const char *dir, const char *name, const char *config, uint64_t seed);
+
+#endif

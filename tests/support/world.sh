@@ -1,0 +1,31 @@
+# Sourced by the tests that are scripts: where things are, MPI settings, TAP lines.
+#
+#   $GGDM    the program; default build/release/ggdm
+#   $TOOLS   programs of the tests; default build/release/tests/mpi
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+GGDM=${GGDM:-$root/build/release/ggdm}
+TOOLS=${TOOLS:-$root/build/release/tests/mpi}
+failed=0
+tap_number=0
+
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_btl_vader_single_copy_mechanism=none
+export OMPI_MCA_hwloc_base_binding_policy=none PMIX_MCA_gds=hash OMPI_MCA_mpi_yield_when_idle=1
+export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+unset GGDM_ISA GGDM_LAUNCH GGDM_PROGRESS
+# The address sanitizer finds what Open MPI itself leaves behind.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# report STATUS NAME: one TAP line; a status other than 0 is a failure.
+report() {
+    tap_number=$((tap_number + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $tap_number - $2"
+    else
+        echo "not ok $tap_number - $2"
+        failed=1
+    fi
+}

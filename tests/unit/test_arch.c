@@ -1,0 +1,343 @@
+#include "models/arch/arch.h"
+#include "tests/support/ggdm_test.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTS "tests/golden/data/" /* tensor lists of public checkpoints: "NAME\t(d0, d1, ...)" */
+
+#define CIFAR10                                                                                    \
+    "{\"_class_name\": \"UNet2DModel\", \"_diffusers_version\": \"0.0.4\", \"act_fn\": \"silu\", " \
+    "\"attention_head_dim\": null, \"block_out_channels\": [128, 256, 256, 256], "                 \
+    "\"center_input_sample\": false, \"down_block_types\": [\"DownBlock2D\", "                     \
+    "\"AttnDownBlock2D\", \"DownBlock2D\", \"DownBlock2D\"], \"downsample_padding\": 0, "          \
+    "\"flip_sin_to_cos\": false, \"freq_shift\": 1, \"in_channels\": 3, "                          \
+    "\"layers_per_block\": 2, \"mid_block_scale_factor\": 1, \"norm_eps\": 1e-06, "                \
+    "\"norm_num_groups\": 32, \"out_channels\": 3, \"sample_size\": 32, "                          \
+    "\"time_embedding_type\": \"positional\", \"up_block_types\": [\"UpBlock2D\", "                \
+    "\"UpBlock2D\", \"AttnUpBlock2D\", \"UpBlock2D\"]}"
+
+#define CELEBAHQ                                                                                   \
+    "{\"_class_name\": \"UNet2DModel\", \"act_fn\": \"silu\", \"attention_head_dim\": null, "      \
+    "\"block_out_channels\": [128, 128, 256, 256, 512, 512], \"down_block_types\": "               \
+    "[\"DownBlock2D\", \"DownBlock2D\", \"DownBlock2D\", \"DownBlock2D\", \"AttnDownBlock2D\", "   \
+    "\"DownBlock2D\"], \"downsample_padding\": 0, \"flip_sin_to_cos\": false, "                    \
+    "\"freq_shift\": 1, \"norm_eps\": 1e-06, \"sample_size\": 256, \"up_block_types\": "           \
+    "[\"UpBlock2D\", \"AttnUpBlock2D\", \"UpBlock2D\", \"UpBlock2D\", \"UpBlock2D\", "             \
+    "\"UpBlock2D\"]}"
+
+#define CNN                                                                                        \
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, \"num_classes\": "    \
+    "10, \"layers\": [{\"conv\": 32, \"kernel\": 3, \"stride\": 2, \"norm_groups\": 4, \"act\": "  \
+    "\"silu\"}, {\"pool\": \"max\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 64, "          \
+    "\"act\": \"relu\"}]}"
+
+/* A network as declared: its graph is built, not compiled. */
+typedef struct built {
+    ggdm_arch *arch;
+    ggdm_graph *graph;
+    ggdm_shape out;
+} built;
+
+static built build(const char *config)
+{
+    ggdm_error err = {0};
+    built b = {0};
+    ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "config.json", &b.arch, &err), &err);
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &b.graph, &err), &err);
+    ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+    ggdm_val x = ggdm_graph_input(b.graph, "x", GGDM_F32,
+                                  GGDM_SHAPE4(2, info.size, info.size, info.channels));
+    ggdm_val t = ggdm_graph_input(b.graph, "t", GGDM_F32, GGDM_SHAPE1(2));
+    ggdm_val y = ggdm_arch_emit(b.arch, b.graph, x, t, -1);
+    if (y < 0)
+        ggdm_test_ok(ggdm_graph_compile(b.graph, NULL, &err), &err);
+    b.out = *ggdm_graph_shape(b.graph, y);
+    return b;
+}
+
+static void destroy(built *b)
+{
+    ggdm_graph_destroy(&b->graph);
+    ggdm_arch_destroy(&b->arch);
+}
+
+static int64_t parameters(const built *b)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < ggdm_graph_param_count(b->graph); i++) {
+        ggdm_param_info p = ggdm_graph_param_info(b->graph, i);
+        sum += ggdm_shape_count(&p.shape);
+    }
+    return sum;
+}
+
+static bool find(const built *b, const char *name, ggdm_param_info *out)
+{
+    for (int i = 0; i < ggdm_graph_param_count(b->graph); i++) {
+        *out = ggdm_graph_param_info(b->graph, i);
+        if (strcmp(out->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static ggdm_param_info param(const built *b, const char *name)
+{
+    ggdm_param_info info;
+    if (!find(b, name, &info))
+        ggdm_test_fail("no parameter %s", name);
+    return info;
+}
+
+/* ---- tensor lists of public checkpoints ---- */
+
+static ggdm_shape shape_of(const char *text) /* "(256, 128, 3, 3)" or "(128,)" */
+{
+    ggdm_shape s = {0, {1, 1, 1, 1}};
+    for (text++; *text && *text != ')';) {
+        char *end;
+        s.d[s.n++] = strtol(text, &end, 10);
+        text = end + strspn(end, ", ");
+    }
+    return s;
+}
+
+static void check_list(const char *config, const char *list, int tensors, int64_t count)
+{
+    built b = build(config);
+    char *text = ggdm_test_read(list, NULL);
+    int lines = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+        char name[200];
+        char *tab = strchr(line, '\t');
+        assert_non_null(tab);
+        *tab = '\0';
+        ggdm_param_info p = param(&b, ggdm_arch_canonical_name(line, name, sizeof name));
+        ggdm_shape want = shape_of(tab + 1);
+        if (!ggdm_shape_equal(&p.shape, &want))
+            ggdm_test_fail("%s has another shape than %s", p.name, tab + 1);
+    }
+    assert_int_equal(lines, tensors);
+    assert_int_equal(ggdm_graph_param_count(b.graph), tensors);
+    assert_int_equal(parameters(&b), count);
+    free(text);
+    destroy(&b);
+}
+
+static void test_arch_cifar10_config_declares_public_tensors(void **state)
+{
+    (void)state;
+    check_list(CIFAR10, LISTS "ddpm-cifar10-32.tensors.txt", 328, 35746307);
+}
+
+static void test_arch_celebahq_config_declares_public_tensors(void **state)
+{
+    (void)state;
+    check_list(CELEBAHQ, LISTS "ddpm-celebahq-256.tensors.txt", 450, 113673219);
+}
+
+/* diffusers' defaults are the geometry of CompVis' latent-diffusion for CelebA-HQ, whose log says
+ * "DiffusionWrapper has 274.06 M params". */
+static void test_arch_defaults_give_published_parameter_count(void **state)
+{
+    (void)state;
+    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64}");
+    assert_int_equal((parameters(&b) + 5000) / 10000, 27406);
+    destroy(&b);
+}
+
+static void test_arch_canonical_name_old_names_give_new(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"mid_block.attentions.0.query.weight", "mid_block.attentions.0.to_q.weight"},
+        {"down_blocks.1.attentions.12.key.bias", "down_blocks.1.attentions.12.to_k.bias"},
+        {"up_blocks.1.attentions.0.value.weight", "up_blocks.1.attentions.0.to_v.weight"},
+        {"mid_block.attentions.0.proj_attn.bias", "mid_block.attentions.0.to_out.0.bias"},
+        {"down_blocks.0.downsamplers.0.op.weight", "down_blocks.0.downsamplers.0.conv.weight"},
+        {"mid_block.attentions.0.to_q.weight", "mid_block.attentions.0.to_q.weight"},
+        {"mid_block.attentions.x.query.weight", "mid_block.attentions.x.query.weight"},
+        {"layers.0.query.weight", "layers.0.query.weight"},
+        {".attentions.", ".attentions."},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char buf[64], small[8];
+        assert_string_equal(ggdm_arch_canonical_name(names[i][0], buf, sizeof buf), names[i][1]);
+        assert_ptr_equal(ggdm_arch_canonical_name(names[i][0], small, sizeof small), names[i][0]);
+    }
+}
+
+static void test_arch_unet_info_and_output_follow_config(void **state)
+{
+    (void)state;
+    built b = build(CIFAR10);
+    ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+    assert_int_equal(info.role, GGDM_DIFFUSION);
+    assert_int_equal(info.size, 32);
+    assert_int_equal(info.channels, 3);
+    assert_int_equal(info.n_classes, 0);
+    assert_string_equal(info.weights_file, "diffusion_pytorch_model.safetensors");
+    assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE4(2, 32, 32, 3)));
+    destroy(&b);
+}
+
+static void test_arch_cnn_info_and_output_follow_config(void **state)
+{
+    (void)state;
+    built b = build(CNN);
+    ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+    assert_int_equal(info.role, GGDM_CLASSIFIER);
+    assert_int_equal(info.n_classes, 10);
+    assert_string_equal(info.weights_file, "model.safetensors");
+    assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE2(2, 10)));
+    assert_int_equal(ggdm_graph_param_count(b.graph), 8);
+    assert_int_equal(param(&b, "layers.3.weight").shape.d[1], 32 * 7 * 7); /* 28 -> 14 -> 7 */
+    assert_int_equal(param(&b, "layers.0.norm.bias").shape.d[0], 32);
+    assert_int_equal(param(&b, "layers.4.weight").shape.d[0], 10); /* the implicit last layer */
+    destroy(&b);
+}
+
+static void test_arch_init_is_pytorchs_default(void **state)
+{
+    (void)state;
+    built b = build(CIFAR10);
+    ggdm_param_info w = param(&b, "down_blocks.1.resnets.0.conv1.weight");
+    assert_int_equal(w.init.kind, GGDM_INIT_UNIFORM);
+    assert_true(fabs(w.init.scale - 1 / sqrt(128 * 9.0)) < 1e-12);
+    w = param(&b, "time_embedding.linear_2.bias");
+    assert_int_equal(w.init.kind, GGDM_INIT_UNIFORM);
+    assert_true(fabs(w.init.scale - 1 / sqrt(512.0)) < 1e-12);
+    assert_int_equal(param(&b, "conv_norm_out.weight").init.kind, GGDM_INIT_ONE);
+    assert_int_equal(param(&b, "conv_norm_out.bias").init.kind, GGDM_INIT_ZERO);
+    assert_int_equal(param(&b, "conv_out.weight").init.kind, GGDM_INIT_ZERO);
+    destroy(&b);
+}
+
+/* Keys that diffusers writes and that do not change the network. */
+static void test_arch_bookkeeping_keys_are_ignored(void **state)
+{
+    (void)state;
+    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": [64, 64], "
+                    "\"_name_or_path\": null, \"dropout\": 0.1, \"num_train_timesteps\": null, "
+                    "\"class_embed_type\": null, \"num_class_embeds\": null, \"decay\": 0.9999, "
+                    "\"update_after_step\": 0, \"act_fn\": \"swish\"}");
+    destroy(&b);
+}
+
+/* A conditional network declares its table whether or not a label is given. */
+static void test_arch_class_embeds_declare_table(void **state)
+{
+    (void)state;
+    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, "
+                    "\"num_class_embeds\": 10}");
+    assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
+    ggdm_shape table = param(&b, "class_embedding.weight").shape;
+    assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, 4 * 224)));
+    destroy(&b);
+}
+
+/* ---- refusals: the text `from` of a good config replaced by `to` ---- */
+
+static const struct {
+    const char *base, *from, *to, *message;
+} bad[] = {
+    {CIFAR10, "UNet2DModel", "UNet2DConditionModel", "_class_name"},
+    {CIFAR10, "\"_class_name\": \"UNet2DModel\", ", "", "'_class_name' is missing"},
+    {CIFAR10, "\"_class_name\": \"UNet2DModel\"", "\"_class_name\": 3", "_class_name"},
+    {CIFAR10, "{\"_class", "[{\"_class", "config.json"},
+    {CIFAR10, "\"norm_eps\"", "\"norm_epsilon\"", "norm_epsilon"},
+    {CIFAR10, "\"act_fn\": \"silu\"", "\"act_fn\": \"gelu\"", "'gelu'"},
+    {CIFAR10, "\"positional\"", "\"fourier\"", "'fourier'"},
+    {CIFAR10, "\"AttnDownBlock2D\"", "\"SkipDownBlock2D\"", "'SkipDownBlock2D'"},
+    {CIFAR10, "\"AttnDownBlock2D\", ", "", "down_block_types"},
+    {CIFAR10, "\"AttnUpBlock2D\"", "\"AttnDownBlock2D\"", "up_block_types"},
+    {CIFAR10, "[128, 256, 256, 256]", "[128, 256, 256, 200]", "multiple of norm_num_groups (32)"},
+    {CIFAR10, "[128, 256, 256, 256]", "[128, 256, 256, 1073741824]", "block_out_channels"},
+    {CIFAR10, "[128, 256, 256, 256]", "[]", "block_out_channels"},
+    {CIFAR10, "[128, 256, 256, 256]", "[32,32,32,32,32,32,32,32,32]", "9 levels"},
+    {CIFAR10, "[128, 256, 256, 256]", "[128, 256]", "down_block_types"},
+    {CIFAR10, "\"sample_size\": 32", "\"sample_size\": 30", "multiple of 8"},
+    {CIFAR10, "\"sample_size\": 32", "\"sample_size\": [32, 64]", "square"},
+    {CIFAR10, "\"sample_size\": 32", "\"sample_size\": null", "sample_size"},
+    {CIFAR10, "\"sample_size\": 32", "\"sample_size\": 1000000", "sample_size"},
+    {CIFAR10, "\"sample_size\": 32, ", "", "sample_size"},
+    {CIFAR10, "\"attention_head_dim\": null", "\"attention_head_dim\": 24", "24 channels"},
+    {CIFAR10, "\"attention_head_dim\": null", "\"attention_head_dim\": 0", "attention_head_dim"},
+    {CIFAR10, "\"out_channels\": 3", "\"out_channels\": 6", "out_channels"},
+    {CIFAR10, "\"downsample_padding\": 0", "\"downsample_padding\": 2", "downsample_padding"},
+    {CIFAR10, "\"freq_shift\": 1", "\"freq_shift\": 64", "freq_shift"},
+    {CIFAR10, "\"freq_shift\": 1", "\"freq_shift\": \"one\"", "freq_shift"},
+    {CIFAR10, "\"norm_num_groups\": 32", "\"norm_num_groups\": null", "norm_num_groups"},
+    {CIFAR10, "\"norm_eps\": 1e-06", "\"norm_eps\": -1", "norm_eps"},
+    {CIFAR10, "\"act_fn\"", "\"resnet_time_scale_shift\": \"spatial\", \"act_fn\"", "'spatial'"},
+    {CIFAR10, "\"act_fn\"", "\"class_embed_type\": \"timestep\", \"act_fn\"", "class_embed_type"},
+    {CIFAR10, "\"act_fn\"", "\"mid_block_type\": null, \"act_fn\"", "mid_block_type"},
+    {CIFAR10, "\"act_fn\"", "\"downsample_type\": \"resnet\", \"act_fn\"", "downsample_type"},
+    {CIFAR10, "\"act_fn\"", "\"attn_norm_num_groups\": 24, \"act_fn\"", "attn_norm_num_groups"},
+    {CIFAR10, "\"act_fn\"", "\"num_class_embeds\": 0, \"act_fn\"", "num_class_embeds"},
+    {CIFAR10, "\"layers_per_block\": 2", "\"layers_per_block\": 1000", "layers_per_block"},
+    {CNN, "\"num_classes\": 10, ", "", "num_classes"},
+    {CNN, "\"layers\"", "\"layer\"", "layer"},
+    {CNN, "\"kernel\": 3", "\"kernel\": 4", "layers[0].kernel"},
+    {CNN, "\"stride\": 2", "\"stride\": 3", "layers[0].stride"},
+    {CNN, "\"norm_groups\": 4", "\"norm_groups\": 5", "layers[0].norm_groups"},
+    {CNN, "\"silu\"", "\"gelu\"", "layers[0].act"},
+    {CNN, "\"act\": \"silu\"", "\"activation\": \"silu\"", "activation"},
+    {CNN, "\"size\": 2", "\"size\": 15", "layers[1]"},
+    {CNN, "\"max\"", "\"min\"", "layers[1].pool"},
+    {CNN, "{\"flatten\": true}, ", "", "layers[2]"},
+    {CNN, "{\"flatten\": true}", "{\"flatten\": false}", "layers[2].flatten"},
+    {CNN, "{\"flatten\": true}", "{\"dropout\": 0.5}", "layers[2]"},
+    {CNN, "{\"flatten\": true}", "{\"flatten\": true}, {\"conv\": 8}", "layers[3]"},
+    {CNN, "{\"flatten\": true}", "7", "layers[2]"},
+    {CNN, ", {\"flatten\": true}, {\"linear\": 64, \"act\": \"relu\"}", "", "ends with an image"},
+    {CNN, "\"linear\": 64", "\"linear\": 100000", "layers[3].linear"},
+    {CNN, "\"sample_size\": 28", "\"sample_size\": 4096", "layers[2]"},
+};
+
+static char *replaced(const char *base, const char *from, const char *to)
+{
+    const char *at = strstr(base, from);
+    if (!at)
+        ggdm_test_fail("'%s' is not in the config", from);
+    char *out = ggdm_test_alloc(strlen(base) + strlen(to) + 1, 1);
+    sprintf(out, "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
+    return out;
+}
+
+static void test_arch_bad_config_gives_error_naming_the_field(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ggdm_error err = {0};
+        ggdm_arch *arch = NULL;
+        char *config = replaced(bad[i].base, bad[i].from, bad[i].to);
+        ggdm_status st = ggdm_arch_parse(config, strlen(config), "config.json", &arch, &err);
+        if (st == GGDM_OK || !strstr(err.msg, bad[i].message) || !strstr(err.msg, "config.json"))
+            ggdm_test_fail("%s instead of %s: status %d, message '%s', expected '%s' in it",
+                           bad[i].to, bad[i].from, (int)st, err.msg, bad[i].message);
+        assert_null(arch);
+        free(config);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arch_cifar10_config_declares_public_tensors),
+        cmocka_unit_test(test_arch_celebahq_config_declares_public_tensors),
+        cmocka_unit_test(test_arch_defaults_give_published_parameter_count),
+        cmocka_unit_test(test_arch_canonical_name_old_names_give_new),
+        cmocka_unit_test(test_arch_unet_info_and_output_follow_config),
+        cmocka_unit_test(test_arch_cnn_info_and_output_follow_config),
+        cmocka_unit_test(test_arch_init_is_pytorchs_default),
+        cmocka_unit_test(test_arch_bookkeeping_keys_are_ignored),
+        cmocka_unit_test(test_arch_class_embeds_declare_table),
+        cmocka_unit_test(test_arch_bad_config_gives_error_naming_the_field),
+    };
+    return ggdm_test_main(tests);
+}

@@ -1,0 +1,265 @@
+/* Archives of cells: a function of the store, to the byte. */
+#include "jobs/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/png_image.h"
+#include "jobs/sheet.h"
+#include "tests/support/run_fixture.h"
+
+static ggdm_error err;
+static const char *const files[] = {"archive/c0008/samples.tar", "archive/c0008/samples.npz",
+                                    "archive/c0008/sheet.png"};
+
+static int setup(void **state)
+{
+    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
+    run_fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    run_fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static char *read_file(const run_fixture *f, const char *name, size_t *size)
+{
+    char *path = ggdm_test_path(f->dir, name);
+    char *bytes = ggdm_test_read(path, size);
+    free(path);
+    return bytes;
+}
+
+static bool there(const run_fixture *f, const char *name)
+{
+    char *path = ggdm_test_path(f->dir, name);
+    bool yes = ggdm_exists(path);
+    free(path);
+    return yes;
+}
+
+static void test_archive_of_incomplete_cell_is_refused(void **state)
+{
+    run_fixture *f = *state;
+    int32_t written, incomplete;
+    run_fixture_work(f, 4, 1); /* the unguided images and four of the first tree */
+    ggdm_test_error(ggdm_archive_cell(f->store, f->dir, 4, &err), &err, GGDM_ESTATE,
+                    "4 of 10 images");
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, &incomplete, &err), &err);
+    assert_int_equal(written, 5); /* kappa 0 and duration 0 share one trajectory */
+    assert_int_equal(incomplete, 4);
+    assert_true(there(f, "archive/c0003/samples.tar"));
+    assert_false(there(f, "archive/c0004"));
+}
+
+static void test_archive_twice_gives_equal_bytes(void **state)
+{
+    run_fixture *f = *state;
+    char *first[3];
+    size_t sizes[3];
+    int32_t written;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
+    assert_int_equal(written, RUN_CELLS);
+    for (int i = 0; i < 3; i++)
+        first[i] = read_file(f, files[i], &sizes[i]);
+    run_fixture_reopen(f, NULL);
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
+    assert_int_equal(written, 0);
+    char *path = ggdm_test_path(f->dir, files[2]);
+    unlink(path);
+    free(path);
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
+    assert_int_equal(written, 1);
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, true, &written, NULL, &err), &err);
+    assert_int_equal(written, RUN_CELLS);
+    for (int i = 0; i < 3; i++) {
+        size_t size;
+        char *again = read_file(f, files[i], &size);
+        assert_int_equal(size, sizes[i]);
+        assert_memory_equal(again, first[i], size);
+        free(again);
+        free(first[i]);
+    }
+}
+
+/* Another order of work, other units lost on the way: the same shard. */
+static void test_archive_after_trouble_gives_equal_bytes(void **state)
+{
+    run_fixture *f = *state, *calm = ggdm_test_alloc(1, sizeof *calm);
+    ggdm_unit lost;
+    int32_t n;
+    char *bytes[2];
+    size_t sizes[2];
+    run_fixture_open(calm);
+    run_fixture_work(calm, 100, 1);
+    ggdm_test_ok(ggdm_archive_cell(calm->store, calm->dir, 8, &err), &err);
+    bytes[0] = read_file(calm, files[0], &sizes[0]);
+    run_fixture_close(calm);
+    free(calm);
+    for (int i = 0; i < 3; i++) {
+        ggdm_test_ok(ggdm_store_begin(f->store, i, &err), &err);
+        ggdm_test_ok(ggdm_store_claim(f->store, i, GGDM_CLAIM_ANY, 1, &lost, &n, &err), &err);
+        ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
+        ggdm_unit_deinit(&lost);
+        run_fixture_work(f, 2, 1);
+        run_fixture_reopen(f, NULL);
+    }
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    bytes[1] = read_file(f, files[0], &sizes[1]);
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(bytes[0], bytes[1], sizes[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+}
+
+static void check_tar(const char *path, int64_t trajectory)
+{
+    struct archive *a = archive_read_new();
+    struct archive_entry *entry;
+    archive_read_support_format_tar(a);
+    assert_int_equal(archive_read_open_filename(a, path, 10240), ARCHIVE_OK);
+    for (int32_t i = 0; i < RUN_SAMPLES; i++) {
+        char name[32], bytes[4000];
+        ggdm_image want;
+        run_fixture_image(trajectory, i, 1, &want);
+        snprintf(name, sizeof name, "%06d.png", i);
+        assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
+        assert_string_equal(archive_entry_pathname(entry), name);
+        assert_int_equal(archive_read_data(a, bytes, sizeof bytes), want.png_size);
+        assert_memory_equal(bytes, want.png, want.png_size);
+        ggdm_image_deinit(&want);
+        snprintf(name, sizeof name, "%06d.json", i);
+        assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
+        assert_string_equal(archive_entry_pathname(entry), name);
+        la_ssize_t n = archive_read_data(a, bytes, sizeof bytes - 1);
+        assert_true(n > 0);
+        bytes[n] = '\0';
+        assert_non_null(strstr(bytes, "\"cell\": \"c0008\""));
+        assert_non_null(strstr(bytes, i < 3 ? "\"diverged\": true" : "\"diverged\": false"));
+        assert_non_null(strstr(bytes, "\"judge\": {\"label\": 3, \"probability\": 0.8,"));
+    }
+    assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_EOF);
+    archive_read_free(a);
+}
+
+/* The stored npy arrays, found by their magic. */
+static void check_npz(const run_fixture *f, int32_t channels)
+{
+    size_t size;
+    char *bytes = read_file(f, files[1], &size), text[100];
+    char *arr_0 = memmem(bytes, size, "\x93NUMPY", 6);
+    assert_non_null(arr_0);
+    snprintf(text, sizeof text, "'shape': (10, 28, 28, %d), }", channels);
+    assert_non_null(strstr(arr_0 + 10, text));
+    const uint8_t *data = (uint8_t *)arr_0 + 128;
+    size_t image_size = (size_t)(RUN_SIDE * RUN_SIDE * channels);
+    for (int32_t i = 0; i < RUN_SAMPLES; i++) {
+        ggdm_image want;
+        ggdm_pixels pixels;
+        run_fixture_image(4, i, channels, &want);
+        ggdm_test_ok(ggdm_png_decode(want.png, want.png_size, 100, &pixels, &err), &err);
+        assert_memory_equal(data + (size_t)i * image_size, pixels.data, image_size);
+        ggdm_pixels_deinit(&pixels);
+        ggdm_image_deinit(&want);
+    }
+    const char *after = (const char *)data + RUN_SAMPLES * image_size;
+    char *arr_1 = memmem(after, size - (size_t)(after - bytes), "\x93NUMPY", 6);
+    assert_non_null(arr_1);
+    assert_non_null(strstr(arr_1 + 10, "'<i8', 'fortran_order': False, 'shape': (10,), }"));
+    for (int i = 0; i < 8 * RUN_SAMPLES; i++)
+        assert_int_equal(arr_1[128 + i], i % 8 ? 0 : RUN_TARGET);
+    free(bytes);
+}
+
+static void test_archive_holds_the_images_of_the_cell(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    char *path = ggdm_test_path(f->dir, files[0]);
+    check_tar(path, 4);
+    free(path);
+    check_npz(f, 1);
+    const char *keep = getenv("GGDM_KEEP"); /* to look at by hand */
+    for (int i = 0; keep && i < 3; i++) {
+        size_t size;
+        char *bytes = read_file(f, files[i], &size);
+        char *out = ggdm_test_path(keep, strrchr(files[i], '/') + 1);
+        ggdm_test_write(out, bytes, size);
+        free(out);
+        free(bytes);
+    }
+}
+
+static void test_archive_of_rgb_images_keeps_channels(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 3);
+    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    check_npz(f, 3);
+}
+
+static void test_archive_in_turn_is_refused(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
+    ggdm_test_error(ggdm_archive_cell(f->store, f->dir, 0, &err), &err, GGDM_ESTATE, "turn");
+}
+
+static void test_sheet_frames_and_pixels_are_in_place(void **state)
+{
+    (void)state;
+    uint8_t pixels[4] = {0, 50, 100, 150}, *png;
+    size_t size;
+    ggdm_sheet *s;
+    ggdm_pixels out;
+    ggdm_test_ok(ggdm_sheet_create(4, 2, 2, 1, &s, &err), &err);
+    for (int i = 0; i < 6; i++) /* two too many */
+        ggdm_sheet_add(s, pixels, (ggdm_frame)(i % 4));
+    ggdm_test_ok(ggdm_sheet_encode(s, &png, &size, &err), &err);
+    ggdm_test_ok(ggdm_png_decode(png, size, 1000, &out, &err), &err);
+    /* 3 columns, 2 rows of tiles of 2 * 2 + 2 * 2 pixels with gaps of 2. */
+    assert_int_equal(out.width, 3 * 10 + 2);
+    assert_int_equal(out.height, 2 * 10 + 2);
+#define AT(x, y) (out.data + ((y)*out.width + (x)) * 3)
+    assert_int_equal(AT(2, 2)[0], 255);   /* no frame */
+    assert_int_equal(AT(4, 4)[0], 0);     /* the first pixel, */
+    assert_int_equal(AT(5, 5)[0], 0);     /* magnified */
+    assert_int_equal(AT(6, 4)[2], 50);    /* the second */
+    assert_int_equal(AT(12, 2)[1], 158);  /* green */
+    assert_int_equal(AT(22, 2)[0], 213);  /* vermilion */
+    assert_int_equal(AT(2, 12)[0], 50);   /* dark */
+    assert_int_equal(AT(4, 14)[0], 128);  /* struck through */
+    assert_int_equal(AT(15, 15)[0], 255); /* no fifth image */
+    ggdm_pixels_deinit(&out);
+    free(png);
+    ggdm_sheet_destroy(&s);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_archive_of_incomplete_cell_is_refused),
+        TEST(test_archive_twice_gives_equal_bytes),
+        TEST(test_archive_after_trouble_gives_equal_bytes),
+        TEST(test_archive_holds_the_images_of_the_cell),
+        TEST(test_archive_of_rgb_images_keeps_channels),
+        TEST(test_archive_in_turn_is_refused),
+        cmocka_unit_test(test_sheet_frames_and_pixels_are_in_place),
+    };
+    return ggdm_test_main(tests);
+}

@@ -1,0 +1,395 @@
+/* The coordinator's loop and the workers' loop against each other: real store, real protocol, the
+ * in-process world; only the executor is a stand-in that paints patterns (it is linked here instead
+ * of worker/executor.c). */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/ggdm_test.h"
+#include "tests/support/run_fixture.h"
+#include "tests/support/tiny_model.h"
+
+#include "common/clock.h"
+#include "common/transport.h"
+#include "coordinator/dispatch.h"
+#include "coordinator/stop.h"
+#include "models/model.h"
+#include "worker/executor.h"
+#include "worker/protocol.h"
+#include "worker/startup.h"
+#include "worker/worker_loop.h"
+
+/* ---- the stand-in ---- */
+
+static struct {
+    int64_t bad_unit; /* -1: none */
+    int bad_attempts; /* so many attempts of it go wrong ... */
+    enum { FAILS, WRONG_INDEX, LEAVES_ONE_OUT, ONE_TOO_MANY } how; /* ... in this way */
+    bool cannot_build;
+    int stop_after; /* raise SIGUSR1 when so many units have begun; 0: never */
+    atomic_int begun, cancelled;
+} fake;
+
+struct ggdm_executor {
+    int unused;
+};
+
+ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_model *diffusion,
+                                 const ggdm_model *guide, const ggdm_model *judge,
+                                 ggdm_executor **out, ggdm_error *err)
+{
+    (void)guide, (void)judge;
+    if (fake.cannot_build)
+        return GGDM_FAIL(err, GGDM_ESHAPE, "it does not fit");
+    if (job->steps != RUN_STEPS || !diffusion || diffusion->info.size != 8)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "job or model did not arrive");
+    *out = calloc(1, sizeof **out);
+    return GGDM_OK;
+}
+
+void ggdm_executor_destroy(ggdm_executor **executor)
+{
+    free(*executor);
+    *executor = NULL;
+}
+
+static ggdm_status give(const ggdm_executor_sink *sink, int64_t trajectory, int32_t index,
+                        ggdm_error *err)
+{
+    ggdm_image image;
+    run_fixture_image(trajectory, index, 1, &image);
+    ggdm_status st = sink->image(sink->context, &image, err);
+    ggdm_image_deinit(&image);
+    return st;
+}
+
+ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
+                              const ggdm_executor_sink *sink, ggdm_error *err)
+{
+    (void)executor;
+    bool bad = unit->id == fake.bad_unit && unit->attempt <= fake.bad_attempts;
+    if (atomic_fetch_add(&fake.begun, 1) + 1 == fake.stop_after)
+        raise(SIGUSR1);
+    bool waits = fake.stop_after && atomic_load(&fake.begun) >= fake.stop_after;
+    double deadline = ggdm_now() + 20;
+    for (int64_t i = 1; i <= 10 || (waits && ggdm_now() < deadline); i++) {
+        if (!sink->step(sink->context, i < 10 ? i : 10, 10)) {
+            atomic_fetch_add(&fake.cancelled, 1);
+            return GGDM_FAIL(err, GGDM_ECANCELLED, "stopped");
+        }
+        if (waits)
+            ggdm_sleep(0.002);
+    }
+    if (bad && fake.how == FAILS)
+        return GGDM_FAIL(err, GGDM_ENUMERIC, "made to fail");
+    bool first = true;
+    for (int32_t s = 0; s < unit->n_segments; s++)
+        for (int32_t i = 0; i < unit->image_count && unit->segments[s].trajectory >= 0; i++) {
+            int32_t index = unit->image_first + i;
+            if (bad && first && fake.how == WRONG_INDEX)
+                index = (index + 5) % RUN_SAMPLES;
+            if (!(bad && first && fake.how == LEAVES_ONE_OUT))
+                GGDM_TRY(give(sink, unit->segments[s].trajectory, index, err));
+            if (bad && first && fake.how == ONE_TOO_MANY)
+                GGDM_TRY(give(sink, unit->segments[s].trajectory, index, err));
+            first = false;
+        }
+    return GGDM_OK;
+}
+
+/* ---- a world of threads ---- */
+
+enum { MAX_WORLD = 5 };
+
+typedef struct outcome {
+    ggdm_status status;
+    ggdm_error err;
+    ggdm_dispatch_end end;
+    bool clean, workers_ok;
+} outcome;
+
+typedef struct worker_thread {
+    ggdm_transport *t;
+    ggdm_status status;
+} worker_thread;
+
+static void *worker_main(void *context)
+{
+    worker_thread *w = context;
+    ggdm_error err;
+    ggdm_isa isa;
+    w->status = ggdm_startup_isa(w->t, false, &isa, &err);
+    if (w->status == GGDM_OK)
+        w->status = ggdm_worker_run(w->t, &err);
+    ggdm_transport_close(&w->t);
+    return NULL;
+}
+
+static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outfit *outfit,
+                              outcome *out)
+{
+    ggdm_isa isa;
+    ggdm_progress *progress = NULL;
+    ggdm_error *err = &out->err;
+    GGDM_TRY(ggdm_startup_isa(t, false, &isa, err));
+    GGDM_TRY(ggdm_progress_create(f->store, f->plan.cost, &progress, err));
+    GGDM_TRY(ggdm_startup_give(t, outfit, err));
+    ggdm_status st =
+        ggdm_dispatch_run(t, f->store, &f->plan, progress, &out->end, &out->clean, err);
+    if (ggdm_progress_record(progress, "done", 0, NULL, NULL) != GGDM_OK)
+        st = GGDM_EINTERNAL;
+    ggdm_progress_destroy(&progress);
+    return st;
+}
+
+/* Run what is left of the fixture with so many workers. */
+static outcome run(run_fixture *f, int workers)
+{
+    ggdm_transport *t[MAX_WORLD];
+    worker_thread w[MAX_WORLD];
+    pthread_t threads[MAX_WORLD];
+    outcome out = {.workers_ok = true};
+    ggdm_error err;
+    ggdm_outfit outfit = {
+        .job = {.steps = RUN_STEPS, .precision = GGDM_PRECISION_FP32, .batch = 4, .threads = 1}};
+    char *dir =
+        ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
+    ggdm_test_ok(ggdm_model_files_open(dir, &outfit.files[GGDM_ROLE_DIFFUSION], &err), &err);
+    ggdm_test_ok(ggdm_transport_loop_open(workers + 1, t, &err), &err);
+    ggdm_stop_install();
+    for (int i = 1; i <= workers; i++) {
+        w[i].t = t[i];
+        assert_int_equal(pthread_create(&threads[i], NULL, worker_main, &w[i]), 0);
+    }
+    out.status = coordinate(t[0], f, &outfit, &out);
+    for (int i = 1; i <= workers; i++) {
+        pthread_join(threads[i], NULL);
+        out.workers_ok = out.workers_ok && w[i].status == GGDM_OK;
+    }
+    ggdm_transport_close(&t[0]);
+    ggdm_outfit_deinit(&outfit);
+    free(dir);
+    return out;
+}
+
+static void open_fixture(run_fixture *f)
+{
+    const ggdm_store_options options = {.backoff = 0.01};
+    memset(&fake, 0, sizeof fake);
+    fake.bad_unit = -1;
+    run_fixture_open(f);
+    run_fixture_reopen(f, &options);
+    for (int i = 0; i < RUN_UNITS; i++)
+        f->plan.cost += f->unit[i].cost = f->unit[i].image_count;
+}
+
+static int64_t units(const run_fixture *f, ggdm_unit_state state)
+{
+    return ggdm_store_counts_get(f->store)->units[state];
+}
+
+static void assert_finished(const outcome *o)
+{
+    ggdm_test_ok(o->status, &o->err);
+    assert_true(o->clean);
+    assert_true(o->workers_ok);
+    assert_int_equal(o->end, GGDM_DISPATCH_FINISHED);
+}
+
+/* ---- tests ---- */
+
+static ggdm_status compare_image(void *context, const ggdm_image *image, ggdm_error *err)
+{
+    ggdm_image want;
+    run_fixture_image(image->trajectory, image->index, 1, &want);
+    bool same = want.png_size == image->png_size &&
+                memcmp(want.png, image->png, want.png_size) == 0 &&
+                want.diverged == image->diverged && want.n_guide == image->n_guide;
+    ggdm_image_deinit(&want);
+    ++*(int *)context;
+    return same ? GGDM_OK : GGDM_FAIL(err, GGDM_EINTERNAL, "image %d differs", image->index);
+}
+
+static void test_dispatch_three_workers_do_every_unit(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    outcome o = run(&f, 3);
+    assert_finished(&o);
+    assert_int_equal(units(&f, GGDM_UNIT_DONE), RUN_UNITS);
+    assert_int_equal(atomic_load(&fake.begun), RUN_UNITS); /* each once */
+    int images = 0;
+    ggdm_error err;
+    for (int t = 0; t < RUN_TRAJECTORIES; t++)
+        ggdm_test_ok(ggdm_store_each_image(f.store, t, true, compare_image, &images, &err), &err);
+    assert_int_equal(images, RUN_TRAJECTORIES * RUN_SAMPLES);
+    run_fixture_close(&f);
+}
+
+static void test_dispatch_one_worker_writes_status_file(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    outcome o = run(&f, 1);
+    assert_finished(&o);
+    char *path = ggdm_test_path(f.dir, GGDM_STATUS_FILE), *text = ggdm_test_read(path, NULL);
+    assert_non_null(strstr(text, "\"exit_code\": 0"));
+    assert_non_null(strstr(text, "\"fraction\": 1"));
+    free(text);
+    free(path);
+    run_fixture_close(&f);
+}
+
+static void fail_once(int how)
+{
+    run_fixture f;
+    open_fixture(&f);
+    fake.bad_unit = 4;
+    fake.bad_attempts = 1;
+    fake.how = how;
+    outcome o = run(&f, 2);
+    assert_finished(&o);
+    assert_int_equal(units(&f, GGDM_UNIT_DONE), RUN_UNITS);
+    assert_int_equal(atomic_load(&fake.begun), RUN_UNITS + 1);
+    run_fixture_close(&f);
+}
+
+static void test_dispatch_failing_unit_is_tried_again(void **state)
+{
+    (void)state;
+    fail_once(FAILS);
+}
+
+static void test_dispatch_wrong_images_fail_the_unit(void **state)
+{
+    (void)state;
+    fail_once(WRONG_INDEX);
+    fail_once(LEAVES_ONE_OUT);
+    fail_once(ONE_TOO_MANY);
+}
+
+static void test_dispatch_hopeless_unit_is_quarantined(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    fake.bad_unit = 0;
+    fake.bad_attempts = 1000;
+    outcome o = run(&f, 2);
+    assert_finished(&o);
+    assert_int_equal(units(&f, GGDM_UNIT_DONE), RUN_UNITS - 1);
+    assert_int_equal(units(&f, GGDM_UNIT_QUARANTINED), 1);
+    run_fixture_close(&f);
+}
+
+static void test_dispatch_stop_gives_units_back_and_next_run_finishes(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    fake.stop_after = 5;
+    outcome o = run(&f, 2);
+    ggdm_test_ok(o.status, &o.err);
+    assert_true(o.clean);
+    assert_true(o.workers_ok);
+    assert_int_equal(o.end, GGDM_DISPATCH_INTERRUPTED);
+    assert_true(atomic_load(&fake.cancelled) > 0);
+    assert_int_equal(units(&f, GGDM_UNIT_RUNNING), 0);
+    assert_int_equal(units(&f, GGDM_UNIT_FAILED), 0);
+    assert_true(units(&f, GGDM_UNIT_READY) > 0);
+    fake.stop_after = 0;
+    run_fixture_reopen(&f, NULL);
+    o = run(&f, 1);
+    assert_finished(&o);
+    assert_int_equal(units(&f, GGDM_UNIT_DONE), RUN_UNITS);
+    run_fixture_close(&f);
+}
+
+static void test_dispatch_workers_that_cannot_build_end_the_run(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    fake.cannot_build = true;
+    outcome o = run(&f, 2);
+    ggdm_test_error(o.status, &o.err, GGDM_ESHAPE, "it does not fit");
+    assert_true(o.clean);
+    assert_true(o.workers_ok);
+    assert_int_equal(units(&f, GGDM_UNIT_READY), RUN_UNITS);
+    run_fixture_close(&f);
+}
+
+static void test_worker_nothing_to_do_leaves(void **state)
+{
+    (void)state;
+    ggdm_transport *t[2];
+    worker_thread w;
+    pthread_t thread;
+    ggdm_error err;
+    ggdm_isa isa;
+    ggdm_test_ok(ggdm_transport_loop_open(2, t, &err), &err);
+    w.t = t[1];
+    assert_int_equal(pthread_create(&thread, NULL, worker_main, &w), 0);
+    ggdm_status st = ggdm_startup_isa(t[0], false, &isa, &err);
+    if (st == GGDM_OK)
+        st = ggdm_startup_give(t[0], NULL, &err);
+    pthread_join(thread, NULL);
+    ggdm_transport_close(&t[0]);
+    ggdm_test_ok(st, &err);
+    assert_int_equal(w.status, GGDM_OK);
+}
+
+/* ---- the protocol ---- */
+
+static void test_report_truncated_packet_is_error(void **state)
+{
+    (void)state;
+    ggdm_transport *t[2];
+    ggdm_packet packet = {0};
+    ggdm_report report;
+    ggdm_error err;
+    ggdm_unit unit = {.id = 3, .attempt = 1};
+    bool got;
+    ggdm_test_ok(ggdm_transport_loop_open(2, t, &err), &err);
+    ggdm_test_ok(ggdm_send_failed(t[1], &unit, GGDM_ENUMERIC, "not finite", &err), &err);
+    ggdm_test_ok(ggdm_transport_receive(t[0], GGDM_TAG_ANY, 1, &packet, &got, &err), &err);
+    assert_true(got);
+    ggdm_test_ok(ggdm_report_unpack(&packet, &report, &err), &err);
+    assert_int_equal(report.unit, 3);
+    assert_int_equal(report.status, GGDM_ENUMERIC);
+    assert_string_equal(report.message, "not finite");
+    ggdm_report_deinit(&report);
+    size_t whole = packet.size;
+    for (packet.size = 0; packet.size < whole; packet.size++)
+        assert_int_not_equal(ggdm_report_unpack(&packet, &report, &err), GGDM_OK);
+    packet.size = whole;
+    packet.tag = GGDM_TAG_DONE; /* shorter: bytes are left over */
+    ggdm_test_error(ggdm_report_unpack(&packet, &report, &err), &err, GGDM_EFORMAT,
+                    "behind the end");
+    packet.tag = GGDM_TAG_STOP;
+    ggdm_test_error(ggdm_report_unpack(&packet, &report, &err), &err, GGDM_EFORMAT, "tag 7");
+    ggdm_packet_deinit(&packet);
+    ggdm_transport_close(&t[0]);
+    ggdm_transport_close(&t[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dispatch_three_workers_do_every_unit),
+        cmocka_unit_test(test_dispatch_one_worker_writes_status_file),
+        cmocka_unit_test(test_dispatch_failing_unit_is_tried_again),
+        cmocka_unit_test(test_dispatch_wrong_images_fail_the_unit),
+        cmocka_unit_test(test_dispatch_hopeless_unit_is_quarantined),
+        cmocka_unit_test(test_dispatch_stop_gives_units_back_and_next_run_finishes),
+        cmocka_unit_test(test_dispatch_workers_that_cannot_build_end_the_run),
+        cmocka_unit_test(test_worker_nothing_to_do_leaves),
+        cmocka_unit_test(test_report_truncated_packet_is_error),
+    };
+    setenv("GGDM_LOG", "error", 1); /* failures made on purpose are no news */
+    return ggdm_test_main(tests);
+}

@@ -1,0 +1,174 @@
+#include "tests/support/ggdm_test.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+
+static int make_dir(void **state)
+{
+    *state = ggdm_test_mkdtemp();
+    return 0;
+}
+
+static int remove_dir(void **state)
+{
+    ggdm_test_rmdir(*state);
+    return 0;
+}
+
+static int entries(const char *dir)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void test_fs_read_gives_content_and_nul(void **state)
+{
+    char *path = ggdm_test_path(*state, "a"), *text;
+    size_t size;
+    ggdm_error err;
+    ggdm_test_write(path, "one\0two", 7);
+    ggdm_test_ok(ggdm_read_file(path, 7, &text, &size, &err), &err);
+    assert_int_equal(size, 7);
+    assert_memory_equal(text, "one\0two", 8);
+    free(text);
+    free(path);
+}
+
+static void test_fs_read_over_the_limit_names_file_and_sizes(void **state)
+{
+    char *path = ggdm_test_path(*state, "big"), *text;
+    ggdm_error err;
+    ggdm_test_write(path, "12345", 5);
+    ggdm_test_error(ggdm_read_file(path, 4, &text, NULL, &err), &err, GGDM_EINVAL,
+                    "big has 5 bytes, expected at most 4");
+    assert_null(text);
+    free(path);
+}
+
+static void test_fs_read_of_what_is_no_file_fails(void **state)
+{
+    char *path = ggdm_test_path(*state, "none"), *fifo = ggdm_test_path(*state, "fifo"), *text;
+    ggdm_error err;
+    ggdm_mapping map;
+    ggdm_test_error(ggdm_read_file(path, 9, &text, NULL, &err), &err, GGDM_EIO, "none: No such");
+    ggdm_test_error(ggdm_read_file(*state, 9, &text, NULL, &err), &err, GGDM_EINVAL,
+                    "is a directory, expected a regular file");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    ggdm_test_error(ggdm_read_file(fifo, 9, &text, NULL, &err), &err, GGDM_EINVAL, "special file");
+    ggdm_test_error(ggdm_map_file(*state, &map, &err), &err, GGDM_EINVAL, "is a directory");
+    free(path);
+    free(fifo);
+}
+
+static void test_fs_map_gives_content(void **state)
+{
+    char *path = ggdm_test_path(*state, "m"), *empty = ggdm_test_path(*state, "e");
+    ggdm_mapping map;
+    ggdm_error err;
+    ggdm_test_write(path, "mapped", 6);
+    ggdm_test_write(empty, "", 0);
+    ggdm_test_ok(ggdm_map_file(path, &map, &err), &err);
+    assert_int_equal(map.size, 6);
+    assert_memory_equal(map.data, "mapped", 6);
+    ggdm_unmap_file(&map);
+    ggdm_unmap_file(&map);
+    ggdm_test_ok(ggdm_map_file(empty, &map, &err), &err);
+    assert_int_equal(map.size, 0);
+    assert_non_null(map.data);
+    ggdm_unmap_file(&map);
+    free(path);
+    free(empty);
+}
+
+static void test_fs_make_dirs_makes_parents_and_repeats(void **state)
+{
+    char *path = ggdm_test_path(*state, "x/y//z/");
+    ggdm_error err;
+    ggdm_test_ok(ggdm_make_dirs(path, &err), &err);
+    assert_true(ggdm_is_dir(path));
+    ggdm_test_ok(ggdm_make_dirs(path, &err), &err);
+    free(path);
+}
+
+static void test_fs_make_dirs_through_a_file_fails(void **state)
+{
+    char *file = ggdm_test_path(*state, "f"), *below = ggdm_test_path(*state, "f/d");
+    ggdm_error err;
+    ggdm_test_write(file, "", 0);
+    ggdm_test_error(ggdm_make_dirs(below, &err), &err, GGDM_EIO, "Not a directory");
+    ggdm_test_error(ggdm_make_dirs(file, &err), &err, GGDM_EIO, "Not a directory");
+    free(file);
+    free(below);
+}
+
+static void test_fs_replace_replaces_and_leaves_no_other_file(void **state)
+{
+    char *path = ggdm_test_path(*state, "status"), *text;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_replace_file(path, "old content", 11, &err), &err);
+    ggdm_test_ok(ggdm_replace_file(path, "new", 3, &err), &err);
+    text = ggdm_test_read(path, NULL);
+    assert_string_equal(text, "new");
+    assert_int_equal(entries(*state), 1);
+    free(text);
+    free(path);
+}
+
+static void test_fs_replace_that_fails_leaves_no_other_file(void **state)
+{
+    char *dir = ggdm_test_path(*state, "d"), *below = ggdm_test_path(*state, "none/f");
+    ggdm_error err;
+    ggdm_test_ok(ggdm_make_dirs(dir, &err), &err);
+    ggdm_test_error(ggdm_replace_file(dir, "x", 1, &err), &err, GGDM_EIO, "cannot write");
+    ggdm_test_error(ggdm_replace_file(below, "x", 1, &err), &err, GGDM_EIO, "none/f: No such");
+    assert_int_equal(entries(*state), 1);
+    assert_true(ggdm_is_dir(dir));
+    free(dir);
+    free(below);
+}
+
+static void test_fs_path_join_puts_one_slash(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"a", "/b", "/b"}, {"/", "b", "/b"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path;
+        ggdm_error err;
+        ggdm_test_ok(ggdm_path_join(cases[i][0], cases[i][1], &path, &err), &err);
+        assert_string_equal(path, cases[i][2]);
+        free(path);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_fs_read_gives_content_and_nul, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_read_over_the_limit_names_file_and_sizes, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_read_of_what_is_no_file_fails, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_map_gives_content, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_make_dirs_makes_parents_and_repeats, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_make_dirs_through_a_file_fails, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_replace_replaces_and_leaves_no_other_file, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_replace_that_fails_leaves_no_other_file, make_dir,
+                                        remove_dir),
+        cmocka_unit_test(test_fs_path_join_puts_one_slash),
+    };
+    return ggdm_test_main(tests);
+}

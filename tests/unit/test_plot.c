@@ -1,0 +1,146 @@
+/* The accuracy figure. */
+#include "jobs/plot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/png_image.h"
+#include "tests/support/run_fixture.h"
+
+static ggdm_error err;
+
+static int setup(void **state)
+{
+    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
+    run_fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    run_fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static char *read_figure(const run_fixture *f, const char *name, size_t *size)
+{
+    char *dir = ggdm_test_path(f->dir, "figures"), *path = ggdm_test_path(dir, name);
+    char *bytes = ggdm_test_read(path, size);
+    free(path);
+    free(dir);
+    return bytes;
+}
+
+/* The data and the script alone, which takes a second less. */
+static void plot_without_gnuplot(run_fixture *f)
+{
+    bool drawn = true;
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", f->dir, 1);
+    ggdm_status st = ggdm_plot_run(f->store, f->dir, &drawn, &err);
+    setenv("PATH", path, 1);
+    free(path);
+    ggdm_test_ok(st, &err);
+    assert_false(drawn);
+}
+
+static void test_plot_data_has_a_block_per_kappa(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    plot_without_gnuplot(f);
+    char *text = read_figure(f, "accuracy.dat", NULL);
+    assert_non_null(strstr(text, "# kappa 0\n0 0.1 0.0178762 0.40415 "));
+    assert_non_null(strstr(text, "\n\n\n# kappa 0.1\n"));
+    assert_non_null(strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10\n"));
+    free(text);
+    text = read_figure(f, "accuracy.gp", NULL);
+    assert_non_null(strstr(text, "n = 10 images per point, target 3, xt-full"));
+    assert_non_null(strstr(text, "fixture \"one\""));
+    free(text);
+}
+
+static void test_plot_draws_png_and_svg(void **state)
+{
+    run_fixture *f = *state;
+    bool drawn;
+    size_t size;
+    ggdm_pixels pixels;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_plot_run(f->store, f->dir, &drawn, &err), &err);
+    if (!drawn)
+        skip(); /* no gnuplot here */
+    char *png = read_figure(f, "accuracy.png", &size);
+    ggdm_test_ok(ggdm_png_decode(png, size, 4000, &pixels, &err), &err);
+    assert_true(pixels.width > 1000);
+    ggdm_pixels_deinit(&pixels);
+    const char *keep = getenv("GGDM_KEEP");
+    if (keep) {
+        char *path = ggdm_test_path(keep, "accuracy.png");
+        ggdm_test_write(path, png, size);
+        free(path);
+    }
+    free(png);
+    char *svg = read_figure(f, "accuracy.svg", &size);
+    assert_non_null(strstr(svg, "conditioning duration t~ (steps)"));
+    assert_non_null(strstr(svg, "accuracy (judge)"));
+    free(svg);
+}
+
+static void test_plot_without_gnuplot_warns_and_goes_on(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    plot_without_gnuplot(f);
+}
+
+static void test_plot_of_fresh_run_draws_nothing(void **state)
+{
+    run_fixture *f = *state;
+    bool drawn = true;
+    ggdm_test_ok(ggdm_plot_run(f->store, f->dir, &drawn, &err), &err);
+    assert_false(drawn);
+}
+
+/* Two targets: unguided images count once, whatever they are asked for. */
+static void test_plot_of_several_targets_gives_mean(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_close(f);
+    run_fixture_plan(f);
+    for (int i = 0; i < RUN_CELLS; i++) {
+        f->cell[i].duration = 1000 * (f->cell[i].trajectory > 0);
+        f->cell[i].kappa = f->cell[i].trajectory > 0;
+        f->cell[i].target = i % 2 ? 8 : 3;
+    }
+    f->info.name = "it's";
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    run_fixture_work(f, 100, 1);
+    plot_without_gnuplot(f);
+    char *text = read_figure(f, "accuracy.dat", NULL);
+    /* Cells 0, 1, 2, 3, 6 show trajectory 0: 3 has 1 of 10 right, 8 has 9 of 10. */
+    assert_non_null(strstr(text, "# kappa 0\n0 0.42 "));
+    assert_non_null(strstr(text, " 10\n"));
+    assert_non_null(strstr(text, "# kappa 1\n1000 "));
+    assert_non_null(strstr(text, " 40\n"));
+    free(text);
+    text = read_figure(f, "accuracy.gp", NULL);
+    assert_non_null(strstr(text, "'it''s: n = 10 to 40 images per point, mean over 2 targets"));
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_plot_data_has_a_block_per_kappa),
+        TEST(test_plot_draws_png_and_svg),
+        TEST(test_plot_without_gnuplot_warns_and_goes_on),
+        TEST(test_plot_of_fresh_run_draws_nothing),
+        TEST(test_plot_of_several_targets_gives_mean),
+    };
+    return ggdm_test_main(tests);
+}

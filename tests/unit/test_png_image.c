@@ -1,0 +1,131 @@
+#include "common/png_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/ggdm_test.h"
+
+static ggdm_error err;
+
+static void test_png_round_trip_gives_equal_pixels(void **state)
+{
+    (void)state;
+    static const int32_t sizes[][3] = {{1, 1, 1},   {28, 28, 1},  {3, 7, 3},
+                                       {32, 32, 3}, {257, 65, 1}, {300, 2, 3}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(ggdm_test_seed(), "png", (int64_t)i));
+        ggdm_pixels in, out;
+        uint8_t *png[2];
+        size_t size[2];
+        ggdm_test_ok(ggdm_pixels_init(&in, sizes[i][0], sizes[i][1], sizes[i][2], &err), &err);
+        size_t n = (size_t)in.width * (size_t)in.height * (size_t)in.channels;
+        for (size_t k = 0; k < n; k++)
+            in.data[k] = (uint8_t)ggdm_test_below(&rng, 256);
+        for (int k = 0; k < 2; k++)
+            ggdm_test_ok(
+                ggdm_png_encode(in.data, in.width, in.height, in.channels, &png[k], &size[k], &err),
+                &err);
+        assert_int_equal(size[0], size[1]);
+        assert_memory_equal(png[0], png[1], size[0]);
+        ggdm_test_ok(ggdm_png_decode(png[0], size[0], 300, &out, &err), &err);
+        assert_int_equal(out.width, in.width);
+        assert_int_equal(out.height, in.height);
+        assert_int_equal(out.channels, in.channels);
+        assert_memory_equal(out.data, in.data, n);
+        /* Every truncation is an error and leaks nothing. */
+        for (size_t cut = 0; cut < size[0]; cut += 1 + size[0] / 50) {
+            ggdm_pixels none;
+            ggdm_test_error(ggdm_png_decode(png[0], cut, 300, &none, &err), &err, GGDM_EFORMAT,
+                            "PNG");
+            assert_null(none.data);
+        }
+        free(png[0]);
+        free(png[1]);
+        ggdm_pixels_deinit(&in);
+        ggdm_pixels_deinit(&in);
+        ggdm_pixels_deinit(&out);
+    }
+}
+
+static void test_png_encode_bad_sides_fail(void **state)
+{
+    (void)state;
+    uint8_t pixel = 0, *png;
+    size_t size;
+    static const int32_t bad[][3] = {
+        {0, 1, 1}, {1, -1, 1}, {1, 1, 2}, {GGDM_PNG_MAX_SIDE + 1, 1, 1}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ggdm_test_error(ggdm_png_encode(&pixel, bad[i][0], bad[i][1], bad[i][2], &png, &size, &err),
+                        &err, GGDM_EINVAL, "channels");
+}
+
+static void test_png_decode_larger_than_limit_fails(void **state)
+{
+    (void)state;
+    uint8_t *pixels = ggdm_test_alloc(100 * 10, 1), *png;
+    size_t size;
+    ggdm_pixels out;
+    ggdm_test_ok(ggdm_png_encode(pixels, 100, 10, 1, &png, &size, &err), &err);
+    ggdm_test_error(ggdm_png_decode(png, size, 99, &out, &err), &err, GGDM_ESHAPE, "100 x 10");
+    free(png);
+    free(pixels);
+}
+
+static uint32_t crc32_of(const uint8_t *p, size_t n)
+{
+    uint32_t crc = ~0U;
+    while (n--) {
+        crc ^= *p++;
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+    }
+    return ~crc;
+}
+
+/* Change one byte of the header chunk and make its checksum fit. */
+static void patch_header(uint8_t *png, size_t at, uint8_t value)
+{
+    png[at] = value;
+    uint32_t crc = crc32_of(png + 12, 17);
+    for (int i = 0; i < 4; i++)
+        png[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
+static void test_png_decode_other_kinds_are_refused(void **state)
+{
+    (void)state;
+    /* offset in the file, value, what it makes of the image */
+    static const struct {
+        size_t at;
+        uint8_t value;
+        ggdm_status status;
+    } patches[] = {
+        {24, 16, GGDM_EUNSUPPORTED}, /* 16 bits */
+        {25, 4, GGDM_EUNSUPPORTED},  /* grey with alpha */
+        {28, 1, GGDM_EUNSUPPORTED},  /* interlaced */
+        {16, 0x7f, GGDM_ESHAPE},     /* two thousand million wide */
+        {25, 9, GGDM_EFORMAT},       /* no such colour type */
+        {0, 'x', GGDM_EFORMAT},      /* not a PNG */
+    };
+    uint8_t pixels[64] = {0};
+    for (size_t i = 0; i < sizeof patches / sizeof *patches; i++) {
+        uint8_t *png;
+        size_t size;
+        ggdm_pixels out;
+        ggdm_test_ok(ggdm_png_encode(pixels, 8, 8, 1, &png, &size, &err), &err);
+        patch_header(png, patches[i].at, patches[i].value);
+        ggdm_test_error(ggdm_png_decode(png, size, 64, &out, &err), &err, patches[i].status, "PNG");
+        free(png);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_png_round_trip_gives_equal_pixels),
+        cmocka_unit_test(test_png_encode_bad_sides_fail),
+        cmocka_unit_test(test_png_decode_larger_than_limit_fails),
+        cmocka_unit_test(test_png_decode_other_kinds_are_refused),
+    };
+    return ggdm_test_main(tests);
+}

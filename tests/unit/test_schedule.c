@@ -1,0 +1,161 @@
+/* Schedules against the reference constants of the GGDM code, and the sampler step against the
+ * equations written out in double. */
+#include <math.h>
+
+#include "tests/support/ggdm_test.h"
+#include "worker/sampler.h"
+#include "worker/schedule.h"
+
+static ggdm_schedule make(const char *json, int steps, ggdm_variance variance)
+{
+    ggdm_schedule s;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_schedule_create(json, "scheduler_config.json", steps, variance, &s, &err),
+                 &err);
+    return s;
+}
+
+/* 1 / sqrt(alpha_bar) at the paper's t = 1 .. 1000 (algorithms.md 1.1); timestep t - 1 here. */
+static void test_schedule_linear_matches_reference_constants(void **state)
+{
+    (void)state;
+    static const struct {
+        int t;
+        double inverse;
+    } want[] = {{1, 1.0001},   {100, 1.0558}, {200, 1.2318}, {300, 1.5883},
+                {400, 2.2637}, {500, 3.5672}, {600, 6.2162}, {700, 11.981},
+                {800, 25.548}, {900, 60.28},  {1000, 157.41}};
+    ggdm_schedule s = make(NULL, 1000, GGDM_FIXED_LARGE);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const ggdm_step *step = &s.step[1000 - want[i].t];
+        assert_int_equal(step->t, want[i].t - 1);
+        /* The constants have 5 digits: half a unit of the last one. */
+        assert_true(fabs(step->x0_x - want[i].inverse) < 1e-4 * want[i].inverse);
+    }
+    assert_true(s.step[999].sigma == 0.0f);
+    ggdm_schedule_deinit(&s);
+}
+
+/* Fixed large: sigma^2 = beta; fixed small: beta (1 - abar_prev) / (1 - abar). */
+static void test_schedule_variance_kinds(void **state)
+{
+    (void)state;
+    ggdm_schedule large = make(NULL, 1000, GGDM_FIXED_LARGE);
+    ggdm_schedule small = make(NULL, 1000, GGDM_FIXED_SMALL);
+    for (int i = 0; i < 999; i++) {
+        double bar = large.step[i].alpha_bar, prev = large.step[i + 1].alpha_bar;
+        double beta = 1 - bar / prev;
+        assert_true(fabs(large.step[i].sigma - sqrt(beta)) < 1e-6 * sqrt(beta));
+        double want = sqrt(beta * (1 - prev) / (1 - bar));
+        assert_true(fabs(small.step[i].sigma - want) < 1e-6 * want);
+    }
+    ggdm_schedule_deinit(&large);
+    ggdm_schedule_deinit(&small);
+}
+
+/* Fewer steps visit every (T / steps)-th timestep and telescope to the same alpha_bar. */
+static void test_schedule_respaced_uses_leading_timesteps(void **state)
+{
+    (void)state;
+    ggdm_schedule s = make(NULL, 50, GGDM_FIXED_LARGE), full = make(NULL, 1000, GGDM_FIXED_LARGE);
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(s.step[i].t, (49 - i) * 20);
+        assert_true(s.step[i].alpha_bar == full.step[999 - s.step[i].t].alpha_bar);
+    }
+    ggdm_schedule_deinit(&s);
+    ggdm_schedule_deinit(&full);
+}
+
+static void test_schedule_bad_config_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *text;
+    } bad[] = {{"{\"beta_schedule\": \"cosine\"}", "beta_schedule"},
+               {"{\"prediction_type\": \"sample\"}", "prediction_type"},
+               {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
+               {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
+               {"{\"beta_end\": 2}", "beta_end"},
+               {"{\"trained_betas\": [0.1]}", "trained_betas"},
+               {"{", "scheduler_config.json"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ggdm_schedule s;
+        ggdm_error err = {0};
+        ggdm_status st = ggdm_schedule_create(bad[i].json, "scheduler_config.json", 10,
+                                              GGDM_FIXED_LARGE, &s, &err);
+        assert_int_not_equal(st, GGDM_OK);
+        ggdm_test_error(st, &err, st, bad[i].text);
+        ggdm_schedule_deinit(&s);
+    }
+    ggdm_schedule s;
+    ggdm_error err = {0};
+    ggdm_status st = ggdm_schedule_create(NULL, "mnist", 1001, GGDM_FIXED_LARGE, &s, &err);
+    ggdm_test_error(st, &err, GGDM_EINVAL, "value 1001, expected 1 to 1000");
+}
+
+/* Without clipping both forms of the mean agree: posterior mean of x0-hat = eq. (1). */
+static void test_sampler_step_follows_algorithm_1(void **state)
+{
+    (void)state;
+    ggdm_schedule s = make(NULL, 1000, GGDM_FIXED_LARGE);
+    const ggdm_step *step = &s.step[700];
+    double bar = step->alpha_bar, alpha = bar / s.step[701].alpha_bar, kappa = 0.3;
+    const float eps[] = {0.5f, -1.0f}, z[] = {0.25f, 2.0f}, grad[] = {1.5f, -0.5f};
+    const float x0[] = {0.9f, -0.4f};
+    float x[] = {x0[0], x0[1]};
+    assert_true(ggdm_sampler_step(step, false, x, eps, z, grad, (float)kappa, 2));
+    for (int i = 0; i < 2; i++) {
+        double mean = (x0[i] - (1 - alpha) / sqrt(1 - bar) * eps[i]) / sqrt(alpha);
+        double want = mean + sqrt(1 - alpha) * z[i] - kappa * grad[i];
+        assert_true(fabs(x[i] - want) < 8 * GGDM_TEST_EPS32 * (fabs(want) + 2));
+    }
+    /* Clipped: x0-hat is replaced by its clamp in the posterior mean. */
+    float y[] = {x0[0], x0[1]};
+    assert_true(ggdm_sampler_step(step, true, y, eps, z, NULL, 0, 2));
+    for (int i = 0; i < 2; i++) {
+        double hat = (x0[i] - sqrt(1 - bar) * eps[i]) / sqrt(bar), prev = bar / alpha;
+        double c = fmin(1, fmax(-1, hat));
+        double mean =
+            sqrt(prev) * (1 - alpha) / (1 - bar) * c + sqrt(alpha) * (1 - prev) / (1 - bar) * x0[i];
+        double want = mean + sqrt(1 - alpha) * z[i];
+        assert_true(fabs(y[i] - want) < 16 * GGDM_TEST_EPS32 * (fabs(want) + 2));
+    }
+    ggdm_schedule_deinit(&s);
+}
+
+static void test_sampler_not_finite_is_reported(void **state)
+{
+    (void)state;
+    ggdm_schedule s = make(NULL, 10, GGDM_FIXED_LARGE);
+    const float eps[] = {0, 0}, z[] = {0, 0}, grad[] = {0, INFINITY};
+    float x[] = {0, 0};
+    assert_false(ggdm_sampler_step(&s.step[0], false, x, eps, z, grad, 1.0f, 2));
+    ggdm_schedule_deinit(&s);
+}
+
+static void test_sampler_quantise_rounds_clamps_and_counts(void **state)
+{
+    (void)state;
+    const float x[] = {-1.0f, 1.0f, 0.0f, -1.2f, 1.6f, NAN, -INFINITY, 1.5f};
+    const uint8_t want[] = {0, 255, 128, 0, 255, 0, 0, 255};
+    uint8_t out[8];
+    float back[8];
+    assert_true(ggdm_sampler_quantise(x, out, 8) == 3.0f / 8.0f);
+    assert_memory_equal(out, want, sizeof want);
+    ggdm_sampler_dequantise(want, back, 8);
+    assert_true(back[0] == -1.0f && back[1] == 1.0f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_schedule_linear_matches_reference_constants),
+        cmocka_unit_test(test_schedule_variance_kinds),
+        cmocka_unit_test(test_schedule_respaced_uses_leading_timesteps),
+        cmocka_unit_test(test_schedule_bad_config_is_named),
+        cmocka_unit_test(test_sampler_step_follows_algorithm_1),
+        cmocka_unit_test(test_sampler_not_finite_is_reported),
+        cmocka_unit_test(test_sampler_quantise_rounds_clamps_and_counts),
+    };
+    return ggdm_test_main(tests);
+}

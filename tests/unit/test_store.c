@@ -1,0 +1,503 @@
+/* The life of units and images in the job store. */
+#include "jobs/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/run_fixture.h"
+
+static ggdm_error err;
+
+static int setup(void **state)
+{
+    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
+    run_fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    run_fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static void begin(run_fixture *f, double now)
+{
+    ggdm_test_ok(ggdm_store_begin(f->store, now, &err), &err);
+}
+
+static void commit(run_fixture *f)
+{
+    ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
+}
+
+/* One unit in a turn that stays open; its id, or -1. */
+static int64_t claim(run_fixture *f, ggdm_claim_kind kind, int32_t *attempt)
+{
+    ggdm_unit unit;
+    int32_t n;
+    ggdm_test_ok(ggdm_store_claim(f->store, 7, kind, 1, &unit, &n, &err), &err);
+    if (n == 0)
+        return -1;
+    int64_t id = unit.id;
+    *attempt = unit.attempt;
+    ggdm_unit_deinit(&unit);
+    return id;
+}
+
+static const ggdm_store_counts *counts(run_fixture *f)
+{
+    return ggdm_store_counts_get(f->store);
+}
+
+static void test_store_open_after_create_gives_what_was_put(void **state)
+{
+    run_fixture *f = *state;
+    const ggdm_run_info *info = ggdm_store_run_info(f->store);
+    ggdm_store_cell cell;
+    assert_string_equal(info->name, f->info.name);
+    assert_string_equal(info->sweep_text, f->info.sweep_text);
+    assert_string_equal(info->judge_sha256, "cc");
+    assert_true(info->job.seed == UINT64_MAX);
+    assert_int_equal(info->job.steps, RUN_STEPS);
+    assert_int_equal(info->job.precision, GGDM_PRECISION_FP32);
+    assert_int_equal(info->samples, RUN_SAMPLES);
+    assert_int_equal(ggdm_store_n_cells(f->store), RUN_CELLS);
+    ggdm_test_ok(ggdm_store_cell_get(f->store, 5, &cell, &err), &err);
+    assert_string_equal(cell.name, "c0005");
+    assert_true(cell.cell.kappa == 0.1);
+    assert_int_equal(cell.cell.duration, 1000);
+    assert_int_equal(cell.cell.target, RUN_TARGET);
+    assert_int_equal(cell.cell.trajectory, 2);
+    assert_memory_equal(cell.cell.key, f->cell[5].key, sizeof cell.cell.key);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
+    assert_int_equal(counts(f)->images_total, RUN_TRAJECTORIES * RUN_SAMPLES);
+    assert_string_equal(ggdm_store_journal(f->store), "wal");
+    ggdm_test_error(ggdm_store_cell_get(f->store, RUN_CELLS, &cell, &err), &err, GGDM_EINVAL,
+                    "cell 9");
+}
+
+static void test_store_claim_two_workers_gives_different_units(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_unit a[4], b[8];
+    int32_t na, nb;
+    begin(f, 10);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 4, a, &na, &err), &err);
+    ggdm_test_ok(ggdm_store_claim(f->store, 2, GGDM_CLAIM_ANY, 8, b, &nb, &err), &err);
+    commit(f);
+    assert_int_equal(na, 4);
+    assert_int_equal(nb, RUN_UNITS - 4);
+    assert_int_equal(a[3].id, 3);
+    assert_int_equal(a[3].attempt, 1);
+    assert_int_equal(a[3].n_segments, 3);
+    assert_int_equal(a[3].segments[2].trajectory, 2);
+    assert_int_equal(b[0].id, 4);
+    assert_int_equal(b[0].image_first, 4);
+    assert_int_equal(b[0].image_count, 4);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_RUNNING], RUN_UNITS);
+    for (int i = 0; i < na; i++)
+        ggdm_unit_deinit(&a[i]);
+    for (int i = 0; i < nb; i++)
+        ggdm_unit_deinit(&b[i]);
+}
+
+static void test_store_whole_run_makes_every_image_once(void **state)
+{
+    run_fixture *f = *state;
+    assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS);
+    for (int again = 0; again < 2; again++) {
+        ggdm_store_cell cell;
+        assert_int_equal(counts(f)->units[GGDM_UNIT_DONE], RUN_UNITS);
+        assert_int_equal(counts(f)->images_done, RUN_TRAJECTORIES * RUN_SAMPLES);
+        assert_int_equal(counts(f)->images_diverged, 3);
+        ggdm_test_ok(ggdm_store_cell_get(f->store, 8, &cell, &err), &err);
+        assert_int_equal(cell.images_done, RUN_SAMPLES);
+        assert_int_equal(cell.images_diverged, 3);
+        run_fixture_reopen(f, NULL); /* the counters are those in the database */
+    }
+}
+
+typedef struct check_images {
+    int64_t trajectory;
+    int32_t next;
+    bool with_png;
+} check_images;
+
+static ggdm_status check_image(void *context, const ggdm_image *image, ggdm_error *e)
+{
+    (void)e;
+    check_images *c = context;
+    ggdm_image want;
+    run_fixture_image(c->trajectory, c->next, 1, &want);
+    assert_int_equal(image->index, c->next++);
+    assert_int_equal(image->trajectory, want.trajectory);
+    assert_int_equal(image->diverged, want.diverged);
+    assert_int_equal(image->diverged_step, want.diverged_step);
+    assert_true(image->saturated == want.saturated);
+    assert_int_equal(image->n_guide, want.n_guide);
+    assert_memory_equal(image->guide_logp, want.guide_logp, RUN_CLASSES * sizeof(float));
+    assert_memory_equal(image->judge_logp, want.judge_logp, RUN_CLASSES * sizeof(float));
+    if (c->with_png) {
+        assert_int_equal(image->png_size, want.png_size);
+        assert_memory_equal(image->png, want.png, want.png_size);
+    } else {
+        assert_null(image->png);
+    }
+    ggdm_image_deinit(&want);
+    return GGDM_OK;
+}
+
+static void test_store_each_image_gives_them_in_index_order(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    for (int png = 0; png < 2; png++) {
+        check_images c = {.trajectory = 4, .with_png = png};
+        ggdm_test_ok(ggdm_store_each_image(f->store, 4, png, check_image, &c, &err), &err);
+        assert_int_equal(c.next, RUN_SAMPLES);
+    }
+}
+
+static ggdm_status count_image(void *context, const ggdm_image *image, ggdm_error *e)
+{
+    (void)image;
+    (void)e;
+    ++*(int *)context;
+    return GGDM_OK;
+}
+
+/* Claim one unit and give its images back after a change. */
+static ggdm_status finish_changed(run_fixture *f, void (*change)(ggdm_image *, int32_t *))
+{
+    ggdm_unit unit;
+    int32_t n, claimed;
+    bool accepted;
+    begin(f, 1);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &claimed, &err), &err);
+    ggdm_image *images = run_fixture_images(&unit, 1, &n);
+    int32_t sent = n;
+    change(images, &sent);
+    ggdm_status st =
+        ggdm_store_finish(f->store, unit.id, unit.attempt, images, sent, &accepted, &err);
+    assert_true(st != GGDM_OK);
+    assert_false(accepted);
+    commit(f);
+    assert_int_equal(counts(f)->images_done, 0);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_RUNNING], 1);
+    run_fixture_free_images(images, n);
+    ggdm_unit_deinit(&unit);
+    return st;
+}
+
+static void one_less(ggdm_image *images, int32_t *n)
+{
+    (void)images;
+    --*n;
+}
+
+static void one_twice(ggdm_image *images, int32_t *n)
+{
+    images[*n - 1].index = images[0].index;
+}
+
+static void foreign_index(ggdm_image *images, int32_t *n)
+{
+    images[*n - 1].index = 9;
+}
+
+static void foreign_trajectory(ggdm_image *images, int32_t *n)
+{
+    images[*n - 1].trajectory = 3;
+}
+
+static void no_png(ggdm_image *images, int32_t *n)
+{
+    images[*n - 1].png_size = 0;
+}
+
+static void test_store_finish_with_wrong_images_stores_nothing(void **state)
+{
+    static void (*const changes[])(ggdm_image *, int32_t *) = {one_less, one_twice, foreign_index,
+                                                               foreign_trajectory, no_png};
+    run_fixture *f = *state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        assert_int_equal(finish_changed(f, changes[i]), GGDM_EFORMAT);
+        run_fixture_reopen(f, NULL);
+        assert_int_equal(counts(f)->images_done, 0);
+        int stored = 0;
+        ggdm_test_ok(ggdm_store_each_image(f->store, 0, false, count_image, &stored, &err), &err);
+        assert_int_equal(stored, 0);
+    }
+}
+
+/* The second unit asked for has a tree that cannot be read: the first is not claimed either. */
+static void test_store_claim_of_damaged_tree_claims_nothing(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_unit units[5];
+    int32_t n;
+    run_fixture_close(f);
+    run_fixture_plan(f);
+    f->segment[1][0].kappa = NAN;
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    begin(f, 1);
+    ggdm_test_error(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 5, units, &n, &err), &err,
+                    GGDM_EFORMAT, "tree 1");
+    assert_int_equal(n, 0);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 3, units, &n, &err), &err);
+    assert_int_equal(n, 3);
+    commit(f);
+    for (int i = 0; i < n; i++)
+        ggdm_unit_deinit(&units[i]);
+}
+
+static void test_store_finish_late_is_dropped(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_unit unit;
+    int32_t n, claimed, attempt = 0;
+    bool accepted = true;
+    begin(f, 1);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &claimed, &err), &err);
+    ggdm_test_ok(ggdm_store_lose(f->store, unit.id, unit.attempt, "silent", NULL, &err), &err);
+    ggdm_image *images = run_fixture_images(&unit, 1, &n);
+    /* Not running any more; running under another attempt; running in another epoch. */
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
+                 &err);
+    assert_false(accepted);
+    assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), unit.id);
+    assert_int_equal(attempt, 2);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
+                 &err);
+    assert_false(accepted);
+    commit(f);
+    run_fixture_reopen(f, NULL);
+    assert_int_equal(ggdm_store_requeued(f->store), 1);
+    begin(f, 2);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 2, images, n, &accepted, &err), &err);
+    assert_false(accepted);
+    /* The right one, then once more. */
+    assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), unit.id);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
+    assert_true(accepted);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
+    assert_false(accepted);
+    commit(f);
+    assert_int_equal(counts(f)->images_done, 4);
+    run_fixture_free_images(images, n);
+    ggdm_unit_deinit(&unit);
+}
+
+static void test_store_finish_of_unknown_unit_fails(void **state)
+{
+    run_fixture *f = *state;
+    bool accepted;
+    begin(f, 1);
+    ggdm_test_error(ggdm_store_finish(f->store, 99, 1, NULL, 0, &accepted, &err), &err,
+                    GGDM_EFORMAT, "no unit 99");
+    commit(f);
+}
+
+static void test_store_fail_backs_off_then_quarantines(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    double due = 0;
+    ggdm_unit_state now;
+    ggdm_store_options options = {.mode = GGDM_STORE_RUN, .backoff = 10};
+    run_fixture_reopen(f, &options);
+    static const double back_off[] = {10, 20};
+    double t = 100;
+    for (int i = 0; i < 2; i++) {
+        begin(f, t);
+        int64_t id = claim(f, GGDM_CLAIM_ANY, &attempt);
+        assert_int_equal(id, 0);
+        ggdm_test_ok(ggdm_store_fail(f->store, id, attempt, "no luck", &now, &err), &err);
+        assert_int_equal(now, GGDM_UNIT_FAILED);
+        ggdm_test_ok(ggdm_store_next_due(f->store, &due, &err), &err);
+        assert_true(due == t + back_off[i]);
+        assert_int_not_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0); /* not before its time */
+        commit(f);
+        t = due;
+    }
+    begin(f, t);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
+    ggdm_test_ok(ggdm_store_fail(f->store, 0, attempt, "no luck", &now, &err), &err);
+    assert_int_equal(now, GGDM_UNIT_QUARANTINED);
+    ggdm_test_ok(ggdm_store_fail(f->store, 0, attempt, "again", &now, &err), &err);
+    assert_int_equal(now, GGDM_UNIT_STATES);
+    commit(f);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_QUARANTINED], 1);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_FAILED], 0);
+}
+
+static ggdm_status note_trouble(void *context, const ggdm_store_trouble *t, ggdm_error *e)
+{
+    (void)e;
+    int *seen = context;
+    assert_int_equal(t->unit, 2);
+    assert_int_equal(t->state, GGDM_UNIT_QUARANTINED);
+    assert_int_equal(t->losses, 3);
+    assert_int_equal(t->attempt, 3);
+    assert_string_equal(t->message, "worker died");
+    ++*seen;
+    return GGDM_OK;
+}
+
+static void test_store_lose_thrice_quarantines_and_retry_puts_back(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    ggdm_unit_state now = GGDM_UNIT_READY;
+    int seen = 0;
+    begin(f, 1);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(claim(f, i ? GGDM_CLAIM_SUSPECT : GGDM_CLAIM_INNOCENT, &attempt), 2);
+        ggdm_test_ok(ggdm_store_lose(f->store, 2, attempt, "worker died", &now, &err), &err);
+        assert_int_equal(now, i < 2 ? GGDM_UNIT_READY : GGDM_UNIT_QUARANTINED);
+        assert_int_equal(counts(f)->suspects, i < 2);
+    }
+    assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), -1);
+    commit(f);
+    ggdm_test_ok(ggdm_store_each_trouble(f->store, 10, note_trouble, &seen, &err), &err);
+    assert_int_equal(seen, 1);
+    int64_t changed;
+    const int64_t elsewhere[] = {3, 4}, here[] = {9, 0};
+    begin(f, 2);
+    ggdm_test_ok(ggdm_store_retry(f->store, elsewhere, 2, &changed, &err), &err);
+    assert_int_equal(changed, 0);
+    ggdm_test_ok(ggdm_store_retry(f->store, here, 2, &changed, &err), &err);
+    assert_int_equal(changed, 1);
+    assert_int_equal(claim(f, GGDM_CLAIM_INNOCENT, &attempt), 2);
+    assert_int_equal(attempt, 4);
+    commit(f);
+}
+
+static void test_store_suspects_come_after_innocents(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    begin(f, 1);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
+    ggdm_test_ok(ggdm_store_lose(f->store, 0, attempt, "died", NULL, &err), &err);
+    for (int i = 1; i < RUN_UNITS; i++)
+        assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), i);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), -1);
+    commit(f);
+}
+
+static void test_store_release_counts_nothing(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    ggdm_unit_state now;
+    begin(f, 1);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(claim(f, GGDM_CLAIM_INNOCENT, &attempt), 0);
+        ggdm_test_ok(ggdm_store_release(f->store, 0, attempt, &now, &err), &err);
+        assert_int_equal(now, GGDM_UNIT_READY);
+    }
+    commit(f);
+    assert_int_equal(counts(f)->suspects, 0);
+}
+
+static void test_store_open_requeues_and_counts_losses_when_told(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    const ggdm_store_options blame = {.mode = GGDM_STORE_RUN, .count_losses = true};
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    for (int i = 0; i < 6; i++) {
+        begin(f, 1);
+        assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
+        commit(f);
+        int64_t epoch = ggdm_store_epoch(f->store);
+        run_fixture_reopen(f, &inspect);
+        assert_int_equal(counts(f)->units[GGDM_UNIT_RUNNING], 1);
+        assert_int_equal(ggdm_store_epoch(f->store), epoch);
+        run_fixture_reopen(f, NULL); /* a user's kill -9 punishes nobody, however often */
+        assert_int_equal(ggdm_store_epoch(f->store), epoch + 1);
+        assert_int_equal(ggdm_store_requeued(f->store), 1);
+        assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
+    }
+    for (int i = 0; i < 3; i++) {
+        begin(f, 1);
+        assert_int_equal(claim(f, i ? GGDM_CLAIM_SUSPECT : GGDM_CLAIM_ANY, &attempt), 0);
+        commit(f);
+        run_fixture_reopen(f, &blame);
+    }
+    assert_int_equal(counts(f)->units[GGDM_UNIT_QUARANTINED], 1);
+}
+
+static void test_store_rollback_restores_counts_and_units(void **state)
+{
+    run_fixture *f = *state;
+    int32_t attempt = 0;
+    int64_t changed;
+    begin(f, 1);
+    claim(f, GGDM_CLAIM_ANY, &attempt);
+    ggdm_test_ok(ggdm_store_cancel(f->store, &changed, &err), &err);
+    assert_int_equal(changed, RUN_UNITS - 1);
+    ggdm_store_rollback(f->store);
+    assert_false(ggdm_store_in_turn(f->store));
+    assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
+    assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS);
+}
+
+static void test_store_cancel_then_retry_gives_all_back(void **state)
+{
+    run_fixture *f = *state;
+    int64_t changed;
+    int32_t attempt = 0;
+    begin(f, 1);
+    ggdm_test_ok(ggdm_store_cancel(f->store, NULL, &err), &err);
+    assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), -1);
+    ggdm_test_ok(ggdm_store_retry(f->store, NULL, 0, &changed, &err), &err);
+    assert_int_equal(changed, RUN_UNITS);
+    commit(f);
+}
+
+static void test_store_change_outside_turn_fails(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_unit unit;
+    int32_t n;
+    ggdm_test_error(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &n, &err), &err,
+                    GGDM_EINTERNAL, "outside of a turn");
+    ggdm_test_error(ggdm_store_commit(f->store, &err), &err, GGDM_EINTERNAL, "outside of a turn");
+    begin(f, 1);
+    ggdm_test_error(ggdm_store_begin(f->store, 1, &err), &err, GGDM_EINTERNAL, "a turn inside");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_store_open_after_create_gives_what_was_put),
+        TEST(test_store_claim_two_workers_gives_different_units),
+        TEST(test_store_whole_run_makes_every_image_once),
+        TEST(test_store_each_image_gives_them_in_index_order),
+        TEST(test_store_finish_with_wrong_images_stores_nothing),
+        TEST(test_store_claim_of_damaged_tree_claims_nothing),
+        TEST(test_store_finish_late_is_dropped),
+        TEST(test_store_finish_of_unknown_unit_fails),
+        TEST(test_store_fail_backs_off_then_quarantines),
+        TEST(test_store_lose_thrice_quarantines_and_retry_puts_back),
+        TEST(test_store_suspects_come_after_innocents),
+        TEST(test_store_release_counts_nothing),
+        TEST(test_store_open_requeues_and_counts_losses_when_told),
+        TEST(test_store_rollback_restores_counts_and_units),
+        TEST(test_store_cancel_then_retry_gives_all_back),
+        TEST(test_store_change_outside_turn_fails),
+    };
+    return ggdm_test_main(tests);
+}

@@ -1,0 +1,156 @@
+/* Accuracy, intervals, and the two summary files. */
+#include "jobs/summary.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/run_fixture.h"
+
+static ggdm_error err;
+
+static int setup(void **state)
+{
+    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
+    run_fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    run_fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static bool near(double a, double b, double tolerance)
+{
+    return fabs(a - b) <= tolerance;
+}
+
+/* Newcombe 1998, table I, to the four digits printed there, and the ends. */
+static void test_wilson_gives_published_intervals(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t k, n;
+        double lo, hi;
+    } rows[] = {
+        {81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611},
+        {1, 29, 0.0061, 0.1718},   {29, 29, 0.8830, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ggdm_share s = ggdm_wilson(rows[i].k, rows[i].n);
+        assert_true(near(s.p, (double)rows[i].k / (double)rows[i].n, 0));
+        assert_true(near(s.lo, rows[i].lo, 0.00005));
+        assert_true(near(s.hi, rows[i].hi, 0.00005));
+    }
+    ggdm_share none = ggdm_wilson(0, 0);
+    assert_true(none.lo == 0 && none.hi == 1);
+}
+
+static void test_summary_counts_diverged_images_as_failures(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_cell_summary s;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_cell_summarise(f->store, 8, &s, &err), &err);
+    assert_int_equal(s.n, 10);
+    assert_int_equal(s.diverged, 3);
+    assert_int_equal(s.judge.right, 7); /* all ten say 3, three of them diverged */
+    assert_true(near(s.judge.accuracy.p, 0.7, 0));
+    assert_int_equal(s.guide.right, 7);
+    assert_int_equal(s.guide.confident, 7);
+    assert_int_equal(s.judge.confident, 0);
+    assert_true(near(s.guide.loss, -log(0.9), 1e-6));
+    assert_true(near(s.judge.confidence, 0.8, 1e-6));
+    assert_int_equal(s.judge.histogram[3], 7);
+    assert_int_equal(s.judge.classes, 10);
+    ggdm_cell_summary_deinit(&s);
+    /* The unguided trajectory: guide labels 0..9, one of them the target. */
+    ggdm_test_ok(ggdm_cell_summarise(f->store, 0, &s, &err), &err);
+    assert_int_equal(s.guide.right, 1);
+    assert_int_equal(s.judge.right, 1);
+    assert_int_equal(s.judge.histogram[8], 9);
+    ggdm_cell_summary_deinit(&s);
+}
+
+static char *read_summary(run_fixture *f, const char *name)
+{
+    ggdm_test_ok(ggdm_summary_write(f->store, f->dir, &err), &err);
+    char *path = ggdm_test_path(f->dir, name), *text = ggdm_test_read(path, NULL);
+    free(path);
+    return text;
+}
+
+static void test_summary_csv_of_complete_run_is_exact(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    char *text = read_summary(f, "summary.csv");
+    static const char head[] =
+        "cell,kappa,duration,target,prompt,n,diverged,accuracy,accuracy_lo,accuracy_hi,"
+        "judge_accuracy,judge_lo,judge_hi,mean_loss,";
+    assert_memory_equal(text, head, sizeof head - 1);
+    assert_non_null(strstr(text, "\r\nc0005,0.1,1000,3,,10,0,1,0.722467,1,0.7,0.396778,0.892209,"
+                                 "0.105361,0.9,0.8,0,1,121212121212\r\n"));
+    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,10,0.3,0.7,"));
+    free(text);
+}
+
+static void test_summary_csv_of_fresh_run_has_empty_fields(void **state)
+{
+    run_fixture *f = *state;
+    char *text = read_summary(f, "summary.csv");
+    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,0,,,,,,,,,,,,0,141414141414\r\n"));
+    free(text);
+}
+
+static void test_summary_json_names_models_and_histograms(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    char *text = read_summary(f, "summary.json");
+    assert_non_null(strstr(text, "\"name\": \"fixture \\\"one\\\"\""));
+    assert_non_null(strstr(text, "\"sha256\": \"cc\""));
+    assert_non_null(strstr(text, "\"histogram\": ["));
+    free(text);
+}
+
+/* A sweep without a target: no accuracy, but what the judge saw. */
+static void test_summary_without_target_has_no_accuracy(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_cell_summary s;
+    run_fixture_close(f);
+    run_fixture_plan(f);
+    for (int i = 0; i < RUN_CELLS; i++)
+        f->cell[i].target = -1;
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_cell_summarise(f->store, 5, &s, &err), &err);
+    assert_true(s.judge.known);
+    assert_false(s.judge.has_accuracy || s.judge.has_loss);
+    assert_int_equal(s.judge.right, 0);
+    assert_int_equal(s.judge.histogram[3] + s.judge.histogram[8], 10);
+    ggdm_cell_summary_deinit(&s);
+    char *text = read_summary(f, "summary.csv");
+    assert_non_null(strstr(text, "\r\nc0005,0.1,1000,,,10,0,,,,,,,,0.9,0.8,"));
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wilson_gives_published_intervals),
+        TEST(test_summary_counts_diverged_images_as_failures),
+        TEST(test_summary_csv_of_complete_run_is_exact),
+        TEST(test_summary_csv_of_fresh_run_has_empty_fields),
+        TEST(test_summary_json_names_models_and_histograms),
+        TEST(test_summary_without_target_has_no_accuracy),
+    };
+    return ggdm_test_main(tests);
+}

@@ -1,0 +1,236 @@
+/* Whole trainings of tiny networks: they learn, and an interrupted one ends in the same bits. */
+#include "tests/support/ggdm_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "models/model.h"
+#include "models/train/train.h"
+#include "tests/support/tiny_data.h"
+#include "tests/support/tiny_model.h"
+
+enum { SIDE = 8, TRAIN = 100, TEST = 50 };
+
+typedef struct fixture {
+    char *dir;
+    ggdm_world *world;
+    ggdm_recipe recipe;
+    ggdm_train_progress last;
+} fixture;
+
+static const char classifier_recipe[] = "name: tiny\nobjective: classifier\nconfig: net.json\n"
+                                        "images: 1200\nbatch: 20\nseed: 3\n"
+                                        "optimizer: {lr: 0.01, warmup_steps: 5, ema: 0.9}\n"
+                                        "augment: {shift: 0.3, noise: 0.2, noise_share: 0.5}\n"
+                                        "curve_steps: 10\nevaluate_steps: 30\n";
+static const char ddpm_recipe[] = "name: tiny\nobjective: ddpm\nconfig: net.json\n"
+                                  "images: 320\nbatch: 16\nseed: 4\n"
+                                  "optimizer: {lr: 0.003, warmup_steps: 3, ema: 0.9}\n"
+                                  "diffusion: {timesteps: 50, beta_end: 0.2}\n"
+                                  "curve_steps: 5\nevaluate_steps: 10\n";
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+    char *path = ggdm_test_path(dir, name);
+    ggdm_test_write(path, text, strlen(text));
+    free(path);
+}
+
+static void begin(fixture *f, const char *recipe, const char *config)
+{
+    ggdm_error err = {0};
+    char text[2000];
+    *f = (fixture){.dir = ggdm_test_mkdtemp()};
+    ggdm_tiny_data_write(f->dir, SIDE, TRAIN, TEST, 9);
+    write_text(f->dir, "net.json", config);
+    snprintf(text, sizeof text, "%sdata: {dir: %s}\n", recipe, f->dir);
+    write_text(f->dir, "r.yaml", text);
+    char *path = ggdm_test_path(f->dir, "r.yaml");
+    ggdm_test_ok(ggdm_recipe_read(path, &f->recipe, &err), &err);
+    free(path);
+    ggdm_test_ok(ggdm_world_open(&f->world, &err), &err);
+}
+
+static void end(fixture *f)
+{
+    ggdm_world_close(&f->world);
+    ggdm_recipe_deinit(&f->recipe);
+    ggdm_test_rmdir(f->dir);
+}
+
+static void keep_evaluation(void *context, const ggdm_train_progress *p)
+{
+    fixture *f = context;
+    if (p->evaluated)
+        f->last = *p;
+}
+
+static ggdm_status train(fixture *f, const char *out, int64_t stop_after, ggdm_error *err)
+{
+    char *path = ggdm_test_path(f->dir, out);
+    const ggdm_train_options o = {.out = path,
+                                  .command = "test",
+                                  .threads = 1,
+                                  .stop_after = stop_after,
+                                  .progress = keep_evaluation,
+                                  .context = f};
+    ggdm_status st = ggdm_train(&f->recipe, &o, f->world, err);
+    free(path);
+    return st;
+}
+
+static char *read_out(const fixture *f, const char *out, const char *name, size_t *size)
+{
+    char file[200];
+    snprintf(file, sizeof file, "%s/%s", out, name);
+    char *path = ggdm_test_path(f->dir, file), *bytes = ggdm_test_read(path, size);
+    free(path);
+    return bytes;
+}
+
+static void same_file(const fixture *f, const char *a, const char *b, const char *name)
+{
+    size_t na, nb;
+    char *x = read_out(f, a, name, &na), *y = read_out(f, b, name, &nb);
+    if (na != nb || memcmp(x, y, na))
+        ggdm_test_fail("%s/%s and %s/%s differ", a, name, b, name);
+    free(x);
+    free(y);
+}
+
+/* Uninterrupted in "a"; stopped twice in "b". */
+static void check_resume(fixture *f, const char *weights)
+{
+    ggdm_error err = {0};
+    ggdm_test_ok(train(f, "a", 0, &err), &err);
+    ggdm_test_error(train(f, "b", 3, &err), &err, GGDM_ECANCELLED, "stopped at step 3");
+    ggdm_test_error(train(f, "b", 4, &err), &err, GGDM_ECANCELLED, "stopped at step 7");
+    ggdm_test_ok(train(f, "b", 0, &err), &err);
+    same_file(f, "a", "b", weights);
+    same_file(f, "a", "b", "config.json");
+    ggdm_test_ok(train(f, "b", 0, &err), &err); /* once more: nothing to do, nothing changes */
+    same_file(f, "a", "b", weights);
+}
+
+static void check_model(const fixture *f, ggdm_arch_role role)
+{
+    ggdm_error err = {0};
+    ggdm_model_files files;
+    ggdm_model *model = NULL;
+    char *path = ggdm_test_path(f->dir, "a");
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    assert_int_equal(model->info.role, role);
+    assert_true((files.scheduler != NULL) == (role == GGDM_DIFFUSION));
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    free(path);
+}
+
+static void test_train_classifier_learns_and_resumes_to_the_bit(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    check_resume(&f, "model.safetensors");
+    check_model(&f, GGDM_CLASSIFIER);
+    assert_true(f.last.val_accuracy > 0.9); /* chance: 0.1 */
+    char *card = read_out(&f, "a", "README.md", NULL);
+    assert_non_null(strstr(card, "test accuracy"));
+    assert_non_null(strstr(card, "parameters (f32)"));
+    free(card);
+    end(&f);
+}
+
+static void test_train_ddpm_learns_and_resumes_to_the_bit(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, ddpm_recipe, ggdm_tiny_unet_config);
+    check_resume(&f, "diffusion_pytorch_model.safetensors");
+    check_model(&f, GGDM_DIFFUSION);
+    assert_true(f.last.val_loss < 0.9); /* eps = 0 gives 1 */
+    char *scheduler = read_out(&f, "a", "scheduler_config.json", NULL);
+    assert_non_null(strstr(scheduler, "\"num_train_timesteps\": 50"));
+    free(scheduler);
+    char *curve = read_out(&f, "b", "curve.csv", NULL);
+    int lines = 0;
+    for (const char *p = curve; *p; p++)
+        lines += *p == '\n';
+    assert_int_equal(lines, 1 + 4); /* no row twice, none lost */
+    free(curve);
+    end(&f);
+}
+
+static void test_train_checkpoint_of_another_recipe_is_refused(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    f.recipe.digest[0] ^= 1;
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ESTATE, "another recipe");
+    end(&f);
+}
+
+static void test_train_malformed_checkpoint_is_error(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    size_t size;
+    char *bytes = read_out(&f, "a", "checkpoint.safetensors", &size);
+    char *path = ggdm_test_path(f.dir, "a/checkpoint.safetensors");
+    ggdm_test_write(path, bytes, size - 100);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_EFORMAT, "checkpoint.safetensors");
+    free(bytes);
+    free(path);
+    end(&f);
+}
+
+static void test_train_network_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_unet_config);
+    ggdm_test_error(train(&f, "a", 0, &err), &err, GGDM_EINVAL, "does not fit a UNet2DModel");
+    end(&f);
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    char *data = ggdm_test_path(f.dir, "other");
+    assert_int_equal(mkdir(data, 0777), 0);
+    ggdm_tiny_data_write(data, 5, TRAIN, TEST, 9);
+    free(f.recipe.data_dir);
+    f.recipe.data_dir = data;
+    ggdm_test_error(train(&f, "a", 0, &err), &err, GGDM_ESHAPE, "5 x 5 x 1, the network takes 8");
+    end(&f);
+}
+
+static void test_train_exploding_loss_is_numeric_error(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, ddpm_recipe, ggdm_tiny_unet_config);
+    f.recipe.optim = (ggdm_optim){.lr = 1e30, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
+    ggdm_test_error(train(&f, "a", 0, &err), &err, GGDM_ENUMERIC, "gradient norm");
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_train_classifier_learns_and_resumes_to_the_bit),
+        cmocka_unit_test(test_train_ddpm_learns_and_resumes_to_the_bit),
+        cmocka_unit_test(test_train_checkpoint_of_another_recipe_is_refused),
+        cmocka_unit_test(test_train_malformed_checkpoint_is_error),
+        cmocka_unit_test(test_train_network_that_does_not_fit_is_refused),
+        cmocka_unit_test(test_train_exploding_loss_is_numeric_error),
+    };
+    return ggdm_test_main(tests);
+}

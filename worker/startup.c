@@ -1,0 +1,161 @@
+#include "worker/startup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+#include "common/mem.h"
+
+#define HELLO 0x6767646du /* "ggdm" */
+#define HELLO_VERSION 1u
+
+void ggdm_outfit_deinit(ggdm_outfit *outfit)
+{
+    for (int i = 0; i < GGDM_N_ROLES; i++)
+        ggdm_model_files_close(&outfit->files[i]);
+}
+
+ggdm_status ggdm_startup_isa(ggdm_transport *t, bool bf16, ggdm_isa *out, ggdm_error *err)
+{
+    ggdm_isa mine = GGDM_ISA_REF;
+    ggdm_status st = ggdm_isa_choose(bf16, &mine, err);
+    int agreed = -1;
+    GGDM_TRY(ggdm_transport_min(t, st == GGDM_OK ? (int)mine : -(int)st, &agreed, err));
+    if (st != GGDM_OK)
+        return st;
+    if (agreed < 0)
+        return GGDM_FAIL(err, (ggdm_status)-agreed,
+                         "another rank cannot use the instruction set asked for");
+    *out = (ggdm_isa)agreed;
+    return ggdm_isa_pin(*out, err);
+}
+
+static void put_text(ggdm_wire *w, const char *text)
+{
+    ggdm_put_bytes(w, text, strlen(text));
+}
+
+static void put_files(ggdm_wire *w, const ggdm_model_files *f)
+{
+    ggdm_put_u8(w, f->config != NULL);
+    if (!f->config)
+        return;
+    put_text(w, f->path);
+    put_text(w, f->config);
+    ggdm_put_u8(w, f->scheduler != NULL);
+    if (f->scheduler)
+        put_text(w, f->scheduler);
+    ggdm_put_bytes(w, f->digest, sizeof f->digest);
+}
+
+ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm_error *err)
+{
+    ggdm_wire w;
+    ggdm_wire_init(&w);
+    ggdm_put_u32(&w, HELLO);
+    ggdm_put_u32(&w, HELLO_VERSION);
+    ggdm_put_u8(&w, outfit != NULL);
+    ggdm_status st = outfit ? ggdm_job_pack(&outfit->job, &w, err) : GGDM_OK;
+    for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++)
+        put_files(&w, &outfit->files[i]);
+    if (st == GGDM_OK)
+        st = ggdm_wire_status(&w, "start-up message", err);
+    void *data = w.data;
+    size_t size = w.size;
+    if (st == GGDM_OK)
+        st = ggdm_transport_broadcast(t, &data, &size, err);
+    ggdm_wire_deinit(&w);
+    for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++) {
+        const ggdm_model_files *f = &outfit->files[i];
+        const void *shared;
+        size_t shared_size;
+        bool first;
+        if (f->config)
+            st = ggdm_transport_share(t, f->weights, f->weights_size, &shared, &shared_size, &first,
+                                      err);
+    }
+    return st;
+}
+
+/* Owned, NUL-terminated copy of a packed text.  A failure shows in the wire's status or as NULL. */
+static char *get_text(ggdm_wire *w)
+{
+    size_t size = 0;
+    const uint8_t *text = ggdm_get_bytes(w, &size);
+    return text ? strndup((const char *)text, size) : NULL;
+}
+
+static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
+{
+    bool present = ggdm_get_u8(w) != 0;
+    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
+    if (!present)
+        return GGDM_OK;
+    f->path = get_text(w);
+    f->config = get_text(w);
+    bool has_scheduler = ggdm_get_u8(w) != 0;
+    f->scheduler = has_scheduler ? get_text(w) : NULL;
+    size_t size = 0;
+    const uint8_t *digest = ggdm_get_bytes(w, &size);
+    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
+    if (!f->path || !f->config || (has_scheduler && !f->scheduler))
+        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot copy the texts of a model");
+    if (size != sizeof f->digest)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "digest of %zu bytes, expected %zu", size,
+                         sizeof f->digest);
+    memcpy(f->digest, digest, size);
+    return GGDM_OK;
+}
+
+static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out, bool *work,
+                                ggdm_error *err)
+{
+    ggdm_wire w;
+    ggdm_wire_read(&w, data, size);
+    uint32_t magic = ggdm_get_u32(&w), version = ggdm_get_u32(&w);
+    *work = ggdm_get_u8(&w) != 0;
+    GGDM_TRY(ggdm_wire_status(&w, "start-up message", err));
+    if (magic != HELLO || version != HELLO_VERSION)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "start-up message of another program or version (%08x, %u)", magic,
+                         version);
+    if (!*work)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_job_unpack(&out->job, &w, err));
+    for (int i = 0; i < GGDM_N_ROLES; i++)
+        GGDM_TRY(get_files(&w, &out->files[i], err));
+    return GGDM_OK;
+}
+
+static ggdm_status take_weights(ggdm_transport *t, ggdm_model_files *f, ggdm_error *err)
+{
+    bool first;
+    GGDM_TRY(ggdm_transport_share(t, NULL, 0, &f->weights, &f->weights_size, &first, err));
+    if (!first)
+        return GGDM_OK;
+    uint8_t digest[sizeof f->digest];
+    ggdm_model_files_digest(f, digest);
+    if (memcmp(digest, f->digest, sizeof digest) != 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "model %s: SHA-256 of the weights that arrived is not that of the file",
+                         f->path);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, ggdm_error *err)
+{
+    *out = (ggdm_outfit){0};
+    *work = false;
+    void *data = NULL;
+    size_t size = 0;
+    ggdm_status st = ggdm_transport_broadcast(t, &data, &size, err);
+    if (st == GGDM_OK)
+        st = unpack_hello(data, size, out, work, err);
+    free(data);
+    for (int i = 0; i < GGDM_N_ROLES && *work && st == GGDM_OK; i++)
+        if (out->files[i].config)
+            st = take_weights(t, &out->files[i], err);
+    if (st != GGDM_OK)
+        ggdm_outfit_deinit(out);
+    return st;
+}

@@ -1,0 +1,43 @@
+/* The collective start of a world: all ranks agree on the instruction set, then rank 0 gives the
+ * job and the models to the workers. */
+#ifndef GGDM_WORKER_STARTUP_H
+#define GGDM_WORKER_STARTUP_H
+
+#include <stdbool.h>
+
+#include "common/isa.h"
+#include "common/status.h"
+#include "common/transport.h"
+#include "jobs/messages.h"
+#include "models/model.h"
+
+typedef enum ggdm_model_role {
+    GGDM_ROLE_DIFFUSION,
+    GGDM_ROLE_GUIDE,
+    GGDM_ROLE_JUDGE,
+    GGDM_N_ROLES
+} ggdm_model_role;
+
+/* What workers get.  A role that is not there has files.config == NULL. */
+typedef struct ggdm_outfit {
+    ggdm_job job;
+    ggdm_model_files files[GGDM_N_ROLES];
+} ggdm_outfit;
+
+/** Free the files; the weights a worker borrowed stay with the transport. */
+void ggdm_outfit_deinit(ggdm_outfit *outfit);
+
+/** Collective: the least instruction set that the ranks choose (ggdm_isa_choose), pinned on each.
+ *  Errors: those of ggdm_isa_choose, on all ranks. */
+ggdm_status ggdm_startup_isa(ggdm_transport *t, bool bf16, ggdm_isa *out, ggdm_error *err);
+
+/** Collective, rank 0's side: send the outfit; NULL: there is nothing to do, workers leave.  */
+ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm_error *err);
+
+/** Collective, the workers' side: *work = false when there is nothing to do.  The weights are
+ *  borrowed from the transport and checked against the digest once per node.
+ *  Errors: GGDM_EFORMAT, GGDM_ENOMEM, GGDM_ECOMM.  A rank that fails here has still taken part in
+ *  every collective call as far as it could. */
+ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, ggdm_error *err);
+
+#endif

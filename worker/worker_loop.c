@@ -1,0 +1,180 @@
+#include "worker/worker_loop.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "models/model.h"
+#include "worker/executor.h"
+#include "worker/protocol.h"
+#include "worker/startup.h"
+
+#define BEAT_SECONDS 0.5              /* at least this long between two heartbeats */
+#define BATCH_BYTES ((size_t)1 << 18) /* packed images are sent when there are so many bytes */
+#define WAIT_SECONDS 1.0              /* one look for the next message */
+
+typedef struct worker_state {
+    ggdm_transport *t;
+    ggdm_outfit outfit;
+    ggdm_model *models[GGDM_N_ROLES];
+    ggdm_executor *executor;
+    ggdm_packet packet;
+    ggdm_wire images; /* packed and not yet sent */
+    uint32_t n_images;
+    const ggdm_unit *unit; /* that runs */
+    double last_beat;
+    bool stop;           /* STOP has come */
+    ggdm_status channel; /* first failure of the transport inside a unit */
+    ggdm_error channel_err;
+} worker_state;
+
+/* ---- the sink of the executor ---- */
+
+static bool channel_ok(worker_state *w, ggdm_status st, const ggdm_error *err)
+{
+    if (st != GGDM_OK && w->channel == GGDM_OK) {
+        w->channel = st;
+        w->channel_err = *err;
+    }
+    return w->channel == GGDM_OK;
+}
+
+/* Between sampler steps: look for STOP, send a heartbeat now and then. */
+static bool on_step(void *context, int64_t done, int64_t total)
+{
+    worker_state *w = context;
+    ggdm_error err = {0};
+    bool got = false;
+    ggdm_status st = ggdm_transport_receive(w->t, GGDM_TAG_STOP, 0, &w->packet, &got, &err);
+    if (got)
+        w->stop = true;
+    double now = ggdm_now();
+    if (st == GGDM_OK && !w->stop && now - w->last_beat >= BEAT_SECONDS) {
+        w->last_beat = now;
+        st = ggdm_send_beat(w->t, w->unit, done, total, &err);
+    }
+    return channel_ok(w, st, &err) && !w->stop;
+}
+
+static ggdm_status send_images(worker_state *w, ggdm_error *err)
+{
+    if (w->n_images == 0)
+        return GGDM_OK;
+    ggdm_status st =
+        ggdm_send_images(w->t, w->unit, w->n_images, w->images.data, w->images.size, err);
+    if (st != GGDM_OK && w->channel == GGDM_OK) {
+        w->channel = st;
+        if (err)
+            w->channel_err = *err;
+    }
+    ggdm_wire_reset(&w->images);
+    w->n_images = 0;
+    return st;
+}
+
+static ggdm_status on_image(void *context, const ggdm_image *image, ggdm_error *err)
+{
+    worker_state *w = context;
+    GGDM_TRY(ggdm_image_pack(image, &w->images, err));
+    w->n_images++;
+    return w->images.size >= BATCH_BYTES ? send_images(w, err) : GGDM_OK;
+}
+
+/* ---- units ---- */
+
+/* Run a unit and report what became of it.  Only a broken channel is an error. */
+static ggdm_status run_unit(worker_state *w, const ggdm_unit *unit, ggdm_error *err)
+{
+    const ggdm_executor_sink sink = {.context = w, .step = on_step, .image = on_image};
+    ggdm_error unit_err = {0};
+    w->unit = unit;
+    w->last_beat = ggdm_now();
+    ggdm_wire_reset(&w->images);
+    w->n_images = 0;
+    ggdm_status st = ggdm_executor_run(w->executor, unit, &sink, &unit_err);
+    if (st == GGDM_OK)
+        st = send_images(w, &unit_err);
+    if (w->channel != GGDM_OK) {
+        *err = w->channel_err;
+        return w->channel;
+    }
+    if (st == GGDM_OK)
+        return ggdm_send_done(w->t, unit, err);
+    ggdm_log(GGDM_LOG_DEBUG, "unit %lld: %s", (long long)unit->id, unit_err.msg);
+    return ggdm_send_failed(w->t, unit, st, unit_err.msg, err);
+}
+
+static ggdm_status run_packet(worker_state *w, ggdm_error *err)
+{
+    ggdm_unit unit = {0};
+    ggdm_wire wire;
+    ggdm_wire_read(&wire, w->packet.data, w->packet.size);
+    ggdm_status st = ggdm_unit_unpack(&unit, &wire, err);
+    if (st == GGDM_OK)
+        st = run_unit(w, &unit, err);
+    ggdm_unit_deinit(&unit);
+    w->unit = NULL;
+    return st;
+}
+
+static ggdm_status work(worker_state *w, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_send_empty(w->t, 0, GGDM_TAG_READY, err));
+    while (!w->stop) {
+        bool got;
+        GGDM_TRY(ggdm_transport_receive(w->t, GGDM_TAG_ANY, WAIT_SECONDS, &w->packet, &got, err));
+        if (!got)
+            continue;
+        if (w->packet.tag == GGDM_TAG_STOP)
+            w->stop = true;
+        else if (w->packet.tag == GGDM_TAG_UNIT)
+            GGDM_TRY(run_packet(w, err));
+        else
+            return GGDM_FAIL(err, GGDM_EFORMAT, "tag %d from the coordinator", (int)w->packet.tag);
+    }
+    return GGDM_OK;
+}
+
+/* ---- life ---- */
+
+static ggdm_status build(worker_state *w, ggdm_error *err)
+{
+    omp_set_num_threads(w->outfit.job.threads);
+    for (int i = 0; i < GGDM_N_ROLES; i++)
+        if (w->outfit.files[i].config)
+            GGDM_TRY(ggdm_model_create(&w->outfit.files[i], &w->models[i], err));
+    return ggdm_executor_create(&w->outfit.job, w->models[GGDM_ROLE_DIFFUSION],
+                                w->models[GGDM_ROLE_GUIDE], w->models[GGDM_ROLE_JUDGE],
+                                &w->executor, err);
+}
+
+/* Whatever goes wrong before the first unit is told to the coordinator, which decides. */
+static ggdm_status build_and_work(worker_state *w, ggdm_error *err)
+{
+    ggdm_error build_err = {0};
+    ggdm_status st = build(w, &build_err);
+    if (st == GGDM_OK)
+        st = work(w, err);
+    else
+        st = ggdm_send_failed(w->t, NULL, st, build_err.msg, err);
+    if (st == GGDM_OK)
+        st = ggdm_send_empty(w->t, 0, GGDM_TAG_BYE, err);
+    return st;
+}
+
+ggdm_status ggdm_worker_run(ggdm_transport *t, ggdm_error *err)
+{
+    worker_state w = {.t = t};
+    bool any_work = false;
+    GGDM_TRY(ggdm_startup_take(t, &w.outfit, &any_work, err));
+    ggdm_wire_init(&w.images);
+    ggdm_status st = any_work ? build_and_work(&w, err) : GGDM_OK;
+    ggdm_executor_destroy(&w.executor);
+    for (int i = 0; i < GGDM_N_ROLES; i++)
+        ggdm_model_destroy(&w.models[i]);
+    ggdm_wire_deinit(&w.images);
+    ggdm_packet_deinit(&w.packet);
+    ggdm_outfit_deinit(&w.outfit);
+    return st;
+}
