@@ -7,7 +7,7 @@
 # "N passed, M failed" over all tests of all programs, the exit status 1 if M > 0.
 # A program is a cmocka program, or prints TAP lines ("ok 1 - name", "not ok 2 - name"), or counts
 # as one test by its exit status.  One that dies, hangs, or fails without naming a failed test adds
-# a failure.  $GGDM_TEST (a shell pattern of test names) is looked at by the C programs.
+# a failure.  $GGDM_TEST (test names with * and ?) is looked at by the C programs.
 set -uo pipefail
 
 # Threads that wait for others must not spin: on a busy machine that costs minutes.

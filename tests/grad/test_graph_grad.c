@@ -69,6 +69,28 @@ static void test_relu_at_zero_has_no_gradient(void **state)
     ggdm_graph_destroy(&g);
 }
 
+/* exp of the scores alone overflows, or is 0 for all of them. */
+static void test_attention_large_scores_are_shifted(void **state)
+{
+    (void)state;
+    ggdm_graph *g = new_graph();
+    const ggdm_shape shape = GGDM_SHAPE3(2, 3, 1);
+    ggdm_val q = ggdm_graph_input(g, "q", GGDM_F32, shape);
+    ggdm_val k = ggdm_graph_input(g, "k", GGDM_F32, shape);
+    ggdm_val v = ggdm_graph_input(g, "v", GGDM_F32, shape);
+    ggdm_val y = ggdm_attention(g, q, k, v, 1);
+    ggdm_graph_output(g, y);
+    compile(g, NULL);
+    set(g, q, (float[]){100, -100, 100, 100, -100, 100});
+    set(g, k, (float[]){10, 10, 10, 8, 10, 9});
+    set(g, v, (float[]){3, 3, 3, 1, 5, 9});
+    ggdm_graph_run(g);
+    const float *got = ggdm_graph_data(g, y), want[6] = {3, 3, 3, 5, 1, 5};
+    for (int i = 0; i < 6; i++)
+        assert_true(fabsf(got[i] - want[i]) <= 4e-7f * want[i]); /* three weights of 1/3: 6 u */
+    ggdm_graph_destroy(&g);
+}
+
 /* A diverged image must not look healthy behind a network: NaN passes every op that looks at its
  * pixel. */
 static void test_nan_passes_through_kinks(void **state)
@@ -213,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_max_pool_tie_goes_to_first),
         cmocka_unit_test(test_relu_at_zero_has_no_gradient),
+        cmocka_unit_test(test_attention_large_scores_are_shifted),
         cmocka_unit_test(test_nan_passes_through_kinks),
         cmocka_unit_test(test_backward_intermediate_value_and_independent_input),
         cmocka_unit_test(test_backward_two_cotangents_stay_apart),

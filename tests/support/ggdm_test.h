@@ -32,7 +32,7 @@ void ggdm_test_error_at(ggdm_status st, const ggdm_error *err, ggdm_status code,
 /** Print a formatted message and fail the running test. */
 void ggdm_test_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Run n tests built at run time; honours $GGDM_TEST, a shell pattern over the names ("*conv*").
+/** Run n tests built at run time; honours $GGDM_TEST, a pattern of names with * and ? ("*conv*").
  *  Returns the number of failures (main's return value).  For a static table use
  *  ggdm_test_main(tests). */
 int ggdm_test_run(const char *group, const struct CMUnitTest *tests, size_t n);
