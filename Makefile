@@ -37,14 +37,14 @@ tests  := $(test.c:%.c=$(B)/%)
 # Programs of the tests that are scripts: tests/mpi/*.sh and tests/cli/*.sh.
 mpi.c  := $(sort $(wildcard tests/mpi/*.c))
 mpi.x  := $(mpi.c:%.c=$(B)/%)
-shell_tests := $(sort $(wildcard tests/mpi/*.sh tests/cli/*.sh))
-world_tests := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/mpi/*.c)))
+scripts := $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
+run_tests := GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) scripts/run_tests.sh
 support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test check check-run asan lint format check-layers clean help data FORCE
+.PHONY: all deps demo test check check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -85,18 +85,17 @@ demo: deps
 
 ## test: set up, build, and run all tests (warnings are errors where $$CI is set)
 test: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(world_tests)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
 	@$(MAKE) --no-print-directory check-layers
-	@GGDM=$(B)/ggdm scripts/run_tests.sh $(tests) $(shell_tests)
+	@$(run_tests) $(tests) $(scripts)
 
 ## check: the C tests only: no MPI world, no shell tests
 check: $(tests)
-	@scripts/run_tests.sh $(tests)
+	@$(run_tests) $(tests)
 
 ## check-run: run the program: command line, MPI worlds, interruption, identical bytes
 check-run: $(B)/ggdm $(mpi.x)
-	@GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) \
-	  scripts/run_tests.sh $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
+	@$(run_tests) $(scripts)
 
 ## asan: the same tests under the address and undefined-behaviour sanitizers
 asan:
@@ -117,7 +116,7 @@ check-layers:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's/: /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 ## clean: remove everything built
 clean:

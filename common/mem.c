@@ -26,7 +26,8 @@ ggdm_status ggdm_alloc(void *out, size_t count, size_t size, ggdm_error *err)
     if (!p)
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot allocate %zu bytes", bytes);
     memset(p, 0, bytes);
-    memcpy(out, &p, sizeof p);
+    memcpy(out, &p, sizeof p); /* out is a T ** of any T */
+    // cppcheck-suppress memleak
     return GGDM_OK;
 }
 

@@ -308,10 +308,11 @@ CLONES void ggdm_k_softmax_bwd(const float *y, const float *gy, float *gx, int64
 
 void ggdm_k_log_softmax(const float *x, float *y, int64_t c)
 {
-    double max = x[0], sum = 0;
+    double max = x[0];
     for (int64_t j = 1; j < c; j++)
         max = x[j] > max ? x[j] : max;
-    for (int64_t j = 0; j < c; j++)
+    double sum = exp(x[0] - max);
+    for (int64_t j = 1; j < c; j++)
         sum += exp(x[j] - max);
     double shift = max + log(sum);
     for (int64_t j = 0; j < c; j++)
