@@ -83,7 +83,7 @@ demo: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(B)/ggdm run examples/mnist-demo.yaml --run runs/demo
 
-## test: set up, build, and run all tests (warnings are errors where $$CI is set)
+## test: set up, build, and run all tests (warnings are errors where CI is set)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
 	@$(MAKE) --no-print-directory check-layers

@@ -145,23 +145,28 @@ static bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
-/* Make a rename in path's directory durable.  File systems that cannot sync a directory say EINVAL:
- * that is their best. */
-static bool sync_dir_of(const char *path)
+ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err)
 {
-    char *dir = strdup(path);
-    if (!dir)
-        return false;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, "open directory", dir);
+    ggdm_status st = GGDM_OK;
+    if (fsync(fd) != 0 && errno != EINVAL)
+        st = fail_errno(err, "sync directory", dir);
+    close(fd);
+    return st;
+}
+
+static ggdm_status sync_dir_of(const char *path, ggdm_error *err)
+{
+    char *dir;
+    GGDM_TRY(ggdm_strdup(path, &dir, err));
     char *slash = strrchr(dir, '/');
     if (slash)
         slash[slash == dir] = '\0'; /* "/x" is in "/" */
-    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ggdm_status st = ggdm_sync_dir(slash ? dir : ".", err);
     free(dir);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0 || errno == EINVAL;
-    close(fd);
-    return ok;
+    return st;
 }
 
 ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err)
@@ -181,10 +186,20 @@ ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, g
     if (!ok) {
         st = fail_errno(err, "write", path);
         unlink(temp);
-    } else if (!sync_dir_of(path)) {
-        st = fail_errno(err, "sync the directory of", path);
+    } else {
+        st = sync_dir_of(path, err);
     }
     free(temp);
+    return st;
+}
+
+ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
+                                 ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
+    ggdm_status st = ggdm_replace_file(path, data, size, err);
+    free(path);
     return st;
 }
 

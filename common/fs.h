@@ -30,6 +30,14 @@ ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err);
  *  Errors: GGDM_EIO (the old file is then untouched and no temporary file is left). */
 ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err);
 
+/** The same for DIR/NAME. */
+ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
+                                 ggdm_error *err);
+
+/** Make names made, renamed or removed in dir survive a power cut.  File systems that cannot sync a
+ *  directory say EINVAL: that is their best, and no error.  Errors: GGDM_EIO. */
+ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err);
+
 bool ggdm_exists(const char *path);
 bool ggdm_is_dir(const char *path);
 

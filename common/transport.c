@@ -4,6 +4,11 @@
 
 #include "common/mem.h"
 
+bool ggdm_launched_by_mpi(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+}
+
 void ggdm_packet_deinit(ggdm_packet *packet)
 {
     free(packet->data);
@@ -65,11 +70,6 @@ ggdm_status ggdm_transport_receive(ggdm_transport *transport, ggdm_tag tag, doub
 ggdm_status ggdm_transport_flush(ggdm_transport *transport, double timeout, ggdm_error *err)
 {
     return transport->ops->flush(transport, timeout, err);
-}
-
-ggdm_status ggdm_transport_barrier(ggdm_transport *transport, ggdm_error *err)
-{
-    return transport->ops->barrier(transport, err);
 }
 
 ggdm_status ggdm_transport_broadcast(ggdm_transport *transport, void **data, size_t *size,

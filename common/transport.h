@@ -1,7 +1,7 @@
 /* How ranks talk: one interface, two implementations.  transport_mpi.c is the MPI world of a run;
  * transport_loop.c is a world of threads in one process (tests, and `ggdm run --workers 0`).
  *
- * Start-up is collective (broadcast, share, min, barrier: every rank calls the same sequence).
+ * Start-up is collective (broadcast, share, min: every rank calls the same sequence).
  * After it only point-to-point packets are used.  send never blocks: it copies the bytes and a
  * later call moves them on, so a coordinator is not held up by a slow or dead worker.  Packets
  * between two ranks with the same tag arrive in the order of sending.
@@ -43,6 +43,9 @@ void ggdm_packet_deinit(ggdm_packet *packet);
 
 typedef struct ggdm_transport ggdm_transport;
 
+/** Is this process a rank of an MPI world: did mpirun, or srun with PMI(x), start it? */
+bool ggdm_launched_by_mpi(void);
+
 /** Join the MPI world this process was started in (MPI_Init_thread, FUNNELED).  Once per process.
  *  Errors: GGDM_ECOMM. */
 ggdm_status ggdm_transport_mpi_open(ggdm_transport **out, ggdm_error *err);
@@ -75,9 +78,6 @@ ggdm_status ggdm_transport_receive(ggdm_transport *transport, ggdm_tag tag, doub
  *  Errors: GGDM_ECOMM, also when the time is over. */
 ggdm_status ggdm_transport_flush(ggdm_transport *transport, double timeout, ggdm_error *err);
 
-/** Collective: wait for all. */
-ggdm_status ggdm_transport_barrier(ggdm_transport *transport, ggdm_error *err);
-
 /** Collective: rank 0 gives *data, *size; the others get a copy of their own (owned: free()). */
 ggdm_status ggdm_transport_broadcast(ggdm_transport *transport, void **data, size_t *size,
                                      ggdm_error *err);
@@ -103,7 +103,6 @@ typedef struct ggdm_transport_ops {
     ggdm_status (*receive)(ggdm_transport *transport, ggdm_tag tag, double timeout,
                            ggdm_packet *packet, bool *got, ggdm_error *err);
     ggdm_status (*flush)(ggdm_transport *transport, double timeout, ggdm_error *err);
-    ggdm_status (*barrier)(ggdm_transport *transport, ggdm_error *err);
     ggdm_status (*broadcast)(ggdm_transport *transport, void **data, size_t *size, ggdm_error *err);
     ggdm_status (*share)(ggdm_transport *transport, const void *data, size_t size, const void **out,
                          size_t *out_size, bool *first, ggdm_error *err);

@@ -164,13 +164,6 @@ static ggdm_status loop_flush(ggdm_transport *transport, double timeout, ggdm_er
     return GGDM_OK;
 }
 
-static ggdm_status loop_barrier(ggdm_transport *transport, ggdm_error *err)
-{
-    (void)err;
-    pthread_barrier_wait(&hub_of(transport)->barrier);
-    return GGDM_OK;
-}
-
 static ggdm_status loop_broadcast(ggdm_transport *transport, void **data, size_t *size,
                                   ggdm_error *err)
 {
@@ -248,7 +241,6 @@ static const ggdm_transport_ops loop_ops = {
     .send = loop_send,
     .receive = loop_receive,
     .flush = loop_flush,
-    .barrier = loop_barrier,
     .broadcast = loop_broadcast,
     .share = loop_share,
     .min = loop_min,

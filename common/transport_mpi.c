@@ -243,12 +243,6 @@ static ggdm_status mpi_receive(ggdm_transport *transport, ggdm_tag tag, double t
 
 /* ---- collectives ---- */
 
-static ggdm_status mpi_barrier(ggdm_transport *transport, ggdm_error *err)
-{
-    MPI_TRY(MPI_Barrier(((mpi_transport *)transport)->world));
-    return GGDM_OK;
-}
-
 /* Broadcast from rank 0 of comm in chunks: MPI counts are int. */
 static ggdm_status broadcast_bytes(MPI_Comm comm, void *data, size_t size, ggdm_error *err)
 {
@@ -431,7 +425,6 @@ static const ggdm_transport_ops mpi_ops = {
     .send = mpi_send,
     .receive = mpi_receive,
     .flush = mpi_flush,
-    .barrier = mpi_barrier,
     .broadcast = mpi_broadcast,
     .share = mpi_share,
     .min = mpi_min,

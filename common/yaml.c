@@ -10,7 +10,6 @@
 
 #include <yaml.h>
 
-#include "common/fs.h"
 #include "common/mem.h"
 
 #define MAX_DEPTH 32
@@ -382,16 +381,5 @@ done:
         free(l.anchors[i].name);
     ggdm_doc_destroy(&l.doc);
     yaml_parser_delete(&l.parser);
-    return st;
-}
-
-ggdm_status ggdm_yaml_read(const char *path, ggdm_doc **out, ggdm_error *err)
-{
-    char *text;
-    size_t size;
-    *out = NULL;
-    GGDM_TRY(ggdm_read_file(path, GGDM_YAML_MAX_SIZE, &text, &size, err));
-    ggdm_status st = ggdm_yaml_parse(text, size, path, out, err);
-    free(text);
     return st;
 }

@@ -16,7 +16,4 @@
 ggdm_status ggdm_yaml_parse(const char *text, size_t size, const char *where, ggdm_doc **out,
                             ggdm_error *err);
 
-/** The same from a file.  Errors: also GGDM_EIO, GGDM_EINVAL (too large, not a file). */
-ggdm_status ggdm_yaml_read(const char *path, ggdm_doc **out, ggdm_error *err);
-
 #endif

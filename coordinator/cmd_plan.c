@@ -103,10 +103,7 @@ static ggdm_status plan(const plan_options *o, ggdm_error *err)
 
 static const struct argp_option arguments[] = {
     {"json", 'j', NULL, 0, "print one JSON object", 0},
-    {"run", 'r', "DIR", 0, "run directory (default: runs/NAME)", 0},
     {"workers", 'w', "N", 0, "workers to estimate for (default: one per core)", 0},
-    {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
-    {"batch", 'b', "B", 0, "images advanced together at most (default: 32)", 0},
     {0},
 };
 
@@ -114,29 +111,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     plan_options *o = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->setup;
+        break;
     case 'j':
         o->json = true;
         break;
-    case 'r':
-        o->setup.run = arg;
-        break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
-        break;
-    case 't':
-        o->setup.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
-        break;
-    case 'b':
-        o->setup.batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
-        break;
-    case ARGP_KEY_ARG:
-        if (o->setup.sweep)
-            argp_error(state, "more than one sweep file: %s", arg);
-        o->setup.sweep = arg;
-        break;
-    case ARGP_KEY_END:
-        if (!o->setup.sweep)
-            argp_error(state, "expected a sweep file");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -152,7 +134,7 @@ int ggdm_cmd_plan(int argc, char **argv)
         "SWEEP.yaml",
         "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
         "time.  Writes nothing.",
-        NULL,
+        ggdm_setup_children,
         NULL,
         NULL};
     plan_options options = {0};

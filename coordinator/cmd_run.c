@@ -271,13 +271,10 @@ static int run_bare(const run_options *options, char **argv)
 /* ---- arguments ---- */
 
 static const struct argp_option arguments[] = {
-    {"run", 'r', "DIR", 0, "run directory (default: runs/NAME, NAME from the sweep file)", 0},
     {"workers", 'w', "N", 0,
      "worker ranks beside the coordinator (default: one per core; 0: no MPI, one worker in this "
      "process); in a world that mpirun or srun started, its size counts",
      0},
-    {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
-    {"batch", 'b', "B", 0, "images advanced together at most (default: 32)", 0},
     {0},
 };
 
@@ -285,26 +282,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     run_options *o = state->input;
     switch (key) {
-    case 'r':
-        o->setup.run = arg;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->setup;
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
-        break;
-    case 't':
-        o->setup.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
-        break;
-    case 'b':
-        o->setup.batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
-        break;
-    case ARGP_KEY_ARG:
-        if (o->setup.sweep)
-            argp_error(state, "more than one sweep file: %s", arg);
-        o->setup.sweep = arg;
-        break;
-    case ARGP_KEY_END:
-        if (!o->setup.sweep)
-            argp_error(state, "expected a sweep file");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -323,12 +305,12 @@ int ggdm_cmd_run(int argc, char **argv)
         "Results are in RUN/archive, RUN/summary.csv and RUN/figures.  Ctrl-C stops between two "
         "sampler steps; whatever was done is kept.\n"
         "GGDM_ISA=ref|avx2|avx512 pins the instruction set, on which the bits of images depend.",
-        NULL,
+        ggdm_setup_children,
         NULL,
         NULL};
     run_options options = {.workers = -1};
     int rc = ggdm_command_parse(&argp, argc, argv, &options);
     if (rc)
         return GGDM_EXIT_USAGE;
-    return ggdm_launch_inside_world() ? run_rank(&options) : run_bare(&options, argv);
+    return ggdm_launched_by_mpi() ? run_rank(&options) : run_bare(&options, argv);
 }

@@ -1,5 +1,4 @@
 /* `ggdm train RECIPE.yaml`: trains a model with the loop of models/train. */
-#include <omp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +14,19 @@
 typedef struct arguments {
     const char *recipe, *out;
     int threads;
-    long stop_after;
+    int stop_after;
 } arguments;
 
 enum { KEY_STOP_AFTER = 256 };
 
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "Model directory to write (default: trained/NAME of the recipe)", 0},
-    {"threads", 't', "N", 0, "OpenMP threads of each rank (default: the cores it may use)", 0},
+    {"threads", 't', "N", 0,
+     "OpenMP threads of each rank (default: the cores it may use, shared with the other ranks of "
+     "its machine)",
+     0},
     {"stop-after", KEY_STOP_AFTER, "N", 0, "Stop with a checkpoint after N steps of this call", 0},
     {0}};
-
-static long natural(const char *arg, const char *name, struct argp_state *state)
-{
-    char *end;
-    long v = strtol(arg, &end, 10);
-    if (end == arg || *end || v < 1 || v > 1000000000)
-        argp_error(state, "--%s: value '%s', expected an integer >= 1", name, arg);
-    return v;
-}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -43,10 +36,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->out = arg;
         return 0;
     case 't':
-        a->threads = (int)natural(arg, "threads", state);
+        a->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         return 0;
     case KEY_STOP_AFTER:
-        a->stop_after = natural(arg, "stop-after", state);
+        a->stop_after = ggdm_command_int(state, "--stop-after", arg, 1, 1000000000);
         return 0;
     case ARGP_KEY_ARG:
         if (a->recipe)
@@ -113,6 +106,25 @@ static void show(void *context, const ggdm_train_progress *p)
 
 /* --- running --- */
 
+/* mpirun says how many of its ranks are on this machine.  (srun gives each its own cores.) */
+static int default_threads(void)
+{
+    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    int ranks = text ? atoi(text) : 1;
+    int threads = ggdm_usable_cores() / (ranks > 1 ? ranks : 1);
+    return threads > 1 ? threads : 1;
+}
+
+/* The best instruction set that all ranks have: the weights' last bits depend on it. */
+static ggdm_status pin_isa(ggdm_world *world, ggdm_isa *out, ggdm_error *err)
+{
+    int agreed;
+    GGDM_TRY(ggdm_isa_choose(false, out, err));
+    GGDM_TRY(ggdm_world_min(world, (int)*out, &agreed, err));
+    *out = (ggdm_isa)agreed;
+    return ggdm_isa_pin(*out, err);
+}
+
 static volatile sig_atomic_t asked_to_stop;
 
 static void on_signal(int number)
@@ -145,10 +157,12 @@ static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
 {
     ggdm_recipe recipe = {0};
     char *out = NULL, *command = NULL;
+    ggdm_isa isa;
     /* mpirun gives its ranks a terminal even when its own output goes to a file */
     display d = {.live = isatty(STDOUT_FILENO) && ggdm_world_size(world) == 1, .shown = ggdm_now()};
     d.period = d.live ? 0.5 : 10.0;
     ggdm_status st;
+    GGDM_TRY_GOTO(st, pin_isa(world, &isa, err), done);
     GGDM_TRY_GOTO(st, ggdm_recipe_read(a->recipe, &recipe, err), done);
     GGDM_TRY_GOTO(st,
                   a->out ? ggdm_strdup(a->out, &out, err)
@@ -158,14 +172,15 @@ static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
     ggdm_train_options o = {.out = out,
                             .command = command,
                             .threads = a->threads,
+                            .isa = isa,
                             .stop_after = a->stop_after,
                             .stop = &asked_to_stop,
                             .progress = show,
                             .context = &d};
     if (ggdm_world_rank(world) == 0) {
-        printf("training %s: %lld steps of %d images, %d rank(s) x %d thread(s), into %s\n",
+        printf("training %s: %lld steps of %d images, %d rank(s) x %d thread(s), %s, into %s\n",
                recipe.name, (long long)ggdm_recipe_steps(&recipe), recipe.batch,
-               ggdm_world_size(world), a->threads, out);
+               ggdm_world_size(world), a->threads, ggdm_isa_name(isa), out);
         fflush(stdout);
     }
     GGDM_TRY_GOTO(st, ggdm_train(&recipe, &o, world, err), done);
@@ -180,7 +195,7 @@ done:
 
 int ggdm_cmd_train(int argc, char **argv)
 {
-    arguments a = {.threads = omp_get_num_procs()};
+    arguments a = {.threads = default_threads()};
     ggdm_error err = {0};
     ggdm_world *world = NULL;
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)

@@ -21,8 +21,8 @@ ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error 
     GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete: no archive of them", incomplete);
-    GGDM_TRY(ggdm_summary_write(store, dir, err));
-    return ggdm_plot_run(store, dir, NULL, err);
+    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    return ggdm_summary_write(store, dir, err); /* last: see ggdm_run_dir_has_products */
 }
 
 int ggdm_finish_exit_code(const ggdm_store *store)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,7 @@
 #include "coordinator/command.h"
 #include "coordinator/progress.h"
 
-#define MAX_ARGS 256
 #define EXEC_FAILED 127
-
-bool ggdm_launch_inside_world(void)
-{
-    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
-}
 
 /* ---- the environment of the ranks ---- */
 
@@ -90,16 +85,32 @@ static void set_environment(const ggdm_launch *launch, const char *token)
 
 /* ---- the child ---- */
 
-static void exec_mpirun(const ggdm_launch *launch, const char *token, const char *program,
+static const char *const mpirun_args[] = {"mpirun",          "-n",        "RANKS",
+                                          "--oversubscribe", "--bind-to", "none"};
+enum { ARG_RANKS = 2, N_MPIRUN_ARGS = sizeof mpirun_args / sizeof *mpirun_args };
+
+/* mpirun's command line, all but the number of ranks; *out is owned, its texts are borrowed. */
+static ggdm_status make_command(const ggdm_launch *launch, const char *program, const char ***out,
+                                ggdm_error *err)
+{
+    size_t n = 0;
+    while (launch->args[n])
+        n++;
+    const char **argv;
+    GGDM_TRY(ggdm_alloc(&argv, N_MPIRUN_ARGS + 1 + n + 1, sizeof *argv, err));
+    memcpy(argv, mpirun_args, sizeof mpirun_args);
+    argv[N_MPIRUN_ARGS] = program;
+    memcpy(argv + N_MPIRUN_ARGS + 1, launch->args, n * sizeof *argv);
+    *out = argv;
+    return GGDM_OK;
+}
+
+static void exec_mpirun(const ggdm_launch *launch, const char *token, const char **argv,
                         const sigset_t *mask, pid_t parent)
 {
     char ranks[16];
     snprintf(ranks, sizeof ranks, "%d", launch->workers + 1);
-    const char *argv[MAX_ARGS] = {"mpirun",    "-n",   ranks,  "--oversubscribe",
-                                  "--bind-to", "none", program};
-    int n = 7;
-    for (char **arg = launch->args; *arg && n < MAX_ARGS - 1; arg++)
-        argv[n++] = *arg;
+    argv[ARG_RANKS] = ranks;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
@@ -190,6 +201,11 @@ static ggdm_status judge(const ggdm_launch *launch, const char *token, int statu
                          "the MPI world ended before its work was done (mpirun: %d); the same "
                          "command continues the run",
                          result);
+    /* Rank 0 refused before it had a status file, and said why.  (1 would be mpirun's own.) */
+    if (result == GGDM_EXIT_USAGE || result == GGDM_EXIT_INTERRUPTED) {
+        *exit_code = result;
+        return GGDM_OK;
+    }
     return GGDM_FAIL(err, GGDM_EINTERNAL, "the MPI world did not start (mpirun: %d)", result);
 }
 
@@ -204,6 +220,8 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, int *exit_code, ggdm_er
     if (len <= 0)
         return GGDM_FAIL(err, GGDM_EIO, "/proc/self/exe: %s", strerror(errno));
     program[len] = '\0';
+    const char **command;
+    GGDM_TRY(make_command(launch, program, &command, err));
     snprintf(token, sizeof token, "%d-%.3f", (int)getpid(), ggdm_wall_clock());
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     sigset_t signals, old;
@@ -214,7 +232,7 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, int *exit_code, ggdm_er
     fflush(NULL);
     pid_t parent = getpid(), child = fork();
     if (child == 0)
-        exec_mpirun(launch, token, program, &old, parent);
+        exec_mpirun(launch, token, command, &old, parent);
     int stops = 0;
     ggdm_status st = GGDM_OK;
     if (child < 0)
@@ -224,5 +242,6 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, int *exit_code, ggdm_er
         st = judge(launch, token, status, stops, exit_code, err);
     }
     sigprocmask(SIG_SETMASK, &old, NULL);
+    free(command);
     return st;
 }

@@ -2,8 +2,6 @@
 #ifndef GGDM_COORDINATOR_LAUNCH_H
 #define GGDM_COORDINATOR_LAUNCH_H
 
-#include <stdbool.h>
-
 #include "common/status.h"
 
 typedef struct ggdm_launch {
@@ -12,9 +10,6 @@ typedef struct ggdm_launch {
     const char *run_dir; /* where the world's status file will be */
     char **args;         /* of the command, NULL-terminated: `ggdm ARGS` in every rank */
 } ggdm_launch;
-
-/** Is this process a rank of an MPI world (mpirun or srun started it)? */
-bool ggdm_launch_inside_world(void);
 
 /** Run the world; *exit_code gets its result, as the coordinator wrote it into the status file.
  *  SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask the world to stop between sampler steps (exit code 75);

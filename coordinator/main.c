@@ -13,7 +13,7 @@ static const struct {
     {"run", "run a sweep, or continue it: generate, archive, summarise", ggdm_cmd_run},
     {"status", "show how far a run is", ggdm_cmd_status},
     {"train", "train a model from a recipe", ggdm_cmd_train},
-    {"model", "look into, check and apply models", ggdm_cmd_model},
+    {"model", "look into and check models", ggdm_cmd_model},
     {"data", "obtain and verify a data set", ggdm_cmd_data},
     {"version", "versions of the program and its libraries", ggdm_cmd_version},
 };

@@ -11,12 +11,14 @@
 #include "common/fs.h"
 #include "common/mem.h"
 
+#define PROBE ".ggdm-probe-"
+
 /* Try to make something in dir: permissions, read-only mounts and odd file systems all show here,
  * for root too. */
 static ggdm_status probe_write(const char *dir, const char *wanted, ggdm_error *err)
 {
     char *path = NULL;
-    GGDM_TRY(ggdm_asprintf(&path, err, "%s/.ggdm-probe-XXXXXX", dir));
+    GGDM_TRY(ggdm_asprintf(&path, err, "%s/" PROBE "XXXXXX", dir));
     ggdm_status st = GGDM_OK;
     if (mkdtemp(path))
         rmdir(path);
@@ -49,7 +51,15 @@ static ggdm_status probe_parent(const char *dir, ggdm_error *err)
     return probe_write(parent, dir, err);
 }
 
-/* First entry that neither an empty directory has nor a start that was killed leaves behind. */
+/* What an empty directory has, or a start that was killed leaves behind. */
+static bool is_ours(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           strncmp(name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) == 0 ||
+           strncmp(name, PROBE, strlen(PROBE)) == 0;
+}
+
+/* The first entry of something else. */
 static ggdm_status find_foreign(const char *dir, char *name, size_t size, ggdm_error *err)
 {
     DIR *d = opendir(dir);
@@ -57,8 +67,7 @@ static ggdm_status find_foreign(const char *dir, char *name, size_t size, ggdm_e
         return GGDM_FAIL(err, GGDM_EIO, "run directory %s: %s", dir, strerror(errno));
     *name = '\0';
     for (struct dirent *e; (e = readdir(d)) && !*name;)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            strncmp(e->d_name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) != 0)
+        if (!is_ours(e->d_name))
             snprintf(name, size, "%s", e->d_name);
     closedir(d);
     return GGDM_OK;
@@ -95,8 +104,7 @@ static bool has(const char *dir, const char *cell, const char *name)
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
                                       ggdm_error *err)
 {
-    *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json") &&
-           has(dir, NULL, "figures/accuracy.png") && has(dir, NULL, "figures/accuracy.svg");
+    *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json");
     int32_t samples = ggdm_store_run_info(store)->samples;
     for (int32_t i = 0; *all && i < ggdm_store_n_cells(store); i++) {
         ggdm_store_cell cell;

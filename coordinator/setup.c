@@ -222,13 +222,13 @@ static ggdm_status same_sweep(const ggdm_setup *s, const ggdm_run_info *info, gg
 static ggdm_status same_run(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
 {
     GGDM_TRY(same_sweep(s, info, err));
-    const char *const recorded[] = {info->model_sha256, info->guide_sha256, info->judge_sha256};
+    const char *const recorded[] = {info->model_digest, info->guide_digest, info->judge_digest};
     for (int role = 0; role < GGDM_N_ROLES; role++) {
         char hex[GGDM_HASH_TEXT_SIZE] = "";
         if (s->outfit.files[role].config)
             ggdm_hash_hex(s->outfit.files[role].digest, hex);
         char what[64];
-        snprintf(what, sizeof what, "SHA-256 of %s", roles[role].field);
+        snprintf(what, sizeof what, "the digest (SHA-256) of %s", roles[role].field);
         GGDM_TRY(same_text(s, what, recorded[role], hex, "", err));
     }
     char remedy[128];
@@ -287,11 +287,11 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
         .isa = isa,
         .version = version,
         .model = s->sweep.model,
-        .model_sha256 = hex[GGDM_ROLE_DIFFUSION],
+        .model_digest = hex[GGDM_ROLE_DIFFUSION],
         .guide = s->sweep.guide,
-        .guide_sha256 = hex[GGDM_ROLE_GUIDE],
+        .guide_digest = hex[GGDM_ROLE_GUIDE],
         .judge = s->sweep.judge,
-        .judge_sha256 = hex[GGDM_ROLE_JUDGE],
+        .judge_digest = hex[GGDM_ROLE_JUDGE],
         .samples = s->sweep.samples,
         .job = s->outfit.job,
     };

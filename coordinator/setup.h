@@ -3,6 +3,7 @@
 #ifndef GGDM_COORDINATOR_SETUP_H
 #define GGDM_COORDINATOR_SETUP_H
 
+#include <argp.h>
 #include <stdint.h>
 
 #include "common/hash.h"
@@ -23,6 +24,10 @@ typedef struct ggdm_setup_options {
     const char *run;   /* run directory */
     int batch, threads;
 } ggdm_setup_options;
+
+/* The options --run, --threads, --batch and the argument SWEEP.yaml, for commands that take a sweep
+ * file: argp children whose input (ARGP_KEY_INIT, child_inputs[0]) is a ggdm_setup_options. */
+extern const struct argp_child ggdm_setup_children[];
 
 typedef struct ggdm_setup {
     ggdm_sweep sweep;
@@ -45,7 +50,7 @@ void ggdm_setup_deinit(ggdm_setup *setup);
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */
     GGDM_RUN_STARTED,    /* a run of this sweep with units left */
-    GGDM_RUN_UNITS_DONE, /* no unit is left, but archives, summary or figures are missing */
+    GGDM_RUN_UNITS_DONE, /* no unit is left, but archives or the summary are missing */
     GGDM_RUN_COMPLETE    /* nothing is left */
 } ggdm_run_state;
 

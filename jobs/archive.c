@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/argmax.h"
 #include "common/container.h"
 #include "common/fs.h"
 #include "common/hash.h"
@@ -29,16 +30,6 @@ typedef struct cell_archive {
     ggdm_pixels first; /* size of all; no pixels of its own */
 } cell_archive;
 
-/* Most probable class; -1 without classes, or when nothing compares. */
-static int32_t best_class(const float *logp, int32_t n)
-{
-    int32_t best = -1;
-    for (int32_t c = 0; c < n; c++)
-        if (!isnan(logp[c]) && (best < 0 || logp[c] > logp[best]))
-            best = c;
-    return best;
-}
-
 /* ---- samples.tar ---------------------------------------------------------------------------- */
 
 /* Six digits: enough for a probability, and the same on machines whose exp() differs in the last.
@@ -52,7 +43,7 @@ static double rounded(double v)
 
 static void put_view(ggdm_json *j, const char *who, const float *logp, int32_t n, int32_t target)
 {
-    int32_t best = best_class(logp, n);
+    int32_t best = ggdm_argmax(logp, n);
     if (best < 0) {
         ggdm_json_put_null(j, who);
         return;
@@ -152,8 +143,8 @@ static ggdm_status add_labels(cell_archive *a, ggdm_error *err)
 /* The judge decides; without a judge, the guide. */
 static ggdm_frame frame_of(const ggdm_image *image, int32_t target)
 {
-    int32_t best = image->n_judge ? best_class(image->judge_logp, image->n_judge)
-                                  : best_class(image->guide_logp, image->n_guide);
+    int32_t best = image->n_judge ? ggdm_argmax(image->judge_logp, image->n_judge)
+                                  : ggdm_argmax(image->guide_logp, image->n_guide);
     if (image->diverged)
         return GGDM_FRAME_DIVERGED;
     if (target < 0 || best < 0)

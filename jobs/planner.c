@@ -219,14 +219,3 @@ void ggdm_plan_deinit(ggdm_plan *plan)
     free(plan->units);
     memset(plan, 0, sizeof *plan);
 }
-
-ggdm_unit ggdm_plan_get_unit(const ggdm_plan *plan, int32_t i)
-{
-    const ggdm_plan_unit *u = &plan->units[i];
-    const ggdm_family *f = &plan->families[u->family];
-    return (ggdm_unit){.id = i,
-                       .image_first = u->image_first,
-                       .image_count = u->image_count,
-                       .n_segments = f->n_segments,
-                       .segments = f->segments};
-}

@@ -65,8 +65,4 @@ ggdm_status ggdm_plan_make(const ggdm_sweep *sweep, const ggdm_cells *cells,
                            const ggdm_plan_options *options, ggdm_plan *out, ggdm_error *err);
 void ggdm_plan_deinit(ggdm_plan *plan);
 
-/** Unit i as a message: id = i, attempt 0, segments borrowed from the plan (do not deinit);
- *  segment.trajectory is the index into ggdm_cells.trajectories. */
-ggdm_unit ggdm_plan_get_unit(const ggdm_plan *plan, int32_t i);
-
 #endif

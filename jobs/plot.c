@@ -305,7 +305,7 @@ static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
 static ggdm_status write_text(const char *dir, const char *name, const plot_data *d,
                               const ggdm_run_info *info, ggdm_error *err)
 {
-    char *text = NULL, *path = NULL;
+    char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
@@ -317,10 +317,7 @@ static ggdm_status write_text(const char *dir, const char *name, const plot_data
     bool bad = ferror(f) != 0;
     ggdm_status st = fclose(f) != 0 || bad
                          ? GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name)
-                         : ggdm_path_join(dir, name, &path, err);
-    if (st == GGDM_OK)
-        st = ggdm_replace_file(path, text, size, err);
-    free(path);
+                         : ggdm_replace_file_in(dir, name, text, size, err);
     free(text);
     return st;
 }
@@ -369,8 +366,8 @@ static bool draw(const char *dir)
     int code = run_gnuplot(dir);
     if (code == ENOENT) {
         ggdm_log(GGDM_LOG_WARN,
-                 "gnuplot is not installed, figures are left out: install the package gnuplot-nox "
-                 "and run `ggdm report`");
+                 "gnuplot is not installed, figures are left out: install the package gnuplot-nox, "
+                 "remove summary.csv and run the same command again");
         return false;
     }
     if (code != 0 || !put_in_place(dir, "accuracy.png") || !put_in_place(dir, "accuracy.svg")) {

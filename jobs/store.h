@@ -56,9 +56,9 @@ typedef struct ggdm_run_info {
     char *sweep_digest; /* hex SHA-256 of what makes two sweeps the same */
     char *isa;          /* instruction set agreed by the ranks that started the run */
     char *version;      /* of the program that started it */
-    char *model, *model_sha256;
-    char *guide, *guide_sha256; /* "" where there is none */
-    char *judge, *judge_sha256; /* "" where there is none */
+    char *model, *model_digest;
+    char *guide, *guide_digest; /* "" where there is none */
+    char *judge, *judge_digest; /* "" where there is none */
     int32_t samples;            /* images per cell */
     ggdm_job job; /* batch and threads are not part of a run: stored as 0, read back as 0 */
 } ggdm_run_info;

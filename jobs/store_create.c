@@ -1,11 +1,9 @@
 /* A new run's database: one transaction, so that a killed start leaves a store or nothing. */
 #include "jobs/store_internal.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/fs.h"
 
@@ -120,16 +118,6 @@ static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)
     return ggdm_store_exec(s, sql, err);
 }
 
-/* The new file's name must survive a power cut, too. */
-static ggdm_status sync_dir(const char *dir, ggdm_error *err)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return synced ? GGDM_OK : GGDM_FAIL(err, GGDM_EIO, "%s: cannot sync the directory", dir);
-}
-
 ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
                               const ggdm_plan *plan, ggdm_error *err)
 {
@@ -151,7 +139,7 @@ ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const 
     GGDM_TRY_GOTO(st, put_trees(s, plan, err), undo);
     GGDM_TRY_GOTO(st, put_units(s, plan, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_exec(s, "COMMIT", err), undo);
-    st = sync_dir(dir, err);
+    st = ggdm_sync_dir(dir, err); /* the new file's name must survive a power cut, too */
 undo:
     if (!sqlite3_get_autocommit(s->db))
         ggdm_store_exec(s, "ROLLBACK", NULL);

@@ -20,11 +20,11 @@ static const struct {
     {"isa", offsetof(ggdm_run_info, isa)},
     {"version", offsetof(ggdm_run_info, version)},
     {"model", offsetof(ggdm_run_info, model)},
-    {"model_sha256", offsetof(ggdm_run_info, model_sha256)},
+    {"model_digest", offsetof(ggdm_run_info, model_digest)},
     {"guide", offsetof(ggdm_run_info, guide)},
-    {"guide_sha256", offsetof(ggdm_run_info, guide_sha256)},
+    {"guide_digest", offsetof(ggdm_run_info, guide_digest)},
     {"judge", offsetof(ggdm_run_info, judge)},
-    {"judge_sha256", offsetof(ggdm_run_info, judge_sha256)},
+    {"judge_digest", offsetof(ggdm_run_info, judge_digest)},
 };
 enum { N_TEXT_FIELDS = sizeof text_fields / sizeof *text_fields };
 

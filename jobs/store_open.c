@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-/* Beyond this size only the small tables are checked at each start; `ggdm doctor` checks all. */
+/* Beyond this size only the small tables are checked at each start. */
 #define QUICK_CHECK_ALL ((int64_t)256 << 20) /* bytes */
 #define MAX_LENGTH (256 << 20) /* bytes of one value: bounds what a damaged file costs */
 

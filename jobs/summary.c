@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/argmax.h"
 #include "common/mem.h"
 
 #define CONFIDENT 0.9 /* probability */
@@ -46,11 +47,8 @@ static ggdm_status add_scores(ggdm_scores *scores, score_sums *sums, const float
     if (n != scores->classes)
         return GGDM_FAIL(err, GGDM_EFORMAT, "scores of %d classes, expected %d", n,
                          scores->classes);
-    int32_t best = 0;
-    for (int32_t c = 1; c < n; c++)
-        if (logp[c] > logp[best])
-            best = c;
-    if (diverged || isnan(logp[best]))
+    int32_t best = ggdm_argmax(logp, n);
+    if (diverged || best < 0)
         return GGDM_OK;
     double p = exp((double)logp[best]);
     sums->n++;

@@ -217,7 +217,7 @@ static void put_cell(ggdm_json *j, const ggdm_cell_summary *s)
     ggdm_json_end(j);
 }
 
-static void put_model(ggdm_json *j, const char *role, const char *name, const char *sha256)
+static void put_model(ggdm_json *j, const char *role, const char *name, const char *digest)
 {
     if (!name || !*name) {
         ggdm_json_put_null(j, role);
@@ -225,7 +225,7 @@ static void put_model(ggdm_json *j, const char *role, const char *name, const ch
     }
     ggdm_json_begin_object(j, role);
     ggdm_json_put_string(j, "name", name);
-    ggdm_json_put_string(j, "sha256", sha256);
+    ggdm_json_put_string(j, "digest", digest);
     ggdm_json_end(j);
 }
 
@@ -233,9 +233,9 @@ static void put_run(ggdm_json *j, const ggdm_run_info *info)
 {
     const ggdm_job *job = &info->job;
     ggdm_json_put_string(j, "name", info->name);
-    put_model(j, "model", info->model, info->model_sha256);
-    put_model(j, "guide", info->guide, info->guide_sha256);
-    put_model(j, "judge", info->judge, info->judge_sha256);
+    put_model(j, "model", info->model, info->model_digest);
+    put_model(j, "guide", info->guide, info->guide_digest);
+    put_model(j, "judge", info->judge, info->judge_digest);
     ggdm_json_put_int(j, "samples", info->samples);
     ggdm_json_put_uint(j, "seed", job->seed);
     ggdm_json_put_int(j, "steps", job->steps);
@@ -263,16 +263,6 @@ static ggdm_status put_cells(ggdm_store *store, FILE *csv, ggdm_json *j, ggdm_er
     return GGDM_OK;
 }
 
-static ggdm_status replace_in(const char *dir, const char *name, const char *text, size_t size,
-                              ggdm_error *err)
-{
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
-    ggdm_status st = ggdm_replace_file(path, text, size, err);
-    free(path);
-    return st;
-}
-
 ggdm_status ggdm_summary_write(ggdm_store *store, const char *dir, ggdm_error *err)
 {
     char *csv_text = NULL, *json_text = NULL;
@@ -297,8 +287,8 @@ ggdm_status ggdm_summary_write(ggdm_store *store, const char *dir, ggdm_error *e
         goto done;
     }
     GGDM_TRY_GOTO(st, ggdm_json_finish(&j, &json_text, &json_size, err), done);
-    GGDM_TRY_GOTO(st, replace_in(dir, "summary.csv", csv_text, csv_size, err), done);
-    st = replace_in(dir, "summary.json", json_text, json_size, err);
+    GGDM_TRY_GOTO(st, ggdm_replace_file_in(dir, "summary.csv", csv_text, csv_size, err), done);
+    st = ggdm_replace_file_in(dir, "summary.json", json_text, json_size, err);
 done:
     free(csv_text);
     free(json_text);

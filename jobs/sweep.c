@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/fs.h"
 #include "common/mem.h"
 #include "common/yaml.h"
 
@@ -399,17 +398,6 @@ done:
         *out = s;
     else
         ggdm_sweep_deinit(&s);
-    return st;
-}
-
-ggdm_status ggdm_sweep_read(const char *path, ggdm_sweep *out, ggdm_error *err)
-{
-    char *text;
-    size_t size;
-    memset(out, 0, sizeof *out);
-    GGDM_TRY(ggdm_read_file(path, GGDM_YAML_MAX_SIZE, &text, &size, err));
-    ggdm_status st = ggdm_sweep_parse(text, size, path, out, err);
-    free(text);
     return st;
 }
 

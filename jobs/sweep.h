@@ -55,8 +55,6 @@ typedef struct ggdm_sweep {
  *  Errors: GGDM_EFORMAT, GGDM_EINVAL "FILE:LINE:COLUMN: field 'F': value 'V', expected ...". */
 ggdm_status ggdm_sweep_parse(const char *text, size_t size, const char *where, ggdm_sweep *out,
                              ggdm_error *err);
-/** The same from a file.  Errors: also GGDM_EIO. */
-ggdm_status ggdm_sweep_read(const char *path, ggdm_sweep *out, ggdm_error *err);
 void ggdm_sweep_deinit(ggdm_sweep *sweep);
 
 /** Put "FILE:LINE:COLUMN: field 'FIELD': " in front of the message in err, for errors found later

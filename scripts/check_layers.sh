@@ -30,7 +30,7 @@ BEGIN {
     # Header (pattern) -> the files (patterns) that may include it.
     n = 0
     rule("sqlite3\\.h",              "jobs/store[^/]*\\.c")
-    rule("mpi\\.h",                  "common/transport_mpi\\.c|models/train/reduce_mpi\\.c|coordinator/main\\.c")
+    rule("mpi\\.h",                  "common/transport_mpi\\.c|models/train/reduce_mpi\\.c")
     rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.c")
     rule("png\\.h",                  "common/png[^/]*\\.c")
     rule("yaml\\.h",                 "common/yaml\\.c")

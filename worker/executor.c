@@ -88,6 +88,10 @@ static ggdm_status check_segment(const ggdm_executor *e, const ggdm_unit *unit, 
         return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: segment %d runs over steps %d to %d, "
                          "expected to begin at %d and to end by %d",
                          (long long)unit->id, i, s->begin, s->end, start, e->job.steps);
+    if (s->trajectory >= 0 && s->end != e->job.steps)
+        return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: segment %d ends trajectory %lld at step %d, "
+                         "expected step %d", (long long)unit->id, i, (long long)s->trajectory,
+                         s->end, e->job.steps);
     if (s->kappa > 0 && (!e->guide || s->target < 0 || s->target >= e->guide->info.n_classes))
         return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: target %d, expected a class of the guide "
                                            "(0 to %d)", (long long)unit->id, s->target,

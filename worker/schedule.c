@@ -7,19 +7,22 @@
 #include "common/fields.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "models/betas.h"
 
 #define MAX_JSON (1u << 20)
 #define MAX_TRAIN_STEPS 100000
+
+enum { N_NEUTRAL = 5 };
 
 typedef struct config {
     int32_t train_steps;
     double beta_start, beta_end;
     int kind, prediction;
-    const ggdm_node *trained_betas;
+    const ggdm_node *neutral[N_NEUTRAL]; /* see `neutral` */
 } config;
 
-enum { LINEAR, SCALED_LINEAR };
-static const char *const kind_names[] = {"linear", "scaled_linear", NULL};
+static const char *const kind_names[] = {
+    [GGDM_BETAS_LINEAR] = "linear", [GGDM_BETAS_SCALED_LINEAR] = "scaled_linear", NULL};
 static const char *const prediction_names[] = {"epsilon", NULL};
 
 static const ggdm_field fields[] = {
@@ -30,11 +33,40 @@ static const ggdm_field fields[] = {
     {"beta_schedule", GGDM_FIELD_CHOICE, offsetof(config, kind), .choices = kind_names},
     {"prediction_type", GGDM_FIELD_CHOICE, offsetof(config, prediction),
      .choices = prediction_names},
-    {"trained_betas", GGDM_FIELD_NODE, .offset = offsetof(config, trained_betas)},
+    {"trained_betas", GGDM_FIELD_NODE, .offset = offsetof(config, neutral[0])},
+    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = offsetof(config, neutral[1])},
+    {"thresholding", GGDM_FIELD_NODE, .offset = offsetof(config, neutral[2])},
+    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = offsetof(config, neutral[3])},
+    {"predict_epsilon", GGDM_FIELD_NODE, .offset = offsetof(config, neutral[4])},
     {0}};
 
-/* How the chain is run (variance, clipping, spacing) is the sweep's business, not the file's. */
-static const char *const ignored[] = {"*", NULL};
+/* Keys that change the mathematics: only the value with which they do not is accepted. */
+static const struct {
+    ggdm_node_kind kind;
+    bool boolean;
+    const char *expected;
+} neutral[N_NEUTRAL] = {
+    {GGDM_NODE_NULL, false, "null (betas given by beta_schedule)"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, true, "true (before prediction_type: the network predicts eps)"}};
+
+/* What diffusers' schedulers also write.  How the chain is run (variance, clipping, spacing, the
+ * solver) is the sweep's business, not the file's. */
+static const char *const ignored[] = {
+    "_class_name", "_diffusers_version", "tensor_format",
+    /* variance and clipping; the next two count only with thresholding */
+    "variance_type", "clip_sample", "clip_sample_range", "dynamic_thresholding_ratio",
+    "sample_max_value",
+    /* which timesteps, and where the chain ends */
+    "timestep_spacing", "timestep_type", "timestep_values", "timesteps", "steps_offset",
+    "set_alpha_to_one", "skip_prk_steps",
+    /* solvers */
+    "algorithm_type", "solver_order", "solver_type", "solver_p", "lower_order_final",
+    "euler_at_final", "final_sigmas_type", "interpolation_type", "use_karras_sigmas",
+    "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "lambda_min_clipped",
+    "predict_x0", "disable_corrector", NULL};
 
 static ggdm_status read_config(const char *json, const char *where, config *c, ggdm_error *err)
 {
@@ -42,19 +74,13 @@ static ggdm_status read_config(const char *json, const char *where, config *c, g
     ggdm_status st = ggdm_json_parse(json, strlen(json), MAX_JSON, where, &doc, err);
     if (st == GGDM_OK)
         st = ggdm_fields_read(doc->root, fields, ignored, c, err);
-    if (st == GGDM_OK && c->trained_betas && c->trained_betas->kind != GGDM_NODE_NULL)
-        st = ggdm_node_expected(c->trained_betas, err, "null (betas given by beta_schedule)");
+    for (size_t i = 0; st == GGDM_OK && i < N_NEUTRAL; i++) {
+        const ggdm_node *n = c->neutral[i];
+        if (n && (n->kind != neutral[i].kind || n->boolean != neutral[i].boolean))
+            st = ggdm_node_expected(n, err, "%s", neutral[i].expected);
+    }
     ggdm_doc_destroy(&doc);
     return st;
-}
-
-static double beta_of(const config *c, int32_t t)
-{
-    double share = c->train_steps > 1 ? (double)t / (c->train_steps - 1) : 0.0;
-    if (c->kind == LINEAR)
-        return c->beta_start + share * (c->beta_end - c->beta_start);
-    double a = sqrt(c->beta_start), b = sqrt(c->beta_end), root = a + share * (b - a);
-    return root * root;
 }
 
 static void fill_step(ggdm_step *s, int32_t t, double bar, double bar_next, ggdm_variance variance)
@@ -90,9 +116,7 @@ ggdm_status ggdm_schedule_create(const char *json, const char *where, int32_t st
     if (st == GGDM_OK)
         st = ggdm_alloc(&out->step, (size_t)steps, sizeof *out->step, err);
     if (st == GGDM_OK) {
-        double product = 1.0;
-        for (int32_t t = 0; t < c.train_steps; t++)
-            bar[t] = product *= 1.0 - beta_of(&c, t);
+        ggdm_alpha_bar((ggdm_beta_schedule)c.kind, c.beta_start, c.beta_end, c.train_steps, bar);
         out->train_steps = c.train_steps;
         out->steps = steps;
         int32_t stride = c.train_steps / steps;

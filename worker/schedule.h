@@ -29,7 +29,7 @@ typedef struct ggdm_schedule {
 /** From scheduler_config.json text (diffusers; NULL: T = 1000, beta linear 1e-4 .. 0.02).
  *  where names the text in errors.
  *  Errors: GGDM_EINVAL with the field (a schedule, prediction type or number of steps that is not
- *  supported), GGDM_EFORMAT, GGDM_ENOMEM. */
+ *  supported, a key that is not known), GGDM_EFORMAT, GGDM_ENOMEM. */
 ggdm_status ggdm_schedule_create(const char *json, const char *where, int32_t steps,
                                  ggdm_variance variance, ggdm_schedule *out, ggdm_error *err);
 void ggdm_schedule_deinit(ggdm_schedule *schedule);

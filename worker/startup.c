@@ -137,8 +137,7 @@ static ggdm_status take_weights(ggdm_transport *t, ggdm_model_files *f, ggdm_err
     ggdm_model_files_digest(f, digest);
     if (memcmp(digest, f->digest, sizeof digest) != 0)
         return GGDM_FAIL(err, GGDM_EFORMAT,
-                         "model %s: SHA-256 of the weights that arrived is not that of the file",
-                         f->path);
+                         "model %s: the digest of what arrived is not that of the files", f->path);
     return GGDM_OK;
 }
 

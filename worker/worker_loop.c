@@ -1,6 +1,5 @@
 #include "worker/worker_loop.h"
 
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -140,7 +139,6 @@ static ggdm_status work(worker_state *w, ggdm_error *err)
 
 static ggdm_status build(worker_state *w, ggdm_error *err)
 {
-    omp_set_num_threads(w->outfit.job.threads);
     for (int i = 0; i < GGDM_N_ROLES; i++)
         if (w->outfit.files[i].config)
             GGDM_TRY(ggdm_model_create(&w->outfit.files[i], &w->models[i], err));

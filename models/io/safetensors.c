@@ -24,12 +24,6 @@ static const struct {
     [GGDM_ST_U64] = {"U64", 8},
 };
 
-const char *ggdm_st_dtype_name(ggdm_st_dtype dtype)
-{
-    size_t i = (size_t)dtype;
-    return i < sizeof dtypes / sizeof *dtypes ? dtypes[i].name : "?";
-}
-
 /* --- reading --- */
 
 static ggdm_status read_dtype(const ggdm_node *node, const char *where, ggdm_st_tensor *t,

@@ -38,9 +38,6 @@ typedef enum ggdm_st_dtype {
     GGDM_ST_U64
 } ggdm_st_dtype;
 
-/** "F32" and so on; static. */
-const char *ggdm_st_dtype_name(ggdm_st_dtype dtype);
-
 typedef struct ggdm_st_tensor {
     const char *name; /* owned by the ggdm_safetensors */
     ggdm_st_dtype dtype;

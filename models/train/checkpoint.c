@@ -9,7 +9,7 @@
 #include "common/mem.h"
 #include "models/io/safetensors.h"
 
-enum { N_ARRAYS = 4, N_META = 6 };
+enum { N_ARRAYS = 4, N_META = 7, N_REQUIRED = 6 };
 static const char *const prefixes[N_ARRAYS] = {"param", "m", "v", "ema"};
 
 static void flat_arrays(const ggdm_flat *f, float *out[N_ARRAYS])
@@ -34,9 +34,9 @@ ggdm_status ggdm_checkpoint_write(const char *path, const ggdm_flat *flat,
     snprintf(seconds, sizeof seconds, "%.3f", state->seconds);
     snprintf(ranks, sizeof ranks, "%d", state->ranks);
     snprintf(threads, sizeof threads, "%d", state->threads);
-    const ggdm_st_meta meta[N_META] = {{"step", step},   {"recipe", state->recipe},
-                                       {"loss", loss},   {"seconds", seconds},
-                                       {"ranks", ranks}, {"threads", threads}};
+    const ggdm_st_meta meta[N_META] = {
+        {"step", step},   {"recipe", state->recipe}, {"loss", loss},     {"seconds", seconds},
+        {"ranks", ranks}, {"threads", threads},      {"isa", state->isa}};
     GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, total, sizeof *tensors, err), done);
     for (int a = 0; a < N_ARRAYS; a++)
         for (int i = 0; i < flat->n_params; i++, n++) {
@@ -81,12 +81,12 @@ static ggdm_status read_tensor(const ggdm_safetensors *file, const char *path, c
 static ggdm_status read_state(const ggdm_safetensors *file, const char *path,
                               ggdm_train_state *state, ggdm_error *err)
 {
-    static const char *const keys[N_META] = {"step",    "recipe", "loss",
-                                             "seconds", "ranks",  "threads"};
+    static const char *const keys[N_META] = {"step",  "recipe",  "loss", "seconds",
+                                             "ranks", "threads", "isa"};
     const char *values[N_META];
     for (int i = 0; i < N_META; i++) {
         values[i] = ggdm_safetensors_meta(file, keys[i]);
-        if (!values[i])
+        if (!values[i] && i < N_REQUIRED)
             return GGDM_FAIL(err, GGDM_EFORMAT,
                              "%s: metadata '%s' is missing, expected a training checkpoint", path,
                              keys[i]);
@@ -101,6 +101,7 @@ static ggdm_status read_state(const ggdm_safetensors *file, const char *path,
     state->seconds = strtod(values[3], NULL);
     state->ranks = atoi(values[4]);
     state->threads = atoi(values[5]);
+    snprintf(state->isa, sizeof state->isa, "%s", values[6] ? values[6] : "");
     return GGDM_OK;
 }
 

@@ -1,5 +1,5 @@
 /* The state of a training in one safetensors file: tensors param/NAME, m/NAME, v/NAME, ema/NAME and
- * metadata step, recipe (digest), ranks, loss, seconds. */
+ * metadata step, recipe (digest), loss, seconds, ranks, threads, isa. */
 #ifndef GGDM_MODELS_TRAIN_CHECKPOINT_H
 #define GGDM_MODELS_TRAIN_CHECKPOINT_H
 
@@ -14,7 +14,8 @@ typedef struct ggdm_train_state {
     double loss;            /* smoothed training loss */
     double seconds;         /* of training so far */
     char recipe[65];        /* digest of the recipe */
-    int32_t ranks, threads; /* sums depend on them to the last bit */
+    int32_t ranks, threads; /* sums depend on them, and on the next, to the last bit */
+    char isa[16];           /* name of the instruction set; "" in files of earlier versions */
 } ggdm_train_state;
 
 /** Replace the checkpoint at path atomically. */

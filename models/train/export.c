@@ -10,16 +10,6 @@
 #include "common/mem.h"
 #include "models/io/safetensors.h"
 
-static ggdm_status replace(const char *dir, const char *name, const char *text, size_t size,
-                           ggdm_error *err)
-{
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
-    ggdm_status st = ggdm_replace_file(path, text, size, err);
-    free(path);
-    return st;
-}
-
 static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)
 {
     const ggdm_flat *f = e->flat;
@@ -63,7 +53,7 @@ static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
     ggdm_json_put_string(&j, "variance_type", "fixed_large");
     ggdm_json_end(&j);
     GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = replace(e->dir, "scheduler_config.json", text, size, err);
+    ggdm_status st = ggdm_replace_file_in(e->dir, "scheduler_config.json", text, size, err);
     free(text);
     return st;
 }
@@ -140,9 +130,9 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
     fprintf(f,
             "- %" PRId64
             " steps of %d images, %.1f passes over the data, %.0f s on %d rank(s) with "
-            "%d thread(s)\n",
+            "%d thread(s), %s\n",
             e->state->step, r->batch, (double)e->state->step * r->batch / (double)e->train->n,
-            e->state->seconds, e->state->ranks, e->state->threads);
+            e->state->seconds, e->state->ranks, e->state->threads, e->state->isa);
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " clean test images: ", e->final->n);
     if (classifier)
         fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats.\n",
@@ -168,7 +158,7 @@ static ggdm_status write_card(const ggdm_export *e, ggdm_error *err)
     if (!f)
         return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
     card(f, e, digest);
-    ggdm_status st = fclose(f) == 0 ? replace(e->dir, "README.md", text, size, err)
+    ggdm_status st = fclose(f) == 0 ? ggdm_replace_file_in(e->dir, "README.md", text, size, err)
                                     : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
     free(text);
     return st;
@@ -177,7 +167,8 @@ static ggdm_status write_card(const ggdm_export *e, ggdm_error *err)
 ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
 {
     GGDM_TRY(write_weights(e, err));
-    GGDM_TRY(replace(e->dir, "config.json", e->recipe->config, strlen(e->recipe->config), err));
+    const char *config = e->recipe->config;
+    GGDM_TRY(ggdm_replace_file_in(e->dir, "config.json", config, strlen(config), err));
     if (e->arch->role == GGDM_DIFFUSION)
         GGDM_TRY(write_scheduler(e, err));
     return write_card(e, err);

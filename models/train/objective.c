@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/argmax.h"
 #include "common/mem.h"
 #include "common/philox.h"
+#include "models/betas.h"
 #include "models/nn/ops.h"
 
 /* Philox counters of GGDM_STREAM_TRAIN: a = low word of the sample, b = its high word and what the
@@ -29,21 +31,20 @@ static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_arch_info *i
     return GGDM_OK;
 }
 
-/* sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), betas linear (Ho et al. 2020), in double. */
+/* sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t) of a linear schedule. */
 static ggdm_status make_schedule(const ggdm_recipe *r, ggdm_objective_graph *o, ggdm_error *err)
 {
     size_t n = (size_t)r->timesteps;
     GGDM_TRY(ggdm_alloc(&o->sqrt_ab, n, sizeof *o->sqrt_ab, err));
     GGDM_TRY(ggdm_alloc(&o->sqrt_1mab, n, sizeof *o->sqrt_1mab, err));
-    double product = 1.0;
+    double *bar;
+    GGDM_TRY(ggdm_alloc(&bar, n, sizeof *bar, err));
+    ggdm_alpha_bar(GGDM_BETAS_LINEAR, r->beta_start, r->beta_end, r->timesteps, bar);
     for (size_t t = 0; t < n; t++) {
-        double beta =
-            n == 1 ? r->beta_start
-                   : r->beta_start + (r->beta_end - r->beta_start) * (double)t / (double)(n - 1);
-        product *= 1.0 - beta;
-        o->sqrt_ab[t] = (float)sqrt(product);
-        o->sqrt_1mab[t] = (float)sqrt(1.0 - product);
+        o->sqrt_ab[t] = (float)sqrt(bar[t]);
+        o->sqrt_1mab[t] = (float)sqrt(1.0 - bar[t]);
     }
+    free(bar);
     return GGDM_OK;
 }
 
@@ -201,15 +202,6 @@ double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat)
 
 /* --- evaluation --- */
 
-static int argmax(const float *p, int n)
-{
-    int best = 0;
-    for (int i = 1; i < n; i++)
-        if (p[i] > p[best])
-            best = i;
-    return best;
-}
-
 ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *r,
                                         const ggdm_dataset *set, int64_t count)
 {
@@ -239,7 +231,7 @@ ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_reci
             const float *p = y + (int64_t)i * o->info.n_classes;
             int32_t label = ggdm_dataset_label(set, (int32_t)(first + i));
             loss -= p[label];
-            right += argmax(p, o->info.n_classes) == label;
+            right += ggdm_argmax(p, o->info.n_classes) == label;
         }
     }
     double total = count > 0 ? (double)count : 1.0;

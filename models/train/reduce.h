@@ -24,6 +24,8 @@ void ggdm_world_abort(ggdm_world *world, int exit_code);
 int ggdm_world_rank(const ggdm_world *world);
 int ggdm_world_size(const ggdm_world *world);
 
+/** The smallest value over all ranks.  Collective. */
+ggdm_status ggdm_world_min(ggdm_world *world, int value, int *min, ggdm_error *err);
 /** x[i] = sum over ranks of x[i], the same bits on every rank.  n equal on all.  Collective. */
 ggdm_status ggdm_world_sum(ggdm_world *world, float *x, size_t n, ggdm_error *err);
 /** Copy size bytes from rank 0 to all.  Collective. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/transport.h"
 
 struct ggdm_world {
     int rank, size;
@@ -15,22 +16,12 @@ struct ggdm_world {
     size_t cap;         /* elements of each */
 };
 
-/* Started by mpirun, or by srun with PMI(x)? */
-static bool is_launched(void)
-{
-    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (getenv(marks[i]))
-            return true;
-    return false;
-}
-
 ggdm_status ggdm_world_open(ggdm_world **out, ggdm_error *err)
 {
     ggdm_world *w = NULL;
     GGDM_TRY(ggdm_alloc(&w, 1, sizeof *w, err));
     w->size = 1;
-    if (is_launched()) {
+    if (ggdm_launched_by_mpi()) {
         int initialised = 0, provided = 0;
         MPI_Initialized(&initialised);
         if (!initialised) {
@@ -86,6 +77,15 @@ static ggdm_status reserve(ggdm_world *w, size_t n, ggdm_error *err)
     GGDM_TRY(ggdm_alloc(&w->send, n, sizeof *w->send, err));
     GGDM_TRY(ggdm_alloc(&w->recv, n, sizeof *w->recv, err));
     w->cap = n;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_min(ggdm_world *w, int value, int *min, ggdm_error *err)
+{
+    *min = value;
+    if (w->size > 1 &&
+        MPI_Allreduce(&value, min, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "agreement over the ranks failed");
     return GGDM_OK;
 }
 

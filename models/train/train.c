@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,20 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
     return ggdm_graph_compile(t->eval_graph->g, &t->ema_params, err);
 }
 
+/* Note by what the training goes on, and warn where a checkpoint was made by something else. */
+static void adopt(ggdm_train_state *s, int ranks, const ggdm_train_options *o, bool found)
+{
+    const char *isa = ggdm_isa_name(o->isa), *old = *s->isa ? s->isa : isa;
+    if (found && (s->ranks != ranks || s->threads != o->threads || strcmp(old, isa) != 0))
+        ggdm_log(GGDM_LOG_WARN,
+                 "checkpoint was made by %d rank(s) with %d thread(s) and %s, now %d with %d and "
+                 "%s: the weights will differ in the last bits",
+                 s->ranks, s->threads, old, ranks, o->threads, isa);
+    s->ranks = ranks;
+    s->threads = o->threads;
+    snprintf(s->isa, sizeof s->isa, "%s", isa);
+}
+
 /* Rank 0 reads the checkpoint, the others get its content. */
 static ggdm_status resume(trainer *t, ggdm_error *err)
 {
@@ -109,14 +124,7 @@ static ggdm_status resume(trainer *t, ggdm_error *err)
                              "%s is of another recipe or config than %s; remove it or choose "
                              "another --out",
                              t->checkpoint_path, r->path);
-        int ranks = ggdm_world_size(t->world), threads = t->options->threads;
-        if (found && (t->state.ranks != ranks || t->state.threads != threads))
-            ggdm_log(GGDM_LOG_WARN,
-                     "checkpoint was made by %d rank(s) with %d thread(s), now %d with %d: the "
-                     "weights will differ in the last bits",
-                     t->state.ranks, t->state.threads, ranks, threads);
-        t->state.ranks = ranks;
-        t->state.threads = threads;
+        adopt(&t->state, ggdm_world_size(t->world), t->options, found);
         memcpy(t->state.recipe, r->digest, sizeof t->state.recipe);
     }
     GGDM_TRY(ggdm_world_broadcast(t->world, &t->state, sizeof t->state, err));

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/isa.h"
 #include "common/status.h"
 #include "models/train/recipe.h"
 #include "models/train/reduce.h"
@@ -25,6 +26,7 @@ typedef struct ggdm_train_options {
     const char *out;     /* model directory; made if missing */
     const char *command; /* for the model card */
     int threads;         /* OpenMP threads of this rank */
+    ggdm_isa isa;        /* the instruction set that is pinned, the same on all ranks */
     int64_t stop_after;  /* stop like at a signal after this many steps of this call; 0: never */
     const volatile sig_atomic_t *stop; /* becomes non-zero when asked to stop; may be NULL */
     /** Called on rank 0 after every step; cheap.  May be NULL. */

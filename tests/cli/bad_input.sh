@@ -162,9 +162,15 @@ for name in train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-uby
     printf 'not an IDX file at all' >"idx/$name"
 done
 refused "data set with other digests" "idx/train-images-idx3-ubyte" "SHA-256" -- "$GGDM" data mnist --from idx --out data
+# Valid IDX files but for one magic number: 2 images of 28x28 and 2 labels per split.
+for split in train t10k; do
+    { printf '\0\0\010\003\0\0\0\002\0\0\0\034\0\0\0\034' && head -c 1568 /dev/zero; } >idx/$split-images-idx3-ubyte
+    printf '\0\0\010\001\0\0\0\002\003\007' >idx/$split-labels-idx1-ubyte
+done
+printf '\001' | dd of=idx/train-images-idx3-ubyte bs=1 seek=3 conv=notrunc status=none
 recipes=$root/models/zoo/recipes
 sed "s#^config: .*#config: $recipes/mnist-cnn.json#; s#dir: data/mnist#dir: idx#" "$recipes/mnist-cnn.yaml" >recipe.yaml
-refused "IDX files with a wrong magic" "idx/train-images-idx3-ubyte" "magic" "0x00000803" -- \
+refused "IDX file with a wrong magic" "idx/train-images-idx3-ubyte" "magic" "0x00000801" "0x00000803" -- \
     "$GGDM" train recipe.yaml --out trained
 
 # ---- what must work ----

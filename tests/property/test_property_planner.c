@@ -83,8 +83,13 @@ static void check_laws(const fixture *f, const ggdm_plan_options *options)
     ggdm_plan_count shared = {0, 0};
     bool full = f->sweep.job.gradient == GGDM_XT_FULL;
     for (int32_t u = 0; u < f->plan.n_units; u++) {
-        ggdm_unit unit = ggdm_plan_get_unit(&f->plan, u);
-        assert_int_equal(unit.id, u);
+        const ggdm_plan_unit *planned = &f->plan.units[u];
+        const ggdm_family *family = &f->plan.families[planned->family];
+        ggdm_unit unit = {.id = u,
+                          .image_first = planned->image_first,
+                          .image_count = planned->image_count,
+                          .n_segments = family->n_segments,
+                          .segments = family->segments};
         assert_true(unit.image_count >= 1);
         int ends = 0;
         for (int32_t i = 0; i < unit.n_segments; i++) {

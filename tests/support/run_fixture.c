@@ -73,22 +73,27 @@ void run_fixture_plan(run_fixture *f)
         .isa = "avx2",
         .version = "test",
         .model = "mnist-ddpm",
-        .model_sha256 = "aa",
+        .model_digest = "aa",
         .guide = "mnist-cnn",
-        .guide_sha256 = "bb",
+        .guide_digest = "bb",
         .judge = "mnist-judge",
-        .judge_sha256 = "cc",
+        .judge_digest = "cc",
         .samples = RUN_SAMPLES,
         .job = {.seed = UINT64_MAX, .steps = RUN_STEPS, .precision = GGDM_PRECISION_FP32},
     };
 }
 
-void run_fixture_open(run_fixture *f)
+void run_fixture_create(run_fixture *f)
 {
     ggdm_error err = {0};
-    run_fixture_plan(f);
     ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
     ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+}
+
+void run_fixture_open(run_fixture *f)
+{
+    run_fixture_plan(f);
+    run_fixture_create(f);
 }
 
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options)
@@ -102,6 +107,27 @@ void run_fixture_close(run_fixture *f)
 {
     ggdm_store_close(&f->store);
     ggdm_test_rmdir(f->dir);
+}
+
+int run_fixture_setup_plan(void **state)
+{
+    *state = ggdm_test_alloc(1, sizeof(run_fixture));
+    run_fixture_plan(*state);
+    return 0;
+}
+
+int run_fixture_setup(void **state)
+{
+    run_fixture_setup_plan(state);
+    run_fixture_create(*state);
+    return 0;
+}
+
+int run_fixture_teardown(void **state)
+{
+    run_fixture_close(*state);
+    free(*state);
+    return 0;
 }
 
 /* A disc whose place and brightness tell trajectory and index. */

@@ -33,11 +33,20 @@ typedef struct run_fixture {
 
 /** The plan and an empty directory; nothing is created. */
 void run_fixture_plan(run_fixture *f);
-/** The plan, the store created and opened. */
+/** The store of the plan, as it stands in f, created and opened. */
+void run_fixture_create(run_fixture *f);
+/** run_fixture_plan, run_fixture_create. */
 void run_fixture_open(run_fixture *f);
 /** Close the store and open it again. */
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options);
 void run_fixture_close(run_fixture *f);
+
+/* For cmocka, with a fixture as the test's state: opened, or planned only. */
+int run_fixture_setup(void **state);
+int run_fixture_setup_plan(void **state);
+int run_fixture_teardown(void **state);
+#define RUN_FIXTURE_TEST(name)                                                                     \
+    cmocka_unit_test_setup_teardown(name, run_fixture_setup, run_fixture_teardown)
 
 /** The image a worker would send, a function of trajectory and index; owned. */
 void run_fixture_image(int64_t trajectory, int32_t index, int32_t channels, ggdm_image *out);

@@ -27,11 +27,10 @@ static ggdm_graph *declare(const ggdm_arch *arch)
     ggdm_graph *g;
     ggdm_error err;
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
-    ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32,
-                                  GGDM_SHAPE4(1, info.size, info.size, info.channels));
-    ggdm_val t = info.role == GGDM_DIFFUSION
-                     ? ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1))
-                     : -1;
+    ggdm_val x =
+        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, info.size, info.size, info.channels));
+    ggdm_val t =
+        info.role == GGDM_DIFFUSION ? ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1)) : -1;
     ggdm_arch_emit(arch, g, x, t, -1);
     return g;
 }
@@ -72,4 +71,27 @@ char *ggdm_tiny_model_write(const char *dir, const char *name, const char *confi
     ggdm_graph_destroy(&g);
     ggdm_arch_destroy(&arch);
     return out;
+}
+
+void ggdm_tiny_models_open(ggdm_tiny_models *m)
+{
+    static const char *const names[] = {"unet", "guide", "judge"};
+    ggdm_error err;
+    m->dir = ggdm_test_mkdtemp();
+    for (int i = 0; i < 3; i++) {
+        char *path = ggdm_tiny_model_write(
+            m->dir, names[i], i ? ggdm_tiny_cnn_config : ggdm_tiny_unet_config, (uint64_t)i);
+        ggdm_test_ok(ggdm_model_files_open(path, &m->files[i], &err), &err);
+        ggdm_test_ok(ggdm_model_create(&m->files[i], &m->model[i], &err), &err);
+        free(path);
+    }
+}
+
+void ggdm_tiny_models_close(ggdm_tiny_models *m)
+{
+    for (int i = 0; i < 3; i++) {
+        ggdm_model_destroy(&m->model[i]);
+        ggdm_model_files_close(&m->files[i]);
+    }
+    ggdm_test_rmdir(m->dir);
 }

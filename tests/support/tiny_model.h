@@ -4,11 +4,23 @@
 
 #include <stdint.h>
 
+#include "models/model.h"
+
 extern const char ggdm_tiny_unet_config[]; /* 8x8x1, one attention, about 5k parameters */
 extern const char ggdm_tiny_cnn_config[];  /* 8x8x1, 10 classes */
 
 /** Write DIR/NAME with config.json (this text) and seeded random weights, the way the trainer lays
  *  out a model; returns the directory as owned text. */
 char *ggdm_tiny_model_write(const char *dir, const char *name, const char *config, uint64_t seed);
+
+/* The three models of a guided job, loaded. */
+typedef struct ggdm_tiny_models {
+    char *dir;
+    ggdm_model_files files[3];
+    ggdm_model *model[3]; /* diffusion, guide, judge */
+} ggdm_tiny_models;
+
+void ggdm_tiny_models_open(ggdm_tiny_models *m);
+void ggdm_tiny_models_close(ggdm_tiny_models *m);
 
 #endif

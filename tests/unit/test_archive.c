@@ -17,21 +17,6 @@ static ggdm_error err;
 static const char *const files[] = {"archive/c0008/samples.tar", "archive/c0008/samples.npz",
                                     "archive/c0008/sheet.png"};
 
-static int setup(void **state)
-{
-    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
-    run_fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    run_fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static char *read_file(const run_fixture *f, const char *name, size_t *size)
 {
     char *path = ggdm_test_path(f->dir, name);
@@ -251,14 +236,13 @@ static void test_sheet_frames_and_pixels_are_in_place(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_archive_of_incomplete_cell_is_refused),
-        TEST(test_archive_twice_gives_equal_bytes),
-        TEST(test_archive_after_trouble_gives_equal_bytes),
-        TEST(test_archive_holds_the_images_of_the_cell),
-        TEST(test_archive_of_rgb_images_keeps_channels),
-        TEST(test_archive_in_turn_is_refused),
+        RUN_FIXTURE_TEST(test_archive_of_incomplete_cell_is_refused),
+        RUN_FIXTURE_TEST(test_archive_twice_gives_equal_bytes),
+        RUN_FIXTURE_TEST(test_archive_after_trouble_gives_equal_bytes),
+        RUN_FIXTURE_TEST(test_archive_holds_the_images_of_the_cell),
+        RUN_FIXTURE_TEST(test_archive_of_rgb_images_keeps_channels),
+        RUN_FIXTURE_TEST(test_archive_in_turn_is_refused),
         cmocka_unit_test(test_sheet_frames_and_pixels_are_in_place),
     };
     return ggdm_test_main(tests);

@@ -1,8 +1,11 @@
 /* Promise 1 at the executor: an image is the same bits whatever shares its unit, its batch or its
  * threads, for all gradients and losses; divergence is found and kept. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/png_image.h"
 #include "models/model.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_model.h"
@@ -10,37 +13,18 @@
 
 enum { STEPS = 12, MAX_IMAGES = 64 };
 
-typedef struct world {
-    char *dir;
-    ggdm_model_files files[3];
-    ggdm_model *model[3]; /* diffusion, guide, judge */
-} world;
+static ggdm_tiny_models models;
 
 static int setup(void **state)
 {
-    static world w;
-    ggdm_error err;
-    w.dir = ggdm_test_mkdtemp();
-    for (int i = 0; i < 3; i++) {
-        static const char *const names[] = {"unet", "guide", "judge"};
-        char *path = ggdm_tiny_model_write(
-            w.dir, names[i], i ? ggdm_tiny_cnn_config : ggdm_tiny_unet_config, (uint64_t)i);
-        ggdm_test_ok(ggdm_model_files_open(path, &w.files[i], &err), &err);
-        ggdm_test_ok(ggdm_model_create(&w.files[i], &w.model[i], &err), &err);
-        free(path);
-    }
-    *state = &w;
+    ggdm_tiny_models_open(&models);
+    *state = &models;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    world *w = *state;
-    for (int i = 0; i < 3; i++) {
-        ggdm_model_destroy(&w->model[i]);
-        ggdm_model_files_close(&w->files[i]);
-    }
-    ggdm_test_rmdir(w->dir);
+    ggdm_tiny_models_close(*state);
     return 0;
 }
 
@@ -91,12 +75,12 @@ static void free_results(results *r)
     *r = (results){0};
 }
 
-static ggdm_status run(const world *w, const ggdm_job *job, ggdm_unit *unit, results *r,
+static ggdm_status run(const ggdm_tiny_models *m, const ggdm_job *job, ggdm_unit *unit, results *r,
                        ggdm_error *err)
 {
     ggdm_executor *e;
     const ggdm_executor_sink sink = {r, on_step, on_image};
-    ggdm_test_ok(ggdm_executor_create(job, w->model[0], w->model[1], w->model[2], &e, err), err);
+    ggdm_test_ok(ggdm_executor_create(job, m->model[0], m->model[1], m->model[2], &e, err), err);
     ggdm_status st = ggdm_executor_run(e, unit, &sink, err);
     ggdm_executor_destroy(&e);
     return st;
@@ -147,7 +131,8 @@ static void test_executor_tree_equals_separate_chains(void **state)
 {
     for (int mode = 0; mode < 6; mode++) {
         ggdm_job job = {.seed = 5, .steps = STEPS, .gradient = (ggdm_gradient)(mode % 3),
-                        .form = (ggdm_loss_form)(mode / 3), .clip_x0 = true, .batch = 32, .threads = 2};
+                        .form = (ggdm_loss_form)(mode / 3), .clip_x0 = true, .batch = 32,
+                        .threads = 2};
         ggdm_segment segments[7];
         ggdm_unit unit = tree(segments, 0.5, 10, 5);
         results shared = {0}, single = {0};
@@ -215,6 +200,71 @@ static void test_executor_divergence_is_found_and_contained(void **state)
     free_results(&calm);
 }
 
+enum { GUIDED_IMAGES = 4, GUIDED_PIXELS = 8 * 8 };
+
+/* The pixels after one guided step from x_T, of a schedule whose only step has this alpha_bar. */
+static void one_step(ggdm_tiny_models *m, double alpha_bar, ggdm_gradient gradient, double kappa,
+                     uint8_t pixels[GUIDED_IMAGES][GUIDED_PIXELS])
+{
+    const ggdm_job job = {.seed = 3, .steps = 1, .gradient = gradient, .clip_x0 = true, .batch = 4,
+                          .threads = 1};
+    ggdm_segment s = {-1, 0, 1, kappa, 3, 0};
+    ggdm_unit unit = {.image_count = GUIDED_IMAGES, .n_segments = 1, .segments = &s};
+    ggdm_error err;
+    results r = {0};
+    char scheduler[120], *before = m->files[0].scheduler;
+    snprintf(scheduler, sizeof scheduler,
+             "{\"num_train_timesteps\": 1, \"beta_start\": %.17g, \"beta_end\": %.17g}",
+             1 - alpha_bar, 1 - alpha_bar);
+    m->files[0].scheduler = scheduler;
+    ggdm_status st = run(m, &job, &unit, &r, &err);
+    m->files[0].scheduler = before;
+    ggdm_test_ok(st, &err);
+    for (int i = 0; i < GUIDED_IMAGES; i++) {
+        const ggdm_image *image = find(&r, 0, i);
+        ggdm_pixels decoded;
+        assert_false(image->diverged);
+        ggdm_test_ok(ggdm_png_decode(image->png, image->png_size, 100, &decoded, &err), &err);
+        memcpy(pixels[i], decoded.data, GUIDED_PIXELS);
+        ggdm_pixels_deinit(&decoded);
+    }
+    free_results(&r);
+}
+
+/* The largest difference of two pixels. */
+static int distance(uint8_t a[GUIDED_IMAGES][GUIDED_PIXELS],
+                    uint8_t b[GUIDED_IMAGES][GUIDED_PIXELS])
+{
+    int largest = 0;
+    for (int i = 0; i < GUIDED_IMAGES * GUIDED_PIXELS; i++) {
+        int d = abs(a[i / GUIDED_PIXELS][i % GUIDED_PIXELS] -
+                    b[i / GUIDED_PIXELS][i % GUIDED_PIXELS]);
+        largest = d > largest ? d : largest;
+    }
+    return largest;
+}
+
+/* xt-affine is x0 divided by sqrt(alpha_bar): exactly where that is 1/2, else to one grey level of
+ * rounding.  xt-full is neither, and kappa counts. */
+static void test_executor_affine_gradient_is_scaled_x0_gradient(void **state)
+{
+    static const double alpha_bars[] = {0.25, 0.3};
+    const double kappa = 1;
+    for (int i = 0; i < 2; i++) {
+        uint8_t affine[GUIDED_IMAGES][GUIDED_PIXELS], scaled[GUIDED_IMAGES][GUIDED_PIXELS],
+            x0[GUIDED_IMAGES][GUIDED_PIXELS], full[GUIDED_IMAGES][GUIDED_PIXELS];
+        double bar = alpha_bars[i];
+        one_step(*state, bar, GGDM_XT_AFFINE, kappa, affine);
+        one_step(*state, bar, GGDM_X0, kappa / sqrt(bar), scaled);
+        one_step(*state, bar, GGDM_X0, kappa, x0);
+        one_step(*state, bar, GGDM_XT_FULL, kappa, full);
+        assert_true(distance(affine, scaled) <= i);
+        assert_true(distance(affine, x0) > 4);
+        assert_true(distance(affine, full) > 4);
+        assert_true(distance(x0, full) > 4);
+    }
+}
+
 static void test_executor_sink_can_stop_between_steps(void **state)
 {
     ggdm_job job = {.seed = 5, .steps = STEPS, .batch = 8, .threads = 1};
@@ -236,6 +286,7 @@ static void test_executor_malformed_trees_are_refused(void **state)
     } bad[] = {{{-1, 1, STEPS, 0, -1, 0}, "expected to begin at 0"},
                {{-1, 0, STEPS + 1, 0, -1, 0}, "end by 12"},
                {{-1, 0, 0, 0, -1, 0}, "steps 0 to 0"},
+               {{-1, 0, STEPS - 1, 0, -1, 0}, "trajectory 0 at step 11, expected step 12"},
                {{-1, 0, STEPS, 1, 10, 0}, "target 10"},
                {{-1, 0, STEPS, 1, -1, 0}, "target -1"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -254,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_executor_tree_equals_separate_chains),
         cmocka_unit_test(test_executor_odd_batches_give_the_same_bits),
         cmocka_unit_test(test_executor_divergence_is_found_and_contained),
+        cmocka_unit_test(test_executor_affine_gradient_is_scaled_x0_gradient),
         cmocka_unit_test(test_executor_sink_can_stop_between_steps),
         cmocka_unit_test(test_executor_malformed_trees_are_refused),
     };

@@ -137,6 +137,16 @@ static void test_fs_replace_that_fails_leaves_no_other_file(void **state)
     free(below);
 }
 
+static void test_fs_sync_of_no_directory_names_it(void **state)
+{
+    char *file = ggdm_test_path(*state, "f");
+    ggdm_error err;
+    ggdm_test_ok(ggdm_replace_file_in(*state, "f", "x", 1, &err), &err);
+    ggdm_test_ok(ggdm_sync_dir(*state, &err), &err);
+    ggdm_test_error(ggdm_sync_dir(file, &err), &err, GGDM_EIO, file);
+    free(file);
+}
+
 static void test_fs_path_join_puts_one_slash(void **state)
 {
     (void)state;
@@ -167,6 +177,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fs_replace_replaces_and_leaves_no_other_file, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_replace_that_fails_leaves_no_other_file, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_sync_of_no_directory_names_it, make_dir,
                                         remove_dir),
         cmocka_unit_test(test_fs_path_join_puts_one_slash),
     };

@@ -9,21 +9,6 @@
 
 static ggdm_error err;
 
-static int setup(void **state)
-{
-    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
-    run_fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    run_fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static char *read_figure(const run_fixture *f, const char *name, size_t *size)
 {
     char *dir = ggdm_test_path(f->dir, "figures"), *path = ggdm_test_path(dir, name);
@@ -116,8 +101,7 @@ static void test_plot_of_several_targets_gives_mean(void **state)
         f->cell[i].target = i % 2 ? 8 : 3;
     }
     f->info.name = "it's";
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
-    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    run_fixture_create(f);
     run_fixture_work(f, 100, 1);
     plot_without_gnuplot(f);
     char *text = read_figure(f, "accuracy.dat", NULL);
@@ -134,13 +118,12 @@ static void test_plot_of_several_targets_gives_mean(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_plot_data_has_a_block_per_kappa),
-        TEST(test_plot_draws_png_and_svg),
-        TEST(test_plot_without_gnuplot_warns_and_goes_on),
-        TEST(test_plot_of_fresh_run_draws_nothing),
-        TEST(test_plot_of_several_targets_gives_mean),
+        RUN_FIXTURE_TEST(test_plot_data_has_a_block_per_kappa),
+        RUN_FIXTURE_TEST(test_plot_draws_png_and_svg),
+        RUN_FIXTURE_TEST(test_plot_without_gnuplot_warns_and_goes_on),
+        RUN_FIXTURE_TEST(test_plot_of_fresh_run_draws_nothing),
+        RUN_FIXTURE_TEST(test_plot_of_several_targets_gives_mean),
     };
     return ggdm_test_main(tests);
 }

@@ -76,7 +76,14 @@ static void test_schedule_bad_config_is_named(void **state)
                {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
                {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
                {"{\"beta_end\": 2}", "beta_end"},
-               {"{\"trained_betas\": [0.1]}", "trained_betas"},
+               {"{\"trained_betas\": [0.1]}", "'trained_betas': a list, expected null"},
+               {"{\"rescale_betas_zero_snr\": true}",
+                "'rescale_betas_zero_snr': value 'true', expected false"},
+               {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
+               {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
+               {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},
+               {"{\"shift\": 3.0}", "'shift': unknown key"},
+               {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
                {"{", "scheduler_config.json"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ggdm_schedule s;
@@ -91,6 +98,32 @@ static void test_schedule_bad_config_is_named(void **state)
     ggdm_error err = {0};
     ggdm_status st = ggdm_schedule_create(NULL, "mnist", 1001, GGDM_FIXED_LARGE, &s, &err);
     ggdm_test_error(st, &err, GGDM_EINVAL, "value 1001, expected 1 to 1000");
+}
+
+/* Keys about how the chain is run, or with the value that changes nothing, make the same schedule:
+ * what diffusers writes for its own schedulers. */
+static void test_schedule_keys_of_diffusers_are_known(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "{\"_class_name\": \"DDPMScheduler\", \"_diffusers_version\": \"0.21.0\","
+        " \"beta_end\": 0.02, \"beta_schedule\": \"linear\", \"beta_start\": 0.0001,"
+        " \"clip_sample\": true, \"clip_sample_range\": 1.0, \"dynamic_thresholding_ratio\": 0.995,"
+        " \"num_train_timesteps\": 1000, \"prediction_type\": \"epsilon\","
+        " \"rescale_betas_zero_snr\": false, \"sample_max_value\": 1.0, \"steps_offset\": 0,"
+        " \"thresholding\": false, \"timestep_spacing\": \"leading\", \"trained_betas\": null,"
+        " \"variance_type\": \"fixed_large\"}",
+        "{\"_class_name\": \"PNDMScheduler\", \"set_alpha_to_one\": false,"
+        " \"skip_prk_steps\": true, \"steps_offset\": 1}",
+        "{\"predict_epsilon\": true, \"tensor_format\": \"pt\", \"timestep_values\": null}"};
+    ggdm_schedule want = make(NULL, 1000, GGDM_FIXED_LARGE);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ggdm_schedule s = make(good[i], 1000, GGDM_FIXED_LARGE);
+        for (int k = 0; k < 1000; k++)
+            assert_true(s.step[k].alpha_bar == want.step[k].alpha_bar);
+        ggdm_schedule_deinit(&s);
+    }
+    ggdm_schedule_deinit(&want);
 }
 
 /* Without clipping both forms of the mean agree: posterior mean of x0-hat = eq. (1). */
@@ -153,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_schedule_variance_kinds),
         cmocka_unit_test(test_schedule_respaced_uses_leading_timesteps),
         cmocka_unit_test(test_schedule_bad_config_is_named),
+        cmocka_unit_test(test_schedule_keys_of_diffusers_are_known),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),
         cmocka_unit_test(test_sampler_not_finite_is_reported),
         cmocka_unit_test(test_sampler_quantise_rounds_clamps_and_counts),

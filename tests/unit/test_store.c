@@ -9,21 +9,6 @@
 
 static ggdm_error err;
 
-static int setup(void **state)
-{
-    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
-    run_fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    run_fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void begin(run_fixture *f, double now)
 {
     ggdm_test_ok(ggdm_store_begin(f->store, now, &err), &err);
@@ -60,7 +45,7 @@ static void test_store_open_after_create_gives_what_was_put(void **state)
     ggdm_store_cell cell;
     assert_string_equal(info->name, f->info.name);
     assert_string_equal(info->sweep_text, f->info.sweep_text);
-    assert_string_equal(info->judge_sha256, "cc");
+    assert_string_equal(info->judge_digest, "cc");
     assert_true(info->job.seed == UINT64_MAX);
     assert_int_equal(info->job.steps, RUN_STEPS);
     assert_int_equal(info->job.precision, GGDM_PRECISION_FP32);
@@ -243,8 +228,7 @@ static void test_store_claim_of_damaged_tree_claims_nothing(void **state)
     run_fixture_close(f);
     run_fixture_plan(f);
     f->segment[1][0].kappa = NAN;
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
-    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    run_fixture_create(f);
     begin(f, 1);
     ggdm_test_error(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 5, units, &n, &err), &err,
                     GGDM_EFORMAT, "tree 1");
@@ -480,24 +464,23 @@ static void test_store_change_outside_turn_fails(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_store_open_after_create_gives_what_was_put),
-        TEST(test_store_claim_two_workers_gives_different_units),
-        TEST(test_store_whole_run_makes_every_image_once),
-        TEST(test_store_each_image_gives_them_in_index_order),
-        TEST(test_store_finish_with_wrong_images_stores_nothing),
-        TEST(test_store_claim_of_damaged_tree_claims_nothing),
-        TEST(test_store_finish_late_is_dropped),
-        TEST(test_store_finish_of_unknown_unit_fails),
-        TEST(test_store_fail_backs_off_then_quarantines),
-        TEST(test_store_lose_thrice_quarantines_and_retry_puts_back),
-        TEST(test_store_suspects_come_after_innocents),
-        TEST(test_store_release_counts_nothing),
-        TEST(test_store_open_requeues_and_counts_losses_when_told),
-        TEST(test_store_rollback_restores_counts_and_units),
-        TEST(test_store_cancel_then_retry_gives_all_back),
-        TEST(test_store_change_outside_turn_fails),
+        RUN_FIXTURE_TEST(test_store_open_after_create_gives_what_was_put),
+        RUN_FIXTURE_TEST(test_store_claim_two_workers_gives_different_units),
+        RUN_FIXTURE_TEST(test_store_whole_run_makes_every_image_once),
+        RUN_FIXTURE_TEST(test_store_each_image_gives_them_in_index_order),
+        RUN_FIXTURE_TEST(test_store_finish_with_wrong_images_stores_nothing),
+        RUN_FIXTURE_TEST(test_store_claim_of_damaged_tree_claims_nothing),
+        RUN_FIXTURE_TEST(test_store_finish_late_is_dropped),
+        RUN_FIXTURE_TEST(test_store_finish_of_unknown_unit_fails),
+        RUN_FIXTURE_TEST(test_store_fail_backs_off_then_quarantines),
+        RUN_FIXTURE_TEST(test_store_lose_thrice_quarantines_and_retry_puts_back),
+        RUN_FIXTURE_TEST(test_store_suspects_come_after_innocents),
+        RUN_FIXTURE_TEST(test_store_release_counts_nothing),
+        RUN_FIXTURE_TEST(test_store_open_requeues_and_counts_losses_when_told),
+        RUN_FIXTURE_TEST(test_store_rollback_restores_counts_and_units),
+        RUN_FIXTURE_TEST(test_store_cancel_then_retry_gives_all_back),
+        RUN_FIXTURE_TEST(test_store_change_outside_turn_fails),
     };
     return ggdm_test_main(tests);
 }

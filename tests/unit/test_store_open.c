@@ -18,21 +18,6 @@
 
 static ggdm_error err;
 
-static int setup(void **state)
-{
-    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
-    run_fixture_plan(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    run_fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static void create(run_fixture *f)
 {
     ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
@@ -423,7 +408,8 @@ static void test_store_snapshot_opens_as_a_store(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, run_fixture_setup_plan, run_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_store_create_in_fresh_directory_is_present),
         TEST(test_store_create_over_empty_file_works),

@@ -9,21 +9,6 @@
 
 static ggdm_error err;
 
-static int setup(void **state)
-{
-    run_fixture *f = ggdm_test_alloc(1, sizeof *f);
-    run_fixture_open(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    run_fixture_close(*state);
-    free(*state);
-    return 0;
-}
-
 static bool near(double a, double b, double tolerance)
 {
     return fabs(a - b) <= tolerance;
@@ -113,7 +98,7 @@ static void test_summary_json_names_models_and_histograms(void **state)
     run_fixture_work(f, 100, 1);
     char *text = read_summary(f, "summary.json");
     assert_non_null(strstr(text, "\"name\": \"fixture \\\"one\\\"\""));
-    assert_non_null(strstr(text, "\"sha256\": \"cc\""));
+    assert_non_null(strstr(text, "\"digest\": \"cc\""));
     assert_non_null(strstr(text, "\"histogram\": ["));
     free(text);
 }
@@ -127,8 +112,7 @@ static void test_summary_without_target_has_no_accuracy(void **state)
     run_fixture_plan(f);
     for (int i = 0; i < RUN_CELLS; i++)
         f->cell[i].target = -1;
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
-    ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
+    run_fixture_create(f);
     run_fixture_work(f, 100, 1);
     ggdm_test_ok(ggdm_cell_summarise(f->store, 5, &s, &err), &err);
     assert_true(s.judge.known);
@@ -143,14 +127,13 @@ static void test_summary_without_target_has_no_accuracy(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wilson_gives_published_intervals),
-        TEST(test_summary_counts_diverged_images_as_failures),
-        TEST(test_summary_csv_of_complete_run_is_exact),
-        TEST(test_summary_csv_of_fresh_run_has_empty_fields),
-        TEST(test_summary_json_names_models_and_histograms),
-        TEST(test_summary_without_target_has_no_accuracy),
+        RUN_FIXTURE_TEST(test_summary_counts_diverged_images_as_failures),
+        RUN_FIXTURE_TEST(test_summary_csv_of_complete_run_is_exact),
+        RUN_FIXTURE_TEST(test_summary_csv_of_fresh_run_has_empty_fields),
+        RUN_FIXTURE_TEST(test_summary_json_names_models_and_histograms),
+        RUN_FIXTURE_TEST(test_summary_without_target_has_no_accuracy),
     };
     return ggdm_test_main(tests);
 }
