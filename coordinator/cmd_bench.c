@@ -173,7 +173,7 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
             st,
             measure_network(nets, GGDM_NET_GUIDED, o->batch, model.model, &r->guided, NULL, err),
             done);
-    st = measure_peak(GGDM_F32, &r->peak, err);
+    st = measure_peak(o->precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, &r->peak, err);
 done:
     ggdm_networks_destroy(&nets);
     close_model(&guide);

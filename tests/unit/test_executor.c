@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/isa.h"
 #include "models/model.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_model.h"
@@ -141,13 +142,25 @@ static bool same_image(const ggdm_image *a, const ggdm_image *b)
            a->saturated == b->saturated;
 }
 
-/* For every gradient and loss: 5 images x 4 trajectories as one shared tree in batches of 32 on two
- * threads, against each trajectory on its own, image by image, batch 1, one thread. */
+static bool have_bf16(void)
+{
+    ggdm_isa isa;
+    return ggdm_isa_choose(true, &isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512_BF16;
+}
+
+/* For every gradient, loss and precision: 5 images x 4 trajectories as one shared tree in batches of
+ * 32 on two threads, against each trajectory on its own, image by image, batch 1, one thread. */
 static void test_executor_tree_equals_separate_chains(void **state)
 {
-    for (int mode = 0; mode < 6; mode++) {
-        ggdm_job job = {.seed = 5, .steps = STEPS, .gradient = (ggdm_gradient)(mode % 3),
-                        .form = (ggdm_loss_form)(mode / 3), .clip_x0 = true, .batch = 32, .threads = 2};
+    for (int mode = 0; mode < (have_bf16() ? 12 : 6); mode++) {
+        ggdm_job job = {.seed = 5,
+                        .steps = STEPS,
+                        .gradient = (ggdm_gradient)(mode % 3),
+                        .form = (ggdm_loss_form)(mode / 3 % 2),
+                        .precision = mode < 6 ? GGDM_PRECISION_FP32 : GGDM_PRECISION_BF16,
+                        .clip_x0 = true,
+                        .batch = 32,
+                        .threads = 2};
         ggdm_segment segments[7];
         ggdm_unit unit = tree(segments, 0.5, 10, 5);
         results shared = {0}, single = {0};
