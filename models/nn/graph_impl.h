@@ -106,7 +106,7 @@ static inline float *ggdm_f32_image(const ggdm_value *v, int64_t n)
     return (float *)v->data + n * ggdm_shape_inner(&v->shape);
 }
 /* The same for a value of any dtype, and the kernels for that dtype. */
-static inline void *ggdm_image(const ggdm_value *v, int64_t n)
+static inline void *ggdm_act_image(const ggdm_value *v, int64_t n)
 {
     return (char *)v->data + (size_t)(n * ggdm_shape_inner(&v->shape)) * ggdm_dtype_size(v->dtype);
 }

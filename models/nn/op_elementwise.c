@@ -23,9 +23,9 @@ static void cast_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     if (y->dtype == GGDM_F32)
-        ggdm_k(x)->to_f32(ggdm_image(x, n), ggdm_image(y, n), inner(x));
+        ggdm_k(x)->to_f32(ggdm_act_image(x, n), ggdm_act_image(y, n), inner(x));
     else
-        ggdm_k(y)->from_f32(ggdm_image(x, n), ggdm_image(y, n), inner(x));
+        ggdm_k(y)->from_f32(ggdm_act_image(x, n), ggdm_act_image(y, n), inner(x));
 }
 
 static void cast_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
@@ -54,13 +54,13 @@ ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype)
     static void name##_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                      \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k(x)->name(ggdm_image(x, n), ggdm_image(ggdm_out(g, op, 0), n), inner(x));            \
+        ggdm_k(x)->name(ggdm_act_image(x, n), ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));    \
     }                                                                                              \
     static void name##_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                  \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k(x)->name##_bwd(ggdm_image(x, n), ggdm_image(ggdm_in(g, op, 1), n),                  \
-                              ggdm_image(ggdm_out(g, op, 0), n), inner(x));                        \
+        ggdm_k(x)->name##_bwd(ggdm_act_image(x, n), ggdm_act_image(ggdm_in(g, op, 1), n),          \
+                              ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));                    \
     }                                                                                              \
     static const ggdm_op_kind kind_##name##_bwd = {#name "_backward", NULL, NULL, NULL,            \
                                                    name##_bwd_run,    NULL};                       \
@@ -85,8 +85,8 @@ ACTIVATION(relu)
 static void add_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *a = ggdm_in(g, op, 0);
-    ggdm_k(a)->add(ggdm_image(a, n), ggdm_image(ggdm_in(g, op, 1), n),
-                   ggdm_image(ggdm_out(g, op, 0), n), inner(a));
+    ggdm_k(a)->add(ggdm_act_image(a, n), ggdm_act_image(ggdm_in(g, op, 1), n),
+                   ggdm_act_image(ggdm_out(g, op, 0), n), inner(a));
 }
 
 static void add_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
@@ -125,15 +125,15 @@ static int64_t pixels(const ggdm_value *x)
 static void add_embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->affine_rows(ggdm_image(x, n), NULL, ggdm_f32_image(ggdm_in(g, op, 1), n),
-                           ggdm_image(ggdm_out(g, op, 0), n), pixels(x), x->shape.d[3]);
+    ggdm_k(x)->affine_rows(ggdm_act_image(x, n), NULL, ggdm_f32_image(ggdm_in(g, op, 1), n),
+                           ggdm_act_image(ggdm_out(g, op, 0), n), pixels(x), x->shape.d[3]);
 }
 
 /* in gy [N, H, W, C]; out [N, C]: sum over the pixels */
 static void sum_pixels_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->sum_rows(ggdm_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(x),
+    ggdm_k(x)->sum_rows(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(x),
                         x->shape.d[2], x->shape.d[3]);
 }
 
@@ -180,16 +180,16 @@ static void scale_shift_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *x = ggdm_in(g, op, 0);
     int64_t c = x->shape.d[3];
     const float *e = ggdm_f32_image(ggdm_in(g, op, 1), n);
-    ggdm_k(x)->affine_rows(ggdm_image(x, n), e, e + c, ggdm_image(ggdm_out(g, op, 0), n), pixels(x),
-                           c);
+    ggdm_k(x)->affine_rows(ggdm_act_image(x, n), e, e + c, ggdm_act_image(ggdm_out(g, op, 0), n),
+                           pixels(x), c);
 }
 
 /* gx = gy (1 + s); in gy, e */
 static void scale_shift_data_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
-    ggdm_k(gy)->affine_rows(ggdm_image(gy, n), ggdm_f32_image(ggdm_in(g, op, 1), n), NULL,
-                            ggdm_image(ggdm_out(g, op, 0), n), pixels(gy), gy->shape.d[3]);
+    ggdm_k(gy)->affine_rows(ggdm_act_image(gy, n), ggdm_f32_image(ggdm_in(g, op, 1), n), NULL,
+                            ggdm_act_image(ggdm_out(g, op, 0), n), pixels(gy), gy->shape.d[3]);
 }
 
 /* ge = [sum gy x, sum gy]; in gy, x */
@@ -198,8 +198,8 @@ static void scale_shift_rows_run(const ggdm_graph *g, const ggdm_op *op, int64_t
     const ggdm_value *gy = ggdm_in(g, op, 0);
     int64_t c = gy->shape.d[3], w = gy->shape.d[2];
     float *ge = ggdm_f32_image(ggdm_out(g, op, 0), n);
-    const void *pgy = ggdm_image(gy, n);
-    ggdm_k(gy)->sum_rows_product(pgy, ggdm_image(ggdm_in(g, op, 1), n), ge, pixels(gy), w, c);
+    const void *pgy = ggdm_act_image(gy, n);
+    ggdm_k(gy)->sum_rows_product(pgy, ggdm_act_image(ggdm_in(g, op, 1), n), ge, pixels(gy), w, c);
     ggdm_k(gy)->sum_rows(pgy, ge + c, pixels(gy), w, c);
 }
 
@@ -233,17 +233,17 @@ ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e)
 static void lincomb_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->lincomb(ggdm_f32(ggdm_in(g, op, 2))[n], ggdm_image(x, n),
-                       ggdm_f32(ggdm_in(g, op, 3))[n], ggdm_image(ggdm_in(g, op, 1), n),
-                       ggdm_image(ggdm_out(g, op, 0), n), inner(x));
+    ggdm_k(x)->lincomb(ggdm_f32(ggdm_in(g, op, 2))[n], ggdm_act_image(x, n),
+                       ggdm_f32(ggdm_in(g, op, 3))[n], ggdm_act_image(ggdm_in(g, op, 1), n),
+                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
 /* gx[n] = a[n] gy[n]; in gy, a */
 static void scale_image_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
-    ggdm_k(gy)->affine(ggdm_f32(ggdm_in(g, op, 1))[n], ggdm_image(gy, n), 0.0f,
-                       ggdm_image(ggdm_out(g, op, 0), n), inner(gy));
+    ggdm_k(gy)->affine(ggdm_f32(ggdm_in(g, op, 1))[n], ggdm_act_image(gy, n), 0.0f,
+                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(gy));
 }
 
 static const ggdm_op_kind kind_scale_image = {"scale_image",   NULL, NULL, NULL,
@@ -282,8 +282,8 @@ ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_va
 static void affine_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->affine((float)op->f, ggdm_image(x, n), (float)op->f2,
-                      ggdm_image(ggdm_out(g, op, 0), n), inner(x));
+    ggdm_k(x)->affine((float)op->f, ggdm_act_image(x, n), (float)op->f2,
+                      ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
 static void affine_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,

@@ -220,14 +220,14 @@ static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
 static void softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    ggdm_k(y)->softmax(ggdm_f32_image(x, n), ggdm_image(y, n), x->shape.d[1] * x->shape.d[2],
+    ggdm_k(y)->softmax(ggdm_f32_image(x, n), ggdm_act_image(y, n), x->shape.d[1] * x->shape.d[2],
                        x->shape.d[3], (float)op->f);
 }
 
 static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *y = ggdm_in(g, op, 0), *gy = ggdm_in(g, op, 1), *gx = ggdm_out(g, op, 0);
-    ggdm_k(y)->softmax_bwd(ggdm_image(y, n), ggdm_f32_image(gy, n), ggdm_image(gx, n),
+    ggdm_k(y)->softmax_bwd(ggdm_act_image(y, n), ggdm_f32_image(gy, n), ggdm_act_image(gx, n),
                            y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->f);
 }
 

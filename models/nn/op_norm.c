@@ -17,7 +17,7 @@ static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const gg
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
     const int64_t *d = x->shape.d;
-    return (ggdm_norm_args){.x = ggdm_image(x, n),
+    return (ggdm_norm_args){.x = ggdm_act_image(x, n),
                             .gamma = ggdm_f32(ggdm_in(g, op, 1)),
                             .beta = ggdm_f32(ggdm_in(g, op, 2)),
                             .stats = ggdm_f32_image(stats, n),
@@ -34,7 +34,7 @@ static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const gg
 static void forward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_norm_args a = arguments(g, op, ggdm_out(g, op, 1), n);
-    ggdm_k(ggdm_in(g, op, 0))->group_norm(&a, ggdm_image(ggdm_out(g, op, 0), n));
+    ggdm_k(ggdm_in(g, op, 0))->group_norm(&a, ggdm_act_image(ggdm_out(g, op, 0), n));
 }
 
 /* in x, gamma, beta, stats, gy; out gx, partial [N, 2, C] */
@@ -42,7 +42,8 @@ static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_norm_args a = arguments(g, op, ggdm_in(g, op, 3), n);
     ggdm_k(ggdm_in(g, op, 0))
-        ->group_norm_bwd(&a, ggdm_image(ggdm_in(g, op, 4), n), ggdm_image(ggdm_out(g, op, 0), n),
+        ->group_norm_bwd(&a, ggdm_act_image(ggdm_in(g, op, 4), n),
+                         ggdm_act_image(ggdm_out(g, op, 0), n),
                          ggdm_f32_image(ggdm_out(g, op, 1), n));
 }
 

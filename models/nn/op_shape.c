@@ -39,7 +39,8 @@ static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     for (int i = 0; i < 2; i++) {
         const ggdm_value *x = ggdm_in(g, op, i);
         size_t width = size * (size_t)channels(&x->shape);
-        copy_rows(ggdm_image(x, n), width, (char *)ggdm_image(y, n) + offset, to, width, rows);
+        copy_rows(ggdm_act_image(x, n), width, (char *)ggdm_act_image(y, n) + offset, to, width,
+                  rows);
         offset += width;
     }
 }
@@ -49,8 +50,9 @@ static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     size_t size = ggdm_dtype_size(y->dtype), width = size * (size_t)channels(&y->shape);
-    copy_rows((char *)ggdm_image(x, n) + size * (size_t)op->k, size * (size_t)channels(&x->shape),
-              ggdm_image(y, n), width, width, ggdm_shape_inner(&y->shape) / channels(&y->shape));
+    copy_rows((char *)ggdm_act_image(x, n) + size * (size_t)op->k,
+              size * (size_t)channels(&x->shape), ggdm_act_image(y, n), width, width,
+              ggdm_shape_inner(&y->shape) / channels(&y->shape));
 }
 
 static const ggdm_op_kind kind_slice = {"slice", NULL, NULL, NULL, slice_run, NULL};
@@ -94,8 +96,8 @@ static void upsample_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *x = ggdm_in(g, op, 0);
     const size_t h = (size_t)x->shape.d[1], w = (size_t)x->shape.d[2];
     const size_t pixel = ggdm_dtype_size(x->dtype) * (size_t)x->shape.d[3];
-    const char *src = ggdm_image(x, n);
-    char *line = ggdm_image(ggdm_out(g, op, 0), n);
+    const char *src = ggdm_act_image(x, n);
+    char *line = ggdm_act_image(ggdm_out(g, op, 0), n);
     for (size_t i = 0; i < h; i++, line += 4 * w * pixel) {
         for (size_t j = 0; j < w; j++, src += pixel) {
             memcpy(line + 2 * j * pixel, src, pixel);
@@ -109,7 +111,8 @@ static void upsample_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gx = ggdm_out(g, op, 0);
     const int64_t *d = gx->shape.d;
-    ggdm_k(gx)->upsample_bwd(ggdm_image(ggdm_in(g, op, 0), n), ggdm_image(gx, n), d[1], d[2], d[3]);
+    ggdm_k(gx)->upsample_bwd(ggdm_act_image(ggdm_in(g, op, 0), n), ggdm_act_image(gx, n), d[1],
+                             d[2], d[3]);
 }
 
 static const ggdm_op_kind kind_upsample_bwd = {"upsample2_backward", NULL, NULL, NULL,
@@ -146,13 +149,13 @@ static void max_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->max_pool(&a, ggdm_image(x, n), ggdm_image(y, n));
+    ggdm_k(x)->max_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
 }
 
 /* Zero an image of which windows may not cover all pixels. */
 static void *cleared_image(const ggdm_value *v, int64_t n)
 {
-    return memset(ggdm_image(v, n), 0,
+    return memset(ggdm_act_image(v, n), 0,
                   ggdm_dtype_size(v->dtype) * (size_t)ggdm_shape_inner(&v->shape));
 }
 
@@ -161,22 +164,23 @@ static void max_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_in(g, op, 1);
     const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->max_pool_bwd(&a, ggdm_image(x, n), ggdm_image(y, n),
-                            ggdm_image(ggdm_in(g, op, 2), n), cleared_image(ggdm_out(g, op, 0), n));
+    ggdm_k(x)->max_pool_bwd(&a, ggdm_act_image(x, n), ggdm_act_image(y, n),
+                            ggdm_act_image(ggdm_in(g, op, 2), n),
+                            cleared_image(ggdm_out(g, op, 0), n));
 }
 
 static void avg_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->avg_pool(&a, ggdm_image(x, n), ggdm_image(y, n));
+    ggdm_k(x)->avg_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
 }
 
 static void avg_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
     const ggdm_pool_args a = pool_args(op, &gy->shape, &gx->shape);
-    ggdm_k(gx)->avg_pool_bwd(&a, ggdm_image(gy, n), cleared_image(gx, n));
+    ggdm_k(gx)->avg_pool_bwd(&a, ggdm_act_image(gy, n), cleared_image(gx, n));
 }
 
 static const ggdm_op_kind kind_max_pool_bwd = {"max_pool_backward", NULL, NULL, NULL,
@@ -237,7 +241,7 @@ static void mean_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     const int64_t *d = x->shape.d;
     float *mean = ggdm_f32_image(y, n);
-    ggdm_k(x)->sum_rows(ggdm_image(x, n), mean, d[1] * d[2], d[2], d[3]);
+    ggdm_k(x)->sum_rows(ggdm_act_image(x, n), mean, d[1] * d[2], d[2], d[3]);
     ggdm_k(y)->affine(1.0f / (float)(d[1] * d[2]), mean, 0.0f, mean, d[3]);
 }
 
@@ -246,7 +250,7 @@ static void mean_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *gx = ggdm_out(g, op, 0);
     const int64_t pixels = gx->shape.d[1] * gx->shape.d[2];
     ggdm_k(gx)->spread(1.0f / (float)pixels, ggdm_f32_image(ggdm_in(g, op, 0), n),
-                       ggdm_image(gx, n), pixels, gx->shape.d[3]);
+                       ggdm_act_image(gx, n), pixels, gx->shape.d[3]);
 }
 
 static const ggdm_op_kind kind_mean_bwd = {
@@ -275,14 +279,15 @@ static void flatten_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
     const int64_t *d = x->shape.d;
-    ggdm_k(x)->flatten(ggdm_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), d[1] * d[2], d[3]);
+    ggdm_k(x)->flatten(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), d[1] * d[2],
+                       d[3]);
 }
 
 static void unflatten_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gx = ggdm_out(g, op, 0);
     const int64_t *d = gx->shape.d;
-    ggdm_k(gx)->unflatten(ggdm_f32_image(ggdm_in(g, op, 0), n), ggdm_image(gx, n), d[1] * d[2],
+    ggdm_k(gx)->unflatten(ggdm_f32_image(ggdm_in(g, op, 0), n), ggdm_act_image(gx, n), d[1] * d[2],
                           d[3]);
 }
 
