@@ -15,6 +15,7 @@
 #include "models/nn/ops.h"
 #include "models/random_model.h"
 #include "worker/networks.h"
+#include "worker/startup.h"
 
 #define MEASURE_SECONDS 2.0
 #define MIN_RUNS 5
@@ -157,7 +158,8 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
     ggdm_status st;
     r->job =
         (ggdm_job){.steps = 1, .precision = o->precision, .batch = o->batch, .threads = o->threads};
-    GGDM_TRY(ggdm_isa_choose(o->precision == GGDM_PRECISION_BF16, &r->isa, err));
+    GGDM_TRY(ggdm_isa_choose(&r->isa, err));
+    GGDM_TRY(ggdm_startup_precision(&r->job.precision, &r->isa, err));
     GGDM_TRY(ggdm_isa_pin(r->isa, err));
     omp_set_num_threads(o->threads);
     GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
@@ -173,7 +175,8 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
             st,
             measure_network(nets, GGDM_NET_GUIDED, o->batch, model.model, &r->guided, NULL, err),
             done);
-    st = measure_peak(o->precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, &r->peak, err);
+    st =
+        measure_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, &r->peak, err);
 done:
     ggdm_networks_destroy(&nets);
     close_model(&guide);

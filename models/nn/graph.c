@@ -50,7 +50,7 @@ static ggdm_status check_dtype(ggdm_dtype dtype, ggdm_error *err)
     ggdm_isa isa;
     if (dtype == GGDM_F32)
         return GGDM_OK;
-    GGDM_TRY(ggdm_isa_choose(true, &isa, err));
+    GGDM_TRY(ggdm_isa_choose(&isa, err));
     if (dtype != GGDM_BF16 || isa < GGDM_ISA_AVX512_BF16)
         return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
                          "activations in bf16 need the instruction set avx512_bf16 or amx, this "

@@ -145,7 +145,7 @@ static bool same_image(const ggdm_image *a, const ggdm_image *b)
 static bool have_bf16(void)
 {
     ggdm_isa isa;
-    return ggdm_isa_choose(true, &isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512_BF16;
+    return ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512_BF16;
 }
 
 /* For every gradient, loss and precision: 5 images x 4 trajectories as one shared tree in batches of
