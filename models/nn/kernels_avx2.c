@@ -66,6 +66,15 @@ INLINE v16 exponent16(v16 a)
 {
     return (v16){exponent8(a.a), exponent8(a.b)};
 }
+INLINE __m256 reciprocal_guess8(__m256 a)
+{
+    return _mm256_castsi256_ps(
+        _mm256_sub_epi32(_mm256_set1_epi32(0x7ef311c7), _mm256_castps_si256(a)));
+}
+INLINE v16 reciprocal_guess16(v16 a)
+{
+    return (v16){reciprocal_guess8(a.a), reciprocal_guess8(a.b)};
+}
 INLINE void get16(v16 a, float *lanes)
 {
     _mm256_storeu_ps(lanes, a.a);
@@ -117,6 +126,10 @@ INLINE __m256i round8(__m256 v)
     __m256i r = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
     __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
     __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+    __m256i sign = _mm256_and_si256(bits, _mm256_set1_epi32((int)0x80000000u));
+    __m256i tiny = _mm256_cmpeq_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(0x7f800000)),
+                                      _mm256_setzero_si256());
+    r = _mm256_blendv_epi8(r, sign, tiny);
     return _mm256_srli_epi32(_mm256_blendv_epi8(r, quiet, nan), 16);
 }
 INLINE void store_bf16(uint16_t *p, v16 v, int64_t n)

@@ -1,5 +1,5 @@
-/* The kernels for AVX-512 (F, BW, DQ, VL): lanes are one register, incomplete vectors are masked.
- */
+/* The kernels for AVX-512 (F, BW, DQ, VL; those for bf16 also BF16): lanes are one register,
+ * incomplete vectors are masked. */
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -67,6 +67,11 @@ INLINE v16 exponent16(v16 a)
     __m512i k = _mm512_sub_epi32(_mm512_castps_si512(a), _mm512_set1_epi32(0x4B400000 - 127));
     return _mm512_castsi512_ps(_mm512_slli_epi32(k, 23));
 }
+INLINE v16 reciprocal_guess16(v16 a)
+{
+    return _mm512_castsi512_ps(
+        _mm512_sub_epi32(_mm512_set1_epi32(0x7ef311c7), _mm512_castps_si512(a)));
+}
 INLINE void get16(v16 a, float *lanes)
 {
     _mm512_storeu_ps(lanes, a);
@@ -91,12 +96,7 @@ INLINE v16 load_bf16(const uint16_t *p, int64_t n)
 }
 INLINE void store_bf16(uint16_t *p, v16 v, int64_t n)
 {
-    __m512i bits = _mm512_castps_si512(v);
-    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    __m512i r = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), bits,
-                             _mm512_set1_epi32(0x400000));
-    __m256i h = _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
+    __m256i h = (__m256i)_mm512_cvtneps_pbh(v);
     if (n >= 16)
         _mm256_storeu_si256((__m256i *)p, h);
     else

@@ -75,6 +75,17 @@ INLINE v16 exponent16(v16 a)
     }
     return r;
 }
+INLINE v16 reciprocal_guess16(v16 a)
+{
+    v16 r;
+    for (int i = 0; i < 16; i++) {
+        uint32_t bits;
+        memcpy(&bits, &a.f[i], sizeof bits);
+        bits = 0x7ef311c7 - bits;
+        memcpy(&r.f[i], &bits, sizeof bits);
+    }
+    return r;
+}
 INLINE void get16(v16 a, float *lanes)
 {
     memcpy(lanes, a.f, sizeof a.f);
@@ -104,6 +115,8 @@ INLINE void store_bf16(uint16_t *p, v16 v, int64_t n)
         uint32_t bits;
         memcpy(&bits, &v.f[i], sizeof bits);
         uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
+        if ((bits & 0x7f800000) == 0)
+            rounded = bits & 0x80000000;
         p[i] = (uint16_t)((isnan(v.f[i]) ? bits | 0x400000 : rounded) >> 16);
     }
 }
