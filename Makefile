@@ -15,7 +15,8 @@ OPT.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-
 # Instruction set by file suffix: nothing else may use intrinsics (no -march=native: the program
 # chooses at run time).
 ISA.avx2   := -mavx2 -mfma -mf16c
-ISA.avx512 := $(ISA.avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+# (BF16 only where intrinsics ask for it: bf16 graphs are refused on machines that lack it.)
+ISA.avx512 := $(ISA.avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
         -Wvla -Wformat=2 $(if $(WERROR),-Werror)

@@ -1,5 +1,6 @@
 #include "common/isa.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,14 +54,14 @@ const char *ggdm_isa_name(ggdm_isa isa)
     return (unsigned)isa < GGDM_N_ISAS ? isas[isa].name : "unknown";
 }
 
-ggdm_status ggdm_isa_choose(bool bf16, ggdm_isa *out, ggdm_error *err)
+ggdm_status ggdm_isa_choose(ggdm_isa *out, ggdm_error *err)
 {
     const char *wish = getenv("GGDM_ISA");
     int best = GGDM_ISA_REF;
     while (best + 1 < GGDM_N_ISAS && isas[best + 1].available())
         best++;
     if (!wish || !*wish) {
-        *out = (ggdm_isa)(!bf16 && best > GGDM_ISA_AVX512 ? (int)GGDM_ISA_AVX512 : best);
+        *out = (ggdm_isa)best;
         return GGDM_OK;
     }
     for (int i = 0; i < GGDM_N_ISAS; i++) {

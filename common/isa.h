@@ -3,8 +3,6 @@
 #ifndef GGDM_COMMON_ISA_H
 #define GGDM_COMMON_ISA_H
 
-#include <stdbool.h>
-
 #include "common/status.h"
 
 /* From least to most: a machine that has one has all before it. */
@@ -20,11 +18,10 @@ typedef enum ggdm_isa {
 /** "ref", "avx2", "avx512", "avx512_bf16", "amx". */
 const char *ggdm_isa_name(ggdm_isa isa);
 
-/** The instruction set this process is to use: $GGDM_ISA where it is set, else the best one of this
- *  machine that helps the precision (with bf16 false nothing above avx512: the same f32 bits on
- *  more machines).  Errors: GGDM_EINVAL for an unknown name, GGDM_EUNSUPPORTED where the machine
- *  lacks it. */
-ggdm_status ggdm_isa_choose(bool bf16, ggdm_isa *out, ggdm_error *err);
+/** The instruction set this process may use: $GGDM_ISA where it is set, else the best one of this
+ *  machine.  Errors: GGDM_EINVAL for an unknown name, GGDM_EUNSUPPORTED where the machine lacks it.
+ */
+ggdm_status ggdm_isa_choose(ggdm_isa *out, ggdm_error *err);
 
 /** Pin it for this process: sets ONEDNN_MAX_CPU_ISA, which oneDNN reads at its first call.  To be
  *  called before any network is built.  Errors: GGDM_EIO. */

@@ -29,7 +29,8 @@ static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int w
     ggdm_json_put_string(&j, "name", s->sweep.name);
     ggdm_json_put_string(&j, "run", s->run_dir);
     ggdm_json_put_string(&j, "sweep_digest", s->sweep_digest);
-    ggdm_json_put_string(&j, "isa", ggdm_isa_name(s->isa));
+    ggdm_json_put_string(&j, "isa", ggdm_isa_name(s->outfit.isa));
+    ggdm_json_put_string(&j, "precision", ggdm_precision_names[s->outfit.job.precision]);
     ggdm_json_put_int(&j, "cells", s->cells.n_cells);
     ggdm_json_put_int(&j, "samples", s->sweep.samples);
     ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->sweep.samples);
@@ -77,9 +78,10 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
     printf("  memory         %.1f MiB per worker (batch %d), weights %.1f MiB per node\n",
            (double)(e->arenas + e->states) * mib, s->outfit.job.batch, (double)e->weights * mib);
     printf("  time           about %s with %d workers of %d threads (%.2f ms per image forward, "
-           "%s)\n",
+           "%s, %s)\n",
            ggdm_duration_text(run_seconds(s, e, workers), time), workers, s->outfit.job.threads,
-           e->seconds * 1e3, ggdm_isa_name(s->isa));
+           e->seconds * 1e3, ggdm_precision_names[s->outfit.job.precision],
+           ggdm_isa_name(s->outfit.isa));
 }
 
 static ggdm_status plan(const plan_options *o, ggdm_error *err)
@@ -87,8 +89,7 @@ static ggdm_status plan(const plan_options *o, ggdm_error *err)
     ggdm_isa isa;
     ggdm_setup setup;
     ggdm_estimate estimate;
-    GGDM_TRY(ggdm_isa_choose(false, &isa, err));
-    GGDM_TRY(ggdm_isa_pin(isa, err));
+    GGDM_TRY(ggdm_isa_choose(&isa, err));
     GGDM_TRY(ggdm_setup_make(&o->setup, isa, &setup, err));
     ggdm_status st = ggdm_estimate_make(&setup, &estimate, err);
     int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;

@@ -20,8 +20,6 @@
 #include "coordinator/stop.h"
 #include "worker/worker_loop.h"
 
-#define BF16 false /* in this version */
-
 typedef struct run_options {
     ggdm_setup_options setup;
     int workers; /* -1: not given */
@@ -41,7 +39,7 @@ typedef struct session {
 static ggdm_status prepare(session *s, const run_options *options, ggdm_error *err)
 {
     ggdm_isa isa;
-    GGDM_TRY(ggdm_startup_isa(s->t, BF16, &isa, err));
+    GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
     GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
@@ -137,7 +135,7 @@ static int work(ggdm_transport *t)
 {
     ggdm_error err = {0};
     ggdm_isa isa;
-    ggdm_status st = ggdm_startup_isa(t, BF16, &isa, &err);
+    ggdm_status st = ggdm_startup_isa(t, &isa, &err);
     bool together = st != GGDM_OK; /* all ranks fail there or none */
     if (st == GGDM_OK)
         st = ggdm_worker_run(t, &err);
@@ -256,9 +254,7 @@ static int run_bare(const run_options *options, char **argv)
     ggdm_error err = {0};
     ggdm_isa isa;
     ggdm_setup setup;
-    ggdm_status st = ggdm_isa_choose(BF16, &isa, &err);
-    if (st == GGDM_OK)
-        st = ggdm_isa_pin(isa, &err);
+    ggdm_status st = ggdm_isa_choose(&isa, &err);
     if (st == GGDM_OK)
         st = ggdm_setup_make(&options->setup, isa, &setup, &err);
     if (st != GGDM_OK)
@@ -304,7 +300,8 @@ int ggdm_cmd_run(int argc, char **argv)
         "once when nothing is left.\v"
         "Results are in RUN/archive, RUN/summary.csv and RUN/figures.  Ctrl-C stops between two "
         "sampler steps; whatever was done is kept.\n"
-        "GGDM_ISA=ref|avx2|avx512 pins the instruction set, on which the bits of images depend.",
+        "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
+        "images depend.",
         ggdm_setup_children,
         NULL,
         NULL};

@@ -119,7 +119,7 @@ static int default_threads(void)
 static ggdm_status pin_isa(ggdm_world *world, ggdm_isa *out, ggdm_error *err)
 {
     int agreed;
-    GGDM_TRY(ggdm_isa_choose(false, out, err));
+    GGDM_TRY(ggdm_isa_choose(out, err));
     GGDM_TRY(ggdm_world_min(world, (int)*out, &agreed, err));
     *out = (ggdm_isa)agreed;
     return ggdm_isa_pin(*out, err);

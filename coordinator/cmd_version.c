@@ -1,6 +1,7 @@
 /* `ggdm version`.  Each library is known in one module only, so their versions are asked for by
  * symbol name, without their headers. */
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ int ggdm_cmd_version(int argc, char **argv)
     printf("  %-12s %s\n", "compiler", __VERSION__);
     ggdm_isa isa;
     ggdm_error err = {0};
-    bool known = ggdm_isa_choose(true, &isa, &err) == GGDM_OK;
+    bool known = ggdm_isa_choose(&isa, &err) == GGDM_OK;
     printf("  %-12s %s\n", "best ISA", known ? ggdm_isa_name(isa) : err.msg);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         symbol s = {.address = dlsym(RTLD_DEFAULT, libraries[i].symbol)};

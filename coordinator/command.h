@@ -17,6 +17,7 @@ int ggdm_cmd_status(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
+int ggdm_cmd_bench(int argc, char **argv);
 int ggdm_cmd_version(int argc, char **argv);
 
 /* Version of the program, "0.1.0". */

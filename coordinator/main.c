@@ -15,6 +15,7 @@ static const struct {
     {"train", "train a model from a recipe", ggdm_cmd_train},
     {"model", "look into and check models", ggdm_cmd_model},
     {"data", "obtain and verify a data set", ggdm_cmd_data},
+    {"bench", "measure how fast a network is", ggdm_cmd_bench},
     {"version", "versions of the program and its libraries", ggdm_cmd_version},
 };
 

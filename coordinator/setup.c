@@ -121,8 +121,6 @@ static void resolve_job(ggdm_setup *s, const ggdm_setup_options *options)
         job->batch = GGDM_DEFAULT_BATCH;
     if (job->threads <= 0)
         job->threads = 1;
-    if (job->precision == GGDM_PRECISION_AUTO)
-        job->precision = GGDM_PRECISION_FP32;
 }
 
 static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
@@ -138,7 +136,8 @@ static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
 
 static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
 {
-    ggdm_key_context context = {.precision = s->outfit.job.precision, .isa = ggdm_isa_name(s->isa)};
+    ggdm_key_context context = {.precision = s->outfit.job.precision,
+                                .isa = ggdm_isa_name(s->outfit.isa)};
     memcpy(context.diffusion, s->outfit.files[GGDM_ROLE_DIFFUSION].digest, GGDM_HASH_SIZE);
     memcpy(context.guide, s->outfit.files[GGDM_ROLE_GUIDE].digest, GGDM_HASH_SIZE);
     GGDM_TRY(ggdm_cells_expand(&s->sweep, &context, &s->cells, err));
@@ -153,11 +152,9 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     else
         GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s", s->sweep.name));
     resolve_job(s, options);
-    if (s->outfit.job.precision == GGDM_PRECISION_BF16) {
-        GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                  "value 'bf16', expected 'auto' or 'fp32' in this version");
+    if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_sweep_blame(&s->sweep, "precision", err);
-    }
+    GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
     for (int role = 0; role < GGDM_N_ROLES; role++)
         GGDM_TRY(open_model(s, role, err));
     GGDM_TRY(check_steps(s, err));
@@ -172,7 +169,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err)
 {
-    *out = (ggdm_setup){.isa = isa};
+    *out = (ggdm_setup){.outfit.isa = isa};
     ggdm_status st = make(out, options, err);
     if (st != GGDM_OK)
         ggdm_setup_deinit(out);
@@ -235,7 +232,8 @@ static ggdm_status same_run(const ggdm_setup *s, const ggdm_run_info *info, ggdm
     snprintf(remedy, sizeof remedy,
              "; set GGDM_ISA=%s on machines that have it, or use another --run DIR",
              info->isa ? info->isa : "");
-    return same_text(s, "the instruction set", info->isa, ggdm_isa_name(s->isa), remedy, err);
+    return same_text(s, "the instruction set", info->isa, ggdm_isa_name(s->outfit.isa), remedy,
+                     err);
 }
 
 static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
@@ -279,7 +277,7 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
     snprintf(version, sizeof version, "%s", ggdm_version);
     memcpy(digest, s->sweep_digest, sizeof digest);
     char isa[16];
-    snprintf(isa, sizeof isa, "%s", ggdm_isa_name(s->isa));
+    snprintf(isa, sizeof isa, "%s", ggdm_isa_name(s->outfit.isa));
     const ggdm_run_info info = {
         .name = s->sweep.name,
         .sweep_text = s->sweep_text,

@@ -34,15 +34,15 @@ typedef struct ggdm_setup {
     char *sweep_text; /* of the file, NUL-terminated */
     char sweep_digest[GGDM_HASH_TEXT_SIZE];
     char *run_dir;
-    ggdm_isa isa;
     ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
     ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
     ggdm_cells cells;
     ggdm_plan plan;
 } ggdm_setup;
 
-/** Make a sweep ready for the instruction set isa.  Owned: ggdm_setup_deinit (safe after errors).
- *  Errors: all about the sweep file and the models, with file, position and field. */
+/** Make a sweep ready for the instruction set isa, or less where the precision needs less
+ *  (ggdm_startup_precision); the one in outfit.isa is pinned.  Owned: ggdm_setup_deinit (safe after
+ * errors). Errors: all about the sweep file and the models, with file, position and field. */
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);

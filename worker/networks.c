@@ -71,8 +71,8 @@ typedef struct values {
 static void build_eps(const ggdm_networks *nets, ggdm_graph *g, int32_t n, values *v)
 {
     const ggdm_arch_info *info = &nets->diffusion->info;
-    v->x = ggdm_graph_input(g, "x", GGDM_F32,
-                            GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    v->x =
+        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
     v->t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(n));
     v->eps = ggdm_arch_emit(nets->diffusion->arch, g, v->x, v->t, -1);
     ggdm_graph_output(g, v->eps);
@@ -101,8 +101,8 @@ static void build_guided(const ggdm_networks *nets, ggdm_graph *g, int32_t n, va
 static void build_score(const ggdm_model *classifier, ggdm_graph *g, int32_t n, values *v)
 {
     const ggdm_arch_info *info = &classifier->info;
-    v->x = ggdm_graph_input(g, "x", GGDM_F32,
-                            GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    v->x =
+        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
     v->logp = ggdm_arch_emit(classifier->arch, g, v->x, -1, -1);
     ggdm_graph_output(g, v->logp);
 }
@@ -127,7 +127,8 @@ static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_
     values v = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
     ggdm_params params = {0};
     const ggdm_model *first = nets->diffusion, *second = NULL;
-    GGDM_TRY(ggdm_graph_create(GGDM_F32, &g, err));
+    GGDM_TRY(ggdm_graph_create(nets->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32,
+                               &g, err));
     net->graph = g;
     net->batch = n;
     switch (purpose) {

@@ -7,7 +7,7 @@
 #include "common/mem.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 1u
+#define HELLO_VERSION 2u
 
 void ggdm_outfit_deinit(ggdm_outfit *outfit)
 {
@@ -15,10 +15,10 @@ void ggdm_outfit_deinit(ggdm_outfit *outfit)
         ggdm_model_files_close(&outfit->files[i]);
 }
 
-ggdm_status ggdm_startup_isa(ggdm_transport *t, bool bf16, ggdm_isa *out, ggdm_error *err)
+ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err)
 {
     ggdm_isa mine = GGDM_ISA_REF;
-    ggdm_status st = ggdm_isa_choose(bf16, &mine, err);
+    ggdm_status st = ggdm_isa_choose(&mine, err);
     int agreed = -1;
     GGDM_TRY(ggdm_transport_min(t, st == GGDM_OK ? (int)mine : -(int)st, &agreed, err));
     if (st != GGDM_OK)
@@ -27,7 +27,21 @@ ggdm_status ggdm_startup_isa(ggdm_transport *t, bool bf16, ggdm_isa *out, ggdm_e
         return GGDM_FAIL(err, (ggdm_status)-agreed,
                          "another rank cannot use the instruction set asked for");
     *out = (ggdm_isa)agreed;
-    return ggdm_isa_pin(*out, err);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggdm_error *err)
+{
+    if (*precision == GGDM_PRECISION_AUTO)
+        *precision = *isa >= GGDM_ISA_AMX ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32;
+    if (*precision == GGDM_PRECISION_FP32 && *isa > GGDM_ISA_AVX512)
+        *isa = GGDM_ISA_AVX512;
+    if (*precision == GGDM_PRECISION_BF16 && *isa < GGDM_ISA_AVX512_BF16)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "value 'bf16' needs the instruction set avx512_bf16 or amx on every rank, "
+                         "but one has only '%s'; expected 'auto' or 'fp32'",
+                         ggdm_isa_name(*isa));
+    return GGDM_OK;
 }
 
 static void put_text(ggdm_wire *w, const char *text)
@@ -55,6 +69,8 @@ ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm
     ggdm_put_u32(&w, HELLO);
     ggdm_put_u32(&w, HELLO_VERSION);
     ggdm_put_u8(&w, outfit != NULL);
+    if (outfit)
+        ggdm_put_u8(&w, (uint8_t)outfit->isa);
     ggdm_status st = outfit ? ggdm_job_pack(&outfit->job, &w, err) : GGDM_OK;
     for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++)
         put_files(&w, &outfit->files[i]);
@@ -121,6 +137,11 @@ static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out,
                          version);
     if (!*work)
         return GGDM_OK;
+    out->isa = (ggdm_isa)ggdm_get_u8(&w);
+    if (out->isa >= GGDM_N_ISAS)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "start-up message with instruction set %d",
+                         (int)out->isa);
+    GGDM_TRY(ggdm_isa_pin(out->isa, err));
     GGDM_TRY(ggdm_job_unpack(&out->job, &w, err));
     for (int i = 0; i < GGDM_N_ROLES; i++)
         GGDM_TRY(get_files(&w, &out->files[i], err));

@@ -21,20 +21,28 @@ typedef enum ggdm_model_role {
 /* What workers get.  A role that is not there has files.config == NULL. */
 typedef struct ggdm_outfit {
     ggdm_job job;
+    ggdm_isa isa; /* that all ranks compute with */
     ggdm_model_files files[GGDM_N_ROLES];
 } ggdm_outfit;
 
 /** Free the files; the weights a worker borrowed stay with the transport. */
 void ggdm_outfit_deinit(ggdm_outfit *outfit);
 
-/** Collective: the least instruction set that the ranks choose (ggdm_isa_choose), pinned on each.
+/** Collective: the least instruction set that the ranks choose (ggdm_isa_choose).
  *  Errors: those of ggdm_isa_choose, on all ranks. */
-ggdm_status ggdm_startup_isa(ggdm_transport *t, bool bf16, ggdm_isa *out, ggdm_error *err);
+ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err);
+
+/** Settle precision and instruction set.  GGDM_PRECISION_AUTO becomes bf16 where *isa has matrix
+ *  instructions for it (amx), else fp32: never by a timing.  For fp32, *isa becomes at most avx512,
+ *  as nothing above helps: the same bits on more machines.
+ *  Errors: GGDM_EUNSUPPORTED for bf16 where *isa has no bf16 products. */
+ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggdm_error *err);
 
 /** Collective, rank 0's side: send the outfit; NULL: there is nothing to do, workers leave.  */
 ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm_error *err);
 
-/** Collective, the workers' side: *work = false when there is nothing to do.  The weights are
+/** Collective, the workers' side: *work = false when there is nothing to do.  Pins the outfit's
+ *  instruction set; the weights are
  *  borrowed from the transport and checked against the digest once per node.
  *  Errors: GGDM_EFORMAT, GGDM_ENOMEM, GGDM_ECOMM.  A rank that fails here has still taken part in
  *  every collective call as far as it could. */

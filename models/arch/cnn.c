@@ -18,7 +18,7 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, const ggdm_cnn_layer *laye
     char name[GGDM_NAME_SIZE];
     int pad = (layer->kernel - 1) / 2;
     x = ggdm_layer_conv(g, x, prefix, layer->width, layer->kernel,
-                        (ggdm_conv){layer->stride, pad, pad, pad, pad}, false);
+                        (ggdm_conv){layer->stride, pad, pad, pad, pad});
     if (!layer->norm_groups)
         return activate(g, x, layer->act);
     bool fused = layer->act == GGDM_CNN_SILU;

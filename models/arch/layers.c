@@ -34,22 +34,34 @@ static ggdm_init fan_in_init(int64_t fan_in, bool zero)
     return (ggdm_init){GGDM_INIT_UNIFORM, 1.0 / sqrt((double)fan_in)};
 }
 
-ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
-                         ggdm_conv conv, bool zero_init)
+static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
+                           ggdm_conv conv, bool last)
 {
     int64_t in = width(g, x);
     if (in == 0)
         return -1;
-    ggdm_init init = fan_in_init(in * kernel * kernel, zero_init);
+    ggdm_init init = fan_in_init(in * kernel * kernel, last);
     ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE4(out, in, kernel, kernel), init);
     ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), init);
-    return ggdm_conv2d(g, x, w, b, conv);
+    return last ? ggdm_conv2d_f32(g, x, w, b, conv) : ggdm_conv2d(g, x, w, b, conv);
+}
+
+ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
+                         ggdm_conv conv)
+{
+    return conv_layer(g, x, prefix, out, kernel, conv, false);
+}
+
+ggdm_val ggdm_layer_conv_last(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel)
+{
+    int pad = (kernel - 1) / 2;
+    return conv_layer(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad}, true);
 }
 
 ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel)
 {
     int pad = (kernel - 1) / 2;
-    return ggdm_layer_conv(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad}, false);
+    return ggdm_layer_conv(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad});
 }
 
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)

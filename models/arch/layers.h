@@ -12,12 +12,16 @@
 const char *ggdm_layer_name(char *name, const char *prefix, const char *rest);
 
 /** nn.Conv2d(in, out, kernel): x [N, H, W, in] -> [N, H', W', out]; weight and bias uniform in
- *  +-1/sqrt(in * kernel^2), or zero if zero_init is set. */
+ *  +-1/sqrt(in * kernel^2). */
 ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
-                         ggdm_conv conv, bool zero_init);
+                         ggdm_conv conv);
 
 /** ggdm_layer_conv of odd kernel and stride 1 that keeps height and width. */
 ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel);
+
+/** The last layer of a network that keeps height and width: weight and bias zero, the result is f32
+ *  in any graph. */
+ggdm_val ggdm_layer_conv_last(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel);
 
 /** nn.Linear over the last dimension; weight and bias uniform in +-1/sqrt(in). */
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);

@@ -88,7 +88,7 @@ static ggdm_val downsample(const emission *e, ggdm_val h, const char *block, int
     char prefix[GGDM_NAME_SIZE];
     ggdm_layer_name(prefix, block, "downsamplers.0.conv");
     int near = e->net->downsample_padding; /* top and left; bottom and right always have one */
-    return ggdm_layer_conv(e->g, h, prefix, width, 3, (ggdm_conv){2, near, near, 1, 1}, false);
+    return ggdm_layer_conv(e->g, h, prefix, width, 3, (ggdm_conv){2, near, near, 1, 1});
 }
 
 static ggdm_val middle(const emission *e, ggdm_val h)
@@ -156,5 +156,5 @@ ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggd
     }
 
     h = ggdm_layer_norm(g, h, "conv_norm_out", net->groups, net->eps, true);
-    return ggdm_layer_conv(g, h, "conv_out", net->channels, 3, (ggdm_conv){1, 1, 1, 1, 1}, true);
+    return ggdm_layer_conv_last(g, h, "conv_out", net->channels, 3);
 }

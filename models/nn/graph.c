@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/isa.h"
 #include "common/mem.h"
 #include "models/nn/graph_impl.h"
+#include "models/nn/ops.h"
 
 int64_t ggdm_shape_count(const ggdm_shape *s)
 {
@@ -43,12 +45,24 @@ size_t ggdm_dtype_size(ggdm_dtype dtype)
 
 /* ---- building ---- */
 
+static ggdm_status check_dtype(ggdm_dtype dtype, ggdm_error *err)
+{
+    ggdm_isa isa;
+    if (dtype == GGDM_F32)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_isa_choose(&isa, err));
+    if (dtype != GGDM_BF16 || isa < GGDM_ISA_AVX512_BF16)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "activations in bf16 need the instruction set avx512_bf16 or amx, this "
+                         "process has %s",
+                         ggdm_isa_name(isa));
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_graph_create(ggdm_dtype dtype, ggdm_graph **out, ggdm_error *err)
 {
     *out = NULL;
-    if (dtype != GGDM_F32)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "activations in this dtype are not supported yet, "
-                                                 "expected fp32");
+    GGDM_TRY(check_dtype(dtype, err));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     (*out)->dtype = dtype;
     return GGDM_OK;
@@ -179,6 +193,26 @@ const ggdm_shape *ggdm_graph_shape(const ggdm_graph *g, ggdm_val v)
     return v < 0 || (size_t)v >= g->n_values ? &none : &g->values[v].shape;
 }
 
+ggdm_dtype ggdm_graph_dtype(const ggdm_graph *g, ggdm_val v)
+{
+    return v < 0 || (size_t)v >= g->n_values ? GGDM_F32 : g->values[v].dtype;
+}
+
+ggdm_dtype ggdm_graph_act_dtype(const ggdm_graph *g, const ggdm_shape *shape)
+{
+    return shape->n >= 3 ? g->dtype : GGDM_F32;
+}
+
+ggdm_val ggdm_graph_act(ggdm_graph *g, ggdm_val v)
+{
+    return ggdm_cast(g, v, ggdm_graph_act_dtype(g, ggdm_graph_shape(g, v)));
+}
+
+ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v)
+{
+    return ggdm_cast(g, v, GGDM_F32);
+}
+
 int ggdm_graph_param_count(const ggdm_graph *g)
 {
     return (int)g->n_params;
@@ -213,7 +247,7 @@ static void mark_needed(const ggdm_graph *g, int n, const ggdm_val *wrt, bool *n
 static void accumulate(ggdm_graph *g, ggdm_val *grad, ggdm_val v, ggdm_val contribution)
 {
     if (contribution >= 0)
-        grad[v] = grad[v] < 0 ? contribution : ggdm_add(g, grad[v], contribution);
+        grad[v] = grad[v] < 0 ? contribution : ggdm_emit_add(g, grad[v], contribution);
 }
 
 static void backward_ops(ggdm_graph *g, size_t n_ops, const bool *need, ggdm_val *grad)
@@ -260,10 +294,10 @@ void ggdm_graph_backward(ggdm_graph *g, ggdm_val y, ggdm_val gy, int n, const gg
         for (size_t v = 0; v < n_values; v++)
             grad[v] = -1;
         mark_needed(g, n, wrt, need);
-        grad[y] = gy;
+        grad[y] = gy = ggdm_cast(g, gy, ggdm_graph_dtype(g, y));
         backward_ops(g, g->n_ops, need, grad);
         for (int i = 0; i < n; i++) {
-            grads[i] = wrt[i] < 0 ? -1 : grad[wrt[i]];
+            grads[i] = wrt[i] < 0 ? -1 : ggdm_graph_f32(g, grad[wrt[i]]);
             ggdm_graph_output(g, grads[i]);
         }
     }

@@ -71,8 +71,10 @@ typedef struct ggdm_init {
 typedef struct ggdm_graph ggdm_graph;
 typedef int32_t ggdm_val; /* index of a value in its graph; -1: none, or building failed */
 
-/** Empty graph whose activations have the given dtype.  Errors: GGDM_EUNSUPPORTED for a dtype that
- *  this machine or build cannot compute in, GGDM_ENOMEM. */
+/** Empty graph whose activations have the given dtype, GGDM_F32 or GGDM_BF16.  In a bf16 graph the
+ *  values that ops make of images are bf16; rows ([N, C]), parameters, statistics and losses are
+ *  f32.  Ops take f32 images too (a cast is put in front).
+ *  Errors: GGDM_EUNSUPPORTED for a dtype that this machine cannot compute in, GGDM_ENOMEM. */
 ggdm_status ggdm_graph_create(ggdm_dtype dtype, ggdm_graph **out, ggdm_error *err);
 void ggdm_graph_destroy(ggdm_graph **g);
 
@@ -88,11 +90,13 @@ void ggdm_graph_output(ggdm_graph *g, ggdm_val v);
 /** Append the vector-Jacobian product: for seed gy (same shape as y) the gradients of <gy, y> with
  *  respect to the n values wrt[] (inputs, intermediate values or parameters) into grads[]; -1 where
  *  y does not depend on wrt[i].  The gradients are marked as outputs.
- *  Gradients of parameters have the parameter's shape and layout. */
+ *  Gradients of parameters have the parameter's shape and layout.  gy may be f32 where y is bf16;
+ *  gradients are f32 in any graph. */
 void ggdm_graph_backward(ggdm_graph *g, ggdm_val y, ggdm_val gy, int n, const ggdm_val *wrt,
                          ggdm_val *grads);
 
 const ggdm_shape *ggdm_graph_shape(const ggdm_graph *g, ggdm_val v);
+ggdm_dtype ggdm_graph_dtype(const ggdm_graph *g, ggdm_val v);
 
 /* Parameters in order of declaration. */
 typedef struct ggdm_param_info {
@@ -106,10 +110,9 @@ int ggdm_graph_param_count(const ggdm_graph *g);
 ggdm_param_info ggdm_graph_param_info(const ggdm_graph *g, int i);
 
 /** Finish the graph: report building errors, bind the parameters, plan and allocate the arena.
- *  params is borrowed for the lifetime of the graph.  Only shapes are checked of parameters that the
- *  graph does not use.
- *  Errors: the first building error; GGDM_ESHAPE naming the tensor, the shape found and the shape
- *  expected; GGDM_EFORMAT for a missing tensor. */
+ *  params is borrowed for the lifetime of the graph.  Only shapes are checked of parameters that
+ * the graph does not use. Errors: the first building error; GGDM_ESHAPE naming the tensor, the
+ * shape found and the shape expected; GGDM_EFORMAT for a missing tensor. */
 ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_error *err);
 
 /** Memory of an input, output or gradient, aligned to 64 bytes; valid after compile.  Outputs keep

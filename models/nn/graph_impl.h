@@ -3,6 +3,7 @@
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
 #include "models/nn/graph.h"
+#include "models/nn/kernels.h"
 #include "models/nn/onednn.h"
 
 #define GGDM_MAX_IN 6
@@ -104,12 +105,34 @@ static inline float *ggdm_f32_image(const ggdm_value *v, int64_t n)
 {
     return (float *)v->data + n * ggdm_shape_inner(&v->shape);
 }
+/* The same for a value of any dtype, and the kernels for that dtype. */
+static inline void *ggdm_act_image(const ggdm_value *v, int64_t n)
+{
+    return (char *)v->data + (size_t)(n * ggdm_shape_inner(&v->shape)) * ggdm_dtype_size(v->dtype);
+}
+static inline const ggdm_kernels *ggdm_k(const ggdm_value *v)
+{
+    return ggdm_kernels_of(v->dtype);
+}
+
+/** The dtype of activations of a shape: images and sequences (3 or 4 dimensions) have that of the
+ *  graph, rows (one per image) are f32: they are small, and oneDNN chooses its kernels for bf16
+ *  products by the number of rows, on which bits then depend. */
+ggdm_dtype ggdm_graph_act_dtype(const ggdm_graph *g, const ggdm_shape *shape);
+
+/** v in its activation dtype, or in f32: v itself, or the result of a cast. */
+ggdm_val ggdm_graph_act(ggdm_graph *g, ggdm_val v);
+ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v);
+
+/** a + b of equal shape and dtype, in that dtype: sums of gradients. */
+ggdm_val ggdm_emit_add(ggdm_graph *g, ggdm_val a, ggdm_val b);
 
 /** Give every value and every scratch area its place in one arena (plan.c): two that are alive at
  *  the same time never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
 ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err);
 
-/* Ops that only backward passes emit, shared between the op_*.c files. */
+/* Ops that other op_*.c files emit. */
+ggdm_val ggdm_emit_linear_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_shape shape);
 ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape);
 
 #endif

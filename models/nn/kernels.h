@@ -1,54 +1,102 @@
-/* Elementwise and reducing loops over f32 rows, as plain C that the compiler vectorises for several
- * instruction sets (chosen by the loader at start).  They use only add, multiply, divide and square
- * root in a fixed order and no contraction, so every clone gives the same bits.
+/* The loops that are not convolutions or matrix products, for activations in f32 and in bf16.
  *
- * All pointers may be unaligned; outputs may equal inputs elementwise unless said otherwise.
- * They cannot fail. */
+ * They are written once (kernels.inc, kernels_typed.inc) over vectors of 16 lanes and compiled for
+ * each instruction set (kernels_ref.c, _avx2.c, _avx512.c), which only say what a lane operation
+ * is.  Only IEEE add, multiply, divide, square root and fused multiply-add are used, in a fixed
+ * order, so every instruction set gives the same bits.  bf16 is a storage format: arithmetic is in
+ * f32, results are rounded to nearest even, NaN stays NaN.
+ *
+ * Pointers to activations (void) may be unaligned; outputs may equal inputs elementwise unless said
+ * otherwise.  Kernels cannot fail. */
 #ifndef GGDM_MODELS_NN_KERNELS_H
 #define GGDM_MODELS_NN_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** y = x * sigmoid(x); the exponential is a polynomial, within 2e-7 relative of the true one. */
-void ggdm_k_silu(const float *x, float *y, int64_t n);
-/** gx = gy * d silu(x) / dx. */
-void ggdm_k_silu_bwd(const float *x, const float *gy, float *gx, int64_t n);
-void ggdm_k_relu(const float *x, float *y, int64_t n);
-void ggdm_k_relu_bwd(const float *x, const float *gy, float *gx, int64_t n);
-void ggdm_k_add(const float *a, const float *b, float *y, int64_t n);
-/** y = a x + b z. */
-void ggdm_k_lincomb(float a, const float *x, float b, const float *z, float *y, int64_t n);
-/** y = a x + b. */
-void ggdm_k_affine(float a, const float *x, float b, float *y, int64_t n);
-void ggdm_k_scale(float a, const float *x, float *y, int64_t n);
+#include "models/nn/graph.h"
 
-/* Group normalisation of one image [hw, c] in groups of consecutive channels; tmp is [4 * c].
- * stats [groups, 2] = mean, 1 / sqrt(variance + eps). */
-void ggdm_k_group_norm(const float *x, const float *gamma, const float *beta, float *y,
-                       float *stats, float *tmp, int64_t hw, int64_t w, int64_t c, int groups,
-                       double eps, bool silu);
-/** Gradient of the above: gx [hw, c]; partial [2, c] = this image's share of the gradients of gamma
- *  and beta. */
-void ggdm_k_group_norm_bwd(const float *x, const float *gamma, const float *beta,
-                           const float *stats, const float *gy, float *gx, float *partial,
-                           float *tmp, int64_t hw, int64_t w, int64_t c, int groups, bool silu);
+/* Group normalisation of one image [hw, c]. */
+typedef struct ggdm_norm_args {
+    const void *x;
+    const float *gamma, *beta;
+    float *stats;     /* [groups, 2] mean and 1 / sqrt(variance + eps): out, backward: in */
+    float *tmp;       /* [4 * c] */
+    int64_t hw, w, c; /* pixels, pixels of a line, channels */
+    int groups;
+    double eps;
+    bool silu;
+} ggdm_norm_args;
 
-/** Sum of the rows of x [rows, c] into y [c]; rows of an image line (w) are added first. */
-void ggdm_k_sum_rows(const float *x, float *y, float *tmp, int64_t rows, int64_t w, int64_t c);
-/** sum of x[i] * y[i] over the rows: y-weighted, [c]. */
-void ggdm_k_sum_rows_product(const float *x, const float *z, float *y, float *tmp, int64_t rows,
-                             int64_t w, int64_t c);
-/** y[r, :] = x[r, :] * (1 + s) + t, or with s NULL: x[r, :] + t. */
-void ggdm_k_affine_rows(const float *x, const float *s, const float *t, float *y, int64_t rows,
+/* A pooling of one image: windows of k x k pixels of the input. */
+typedef struct ggdm_pool_args {
+    int64_t h, w;    /* of the smaller side */
+    int64_t w_large; /* width of the larger side */
+    int64_t c;
+    int k;
+} ggdm_pool_args;
+
+typedef struct ggdm_kernels {
+    void (*from_f32)(const float *x, void *y, int64_t n);
+    void (*to_f32)(const void *x, float *y, int64_t n);
+
+    /** y = x * sigmoid(x); the exponential is a polynomial, within 2e-7 (bf16: 1.2e-4) relative. */
+    void (*silu)(const void *x, void *y, int64_t n);
+    /** gx = gy * d silu(x) / dx. */
+    void (*silu_bwd)(const void *x, const void *gy, void *gx, int64_t n);
+    void (*relu)(const void *x, void *y, int64_t n);
+    void (*relu_bwd)(const void *x, const void *gy, void *gx, int64_t n);
+    void (*add)(const void *a, const void *b, void *y, int64_t n);
+    /** y = a x + b z. */
+    void (*lincomb)(float a, const void *x, float b, const void *z, void *y, int64_t n);
+    /** y = a x + b. */
+    void (*affine)(float a, const void *x, float b, void *y, int64_t n);
+
+    void (*group_norm)(const ggdm_norm_args *a, void *y);
+    /** Gradient of the above: gx [hw, c], not x; partial [2, c] = this image's share of the
+     *  gradients of gamma and beta. */
+    void (*group_norm_bwd)(const ggdm_norm_args *a, const void *gy, void *gx, float *partial);
+
+    /** Sum of the rows of x [rows, c]; rows of an image line (w) are added first. */
+    void (*sum_rows)(const void *x, float *y, int64_t rows, int64_t w, int64_t c);
+    /** Sum of x[i] * z[i] over the rows. */
+    void (*sum_rows_product)(const void *x, const void *z, float *y, int64_t rows, int64_t w,
+                             int64_t c);
+    /** y[r, :] = x[r, :] * (1 + s) + t; s or t NULL: that part is left out. */
+    void (*affine_rows)(const void *x, const float *s, const float *t, void *y, int64_t rows,
                         int64_t c);
+    /** y[r, :] = a * row. */
+    void (*spread)(float a, const float *row, void *y, int64_t rows, int64_t c);
 
-/** Softmax of each row [c] of x, scaled by scale before. */
-void ggdm_k_softmax(const float *x, float *y, int64_t rows, int64_t c, float scale);
-/** gx = scale * y * (gy - sum(gy * y)) per row, y the softmax. */
-void ggdm_k_softmax_bwd(const float *y, const float *gy, float *gx, int64_t rows, int64_t c,
+    /** Softmax of each row [c] of x, scaled by scale before. */
+    void (*softmax)(const float *x, void *y, int64_t rows, int64_t c, float scale);
+    /** gx = scale * y * (gy - mean of gy with weights y) per row, y the softmax. */
+    void (*softmax_bwd)(const void *y, const float *gy, void *gx, int64_t rows, int64_t c,
                         float scale);
+
+    /** Sum over the 2x2 blocks of x [2h, 2w, c]. */
+    void (*upsample_bwd)(const void *x, void *y, int64_t h, int64_t w, int64_t c);
+    void (*max_pool)(const ggdm_pool_args *a, const void *x, void *y);
+    /** The first pixel of a window that has its maximum gets the gradient; gx is written where
+     *  windows are. */
+    void (*max_pool_bwd)(const ggdm_pool_args *a, const void *x, const void *y, const void *gy,
+                         void *gx);
+    void (*avg_pool)(const ggdm_pool_args *a, const void *x, void *y);
+    void (*avg_pool_bwd)(const ggdm_pool_args *a, const void *gy, void *gx);
+
+    /** [hw, c] to f32 [c, hw], and back. */
+    void (*flatten)(const void *x, float *y, int64_t hw, int64_t c);
+    void (*unflatten)(const float *x, void *y, int64_t hw, int64_t c);
+} ggdm_kernels;
+
+/** The kernels for activations of a dtype (GGDM_F32 or GGDM_BF16), for the instruction set that
+ *  $GGDM_ISA or the machine gives. */
+const ggdm_kernels *ggdm_kernels_of(ggdm_dtype dtype);
+
 /** log softmax of one row; sums in double. */
 void ggdm_k_log_softmax(const float *x, float *y, int64_t c);
+
+/* One table per instruction set, indexed by dtype == GGDM_BF16. */
+extern const ggdm_kernels ggdm_kernels_ref[2], ggdm_kernels_avx2[2], ggdm_kernels_avx512[2];
 
 #endif

@@ -90,25 +90,30 @@ static ggdm_status new_attr(dnnl_primitive_attr_t *attr, ggdm_error *err)
 static ggdm_status finish(ggdm_prim *p, ggdm_error *err)
 {
     DNNL_TRY(dnnl_primitive_create(&p->primitive, p->desc));
-    GGDM_TRY(query_memory(p, dnnl_query_scratchpad_md, 0, DNNL_ARG_SCRATCHPAD, &p->mem_scratch,
-                          err));
+    GGDM_TRY(
+        query_memory(p, dnnl_query_scratchpad_md, 0, DNNL_ARG_SCRATCHPAD, &p->mem_scratch, err));
     p->pad_bytes = ggdm_align_up(dnnl_memory_desc_get_size(
         dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0)));
     return GGDM_OK;
 }
 
 typedef struct conv_layouts {
-    dnnl_memory_desc_t src, weights, bias, dst, plain_weights;
+    dnnl_memory_desc_t src, weights, weights_gradient, bias, dst, plain_weights;
 } conv_layouts;
 
-static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, conv_layouts *l, ggdm_error *err)
+static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, ggdm_conv_pass pass, conv_layouts *l,
+                                     ggdm_error *err)
 {
-    dnnl_data_type_t dt = data_type(s->dtype);
+    dnnl_data_type_t src_type = data_type(s->src), dst_type = data_type(s->dst);
+    dnnl_data_type_t weights_type = pass == GGDM_CONV_BACKWARD_DATA ? dst_type : src_type;
     dnnl_dims_t src = {s->n, s->ic, s->ih, s->iw}, dst = {s->n, s->oc, s->oh, s->ow};
     dnnl_dims_t weights = {s->oc, s->ic, s->kh, s->kw}, bias = {s->oc};
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->src, 4, src, dt, dnnl_nhwc));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->dst, 4, dst, dt, dnnl_nhwc));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->weights, 4, weights, dt, dnnl_format_tag_any));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->src, 4, src, src_type, dnnl_nhwc));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
+    DNNL_TRY(
+        dnnl_memory_desc_init_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
+    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->weights_gradient, 4, weights, dnnl_f32,
+                                          dnnl_format_tag_any));
     DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->plain_weights, 4, weights, dnnl_f32, dnnl_oihw));
     DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
     return GGDM_OK;
@@ -137,8 +142,8 @@ static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, cons
             ? dnnl_convolution_backward_data_desc_init(&cd, dnnl_convolution_direct, &l->src,
                                                        &l->weights, &l->dst, stride, begin, end)
             : dnnl_convolution_backward_weights_desc_init(&cd, dnnl_convolution_direct, &l->src,
-                                                          &l->weights, bias, &l->dst, stride,
-                                                          begin, end);
+                                                          &l->weights_gradient, bias, &l->dst,
+                                                          stride, begin, end);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(out, &cd, attr, engine, hint);
     dnnl_primitive_desc_destroy(hint);
@@ -189,7 +194,7 @@ static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_
 {
     const struct conv_args *k = &conv_args[pass];
     conv_layouts l;
-    GGDM_TRY(conv_layouts_init(s, &l, err));
+    GGDM_TRY(conv_layouts_init(s, pass, &l, err));
     GGDM_TRY(conv_desc(s, pass, &l, attr, &p->desc, err));
     GGDM_TRY(query_memory(p, k->query_a, 0, k->a, &p->mem_a, err));
     if (k->c)
@@ -231,11 +236,12 @@ ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, ggdm_p
 static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
                                 dnnl_primitive_attr_t attr, ggdm_error *err)
 {
-    dnnl_data_type_t dt = data_type(s->dtype);
+    const dnnl_data_type_t types[3] = {data_type(s->dtype), data_type(s->dtype),
+                                       data_type(s->c_dtype)};
     /* Batch dimensions of extent one are dropped: the plain kernels are the fast ones. */
     int skip = s->b0 == 1 && s->b1 == 1 ? 2 : s->b1 == 1 ? 1 : 0;
-    int64_t dims[3][4] = {{s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n},
-                          {s->b0, s->b1, s->m, s->n}};
+    int64_t dims[3][4] = {
+        {s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n}, {s->b0, s->b1, s->m, s->n}};
     const int64_t *strides[3] = {s->a, s->b, s->c};
     dnnl_memory_desc_t md[3], bias;
     for (int i = 0; i < 3; i++) {
@@ -245,7 +251,7 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
             d[j - skip] = dims[i][from];
             st[j - skip] = strides[i][from];
         }
-        DNNL_TRY(dnnl_memory_desc_init_by_strides(&md[i], 4 - skip, d, dt, st));
+        DNNL_TRY(dnnl_memory_desc_init_by_strides(&md[i], 4 - skip, d, types[i], st));
     }
     dnnl_dims_t bias_dims = {1, 1, 1, 1};
     bias_dims[3 - skip] = s->n;

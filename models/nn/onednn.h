@@ -16,7 +16,8 @@ typedef struct ggdm_conv_shape {
     int64_t n, ih, iw, ic, oh, ow, oc, kh, kw;
     ggdm_conv conv;
     bool bias;
-    ggdm_dtype dtype;
+    ggdm_dtype src, dst; /* of the tensors or their gradients; weights are computed in the former
+                            (backward data: the latter), their gradients are f32 */
 } ggdm_conv_shape;
 
 typedef enum ggdm_conv_pass {
@@ -32,7 +33,8 @@ typedef struct ggdm_matmul_shape {
     int64_t b0, b1, m, n, k;
     int64_t a[4], b[4], c[4]; /* strides */
     bool bias;                /* [n], added to every row */
-    ggdm_dtype dtype;
+    ggdm_dtype dtype;         /* of A and B */
+    ggdm_dtype c_dtype;
 } ggdm_matmul_shape;
 
 /** Errors: GGDM_EUNSUPPORTED with oneDNN's status where it has no implementation. */
@@ -44,7 +46,8 @@ void ggdm_prim_destroy(ggdm_prim **prim);
 /** Bytes of scratch memory that a run wants, 64-byte aligned. */
 size_t ggdm_prim_scratch(const ggdm_prim *prim);
 
-/** Pack plain weights into the layout of this convolution (forward and backward data). */
+/** Pack plain f32 weights into the layout and dtype of this convolution (forward, backward data).
+ */
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain);
 
 /** Execute; arguments as listed at ggdm_conv_pass (a, b, c, bias), or A, B, C, bias. */

@@ -1,15 +1,23 @@
-/* 2-D convolution and its gradients, by oneDNN. */
+/* 2-D convolution and its gradients, by oneDNN; also the linear layer over the channels of images
+ * or sequences, which is a 1x1 convolution. */
 #include "common/mem.h"
 #include "models/nn/graph_impl.h"
 #include "models/nn/ops.h"
 
-/* The convolution whose source, weights and destination are these values. */
-static ggdm_conv_shape conv_shape(const ggdm_graph *g, const ggdm_op *op, const ggdm_shape *src,
-                                  const ggdm_shape *weights, const ggdm_shape *dst, bool bias)
+/* A sequence [N, T, C] is an image of one line. */
+static ggdm_shape as_image(const ggdm_shape *s)
 {
-    const int64_t *s = src->d, *w = weights->d, *d = dst->d;
-    return (ggdm_conv_shape){s[0], s[1], s[2], s[3], d[1], d[2], d[3], w[2],
-                             w[3], op->conv, bias, g->dtype};
+    return s->n == 3 ? GGDM_SHAPE4(s->d[0], 1, s->d[1], s->d[2]) : *s;
+}
+
+/* The convolution whose source, weights [O, I] or [O, I, KH, KW] and destination are these. */
+static ggdm_conv_shape conv_shape(const ggdm_op *op, const ggdm_value *src,
+                                  const ggdm_shape *weights, const ggdm_value *dst, bool bias)
+{
+    const ggdm_shape s = as_image(&src->shape), d = as_image(&dst->shape);
+    const int64_t *w = weights->d;
+    return (ggdm_conv_shape){s.d[0], s.d[1], s.d[2],   s.d[3], d.d[1],     d.d[2],    d.d[3],
+                             w[2],   w[3],   op->conv, bias,   src->dtype, dst->dtype};
 }
 
 static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
@@ -25,8 +33,8 @@ static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
 /* forward: in x, w, b; out y */
 static ggdm_status forward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
-    ggdm_conv_shape s = conv_shape(g, op, &ggdm_in(g, op, 0)->shape, &ggdm_in(g, op, 1)->shape,
-                                   &ggdm_out(g, op, 0)->shape, op->in[2] >= 0);
+    ggdm_conv_shape s = conv_shape(op, ggdm_in(g, op, 0), &ggdm_in(g, op, 1)->shape,
+                                   ggdm_out(g, op, 0), op->in[2] >= 0);
     return prepare(g, op, &s, GGDM_CONV_FORWARD, err);
 }
 
@@ -45,8 +53,8 @@ static void forward_run(const ggdm_graph *g, const ggdm_op *op)
 /* gradient of src: in gy, w; out gx */
 static ggdm_status data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
-    ggdm_conv_shape s = conv_shape(g, op, &ggdm_out(g, op, 0)->shape, &ggdm_in(g, op, 1)->shape,
-                                   &ggdm_in(g, op, 0)->shape, false);
+    ggdm_conv_shape s =
+        conv_shape(op, ggdm_out(g, op, 0), &ggdm_in(g, op, 1)->shape, ggdm_in(g, op, 0), false);
     return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, err);
 }
 
@@ -56,14 +64,14 @@ static void data_run(const ggdm_graph *g, const ggdm_op *op)
                   op->scratch);
 }
 
-static const ggdm_op_kind kind_data = {"conv2d_backward_data", data_prepare, pack, data_run, NULL,
-                                       NULL};
+static const ggdm_op_kind kind_data = {
+    "conv2d_backward_data", data_prepare, pack, data_run, NULL, NULL};
 
 /* gradient of weights: in x, gy; out gw, gb */
 static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
-    ggdm_conv_shape s = conv_shape(g, op, &ggdm_in(g, op, 0)->shape, &ggdm_out(g, op, 0)->shape,
-                                   &ggdm_in(g, op, 1)->shape, op->out[1] >= 0);
+    ggdm_conv_shape s = conv_shape(op, ggdm_in(g, op, 0), &ggdm_out(g, op, 0)->shape,
+                                   ggdm_in(g, op, 1), op->out[1] >= 0);
     return prepare(g, op, &s, GGDM_CONV_BACKWARD_WEIGHTS, err);
 }
 
@@ -74,16 +82,17 @@ static void weights_run(const ggdm_graph *g, const ggdm_op *op)
                   ggdm_out(g, op, 0)->data, gb ? gb->data : NULL, op->scratch);
 }
 
-static const ggdm_op_kind kind_weights = {"conv2d_backward_weights", weights_prepare, NULL,
-                                          weights_run, NULL, NULL};
+static const ggdm_op_kind kind_weights = {
+    "conv2d_backward_weights", weights_prepare, NULL, weights_run, NULL, NULL};
 
-static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
-                     ggdm_val *gin)
+static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
+    gy = ggdm_graph_act(g, gy);
     if (need[0]) {
         ggdm_op data = ggdm_op_make(&kind_data, gy, op->in[1], -1, -1);
         data.conv = op->conv;
-        data.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
+        data.out[0] =
+            ggdm_graph_value(g, ggdm_graph_dtype(g, op->in[0]), *ggdm_graph_shape(g, op->in[0]));
         gin[0] = ggdm_graph_emit(g, &data);
     }
     if (need[1] || need[2]) {
@@ -97,10 +106,25 @@ static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *
     }
 }
 
-static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, forward_run, NULL,
-                                       conv_vjp};
+static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, forward_run,
+                                       NULL,     conv_vjp};
 
-ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
+static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv,
+                          ggdm_dtype dtype, ggdm_shape shape)
+{
+    ggdm_op op = ggdm_op_make(&kind_conv, ggdm_graph_act(g, x), w, b, -1);
+    op.conv = conv;
+    op.out[0] = ggdm_graph_value(g, dtype, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+ggdm_val ggdm_emit_linear_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_shape shape)
+{
+    return emit_conv(g, x, w, b, (ggdm_conv){1, 0, 0, 0, 0}, g->dtype, shape);
+}
+
+static ggdm_val conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv,
+                       ggdm_dtype dtype)
 {
     const ggdm_value *vx = ggdm_graph_check(g, "conv2d", "x", x, 4);
     const ggdm_value *vw = ggdm_graph_check(g, "conv2d", "w", w, 4);
@@ -116,16 +140,27 @@ ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_con
                                vb ? (long long)vb->shape.d[0] : 0LL, (long long)wd[0]);
     if (conv.stride < 1 || conv.stride > 2 || conv.top < 0 || conv.left < 0 || conv.bottom < 0 ||
         conv.right < 0)
-        return ggdm_graph_fail(g, GGDM_EUNSUPPORTED, "conv2d: stride %d, expected 1 or 2, and no "
-                                                     "negative padding", conv.stride);
+        return ggdm_graph_fail(g, GGDM_EUNSUPPORTED,
+                               "conv2d: stride %d, expected 1 or 2, and no "
+                               "negative padding",
+                               conv.stride);
     int64_t h = xd[1] + conv.top + conv.bottom - wd[2], ww = xd[2] + conv.left + conv.right - wd[3];
     if (h < 0 || ww < 0)
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "conv2d: image of %lldx%lld is smaller than the "
-                                               "%lldx%lld kernel", (long long)xd[1],
-                               (long long)xd[2], (long long)wd[2], (long long)wd[3]);
-    ggdm_op op = ggdm_op_make(&kind_conv, x, w, b, -1);
-    op.conv = conv;
-    op.out[0] = ggdm_graph_value(
-        g, g->dtype, GGDM_SHAPE4(xd[0], h / conv.stride + 1, ww / conv.stride + 1, wd[0]));
-    return ggdm_graph_emit(g, &op);
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "conv2d: image of %lldx%lld is smaller than the "
+                               "%lldx%lld kernel",
+                               (long long)xd[1], (long long)xd[2], (long long)wd[2],
+                               (long long)wd[3]);
+    return emit_conv(g, x, w, b, conv, dtype,
+                     GGDM_SHAPE4(xd[0], h / conv.stride + 1, ww / conv.stride + 1, wd[0]));
+}
+
+ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
+{
+    return conv2d(g, x, w, b, conv, g->dtype);
+}
+
+ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
+{
+    return conv2d(g, x, w, b, conv, GGDM_F32);
 }

@@ -1,6 +1,4 @@
 /* Elementwise ops and those that broadcast one row over an image. */
-#include <string.h>
-
 #include "models/nn/graph_impl.h"
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
@@ -15,7 +13,38 @@ static ggdm_val emit_like(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val like
                           ggdm_val b, ggdm_val c)
 {
     ggdm_op op = ggdm_op_make(kind, a, b, c, -1);
-    op.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, like));
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, like), *ggdm_graph_shape(g, like));
+    return ggdm_graph_emit(g, &op);
+}
+
+/* ---- cast: y is x in another dtype, which op->out[0] has ---- */
+
+static void cast_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    if (y->dtype == GGDM_F32)
+        ggdm_k(x)->to_f32(ggdm_act_image(x, n), ggdm_act_image(y, n), inner(x));
+    else
+        ggdm_k(y)->from_f32(ggdm_act_image(x, n), ggdm_act_image(y, n), inner(x));
+}
+
+static void cast_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = ggdm_cast(g, gy, ggdm_graph_dtype(g, op->in[0]));
+}
+
+static const ggdm_op_kind kind_cast = {"cast", NULL, NULL, NULL, cast_run, cast_vjp};
+
+ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype)
+{
+    if (x < 0 || ggdm_graph_dtype(g, x) == dtype)
+        return x;
+    for (size_t o = 0; o < g->n_ops; o++) /* several ops may take x */
+        if (g->ops[o].kind == &kind_cast && g->ops[o].in[0] == x)
+            return g->ops[o].out[0];
+    ggdm_op op = ggdm_op_make(&kind_cast, x, -1, -1, -1);
+    op.out[0] = ggdm_graph_value(g, dtype, *ggdm_graph_shape(g, x));
     return ggdm_graph_emit(g, &op);
 }
 
@@ -25,16 +54,16 @@ static ggdm_val emit_like(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val like
     static void name##_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                      \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k_##name(ggdm_f32_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), inner(x));      \
+        ggdm_k(x)->name(ggdm_act_image(x, n), ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));    \
     }                                                                                              \
     static void name##_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                  \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k_##name##_bwd(ggdm_f32_image(x, n), ggdm_f32_image(ggdm_in(g, op, 1), n),            \
-                            ggdm_f32_image(ggdm_out(g, op, 0), n), inner(x));                      \
+        ggdm_k(x)->name##_bwd(ggdm_act_image(x, n), ggdm_act_image(ggdm_in(g, op, 1), n),          \
+                              ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));                    \
     }                                                                                              \
     static const ggdm_op_kind kind_##name##_bwd = {#name "_backward", NULL, NULL, NULL,            \
-                                                   name##_bwd_run, NULL};                          \
+                                                   name##_bwd_run,    NULL};                       \
     static void name##_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,        \
                            ggdm_val *gin)                                                          \
     {                                                                                              \
@@ -44,9 +73,8 @@ static ggdm_val emit_like(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val like
     static const ggdm_op_kind kind_##name = {#name, NULL, NULL, NULL, name##_run, name##_vjp};     \
     ggdm_val ggdm_##name(ggdm_graph *g, ggdm_val x)                                                \
     {                                                                                              \
-        return ggdm_graph_check(g, #name, "x", x, 0)                                               \
-                   ? emit_like(g, &kind_##name, x, x, -1, -1)                                      \
-                   : -1;                                                                           \
+        x = ggdm_graph_check(g, #name, "x", x, 0) ? ggdm_graph_act(g, x) : -1;                     \
+        return x < 0 ? -1 : emit_like(g, &kind_##name, x, x, -1, -1);                              \
     }
 
 ACTIVATION(silu)
@@ -57,8 +85,8 @@ ACTIVATION(relu)
 static void add_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *a = ggdm_in(g, op, 0);
-    ggdm_k_add(ggdm_f32_image(a, n), ggdm_f32_image(ggdm_in(g, op, 1), n),
-               ggdm_f32_image(ggdm_out(g, op, 0), n), inner(a));
+    ggdm_k(a)->add(ggdm_act_image(a, n), ggdm_act_image(ggdm_in(g, op, 1), n),
+                   ggdm_act_image(ggdm_out(g, op, 0), n), inner(a));
 }
 
 static void add_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
@@ -69,6 +97,11 @@ static void add_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *n
 
 static const ggdm_op_kind kind_add = {"add", NULL, NULL, NULL, add_run, add_vjp};
 
+ggdm_val ggdm_emit_add(ggdm_graph *g, ggdm_val a, ggdm_val b)
+{
+    return emit_like(g, &kind_add, a, a, b, -1);
+}
+
 ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b)
 {
     const ggdm_value *va = ggdm_graph_check(g, "add", "a", a, 0);
@@ -77,7 +110,9 @@ ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b)
         return -1;
     if (!ggdm_shape_equal(&va->shape, &vb->shape))
         return ggdm_graph_fail(g, GGDM_ESHAPE, "add: operands of different shapes");
-    return emit_like(g, &kind_add, a, a, b, -1);
+    a = ggdm_graph_act(g, a);
+    b = ggdm_graph_act(g, b);
+    return ggdm_emit_add(g, a, b);
 }
 
 /* ---- x [N, H, W, C] + e [N, C] ---- */
@@ -90,29 +125,19 @@ static int64_t pixels(const ggdm_value *x)
 static void add_embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k_affine_rows(ggdm_f32_image(x, n), NULL, ggdm_f32_image(ggdm_in(g, op, 1), n),
-                       ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(x), x->shape.d[3]);
-}
-
-static ggdm_status row_scratch(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
-{
-    (void)err;
-    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape;
-    op->scratch_bytes = sizeof(float) * (size_t)(x->d[0] * x->d[3]);
-    return GGDM_OK;
+    ggdm_k(x)->affine_rows(ggdm_act_image(x, n), NULL, ggdm_f32_image(ggdm_in(g, op, 1), n),
+                           ggdm_act_image(ggdm_out(g, op, 0), n), pixels(x), x->shape.d[3]);
 }
 
 /* in gy [N, H, W, C]; out [N, C]: sum over the pixels */
 static void sum_pixels_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    int64_t c = x->shape.d[3];
-    ggdm_k_sum_rows(ggdm_f32_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n),
-                    (float *)op->scratch + n * c, pixels(x), x->shape.d[2], c);
+    ggdm_k(x)->sum_rows(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(x),
+                        x->shape.d[2], x->shape.d[3]);
 }
 
-static const ggdm_op_kind kind_sum_pixels = {"sum_pixels", row_scratch, NULL, NULL, sum_pixels_run,
-                                             NULL};
+static const ggdm_op_kind kind_sum_pixels = {"sum_pixels", NULL, NULL, NULL, sum_pixels_run, NULL};
 
 static void add_embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                               ggdm_val *gin)
@@ -122,8 +147,8 @@ static void add_embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, con
         gin[1] = emit_like(g, &kind_sum_pixels, op->in[1], gy, -1, -1);
 }
 
-static const ggdm_op_kind kind_add_embedding = {"add_embedding",   NULL, NULL, NULL,
-                                                add_embedding_run, add_embedding_vjp};
+static const ggdm_op_kind kind_add_embedding = {
+    "add_embedding", NULL, NULL, NULL, add_embedding_run, add_embedding_vjp};
 
 /* x and e of the broadcasting ops fit: e has times * C features. */
 static bool rows_fit(ggdm_graph *g, const char *op, ggdm_val x, ggdm_val e, int times)
@@ -135,15 +160,17 @@ static bool rows_fit(ggdm_graph *g, const char *op, ggdm_val x, ggdm_val e, int 
     if (ve->shape.d[0] == vx->shape.d[0] && ve->shape.d[1] == times * vx->shape.d[3])
         return true;
     ggdm_graph_fail(g, GGDM_ESHAPE, "%s: embedding [%lld, %lld], expected [%lld, %lld]", op,
-                    (long long)ve->shape.d[0], (long long)ve->shape.d[1],
-                    (long long)vx->shape.d[0], (long long)(times * vx->shape.d[3]));
+                    (long long)ve->shape.d[0], (long long)ve->shape.d[1], (long long)vx->shape.d[0],
+                    (long long)(times * vx->shape.d[3]));
     return false;
 }
 
 ggdm_val ggdm_add_embedding(ggdm_graph *g, ggdm_val x, ggdm_val e)
 {
-    return rows_fit(g, "add_embedding", x, e, 1) ? emit_like(g, &kind_add_embedding, x, x, e, -1)
-                                                 : -1;
+    if (!rows_fit(g, "add_embedding", x, e, 1))
+        return -1;
+    x = ggdm_graph_act(g, x);
+    return emit_like(g, &kind_add_embedding, x, x, e, -1);
 }
 
 /* ---- y = x (1 + s) + t with [s, t] = e [N, 2C] ---- */
@@ -153,19 +180,16 @@ static void scale_shift_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *x = ggdm_in(g, op, 0);
     int64_t c = x->shape.d[3];
     const float *e = ggdm_f32_image(ggdm_in(g, op, 1), n);
-    ggdm_k_affine_rows(ggdm_f32_image(x, n), e, e + c, ggdm_f32_image(ggdm_out(g, op, 0), n),
-                       pixels(x), c);
+    ggdm_k(x)->affine_rows(ggdm_act_image(x, n), e, e + c, ggdm_act_image(ggdm_out(g, op, 0), n),
+                           pixels(x), c);
 }
 
 /* gx = gy (1 + s); in gy, e */
 static void scale_shift_data_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
-    int64_t c = gy->shape.d[3];
-    float *zero = (float *)op->scratch + n * c;
-    memset(zero, 0, sizeof *zero * (size_t)c);
-    ggdm_k_affine_rows(ggdm_f32_image(gy, n), ggdm_f32_image(ggdm_in(g, op, 1), n), zero,
-                       ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(gy), c);
+    ggdm_k(gy)->affine_rows(ggdm_act_image(gy, n), ggdm_f32_image(ggdm_in(g, op, 1), n), NULL,
+                            ggdm_act_image(ggdm_out(g, op, 0), n), pixels(gy), gy->shape.d[3]);
 }
 
 /* ge = [sum gy x, sum gy]; in gy, x */
@@ -173,16 +197,16 @@ static void scale_shift_rows_run(const ggdm_graph *g, const ggdm_op *op, int64_t
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
     int64_t c = gy->shape.d[3], w = gy->shape.d[2];
-    float *ge = ggdm_f32_image(ggdm_out(g, op, 0), n), *tmp = (float *)op->scratch + n * c;
-    const float *pgy = ggdm_f32_image(gy, n);
-    ggdm_k_sum_rows_product(pgy, ggdm_f32_image(ggdm_in(g, op, 1), n), ge, tmp, pixels(gy), w, c);
-    ggdm_k_sum_rows(pgy, ge + c, tmp, pixels(gy), w, c);
+    float *ge = ggdm_f32_image(ggdm_out(g, op, 0), n);
+    const void *pgy = ggdm_act_image(gy, n);
+    ggdm_k(gy)->sum_rows_product(pgy, ggdm_act_image(ggdm_in(g, op, 1), n), ge, pixels(gy), w, c);
+    ggdm_k(gy)->sum_rows(pgy, ge + c, pixels(gy), w, c);
 }
 
-static const ggdm_op_kind kind_scale_shift_data = {"scale_shift_backward_data", row_scratch, NULL,
-                                                   NULL, scale_shift_data_run, NULL};
-static const ggdm_op_kind kind_scale_shift_rows = {"scale_shift_backward_rows", row_scratch, NULL,
-                                                   NULL, scale_shift_rows_run, NULL};
+static const ggdm_op_kind kind_scale_shift_data = {"scale_shift_backward_data", NULL, NULL, NULL,
+                                                   scale_shift_data_run,        NULL};
+static const ggdm_op_kind kind_scale_shift_rows = {"scale_shift_backward_rows", NULL, NULL, NULL,
+                                                   scale_shift_rows_run,        NULL};
 
 static void scale_shift_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                             ggdm_val *gin)
@@ -193,12 +217,15 @@ static void scale_shift_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const
         gin[1] = emit_like(g, &kind_scale_shift_rows, op->in[1], gy, op->in[0], -1);
 }
 
-static const ggdm_op_kind kind_scale_shift = {"scale_shift",   NULL, NULL, NULL,
+static const ggdm_op_kind kind_scale_shift = {"scale_shift",   NULL,           NULL, NULL,
                                               scale_shift_run, scale_shift_vjp};
 
 ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e)
 {
-    return rows_fit(g, "scale_shift", x, e, 2) ? emit_like(g, &kind_scale_shift, x, x, e, -1) : -1;
+    if (!rows_fit(g, "scale_shift", x, e, 2))
+        return -1;
+    x = ggdm_graph_act(g, x);
+    return emit_like(g, &kind_scale_shift, x, x, e, -1);
 }
 
 /* ---- y[n] = a[n] x[n] + b[n] z[n] ---- */
@@ -206,21 +233,21 @@ ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e)
 static void lincomb_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k_lincomb(ggdm_f32(ggdm_in(g, op, 2))[n], ggdm_f32_image(x, n),
-                   ggdm_f32(ggdm_in(g, op, 3))[n], ggdm_f32_image(ggdm_in(g, op, 1), n),
-                   ggdm_f32_image(ggdm_out(g, op, 0), n), inner(x));
+    ggdm_k(x)->lincomb(ggdm_f32(ggdm_in(g, op, 2))[n], ggdm_act_image(x, n),
+                       ggdm_f32(ggdm_in(g, op, 3))[n], ggdm_act_image(ggdm_in(g, op, 1), n),
+                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
 /* gx[n] = a[n] gy[n]; in gy, a */
 static void scale_image_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
-    ggdm_k_scale(ggdm_f32(ggdm_in(g, op, 1))[n], ggdm_f32_image(gy, n),
-                 ggdm_f32_image(ggdm_out(g, op, 0), n), inner(gy));
+    ggdm_k(gy)->affine(ggdm_f32(ggdm_in(g, op, 1))[n], ggdm_act_image(gy, n), 0.0f,
+                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(gy));
 }
 
-static const ggdm_op_kind kind_scale_image = {"scale_image", NULL, NULL, NULL, scale_image_run,
-                                              NULL};
+static const ggdm_op_kind kind_scale_image = {"scale_image",   NULL, NULL, NULL,
+                                              scale_image_run, NULL};
 
 static void lincomb_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -243,8 +270,10 @@ ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_va
     if (!ggdm_shape_equal(&vx->shape, &vy->shape) || va->shape.d[0] != vx->shape.d[0] ||
         vb->shape.d[0] != vx->shape.d[0])
         return ggdm_graph_fail(g, GGDM_ESHAPE, "lincomb: operands of different shapes");
+    x = ggdm_graph_f32(g, x);
+    y = ggdm_graph_f32(g, y);
     ggdm_op op = ggdm_op_make(&kind_lincomb, x, y, a, b);
-    op.out[0] = ggdm_graph_value(g, g->dtype, vx->shape);
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, x));
     return ggdm_graph_emit(g, &op);
 }
 
@@ -253,8 +282,8 @@ ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_va
 static void affine_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k_affine((float)op->f, ggdm_f32_image(x, n), (float)op->f2,
-                  ggdm_f32_image(ggdm_out(g, op, 0), n), inner(x));
+    ggdm_k(x)->affine((float)op->f, ggdm_act_image(x, n), (float)op->f2,
+                      ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
 static void affine_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
@@ -268,12 +297,12 @@ static const ggdm_op_kind kind_affine = {"affine", NULL, NULL, NULL, affine_run,
 
 ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift)
 {
-    const ggdm_value *v = ggdm_graph_check(g, "affine", "x", x, 0);
-    if (!v)
+    if (!ggdm_graph_check(g, "affine", "x", x, 0))
         return -1;
+    x = ggdm_graph_act(g, x);
     ggdm_op op = ggdm_op_make(&kind_affine, x, -1, -1, -1);
     op.f = scale;
     op.f2 = shift;
-    op.out[0] = ggdm_graph_value(g, g->dtype, v->shape);
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, x), *ggdm_graph_shape(g, x));
     return ggdm_graph_emit(g, &op);
 }

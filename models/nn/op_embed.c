@@ -29,13 +29,15 @@ ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, doubl
     if (!v)
         return -1;
     if (dim < 2 || freq_shift >= dim / 2)
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "time_features: %d features with frequency shift "
-                                               "%g", dim, freq_shift);
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "time_features: %d features with frequency shift "
+                               "%g",
+                               dim, freq_shift);
     ggdm_op op = ggdm_op_make(&kind_time, t, -1, -1, -1);
     op.k = dim;
     op.flag = flip;
     op.f = freq_shift;
-    op.out[0] = ggdm_graph_value(g, g->dtype, GGDM_SHAPE2(v->shape.d[0], dim));
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE2(v->shape.d[0], dim));
     return ggdm_graph_emit(g, &op);
 }
 
@@ -62,11 +64,11 @@ static void embedding_bwd_run(const ggdm_graph *g, const ggdm_op *op)
     memset(dst, 0, sizeof *dst * (size_t)ggdm_shape_count(&gt->shape));
     for (int64_t n = 0; n < gy->shape.d[0]; n++)
         if (index[n] >= 0 && index[n] < gt->shape.d[0])
-            ggdm_k_add(dst + index[n] * c, ggdm_f32_image(gy, n), dst + index[n] * c, c);
+            ggdm_k(gy)->add(dst + index[n] * c, ggdm_f32_image(gy, n), dst + index[n] * c, c);
 }
 
 static const ggdm_op_kind kind_embedding_bwd = {"embedding_backward", NULL, NULL,
-                                                embedding_bwd_run, NULL, NULL};
+                                                embedding_bwd_run,    NULL, NULL};
 
 static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                           ggdm_val *gin)
@@ -78,8 +80,8 @@ static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const b
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
 
-static const ggdm_op_kind kind_embedding = {"embedding", NULL, NULL, NULL, embedding_run,
-                                            embedding_vjp};
+static const ggdm_op_kind kind_embedding = {"embedding", NULL,          NULL,
+                                            NULL,        embedding_run, embedding_vjp};
 
 ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
 {
@@ -90,6 +92,6 @@ ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
     if (vi->dtype != GGDM_I32)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "embedding: index is not i32");
     ggdm_op op = ggdm_op_make(&kind_embedding, table, index, -1, -1);
-    op.out[0] = ggdm_graph_value(g, g->dtype, GGDM_SHAPE2(vi->shape.d[0], vt->shape.d[1]));
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE2(vi->shape.d[0], vt->shape.d[1]));
     return ggdm_graph_emit(g, &op);
 }

@@ -19,8 +19,7 @@ static ggdm_val emit(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_shape shape, 
 static void log_softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k_log_softmax(ggdm_f32_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n),
-                       x->shape.d[1]);
+    ggdm_k_log_softmax(ggdm_f32_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), x->shape.d[1]);
 }
 
 static void log_softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
@@ -36,7 +35,7 @@ static void log_softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t 
 }
 
 static const ggdm_op_kind kind_log_softmax_bwd = {"log_softmax_backward", NULL, NULL, NULL,
-                                                  log_softmax_bwd_run, NULL};
+                                                  log_softmax_bwd_run,    NULL};
 
 static void log_softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                             ggdm_val *gin)
@@ -45,7 +44,7 @@ static void log_softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const
     gin[0] = emit(g, &kind_log_softmax_bwd, *ggdm_graph_shape(g, op->in[0]), op->out[0], gy, -1);
 }
 
-static const ggdm_op_kind kind_log_softmax = {"log_softmax",   NULL, NULL, NULL,
+static const ggdm_op_kind kind_log_softmax = {"log_softmax",   NULL,           NULL, NULL,
                                               log_softmax_run, log_softmax_vjp};
 
 ggdm_val ggdm_log_softmax(ggdm_graph *g, ggdm_val x)
@@ -99,7 +98,7 @@ static void neg_prob_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 
 static const ggdm_op_kind kind_nll_bwd = {"nll_backward", NULL, NULL, NULL, nll_bwd_run, NULL};
 static const ggdm_op_kind kind_neg_prob_bwd = {"neg_prob_backward", NULL, NULL, NULL,
-                                               neg_prob_bwd_run, NULL};
+                                               neg_prob_bwd_run,    NULL};
 
 static void nll_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
@@ -111,13 +110,12 @@ static void neg_prob_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
                          ggdm_val *gin)
 {
     (void)need;
-    gin[0] = emit(g, &kind_neg_prob_bwd, *ggdm_graph_shape(g, op->in[0]), op->in[0], op->in[1],
-                  gy);
+    gin[0] = emit(g, &kind_neg_prob_bwd, *ggdm_graph_shape(g, op->in[0]), op->in[0], op->in[1], gy);
 }
 
 static const ggdm_op_kind kind_nll = {"nll", NULL, NULL, NULL, nll_run, nll_vjp};
-static const ggdm_op_kind kind_neg_prob = {"neg_prob", NULL, NULL, NULL, neg_prob_run,
-                                           neg_prob_vjp};
+static const ggdm_op_kind kind_neg_prob = {"neg_prob", NULL,         NULL,
+                                           NULL,       neg_prob_run, neg_prob_vjp};
 
 static ggdm_val class_loss(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val logp, ggdm_val target)
 {
@@ -162,8 +160,8 @@ static void mse_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *a = ggdm_in(g, op, 0);
     int64_t count = ggdm_shape_inner(&a->shape);
     float scale = (float)(2.0 * ggdm_f32(ggdm_in(g, op, 2))[n] / (double)count);
-    ggdm_k_lincomb(scale, ggdm_f32_image(a, n), -scale, ggdm_f32_image(ggdm_in(g, op, 1), n),
-                   ggdm_f32_image(ggdm_out(g, op, 0), n), count);
+    ggdm_k(a)->lincomb(scale, ggdm_f32_image(a, n), -scale, ggdm_f32_image(ggdm_in(g, op, 1), n),
+                       ggdm_f32_image(ggdm_out(g, op, 0), n), count);
 }
 
 static const ggdm_op_kind kind_mse_bwd = {"mse_backward", NULL, NULL, NULL, mse_bwd_run, NULL};
@@ -186,5 +184,7 @@ ggdm_val ggdm_mse(ggdm_graph *g, ggdm_val a, ggdm_val b)
         return -1;
     if (!ggdm_shape_equal(&va->shape, &vb->shape))
         return ggdm_graph_fail(g, GGDM_ESHAPE, "mse: operands of different shapes");
-    return emit(g, &kind_mse, GGDM_SHAPE1(va->shape.d[0]), a, b, -1);
+    a = ggdm_graph_f32(g, a);
+    b = ggdm_graph_f32(g, b);
+    return emit(g, &kind_mse, GGDM_SHAPE1(ggdm_graph_shape(g, a)->d[0]), a, b, -1);
 }

@@ -28,14 +28,23 @@ static int64_t rows_of(const ggdm_shape *s)
     return ggdm_shape_count(s) / s->d[s->n - 1];
 }
 
-/* ---- linear: y [M, O] = x [M, I] w^T [I, O] + b ---- */
+/* ---- linear over rows, in f32: y [M, O] = x [M, I] w^T [I, O] + b ---- */
 
 static ggdm_status linear_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     const ggdm_shape *x = &ggdm_in(g, op, 0)->shape, *w = &ggdm_in(g, op, 1)->shape;
     int64_t m = rows_of(x), o = w->d[0], i = w->d[1];
-    ggdm_matmul_shape s = {1, 1, m, o, i, {m * i, m * i, i, 1}, {o * i, o * i, 1, i},
-                           {m * o, m * o, o, 1}, op->in[2] >= 0, g->dtype};
+    ggdm_matmul_shape s = {1,
+                           1,
+                           m,
+                           o,
+                           i,
+                           {m * i, m * i, i, 1},
+                           {o * i, o * i, 1, i},
+                           {m * o, m * o, o, 1},
+                           op->in[2] >= 0,
+                           GGDM_F32,
+                           GGDM_F32};
     return prepare(g, op, &s, err);
 }
 
@@ -44,44 +53,54 @@ static ggdm_status linear_data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *e
 {
     const ggdm_shape *gy = &ggdm_in(g, op, 0)->shape, *w = &ggdm_in(g, op, 1)->shape;
     int64_t m = rows_of(gy), o = w->d[0], i = w->d[1];
-    ggdm_matmul_shape s = {1, 1, m, i, o, {m * o, m * o, o, 1}, {o * i, o * i, i, 1},
-                           {m * i, m * i, i, 1}, false, g->dtype};
+    ggdm_matmul_shape s = {1,
+                           1,
+                           m,
+                           i,
+                           o,
+                           {m * o, m * o, o, 1},
+                           {o * i, o * i, i, 1},
+                           {m * i, m * i, i, 1},
+                           false,
+                           GGDM_F32,
+                           GGDM_F32};
     return prepare(g, op, &s, err);
 }
 
-static const ggdm_op_kind kind_linear_data = {"linear_backward_data", linear_data_prepare, NULL,
-                                              matmul_run, NULL, NULL};
+static const ggdm_op_kind kind_linear_data = {
+    "linear_backward_data", linear_data_prepare, NULL, matmul_run, NULL, NULL};
 
 /* gw [O, I] = gy^T [O, M] x [M, I] */
 static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     const ggdm_shape *gy = &ggdm_in(g, op, 0)->shape, *gw = &ggdm_out(g, op, 0)->shape;
     int64_t m = rows_of(gy), o = gw->d[0], i = gw->d[1];
-    ggdm_matmul_shape s = {1, 1, o, i, m, {m * o, m * o, 1, o}, {m * i, m * i, i, 1},
-                           {o * i, o * i, i, 1}, false, g->dtype};
+    ggdm_matmul_shape s = {1,
+                           1,
+                           o,
+                           i,
+                           m,
+                           {m * o, m * o, 1, o},
+                           {m * i, m * i, i, 1},
+                           {o * i, o * i, i, 1},
+                           false,
+                           GGDM_F32,
+                           GGDM_F32};
     return prepare(g, op, &s, err);
 }
 
-static const ggdm_op_kind kind_linear_weights = {"linear_backward_weights", linear_weights_prepare,
-                                                 NULL, matmul_run, NULL, NULL};
+static const ggdm_op_kind kind_linear_weights = {
+    "linear_backward_weights", linear_weights_prepare, NULL, matmul_run, NULL, NULL};
 
 /* gb [O] = sum over the rows of gy [M, O] */
 static void bias_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0), *gb = ggdm_out(g, op, 0);
     int64_t m = rows_of(&gy->shape), o = gb->shape.d[0];
-    ggdm_k_sum_rows(ggdm_f32(gy), ggdm_f32(gb), op->scratch, m, 32, o);
+    ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), m, 32, o);
 }
 
-static ggdm_status bias_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
-{
-    (void)err;
-    op->scratch_bytes = sizeof(float) * (size_t)ggdm_out(g, op, 0)->shape.d[0];
-    return GGDM_OK;
-}
-
-static const ggdm_op_kind kind_bias = {"linear_backward_bias", bias_prepare, NULL, bias_run, NULL,
-                                       NULL};
+static const ggdm_op_kind kind_bias = {"linear_backward_bias", NULL, NULL, bias_run, NULL, NULL};
 
 static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                        ggdm_val *gin)
@@ -96,14 +115,13 @@ static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
         if (!need[i])
             continue;
         ggdm_op product = ggdm_op_make(products[i].kind, products[i].a, products[i].b, -1, -1);
-        product.out[0] = ggdm_graph_value(g, i == 0 ? g->dtype : GGDM_F32,
-                                          *ggdm_graph_shape(g, op->in[i]));
+        product.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[i]));
         gin[i] = ggdm_graph_emit(g, &product);
     }
 }
 
-static const ggdm_op_kind kind_linear = {"linear", linear_prepare, NULL, matmul_run, NULL,
-                                         linear_vjp};
+static const ggdm_op_kind kind_linear = {"linear",   linear_prepare, NULL,
+                                         matmul_run, NULL,           linear_vjp};
 
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 {
@@ -121,8 +139,10 @@ ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
                                (long long)vw->shape.d[1], (long long)*last,
                                (long long)vw->shape.d[0]);
     *last = vw->shape.d[0];
+    if (shape.n > 2)
+        return ggdm_emit_linear_conv(g, x, w, b, shape);
     ggdm_op op = ggdm_op_make(&kind_linear, x, w, b, -1);
-    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
     return ggdm_graph_emit(g, &op);
 }
 
@@ -139,7 +159,8 @@ static void view(const ggdm_shape *s, int heads, bool weights, bool transposed, 
     out[3] = transposed ? c : 1;
 }
 
-/* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights. */
+/* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights.  A result that
+ * is weights (scores, or a gradient of weights) is f32: a softmax follows. */
 static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     const ggdm_shape *a = &ggdm_in(g, op, 0)->shape, *b = &ggdm_in(g, op, 1)->shape;
@@ -147,7 +168,8 @@ static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     bool wa = op->k2 & 1, wb = op->k2 & 2, wc = op->k2 & 4;
     int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (wa ? 1 : op->k);
     int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (wb ? 1 : op->k);
-    ggdm_matmul_shape s = {.b0 = a->d[0], .b1 = op->k, .dtype = g->dtype};
+    ggdm_matmul_shape s = {
+        .b0 = a->d[0], .b1 = op->k, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
     s.m = op->flag ? a_cols : a_rows;
     s.k = op->flag ? a_rows : a_cols;
     s.n = op->flag2 ? b_rows : b_cols;
@@ -160,8 +182,8 @@ static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin);
 
-static const ggdm_op_kind kind_product = {"attention_product", product_prepare, NULL, matmul_run,
-                                          NULL, product_vjp};
+static const ggdm_op_kind kind_product = {
+    "attention_product", product_prepare, NULL, matmul_run, NULL, product_vjp};
 
 static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb, int heads,
                         int weights, ggdm_shape shape)
@@ -171,7 +193,7 @@ static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb,
     op.flag2 = tb;
     op.k = heads;
     op.k2 = weights;
-    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    op.out[0] = ggdm_graph_value(g, weights & 4 ? GGDM_F32 : g->dtype, shape);
     return ggdm_graph_emit(g, &op);
 }
 
@@ -186,30 +208,31 @@ static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
         gin[0] = product(g, gy, false, b, !op->flag2, op->k, wc | wb << 1 | wa << 2,
                          *ggdm_graph_shape(g, a));
     if (need[1] && op->flag2)
-        gin[1] = product(g, gy, true, a, false, op->k, wc | wa << 1 | wb << 2,
-                         *ggdm_graph_shape(g, b));
+        gin[1] =
+            product(g, gy, true, a, false, op->k, wc | wa << 1 | wb << 2, *ggdm_graph_shape(g, b));
     else if (need[1])
-        gin[1] = product(g, a, true, gy, false, op->k, wa | wc << 1 | wb << 2,
-                         *ggdm_graph_shape(g, b));
+        gin[1] =
+            product(g, a, true, gy, false, op->k, wa | wc << 1 | wb << 2, *ggdm_graph_shape(g, b));
 }
 
-/* softmax over the last dimension of [N, H, T, S] scaled by op->f */
+/* softmax over the last dimension of [N, H, T, S] scaled by op->f: f32 scores to weights of the
+ * graph's dtype; its gradient goes from f32 to that dtype too, for the products that follow */
 static void softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    ggdm_k_softmax(ggdm_f32_image(x, n), ggdm_f32_image(y, n), x->shape.d[1] * x->shape.d[2],
-                   x->shape.d[3], (float)op->f);
+    ggdm_k(y)->softmax(ggdm_f32_image(x, n), ggdm_act_image(y, n), x->shape.d[1] * x->shape.d[2],
+                       x->shape.d[3], (float)op->f);
 }
 
 static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *y = ggdm_in(g, op, 0), *gy = ggdm_in(g, op, 1), *gx = ggdm_out(g, op, 0);
-    ggdm_k_softmax_bwd(ggdm_f32_image(y, n), ggdm_f32_image(gy, n), ggdm_f32_image(gx, n),
-                       y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->f);
+    ggdm_k(y)->softmax_bwd(ggdm_act_image(y, n), ggdm_f32_image(gy, n), ggdm_act_image(gx, n),
+                           y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->f);
 }
 
 static const ggdm_op_kind kind_softmax_bwd = {"softmax_backward", NULL, NULL, NULL,
-                                              softmax_bwd_run, NULL};
+                                              softmax_bwd_run,    NULL};
 
 static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -272,9 +295,9 @@ ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int h
         return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: %d heads do not divide %lld channels",
                                heads, (long long)t.d[2]);
     ggdm_shape scores = GGDM_SHAPE4(t.d[0], heads, t.d[1], t.d[1]);
-    q = reshape(g, q, t);
-    k = reshape(g, k, t);
-    v = reshape(g, v, t);
+    q = reshape(g, ggdm_graph_act(g, q), t);
+    k = reshape(g, ggdm_graph_act(g, k), t);
+    v = reshape(g, ggdm_graph_act(g, v), t);
     ggdm_val s = product(g, q, false, k, true, heads, 4, scores);
     ggdm_op softmax = ggdm_op_make(&kind_softmax, s, -1, -1, -1);
     softmax.f = 1.0 / sqrt((double)(t.d[2] / heads));

@@ -12,33 +12,43 @@ static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* in x, gamma, beta; out y, stats [N, G, 2] */
-static void forward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const ggdm_value *stats,
+                                int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
     const int64_t *d = x->shape.d;
-    ggdm_k_group_norm(ggdm_f32_image(x, n), ggdm_f32(ggdm_in(g, op, 1)),
-                      ggdm_f32(ggdm_in(g, op, 2)), ggdm_f32_image(ggdm_out(g, op, 0), n),
-                      ggdm_f32_image(ggdm_out(g, op, 1), n), (float *)op->scratch + n * 4 * d[3],
-                      d[1] * d[2], d[2], d[3], op->k, op->f, op->flag);
+    return (ggdm_norm_args){.x = ggdm_act_image(x, n),
+                            .gamma = ggdm_f32(ggdm_in(g, op, 1)),
+                            .beta = ggdm_f32(ggdm_in(g, op, 2)),
+                            .stats = ggdm_f32_image(stats, n),
+                            .tmp = (float *)op->scratch + n * 4 * d[3],
+                            .hw = d[1] * d[2],
+                            .w = d[2],
+                            .c = d[3],
+                            .groups = op->k,
+                            .eps = op->f,
+                            .silu = op->flag};
+}
+
+/* in x, gamma, beta; out y, stats [N, G, 2] */
+static void forward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_norm_args a = arguments(g, op, ggdm_out(g, op, 1), n);
+    ggdm_k(ggdm_in(g, op, 0))->group_norm(&a, ggdm_act_image(ggdm_out(g, op, 0), n));
 }
 
 /* in x, gamma, beta, stats, gy; out gx, partial [N, 2, C] */
 static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
-    const ggdm_value *x = ggdm_in(g, op, 0);
-    const int64_t *d = x->shape.d;
-    ggdm_k_group_norm_bwd(ggdm_f32_image(x, n), ggdm_f32(ggdm_in(g, op, 1)),
-                          ggdm_f32(ggdm_in(g, op, 2)), ggdm_f32_image(ggdm_in(g, op, 3), n),
-                          ggdm_f32_image(ggdm_in(g, op, 4), n),
-                          ggdm_f32_image(ggdm_out(g, op, 0), n),
-                          ggdm_f32_image(ggdm_out(g, op, 1), n),
-                          (float *)op->scratch + n * 4 * d[3], d[1] * d[2], d[2], d[3], op->k,
-                          op->flag);
+    const ggdm_norm_args a = arguments(g, op, ggdm_in(g, op, 3), n);
+    ggdm_k(ggdm_in(g, op, 0))
+        ->group_norm_bwd(&a, ggdm_act_image(ggdm_in(g, op, 4), n),
+                         ggdm_act_image(ggdm_out(g, op, 0), n),
+                         ggdm_f32_image(ggdm_out(g, op, 1), n));
 }
 
-static const ggdm_op_kind kind_backward = {"group_norm_backward", prepare, NULL, NULL, backward,
-                                           NULL};
+static const ggdm_op_kind kind_backward = {
+    "group_norm_backward", prepare, NULL, NULL, backward, NULL};
 
 /* in partial [N, P, C]; out [C]: sum over images of part op->k, in image order */
 static void sum_images(const ggdm_graph *g, const ggdm_op *op)
@@ -49,7 +59,7 @@ static void sum_images(const ggdm_graph *g, const ggdm_op *op)
     for (int64_t j = 0; j < c; j++)
         y[j] = 0.0f;
     for (int64_t n = 0; n < p->shape.d[0]; n++)
-        ggdm_k_add(y, ggdm_f32_image(p, n) + op->k * c, y, c);
+        ggdm_k(p)->add(y, ggdm_f32_image(p, n) + op->k * c, y, c);
 }
 
 static const ggdm_op_kind kind_sum_images = {"sum_images", NULL, NULL, sum_images, NULL, NULL};
@@ -91,12 +101,14 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
     if (groups < 1 || c % groups || vg->shape.d[0] != c || vb->shape.d[0] != c)
         return ggdm_graph_fail(g, GGDM_ESHAPE,
                                "group_norm: %d groups do not divide %lld channels, or gamma and "
-                               "beta have not that length", groups, (long long)c);
+                               "beta have not that length",
+                               groups, (long long)c);
+    x = ggdm_graph_act(g, x);
     ggdm_op op = ggdm_op_make(&kind_forward, x, gamma, beta, -1);
     op.k = groups;
     op.f = eps;
     op.flag = silu;
-    ggdm_shape shape = vx->shape;
+    ggdm_shape shape = *ggdm_graph_shape(g, x);
     op.out[0] = ggdm_graph_value(g, g->dtype, shape);
     op.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], groups, 2));
     return ggdm_graph_emit(g, &op);

@@ -1,17 +1,16 @@
 /* Ops that move pixels: concatenation, upsampling, pooling, flattening. */
-#include <math.h>
 #include <string.h>
 
 #include "models/nn/graph_impl.h"
-#include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
+/* An op whose result has the activation dtype of its shape. */
 static ggdm_val emit(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_shape shape, ggdm_val a,
                      ggdm_val b, int k)
 {
     ggdm_op op = ggdm_op_make(kind, a, b, -1, -1);
     op.k = k;
-    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_act_dtype(g, &shape), shape);
     return ggdm_graph_emit(g, &op);
 }
 
@@ -20,20 +19,29 @@ static int64_t channels(const ggdm_shape *s)
     return s->d[s->n - 1];
 }
 
+/* Copy rows of width bytes, which are from and to apart. */
+static void copy_rows(const void *from, size_t from_stride, void *to, size_t to_stride,
+                      size_t width, int64_t rows)
+{
+    const char *src = from;
+    char *dst = to;
+    for (int64_t r = 0; r < rows; r++, src += from_stride, dst += to_stride)
+        memcpy(dst, src, width);
+}
+
 /* ---- concatenation along the last dimension, and the slice that is its gradient ---- */
 
 static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *y = ggdm_out(g, op, 0);
-    int64_t cy = channels(&y->shape), rows = ggdm_shape_inner(&y->shape) / cy, offset = 0;
+    size_t size = ggdm_dtype_size(y->dtype), to = size * (size_t)channels(&y->shape), offset = 0;
+    int64_t rows = ggdm_shape_inner(&y->shape) / channels(&y->shape);
     for (int i = 0; i < 2; i++) {
         const ggdm_value *x = ggdm_in(g, op, i);
-        int64_t c = channels(&x->shape);
-        const float *src = ggdm_f32_image(x, n);
-        float *dst = ggdm_f32_image(y, n) + offset;
-        for (int64_t r = 0; r < rows; r++)
-            memcpy(dst + r * cy, src + r * c, sizeof *dst * (size_t)c);
-        offset += c;
+        size_t width = size * (size_t)channels(&x->shape);
+        copy_rows(ggdm_act_image(x, n), width, (char *)ggdm_act_image(y, n) + offset, to, width,
+                  rows);
+        offset += width;
     }
 }
 
@@ -41,12 +49,10 @@ static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    int64_t cx = channels(&x->shape), c = channels(&y->shape);
-    int64_t rows = ggdm_shape_inner(&y->shape) / c;
-    const float *src = ggdm_f32_image(x, n) + op->k;
-    float *dst = ggdm_f32_image(y, n);
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(dst + r * c, src + r * cx, sizeof *dst * (size_t)c);
+    size_t size = ggdm_dtype_size(y->dtype), width = size * (size_t)channels(&y->shape);
+    copy_rows((char *)ggdm_act_image(x, n) + size * (size_t)op->k,
+              size * (size_t)channels(&x->shape), ggdm_act_image(y, n), width, width,
+              ggdm_shape_inner(&y->shape) / channels(&y->shape));
 }
 
 static const ggdm_op_kind kind_slice = {"slice", NULL, NULL, NULL, slice_run, NULL};
@@ -78,6 +84,8 @@ ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b)
     if (shape.n < 2 || !ggdm_shape_equal(&shape, &other))
         return ggdm_graph_fail(g, GGDM_ESHAPE, "concat: operands differ in more than channels");
     shape.d[last] = c + vb->shape.d[last];
+    a = ggdm_graph_act(g, a);
+    b = ggdm_graph_act(g, b);
     return emit(g, &kind_concat, shape, a, b, 0);
 }
 
@@ -86,37 +94,29 @@ ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b)
 static void upsample_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    const int64_t h = x->shape.d[1], w = x->shape.d[2], c = x->shape.d[3];
-    const float *src = ggdm_f32_image(x, n);
-    float *dst = ggdm_f32_image(ggdm_out(g, op, 0), n);
-    size_t bytes = sizeof *dst * (size_t)c;
-    for (int64_t i = 0; i < h; i++) {
-        float *line = dst + 2 * i * 2 * w * c;
-        for (int64_t j = 0; j < w; j++, src += c) {
-            memcpy(line + 2 * j * c, src, bytes);
-            memcpy(line + (2 * j + 1) * c, src, bytes);
+    const size_t h = (size_t)x->shape.d[1], w = (size_t)x->shape.d[2];
+    const size_t pixel = ggdm_dtype_size(x->dtype) * (size_t)x->shape.d[3];
+    const char *src = ggdm_act_image(x, n);
+    char *line = ggdm_act_image(ggdm_out(g, op, 0), n);
+    for (size_t i = 0; i < h; i++, line += 4 * w * pixel) {
+        for (size_t j = 0; j < w; j++, src += pixel) {
+            memcpy(line + 2 * j * pixel, src, pixel);
+            memcpy(line + (2 * j + 1) * pixel, src, pixel);
         }
-        memcpy(line + 2 * w * c, line, 2 * bytes * (size_t)w);
+        memcpy(line + 2 * w * pixel, line, 2 * w * pixel);
     }
 }
 
 static void upsample_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gx = ggdm_out(g, op, 0);
-    const int64_t h = gx->shape.d[1], w = gx->shape.d[2], c = gx->shape.d[3];
-    const float *src = ggdm_f32_image(ggdm_in(g, op, 0), n);
-    float *dst = ggdm_f32_image(gx, n);
-    for (int64_t i = 0; i < h; i++) {
-        const float *top = src + 2 * i * 2 * w * c, *bottom = top + 2 * w * c;
-        for (int64_t j = 0; j < w; j++, dst += c)
-            for (int64_t k = 0; k < c; k++)
-                dst[k] = (top[2 * j * c + k] + top[(2 * j + 1) * c + k]) +
-                         (bottom[2 * j * c + k] + bottom[(2 * j + 1) * c + k]);
-    }
+    const int64_t *d = gx->shape.d;
+    ggdm_k(gx)->upsample_bwd(ggdm_act_image(ggdm_in(g, op, 0), n), ggdm_act_image(gx, n), d[1],
+                             d[2], d[3]);
 }
 
 static const ggdm_op_kind kind_upsample_bwd = {"upsample2_backward", NULL, NULL, NULL,
-                                               upsample_bwd_run, NULL};
+                                               upsample_bwd_run,     NULL};
 
 static void upsample_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                          ggdm_val *gin)
@@ -125,91 +125,68 @@ static void upsample_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     gin[0] = emit(g, &kind_upsample_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, op->k);
 }
 
-static const ggdm_op_kind kind_upsample = {"upsample2", NULL, NULL, NULL, upsample_run,
-                                           upsample_vjp};
+static const ggdm_op_kind kind_upsample = {"upsample2", NULL,         NULL,
+                                           NULL,        upsample_run, upsample_vjp};
 
 ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x)
 {
     const ggdm_value *v = ggdm_graph_check(g, "upsample2", "x", x, 4);
     if (!v)
         return -1;
-    const int64_t *d = v->shape.d;
-    return emit(g, &kind_upsample, GGDM_SHAPE4(d[0], 2 * d[1], 2 * d[2], d[3]), x, -1, 0);
+    const ggdm_shape s = v->shape;
+    return emit(g, &kind_upsample, GGDM_SHAPE4(s.d[0], 2 * s.d[1], 2 * s.d[2], s.d[3]),
+                ggdm_graph_act(g, x), -1, 0);
 }
 
 /* ---- pooling over k x k windows; pixels beyond the last whole window do not count ---- */
 
+static ggdm_pool_args pool_args(const ggdm_op *op, const ggdm_shape *small, const ggdm_shape *large)
+{
+    return (ggdm_pool_args){small->d[1], small->d[2], large->d[2], small->d[3], op->k};
+}
+
 static void max_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    const int64_t *d = y->shape.d, w = x->shape.d[2], c = d[3], k = op->k;
-    const float *src = ggdm_f32_image(x, n);
-    float *dst = ggdm_f32_image(y, n);
-    for (int64_t i = 0; i < d[1]; i++)
-        for (int64_t j = 0; j < d[2]; j++, dst += c) {
-            const float *window = src + (i * k * w + j * k) * c;
-            memcpy(dst, window, sizeof *dst * (size_t)c);
-            for (int64_t p = 1; p < k * k; p++) {
-                const float *pixel = window + (p / k * w + p % k) * c;
-                for (int64_t q = 0; q < c; q++)
-                    dst[q] = pixel[q] > dst[q] || isnan(pixel[q]) ? pixel[q] : dst[q];
-            }
-        }
+    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
+    ggdm_k(x)->max_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
 }
 
-/* The first pixel of a window that has its maximum gets the gradient; in x, y, gy. */
+/* Zero an image of which windows may not cover all pixels. */
+static void *cleared_image(const ggdm_value *v, int64_t n)
+{
+    return memset(ggdm_act_image(v, n), 0,
+                  ggdm_dtype_size(v->dtype) * (size_t)ggdm_shape_inner(&v->shape));
+}
+
+/* in x, y, gy */
 static void max_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_in(g, op, 1);
-    const int64_t *d = y->shape.d, w = x->shape.d[2], c = d[3], k = op->k;
-    const float *px = ggdm_f32_image(x, n), *py = ggdm_f32_image(y, n);
-    const float *gy = ggdm_f32_image(ggdm_in(g, op, 2), n);
-    float *gx = ggdm_f32_image(ggdm_out(g, op, 0), n);
-    memset(gx, 0, sizeof *gx * (size_t)ggdm_shape_inner(&x->shape));
-    for (int64_t i = 0; i < d[1]; i++)
-        for (int64_t j = 0; j < d[2]; j++, py += c, gy += c)
-            for (int64_t q = 0; q < c; q++)
-                for (int64_t p = 0; p < k * k; p++) {
-                    int64_t at = ((i * k + p / k) * w + j * k + p % k) * c + q;
-                    if (px[at] == py[q]) {
-                        gx[at] = gy[q];
-                        break;
-                    }
-                }
+    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
+    ggdm_k(x)->max_pool_bwd(&a, ggdm_act_image(x, n), ggdm_act_image(y, n),
+                            ggdm_act_image(ggdm_in(g, op, 2), n),
+                            cleared_image(ggdm_out(g, op, 0), n));
 }
 
 static void avg_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    const int64_t *d = y->shape.d, w = x->shape.d[2], c = d[3], k = op->k;
-    const float *src = ggdm_f32_image(x, n), share = 1.0f / (float)(k * k);
-    float *dst = ggdm_f32_image(y, n);
-    for (int64_t i = 0; i < d[1]; i++)
-        for (int64_t j = 0; j < d[2]; j++, dst += c) {
-            memset(dst, 0, sizeof *dst * (size_t)c);
-            for (int64_t p = 0; p < k * k; p++)
-                ggdm_k_add(dst, src + ((i * k + p / k) * w + j * k + p % k) * c, dst, c);
-            ggdm_k_scale(share, dst, dst, c);
-        }
+    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
+    ggdm_k(x)->avg_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
 }
 
 static void avg_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
-    const int64_t *d = gy->shape.d, w = gx->shape.d[2], c = d[3], k = op->k;
-    const float *src = ggdm_f32_image(gy, n), share = 1.0f / (float)(k * k);
-    float *dst = ggdm_f32_image(gx, n);
-    memset(dst, 0, sizeof *dst * (size_t)ggdm_shape_inner(&gx->shape));
-    for (int64_t i = 0; i < d[1]; i++)
-        for (int64_t j = 0; j < d[2]; j++, src += c)
-            for (int64_t p = 0; p < k * k; p++)
-                ggdm_k_scale(share, src, dst + ((i * k + p / k) * w + j * k + p % k) * c, c);
+    const ggdm_pool_args a = pool_args(op, &gy->shape, &gx->shape);
+    ggdm_k(gx)->avg_pool_bwd(&a, ggdm_act_image(gy, n), cleared_image(gx, n));
 }
 
 static const ggdm_op_kind kind_max_pool_bwd = {"max_pool_backward", NULL, NULL, NULL,
-                                               max_pool_bwd_run, NULL};
+                                               max_pool_bwd_run,    NULL};
 static const ggdm_op_kind kind_avg_pool_bwd = {"avg_pool_backward", NULL, NULL, NULL,
-                                               avg_pool_bwd_run, NULL};
+                                               avg_pool_bwd_run,    NULL};
 
 static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                          ggdm_val *gin)
@@ -217,7 +194,8 @@ static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     (void)need;
     ggdm_op bwd = ggdm_op_make(&kind_max_pool_bwd, op->in[0], op->out[0], gy, -1);
     bwd.k = op->k;
-    bwd.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
+    bwd.out[0] =
+        ggdm_graph_value(g, ggdm_graph_dtype(g, op->in[0]), *ggdm_graph_shape(g, op->in[0]));
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
 
@@ -228,10 +206,10 @@ static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     gin[0] = emit(g, &kind_avg_pool_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, op->k);
 }
 
-static const ggdm_op_kind kind_max_pool = {"max_pool", NULL, NULL, NULL, max_pool_run,
-                                           max_pool_vjp};
-static const ggdm_op_kind kind_avg_pool = {"avg_pool", NULL, NULL, NULL, avg_pool_run,
-                                           avg_pool_vjp};
+static const ggdm_op_kind kind_max_pool = {"max_pool", NULL,         NULL,
+                                           NULL,       max_pool_run, max_pool_vjp};
+static const ggdm_op_kind kind_avg_pool = {"avg_pool", NULL,         NULL,
+                                           NULL,       avg_pool_run, avg_pool_vjp};
 
 static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
 {
@@ -242,7 +220,8 @@ static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
     if (k < 1 || d[1] < k || d[2] < k)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "%s: window of %d for an image of %lldx%lld",
                                kind->name, k, (long long)d[1], (long long)d[2]);
-    return emit(g, kind, GGDM_SHAPE4(d[0], d[1] / k, d[2] / k, d[3]), x, -1, k);
+    const ggdm_shape shape = GGDM_SHAPE4(d[0], d[1] / k, d[2] / k, d[3]);
+    return emit(g, kind, shape, ggdm_graph_act(g, x), -1, k);
 }
 
 ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k)
@@ -257,72 +236,63 @@ ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k)
 
 /* ---- mean over the pixels: [N, H, W, C] -> [N, C] ---- */
 
-static ggdm_status mean_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
-{
-    (void)err;
-    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape;
-    op->scratch_bytes = sizeof(float) * (size_t)(x->d[0] * x->d[3]);
-    return GGDM_OK;
-}
-
 static void mean_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
-    const ggdm_value *x = ggdm_in(g, op, 0);
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     const int64_t *d = x->shape.d;
-    float *y = ggdm_f32_image(ggdm_out(g, op, 0), n);
-    ggdm_k_sum_rows(ggdm_f32_image(x, n), y, (float *)op->scratch + n * d[3], d[1] * d[2], d[2],
-                    d[3]);
-    ggdm_k_scale(1.0f / (float)(d[1] * d[2]), y, y, d[3]);
+    float *mean = ggdm_f32_image(y, n);
+    ggdm_k(x)->sum_rows(ggdm_act_image(x, n), mean, d[1] * d[2], d[2], d[3]);
+    ggdm_k(y)->affine(1.0f / (float)(d[1] * d[2]), mean, 0.0f, mean, d[3]);
 }
 
 static void mean_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gx = ggdm_out(g, op, 0);
-    const int64_t *d = gx->shape.d;
-    const float *gy = ggdm_f32_image(ggdm_in(g, op, 0), n);
-    float *dst = ggdm_f32_image(gx, n);
-    for (int64_t p = 0; p < d[1] * d[2]; p++, dst += d[3])
-        ggdm_k_scale(1.0f / (float)(d[1] * d[2]), gy, dst, d[3]);
+    const int64_t pixels = gx->shape.d[1] * gx->shape.d[2];
+    ggdm_k(gx)->spread(1.0f / (float)pixels, ggdm_f32_image(ggdm_in(g, op, 0), n),
+                       ggdm_act_image(gx, n), pixels, gx->shape.d[3]);
 }
 
-static const ggdm_op_kind kind_mean_bwd = {"global_avg_pool_backward", NULL, NULL, NULL,
-                                           mean_bwd_run, NULL};
+static const ggdm_op_kind kind_mean_bwd = {
+    "global_avg_pool_backward", NULL, NULL, NULL, mean_bwd_run, NULL};
 
-static void mean_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
-                     ggdm_val *gin)
+static void mean_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
     (void)need;
     gin[0] = emit(g, &kind_mean_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, 0);
 }
 
-static const ggdm_op_kind kind_mean = {"global_avg_pool", mean_prepare, NULL, NULL, mean_run,
-                                       mean_vjp};
+static const ggdm_op_kind kind_mean = {"global_avg_pool", NULL, NULL, NULL, mean_run, mean_vjp};
 
 ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x)
 {
     const ggdm_value *v = ggdm_graph_check(g, "global_avg_pool", "x", x, 4);
-    return v ? emit(g, &kind_mean, GGDM_SHAPE2(v->shape.d[0], v->shape.d[3]), x, -1, 0) : -1;
+    if (!v)
+        return -1;
+    const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], v->shape.d[3]);
+    return emit(g, &kind_mean, shape, ggdm_graph_act(g, x), -1, 0);
 }
 
 /* ---- [N, H, W, C] <-> [N, C*H*W] ---- */
 
 static void flatten_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
-    bool back = ggdm_out(g, op, 0)->shape.n == 4;
-    const ggdm_value *image = back ? ggdm_out(g, op, 0) : ggdm_in(g, op, 0);
-    const int64_t hw = image->shape.d[1] * image->shape.d[2], c = image->shape.d[3];
-    const float *src = ggdm_f32_image(ggdm_in(g, op, 0), n);
-    float *dst = ggdm_f32_image(ggdm_out(g, op, 0), n);
-    for (int64_t p = 0; p < hw; p++)
-        for (int64_t k = 0; k < c; k++)
-            if (back)
-                dst[p * c + k] = src[k * hw + p];
-            else
-                dst[k * hw + p] = src[p * c + k];
+    const ggdm_value *x = ggdm_in(g, op, 0);
+    const int64_t *d = x->shape.d;
+    ggdm_k(x)->flatten(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), d[1] * d[2],
+                       d[3]);
 }
 
-static const ggdm_op_kind kind_unflatten = {"flatten_backward", NULL, NULL, NULL, flatten_run,
-                                            NULL};
+static void unflatten_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *gx = ggdm_out(g, op, 0);
+    const int64_t *d = gx->shape.d;
+    ggdm_k(gx)->unflatten(ggdm_f32_image(ggdm_in(g, op, 0), n), ggdm_act_image(gx, n), d[1] * d[2],
+                          d[3]);
+}
+
+static const ggdm_op_kind kind_unflatten = {"flatten_backward", NULL, NULL, NULL,
+                                            unflatten_run,      NULL};
 
 static void flatten_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -336,7 +306,8 @@ static const ggdm_op_kind kind_flatten = {"flatten", NULL, NULL, NULL, flatten_r
 ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x)
 {
     const ggdm_value *v = ggdm_graph_check(g, "flatten", "x", x, 4);
-    return v ? emit(g, &kind_flatten, GGDM_SHAPE2(v->shape.d[0], ggdm_shape_inner(&v->shape)), x,
-                    -1, 0)
-             : -1;
+    if (!v)
+        return -1;
+    const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], ggdm_shape_inner(&v->shape));
+    return emit(g, &kind_flatten, shape, ggdm_graph_act(g, x), -1, 0);
 }

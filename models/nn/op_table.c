@@ -41,34 +41,34 @@ EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
 #define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
 #define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
 #define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
-#define OP(op, shape_rule, roundings, ...)                                                            \
+#define OP(op, shape_rule, roundings, bf16, ...)                                                      \
     static const ggdm_op_entry op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
-                                     ggdm_ref_##op, emit_##op, roundings};
+                                     ggdm_ref_##op, emit_##op, roundings, bf16};
 
-/* op               shape rule       roundings of the factors, inputs */
-OP(conv2d,          conv2d,           0, X(NORMAL), PARAM("w"), PARAM("b"))
-OP(linear,          linear,           0, X(NORMAL), PARAM("w"), PARAM("b"))
-OP(group_norm,      same,            17, X(NORMAL), PARAM("gamma"), PARAM("beta"))
-OP(attention,       same,             8, ACT("q"), ACT("k"), ACT("v"))
-OP(silu,            same,            17, X(NORMAL))
-OP(relu,            same,             0, X(APART))
-OP(add,             same,             0, ACT("a"), ACT("b"))
-OP(affine,          same,             0, X(NORMAL))
-OP(add_embedding,   same,             0, X(NORMAL), ACT("e"))
-OP(scale_shift,     same,             0, X(NORMAL), ACT("e"))
-OP(concat,          concat,           0, ACT("a"), ACT("b"))
-OP(upsample2,       upsample2,        0, X(NORMAL))
-OP(max_pool,        pool,             0, X(APART))
-OP(avg_pool,        pool,             0, X(NORMAL))
-OP(flatten,         flatten,          0, X(NORMAL))
-OP(global_avg_pool, global_avg_pool,   0, X(NORMAL))
-OP(time_features,   time_features,    0, {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME})
-OP(embedding,       embedding,        0, PARAM("table"), INDEX("index"))
-OP(log_softmax,     same,             8, X(NORMAL))
-OP(nll,             per_image,        0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(neg_prob,        per_image,        0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(mse,             per_image,        0, ACT("a"), ACT("b"))
-OP(lincomb,         same,             0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
+/* op               shape rule       roundings of the factors, to bf16, inputs */
+OP(conv2d,          conv2d,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP(linear,          linear,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("beta"))
+OP(attention,       same,             8, 2, ACT("q"), ACT("k"), ACT("v"))
+OP(silu,            same,            17, 1, X(NORMAL))
+OP(relu,            same,             0, 0, X(APART))
+OP(add,             same,             0, 0, ACT("a"), ACT("b"))
+OP(affine,          same,             0, 0, X(NORMAL))
+OP(add_embedding,   same,             0, 0, X(NORMAL), ACT("e"))
+OP(scale_shift,     same,             0, 0, X(NORMAL), ACT("e"))
+OP(concat,          concat,           0, 0, ACT("a"), ACT("b"))
+OP(upsample2,       upsample2,        0, 0, X(NORMAL))
+OP(max_pool,        pool,             0, 0, X(APART))
+OP(avg_pool,        pool,             0, 0, X(NORMAL))
+OP(flatten,         flatten,          0, 0, X(NORMAL))
+OP(global_avg_pool, global_avg_pool,   0, 0, X(NORMAL))
+OP(time_features,   time_features,    0, 0, {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME})
+OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
+OP(log_softmax,     same,             8, 0, X(NORMAL))
+OP(nll,             per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(neg_prob,        per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(mse,             per_image,        0, 0, ACT("a"), ACT("b"))
+OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
 
 /* --- the rows --------------------------------------------------------------------------------- */
 

@@ -48,6 +48,10 @@ typedef struct ggdm_op_entry {
      * 17): gradients are then accurate relative to their largest element, with so many roundings
      * more. */
     int factor_roundings;
+    /* In a bf16 graph: values that are rounded to bf16 (or approximated as well as that asks for)
+     * between the inputs and the result or a gradient.  The rounding of the result itself is not
+     * counted. */
+    int bf16_roundings;
 } ggdm_op_entry;
 
 typedef struct ggdm_op_row {

@@ -1,5 +1,6 @@
 /* The differentiable ops, each emitted into a graph.  Shapes: x [N, H, W, C] unless said otherwise;
- * a result has the dtype of the graph, losses are f32.  Every op has its vector-Jacobian product
+ * results that are images have the dtype of the graph, rows ([N, C]), losses and what lincomb and
+ * conv2d_f32 make are f32.  Every op has its vector-Jacobian product
  * (models/nn/op_*.c) and a double-precision reference (models/nn/ref.c).  All return -1 after an
  * error (sticky, see graph.h). */
 #ifndef GGDM_MODELS_NN_OPS_H
@@ -15,6 +16,8 @@ typedef struct ggdm_conv {
 /** y[n,oh,ow,o] = b[o] + sum w[o,i,kh,kw] x[n, oh*stride+kh-top, ow*stride+kw-left, i].
  *  w [O, I, KH, KW], b [O] or -1. */
 ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
+/** The same with an f32 result in any graph: the last layer of a network. */
+ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
 
 /** y = x w^T + b over the last dimension: x [..., I], w [O, I], b [O] or -1. */
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b);
@@ -28,6 +31,8 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
  *  C; per head softmax(q k^T / sqrt(C / heads)) v. */
 ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int heads);
 
+/** x in another dtype, rounded to nearest even; x itself where it has that dtype. */
+ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype);
 ggdm_val ggdm_silu(ggdm_graph *g, ggdm_val x); /* x * sigmoid(x) */
 ggdm_val ggdm_relu(ggdm_graph *g, ggdm_val x);
 ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b); /* equal shapes */

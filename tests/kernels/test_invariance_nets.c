@@ -20,6 +20,13 @@ typedef struct network {
     const char *name, *config;
 } network;
 
+/* What a test gets as its *state. */
+typedef struct subject {
+    const network *net;
+    ggdm_dtype dtype;
+    char name[128];
+} subject;
+
 static const network nets[] = {
     {"U-Net of mnist-ddpm's geometry",
      "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 28, \"in_channels\": 1, "
@@ -84,8 +91,10 @@ static void fill(const instance *s, ggdm_val v, const char *name, const int *ima
     }
 }
 
-static void open_instance(instance *s, const network *net, int batch, const int *image, int threads)
+static void open_instance(instance *s, const subject *what, int batch, const int *image,
+                          int threads)
 {
+    const network *net = what->net;
     ggdm_error err;
     memset(s, 0, sizeof *s);
     omp_set_num_threads(threads);
@@ -94,7 +103,7 @@ static void open_instance(instance *s, const network *net, int batch, const int 
                  &err);
     const ggdm_arch_info info = ggdm_arch_get_info(s->arch);
     const bool diffusion = info.role == GGDM_DIFFUSION, labels = diffusion && info.n_classes > 0;
-    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &s->graph, &err), &err);
+    ggdm_test_ok(ggdm_graph_create(what->dtype, &s->graph, &err), &err);
     s->x = ggdm_graph_input(s->graph, "x", GGDM_F32,
                             GGDM_SHAPE4(batch, info.size, info.size, info.channels));
     s->t = diffusion ? ggdm_graph_input(s->graph, "t", GGDM_F32, GGDM_SHAPE1(batch)) : -1;
@@ -131,7 +140,7 @@ static const float *bits_of(const instance *s, int which, int place, size_t *n)
     return (const float *)ggdm_graph_data(s->graph, s->value[which]) + (size_t)place * *n;
 }
 
-static void compare(const network *net, const instance *alone, int batch, const int *image,
+static void compare(const subject *net, const instance *alone, int batch, const int *image,
                     int threads)
 {
     instance s;
@@ -170,7 +179,7 @@ static void check_alive(const instance *s)
 static void test_network_image_bits_depend_on_the_image_only(void **state)
 {
     static const int batches[] = {1, 2, 7, MAX_BATCH};
-    const network *net = *state;
+    const subject *net = *state;
     const int probe[1] = {PROBE};
     instance alone;
     open_instance(&alone, net, 1, probe, 1);
@@ -193,7 +202,7 @@ static void test_network_image_bits_depend_on_the_image_only(void **state)
 /* A run must not see what earlier runs left in the arena, NaN for instance. */
 static void test_network_run_after_nan_gives_same_bits(void **state)
 {
-    const network *net = *state;
+    const subject *net = *state;
     const int probe[1] = {PROBE}, poison[1] = {POISON};
     instance alone, again;
     open_instance(&alone, net, 1, probe, 1);
@@ -222,16 +231,32 @@ static void test_network_run_after_nan_gives_same_bits(void **state)
     close_instance(&again);
 }
 
+static bool have_bf16(void)
+{
+    ggdm_graph *g;
+    ggdm_error err;
+    bool have = ggdm_graph_create(GGDM_BF16, &g, &err) == GGDM_OK;
+    if (!have)
+        printf("no bf16: %s\n", err.msg);
+    ggdm_graph_destroy(&g);
+    return have;
+}
+
 int main(void)
 {
-    enum { N = sizeof nets / sizeof nets[0] };
-    struct CMUnitTest tests[2 * N];
-    for (size_t i = 0; i < N; i++) {
-        void *state = (void *)(uintptr_t)&nets[i];
-        tests[i] = (struct CMUnitTest){
-            nets[i].name, test_network_image_bits_depend_on_the_image_only, NULL, NULL, state};
-        tests[N + i] = (struct CMUnitTest){nets[i].name, test_network_run_after_nan_gives_same_bits,
-                                           NULL, NULL, state};
+    enum { N_NETS = sizeof nets / sizeof nets[0], MAX_SUBJECTS = 2 * N_NETS };
+    static subject subjects[MAX_SUBJECTS];
+    struct CMUnitTest tests[2 * MAX_SUBJECTS];
+    const size_t n = have_bf16() ? MAX_SUBJECTS : N_NETS;
+    for (size_t i = 0; i < n; i++) {
+        subject *s = &subjects[i];
+        s->net = &nets[i % N_NETS];
+        s->dtype = i < N_NETS ? GGDM_F32 : GGDM_BF16;
+        snprintf(s->name, sizeof s->name, "%s%s", i < N_NETS ? "" : "bf16 ", s->net->name);
+        tests[i] = (struct CMUnitTest){s->name, test_network_image_bits_depend_on_the_image_only,
+                                       NULL, NULL, s};
+        tests[n + i] =
+            (struct CMUnitTest){s->name, test_network_run_after_nan_gives_same_bits, NULL, NULL, s};
     }
-    return ggdm_test_run("image bits of networks", tests, 2 * N);
+    return ggdm_test_run("image bits of networks", tests, 2 * n);
 }

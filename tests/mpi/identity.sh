@@ -76,6 +76,20 @@ done <<LIST
 3 5 1
 LIST
 
+# The same in bf16, on machines that have it; elsewhere the error says so.
+{ sweep 12 4 && echo "precision: bf16"; } >bf16.yaml
+run_bf16() { timeout 120 "$GGDM" run bf16.yaml "$@" >out 2>&1; }
+if run_bf16 --run b0 --workers 1 --batch 32 --threads 1; then
+    digests b0 >b0.sums
+    digests reference | cmp -s - b0.sums
+    report $((! $?)) "bf16: other bytes than fp32"
+    run_bf16 --run b1 --workers 2 --batch 5 --threads 2 && digests b1 | cmp -s - b0.sums
+    report $? "bf16: 2 workers, batch 5, 2 threads: the same bytes"
+else
+    grep -q "bf16.yaml:.*precision.*needs the instruction set avx512_bf16 or amx" out
+    report $? "bf16 is refused on this machine"
+fi
+
 # A PATH with the plotter but without mpirun: what follows must not start a world.
 mkdir bin
 for tool in gnuplot sh; do ln -s "$(command -v $tool)" bin/ 2>/dev/null; done

@@ -2,6 +2,7 @@
 #include "models/nn/graph_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,21 @@ static void fill(const ggdm_op_row *row, ggdm_op_fill kind, uint64_t seed, doubl
     }
 }
 
+/* x rounded to bf16, to nearest even. */
+static double to_bf16(double x)
+{
+    int exponent;
+    double m = frexp(x, &exponent);
+    return isfinite(x) ? ldexp(nearbyint(ldexp(m, 8)), exponent - 8) : x;
+}
+
+/* Values whose casts to bf16 are to be exact. */
+static void round_values(const ggdm_op_case *c, double *x, int64_t n)
+{
+    for (int64_t i = 0; c->dtype == GGDM_BF16 && i < n; i++)
+        x[i] = to_bf16(x[i]);
+}
+
 static void make_values(ggdm_op_case *c, int i, const int *image)
 {
     const ggdm_op_input *input = &c->row->op->in[i];
@@ -46,6 +62,7 @@ static void make_values(ggdm_op_case *c, int i, const int *image)
     c->value[i] = ggdm_test_alloc((size_t)count, sizeof(double));
     if (input->role == GGDM_ROLE_PARAM) {
         fill(c->row, input->fill, seed, c->value[i], count);
+        round_values(c, c->value[i], count);
         return;
     }
     const int64_t part = count / c->batch;
@@ -54,6 +71,8 @@ static void make_values(ggdm_op_case *c, int i, const int *image)
         const bool poison = id == GGDM_CASE_POISON;
         double *x = c->value[i] + n * part;
         fill(c->row, input->fill, ggdm_test_mix(seed, "image", poison ? 0 : id), x, part);
+        if (input->role == GGDM_ROLE_ACT)
+            round_values(c, x, part);
         for (int64_t k = 0; poison && input->role != GGDM_ROLE_INDEX && k < part; k++)
             x[k] = NAN;
     }
@@ -123,18 +142,22 @@ static void add_backward(ggdm_op_case *c, const int *image, bool with_params)
             c->cotangent[k * part + j] =
                 id == GGDM_CASE_POISON ? NAN : (double)(float)ggdm_test_normal(&rng);
     }
+    round_values(c, c->cotangent, count);
 }
 
-void ggdm_op_case_open(ggdm_op_case *c, const ggdm_op_row *row, int64_t batch, const int *image,
-                       bool backward, bool with_params)
+void ggdm_op_case_open(ggdm_op_case *c, const ggdm_op_subject *subject, int64_t batch,
+                       const int *image, bool backward, bool with_params)
 {
+    const ggdm_op_row *row = subject->row;
     ggdm_error err;
     memset(c, 0, sizeof *c);
     c->row = row;
+    c->name = subject->name;
+    c->dtype = subject->dtype;
     c->batch = batch;
     c->seed = ggdm_test_mix(ggdm_test_seed(), row->name, 0);
     c->gy = -1;
-    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &c->graph, &err), &err);
+    ggdm_test_ok(ggdm_graph_create(c->dtype, &c->graph, &err), &err);
     c->params.items = c->tensor;
     for (int i = 0; i < GGDM_OP_INPUTS; i++) {
         c->in[i] = c->grad[i] = -1;
@@ -147,7 +170,7 @@ void ggdm_op_case_open(ggdm_op_case *c, const ggdm_op_row *row, int64_t batch, c
         make_values(c, i, image);
         declare(c, i);
     }
-    c->y = row->op->emit(c->graph, &row->cfg, c->in);
+    c->y = ggdm_cast(c->graph, row->op->emit(c->graph, &row->cfg, c->in), GGDM_F32);
     c->out = row->op->shape(&row->cfg, c->shape);
     if (c->y >= 0) {
         const ggdm_shape *got = ggdm_graph_shape(c->graph, c->y);
@@ -182,16 +205,33 @@ int64_t ggdm_op_case_reference(const ggdm_op_case *c, double *const *in, double 
     return c->row->op->ref(&c->row->cfg, c->shape, (const double *const *)in, y, mag);
 }
 
+static bool have_bf16(void)
+{
+    ggdm_graph *g;
+    ggdm_error err;
+    bool have = ggdm_graph_create(GGDM_BF16, &g, &err) == GGDM_OK;
+    if (!have)
+        printf("no bf16: %s\n", err.msg);
+    ggdm_graph_destroy(&g);
+    return have;
+}
+
 int ggdm_op_case_main(const char *group, CMUnitTestFunction test)
 {
-    const size_t n = ggdm_op_n_rows + ggdm_composite_n_rows;
+    const size_t n_rows = ggdm_op_n_rows + ggdm_composite_n_rows;
+    const size_t n = have_bf16() ? 2 * n_rows : n_rows;
     struct CMUnitTest *tests = ggdm_test_alloc(n, sizeof *tests);
+    ggdm_op_subject *subjects = ggdm_test_alloc(n, sizeof *subjects);
     for (size_t i = 0; i < n; i++) {
-        const ggdm_op_row *row =
-            i < ggdm_op_n_rows ? &ggdm_op_rows[i] : &ggdm_composite_rows[i - ggdm_op_n_rows];
-        tests[i] = (struct CMUnitTest){row->name, test, NULL, NULL, (void *)(uintptr_t)row};
+        const size_t r = i % n_rows;
+        ggdm_op_subject *s = &subjects[i];
+        s->row = r < ggdm_op_n_rows ? &ggdm_op_rows[r] : &ggdm_composite_rows[r - ggdm_op_n_rows];
+        s->dtype = i < n_rows ? GGDM_F32 : GGDM_BF16;
+        snprintf(s->name, sizeof s->name, "%s%s", i < n_rows ? "" : "bf16 ", s->row->name);
+        tests[i] = (struct CMUnitTest){s->name, test, NULL, NULL, s};
     }
     int failed = ggdm_test_run(group, tests, n);
+    free(subjects);
     free(tests);
     return failed;
 }

@@ -204,16 +204,16 @@ EMIT(classifier)
 /* clang-format off */
 #define X {"x", GGDM_ROLE_ACT, GGDM_FILL_NORMAL}
 #define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
-#define ENTRY(name, rule, ...) \
-    static const ggdm_op_entry name = {#name, {__VA_ARGS__}, rule, ref_##name, emit_##name, 17};
-ENTRY(x_plus_silu,    ggdm_ref_shape_same, X)
-ENTRY(x_plus_x,       ggdm_ref_shape_same, X)
-ENTRY(concat_twice,   shape_concat_twice,  X)
-ENTRY(self_attention, ggdm_ref_shape_same, X)
-ENTRY(conv_twice,     ggdm_ref_shape_same, X, PARAM("w"))
-ENTRY(residual,       ggdm_ref_shape_same, X, PARAM("gamma"), PARAM("beta"), PARAM("w"))
-ENTRY(skip,           shape_concat_twice,  X)
-ENTRY(classifier,     ggdm_ref_shape_per_image, X, PARAM("w"), PARAM("w2"),
+#define ENTRY(name, rule, bf16, ...) \
+    static const ggdm_op_entry name = {#name, {__VA_ARGS__}, rule, ref_##name, emit_##name, 17, bf16};
+ENTRY(x_plus_silu,    ggdm_ref_shape_same, 2, X)
+ENTRY(x_plus_x,       ggdm_ref_shape_same, 1, X)
+ENTRY(concat_twice,   shape_concat_twice, 1,  X)
+ENTRY(self_attention, ggdm_ref_shape_same, 5, X)
+ENTRY(conv_twice,     ggdm_ref_shape_same, 2, X, PARAM("w"))
+ENTRY(residual,       ggdm_ref_shape_same, 4, X, PARAM("gamma"), PARAM("beta"), PARAM("w"))
+ENTRY(skip,           shape_concat_twice, 2,  X)
+ENTRY(classifier,     ggdm_ref_shape_per_image, 2, X, PARAM("w"), PARAM("w2"),
       {"target", GGDM_ROLE_INDEX, GGDM_FILL_INDEX})
 
 #define IMG(h, w, c) {4, {GGDM_BATCH, h, w, c}}

@@ -120,7 +120,7 @@ static void *worker_main(void *context)
     worker_thread *w = context;
     ggdm_error err;
     ggdm_isa isa;
-    w->status = ggdm_startup_isa(w->t, false, &isa, &err);
+    w->status = ggdm_startup_isa(w->t, &isa, &err);
     if (w->status == GGDM_OK)
         w->status = ggdm_worker_run(w->t, &err);
     ggdm_transport_close(&w->t);
@@ -133,7 +133,7 @@ static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outf
     ggdm_isa isa;
     ggdm_progress *progress = NULL;
     ggdm_error *err = &out->err;
-    GGDM_TRY(ggdm_startup_isa(t, false, &isa, err));
+    GGDM_TRY(ggdm_startup_isa(t, &isa, err));
     GGDM_TRY(ggdm_progress_create(f->store, f->plan.cost, &progress, err));
     GGDM_TRY(ggdm_startup_give(t, outfit, err));
     ggdm_status st =
@@ -334,7 +334,7 @@ static void test_worker_nothing_to_do_leaves(void **state)
     ggdm_test_ok(ggdm_transport_loop_open(2, t, &err), &err);
     w.t = t[1];
     assert_int_equal(pthread_create(&thread, NULL, worker_main, &w), 0);
-    ggdm_status st = ggdm_startup_isa(t[0], false, &isa, &err);
+    ggdm_status st = ggdm_startup_isa(t[0], &isa, &err);
     if (st == GGDM_OK)
         st = ggdm_startup_give(t[0], NULL, &err);
     pthread_join(thread, NULL);

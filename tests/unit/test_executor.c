@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/isa.h"
 #include "common/png_image.h"
 #include "models/model.h"
 #include "tests/support/ggdm_test.h"
@@ -89,22 +90,24 @@ static ggdm_status run(const ggdm_tiny_models *m, const ggdm_job *job, ggdm_unit
 /* Guided for 0, 4, 8 and 12 steps by kappa, as one tree. */
 static ggdm_unit tree(ggdm_segment s[7], double kappa, int first, int count)
 {
-    const ggdm_segment full[7] = {
-        {-1, 0, 4, kappa, 3, -1}, {0, 4, 8, kappa, 3, -1}, {1, 8, STEPS, kappa, 3, 3},
-        {0, 4, STEPS, 0, -1, 1},  {1, 8, STEPS, 0, -1, 2}, {-1, 0, STEPS, 0, -1, 0}};
+    const ggdm_segment full[7] = {{-1, 0, 4, kappa, 3, -1},   {0, 4, 8, kappa, 3, -1},
+                                  {1, 8, STEPS, kappa, 3, 3}, {0, 4, STEPS, 0, -1, 1},
+                                  {1, 8, STEPS, 0, -1, 2},    {-1, 0, STEPS, 0, -1, 0}};
     memcpy(s, full, sizeof full);
-    return (ggdm_unit){.id = 1, .image_first = first, .image_count = count, .n_segments = 6,
-                       .segments = s};
+    return (ggdm_unit){
+        .id = 1, .image_first = first, .image_count = count, .n_segments = 6, .segments = s};
 }
 
 /* Trajectory i of the tree on its own: 4 i guided steps. */
 static ggdm_unit chain(ggdm_segment s[2], double kappa, int i, int first, int count)
 {
-    s[0] = (ggdm_segment){-1, 0, i ? 4 * i : STEPS, i ? kappa : 0, i ? 3 : -1,
-                          i % 3 ? -1 : i};
+    s[0] = (ggdm_segment){-1, 0, i ? 4 * i : STEPS, i ? kappa : 0, i ? 3 : -1, i % 3 ? -1 : i};
     s[1] = (ggdm_segment){0, 4 * i, STEPS, 0, -1, i};
-    return (ggdm_unit){.id = 2, .image_first = first, .image_count = count,
-                       .n_segments = i % 3 ? 2 : 1, .segments = s};
+    return (ggdm_unit){.id = 2,
+                       .image_first = first,
+                       .image_count = count,
+                       .n_segments = i % 3 ? 2 : 1,
+                       .segments = s};
 }
 
 static const ggdm_image *find(const results *r, int64_t trajectory, int index)
@@ -125,13 +128,24 @@ static bool same_image(const ggdm_image *a, const ggdm_image *b)
            a->saturated == b->saturated;
 }
 
-/* For every gradient and loss: 5 images x 4 trajectories as one shared tree in batches of 32 on two
- * threads, against each trajectory on its own, image by image, batch 1, one thread. */
+static bool have_bf16(void)
+{
+    ggdm_isa isa;
+    return ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512_BF16;
+}
+
+/* For every gradient, loss and precision: 5 images x 4 trajectories as one shared tree in batches
+ * of 32 on two threads, against each trajectory on its own, image by image, batch 1, one thread. */
 static void test_executor_tree_equals_separate_chains(void **state)
 {
-    for (int mode = 0; mode < 6; mode++) {
-        ggdm_job job = {.seed = 5, .steps = STEPS, .gradient = (ggdm_gradient)(mode % 3),
-                        .form = (ggdm_loss_form)(mode / 3), .clip_x0 = true, .batch = 32,
+    for (int mode = 0; mode < (have_bf16() ? 12 : 6); mode++) {
+        ggdm_job job = {.seed = 5,
+                        .steps = STEPS,
+                        .gradient = (ggdm_gradient)(mode % 3),
+                        .form = (ggdm_loss_form)(mode / 3 % 2),
+                        .precision = mode < 6 ? GGDM_PRECISION_FP32 : GGDM_PRECISION_BF16,
+                        .clip_x0 = true,
+                        .batch = 32,
                         .threads = 2};
         ggdm_segment segments[7];
         ggdm_unit unit = tree(segments, 0.5, 10, 5);
@@ -149,9 +163,12 @@ static void test_executor_tree_equals_separate_chains(void **state)
                 assert_true(same_image(find(&single, i, image), find(&shared, i, image)));
                 free_results(&single);
             }
-        /* Guidance does what it is for: more of it makes class 3 more likely. */
-        assert_true(find(&shared, 3, 10)->guide_logp[3] > find(&shared, 2, 10)->guide_logp[3]);
-        assert_true(find(&shared, 2, 10)->guide_logp[3] > find(&shared, 0, 10)->guide_logp[3]);
+        /* Guidance does what it is for: more of it makes class 3 more likely.  (In bf16 the effect
+         * on these random networks drowns in the rounding of the scores.) */
+        assert_true(mode >= 6 ||
+                    find(&shared, 3, 10)->guide_logp[3] > find(&shared, 2, 10)->guide_logp[3]);
+        assert_true(mode >= 6 ||
+                    find(&shared, 2, 10)->guide_logp[3] > find(&shared, 0, 10)->guide_logp[3]);
         free_results(&shared);
     }
 }
@@ -206,8 +223,8 @@ enum { GUIDED_IMAGES = 4, GUIDED_PIXELS = 8 * 8 };
 static void one_step(ggdm_tiny_models *m, double alpha_bar, ggdm_gradient gradient, double kappa,
                      uint8_t pixels[GUIDED_IMAGES][GUIDED_PIXELS])
 {
-    const ggdm_job job = {.seed = 3, .steps = 1, .gradient = gradient, .clip_x0 = true, .batch = 4,
-                          .threads = 1};
+    const ggdm_job job = {
+        .seed = 3, .steps = 1, .gradient = gradient, .clip_x0 = true, .batch = 4, .threads = 1};
     ggdm_segment s = {-1, 0, 1, kappa, 3, 0};
     ggdm_unit unit = {.image_count = GUIDED_IMAGES, .n_segments = 1, .segments = &s};
     ggdm_error err;
@@ -237,8 +254,8 @@ static int distance(uint8_t a[GUIDED_IMAGES][GUIDED_PIXELS],
 {
     int largest = 0;
     for (int i = 0; i < GUIDED_IMAGES * GUIDED_PIXELS; i++) {
-        int d = abs(a[i / GUIDED_PIXELS][i % GUIDED_PIXELS] -
-                    b[i / GUIDED_PIXELS][i % GUIDED_PIXELS]);
+        int d =
+            abs(a[i / GUIDED_PIXELS][i % GUIDED_PIXELS] - b[i / GUIDED_PIXELS][i % GUIDED_PIXELS]);
         largest = d > largest ? d : largest;
     }
     return largest;

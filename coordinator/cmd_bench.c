@@ -1,0 +1,318 @@
+/* `ggdm bench network`: how fast a network is, with the graphs that a worker runs. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/isa.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "common/philox.h"
+#include "coordinator/command.h"
+#include "models/nn/ops.h"
+#include "models/random_model.h"
+#include "worker/networks.h"
+#include "worker/startup.h"
+
+#define MEASURE_SECONDS 2.0
+#define MIN_RUNS 5
+#define MAX_RUNS 2000
+#define PEAK_SIZE 512 /* pixels, channels in and out of the product that stands for the peak */
+
+typedef struct bench_options {
+    const char *action, *model, *guide;
+    int batch, threads;
+    ggdm_precision precision;
+    bool json;
+} bench_options;
+
+/* A model by name or directory, or a config.json with random weights. */
+typedef struct bench_model {
+    ggdm_model_files files;
+    ggdm_random_model random;
+    ggdm_model *model; /* one of the two; NULL: none */
+} bench_model;
+
+/* Times of one run in seconds: wall clock, and CPU time of all threads. */
+typedef struct timing {
+    double median, best, cpu;
+    int runs;
+} timing;
+
+typedef struct report {
+    ggdm_isa isa;
+    ggdm_job job;
+    timing forward, guided;
+    double flops; /* forward pass of one image */
+    double peak;  /* flop/s of a large matrix product */
+} report;
+
+static ggdm_status open_model(const char *name, bench_model *m, ggdm_error *err)
+{
+    struct stat s;
+    if (stat(name, &s) == 0 && S_ISREG(s.st_mode)) {
+        GGDM_TRY(ggdm_random_model_make(name, &m->random, err));
+        m->model = m->random.model;
+        return GGDM_OK;
+    }
+    GGDM_TRY(ggdm_model_files_open(name, &m->files, err));
+    return ggdm_model_create(&m->files, &m->model, err);
+}
+
+static void close_model(bench_model *m)
+{
+    if (m->model != m->random.model)
+        ggdm_model_destroy(&m->model);
+    ggdm_random_model_deinit(&m->random);
+    ggdm_model_files_close(&m->files);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static timing measure(ggdm_graph *g)
+{
+    static double wall[MAX_RUNS], cpu[MAX_RUNS];
+    int n = 0;
+    ggdm_graph_run(g); /* warms up */
+    for (double begun = ggdm_now();
+         n < MIN_RUNS || (n < MAX_RUNS && ggdm_now() - begun < MEASURE_SECONDS); n++) {
+        double t = ggdm_now(), c = cpu_seconds();
+        ggdm_graph_run(g);
+        wall[n] = ggdm_now() - t;
+        cpu[n] = cpu_seconds() - c;
+    }
+    qsort(wall, (size_t)n, sizeof *wall, ascending);
+    qsort(cpu, (size_t)n, sizeof *cpu, ascending);
+    return (timing){wall[n / 2], wall[0], cpu[n / 2], n};
+}
+
+/* Values of a noisy image and of a timestep in the middle of the chain. */
+static void fill(const ggdm_network *net, const ggdm_model *model)
+{
+    int64_t n = (int64_t)model->info.size * model->info.size * model->info.channels;
+    for (int32_t i = 0; i < net->batch; i++) {
+        ggdm_normals(0, GGDM_STREAM_SAMPLER, (uint32_t)i, 0, n, net->x + i * n);
+        net->t[i] = 500.0f;
+        if (net->x0_x) {
+            net->x0_x[i] = 3.6f;
+            net->x0_eps[i] = -3.4f;
+            net->target[i] = 0;
+        }
+    }
+}
+
+static ggdm_status measure_network(ggdm_networks *nets, ggdm_purpose purpose, int batch,
+                                   const ggdm_model *m, timing *out, double *flops, ggdm_error *err)
+{
+    ggdm_network *net;
+    GGDM_TRY(ggdm_networks_get(nets, purpose, batch, &net, err));
+    fill(net, m);
+    *out = measure(net->graph);
+    out->median /= batch;
+    out->best /= batch;
+    out->cpu /= batch;
+    if (flops)
+        *flops = ggdm_graph_flops(net->graph) / batch;
+    return GGDM_OK;
+}
+
+/* The rate of a product of PEAK_SIZE^3 per image, which the library runs close to the peak. */
+static ggdm_status measure_peak(ggdm_dtype dtype, double *out, ggdm_error *err)
+{
+    enum { N = PEAK_SIZE };
+    ggdm_graph *g = NULL;
+    float *w = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_alloc(&w, (size_t)N * N, sizeof *w, err), done);
+    GGDM_TRY_GOTO(st, ggdm_graph_create(dtype, &g, err), done);
+    ggdm_val x = ggdm_graph_input(g, "x", dtype, GGDM_SHAPE4(4, N / 32, 32, N));
+    ggdm_val v = ggdm_graph_param(g, "w", GGDM_SHAPE2(N, N), (ggdm_init){GGDM_INIT_ZERO, 0});
+    ggdm_graph_output(g, ggdm_linear(g, x, v, -1));
+    ggdm_tensor tensor = {"w", GGDM_F32, GGDM_SHAPE2(N, N), w};
+    GGDM_TRY_GOTO(st, ggdm_graph_compile(g, &(ggdm_params){&tensor, 1}, err), done);
+    *out = ggdm_graph_flops(g) / measure(g).best;
+done:
+    ggdm_graph_destroy(&g);
+    free(w);
+    return st;
+}
+
+static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
+{
+    bench_model model = {0}, guide = {0};
+    ggdm_networks *nets = NULL;
+    ggdm_status st;
+    r->job =
+        (ggdm_job){.steps = 1, .precision = o->precision, .batch = o->batch, .threads = o->threads};
+    GGDM_TRY(ggdm_isa_choose(&r->isa, err));
+    GGDM_TRY(ggdm_startup_precision(&r->job.precision, &r->isa, err));
+    GGDM_TRY(ggdm_isa_pin(r->isa, err));
+    omp_set_num_threads(o->threads);
+    GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
+    if (o->guide)
+        GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
+    GGDM_TRY_GOTO(st, ggdm_networks_create(&r->job, model.model, guide.model, NULL, &nets, err),
+                  done);
+    GGDM_TRY_GOTO(
+        st, measure_network(nets, GGDM_NET_EPS, o->batch, model.model, &r->forward, &r->flops, err),
+        done);
+    if (o->guide)
+        GGDM_TRY_GOTO(
+            st,
+            measure_network(nets, GGDM_NET_GUIDED, o->batch, model.model, &r->guided, NULL, err),
+            done);
+    st =
+        measure_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, &r->peak, err);
+done:
+    ggdm_networks_destroy(&nets);
+    close_model(&guide);
+    close_model(&model);
+    return st;
+}
+
+static void put_timing(ggdm_json *j, const char *name, const timing *t)
+{
+    static const char *const suffix[] = {"ms_per_image", "best_ms_per_image", "cpu_ms_per_image"};
+    const double seconds[] = {t->median, t->best, t->cpu};
+    for (int i = 0; t->runs && i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s_%s", name, suffix[i]);
+        ggdm_json_put_double(j, key, 1e3 * seconds[i]);
+    }
+    char key[64];
+    snprintf(key, sizeof key, "%s_runs", name);
+    ggdm_json_put_int(j, key, t->runs);
+}
+
+static ggdm_status print_json(const report *r, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    put_timing(&j, "forward", &r->forward);
+    put_timing(&j, "guided", &r->guided);
+    ggdm_json_put_string(&j, "isa", ggdm_isa_name(r->isa));
+    ggdm_json_put_string(&j, "precision", ggdm_precision_names[r->job.precision]);
+    ggdm_json_put_int(&j, "batch", r->job.batch);
+    ggdm_json_put_int(&j, "threads", r->job.threads);
+    ggdm_json_put_double(&j, "forward_gflop_per_image", 1e-9 * r->flops);
+    ggdm_json_put_double(&j, "peak_gflops", 1e-9 * r->peak);
+    ggdm_json_put_double(&j, "peak_share", r->flops / r->forward.best / r->peak);
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+static void print_timing(const char *name, const timing *t)
+{
+    if (t->runs)
+        printf("%-8s %8.3f ms per image (median of %d; best %.3f; CPU time %.3f)\n", name,
+               1e3 * t->median, t->runs, 1e3 * t->best, 1e3 * t->cpu);
+}
+
+static void print_text(const report *r)
+{
+    printf("%s, %s, batch %d, threads %d\n", ggdm_isa_name(r->isa),
+           ggdm_precision_names[r->job.precision], r->job.batch, r->job.threads);
+    print_timing("forward", &r->forward);
+    print_timing("guided", &r->guided);
+    printf("%.1f GFLOP/s forward, %.1f %% of a large matrix product's %.1f\n",
+           1e-9 * r->flops / r->forward.best, 100 * r->flops / r->forward.best / r->peak,
+           1e-9 * r->peak);
+}
+
+static const struct argp_option arguments[] = {
+    {"guide", 'g', "DIR", 0, "classifier whose gradient guides: measures guided steps too", 0},
+    {"batch", 'b', "N", 0, "images of a batch (default: 32)", 0},
+    {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
+    {"precision", 'p', "P", 0, "fp32, bf16, or auto (default)", 0},
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {0},
+};
+
+static ggdm_precision parse_precision(struct argp_state *state, const char *arg)
+{
+    int i = 0;
+    while (ggdm_precision_names[i] && strcmp(arg, ggdm_precision_names[i]) != 0)
+        i++;
+    if (!ggdm_precision_names[i])
+        argp_error(state, "--precision: value '%s', expected auto, fp32 or bf16", arg);
+    return (ggdm_precision)i;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    bench_options *o = state->input;
+    switch (key) {
+    case 'g':
+        o->guide = arg;
+        break;
+    case 'b':
+        o->batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
+        break;
+    case 't':
+        o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        break;
+    case 'p':
+        o->precision = parse_precision(state, arg);
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1)
+            argp_error(state, "too many arguments, expected 'network' and a model");
+        *(state->arg_num == 0 ? &o->action : &o->model) = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->model || strcmp(o->action, "network") != 0)
+            argp_error(state, "expected 'network' and a model");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_bench(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "network MODEL",
+        "Measure a diffusion model: the forward pass, and with --guide the guided step (forward "
+        "pass and gradient to x_t through both networks), as workers run them.\v"
+        "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
+        "random weights.",
+        NULL,
+        NULL,
+        NULL};
+    bench_options options = {.batch = 32, .threads = 1};
+    report r = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    ggdm_status st = bench(&options, &r, &err);
+    if (st == GGDM_OK && options.json)
+        st = print_json(&r, &err);
+    else if (st == GGDM_OK)
+        print_text(&r);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("bench", &err);
+}
