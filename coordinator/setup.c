@@ -117,10 +117,18 @@ static void resolve_job(ggdm_setup *s, const ggdm_setup_options *options)
         job->batch = options->batch;
     if (options->threads > 0)
         job->threads = options->threads;
-    if (job->batch <= 0)
-        job->batch = GGDM_DEFAULT_BATCH;
     if (job->threads <= 0)
         job->threads = 1;
+}
+
+/* The batch where neither the sweep nor the command line says one: the precision must be settled.
+ */
+static void set_batch(ggdm_job *job)
+{
+    if (job->batch <= 0)
+        job->batch =
+            job->threads * (job->precision == GGDM_PRECISION_BF16 ? GGDM_DEFAULT_BATCH_BF16
+                                                                  : GGDM_DEFAULT_BATCH_FP32);
 }
 
 static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
@@ -155,6 +163,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_sweep_blame(&s->sweep, "precision", err);
     GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
+    set_batch(&s->outfit.job);
     for (int role = 0; role < GGDM_N_ROLES; role++)
         GGDM_TRY(open_model(s, role, err));
     GGDM_TRY(check_steps(s, err));

@@ -16,7 +16,10 @@
 #include "models/model.h"
 #include "worker/startup.h"
 
-#define GGDM_DEFAULT_BATCH 32
+/* Images of a batch per thread: enough to hide what a call costs, few enough that the activations
+ * of a small network stay in the caches. */
+#define GGDM_DEFAULT_BATCH_FP32 8
+#define GGDM_DEFAULT_BATCH_BF16 16
 
 /* From the command line; 0 or NULL: not given. */
 typedef struct ggdm_setup_options {

@@ -5,7 +5,7 @@
 static const struct argp_option options[] = {
     {"run", 'r', "DIR", 0, "run directory (default: runs/NAME, NAME from the sweep file)", 0},
     {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
-    {"batch", 'b', "B", 0, "images advanced together at most (default: 32)", 0},
+    {"batch", 'b', "B", 0, "images advanced together at most (default: 8 per thread, bf16: 16)", 0},
     {0},
 };
 

@@ -309,6 +309,20 @@ void ggdm_graph_backward(ggdm_graph *g, ggdm_val y, ggdm_val gy, int n, const gg
 
 #define FORK_ELEMENTS 16384 /* results below this are made faster by one thread than by a fork */
 
+/* Neighbours that work image by image run together: all of them on one image, then on the next.
+ * The image stays in the cache, and one fork serves them all. */
+static void form_groups(ggdm_graph *g)
+{
+    int group = 0;
+    for (size_t o = 0; o < g->n_ops; o++) {
+        const ggdm_op *op = &g->ops[o], *before = op - (o > 0);
+        if (o > 0 && (op->kind->run || before->kind->run ||
+                      ggdm_out(g, op, 0)->shape.d[0] != ggdm_out(g, before, 0)->shape.d[0]))
+            group++;
+        g->ops[o].group = group;
+    }
+}
+
 static const ggdm_tensor *find_param(const ggdm_params *params, const char *name)
 {
     for (size_t i = 0; params && i < params->n; i++)
@@ -359,6 +373,7 @@ ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_er
             return st;
         }
     }
+    form_groups(g);
     GGDM_TRY(ggdm_graph_plan(g, err));
     ggdm_graph_params_changed(g);
     return GGDM_OK;
@@ -369,26 +384,31 @@ void *ggdm_graph_data(const ggdm_graph *g, ggdm_val v)
     return v < 0 ? NULL : g->values[v].data;
 }
 
-/* One image of an op after the other, or several at once where there is enough to do: the split
- * never changes a bit, because an image's arithmetic knows nothing of its neighbours. */
-static void run_images(const ggdm_graph *g, const ggdm_op *op)
+/* The group of n_ops ops, one image after the other, or several at once where there is enough to
+ * do: the split never changes a bit, because an image's arithmetic knows nothing of its neighbours.
+ */
+static void run_images(const ggdm_graph *g, const ggdm_op *ops, size_t n_ops)
 {
-    const ggdm_shape *shape = &ggdm_out(g, op, 0)->shape;
-    int64_t n = shape->d[0];
-#pragma omp parallel for schedule(static) if (n > 1 && ggdm_shape_count(shape) >= FORK_ELEMENTS)
+    int64_t n = ggdm_out(g, ops, 0)->shape.d[0], work = 0;
+    for (size_t o = 0; o < n_ops; o++)
+        work += ggdm_shape_count(&ggdm_out(g, &ops[o], 0)->shape);
+#pragma omp parallel for schedule(static) if (n > 1 && work >= FORK_ELEMENTS)
     for (int64_t i = 0; i < n; i++)
-        op->kind->run_image(g, op, i);
+        for (size_t o = 0; o < n_ops; o++)
+            ops[o].kind->run_image(g, &ops[o], i);
 }
 
 void ggdm_graph_run(ggdm_graph *g)
 {
     assert(g->arena);
-    for (size_t o = 0; o < g->n_ops; o++) {
+    for (size_t o = 0, n; o < g->n_ops; o += n) {
         const ggdm_op *op = &g->ops[o];
+        for (n = 1; o + n < g->n_ops && op[n].group == op->group;)
+            n++;
         if (op->kind->run)
             op->kind->run(g, op);
         else
-            run_images(g, op);
+            run_images(g, op, n);
     }
 }
 

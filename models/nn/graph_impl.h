@@ -38,6 +38,7 @@ struct ggdm_op {
     ggdm_prim *prim;      /* owned */
     size_t scratch_bytes; /* wanted during run */
     void *scratch;        /* in the arena */
+    int group;            /* set by compile: ops of equal numbers run together, image by image */
 };
 
 typedef enum ggdm_value_kind { GGDM_VALUE_INPUT, GGDM_VALUE_PARAM, GGDM_VALUE_OP } ggdm_value_kind;
@@ -127,8 +128,8 @@ ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v);
 /** a + b of equal shape and dtype, in that dtype: sums of gradients. */
 ggdm_val ggdm_emit_add(ggdm_graph *g, ggdm_val a, ggdm_val b);
 
-/** Give every value and every scratch area its place in one arena (plan.c): two that are alive at
- *  the same time never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
+/** Give every value and every scratch area its place in one arena (plan.c): two that are alive in
+ *  the same group never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
 ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err);
 
 /* Ops that other op_*.c files emit. */

@@ -1,6 +1,7 @@
-/* The arena plan: every value written by an op lives from that op to its last reader, scratch lives
- * during its op, inputs and outputs live always.  Blocks are placed largest first at the lowest
- * offset where they overlap no block that is alive at the same time. */
+/* The arena plan: time is counted in groups of ops.  Every value written by an op lives from that
+ * op's group to its last reader's, scratch lives during its group, inputs and outputs live always.
+ * Blocks are placed largest first at the lowest offset where they overlap no block that is alive at
+ * the same time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 
 typedef struct block {
     size_t bytes, offset;
-    int first, last; /* ops, inclusive */
+    int first, last; /* groups, inclusive */
     void **where;    /* gets the address */
 } block;
 
@@ -60,14 +61,13 @@ static ggdm_status collect(ggdm_graph *g, block *blocks, size_t *n, ggdm_error *
                            &bytes))
             return GGDM_FAIL(err, GGDM_ESHAPE, "a value of the graph is too large");
         bool always = value->output || value->kind == GGDM_VALUE_INPUT;
-        int first = always ? -1 : value->def;
-        blocks[count++] = (block){ggdm_align_up(bytes), 0, first, always ? end : value->def,
-                                  &value->data};
+        int made = always ? -1 : g->ops[value->def].group;
+        blocks[count++] = (block){ggdm_align_up(bytes), 0, made, always ? end : made, &value->data};
     }
     for (size_t o = 0; o < g->n_ops; o++)
         if (g->ops[o].scratch_bytes)
-            blocks[count++] = (block){ggdm_align_up(g->ops[o].scratch_bytes), 0, (int)o, (int)o,
-                                      &g->ops[o].scratch};
+            blocks[count++] = (block){ggdm_align_up(g->ops[o].scratch_bytes), 0, g->ops[o].group,
+                                      g->ops[o].group, &g->ops[o].scratch};
     *n = count;
     return GGDM_OK;
 }
@@ -80,10 +80,10 @@ static void extend_lives(const ggdm_graph *g, block *blocks)
         if (g->values[v].kind == GGDM_VALUE_PARAM)
             continue;
         block *b = &blocks[index++];
-        for (size_t o = g->n_ops; o-- > 0 && b->last < (int)o;)
+        for (size_t o = g->n_ops; o-- > 0 && b->last < g->ops[o].group;)
             for (int i = 0; i < GGDM_MAX_IN; i++)
                 if (g->ops[o].in[i] == (ggdm_val)v)
-                    b->last = (int)o;
+                    b->last = g->ops[o].group;
     }
 }
 
