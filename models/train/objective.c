@@ -12,7 +12,7 @@
 
 /* Philox counters of GGDM_STREAM_TRAIN: a = low word of the sample, b = its high word and what the
  * numbers are for. */
-enum { NOISE = 0, TIMESTEP = 1 << 30, VALIDATION = 1 << 29 };
+enum { NOISE = 0, VALIDATION = 1 << 29 };
 
 /* --- building --- */
 
@@ -70,7 +70,8 @@ static ggdm_status build(const ggdm_recipe *recipe, const ggdm_arch *arch, bool 
     GGDM_TRY(ggdm_alloc(&o->scratch, (size_t)ggdm_shape_count(&image), sizeof(float), err));
     GGDM_TRY(ggdm_alloc(&o->index, (size_t)o->batch, sizeof *o->index, err));
     GGDM_TRY(ggdm_alloc(&o->label, (size_t)o->batch, sizeof *o->label, err));
-    GGDM_TRY(ggdm_graph_create(GGDM_F32, &o->g, err));
+    bool bf16 = gradients && recipe->precision == GGDM_TRAIN_BF16;
+    GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &o->g, err));
     ggdm_val y;
     o->x = ggdm_graph_input(o->g, "x", GGDM_F32, image);
     if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
@@ -124,6 +125,16 @@ void ggdm_objective_destroy(ggdm_objective_graph **o)
 
 /* --- batches --- */
 
+/* Sample i of the golden-ratio sequence in [0, 1): each i alone is as good as uniform (the images
+ * come in random order), and any run of them covers the timesteps evenly, which takes most of the
+ * timestep's variance out of a batch's loss (Kingma et al. 2021, Variational Diffusion Models, use
+ * such a sampler). */
+static double golden_uniform(uint64_t i)
+{
+    const uint64_t golden = 0x9e3779b97f4a7c15u; /* 2^64 (sqrt(5) - 1) / 2 */
+    return (double)((i * golden) >> 11) * 0x1p-53;
+}
+
 /* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps for slot i of the batch. */
 static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
                       int64_t n, int i, int32_t index, uint64_t sample, uint32_t use)
@@ -131,9 +142,7 @@ static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
     float *x = (float *)ggdm_graph_data(o->g, o->x) + i * n;
     float *noise = (float *)ggdm_graph_data(o->g, o->noise) + i * n;
     uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32) | use;
-    double u;
-    ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, low, high | TIMESTEP, 1, &u);
-    int t = (int)(u * r->timesteps); /* u < 1 */
+    int t = (int)(golden_uniform(sample) * r->timesteps); /* < timesteps */
     ggdm_dataset_image(set, index, x);
     ggdm_normals(r->seed, GGDM_STREAM_TRAIN, low, high | NOISE, n, noise);
     float a = o->sqrt_ab[t], b = o->sqrt_1mab[t];

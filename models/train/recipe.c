@@ -9,6 +9,7 @@
 #include "common/yaml.h"
 
 const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
+static const char *const precision_names[] = {"fp32", "bf16", NULL};
 
 #define MAX_CONFIG ((size_t)1 << 20) /* bytes */
 
@@ -28,6 +29,7 @@ static const ggdm_field top_fields[] = {
      .choices = ggdm_objective_names},
     {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true},
     {"seed", GGDM_FIELD_UINT64, TOP(r.seed)},
+    {"precision", GGDM_FIELD_CHOICE, TOP(r.precision), .choices = precision_names},
     {"images", GGDM_FIELD_INT64, TOP(r.images), .required = true, .lo = 1, .hi = 1e12},
     {"batch", GGDM_FIELD_INT32, TOP(r.batch), .required = true, .lo = 1, .hi = 65536},
     {"data", GGDM_FIELD_NODE, TOP(data)},

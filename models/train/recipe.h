@@ -16,12 +16,17 @@ typedef enum ggdm_objective {
 } ggdm_objective;
 extern const char *const ggdm_objective_names[];
 
+/* Of activations and weights inside the network in training; parameters, gradients, the optimiser
+ * and evaluations are f32 in both. */
+typedef enum ggdm_train_precision { GGDM_TRAIN_FP32, GGDM_TRAIN_BF16 } ggdm_train_precision;
+
 typedef struct ggdm_recipe {
     char *path, *text; /* the recipe file and its content; owned */
     char *config;      /* text of the config.json it names; owned */
     char *name;        /* of the model; owned */
     char *data_dir;    /* owned */
     ggdm_objective objective;
+    ggdm_train_precision precision;
     uint64_t seed;
     ggdm_part part;
     int64_t images; /* training images in all, repetitions counted */
