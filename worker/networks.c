@@ -120,6 +120,14 @@ static ggdm_status join_params(const ggdm_model *a, const ggdm_model *b, ggdm_pa
     return GGDM_OK;
 }
 
+/* Of activations: bf16 is for sampling, scores are f32 always, so that precision changes images but
+ * not the measure that compares them. */
+static ggdm_dtype dtype_of(const ggdm_networks *nets, ggdm_purpose purpose)
+{
+    bool sampling = purpose == GGDM_NET_EPS || purpose == GGDM_NET_GUIDED;
+    return sampling && nets->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32;
+}
+
 static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_t n,
                          ggdm_network *net, ggdm_error *err)
 {
@@ -127,8 +135,7 @@ static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_
     values v = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
     ggdm_params params = {0};
     const ggdm_model *first = nets->diffusion, *second = NULL;
-    GGDM_TRY(ggdm_graph_create(nets->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32,
-                               &g, err));
+    GGDM_TRY(ggdm_graph_create(dtype_of(nets, purpose), &g, err));
     net->graph = g;
     net->batch = n;
     switch (purpose) {

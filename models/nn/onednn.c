@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/mem.h"
 
 #define MAX_ARGS 5
@@ -311,10 +312,22 @@ size_t ggdm_prim_scratch(const ggdm_prim *prim)
     return prim->pad_bytes + (prim->packed ? 0 : prim->packed_bytes);
 }
 
+/* Everything that can be wrong was checked when the primitive was made; what is left (no memory
+ * inside the library) leaves a result that must not be used, and nothing to go on with: the process
+ * ends, its unit is done by another one. */
+static void execute(const_dnnl_primitive_t primitive, int n, const dnnl_exec_arg_t *args)
+{
+    dnnl_status_t status = dnnl_primitive_execute(primitive, stream, n, args);
+    if (status == dnnl_success)
+        return;
+    ggdm_log(GGDM_LOG_ERROR, "oneDNN: executing a primitive failed with status %d", (int)status);
+    abort();
+}
+
 static void reorder(const ggdm_prim *p, dnnl_memory_t from, dnnl_memory_t to)
 {
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    dnnl_primitive_execute(p->reorder, stream, 2, args);
+    execute(p->reorder, 2, args);
 }
 
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
@@ -340,7 +353,7 @@ void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c,
         if (!prim->packed)
             dnnl_memory_set_data_handle(prim->mem_b, (void *)b);
     }
-    dnnl_primitive_execute(prim->primitive, stream, prim->n_args, prim->args);
+    execute(prim->primitive, prim->n_args, prim->args);
     if (weights_gradient)
         reorder(prim, prim->mem_b, prim->mem_plain);
 }
