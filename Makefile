@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test check check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench-dispatch test check check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -89,6 +89,10 @@ test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
 	@$(MAKE) --no-print-directory check-layers
 	@$(run_tests) $(tests) $(scripts)
+
+## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
+bench-dispatch: $(B)/ggdm
+	@$(B)/ggdm bench dispatch --units $(or $(UNITS),1000000)
 
 ## check: the C tests only: no MPI world, no shell tests
 check: $(tests)

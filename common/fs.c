@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,4 +222,27 @@ ggdm_status ggdm_path_join(const char *dir, const char *name, char **out, ggdm_e
     if (n == 0 || name[0] == '/')
         return ggdm_strdup(name, out, err);
     return ggdm_asprintf(out, err, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}
+
+ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    GGDM_TRY(ggdm_asprintf(out, err, "%s/%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", name));
+    if (mkdtemp(*out))
+        return GGDM_OK;
+    ggdm_status st = GGDM_FAIL(err, GGDM_EIO, "%s: %s", *out, strerror(errno));
+    free(*out);
+    *out = NULL;
+    return st;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info, (void)type, (void)place;
+    return remove(path);
+}
+
+void ggdm_remove_tree(const char *dir)
+{
+    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -25,6 +25,12 @@ void ggdm_unmap_file(ggdm_mapping *mapping);
 /** Create a directory and its parents; one that exists already is fine.  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err);
 
+/** A new directory NAME-XXXXXX below $TMPDIR or /tmp in *out (owned).  Errors: GGDM_EIO. */
+ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err);
+
+/** Remove a directory with all it holds, as far as that is possible. */
+void ggdm_remove_tree(const char *dir);
+
 /** Replace the content of path so that a reader, or a crash at any moment, sees the old file or the
  *  new one: temporary file in the same directory, fsync, rename, fsync of the directory.
  *  Errors: GGDM_EIO (the old file is then untouched and no temporary file is left). */

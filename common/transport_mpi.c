@@ -253,10 +253,21 @@ static ggdm_status broadcast_bytes(MPI_Comm comm, void *data, size_t size, ggdm_
     return GGDM_OK;
 }
 
+/* How a broadcast begins: the others may wait long for rank 0, which reads and plans first, so they
+ * nap instead of spinning as MPI_Bcast would. */
 static ggdm_status broadcast_size(MPI_Comm comm, size_t *size, ggdm_error *err)
 {
     unsigned long long n = *size;
-    MPI_TRY(MPI_Bcast(&n, 1, MPI_UNSIGNED_LONG_LONG, 0, comm));
+    MPI_Request request;
+    MPI_TRY(MPI_Ibcast(&n, 1, MPI_UNSIGNED_LONG_LONG, 0, comm, &request));
+    double nap = NAP_MIN;
+    for (int done = 0;;) {
+        MPI_TRY(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+        if (done)
+            break;
+        ggdm_sleep(nap);
+        nap = nap * 1.5 < NAP_MAX ? nap * 1.5 : NAP_MAX;
+    }
     *size = (size_t)n;
     return GGDM_OK;
 }

@@ -11,6 +11,7 @@
 #include "common/json_write.h"
 #include "common/mem.h"
 #include "common/philox.h"
+#include "coordinator/cmd_bench.h"
 #include "coordinator/command.h"
 #include "models/nn/ops.h"
 #include "models/random_model.h"
@@ -278,12 +279,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case ARGP_KEY_ARG:
         if (state->arg_num > 1)
-            argp_error(state, "too many arguments, expected 'network' and a model");
+            argp_error(state, "too many arguments, expected 'network' and a model, or 'dispatch'");
         *(state->arg_num == 0 ? &o->action : &o->model) = arg;
         break;
     case ARGP_KEY_END:
         if (!o->model || strcmp(o->action, "network") != 0)
-            argp_error(state, "expected 'network' and a model");
+            argp_error(state, "expected 'network' and a model, or 'dispatch'");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -296,8 +297,10 @@ int ggdm_cmd_bench(int argc, char **argv)
     static const struct argp argp = {
         arguments,
         parse,
-        "network MODEL",
-        "Measure a diffusion model: the forward pass, and with --guide the guided step (forward "
+        "network MODEL\ndispatch",
+        "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
+        "network: measure a diffusion model: the forward pass, and with --guide the guided step "
+        "(forward "
         "pass and gradient to x_t through both networks), as workers run them.\v"
         "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
         "random weights.",
@@ -307,6 +310,11 @@ int ggdm_cmd_bench(int argc, char **argv)
     bench_options options = {.batch = 32, .threads = 1};
     report r = {0};
     ggdm_error err = {0};
+    if (argc > 1 && strcmp(argv[1], "dispatch") == 0) {
+        static char name[] = "ggdm bench dispatch";
+        argv[1] = name;
+        return ggdm_bench_dispatch(argc - 1, argv + 1);
+    }
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
     ggdm_status st = bench(&options, &r, &err);

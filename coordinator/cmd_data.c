@@ -177,12 +177,6 @@ static ggdm_status run(const char *dir, const char *const argv[], ggdm_error *er
     return GGDM_OK;
 }
 
-static void remove_tree(const char *dir)
-{
-    const char *const argv[] = {"rm", "-rf", "--", dir, NULL};
-    run("/", argv, NULL);
-}
-
 /* Fetch and unpack set->package into dir. */
 static ggdm_status fetch(const char *dir, const data_set *set, ggdm_error *err)
 {
@@ -198,18 +192,16 @@ static ggdm_status fetch(const char *dir, const data_set *set, ggdm_error *err)
 
 static ggdm_status obtain(const char *out, const data_set *set, ggdm_error *err)
 {
-    char dir[PATH_MAX], *inside = NULL;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%s/ggdm-data-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return GGDM_FAIL(err, GGDM_EIO, "%s: %s", dir, strerror(errno));
+    char *dir = NULL, *inside = NULL;
+    GGDM_TRY(ggdm_make_temp_dir("ggdm-data", &dir, err));
     ggdm_status st = fetch(dir, set, err);
     if (st == GGDM_OK)
         st = ggdm_path_join(dir, set->inside, &inside, err);
     if (st == GGDM_OK)
         st = copy_all(inside, out, set, err);
     free(inside);
-    remove_tree(dir);
+    ggdm_remove_tree(dir);
+    free(dir);
     return st;
 }
 

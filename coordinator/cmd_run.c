@@ -138,7 +138,7 @@ static int work(ggdm_transport *t)
     ggdm_status st = ggdm_startup_isa(t, &isa, &err);
     bool together = st != GGDM_OK; /* all ranks fail there or none */
     if (st == GGDM_OK)
-        st = ggdm_worker_run(t, &err);
+        st = ggdm_worker_run(t, &ggdm_engine_sampler, &err);
     if (st != GGDM_OK && !together) {
         ggdm_log(GGDM_LOG_ERROR, "%s", err.msg);
         ggdm_transport_abort(t, ggdm_exit_code(st));

@@ -4,8 +4,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "models/model.h"
-#include "worker/executor.h"
 #include "worker/protocol.h"
 #include "worker/startup.h"
 
@@ -16,8 +14,8 @@
 typedef struct worker_state {
     ggdm_transport *t;
     ggdm_outfit outfit;
-    ggdm_model *models[GGDM_N_ROLES];
-    ggdm_executor *executor;
+    const ggdm_engine *engine;
+    void *self; /* of the engine */
     ggdm_packet packet;
     ggdm_wire images; /* packed and not yet sent */
     uint32_t n_images;
@@ -91,7 +89,7 @@ static ggdm_status run_unit(worker_state *w, const ggdm_unit *unit, ggdm_error *
     w->last_beat = ggdm_now();
     ggdm_wire_reset(&w->images);
     w->n_images = 0;
-    ggdm_status st = ggdm_executor_run(w->executor, unit, &sink, &unit_err);
+    ggdm_status st = w->engine->run(w->self, unit, &sink, &unit_err);
     if (st == GGDM_OK)
         st = send_images(w, &unit_err);
     if (w->channel != GGDM_OK) {
@@ -137,21 +135,11 @@ static ggdm_status work(worker_state *w, ggdm_error *err)
 
 /* ---- life ---- */
 
-static ggdm_status build(worker_state *w, ggdm_error *err)
-{
-    for (int i = 0; i < GGDM_N_ROLES; i++)
-        if (w->outfit.files[i].config)
-            GGDM_TRY(ggdm_model_create(&w->outfit.files[i], &w->models[i], err));
-    return ggdm_executor_create(&w->outfit.job, w->models[GGDM_ROLE_DIFFUSION],
-                                w->models[GGDM_ROLE_GUIDE], w->models[GGDM_ROLE_JUDGE],
-                                &w->executor, err);
-}
-
 /* Whatever goes wrong before the first unit is told to the coordinator, which decides. */
 static ggdm_status build_and_work(worker_state *w, ggdm_error *err)
 {
     ggdm_error build_err = {0};
-    ggdm_status st = build(w, &build_err);
+    ggdm_status st = w->engine->create(w->engine->context, &w->outfit, &w->self, &build_err);
     if (st == GGDM_OK)
         st = work(w, err);
     else
@@ -161,16 +149,14 @@ static ggdm_status build_and_work(worker_state *w, ggdm_error *err)
     return st;
 }
 
-ggdm_status ggdm_worker_run(ggdm_transport *t, ggdm_error *err)
+ggdm_status ggdm_worker_run(ggdm_transport *t, const ggdm_engine *engine, ggdm_error *err)
 {
-    worker_state w = {.t = t};
+    worker_state w = {.t = t, .engine = engine};
     bool any_work = false;
     GGDM_TRY(ggdm_startup_take(t, &w.outfit, &any_work, err));
     ggdm_wire_init(&w.images);
     ggdm_status st = any_work ? build_and_work(&w, err) : GGDM_OK;
-    ggdm_executor_destroy(&w.executor);
-    for (int i = 0; i < GGDM_N_ROLES; i++)
-        ggdm_model_destroy(&w.models[i]);
+    engine->destroy(&w.self);
     ggdm_wire_deinit(&w.images);
     ggdm_packet_deinit(&w.packet);
     ggdm_outfit_deinit(&w.outfit);

@@ -122,7 +122,7 @@ static void *worker_main(void *context)
     ggdm_isa isa;
     w->status = ggdm_startup_isa(w->t, &isa, &err);
     if (w->status == GGDM_OK)
-        w->status = ggdm_worker_run(w->t, &err);
+        w->status = ggdm_worker_run(w->t, &ggdm_engine_sampler, &err);
     ggdm_transport_close(&w->t);
     return NULL;
 }
