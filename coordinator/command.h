@@ -14,6 +14,8 @@
 int ggdm_cmd_plan(int argc, char **argv);
 int ggdm_cmd_run(int argc, char **argv);
 int ggdm_cmd_status(int argc, char **argv);
+int ggdm_cmd_retry(int argc, char **argv);
+int ggdm_cmd_cancel(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);

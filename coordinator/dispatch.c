@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "coordinator/request.h"
 #include "coordinator/stop.h"
 #include "worker/protocol.h"
 
@@ -345,6 +346,7 @@ static ggdm_status serve(dispatch *d, ggdm_error *err)
     while (!nothing_left(d) && ggdm_stop_count() == 0) {
         GGDM_TRY(take_packets(d, TURN_SECONDS, err));
         GGDM_TRY(transact(d, err));
+        GGDM_TRY(ggdm_request_serve(d->store, err));
         show_progress(d);
         if (count_left(d) == d->n - 1)
             return GGDM_FAIL(err, d->broken.code ? d->broken.code : GGDM_ECOMM, "%s",

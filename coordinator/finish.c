@@ -28,7 +28,9 @@ ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error 
 int ggdm_finish_exit_code(const ggdm_store *store)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
-    return c->units[GGDM_UNIT_DONE] == c->units_total ? GGDM_EXIT_OK : GGDM_EXIT_FAILED_UNITS;
+    return c->units[GGDM_UNIT_DONE] + c->units[GGDM_UNIT_CANCELLED] == c->units_total
+               ? GGDM_EXIT_OK
+               : GGDM_EXIT_FAILED_UNITS;
 }
 
 /* ---- the table ---- */

@@ -11,13 +11,16 @@
 #include "common/fs.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "coordinator/finish.h"
+#include "coordinator/tally.h"
 
 #define RECORD_SECONDS 1.0       /* between two status files */
 #define LINE_SECONDS 0.25        /* between two states of the live line */
 #define PLAIN_SECONDS_FIRST 10.0 /* between two lines when there is no terminal, growing ... */
 #define PLAIN_SECONDS_LAST 60.0  /* ... to this */
-#define CELL_SECONDS 5.0         /* between two looks at the cells */
-#define MAX_CELLS 2000           /* above this the status file leaves the cells out */
+#define CELL_SECONDS 2.0         /* between two looks at the cells ... */
+#define TALLY_SECONDS 0.02       /* ... for so long ... */
+#define TALLY_SECONDS_LAST 0.5   /* ... and in the last status file */
 #define MAX_TROUBLES 20
 #define WINDOW 64          /* samples of the rate ... */
 #define SAMPLE_SECONDS 2.0 /* ... and their distance: about two minutes */
@@ -38,8 +41,7 @@ struct ggdm_progress {
     int columns; /* of the terminal */
     bool dirty;  /* the live line is on the screen */
     double last_line, last_record, plain_seconds, last_cells;
-    ggdm_store_cell *cells; /* [n_cells], refreshed now and then; NULL: too many */
-    int32_t n_cells;
+    ggdm_tally *tally;
     bool first_shown;
 };
 
@@ -73,9 +75,7 @@ ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_prog
     const char *launch = getenv(GGDM_LAUNCH_ENV);
     if (launch)
         GGDM_TRY_GOTO(st, ggdm_strdup(launch, &p->launch, err), fail);
-    p->n_cells = ggdm_store_n_cells(store);
-    if (p->n_cells <= MAX_CELLS)
-        GGDM_TRY_GOTO(st, ggdm_alloc(&p->cells, (size_t)p->n_cells, sizeof *p->cells, err), fail);
+    GGDM_TRY_GOTO(st, ggdm_tally_create(store, &p->tally, err), fail);
     GGDM_TRY_GOTO(st, ggdm_path_join(ggdm_store_dir(store), GGDM_STATUS_FILE, &p->path, err), fail);
     *out = p;
     return GGDM_OK;
@@ -92,7 +92,7 @@ void ggdm_progress_destroy(ggdm_progress **progress)
         return;
     free(p->path);
     free(p->launch);
-    free(p->cells);
+    ggdm_tally_destroy(&p->tally);
     free(p);
 }
 
@@ -133,12 +133,19 @@ static view look(const ggdm_progress *p, double now)
     const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
     view v = {.eta = -1};
     double rate = cost_rate(p, now);
-    v.fraction = p->cost_total > 0 ? p->state.cost_done / p->cost_total : 1;
+    /* What is cancelled is nobody's work; units cost about the same each. */
+    double wanted =
+        c->units_total ? 1 - (double)c->units[GGDM_UNIT_CANCELLED] / (double)c->units_total : 1;
+    double cost = p->cost_total * wanted;
+    if (p->cost_total > 0)
+        v.fraction = cost > 0 ? p->state.cost_done / cost : 1;
+    else
+        v.fraction = (double)c->images_done / (double)c->images_total;
     if (v.fraction > 1 || c->images_done == c->images_total)
         v.fraction = 1;
     if (rate > 0) {
         v.rate = rate / p->cost_total * (double)c->images_total;
-        v.eta = (1 - v.fraction) * p->cost_total / rate;
+        v.eta = (1 - v.fraction) * cost / rate;
     }
     if (v.fraction >= 1)
         v.eta = 0;
@@ -262,30 +269,13 @@ static void put_counts(const ggdm_progress *p, ggdm_json *j)
     ggdm_json_end(j);
 }
 
-static ggdm_status put_cells(ggdm_progress *p, ggdm_json *j, double now, bool fresh,
-                             ggdm_error *err)
+static ggdm_status put_cells(ggdm_progress *p, ggdm_json *j, double now, bool last, ggdm_error *err)
 {
-    if (!p->cells)
-        return GGDM_OK;
-    if (fresh || p->last_cells == 0 || now - p->last_cells >= CELL_SECONDS) {
-        for (int32_t i = 0; i < p->n_cells; i++)
-            GGDM_TRY(ggdm_store_cell_get(p->store, i, &p->cells[i], err));
+    if (last || p->last_cells == 0 || now - p->last_cells >= CELL_SECONDS) {
+        GGDM_TRY(ggdm_tally_refresh(p->tally, last ? TALLY_SECONDS_LAST : TALLY_SECONDS, err));
         p->last_cells = now;
     }
-    ggdm_json_begin_array(j, "cells");
-    for (int32_t i = 0; i < p->n_cells; i++) {
-        const ggdm_store_cell *c = &p->cells[i];
-        ggdm_json_begin_object(j, NULL);
-        ggdm_json_put_string(j, "cell", c->name);
-        ggdm_json_put_double(j, "kappa", c->cell.kappa);
-        ggdm_json_put_int(j, "duration", c->cell.duration);
-        ggdm_json_put_int(j, "target", c->cell.target);
-        ggdm_json_put_int(j, "done", c->images_done);
-        ggdm_json_put_int(j, "diverged", c->images_diverged);
-        ggdm_json_put_bool(j, "archived", c->archived);
-        ggdm_json_end(j);
-    }
-    ggdm_json_end(j);
+    ggdm_tally_put(p->tally, j);
     return GGDM_OK;
 }
 
@@ -309,6 +299,8 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
     ggdm_json_put_string(j, "launch", p->launch);
     ggdm_json_put_string(j, "host", host);
     ggdm_json_put_int(j, "pid", getpid());
+    ggdm_json_put_int(j, "session", ggdm_store_epoch(p->store));
+    ggdm_json_put_int(j, "requeued", ggdm_store_requeued(p->store));
     ggdm_json_put_string(j, "isa", info->isa);
     ggdm_json_put_double(j, "started", floor(p->begun_wall));
     ggdm_json_put_double(j, "updated", floor(ggdm_wall_clock() * 10) / 10);
@@ -329,22 +321,52 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
     return GGDM_OK;
 }
 
-ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
-                                 const char *message, ggdm_error *err)
+static ggdm_status status_text(ggdm_progress *p, const char *phase, int exit_code,
+                               const char *message, char **text, size_t *size, ggdm_error *err)
 {
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     ggdm_json_init(&j, true);
     ggdm_status st = put_status(p, &j, phase, exit_code, message, err);
     if (st == GGDM_OK)
-        st = ggdm_json_finish(&j, &text, &size, err);
-    else
-        ggdm_json_deinit(&j);
+        return ggdm_json_finish(&j, text, size, err);
+    ggdm_json_deinit(&j);
+    return st;
+}
+
+ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
+                                 const char *message, ggdm_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    ggdm_status st = status_text(p, phase, exit_code, message, &text, &size, err);
     if (st == GGDM_OK)
         st = ggdm_replace_file(p->path, text, size, err);
     free(text);
     p->last_record = ggdm_now();
+    return st;
+}
+
+ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    bool left =
+        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
+    ggdm_progress *p = NULL;
+    GGDM_TRY(ggdm_progress_create(store, 0, &p, err));
+    ggdm_status st = status_text(p, left ? "interrupted" : "done",
+                                 left ? GGDM_EXIT_INTERRUPTED : ggdm_finish_exit_code(store), NULL,
+                                 text, size, err);
+    ggdm_progress_destroy(&p);
+    return st;
+}
+
+ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    GGDM_TRY(ggdm_progress_at_rest(store, &text, &size, err));
+    ggdm_status st = ggdm_replace_file_in(ggdm_store_dir(store), GGDM_STATUS_FILE, text, size, err);
+    free(text);
     return st;
 }
 

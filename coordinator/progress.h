@@ -47,6 +47,12 @@ void ggdm_progress_clear(ggdm_progress *p);
 ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
                                  const char *message, ggdm_error *err);
 
+/** The status of a run without coordinator, as the status file has it.  *text owned: free(). */
+ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, ggdm_error *err);
+
+/** Write the status file of a run at rest that was changed. */
+ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err);
+
 /** Seconds as "1:02:03" or "2:03" in text; "-:--" when unknown (negative or not finite). */
 const char *ggdm_duration_text(double seconds, char text[16]);
 

@@ -162,14 +162,18 @@ ggdm_status ggdm_store_lose(ggdm_store *store, int64_t unit, int32_t attempt, co
 ggdm_status ggdm_store_release(ggdm_store *store, int64_t unit, int32_t attempt,
                                ggdm_unit_state *state, ggdm_error *err);
 
-/** Put failed, quarantined and cancelled units back to ready, their counters cleared: those that
- *  hold one of trajectories[n_trajectories], or all when n_trajectories is 0.  *changed (may be
- *  NULL) gets their number. */
-ggdm_status ggdm_store_retry(ggdm_store *store, const int64_t *trajectories, size_t n_trajectories,
+/** Put units back to ready, their counters cleared: failed, quarantined, and, unless failed_only,
+ *  cancelled ones, of the chosen cells.
+ *  cells    [n_cells] chosen; NULL: all
+ *  changed  number of units; may be NULL */
+ggdm_status ggdm_store_retry(ggdm_store *store, const bool *cells, bool failed_only,
                              int64_t *changed, ggdm_error *err);
 
-/** Cancel all units that are ready or failed.  *changed may be NULL. */
-ggdm_status ggdm_store_cancel(ggdm_store *store, int64_t *changed, ggdm_error *err);
+/** The chosen cells are not wanted any more, until retry asks for them.  Cells share trajectories
+ *  and units, so a unit that is ready or failed is cancelled when no wanted cell shows any of its
+ *  trajectories; what runs is finished.  Arguments as for retry. */
+ggdm_status ggdm_store_cancel(ggdm_store *store, const bool *cells, int64_t *changed,
+                              ggdm_error *err);
 
 /* ---- reading, in or out of a turn ------------------------------------------------------------ */
 
@@ -201,6 +205,8 @@ typedef struct ggdm_store_cell {
 /** Cell number index in [0, n_cells).  Errors: GGDM_EINVAL, GGDM_EFORMAT, GGDM_ESTORE. */
 ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,
                                 ggdm_error *err);
+/** Cells that were cancelled: *out [n_cells], owned: free().  NULL: none. */
+ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error *err);
 /** Remember that the archive of a cell is on disk; needs no turn. */
 ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err);
 

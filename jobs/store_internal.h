@@ -117,4 +117,13 @@ ggdm_status ggdm_store_answering(ggdm_store *store, int64_t unit, int32_t attemp
 ggdm_status ggdm_store_give_back(ggdm_store *store, const ggdm_unit_row *row, bool loss,
                                  const char *message, ggdm_unit_state *state, ggdm_error *err);
 
+/* ---- store_choice.c ---- */
+
+/* A tree as a unit without image block, borrowed for the call. */
+typedef ggdm_status (*ggdm_tree_visitor)(void *context, int64_t tree, const ggdm_unit *unit,
+                                         ggdm_error *err);
+/** Visit trees 0, 1, ... */
+ggdm_status ggdm_store_each_tree(ggdm_store *store, ggdm_tree_visitor visit, void *context,
+                                 ggdm_error *err);
+
 #endif

@@ -104,7 +104,8 @@ static void use_store(ggdm_store *store)
     ggdm_store_next_due(store, &due, NULL);
     if (ggdm_store_begin(store, 1e10, NULL) != GGDM_OK)
         return;
-    ggdm_store_retry(store, NULL, 0, NULL, NULL);
+    ggdm_store_cancel(store, NULL, NULL, NULL);
+    ggdm_store_retry(store, NULL, false, NULL, NULL);
     ggdm_store_claim(store, 1, GGDM_CLAIM_ANY, 4, units, &n, NULL);
     for (int32_t i = 0; i < n; i++) {
         /* A damaged tree may name other trajectories than the fixture has images for. */

@@ -354,11 +354,11 @@ static void test_store_lose_thrice_quarantines_and_retry_puts_back(void **state)
     ggdm_test_ok(ggdm_store_each_trouble(f->store, 10, note_trouble, &seen, &err), &err);
     assert_int_equal(seen, 1);
     int64_t changed;
-    const int64_t elsewhere[] = {3, 4}, here[] = {9, 0};
+    const bool elsewhere[RUN_CELLS] = {[7] = true, [8] = true}, here[RUN_CELLS] = {true};
     begin(f, 2);
-    ggdm_test_ok(ggdm_store_retry(f->store, elsewhere, 2, &changed, &err), &err);
+    ggdm_test_ok(ggdm_store_retry(f->store, elsewhere, false, &changed, &err), &err);
     assert_int_equal(changed, 0);
-    ggdm_test_ok(ggdm_store_retry(f->store, here, 2, &changed, &err), &err);
+    ggdm_test_ok(ggdm_store_retry(f->store, here, true, &changed, &err), &err);
     assert_int_equal(changed, 1);
     assert_int_equal(claim(f, GGDM_CLAIM_INNOCENT, &attempt), 2);
     assert_int_equal(attempt, 4);
@@ -429,7 +429,7 @@ static void test_store_rollback_restores_counts_and_units(void **state)
     int64_t changed;
     begin(f, 1);
     claim(f, GGDM_CLAIM_ANY, &attempt);
-    ggdm_test_ok(ggdm_store_cancel(f->store, &changed, &err), &err);
+    ggdm_test_ok(ggdm_store_cancel(f->store, NULL, &changed, &err), &err);
     assert_int_equal(changed, RUN_UNITS - 1);
     ggdm_store_rollback(f->store);
     assert_false(ggdm_store_in_turn(f->store));
@@ -443,10 +443,43 @@ static void test_store_cancel_then_retry_gives_all_back(void **state)
     int64_t changed;
     int32_t attempt = 0;
     begin(f, 1);
-    ggdm_test_ok(ggdm_store_cancel(f->store, NULL, &err), &err);
+    ggdm_test_ok(ggdm_store_cancel(f->store, NULL, NULL, &err), &err);
     assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), -1);
-    ggdm_test_ok(ggdm_store_retry(f->store, NULL, 0, &changed, &err), &err);
+    ggdm_test_ok(ggdm_store_retry(f->store, NULL, false, &changed, &err), &err);
     assert_int_equal(changed, RUN_UNITS);
+    commit(f);
+}
+
+/* Units 3..5 hold cells 4 and 5 (kappa 0.1), 6..8 cells 7 and 8; 0..2 the unguided rest. */
+static void test_store_cancel_takes_units_that_no_wanted_cell_needs(void **state)
+{
+    run_fixture *f = *state;
+    int64_t changed;
+    bool *cancelled = NULL;
+    const bool four[RUN_CELLS] = {[4] = true}, five[RUN_CELLS] = {[5] = true};
+    begin(f, 1);
+    ggdm_test_ok(ggdm_store_cancel(f->store, four, &changed, &err), &err);
+    assert_int_equal(changed, 0); /* cell 5 still wants the shared prefix */
+    ggdm_test_ok(ggdm_store_cancel(f->store, five, &changed, &err), &err);
+    assert_int_equal(changed, 3);
+    commit(f);
+    run_fixture_reopen(f, NULL);
+    ggdm_test_ok(ggdm_store_cancelled_cells(f->store, &cancelled, &err), &err);
+    assert_non_null(cancelled);
+    for (int i = 0; i < RUN_CELLS; i++)
+        assert_int_equal(cancelled[i], i == 4 || i == 5);
+    free(cancelled);
+    begin(f, 2);
+    ggdm_test_ok(ggdm_store_retry(f->store, NULL, true, &changed, &err), &err);
+    assert_int_equal(changed, 0); /* --failed leaves cancelled ones alone */
+    ggdm_test_ok(ggdm_store_retry(f->store, four, false, &changed, &err), &err);
+    assert_int_equal(changed, 3);
+    ggdm_test_ok(ggdm_store_cancel(f->store, four, &changed, &err), &err);
+    assert_int_equal(changed, 3); /* five is cancelled still */
+    ggdm_test_ok(ggdm_store_retry(f->store, NULL, false, &changed, &err), &err);
+    assert_int_equal(changed, 3);
+    ggdm_test_ok(ggdm_store_cancelled_cells(f->store, &cancelled, &err), &err);
+    assert_null(cancelled);
     commit(f);
 }
 
@@ -480,6 +513,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_open_requeues_and_counts_losses_when_told),
         RUN_FIXTURE_TEST(test_store_rollback_restores_counts_and_units),
         RUN_FIXTURE_TEST(test_store_cancel_then_retry_gives_all_back),
+        RUN_FIXTURE_TEST(test_store_cancel_takes_units_that_no_wanted_cell_needs),
         RUN_FIXTURE_TEST(test_store_change_outside_turn_fails),
     };
     return ggdm_test_main(tests);

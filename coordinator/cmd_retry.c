@@ -1,0 +1,151 @@
+/* `ggdm retry` and `ggdm cancel`: two directions of one request (coordinator/request.h). */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "coordinator/command.h"
+#include "coordinator/progress.h"
+#include "coordinator/request.h"
+
+#define BUSY_MILLISECONDS 200 /* longer than another short look takes */
+
+typedef struct retry_options {
+    const char *dir;
+    ggdm_request request;
+    bool sent; /* a coordinator did it */
+} retry_options;
+
+static ggdm_status ask(retry_options *o, int64_t *units, ggdm_store_counts *counts, ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT,
+                                        .busy_timeout = BUSY_MILLISECONDS};
+    ggdm_store *store = NULL;
+    if (!ggdm_is_dir(o->dir))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no such run directory", o->dir);
+    ggdm_status st = ggdm_store_open(o->dir, &inspect, &store, err);
+    o->sent = st == GGDM_ESTATE;
+    if (o->sent)
+        return ggdm_request_send(o->dir, &o->request, units, err);
+    if (st == GGDM_OK)
+        st = ggdm_request_apply(store, &o->request, units, err);
+    if (st == GGDM_OK) {
+        *counts = *ggdm_store_counts_get(store);
+        st = ggdm_progress_note(store, err);
+    }
+    ggdm_store_close(&store);
+    return st;
+}
+
+static void print_retried(const retry_options *o, int64_t units, const ggdm_store_counts *counts)
+{
+    int64_t ready = counts->units[GGDM_UNIT_READY];
+    printf("%lld %s back%s\n", (long long)units, units == 1 ? "unit goes" : "units go",
+           units ? "" : ": nothing of these cells has failed or was cancelled");
+    if (o->sent)
+        printf("the running coordinator has taken %s up\n", units == 1 ? "it" : "them");
+    else if (ready)
+        printf("%lld units are ready; continue with\n  ggdm run %s/sweep.yaml --run %s\n",
+               (long long)ready, o->dir, o->dir);
+}
+
+static void print_cancelled(const retry_options *o, int64_t units, const ggdm_store_counts *counts)
+{
+    printf("%lld %s cancelled%s\n", (long long)units, units == 1 ? "unit is" : "units are",
+           units ? "" : ": these cells are done, running, or share their units with wanted cells");
+    if (o->sent)
+        printf("the running coordinator knows; what runs now is finished\n");
+    else if (counts->units[GGDM_UNIT_READY] + counts->units[GGDM_UNIT_FAILED] == 0)
+        printf("no unit is left; archives and summary: ggdm run %s/sweep.yaml --run %s\n", o->dir,
+               o->dir);
+    if (units)
+        printf("to have them after all: ggdm retry %s\n", o->dir);
+}
+
+static const struct argp_option retry_arguments[] = {
+    {"failed", 'f', NULL, 0, "failed and quarantined units only, not cancelled ones", 0},
+    {"cell", 'c', "EXPR", 0, "of these cells only", 0},
+    {0},
+};
+static const struct argp_option cancel_arguments[] = {
+    {"cell", 'c', "EXPR", 0, "these cells only", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    retry_options *o = state->input;
+    switch (key) {
+    case 'f':
+        o->request.failed_only = true;
+        break;
+    case 'c':
+        o->request.cells = arg;
+        break;
+    case ARGP_KEY_ARG:
+        if (o->dir)
+            argp_error(state, "more than one run directory: %s", arg);
+        o->dir = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->dir)
+            argp_error(state, "expected a run directory");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+#define EXPR_HELP                                                                                  \
+    "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, duration and "      \
+    "target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where none "   \
+    "is named) those for which every condition holds.\n\n"
+
+int ggdm_cmd_retry(int argc, char **argv)
+{
+    static const struct argp argp = {
+        retry_arguments,
+        parse,
+        "DIR",
+        "Put failed, quarantined and cancelled units of the run in DIR back, their counters "
+        "cleared.  A running coordinator is asked to do it.\v" EXPR_HELP
+        "Example:\n  ggdm retry runs/figure4 --failed --cell 'kappa>=0.1,duration=500'",
+        NULL,
+        NULL,
+        NULL};
+    retry_options o = {.request.kind = GGDM_REQUEST_RETRY};
+    ggdm_store_counts counts = {0};
+    ggdm_error err = {0};
+    int64_t units = 0;
+    if (ggdm_command_parse(&argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    if (ask(&o, &units, &counts, &err) != GGDM_OK)
+        return ggdm_command_fail("retry", &err);
+    print_retried(&o, units, &counts);
+    return GGDM_EXIT_OK;
+}
+
+int ggdm_cmd_cancel(int argc, char **argv)
+{
+    static const struct argp argp = {
+        cancel_arguments,
+        parse,
+        "DIR",
+        "Cancel what is not yet running of the run in DIR.  A running coordinator is asked to do "
+        "it.\vCells share trajectories, and units hold cells with a common beginning: a unit is "
+        "cancelled when no cell that is still wanted needs it.\n\n" EXPR_HELP
+        "Example:\n  ggdm cancel runs/figure4 --cell 'kappa=1'",
+        NULL,
+        NULL,
+        NULL};
+    retry_options o = {.request.kind = GGDM_REQUEST_CANCEL};
+    ggdm_store_counts counts = {0};
+    ggdm_error err = {0};
+    int64_t units = 0;
+    if (ggdm_command_parse(&argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    if (ask(&o, &units, &counts, &err) != GGDM_OK)
+        return ggdm_command_fail("cancel", &err);
+    print_cancelled(&o, units, &counts);
+    return GGDM_EXIT_OK;
+}
