@@ -98,7 +98,7 @@ ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const 
 /** Open the store and become its one owner.  options may be NULL (RUN, defaults).
  *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
  *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE.
- */
+ *  A store of an older program is brought up to date; how it was is kept in ggdm.db.vN. */
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
 

@@ -14,6 +14,7 @@ struct ggdm_store {
     char *dir, *path;
     ggdm_store_options options; /* defaults filled in */
     const char *journal;        /* what was granted */
+    int64_t version; /* of the schema, as found */
     int64_t epoch, requeued;
     bool in_turn;
     bool turn_lost; /* SQLite rolled the turn back by itself (disk full, ...) */
@@ -95,6 +96,15 @@ ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options
                               ggdm_store **out, bool *complete, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
+
+/** The schema must be ours to the letter: no statement of this program then meets a surprise. */
+ggdm_status ggdm_store_check_schema(ggdm_store *store, ggdm_error *err);
+
+/* ---- store_migrate.c ---- */
+
+/** Bring an older schema up to date, if it is one: a copy of the database first, beside it, then
+ *  everything in one transaction. */
+ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */
 

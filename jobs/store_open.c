@@ -89,9 +89,10 @@ static ggdm_status identify(ggdm_store *s, bool *complete, ggdm_error *err)
                          "%s has schema version %" PRId64
                          ", this ggdm knows up to %d: use the newer ggdm that made it",
                          s->path, version, GGDM_STORE_VERSION);
-    if (version != GGDM_STORE_VERSION)
+    if (version < 1)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: schema version %" PRId64, s->path,
                          version);
+    s->version = version;
     return GGDM_OK;
 }
 
@@ -217,8 +218,7 @@ ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err)
 
 /* ---- is it whole ---------------------------------------------------------------------------- */
 
-/* The schema must be ours to the letter: no statement of this program then meets a surprise. */
-static ggdm_status check_schema(ggdm_store *s, ggdm_error *err)
+ggdm_status ggdm_store_check_schema(ggdm_store *s, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_prepare(s,
@@ -382,9 +382,11 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s: no run here (%s is missing or was never completed)", dir,
                          GGDM_STORE_FILE);
-    GGDM_TRY_GOTO(st, check_schema(s, err), done);
+    if (s->version == GGDM_STORE_VERSION)
+        GGDM_TRY_GOTO(st, ggdm_store_check_schema(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
     GGDM_TRY_GOTO(st, check_content(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_migrate(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_load_info(s, err), done);
     GGDM_TRY_GOTO(st, load_counts(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err), done);

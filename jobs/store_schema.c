@@ -3,6 +3,14 @@
 /* States are words and not numbers, so that a user who looks in with SQL can read them. */
 #define STATES "('ready','running','done','failed','quarantined','cancelled')"
 
+/* Where a unit that is not finished got to: one row, the latest.  data: worker/walk.h. */
+#define CHECKPOINT_TABLE                                                                           \
+    "CREATE TABLE checkpoint ("                                                                    \
+    "unit INTEGER PRIMARY KEY REFERENCES unit (id), "                                              \
+    "attempt INTEGER NOT NULL, "                                                                   \
+    "step INTEGER NOT NULL, "                                                                      \
+    "data BLOB NOT NULL) STRICT"
+
 const ggdm_schema_object ggdm_store_schema[] = {
     {"run", "CREATE TABLE run ("
             "key TEXT PRIMARY KEY, "
@@ -67,8 +75,13 @@ const ggdm_schema_object ggdm_store_schema[] = {
               "attempt INTEGER NOT NULL, "
               "worker INTEGER NOT NULL, "
               "message TEXT) STRICT"},
+    {"checkpoint", CHECKPOINT_TABLE},
 };
 const size_t ggdm_store_schema_count = sizeof ggdm_store_schema / sizeof *ggdm_store_schema;
+
+static const char *const to_2[] = {CHECKPOINT_TABLE, NULL};
+
+const char *const *const ggdm_store_migrations[] = {to_2};
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
 #define UNIT_COLUMNS                                                                               \

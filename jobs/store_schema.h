@@ -1,11 +1,12 @@
-/* The SQL of the job store: schema version 1 and the statements that are kept prepared. */
+/* The SQL of the job store: the schema, the way to it from older versions, and the statements that
+ * are kept prepared. */
 #ifndef GGDM_JOBS_STORE_SCHEMA_H
 #define GGDM_JOBS_STORE_SCHEMA_H
 
 #include <stddef.h>
 
 #define GGDM_STORE_APPLICATION_ID 0x4747444d /* "GGDM" */
-#define GGDM_STORE_VERSION 1                 /* user_version; a change needs a migration */
+#define GGDM_STORE_VERSION 2                 /* user_version; a change needs a migration */
 
 /* A table or index: the text stands in sqlite_schema exactly like this. */
 typedef struct ggdm_schema_object {
@@ -15,6 +16,10 @@ typedef struct ggdm_schema_object {
 
 extern const ggdm_schema_object ggdm_store_schema[];
 extern const size_t ggdm_store_schema_count;
+
+/* [v - 1]: the statements that lead from version v to v + 1, NULL-terminated.  After the last one
+ * the schema must be the one above to the letter. */
+extern const char *const *const ggdm_store_migrations[GGDM_STORE_VERSION - 1];
 
 typedef enum ggdm_sql {
     GGDM_SQL_BEGIN,
