@@ -144,7 +144,7 @@ static ggdm_status measure_peak(ggdm_dtype dtype, double *out, ggdm_error *err)
     ggdm_val v = ggdm_graph_param(g, "w", GGDM_SHAPE2(N, N), (ggdm_init){GGDM_INIT_ZERO, 0});
     ggdm_graph_output(g, ggdm_linear(g, x, v, -1));
     ggdm_tensor tensor = {"w", GGDM_F32, GGDM_SHAPE2(N, N), w};
-    GGDM_TRY_GOTO(st, ggdm_graph_compile(g, &(ggdm_params){&tensor, 1}, err), done);
+    GGDM_TRY_GOTO(st, ggdm_graph_compile(g, &(ggdm_params){.items = &tensor, .n = 1}, err), done);
     *out = ggdm_graph_flops(g) / measure(g).best;
 done:
     ggdm_graph_destroy(&g);

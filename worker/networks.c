@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "models/nn/onednn.h"
 #include "models/nn/ops.h"
 
 #define MAX_SIZES 16 /* batch sizes 1, 2, 4, ... */
@@ -10,6 +11,7 @@
 struct ggdm_networks {
     ggdm_job job;
     const ggdm_model *diffusion, *guide, *judge;
+    ggdm_packs *packs; /* of all networks: batch sizes and purposes share packed weights */
     ggdm_network net[GGDM_NET_PURPOSES][MAX_SIZES];
 };
 
@@ -48,7 +50,10 @@ ggdm_status ggdm_networks_create(const ggdm_job *job, const ggdm_model *diffusio
     (*out)->diffusion = diffusion;
     (*out)->guide = guide;
     (*out)->judge = judge;
-    return GGDM_OK;
+    ggdm_status st = ggdm_packs_create(&(*out)->packs, err);
+    if (st != GGDM_OK)
+        ggdm_networks_destroy(out);
+    return st;
 }
 
 void ggdm_networks_destroy(ggdm_networks **nets)
@@ -58,6 +63,7 @@ void ggdm_networks_destroy(ggdm_networks **nets)
     for (int p = 0; p < GGDM_NET_PURPOSES; p++)
         for (int i = 0; i < MAX_SIZES; i++)
             ggdm_graph_destroy(&(*nets)->net[p][i].graph);
+    ggdm_packs_destroy(&(*nets)->packs);
     free(*nets);
     *nets = NULL;
 }
@@ -133,7 +139,7 @@ static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_
 {
     ggdm_graph *g;
     values v = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
-    ggdm_params params = {0};
+    ggdm_params params = {.packs = nets->packs};
     const ggdm_model *first = nets->diffusion, *second = NULL;
     GGDM_TRY(ggdm_graph_create(dtype_of(nets, purpose), &g, err));
     net->graph = g;

@@ -365,6 +365,7 @@ ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_er
         return g->error.code;
     }
     GGDM_TRY(bind_params(g, params, err));
+    g->packs = params ? params->packs : NULL;
     for (size_t o = 0; o < g->n_ops; o++) {
         ggdm_op *op = &g->ops[o];
         ggdm_status st = op->kind->prepare ? op->kind->prepare(g, op, err) : GGDM_OK;
@@ -374,9 +375,7 @@ ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_er
         }
     }
     form_groups(g);
-    GGDM_TRY(ggdm_graph_plan(g, err));
-    ggdm_graph_params_changed(g);
-    return GGDM_OK;
+    return ggdm_graph_plan(g, err);
 }
 
 void *ggdm_graph_data(const ggdm_graph *g, ggdm_val v)

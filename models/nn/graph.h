@@ -49,10 +49,13 @@ typedef struct ggdm_tensor {
     const void *data;
 } ggdm_tensor;
 
-/* The parameters of a model, in any order, names unique. */
+/* The parameters of a model, in any order, names unique.  oneDNN wants its own layouts of them:
+ * graphs of the same parameters that are given one packs (models/nn/onednn.h; borrowed) pack each
+ * layout once and share it; without, each graph has its own. */
 typedef struct ggdm_params {
     ggdm_tensor *items;
     size_t n;
+    struct ggdm_packs *packs; /* or NULL */
 } ggdm_params;
 
 /* How the trainer initialises a parameter. */

@@ -16,7 +16,7 @@ typedef struct ggdm_op_kind {
     const char *name;
     /** Compile time, optional: create op->prim, set op->scratch_bytes, add to g->flops. */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
-    /** Optional: read the parameters' content (packing); again after they changed. */
+    /** Optional: read the parameters' content again after it changed (packing). */
     void (*bind)(ggdm_graph *g, ggdm_op *op);
     /** Execute: either the whole op, or one image n of it (the engine loops over images with
      *  OpenMP).  Exactly one of the two is set. */
@@ -63,7 +63,8 @@ struct ggdm_graph {
     size_t n_ops, cap_ops;
     ggdm_val *params; /* parameters in order of declaration */
     size_t n_params, cap_params;
-    char *arena; /* owned */
+    ggdm_packs *packs; /* of the parameters; borrowed, or NULL */
+    char *arena;       /* owned */
     size_t arena_bytes;
     double flops;
 };

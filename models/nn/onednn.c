@@ -27,7 +27,20 @@ struct ggdm_prim {
      * to be unpacked into plain (backward weights). */
     dnnl_memory_t mem_plain;
     dnnl_primitive_t reorder;
-    void *packed; /* owned; NULL for matmul and backward weights */
+    void *packed; /* NULL for matmul and backward weights */
+    bool shared;  /* packed belongs to a ggdm_packs */
+};
+
+typedef struct packed_weights {
+    const void *plain;
+    dnnl_memory_desc_t layout;
+    size_t bytes;
+    void *data; /* owned */
+} packed_weights;
+
+struct ggdm_packs {
+    packed_weights *items;
+    size_t n, cap;
 };
 
 static dnnl_engine_t engine;
@@ -166,9 +179,54 @@ static const struct conv_args {
                                     0, dnnl_query_diff_weights_md},
 };
 
+ggdm_status ggdm_packs_create(ggdm_packs **out, ggdm_error *err)
+{
+    return ggdm_alloc(out, 1, sizeof **out, err);
+}
+
+void ggdm_packs_destroy(ggdm_packs **packs)
+{
+    if (!*packs)
+        return;
+    for (size_t i = 0; i < (*packs)->n; i++)
+        free((*packs)->items[i].data);
+    free((*packs)->items);
+    free(*packs);
+    *packs = NULL;
+}
+
+size_t ggdm_packs_bytes(const ggdm_packs *packs)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < packs->n; i++)
+        bytes += packs->items[i].bytes;
+    return bytes;
+}
+
+/* The place of the packed weights: shared, where packs has them in this layout already. */
+static ggdm_status place_packed(ggdm_prim *p, const void *plain, const dnnl_memory_desc_t *layout,
+                                ggdm_packs *packs, bool *filled, ggdm_error *err)
+{
+    p->shared = packs != NULL;
+    for (size_t i = 0; packs && i < packs->n && !p->packed; i++)
+        if (packs->items[i].plain == plain &&
+            dnnl_memory_desc_equal(&packs->items[i].layout, layout))
+            p->packed = packs->items[i].data;
+    *filled = p->packed != NULL;
+    if (*filled)
+        return GGDM_OK;
+    if (packs)
+        GGDM_TRY(ggdm_grow(&packs->items, &packs->cap, packs->n + 1, sizeof *packs->items, err));
+    GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
+    if (packs)
+        packs->items[packs->n++] = (packed_weights){plain, *layout, p->packed_bytes, p->packed};
+    return GGDM_OK;
+}
+
 /* The memory of the packed weights and the reorder from or to the plain layout. */
 static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const conv_layouts *l,
-                                bool gradient, ggdm_error *err)
+                                bool gradient, const void *plain, ggdm_packs *packs,
+                                ggdm_error *err)
 {
     dnnl_memory_t packed;
     const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
@@ -185,13 +243,17 @@ static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const c
     GGDM_TRY(check(status, "reorder of weights", err));
     if (gradient)
         return GGDM_OK;
-    GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
+    bool filled;
+    GGDM_TRY(place_packed(p, plain, md, packs, &filled, err));
     DNNL_TRY(dnnl_memory_set_data_handle(packed, p->packed));
+    if (!filled)
+        ggdm_prim_pack(p, plain);
     return GGDM_OK;
 }
 
 static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_pass pass,
-                              dnnl_primitive_attr_t attr, ggdm_error *err)
+                              const void *plain, ggdm_packs *packs, dnnl_primitive_attr_t attr,
+                              ggdm_error *err)
 {
     const struct conv_args *k = &conv_args[pass];
     conv_layouts l;
@@ -206,8 +268,7 @@ static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_
         GGDM_TRY(new_memory(&l.bias, &p->mem_bias, err));
         add_arg(p, k->bias, p->mem_bias);
     }
-    GGDM_TRY(conv_weights(p, k, &l, pass == GGDM_CONV_BACKWARD_WEIGHTS, err));
-    return GGDM_OK;
+    return conv_weights(p, k, &l, pass == GGDM_CONV_BACKWARD_WEIGHTS, plain, packs, err);
 }
 
 static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_error *err)
@@ -218,14 +279,14 @@ static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_err
     return new_attr(attr, err);
 }
 
-ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, ggdm_prim **out,
-                           ggdm_error *err)
+ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
+                           ggdm_packs *packs, ggdm_prim **out, ggdm_error *err)
 {
     dnnl_primitive_attr_t attr = NULL;
     *out = NULL;
     ggdm_status st = create(out, &attr, err);
     if (st == GGDM_OK)
-        st = conv_build(*out, s, pass, attr, err);
+        st = conv_build(*out, s, pass, plain, packs, attr, err);
     if (st == GGDM_OK)
         st = finish(*out, err);
     dnnl_primitive_attr_destroy(attr);
@@ -302,7 +363,8 @@ void ggdm_prim_destroy(ggdm_prim **prim)
         dnnl_primitive_destroy(p->primitive);
     if (p->desc)
         dnnl_primitive_desc_destroy(p->desc);
-    free(p->packed);
+    if (!p->shared)
+        free(p->packed);
     free(p);
     *prim = NULL;
 }

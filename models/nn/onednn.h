@@ -37,17 +37,28 @@ typedef struct ggdm_matmul_shape {
     ggdm_dtype c_dtype;
 } ggdm_matmul_shape;
 
-/** Errors: GGDM_EUNSUPPORTED with oneDNN's status where it has no implementation. */
-ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, ggdm_prim **out,
-                           ggdm_error *err);
+/* Packed weights that several convolutions share: see ggdm_params. */
+typedef struct ggdm_packs ggdm_packs;
+
+ggdm_status ggdm_packs_create(ggdm_packs **out, ggdm_error *err);
+void ggdm_packs_destroy(ggdm_packs **packs);
+/** Bytes of all packed weights in it. */
+size_t ggdm_packs_bytes(const ggdm_packs *packs);
+
+/** A convolution; plain: its f32 weights (forward, backward data), which are packed into the layout
+ *  and dtype that the chosen kernel wants.  With packs (borrowed, or NULL) the packed form is kept
+ *  there and shared with every other convolution of the same weights that wants the same form.
+ *  Errors: GGDM_EUNSUPPORTED with oneDNN's status where it has no implementation, GGDM_ENOMEM. */
+ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
+                           ggdm_packs *packs, ggdm_prim **out, ggdm_error *err);
+/** Errors: GGDM_EUNSUPPORTED as above. */
 ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err);
 void ggdm_prim_destroy(ggdm_prim **prim);
 
 /** Bytes of scratch memory that a run wants, 64-byte aligned. */
 size_t ggdm_prim_scratch(const ggdm_prim *prim);
 
-/** Pack plain f32 weights into the layout and dtype of this convolution (forward, backward data).
- */
+/** Pack the weights again after their content has changed. */
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain);
 
 /** Execute; arguments as listed at ggdm_conv_pass (a, b, c, bias), or A, B, C, bias. */

@@ -20,12 +20,13 @@ static ggdm_conv_shape conv_shape(const ggdm_op *op, const ggdm_value *src,
                              w[2],   w[3],   op->conv, bias,   src->dtype, dst->dtype};
 }
 
+/* weights: plain, or NULL where they are what is computed. */
 static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
-                           ggdm_conv_pass pass, ggdm_error *err)
+                           ggdm_conv_pass pass, const ggdm_value *weights, ggdm_error *err)
 {
     g->flops += 2.0 * (double)(s->n * s->oh * s->ow * s->oc) * (double)(s->ic * s->kh * s->kw);
     ggdm_prim_destroy(&op->prim);
-    GGDM_TRY(ggdm_prim_conv(s, pass, &op->prim, err));
+    GGDM_TRY(ggdm_prim_conv(s, pass, weights ? weights->data : NULL, g->packs, &op->prim, err));
     op->scratch_bytes = ggdm_prim_scratch(op->prim);
     return GGDM_OK;
 }
@@ -35,7 +36,7 @@ static ggdm_status forward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     ggdm_conv_shape s = conv_shape(op, ggdm_in(g, op, 0), &ggdm_in(g, op, 1)->shape,
                                    ggdm_out(g, op, 0), op->in[2] >= 0);
-    return prepare(g, op, &s, GGDM_CONV_FORWARD, err);
+    return prepare(g, op, &s, GGDM_CONV_FORWARD, ggdm_in(g, op, 1), err);
 }
 
 static void pack(ggdm_graph *g, ggdm_op *op)
@@ -55,7 +56,7 @@ static ggdm_status data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     ggdm_conv_shape s =
         conv_shape(op, ggdm_out(g, op, 0), &ggdm_in(g, op, 1)->shape, ggdm_in(g, op, 0), false);
-    return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, err);
+    return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, ggdm_in(g, op, 1), err);
 }
 
 static void data_run(const ggdm_graph *g, const ggdm_op *op)
@@ -72,7 +73,7 @@ static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     ggdm_conv_shape s = conv_shape(op, ggdm_in(g, op, 0), &ggdm_out(g, op, 0)->shape,
                                    ggdm_in(g, op, 1), op->out[1] >= 0);
-    return prepare(g, op, &s, GGDM_CONV_BACKWARD_WEIGHTS, err);
+    return prepare(g, op, &s, GGDM_CONV_BACKWARD_WEIGHTS, NULL, err);
 }
 
 static void weights_run(const ggdm_graph *g, const ggdm_op *op)

@@ -83,7 +83,7 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
     GGDM_TRY(
         ggdm_objective_create(r, t->arch, r->batch / ranks, r->batch, true, &t->step_graph, err));
     GGDM_TRY(ggdm_flat_create(t->step_graph->g, r->seed, &t->flat, err));
-    t->params = (ggdm_params){t->flat->items, (size_t)t->flat->n_params};
+    t->params = (ggdm_params){.items = t->flat->items, .n = (size_t)t->flat->n_params};
     GGDM_TRY(ggdm_graph_compile(t->step_graph->g, &t->params, err));
     if (t->rank != 0)
         return GGDM_OK;
@@ -92,7 +92,7 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
         t->ema_items[i] = t->params.items[i];
         t->ema_items[i].data = t->flat->ema + t->flat->offset[i];
     }
-    t->ema_params = (ggdm_params){t->ema_items, t->params.n};
+    t->ema_params = (ggdm_params){.items = t->ema_items, .n = t->params.n};
     GGDM_TRY(ggdm_objective_create(r, t->arch, EVAL_BATCH, EVAL_BATCH, false, &t->eval_graph, err));
     return ggdm_graph_compile(t->eval_graph->g, &t->ema_params, err);
 }

@@ -165,7 +165,7 @@ static void test_params_changed_reaches_forward_and_backward(void **state)
     float w[4] = {1, 2, 3, 4}, k[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
     ggdm_tensor items[2] = {{"w", GGDM_F32, GGDM_SHAPE2(2, 2), w},
                             {"k", GGDM_F32, GGDM_SHAPE4(1, 1, 3, 3), k}};
-    const ggdm_params params = {items, 2};
+    const ggdm_params params = {.items = items, .n = 2};
     ggdm_graph *g = new_graph();
     ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, 1, 2, 1)), gx;
     ggdm_val vw = ggdm_graph_param(g, "w", GGDM_SHAPE2(2, 2), (ggdm_init){GGDM_INIT_ZERO, 0});
@@ -213,7 +213,7 @@ static void test_compile_names_missing_and_misshapen_tensors(void **state)
     const float w[6] = {0};
     ggdm_tensor item = {"layer.weight", GGDM_F32, GGDM_SHAPE2(2, 3), w};
     for (int missing = 0; missing < 2; missing++) {
-        const ggdm_params params = {&item, missing ? 0 : 1};
+        const ggdm_params params = {.items = &item, .n = missing ? 0 : 1};
         ggdm_graph *g = new_graph();
         ggdm_error err;
         ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE2(1, 2));
