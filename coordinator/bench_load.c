@@ -165,7 +165,6 @@ static const ggdm_transport_ops watch_ops = {.send = watch_send, .receive = watc
 
 typedef struct bench_run {
     char *dir;
-    double plan_cost;
     ggdm_job job;
 } bench_run;
 
@@ -185,7 +184,6 @@ static ggdm_status store_sweep(const ggdm_sweep *sweep, const char *text, bench_
     info.job.precision = GGDM_PRECISION_FP32;
     GGDM_TRY_GOTO(st, ggdm_cells_expand(sweep, NULL, &cells, err), done);
     GGDM_TRY_GOTO(st, ggdm_plan_make(sweep, &cells, &options, &plan, err), done);
-    run->plan_cost = plan.cost;
     run->job = info.job;
     run->job.batch = run->job.threads = 1;
     st = ggdm_store_create(run->dir, &info, &cells, &plan, err);
@@ -289,14 +287,13 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_ru
     ggdm_progress *progress = NULL;
     ggdm_dispatch_end end;
     bool clean;
-    GGDM_TRY(ggdm_progress_create(store, run->plan_cost, &progress, err));
+    GGDM_TRY(ggdm_progress_create(store, ggdm_store_cost(store), &progress, err));
     const ggdm_outfit outfit = {.job = run->job};
     ggdm_status st = ggdm_startup_give(t, &outfit, err);
     if (st == GGDM_OK) {
         *w = (watch){.base = {&watch_ops, ggdm_transport_rank(t), ggdm_transport_size(t)},
                      .inner = t};
-        ggdm_plan plan = {.cost = run->plan_cost};
-        st = ggdm_dispatch_run(&w->base, store, &plan, progress, &end, &clean, err);
+        st = ggdm_dispatch_run(&w->base, store, progress, &end, &clean, err);
         if (st == GGDM_OK && end != GGDM_DISPATCH_FINISHED)
             st = GGDM_FAIL(err, GGDM_ECANCELLED, "stopped");
     }

@@ -16,7 +16,25 @@ typedef struct plan_options {
 
 static double run_seconds(const ggdm_setup *s, const ggdm_estimate *e, int workers)
 {
-    return s->plan.cost * e->seconds / workers;
+    return ggdm_estimate_seconds(e, &s->plan.shared) / workers;
+}
+
+/* Work of the plan by that of all cells on their own: forward and backward evaluations weighted by
+ * the measured time of an unguided and of a guided step. */
+static double work_share(const ggdm_setup *s, const ggdm_estimate *e)
+{
+    return ggdm_estimate_seconds(e, &s->plan.shared) / ggdm_estimate_seconds(e, &s->plan.naive);
+}
+
+static void put_count(ggdm_json *j, const char *key, const ggdm_plan_count *work,
+                      const ggdm_estimate *e)
+{
+    ggdm_json_begin_object(j, key);
+    ggdm_json_put_int(j, "forwards", work->forwards);
+    ggdm_json_put_int(j, "backwards", work->backwards);
+    ggdm_json_put_int(j, "guided", work->guided);
+    ggdm_json_put_double(j, "worker_seconds", ggdm_estimate_seconds(e, work));
+    ggdm_json_end(j);
 }
 
 static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int workers,
@@ -38,22 +56,19 @@ static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int w
     ggdm_json_put_int(&j, "trajectories", s->cells.n_trajectories);
     ggdm_json_put_int(&j, "families", s->plan.n_families);
     ggdm_json_put_int(&j, "units", s->plan.n_units);
-    ggdm_json_begin_object(&j, "naive");
-    ggdm_json_put_int(&j, "forwards", s->plan.naive.forwards);
-    ggdm_json_put_int(&j, "backwards", s->plan.naive.backwards);
-    ggdm_json_end(&j);
-    ggdm_json_begin_object(&j, "shared");
-    ggdm_json_put_int(&j, "forwards", s->plan.shared.forwards);
-    ggdm_json_put_int(&j, "backwards", s->plan.shared.backwards);
-    ggdm_json_end(&j);
+    put_count(&j, "naive", &s->plan.naive, e);
+    put_count(&j, "shared", &s->plan.shared, e);
+    ggdm_json_put_double(&j, "work_share", work_share(s, e));
     ggdm_json_put_double(&j, "cost", s->plan.cost);
     ggdm_json_put_int(&j, "workers", workers);
     ggdm_json_put_int(&j, "threads", s->outfit.job.threads);
     ggdm_json_put_int(&j, "batch", s->outfit.job.batch);
     ggdm_json_put_uint(&j, "weights_bytes_per_node", e->weights);
     ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
+    ggdm_json_put_uint(&j, "state_bytes_per_worker", e->states);
     ggdm_json_put_double(&j, "forward_gflop_per_image", e->flops_forward * 1e-9);
     ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
+    ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
     ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
     ggdm_json_end(&j);
     GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
@@ -73,14 +88,18 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
            s->cells.n_trajectories, (long long)s->plan.n_images, s->plan.n_units);
     printf("  U-Net, naive   %lld forward, %lld backward evaluations\n",
            (long long)s->plan.naive.forwards, (long long)s->plan.naive.backwards);
-    printf("  U-Net, shared  %lld forward, %lld backward (guided prefixes computed once)\n",
-           (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards);
-    printf("  memory         %.1f MiB per worker (batch %d), weights %.1f MiB per node\n",
-           (double)(e->arenas + e->states) * mib, s->outfit.job.batch, (double)e->weights * mib);
+    printf("  U-Net, shared  %lld forward, %lld backward: %.1f %% of the naive work (a guided step "
+           "is %.2f forwards here)\n",
+           (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards,
+           100 * work_share(s, e), e->guided / e->seconds);
+    printf("  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
+           "way; weights %.1f MiB per node\n",
+           (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
+           (double)e->states * mib, (double)e->weights * mib);
     printf("  time           about %s with %d workers of %d threads (%.2f ms per image forward, "
-           "%s, %s)\n",
+           "%.2f guided, %s, %s)\n",
            ggdm_duration_text(run_seconds(s, e, workers), time), workers, s->outfit.job.threads,
-           e->seconds * 1e3, ggdm_precision_names[s->outfit.job.precision],
+           e->seconds * 1e3, e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
 }
 

@@ -97,8 +97,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 #define EXPR_HELP                                                                                  \
-    "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, duration and "      \
-    "target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where none "   \
+    "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, start, "         \
+    "duration and target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where none "   \
     "is named) those for which every condition holds.\n\n"
 
 int ggdm_cmd_retry(int argc, char **argv)

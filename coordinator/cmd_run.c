@@ -43,7 +43,7 @@ static ggdm_status prepare(session *s, const run_options *options, ggdm_error *e
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
     GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
-    st = ggdm_progress_create(s->store, s->setup.plan.cost, &s->progress, err);
+    st = ggdm_progress_create(s->store, ggdm_store_cost(s->store), &s->progress, err);
 tell:
     if (st != GGDM_OK)
         ggdm_startup_give(s->t, NULL, NULL);
@@ -76,7 +76,7 @@ static ggdm_status generate(session *s, ggdm_error *err)
     bool clean = false;
     GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
     ggdm_status st =
-        ggdm_dispatch_run(s->t, s->store, &s->setup.plan, s->progress, &s->end, &clean, err);
+        ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
     if (!clean) {
         ggdm_log(GGDM_LOG_WARN, "%s", st == GGDM_OK ? "some workers did not leave" : err->msg);
         record(s, st, err);
@@ -271,6 +271,8 @@ static const struct argp_option arguments[] = {
      "worker ranks beside the coordinator (default: one per core; 0: no MPI, one worker in this "
      "process); in a world that mpirun or srun started, its size counts",
      0},
+    {"add", 'a', NULL, 0,
+     "add the cells of this sweep to the run in --run DIR; what is there is not computed again", 0},
     {0},
 };
 
@@ -283,6 +285,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    case 'a':
+        o->setup.add = true;
         break;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -42,7 +42,7 @@ typedef struct worker {
 typedef struct dispatch {
     ggdm_transport *t;
     ggdm_store *store;
-    const ggdm_plan *plan;
+    ggdm_gradient gradient; /* of the run: it sets what a guided step costs */
     ggdm_progress *progress;
     worker *workers; /* [n], by rank; 0 is unused */
     int n;           /* size of the world */
@@ -228,8 +228,8 @@ static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
         return GGDM_OK;
     w->to_send = true;
     w->expected = images_of(&w->unit);
-    w->cost =
-        w->unit.id >= 0 && w->unit.id < d->plan->n_units ? d->plan->units[w->unit.id].cost : 0;
+    w->cost = w->unit.image_count * ggdm_segments_cost(w->unit.segments, w->unit.n_segments,
+                                                       d->gradient);
     return GGDM_OK;
 }
 
@@ -376,19 +376,19 @@ static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *e
     return GGDM_OK;
 }
 
-ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, const ggdm_plan *plan,
-                              ggdm_progress *progress, ggdm_dispatch_end *end, bool *clean,
-                              ggdm_error *err)
+ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progress *progress,
+                              ggdm_dispatch_end *end, bool *clean, ggdm_error *err)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
-    dispatch d = {.t = t, .store = store, .plan = plan, .progress = progress};
+    dispatch d = {.t = t, .store = store, .progress = progress};
     *clean = false;
+    d.gradient = ggdm_store_run_info(store)->job.gradient;
     d.n = ggdm_transport_size(t);
     GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
     for (int i = 0; i < d.n; i++)
         d.workers[i].unit.id = -1;
     if (c->images_total > 0) /* of an earlier session */
-        d.cost_finished = plan->cost * (double)c->images_done / (double)c->images_total;
+        d.cost_finished = ggdm_store_cost(store) * (double)c->images_done / (double)c->images_total;
     ggdm_status st = serve(&d, err);
     bool finished = st == GGDM_OK && nothing_left(&d);
     ggdm_progress_clear(progress);

@@ -7,7 +7,6 @@
 #include "common/status.h"
 #include "common/transport.h"
 #include "coordinator/progress.h"
-#include "jobs/planner.h"
 #include "jobs/store.h"
 
 typedef enum ggdm_dispatch_end {
@@ -19,10 +18,8 @@ typedef enum ggdm_dispatch_end {
  *  transaction per turn; workers hear of what it decided only after the commit.  In the end all
  *  workers have left; *clean = false when some did not answer, so that the world has to be ended
  *  by ggdm_transport_abort.
- *  plan gives the costs; its units are numbered as in the store.
  *  Errors: of the store, of the transport, or of the workers when none of them can work. */
-ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, const ggdm_plan *plan,
-                              ggdm_progress *progress, ggdm_dispatch_end *end, bool *clean,
-                              ggdm_error *err);
+ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progress *progress,
+                              ggdm_dispatch_end *end, bool *clean, ggdm_error *err);
 
 #endif

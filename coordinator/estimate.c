@@ -22,19 +22,6 @@ static double time_network(const ggdm_network *net)
     return best;
 }
 
-static size_t largest_state(const ggdm_setup *s)
-{
-    const ggdm_arch_info *x = &s->info[GGDM_ROLE_DIFFUSION];
-    size_t image = (size_t)x->size * (size_t)x->size * (size_t)x->channels * sizeof(float);
-    size_t most = 0;
-    for (int32_t i = 0; i < s->plan.n_units; i++) {
-        const ggdm_plan_unit *u = &s->plan.units[i];
-        size_t n = (size_t)u->image_count * (size_t)s->plan.families[u->family].n_segments;
-        most = n > most ? n : most;
-    }
-    return most * image;
-}
-
 static ggdm_status measure(const ggdm_setup *s, ggdm_networks *nets, ggdm_estimate *out,
                            ggdm_error *err)
 {
@@ -47,6 +34,8 @@ static ggdm_status measure(const ggdm_setup *s, ggdm_networks *nets, ggdm_estima
         ggdm_network *net = NULL;
         GGDM_TRY(ggdm_networks_get(nets, (ggdm_purpose)purpose, job->batch, &net, err));
         out->arenas += ggdm_graph_arena_bytes(net->graph);
+        if (purpose == GGDM_NET_GUIDED)
+            out->guided = time_network(net) / net->batch;
         if (purpose != GGDM_NET_EPS)
             continue;
         out->flops_forward = ggdm_graph_flops(net->graph) / net->batch;
@@ -55,12 +44,17 @@ static ggdm_status measure(const ggdm_setup *s, ggdm_networks *nets, ggdm_estima
     return GGDM_OK;
 }
 
+double ggdm_estimate_seconds(const ggdm_estimate *e, const ggdm_plan_count *work)
+{
+    return (double)(work->forwards - work->guided) * e->seconds + (double)work->guided * e->guided;
+}
+
 ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_error *err)
 {
     ggdm_model *models[GGDM_N_ROLES] = {NULL};
     ggdm_networks *nets = NULL;
     ggdm_status st = GGDM_OK;
-    *out = (ggdm_estimate){.states = largest_state(s)};
+    *out = (ggdm_estimate){.states = ggdm_plan_state_bytes(&s->plan, s->image_bytes)};
     omp_set_num_threads(s->outfit.job.threads);
     for (int role = 0; role < GGDM_N_ROLES && st == GGDM_OK; role++) {
         out->weights += s->outfit.files[role].weights_size;

@@ -10,10 +10,14 @@
 typedef struct ggdm_estimate {
     size_t weights;       /* bytes, held once per node */
     size_t arenas;        /* bytes of activations per worker, all networks at full batch */
-    size_t states;        /* bytes of images under way per worker, of the largest unit */
+    size_t states;        /* bytes of images under way per worker: bounded by the planner */
     double flops_forward; /* of one U-Net evaluation of one image */
     double seconds;       /* of one unguided step of one image by one worker, measured */
+    double guided;        /* the same of one guided step; 0 where nothing is guided */
 } ggdm_estimate;
+
+/** Seconds of one worker for this much work. */
+double ggdm_estimate_seconds(const ggdm_estimate *estimate, const ggdm_plan_count *work);
 
 /** Build the networks at the setup's batch and time a few steps (about a second).
  *  Errors: those of building. */

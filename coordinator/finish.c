@@ -12,7 +12,7 @@
 #include "jobs/plot.h"
 #include "jobs/summary.h"
 
-#define MAX_COLUMNS 11 /* durations in one printed table */
+#define MAX_COLUMNS 11 /* windows in one printed table */
 #define MAX_ROWS 40    /* kappas */
 
 ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error *err)
@@ -37,7 +37,7 @@ int ggdm_finish_exit_code(const ggdm_store *store)
 
 typedef struct cell_view {
     double kappa;
-    int32_t duration, target;
+    int32_t start, duration, target;
     ggdm_share accuracy;
     int32_t n, diverged;
     bool known;
@@ -48,8 +48,8 @@ typedef struct table {
     int32_t n;
     double kappas[MAX_ROWS];
     int n_kappas;
-    int32_t durations[MAX_COLUMNS];
-    int n_durations;
+    const cell_view *windows[MAX_COLUMNS]; /* a cell of each */
+    int n_windows;
     int32_t target;
     bool cut; /* not all rows and columns fit */
 } table;
@@ -63,6 +63,7 @@ static ggdm_status load(ggdm_store *store, cell_view *views, bool *judge, ggdm_e
         const ggdm_scores *scores = s.judge.known ? &s.judge : &s.guide;
         *judge = *judge || s.judge.known;
         views[i] = (cell_view){.kappa = s.cell.cell.kappa,
+                               .start = s.cell.cell.start,
                                .duration = s.cell.cell.duration,
                                .target = s.cell.cell.target,
                                .accuracy = scores->accuracy,
@@ -74,31 +75,36 @@ static ggdm_status load(ggdm_store *store, cell_view *views, bool *judge, ggdm_e
     return GGDM_OK;
 }
 
+static bool same_window(const cell_view *a, const cell_view *b)
+{
+    return a->start == b->start && a->duration == b->duration;
+}
+
 /* Rows and columns in order of first appearance. */
 static void lay_out(table *t)
 {
-    t->n_kappas = t->n_durations = 0;
+    t->n_kappas = t->n_windows = 0;
     for (int32_t i = 0; i < t->n; i++) {
         if (t->cells[i].target != t->target)
             continue;
         int k = 0, d = 0;
         while (k < t->n_kappas && t->kappas[k] != t->cells[i].kappa)
             k++;
-        while (d < t->n_durations && t->durations[d] != t->cells[i].duration)
+        while (d < t->n_windows && !same_window(t->windows[d], &t->cells[i]))
             d++;
         t->cut = t->cut || k == MAX_ROWS || d == MAX_COLUMNS;
         if (k == t->n_kappas && k < MAX_ROWS)
             t->kappas[t->n_kappas++] = t->cells[i].kappa;
-        if (d == t->n_durations && d < MAX_COLUMNS)
-            t->durations[t->n_durations++] = t->cells[i].duration;
+        if (d == t->n_windows && d < MAX_COLUMNS)
+            t->windows[t->n_windows++] = &t->cells[i];
     }
 }
 
-static const cell_view *find(const table *t, double kappa, int32_t duration)
+static const cell_view *find(const table *t, double kappa, const cell_view *window)
 {
     for (int32_t i = 0; i < t->n; i++)
         if (t->cells[i].target == t->target && t->cells[i].kappa == kappa &&
-            t->cells[i].duration == duration)
+            same_window(&t->cells[i], window))
             return &t->cells[i];
     return NULL;
 }
@@ -106,17 +112,20 @@ static const cell_view *find(const table *t, double kappa, int32_t duration)
 static void print_table(const table *t)
 {
     printf("    %10s", "kappa \\ t~");
-    for (int d = 0; d < t->n_durations; d++)
-        printf(" %6d", t->durations[d]);
+    for (int d = 0; d < t->n_windows; d++) {
+        char label[GGDM_WINDOW_LABEL_SIZE];
+        ggdm_window_label(t->windows[d]->start, t->windows[d]->duration, label);
+        printf(" %7s", label);
+    }
     printf("\n");
     for (int k = 0; k < t->n_kappas; k++) {
         printf("    %10g", t->kappas[k]);
-        for (int d = 0; d < t->n_durations; d++) {
-            const cell_view *c = find(t, t->kappas[k], t->durations[d]);
+        for (int d = 0; d < t->n_windows; d++) {
+            const cell_view *c = find(t, t->kappas[k], t->windows[d]);
             if (c && c->known)
-                printf(" %6.1f", 100 * c->accuracy.p);
+                printf(" %7.1f", 100 * c->accuracy.p);
             else
-                printf(" %6s", "-");
+                printf(" %7s", "-");
         }
         printf("\n");
     }

@@ -1,9 +1,11 @@
 #include "coordinator/setup.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -142,6 +144,17 @@ static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
     return GGDM_OK;
 }
 
+static ggdm_status plan(ggdm_setup *s, ggdm_error *err)
+{
+    ggdm_plan_options options = ggdm_plan_options_default();
+    const ggdm_arch_info *x = &s->info[GGDM_ROLE_DIFFUSION];
+    s->image_bytes = (size_t)x->size * (size_t)x->size * (size_t)x->channels * sizeof(float);
+    options.image_bytes = s->image_bytes;
+    if (s->no_share)
+        options.max_trajectories = 1;
+    return ggdm_plan_make(&s->sweep, &s->cells, &options, &s->plan, err);
+}
+
 static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
 {
     ggdm_key_context context = {.precision = s->outfit.job.precision,
@@ -149,7 +162,7 @@ static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
     memcpy(context.diffusion, s->outfit.files[GGDM_ROLE_DIFFUSION].digest, GGDM_HASH_SIZE);
     memcpy(context.guide, s->outfit.files[GGDM_ROLE_GUIDE].digest, GGDM_HASH_SIZE);
     GGDM_TRY(ggdm_cells_expand(&s->sweep, &context, &s->cells, err));
-    return ggdm_plan_make(&s->sweep, &s->cells, NULL, &s->plan, err);
+    return plan(s, err);
 }
 
 static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
@@ -178,7 +191,8 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err)
 {
-    *out = (ggdm_setup){.outfit.isa = isa};
+    *out = (ggdm_setup){
+        .outfit.isa = isa, .no_share = options->no_share, .add = options->add};
     ggdm_status st = make(out, options, err);
     if (st != GGDM_OK)
         ggdm_setup_deinit(out);
@@ -208,10 +222,9 @@ static ggdm_status same_text(const ggdm_setup *s, const char *what, const char *
                      what, recorded, now, remedy);
 }
 
-static ggdm_status same_sweep(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+static ggdm_status another_sweep(const ggdm_setup *s, const ggdm_run_info *info, bool can_add,
+                                 ggdm_error *err)
 {
-    if (info->sweep_digest && strcmp(info->sweep_digest, s->sweep_digest) == 0)
-        return GGDM_OK;
     ggdm_sweep old = {0};
     ggdm_error why = {.msg = "the sweep differs"};
     const char *text = info->sweep_text ? info->sweep_text : "";
@@ -220,14 +233,45 @@ static ggdm_status same_sweep(const ggdm_setup *s, const ggdm_run_info *info, gg
     ggdm_sweep_deinit(&old);
     return GGDM_FAIL(err, GGDM_ESTATE,
                      "run directory %s was made from another sweep than %s: %.400s; expected the "
-                     "same sweep, or another --run DIR",
-                     s->run_dir, s->sweep.where, why.msg);
+                     "same sweep, %sor another --run DIR",
+                     s->run_dir, s->sweep.where, why.msg,
+                     can_add ? "--add to add the cells of this one, " : "");
 }
 
-/* Is the run in the store one of this setup? */
-static ggdm_status same_run(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+/* All that the sweeps of one run have in common, beside models and machine. */
+static ggdm_status same_job(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
 {
-    GGDM_TRY(same_sweep(s, info, err));
+    const ggdm_job *old = &info->job, *job = &s->outfit.job;
+    const struct {
+        const char *what, *was, *now;
+    } names[] = {
+        {"sampler.variance", ggdm_variance_names[old->variance],
+         ggdm_variance_names[job->variance]},
+        {"guidance.gradient", ggdm_gradient_names[old->gradient],
+         ggdm_gradient_names[job->gradient]},
+        {"guidance.loss.form", ggdm_loss_form_names[old->form], ggdm_loss_form_names[job->form]},
+        {"precision", ggdm_precision_names[old->precision], ggdm_precision_names[job->precision]}};
+    const struct {
+        const char *what;
+        uint64_t was, now;
+    } numbers[] = {{"seed", old->seed, job->seed},
+                   {"samples", (uint64_t)info->samples, (uint64_t)s->sweep.samples},
+                   {"sampler.steps", (uint64_t)old->steps, (uint64_t)job->steps},
+                   {"sampler.clip_x0", old->clip_x0, job->clip_x0}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        GGDM_TRY(same_text(s, names[i].what, names[i].was, names[i].now, "", err));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char was[24], now[24];
+        snprintf(was, sizeof was, "%" PRIu64, numbers[i].was);
+        snprintf(now, sizeof now, "%" PRIu64, numbers[i].now);
+        GGDM_TRY(same_text(s, numbers[i].what, was, now, "", err));
+    }
+    return GGDM_OK;
+}
+
+/* Models and instruction set. */
+static ggdm_status same_machinery(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+{
     const char *const recorded[] = {info->model_digest, info->guide_digest, info->judge_digest};
     for (int role = 0; role < GGDM_N_ROLES; role++) {
         char hex[GGDM_HASH_TEXT_SIZE] = "";
@@ -245,6 +289,21 @@ static ggdm_status same_run(const ggdm_setup *s, const ggdm_run_info *info, ggdm
                      err);
 }
 
+/* Is the run in the store one of this setup, or one that it can be added to (*add)? */
+static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, ggdm_error *err)
+{
+    const ggdm_run_info *info = ggdm_store_run_info(store);
+    bool has;
+    GGDM_TRY(ggdm_store_has_sweep(store, s->sweep_digest, &has, err));
+    *add = !has;
+    if (has)
+        return same_machinery(s, info, err);
+    ggdm_status st = same_job(s, info, err);
+    if (st == GGDM_OK)
+        st = same_machinery(s, info, err);
+    return s->add ? st : another_sweep(s, info, st == GGDM_OK, err);
+}
+
 static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
                                 ggdm_store_counts *counts, ggdm_error *err)
 {
@@ -252,7 +311,8 @@ static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
     ggdm_store *store = NULL;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_store_open(s->run_dir, &inspect, &store, err), done);
-    GGDM_TRY_GOTO(st, same_run(s, ggdm_store_run_info(store), err), done);
+    bool add;
+    GGDM_TRY_GOTO(st, same_run(s, store, &add, err), done);
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     if (counts)
         *counts = *c;
@@ -261,7 +321,10 @@ static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
     bool products = false;
     if (!left)
         st = ggdm_run_dir_has_products(store, s->run_dir, &products, err);
-    *state = left ? GGDM_RUN_STARTED : products ? GGDM_RUN_COMPLETE : GGDM_RUN_UNITS_DONE;
+    *state = add        ? GGDM_RUN_ADD
+             : left     ? GGDM_RUN_STARTED
+             : products ? GGDM_RUN_COMPLETE
+                        : GGDM_RUN_UNITS_DONE;
 done:
     ggdm_store_close(&store);
     return st;
@@ -273,6 +336,10 @@ ggdm_status ggdm_setup_run_state(const ggdm_setup *s, ggdm_run_state *state,
     bool present = false;
     *state = GGDM_RUN_NEW;
     GGDM_TRY(ggdm_run_dir_check(s->run_dir, &present, err));
+    if (s->add && !present)
+        return GGDM_FAIL(err, GGDM_ESTATE,
+                         "run directory %s: holds no run, expected one to add to (--add)",
+                         s->run_dir);
     return present ? state_of_run(s, state, counts, err) : GGDM_OK;
 }
 
@@ -306,26 +373,62 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
     return ggdm_store_create(s->run_dir, &info, &s->cells, &s->plan, err);
 }
 
-/* RUN/sweep.yaml, the frozen text: after the store, which holds it too, so that a start that was
- * killed leaves nothing that looks like somebody else's directory. */
-static ggdm_status freeze_sweep(const ggdm_setup *s, ggdm_error *err)
+/* Add the sweep's cells; what is there already is not planned again. */
+static ggdm_status add_sweep(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
 {
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(s->run_dir, "sweep.yaml", &path, err));
+    ggdm_store_matched m;
+    GGDM_TRY(ggdm_store_match(store, &s->cells, &m, err));
+    ggdm_plan_deinit(&s->plan);
+    GGDM_TRY(plan(s, err));
+    GGDM_TRY(ggdm_store_add(store, ggdm_wall_clock(), s->sweep_text, s->sweep_digest, &s->cells,
+                            &s->plan, err));
+    ggdm_log(GGDM_LOG_INFO,
+             "cells of %s added to the run in %s: %d new, %d already done, %d already queued",
+             s->sweep.where, s->run_dir, m.fresh, m.done, m.queued);
+    return GGDM_OK;
+}
+
+/* RUN/sweep.yaml, sweep-2.yaml ...: the frozen texts, after the store, which holds them too, so
+ * that a start that was killed leaves nothing that looks like somebody else's directory. */
+static ggdm_status freeze_sweep(const ggdm_setup *s, ggdm_store *store, int32_t i, ggdm_error *err)
+{
+    char name[40] = "sweep.yaml", *path = NULL, *text = NULL;
     ggdm_status st = GGDM_OK;
-    if (!ggdm_exists(path))
-        st = ggdm_replace_file(path, s->sweep_text, strlen(s->sweep_text), err);
+    if (i > 1)
+        snprintf(name, sizeof name, "sweep-%d.yaml", i);
+    GGDM_TRY(ggdm_path_join(s->run_dir, name, &path, err));
+    if (!ggdm_exists(path)) {
+        st = ggdm_store_sweep_text(store, i, &text, err);
+        if (st == GGDM_OK)
+            st = ggdm_replace_file(path, text, strlen(text), err);
+    }
     free(path);
+    free(text);
     return st;
 }
 
-ggdm_status ggdm_setup_open_store(const ggdm_setup *s, ggdm_store **out, ggdm_error *err)
+static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_store *store,
+                                  ggdm_error *err)
+{
+    int32_t n = 0;
+    if (state == GGDM_RUN_ADD)
+        GGDM_TRY(add_sweep(s, store, err));
+    GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
+    for (int32_t i = 1; i <= n; i++)
+        GGDM_TRY(freeze_sweep(s, store, i, err));
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *err)
 {
     ggdm_run_state state;
     GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
     if (state == GGDM_RUN_NEW)
         GGDM_TRY(create_store(s, err));
-    GGDM_TRY(freeze_sweep(s, err));
     const ggdm_store_options run = {.mode = GGDM_STORE_RUN};
-    return ggdm_store_open(s->run_dir, &run, out, err);
+    GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
+    ggdm_status st = complete_store(s, state, *out, err);
+    if (st != GGDM_OK)
+        ggdm_store_close(out);
+    return st;
 }

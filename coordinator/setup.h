@@ -26,6 +26,8 @@ typedef struct ggdm_setup_options {
     const char *sweep; /* path of the sweep file */
     const char *run;   /* run directory */
     int batch, threads;
+    bool no_share; /* every trajectory on its own */
+    bool add;      /* to the run that is there */
 } ggdm_setup_options;
 
 /* The options --run, --threads, --batch and the argument SWEEP.yaml, for commands that take a sweep
@@ -40,7 +42,9 @@ typedef struct ggdm_setup {
     ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
     ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
     ggdm_cells cells;
-    ggdm_plan plan;
+    ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */
+    size_t image_bytes; /* of the state of one image */
+    bool no_share, add;
 } ggdm_setup;
 
 /** Make a sweep ready for the instruction set isa, or less where the precision needs less
@@ -52,6 +56,7 @@ void ggdm_setup_deinit(ggdm_setup *setup);
 
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */
+    GGDM_RUN_ADD,        /* a run of other sweeps, to which this one is to be added */
     GGDM_RUN_STARTED,    /* a run of this sweep with units left */
     GGDM_RUN_UNITS_DONE, /* no unit is left, but archives or the summary are missing */
     GGDM_RUN_COMPLETE    /* nothing is left */
@@ -65,8 +70,9 @@ typedef enum ggdm_run_state {
 ggdm_status ggdm_setup_run_state(const ggdm_setup *setup, ggdm_run_state *state,
                                  ggdm_store_counts *counts, ggdm_error *err);
 
-/** Open the run's store as its owner; create directory, store and RUN/sweep.yaml where new.
+/** Open the run's store as its owner; create directory, store and RUN/sweep.yaml where new, or add
+ *  the sweep (its cells and plan in *setup are then those that the store lacked).
  *  Errors: as above. */
-ggdm_status ggdm_setup_open_store(const ggdm_setup *setup, ggdm_store **out, ggdm_error *err);
+ggdm_status ggdm_setup_open_store(ggdm_setup *setup, ggdm_store **out, ggdm_error *err);
 
 #endif

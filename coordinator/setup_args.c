@@ -5,6 +5,9 @@
 static const struct argp_option options[] = {
     {"run", 'r', "DIR", 0, "run directory (default: runs/NAME, NAME from the sweep file)", 0},
     {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
+    {"no-share", 'n', NULL, 0,
+     "compute every trajectory on its own, without common prefixes: the same images, for measuring",
+     0},
     {"batch", 'b', "B", 0, "images advanced together at most (default: 8 per thread, bf16: 16)", 0},
     {0},
 };
@@ -21,6 +24,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'b':
         o->batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
+        break;
+    case 'n':
+        o->no_share = true;
         break;
     case ARGP_KEY_ARG:
         if (o->sweep)

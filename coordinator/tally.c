@@ -112,6 +112,7 @@ void ggdm_tally_put(const ggdm_tally *tally, ggdm_json *j)
         ggdm_json_begin_object(j, NULL);
         ggdm_json_put_string(j, "cell", c->now.name);
         ggdm_json_put_double(j, "kappa", c->now.cell.kappa);
+        ggdm_json_put_int(j, "start", c->now.cell.start);
         ggdm_json_put_int(j, "duration", c->now.cell.duration);
         ggdm_json_put_int(j, "target", c->now.cell.target);
         ggdm_json_put_string(j, "state", state_of(c, samples));

@@ -70,6 +70,7 @@ static ggdm_status describe(const cell_archive *a, const ggdm_image *image, char
     ggdm_json_put_string(&j, "cell", a->cell.name);
     ggdm_json_put_int(&j, "index", image->index);
     ggdm_json_put_double(&j, "kappa", cell->kappa);
+    ggdm_json_put_int(&j, "start", cell->start);
     ggdm_json_put_int(&j, "duration", cell->duration);
     if (cell->target >= 0)
         ggdm_json_put_int(&j, "target", cell->target);

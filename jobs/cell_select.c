@@ -17,6 +17,11 @@ static double duration_of(const ggdm_cell *c)
     return c->duration;
 }
 
+static double start_of(const ggdm_cell *c)
+{
+    return c->start;
+}
+
 static double target_of(const ggdm_cell *c)
 {
     return c->target;
@@ -25,7 +30,10 @@ static double target_of(const ggdm_cell *c)
 static const struct {
     const char *name;
     double (*value)(const ggdm_cell *c);
-} columns[] = {{"kappa", kappa_of}, {"duration", duration_of}, {"target", target_of}};
+} columns[] = {{"kappa", kappa_of},
+             {"start", start_of},
+             {"duration", duration_of},
+             {"target", target_of}};
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
 /* holds[1 + sign of (value of the cell - number)].  Longer ones first: "<=" begins with "<". */
@@ -136,7 +144,7 @@ static ggdm_status parse_term(parser *p)
     if (isdigit((unsigned char)*p->at) || (length == 1 && *p->at == 'c'))
         return parse_range(p);
     return complain(p, p->at,
-                    "a cell (7 or c0007), a range (3-9), or a condition on kappa, duration "
+                    "a cell (7 or c0007), a range (3-9), or a condition on kappa, start, duration "
                     "or target (kappa>=0.1)");
 }
 

@@ -8,13 +8,13 @@
 
 #define KEY_VERSION 1 /* of the key's layout and of the meaning of everything in it */
 
-static bool is_guided(double kappa, int32_t duration)
+static bool is_guided(const ggdm_cell *cell)
 {
-    return kappa != 0 && duration != 0;
+    return cell->kappa != 0 && cell->duration != 0;
 }
 
-void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, double kappa,
-                   int32_t duration, int32_t target, uint8_t key[GGDM_HASH_SIZE])
+void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, const ggdm_cell *cell,
+                   uint8_t key[GGDM_HASH_SIZE])
 {
     static const ggdm_key_context nothing = {.isa = ""};
     const ggdm_key_context *c = context ? context : &nothing;
@@ -30,15 +30,17 @@ void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, dou
     ggdm_hash_text(&h, ggdm_precision_names[c->precision]);
     ggdm_hash_text(&h, c->isa ? c->isa : "");
     ggdm_hash_update(&h, c->diffusion, GGDM_HASH_SIZE);
-    ggdm_hash_u64(&h, is_guided(kappa, duration));
-    if (is_guided(kappa, duration)) {
+    ggdm_hash_u64(&h, is_guided(cell));
+    if (is_guided(cell)) {
         ggdm_hash_text(&h, "gradient of a classifier");
         ggdm_hash_text(&h, ggdm_gradient_names[sweep->job.gradient]);
         ggdm_hash_text(&h, ggdm_loss_form_names[sweep->job.form]);
         ggdm_hash_update(&h, c->guide, GGDM_HASH_SIZE);
-        ggdm_hash_f64(&h, kappa);
-        ggdm_hash_u64(&h, (uint64_t)duration);
-        ggdm_hash_u64(&h, (uint64_t)target);
+        ggdm_hash_f64(&h, cell->kappa);
+        ggdm_hash_u64(&h, (uint64_t)cell->duration);
+        ggdm_hash_u64(&h, (uint64_t)cell->target);
+        if (cell->start) /* from 0: the key of the time before windows */
+            ggdm_hash_u64(&h, (uint64_t)cell->start);
     }
     ggdm_hash_final(&h, key);
 }
@@ -46,20 +48,22 @@ void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, dou
 /* Parameters of cell i: the fixed ones, overlaid by its place in each group (first slowest). */
 static ggdm_cell make_cell(const ggdm_sweep *s, int32_t i)
 {
-    ggdm_cell cell = {.index = i, .kappa = s->kappa, .duration = s->duration, .target = s->target};
+    double v[GGDM_N_AXES];
     size_t rest = (size_t)i;
+    memcpy(v, s->fixed, sizeof v);
     for (int g = s->n_groups - 1; g >= 0; g--) {
         const ggdm_axis_group *group = &s->groups[g];
         size_t k = rest % group->count;
         rest /= group->count;
-        if (group->values[GGDM_AXIS_KAPPA])
-            cell.kappa = group->values[GGDM_AXIS_KAPPA][k];
-        if (group->values[GGDM_AXIS_DURATION])
-            cell.duration = (int32_t)group->values[GGDM_AXIS_DURATION][k];
-        if (group->values[GGDM_AXIS_TARGET])
-            cell.target = (int32_t)group->values[GGDM_AXIS_TARGET][k];
+        for (int axis = 0; axis < GGDM_N_AXES; axis++)
+            if (group->values[axis])
+                v[axis] = group->values[axis][k];
     }
-    return cell;
+    return (ggdm_cell){.index = i,
+                       .kappa = v[GGDM_AXIS_KAPPA],
+                       .start = (int32_t)v[GGDM_AXIS_START],
+                       .duration = (int32_t)v[GGDM_AXIS_DURATION],
+                       .target = (int32_t)v[GGDM_AXIS_TARGET]};
 }
 
 static int by_key(const void *a, const void *b)
@@ -72,8 +76,9 @@ static int by_key(const void *a, const void *b)
 static ggdm_trajectory make_trajectory(const ggdm_cell *cell)
 {
     ggdm_trajectory t = {.target = -1, .first_cell = cell->index};
-    if (is_guided(cell->kappa, cell->duration)) {
+    if (is_guided(cell)) {
         t.kappa = cell->kappa;
+        t.start = cell->start;
         t.duration = cell->duration;
         t.target = cell->target;
     }
@@ -123,7 +128,7 @@ ggdm_status ggdm_cells_expand(const ggdm_sweep *sweep, const ggdm_key_context *c
     for (int32_t i = 0; i < out->n_cells; i++) {
         ggdm_cell *cell = &out->cells[i];
         *cell = make_cell(sweep, i);
-        ggdm_cell_key(sweep, context, cell->kappa, cell->duration, cell->target, cell->key);
+        ggdm_cell_key(sweep, context, cell, cell->key);
     }
     ggdm_status st = find_trajectories(out, err);
     if (st != GGDM_OK)
@@ -136,6 +141,14 @@ void ggdm_cells_deinit(ggdm_cells *cells)
     free(cells->cells);
     free(cells->trajectories);
     memset(cells, 0, sizeof *cells);
+}
+
+void ggdm_window_label(int32_t start, int32_t duration, char label[GGDM_WINDOW_LABEL_SIZE])
+{
+    if (start)
+        snprintf(label, GGDM_WINDOW_LABEL_SIZE, "%d+%d", (int)start, (int)duration);
+    else
+        snprintf(label, GGDM_WINDOW_LABEL_SIZE, "%d", (int)duration);
 }
 
 void ggdm_cell_name(int32_t n_cells, int32_t index, char name[GGDM_CELL_NAME_SIZE])

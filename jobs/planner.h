@@ -1,9 +1,13 @@
-/* Units of work from trajectories (DESIGN.md 3.3): families of trajectories that share a guided
- * prefix, as trees of segments, times blocks of image indices.  A function of the sweep alone: the
- * number of workers changes nothing. */
+/* Units of work from trajectories (DESIGN.md 3.3).
+ *
+ * A trajectory is a run-length list of step settings (unguided, or guided to a target by kappa);
+ * trajectories form trees by common prefix, whatever their windows: one unguided head for all that
+ * start later, one guided prefix for all lengths.  A unit is a tree times a block of image indices.
+ * A function of the sweep and the options alone: the number of workers changes nothing. */
 #ifndef GGDM_JOBS_PLANNER_H
 #define GGDM_JOBS_PLANNER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/status.h"
@@ -20,37 +24,44 @@ typedef struct ggdm_plan_options {
     double unit_cost;         /* a unit should cost about this */
     int32_t min_units;        /* smaller blocks, down to min_block, until there are so many units */
     int32_t min_block;        /* images that keep a batch efficient */
-    int32_t max_trajectories; /* in one unit: larger families are split (prefix computed again) */
+    int32_t max_trajectories; /* in one unit: larger trees are cut, their common prefix computed
+                                 again; 1: nothing is shared */
+    size_t image_bytes;       /* of the state of one image; 0: not known, memory is not bounded */
+    size_t max_state_bytes;   /* bound of a unit's states: segments x images x image_bytes */
 } ggdm_plan_options;
 
-/** Constants for real runs. */
+/** Constants for real runs; image_bytes is 0. */
 ggdm_plan_options ggdm_plan_options_default(void);
 
-/* A tree: trajectories of one kappa and target, or the unguided one. */
+/* A tree of trajectories. */
 typedef struct ggdm_family {
     int32_t n_segments;
-    ggdm_segment *segments; /* [n_segments], parents first; .trajectory indexes ggdm_cells */
+    ggdm_segment *segments; /* [n_segments], parents first; .trajectory counts from
+                               ggdm_cells.first_trajectory */
     int32_t n_trajectories;
-    double cost;           /* of one image */
-    int64_t guided, plain; /* sampler steps of one image with and without guidance */
+    int64_t first_trajectory; /* the lowest */
+    double cost;              /* of one image */
+    int64_t guided, plain;    /* sampler steps of one image with and without guidance */
 } ggdm_family;
 
 typedef struct ggdm_plan_unit {
     int32_t family;
     int32_t image_first, image_count;
     double cost; /* estimated */
+    double draw; /* place in the order `shuffle`; 0 in the order `cost` */
 } ggdm_plan_unit;
 
 /* Evaluations for all images of a sweep. */
 typedef struct ggdm_plan_count {
-    int64_t forwards;  /* U-Net forward */
-    int64_t backwards; /* U-Net backward to the input; guide forward and backward are as many */
+    int64_t forwards;  /* U-Net forward: sampler steps */
+    int64_t guided;    /* of these, guided ones: guide forward and backward */
+    int64_t backwards; /* U-Net backward to the input: guided with xt-full, else 0 */
 } ggdm_plan_count;
 
 typedef struct ggdm_plan {
     ggdm_family *families; /* [n_families], owned, in order of first cell */
     int32_t n_families;
-    ggdm_plan_unit *units; /* [n_units], owned, in the order they should run: most costly first */
+    ggdm_plan_unit *units; /* [n_units], owned, in the order they should run (sweep.order) */
     int32_t n_units;
     ggdm_plan_count naive;  /* every cell on its own */
     ggdm_plan_count shared; /* this plan */
@@ -59,10 +70,15 @@ typedef struct ggdm_plan {
 } ggdm_plan;
 
 /** Plan a sweep's cells; options NULL: default.  *out is owned: ggdm_plan_deinit.
- *  Backwards are counted for the gradients that go through the U-Net (xt-full), the others need
- *  the guide only.  Errors: GGDM_ENOMEM. */
+ *  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_plan_make(const ggdm_sweep *sweep, const ggdm_cells *cells,
                            const ggdm_plan_options *options, ggdm_plan *out, ggdm_error *err);
 void ggdm_plan_deinit(ggdm_plan *plan);
+
+/** The cost of one image of a tree. */
+double ggdm_segments_cost(const ggdm_segment *segments, int32_t n, ggdm_gradient gradient);
+
+/** Bytes of the states of the largest unit. */
+size_t ggdm_plan_state_bytes(const ggdm_plan *plan, size_t image_bytes);
 
 #endif

@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-/* Accuracy of one classifier at one (kappa, duration): over all cells and targets there. */
+/* Accuracy of one classifier at one (kappa, window): over all cells and targets there. */
 typedef struct plot_share {
     bool known;
     double p_sum, lo, hi;
@@ -26,7 +26,8 @@ typedef struct plot_share {
 
 typedef struct plot_point {
     double kappa;
-    int32_t duration, target;
+    int32_t start, duration, target;
+    double x; /* the duration; where windows start at different steps: the window's place */
     int64_t trajectory;
     int32_t n, diverged; /* images of distinct trajectories */
     int32_t cells;
@@ -34,8 +35,11 @@ typedef struct plot_point {
 } plot_point;
 
 typedef struct plot_data {
-    plot_point *points; /* owned, by kappa, then duration */
+    plot_point *points; /* owned, by kappa, then window */
     size_t n_points, cap;
+    const plot_point **windows; /* [n_windows], owned: a point of each, in order; NULL: all
+                                   windows start at step 0 */
+    int32_t n_windows;
     int32_t n_curves, n_targets;
     int32_t n_min, n_max; /* images per point */
     bool any_diverged;
@@ -43,14 +47,25 @@ typedef struct plot_data {
 
 /* ---- points --------------------------------------------------------------------------------- */
 
+static int compare_windows(const plot_point *x, const plot_point *y)
+{
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    return (x->duration > y->duration) - (x->duration < y->duration);
+}
+
+static int by_window(const void *a, const void *b)
+{
+    return compare_windows(*(const plot_point *const *)a, *(const plot_point *const *)b);
+}
+
 static int by_place(const void *a, const void *b)
 {
     const plot_point *x = a, *y = b;
     if (x->kappa != y->kappa)
         return x->kappa < y->kappa ? -1 : 1;
-    if (x->duration != y->duration)
-        return x->duration < y->duration ? -1 : 1;
-    return (x->trajectory > y->trajectory) - (x->trajectory < y->trajectory);
+    int order = compare_windows(x, y);
+    return order ? order : (x->trajectory > y->trajectory) - (x->trajectory < y->trajectory);
 }
 
 static plot_share share_of(const ggdm_scores *s)
@@ -65,7 +80,9 @@ static ggdm_status collect(ggdm_store *store, plot_data *d, ggdm_error *err)
         GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
         const ggdm_cell *c = &s.cell.cell;
         plot_point p = {.kappa = c->kappa,
+                        .start = c->start,
                         .duration = c->duration,
+                        .x = c->duration,
                         .target = c->target,
                         .trajectory = c->trajectory,
                         .n = s.n,
@@ -122,7 +139,7 @@ static void merge(plot_data *d)
     for (size_t i = 0; i < d->n_points; i++) {
         plot_point p = d->points[i];
         plot_point *into = n ? &d->points[n - 1] : NULL;
-        if (into && into->kappa == p.kappa && into->duration == p.duration) {
+        if (into && into->kappa == p.kappa && compare_windows(into, &p) == 0) {
             into->n += p.trajectory != last ? p.n : 0;
             into->diverged += p.trajectory != last ? p.diverged : 0;
             add_share(&into->judge, &p.judge);
@@ -145,6 +162,27 @@ static void merge(plot_data *d)
     }
 }
 
+/* Windows that start at different steps have no one axis: they stand side by side. */
+static ggdm_status place_windows(plot_data *d, ggdm_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->n_points; i++)
+        any = any || d->points[i].start > 0;
+    if (!any)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(&d->windows, d->n_points, sizeof *d->windows, err));
+    for (size_t i = 0; i < d->n_points; i++)
+        d->windows[i] = &d->points[i];
+    qsort(d->windows, d->n_points, sizeof *d->windows, by_window);
+    for (size_t i = 0; i < d->n_points; i++) {
+        const plot_point *p = d->windows[i];
+        if (i == 0 || compare_windows(d->windows[d->n_windows - 1], p) != 0)
+            d->windows[d->n_windows++] = p;
+        d->points[p - d->points].x = d->n_windows - 1;
+    }
+    return GGDM_OK;
+}
+
 /* ---- accuracy.dat --------------------------------------------------------------------------- */
 
 static void put_share(FILE *f, const plot_share *s)
@@ -158,18 +196,20 @@ static void put_share(FILE *f, const plot_share *s)
 /* One block per kappa, two empty lines between: gnuplot's `index`. */
 static void put_data(FILE *f, const plot_data *d)
 {
-    fputs("# duration judge judge_lo judge_hi guide guide_lo guide_hi diverged diverged_lo "
-          "diverged_hi n\n",
-          f);
+    fprintf(f,
+            "# %s judge judge_lo judge_hi guide guide_lo guide_hi diverged diverged_lo "
+            "diverged_hi n start duration\n",
+            d->windows ? "place" : "duration");
     for (size_t i = 0; i < d->n_points; i++) {
         const plot_point *p = &d->points[i];
         ggdm_share diverged = ggdm_wilson(p->diverged, p->n);
         if (i == 0 || p->kappa != p[-1].kappa)
             fprintf(f, "%s# kappa %.6g\n", i ? "\n\n" : "", p->kappa);
-        fprintf(f, "%d", p->duration);
+        fprintf(f, "%g", p->x);
         put_share(f, &p->judge);
         put_share(f, &p->guide);
-        fprintf(f, " %.6g %.6g %.6g %d\n", diverged.p, diverged.lo, diverged.hi, p->n);
+        fprintf(f, " %.6g %.6g %.6g %d %d %d\n", diverged.p, diverged.lo, diverged.hi, p->n,
+                p->start, p->duration);
     }
 }
 
@@ -226,7 +266,7 @@ static unsigned curve_color(int32_t i, int32_t n, double kappa)
     return color;
 }
 
-/* shift: steps from curve to curve, so that their error bars do not hide each other. */
+/* shift: on the x axis from curve to curve, so that their error bars do not hide each other. */
 static void put_panel(FILE *f, const plot_data *d, const plot_panel *panel, double shift,
                       bool is_first)
 {
@@ -278,8 +318,29 @@ static void put_figure(FILE *f, const plot_data *d, const ggdm_run_info *info, c
     put_title(f, d, info);
     fputs("\n", f);
     for (int i = 0; i < n; i++)
-        put_panel(f, d, &panels[i], 0.004 * info->job.steps, i == 0);
+        put_panel(f, d, &panels[i], 0.004 * (d->windows ? d->n_windows : info->job.steps), i == 0);
     fputs("unset multiplot\nset output\n", f);
+}
+
+static void put_x_axis(FILE *f, const plot_data *d, int32_t steps)
+{
+    if (!d->windows) {
+        fprintf(f,
+                "set xlabel 'conditioning duration t~ (steps)'\n"
+                "set xrange [%d:%d]\n",
+                -steps / 50 - 1, steps + steps / 50 + 1);
+        return;
+    }
+    fprintf(f,
+            "set xlabel 'guidance window (start+length, steps)'\n"
+            "set xrange [-0.5:%d.5]\nset xtics rotate by -45 (",
+            d->n_windows - 1);
+    for (int32_t i = 0; i < d->n_windows; i++) {
+        char label[GGDM_WINDOW_LABEL_SIZE];
+        ggdm_window_label(d->windows[i]->start, d->windows[i]->duration, label);
+        fprintf(f, "%s'%s' %d", i ? ", " : "", label, i);
+    }
+    fputs(")\n", f);
 }
 
 static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
@@ -292,10 +353,8 @@ static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
             "set grid ytics lt 1 lc rgb '#cccccc'\n"
             "set border 3\n"
             "set tics nomirror out\n"
-            "set xlabel 'conditioning duration t~ (steps)'\n"
-            "set xrange [%d:%d]\n"
-            "set yrange [-0.02:1.02]\n",
-            -info->job.steps / 50 - 1, info->job.steps + info->job.steps / 50 + 1);
+            "set yrange [-0.02:1.02]\n");
+    put_x_axis(f, d, info->job.steps);
     put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png.tmp");
     put_figure(f, d, info, "svg background 'white'", "accuracy.svg.tmp");
 }
@@ -394,6 +453,7 @@ ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_
         goto done;
     }
     merge(&d);
+    GGDM_TRY_GOTO(st, place_windows(&d, err), done);
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, "figures", &figures, err), done);
     GGDM_TRY_GOTO(st, ggdm_make_dirs(figures, err), done);
     GGDM_TRY_GOTO(st, write_text(figures, "accuracy.dat", &d, NULL, err), done);
@@ -403,6 +463,7 @@ ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_
 done:
     free(figures);
     free(d.points);
+    free(d.windows);
     if (drawn)
         *drawn = done;
     return st;

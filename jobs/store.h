@@ -51,8 +51,8 @@ extern const char *const ggdm_unit_state_names[];
 
 /* What holds for the whole run.  Strings are NUL-terminated; NULL counts as "". */
 typedef struct ggdm_run_info {
-    char *name;         /* of the sweep */
-    char *sweep_text;   /* the sweep file as it was given */
+    char *name;         /* of the first sweep */
+    char *sweep_text;   /* its file as it was given */
     char *sweep_digest; /* hex SHA-256 of what makes two sweeps the same */
     char *isa;          /* instruction set agreed by the ranks that started the run */
     char *version;      /* of the program that started it */
@@ -94,6 +94,22 @@ ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err);
  * malformed plan; GGDM_EIO when the directory cannot be written; GGDM_ESTORE. */
 ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
                               const ggdm_plan *plan, ggdm_error *err);
+
+typedef struct ggdm_store_matched {
+    int32_t fresh, done, queued; /* cells: not in the store, complete, still to be worked on */
+} ggdm_store_matched;
+
+/** Find the cells of another sweep in the store by their keys.  *cells is changed into what
+ *  ggdm_store_add expects: the trajectories that are not in the store, which are planned next, and
+ *  cells that refer to trajectories by the store's numbers.  */
+ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_matched *out,
+                             ggdm_error *err);
+
+/** Add the cells of another sweep behind those of the store, and the units that make them; not
+ *  inside a turn.  cells as ggdm_store_match left them, plan: of these (empty where none is fresh).
+ *  Errors: GGDM_EINVAL for a malformed plan; GGDM_ESTORE. */
+ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,
+                           const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err);
 
 /** Open the store and become its one owner.  options may be NULL (RUN, defaults).
  *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
@@ -192,6 +208,16 @@ const ggdm_store_counts *ggdm_store_counts_get(const ggdm_store *store);
 ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err);
 
 const ggdm_run_info *ggdm_store_run_info(const ggdm_store *store);
+
+/** The sweeps of the run, one and those added; the text of number i, from 1 (owned). */
+ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err);
+ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err);
+/** Is the sweep with this digest (hex) one of them? */
+ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has,
+                                 ggdm_error *err);
+
+/** Work of all units, in the planner's cost. */
+double ggdm_store_cost(const ggdm_store *store);
 
 int32_t ggdm_store_n_cells(const ggdm_store *store);
 

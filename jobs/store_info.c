@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,79 @@ ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t l
     return st;
 }
 
+/* "sweep_digest" and "sweep_text" of the first sweep, "sweep_digest.2" ... of those added. */
+static void sweep_key(const char *what, int32_t i, char key[40])
+{
+    if (i == 1)
+        snprintf(key, 40, "sweep_%s", what);
+    else
+        snprintf(key, 40, "sweep_%s.%d", what, i);
+}
+
+ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text,
+                                 const char *digest, ggdm_error *err)
+{
+    char key[40];
+    sweep_key("text", i, key);
+    GGDM_TRY(ggdm_store_put_run(store, key, text, err));
+    sweep_key("digest", i, key);
+    return ggdm_store_put_run(store, key, digest, err);
+}
+
+ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
+{
+    char key[40];
+    sweep_key("text", i, key);
+    return ggdm_store_get_run(store, key, out, err);
+}
+
+ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_COUNT_SWEEPS, &stmt, err));
+    GGDM_TRY(ggdm_store_step(store, stmt, &row, err));
+    *n = sqlite3_column_int(stmt, 0);
+    ggdm_store_reset(stmt);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has,
+                                 ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_FIND_SWEEP, &stmt, err));
+    sqlite3_bind_text(stmt, 1, digest, -1, SQLITE_STATIC);
+    GGDM_TRY(ggdm_store_step(store, stmt, has, err));
+    ggdm_store_reset(stmt);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.17g", cost);
+    store->cost = cost;
+    return ggdm_store_put_run(store, "cost", text, err);
+}
+
+double ggdm_store_cost(const ggdm_store *store)
+{
+    return store->cost;
+}
+
+static ggdm_status load_cost(ggdm_store *store, ggdm_error *err)
+{
+    char *text = NULL, *end = NULL;
+    GGDM_TRY(ggdm_store_get_run(store, "cost", &text, err));
+    ggdm_status st = GGDM_OK;
+    store->cost = strtod(text, &end);
+    if (end == text || *end || !isfinite(store->cost) || store->cost < 0)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.cost is '%.40s'", store->path, text);
+    free(text);
+    return st;
+}
+
 static ggdm_status put_int(ggdm_store *store, const char *key, int64_t v, ggdm_error *err)
 {
     char text[32];
@@ -149,6 +223,7 @@ ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err)
     int name;
     for (size_t i = 0; i < N_TEXT_FIELDS; i++)
         GGDM_TRY(ggdm_store_get_run(store, text_fields[i].key, text_of(info, i), err));
+    GGDM_TRY(load_cost(store, err));
     GGDM_TRY(get_seed(store, &job->seed, err));
     GGDM_TRY(ggdm_store_get_run_int(store, "samples", 1, INT32_MAX, &v, err));
     info->samples = (int32_t)v;

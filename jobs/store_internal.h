@@ -22,6 +22,7 @@ struct ggdm_store {
     ggdm_store_counts counts, counts_before; /* before: at the start of the turn */
     ggdm_run_info info;
     int32_t n_cells, n_trajectories;
+    double cost; /* of the plans of all sweeps */
 };
 
 /* One row of table unit. */
@@ -86,6 +87,20 @@ ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t l
                                    int64_t *out, ggdm_error *err);
 ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err);
 ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
+/** The text and digest of sweep number i (from 1) of the run. */
+ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text,
+                                 const char *digest, ggdm_error *err);
+ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err);
+
+/* ---- store_create.c ---- */
+
+/** Is this a plan for samples images per cell, behind first_cell cells and
+ *  cells->first_trajectory trajectories?  Errors: GGDM_EINVAL. */
+ggdm_status ggdm_store_check_plan(int32_t first_cell, int32_t samples, const ggdm_cells *cells,
+                                  const ggdm_plan *plan, ggdm_error *err);
+/** Write cells, trajectories, trees and units behind those that are there; inside a transaction. */
+ggdm_status ggdm_store_put_plan(ggdm_store *store, int32_t first_cell, const ggdm_cells *cells,
+                                const ggdm_plan *plan, ggdm_error *err);
 
 /* ---- store_open.c ---- */
 
@@ -94,6 +109,8 @@ ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
  */
 ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options, bool create,
                               ggdm_store **out, bool *complete, ggdm_error *err);
+/** Read the counters of the store from its tables. */
+ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
 

@@ -307,7 +307,7 @@ done:
     return st;
 }
 
-static ggdm_status load_counts(ggdm_store *s, ggdm_error *err)
+ggdm_status ggdm_store_load_counts(ggdm_store *s, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool row;
@@ -388,7 +388,7 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
     GGDM_TRY_GOTO(st, check_content(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_migrate(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_load_info(s, err), done);
-    GGDM_TRY_GOTO(st, load_counts(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_load_counts(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err), done);
     if (s->options.mode == GGDM_STORE_RUN)
         GGDM_TRY_GOTO(st, start_epoch(s, err), done);

@@ -138,7 +138,7 @@ static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell 
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 0, s->info.samples, &out->images_done, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, out->images_done, &out->images_diverged, err));
     out->archived = archived != 0;
-    return GGDM_OK;
+    return ggdm_store_column_i32(s, stmt, 9, 0, max, &out->cell.start, err);
 }
 
 ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,

@@ -23,7 +23,8 @@ const ggdm_schema_object ggdm_store_schema[] = {
                    "duration INTEGER NOT NULL, "
                    "target INTEGER NOT NULL, "
                    "done INTEGER NOT NULL DEFAULT 0, "
-                   "diverged INTEGER NOT NULL DEFAULT 0) STRICT"},
+                   "diverged INTEGER NOT NULL DEFAULT 0, "
+                   "start INTEGER NOT NULL DEFAULT 0) STRICT"},
     {"cell", "CREATE TABLE cell ("
              "idx INTEGER PRIMARY KEY, "
              "name TEXT NOT NULL UNIQUE, "
@@ -32,7 +33,8 @@ const ggdm_schema_object ggdm_store_schema[] = {
              "target INTEGER NOT NULL, "
              "key BLOB NOT NULL CHECK (length(key) = 32), "
              "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
-             "archived INTEGER NOT NULL DEFAULT 0) STRICT"},
+             "archived INTEGER NOT NULL DEFAULT 0, "
+             "start INTEGER NOT NULL DEFAULT 0) STRICT"},
     /* A packed ggdm_unit without its image block: thousands of units share one tree. */
     {"tree", "CREATE TABLE tree ("
              "id INTEGER PRIMARY KEY, "
@@ -79,7 +81,15 @@ const ggdm_schema_object ggdm_store_schema[] = {
 };
 const size_t ggdm_store_schema_count = sizeof ggdm_store_schema / sizeof *ggdm_store_schema;
 
-static const char *const to_2[] = {CHECKPOINT_TABLE, NULL};
+static const char *const to_2[] = {
+    CHECKPOINT_TABLE,
+    "ALTER TABLE trajectory ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE cell ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
+    /* The work of the plan was not kept: that of its images, each alone and unguided. */
+    "INSERT INTO run (key, value) SELECT 'cost', count(*) * "
+    "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') * "
+    "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'steps') FROM trajectory",
+    NULL};
 
 const char *const *const ggdm_store_migrations[] = {to_2};
 
@@ -96,10 +106,12 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_ROLLBACK_TO] = "ROLLBACK TO call",
     [GGDM_SQL_PUT_RUN] = "INSERT INTO run (key, value) VALUES (?1, ?2) "
                          "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    [GGDM_SQL_PUT_TRAJECTORY] = "INSERT INTO trajectory (id, key, kappa, duration, target) "
-                                "VALUES (?1, ?2, ?3, ?4, ?5)",
-    [GGDM_SQL_PUT_CELL] = "INSERT INTO cell (idx, name, kappa, duration, target, key, trajectory) "
-                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GGDM_SQL_PUT_TRAJECTORY] = "INSERT INTO trajectory (id, key, kappa, start, duration, target) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [GGDM_SQL_FIND_TRAJECTORY] = "SELECT id, done FROM trajectory WHERE key = ?1",
+    [GGDM_SQL_PUT_CELL] =
+        "INSERT INTO cell (idx, name, kappa, start, duration, target, key, trajectory) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [GGDM_SQL_PUT_TREE] = "INSERT INTO tree (id, data) VALUES (?1, ?2)",
     [GGDM_SQL_PUT_UNIT] = "INSERT INTO unit (id, tree, image_first, image_count) "
                           "VALUES (?1, ?2, ?3, ?4)",
@@ -135,9 +147,11 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_COUNT_CELLS] = "SELECT count(*), coalesce(min(idx), 0), coalesce(max(idx), -1) "
                              "FROM cell",
     [GGDM_SQL_GET_RUN] = "SELECT value FROM run WHERE key = ?1",
+    [GGDM_SQL_COUNT_SWEEPS] = "SELECT count(*) FROM run WHERE key GLOB 'sweep_digest*'",
+    [GGDM_SQL_FIND_SWEEP] = "SELECT key FROM run WHERE key GLOB 'sweep_digest*' AND value = ?1",
     [GGDM_SQL_GET_CELL] =
         "SELECT c.name, c.kappa, c.duration, c.target, c.key, c.trajectory, c.archived, t.done, "
-        "t.diverged FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
+        "t.diverged, c.start FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
     [GGDM_SQL_SET_ARCHIVED] = "UPDATE cell SET archived = 1 WHERE idx = ?1",
 };
 

@@ -47,6 +47,11 @@ static void of_duration(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
     integer(out, s->cell.cell.duration);
 }
 
+static void of_start(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+{
+    integer(out, s->cell.cell.start);
+}
+
 static void of_target(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
 {
     if (s->cell.cell.target >= 0)
@@ -129,6 +134,7 @@ static const struct {
     {"judge_confident", of_judge_confident},
     {"complete", of_complete},
     {"key", of_key},
+    {"start", of_start},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
@@ -202,6 +208,7 @@ static void put_cell(ggdm_json *j, const ggdm_cell_summary *s)
     ggdm_json_begin_object(j, NULL);
     ggdm_json_put_string(j, "cell", s->cell.name);
     ggdm_json_put_double(j, "kappa", s->cell.cell.kappa);
+    ggdm_json_put_int(j, "start", s->cell.cell.start);
     ggdm_json_put_int(j, "duration", s->cell.cell.duration);
     if (s->cell.cell.target >= 0)
         ggdm_json_put_int(j, "target", s->cell.cell.target);

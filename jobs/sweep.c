@@ -17,7 +17,8 @@
 #define MAX_IMAGES 1000000000
 #define MAX_NAME 64
 
-const char *const ggdm_axis_names[] = {"kappa", "duration", "target", NULL};
+const char *const ggdm_axis_names[] = {"kappa", "duration", "target", "start", NULL};
+const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 static const char *const sampler_kinds[] = {"ddpm", NULL};
 static const char *const guidance_kinds[] = {"gradient", NULL};
@@ -34,6 +35,7 @@ typedef struct spec {
     ggdm_job job;
     int32_t samples;
     int32_t target_value; /* -1: not given */
+    ggdm_order order;
 } spec;
 
 #define AT(member) offsetof(spec, member)
@@ -71,6 +73,10 @@ static const ggdm_field top_table[] = {
      .choices = ggdm_precision_names},
     {.key = "batch", .type = GGDM_FIELD_INT32, .offset = AT(job.batch), .lo = 1, .hi = 65536},
     {.key = "threads", .type = GGDM_FIELD_INT32, .offset = AT(job.threads), .lo = 1, .hi = 4096},
+    {.key = "order",
+     .type = GGDM_FIELD_CHOICE,
+     .offset = AT(order),
+     .choices = ggdm_order_names},
     {.key = NULL}};
 
 static const ggdm_field sampler_table[] = {
@@ -154,9 +160,67 @@ static ggdm_status read_value(const ggdm_node *node, ggdm_axis axis, int32_t ste
 }
 
 typedef struct values {
-    double *data; /* owned */
+    double *data;  /* owned */
+    double *start; /* owned; of windows, NULL where all begin at step 0 */
     size_t count;
 } values;
+
+static void values_deinit(values *v)
+{
+    free(v->data);
+    free(v->start);
+}
+
+static bool is_window(const ggdm_node *node)
+{
+    return ggdm_node_get(node, "start_step") || ggdm_node_get(node, "length");
+}
+
+/* {start_step, length}: guided from start_step on, for length steps. */
+static ggdm_status read_window(const ggdm_node *node, int32_t steps, double *start, double *length,
+                               ggdm_error *err)
+{
+    struct window {
+        int32_t start, length;
+    } w = {0, 0};
+    const ggdm_field table[] = {{.key = "start_step",
+                                 .type = GGDM_FIELD_INT32,
+                                 .offset = offsetof(struct window, start),
+                                 .required = true,
+                                 .lo = 0,
+                                 .hi = steps},
+                                {.key = "length",
+                                 .type = GGDM_FIELD_INT32,
+                                 .offset = offsetof(struct window, length),
+                                 .required = true,
+                                 .lo = 0,
+                                 .hi = steps},
+                                {.key = NULL}};
+    GGDM_TRY(ggdm_fields_read(node, table, NULL, &w, err));
+    if (w.length > steps - w.start)
+        return ggdm_node_expected(ggdm_node_get(node, "length"), err,
+                                  "a number of steps from 0 to %d (sampler.steps less start_step)",
+                                  steps - w.start);
+    *start = w.start;
+    *length = w.length;
+    return GGDM_OK;
+}
+
+/* Value i of an axis: a window where the axis is duration and the value a map. */
+static ggdm_status read_item(const ggdm_node *node, ggdm_axis axis, int32_t steps, values *out,
+                             size_t i, ggdm_error *err)
+{
+    if (axis != GGDM_AXIS_DURATION || node->kind != GGDM_NODE_MAP)
+        return read_value(node, axis, steps, &out->data[i], err);
+    double start = 0;
+    GGDM_TRY(read_window(node, steps, &start, &out->data[i], err));
+    if (start == 0)
+        return GGDM_OK;
+    if (!out->start)
+        GGDM_TRY(ggdm_alloc(&out->start, out->count, sizeof *out->start, err));
+    out->start[i] = start;
+    return GGDM_OK;
+}
 
 /* {from, to, step}: both ends included where the step meets them. */
 static ggdm_status read_range(const ggdm_node *node, ggdm_axis axis, int32_t steps, values *out,
@@ -211,21 +275,23 @@ static ggdm_status read_list(const ggdm_node *node, ggdm_axis axis, int32_t step
     out->count = list ? node->count : 1;
     GGDM_TRY(ggdm_alloc(&out->data, out->count, sizeof *out->data, err));
     if (!list)
-        return read_value(node, axis, steps, out->data, err);
+        return read_item(node, axis, steps, out, 0, err);
     for (const ggdm_node *n = node->first; n; n = n->next)
-        GGDM_TRY(read_value(n, axis, steps, &out->data[n->index], err));
+        GGDM_TRY(read_item(n, axis, steps, out, n->index, err));
     return GGDM_OK;
 }
 
-/* A list, a range or one value; on failure out->data may be set and is the caller's. */
+/* A list, a range or one value; on failure *out may be set and is the caller's. */
 static ggdm_status read_axis(const ggdm_node *node, ggdm_axis axis, int32_t steps, values *out,
                              ggdm_error *err)
 {
     if (node->kind == GGDM_NODE_NULL)
         return ggdm_node_expected(node, err,
                                   "a value, a list, or a range {from: A, to: B, step: C}");
-    return node->kind == GGDM_NODE_MAP ? read_range(node, axis, steps, out, err)
-                                       : read_list(node, axis, steps, out, err);
+    bool range =
+        node->kind == GGDM_NODE_MAP && !(axis == GGDM_AXIS_DURATION && is_window(node));
+    return range ? read_range(node, axis, steps, out, err)
+                 : read_list(node, axis, steps, out, err);
 }
 
 /* The axes while the file is read: which were given, and where. */
@@ -239,26 +305,28 @@ typedef struct axes {
 static ggdm_status add_axis(axes *a, const ggdm_node *node, ggdm_axis_group *group)
 {
     int axis = 0;
-    while (ggdm_axis_names[axis] && strcmp(ggdm_axis_names[axis], node->key) != 0)
+    while (axis < GGDM_AXIS_START && strcmp(ggdm_axis_names[axis], node->key) != 0)
         axis++;
-    if (axis == GGDM_N_AXES)
+    if (axis == GGDM_AXIS_START)
         return ggdm_node_fail_key(node, a->err,
                                   "unknown axis, expected kappa, duration, target or zip");
     if (a->at[axis])
         return ggdm_node_fail(node, a->err, "axis '%s' is there twice, first in line %d", node->key,
                               a->at[axis]->line);
     a->at[axis] = node;
-    values v = {NULL, 0};
+    values v = {NULL, NULL, 0};
     ggdm_status st = read_axis(node, (ggdm_axis)axis, a->sweep->job.steps, &v, a->err);
     if (st == GGDM_OK && group->count && group->count != v.count)
         st = ggdm_node_fail(node, a->err, "%zu values, expected %zu as in the axis before it",
                             v.count, group->count);
     if (st != GGDM_OK) {
-        free(v.data);
+        values_deinit(&v);
         return st;
     }
     group->count = v.count;
     group->values[axis] = v.data;
+    if (axis == GGDM_AXIS_DURATION)
+        group->values[GGDM_AXIS_START] = v.start;
     return GGDM_OK;
 }
 
@@ -268,13 +336,7 @@ static void fold(ggdm_sweep *s, ggdm_axis_group *group)
     for (int axis = 0; axis < GGDM_N_AXES; axis++) {
         if (!group->values[axis])
             continue;
-        double v = group->values[axis][0];
-        if (axis == GGDM_AXIS_KAPPA)
-            s->kappa = v;
-        else if (axis == GGDM_AXIS_DURATION)
-            s->duration = (int32_t)v;
-        else
-            s->target = (int32_t)v;
+        s->fixed[axis] = group->values[axis][0];
         free(group->values[axis]);
     }
     memset(group, 0, sizeof *group);
@@ -310,8 +372,8 @@ static ggdm_status read_group(axes *a, const ggdm_node *node)
 static ggdm_status read_axes(ggdm_sweep *s, const spec *in, ggdm_error *err)
 {
     axes a = {.sweep = s, .err = err};
-    s->duration = s->job.steps;
-    s->target = in->target_value;
+    s->fixed[GGDM_AXIS_DURATION] = s->job.steps;
+    s->fixed[GGDM_AXIS_TARGET] = in->target_value;
     if (in->axes && (in->axes->kind != GGDM_NODE_MAP || in->axes->count == 0))
         return ggdm_node_expected(in->axes, err, "a map of axes: kappa, duration, target or zip");
     for (const ggdm_node *n = in->axes ? in->axes->first : NULL; n; n = n->next)
@@ -376,7 +438,7 @@ static ggdm_status check_spec(ggdm_sweep *s, const spec *in, ggdm_error *err)
 ggdm_status ggdm_sweep_parse(const char *text, size_t size, const char *where, ggdm_sweep *out,
                              ggdm_error *err)
 {
-    ggdm_sweep s = {.target = -1, .n_cells = 1};
+    ggdm_sweep s = {.fixed[GGDM_AXIS_TARGET] = -1, .n_cells = 1};
     spec in = {.job = {.steps = 1000}, .target_value = -1};
     ggdm_status st;
     memset(out, 0, sizeof *out);
@@ -388,6 +450,7 @@ ggdm_status ggdm_sweep_parse(const char *text, size_t size, const char *where, g
     s.guide = in.guide;
     s.judge = in.judge;
     s.samples = in.samples;
+    s.order = in.order;
     s.job = in.job;
     s.job.seed = (uint64_t)in.seed_value;
     if (st == GGDM_OK)

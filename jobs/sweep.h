@@ -15,11 +15,17 @@ typedef enum ggdm_axis {
     GGDM_AXIS_KAPPA,
     GGDM_AXIS_DURATION,
     GGDM_AXIS_TARGET,
+    GGDM_AXIS_START, /* of windows: written as values of the axis duration, always with it */
     GGDM_N_AXES
 } ggdm_axis;
 
-/* "kappa", "duration", "target", NULL. */
+/* "kappa", "duration", "target", "start", NULL. */
 extern const char *const ggdm_axis_names[];
+
+typedef enum ggdm_order { GGDM_ORDER_COST, GGDM_ORDER_SHUFFLE } ggdm_order;
+
+/* "cost", "shuffle", NULL. */
+extern const char *const ggdm_order_names[];
 
 /* One factor of the product: an axis, or several of equal length joined by `zip:`. */
 typedef struct ggdm_axis_group {
@@ -40,10 +46,11 @@ typedef struct ggdm_sweep {
     ggdm_job job;
     int32_t samples; /* images per cell */
 
-    /* Axes with one value are folded into these; an unguided sweep has 0, 0, -1. */
-    double kappa;
-    int32_t duration;
-    int32_t target;
+    ggdm_order order; /* in which units run; operational, like batch and threads */
+
+    /* Axes with one value are folded into this; an unguided sweep has kappa, duration and start 0,
+     * target -1. */
+    double fixed[GGDM_N_AXES];
     ggdm_axis_group groups[GGDM_N_AXES]; /* in file order: the first varies slowest */
     int n_groups;
     int64_t n_cells; /* product of the groups' counts */
@@ -63,8 +70,8 @@ void ggdm_sweep_deinit(ggdm_sweep *sweep);
 ggdm_status ggdm_sweep_blame(const ggdm_sweep *sweep, const char *field, ggdm_error *err);
 
 /** Normalised text, one "key: value" per line, in *out (owned): equal for sweeps that ask for the
- *  same results.  Comments, layout, the way an axis is written, and the operational keys batch and
- *  threads do not matter; the name and the order of axes (it numbers the cells) do. */
+ *  same results.  Comments, layout, the way an axis is written, and the operational keys batch,
+ *  threads and order do not matter; the name and the order of axes (it numbers the cells) do. */
 ggdm_status ggdm_sweep_canonical(const ggdm_sweep *sweep, char **out, ggdm_error *err);
 
 /** SHA-256 of the canonical text. */

@@ -97,12 +97,10 @@ ggdm_status ggdm_sweep_canonical(const ggdm_sweep *s, char **out, ggdm_error *er
     for (int i = 0; i < s->n_groups; i++)
         for (int axis = 0; axis < GGDM_N_AXES; axis++)
             swept[axis] |= s->groups[i].values[axis] != NULL;
-    if (!swept[GGDM_AXIS_KAPPA])
-        add_number(&t, "kappa", s->kappa);
-    if (!swept[GGDM_AXIS_DURATION])
-        add_number(&t, "duration", s->duration);
-    if (!swept[GGDM_AXIS_TARGET])
-        add_number(&t, "target", s->target);
+    /* A start of 0 is not written: the texts are those of the time before windows. */
+    for (int axis = 0; axis < GGDM_N_AXES; axis++)
+        if (!swept[axis] && (axis != GGDM_AXIS_START || s->fixed[axis] != 0))
+            add_number(&t, ggdm_axis_names[axis], s->fixed[axis]);
     for (int i = 0; i < s->n_groups; i++)
         add_group(&t, &s->groups[i]);
     add_number(&t, "samples", s->samples);

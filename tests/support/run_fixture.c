@@ -32,6 +32,12 @@ static void plan_trees(run_fixture *f)
                           .units = f->unit,
                           .n_units = RUN_UNITS,
                           .n_images = RUN_TRAJECTORIES * RUN_SAMPLES};
+    for (int i = 0; i < RUN_UNITS; i++) {
+        const ggdm_family *tree = &f->family[f->unit[i].family];
+        f->unit[i].cost = f->unit[i].image_count *
+                          ggdm_segments_cost(tree->segments, tree->n_segments, GGDM_XT_FULL);
+        f->plan.cost += f->unit[i].cost;
+    }
 }
 
 static void plan_cells(run_fixture *f)

@@ -97,7 +97,7 @@ static void test_cells_repeated_values_share_a_trajectory(void **state)
 static void key_of(const ggdm_sweep *s, const ggdm_key_context *context, double kappa,
                    uint8_t key[GGDM_HASH_SIZE])
 {
-    ggdm_cell_key(s, context, kappa, 10, 0, key);
+    ggdm_cell_key(s, context, &(ggdm_cell){.kappa = kappa, .duration = 10}, key);
 }
 
 static void test_cells_key_changes_with_everything_that_changes_pixels(void **state)
@@ -146,11 +146,15 @@ static void test_cells_key_changes_with_everything_that_changes_pixels(void **st
         if (memcmp(a, b, sizeof a) == 0)
             ggdm_test_fail("change %d does not change the key", i);
     }
-    uint8_t c[GGDM_HASH_SIZE];
-    ggdm_cell_key(&base, &context, 1, 11, 0, b);
-    ggdm_cell_key(&base, &context, 1, 10, 1, c);
-    assert_memory_not_equal(a, b, sizeof a);
-    assert_memory_not_equal(a, c, sizeof a);
+    static const ggdm_cell cells[] = {{.kappa = 1, .duration = 11},
+                                      {.kappa = 1, .duration = 10, .target = 1},
+                                      {.kappa = 1, .duration = 10, .start = 1},
+                                      {.kappa = 1, .duration = 10, .start = 2}};
+    for (int i = 0; i < 4; i++) {
+        ggdm_cell_key(&base, &context, &cells[i], b);
+        assert_memory_not_equal(a, b, sizeof a);
+        memcpy(a, b, sizeof a); /* they differ from each other, too */
+    }
     key_of(&base, &context, 1.0000000000000002, b);
     assert_memory_not_equal(a, b, sizeof a);
     ggdm_sweep_deinit(&base);
@@ -171,13 +175,13 @@ static void test_cells_key_does_not_change_with_the_rest(void **state)
     key_of(&s, &context, 1, b);
     assert_memory_equal(a, b, sizeof a);
     /* Unguided: neither the guide nor how it guides. */
-    ggdm_cell_key(&base, &context, 0, 10, 3, a);
+    ggdm_cell_key(&base, &context, &(ggdm_cell){.duration = 10, .target = 3}, a);
     s.job.gradient = GGDM_X0;
     s.job.form = GGDM_PROB;
     memset(other.guide, 9, sizeof other.guide);
-    ggdm_cell_key(&s, &other, 5, 0, 4, b);
+    ggdm_cell_key(&s, &other, &(ggdm_cell){.kappa = 5, .start = 3, .target = 4}, b);
     assert_memory_equal(a, b, sizeof a);
-    ggdm_cell_key(&s, &other, -0.0, 77, 4, b);
+    ggdm_cell_key(&s, &other, &(ggdm_cell){.kappa = -0.0, .start = 9, .duration = 77}, b);
     assert_memory_equal(a, b, sizeof a);
     ggdm_sweep_deinit(&base);
 }
@@ -190,7 +194,7 @@ static void test_cells_key_of_version_1_is_pinned(void **state)
     ggdm_key_context context = make_context();
     uint8_t key[GGDM_HASH_SIZE];
     char hex[GGDM_HASH_TEXT_SIZE];
-    ggdm_cell_key(&s, &context, 0.1, 500, 3, key);
+    ggdm_cell_key(&s, &context, &(ggdm_cell){.kappa = 0.1, .duration = 500, .target = 3}, key);
     ggdm_hash_hex(key, hex);
     assert_string_equal(hex, "857ef99f574f27e22c83eb972f859c6f552886f4ed5446473b7a0d26cf18eeba");
     ggdm_sweep_deinit(&s);

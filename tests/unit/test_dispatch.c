@@ -134,10 +134,10 @@ static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outf
     ggdm_progress *progress = NULL;
     ggdm_error *err = &out->err;
     GGDM_TRY(ggdm_startup_isa(t, &isa, err));
-    GGDM_TRY(ggdm_progress_create(f->store, f->plan.cost, &progress, err));
+    GGDM_TRY(ggdm_progress_create(f->store, ggdm_store_cost(f->store), &progress, err));
     GGDM_TRY(ggdm_startup_give(t, outfit, err));
     ggdm_status st =
-        ggdm_dispatch_run(t, f->store, &f->plan, progress, &out->end, &out->clean, err);
+        ggdm_dispatch_run(t, f->store, progress, &out->end, &out->clean, err);
     if (ggdm_progress_record(progress, "done", 0, NULL, NULL) != GGDM_OK)
         st = GGDM_EINTERNAL;
     ggdm_progress_destroy(&progress);
@@ -181,8 +181,6 @@ static void open_fixture(run_fixture *f)
     fake.bad_unit = -1;
     run_fixture_open(f);
     run_fixture_reopen(f, &options);
-    for (int i = 0; i < RUN_UNITS; i++)
-        f->plan.cost += f->unit[i].cost = f->unit[i].image_count;
 }
 
 static int64_t units(const run_fixture *f, ggdm_unit_state state)

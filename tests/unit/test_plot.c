@@ -39,7 +39,7 @@ static void test_plot_data_has_a_block_per_kappa(void **state)
     char *text = read_figure(f, "accuracy.dat", NULL);
     assert_non_null(strstr(text, "# kappa 0\n0 0.1 0.0178762 0.40415 "));
     assert_non_null(strstr(text, "\n\n\n# kappa 0.1\n"));
-    assert_non_null(strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10\n"));
+    assert_non_null(strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10 0 1000\n"));
     free(text);
     text = read_figure(f, "accuracy.gp", NULL);
     assert_non_null(strstr(text, "n = 10 images per point, target 3, xt-full"));
@@ -107,12 +107,35 @@ static void test_plot_of_several_targets_gives_mean(void **state)
     char *text = read_figure(f, "accuracy.dat", NULL);
     /* Cells 0, 1, 2, 3, 6 show trajectory 0: 3 has 1 of 10 right, 8 has 9 of 10. */
     assert_non_null(strstr(text, "# kappa 0\n0 0.42 "));
-    assert_non_null(strstr(text, " 10\n"));
+    assert_non_null(strstr(text, " 10 0 0\n"));
     assert_non_null(strstr(text, "# kappa 1\n1000 "));
-    assert_non_null(strstr(text, " 40\n"));
+    assert_non_null(strstr(text, " 40 0 1000\n"));
     free(text);
     text = read_figure(f, "accuracy.gp", NULL);
     assert_non_null(strstr(text, "'it''s: n = 10 to 40 images per point, mean over 2 targets"));
+    free(text);
+}
+
+/* Windows have places on the axis, in the order of their starts, each with its label. */
+static void test_plot_of_windows_has_their_labels(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_close(f);
+    run_fixture_plan(f);
+    for (int i = 0; i < RUN_CELLS; i++)
+        if (f->cell[i].duration == 500)
+            f->cell[i].start = 250;
+    run_fixture_create(f);
+    run_fixture_work(f, 100, 1);
+    plot_without_gnuplot(f);
+    char *text = read_figure(f, "accuracy.dat", NULL);
+    assert_non_null(strstr(text, "# place judge"));
+    assert_non_null(strstr(text, " 10 0 1000\n2 "));
+    assert_non_null(strstr(text, " 10 250 500\n"));
+    free(text);
+    text = read_figure(f, "accuracy.gp", NULL);
+    assert_non_null(strstr(text, "set xrange [-0.5:2.5]"));
+    assert_non_null(strstr(text, "('0' 0, '1000' 1, '250+500' 2)"));
     free(text);
 }
 
@@ -124,6 +147,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_plot_without_gnuplot_warns_and_goes_on),
         RUN_FIXTURE_TEST(test_plot_of_fresh_run_draws_nothing),
         RUN_FIXTURE_TEST(test_plot_of_several_targets_gives_mean),
+        RUN_FIXTURE_TEST(test_plot_of_windows_has_their_labels),
     };
     return ggdm_test_main(tests);
 }

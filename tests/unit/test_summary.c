@@ -79,7 +79,7 @@ static void test_summary_csv_of_complete_run_is_exact(void **state)
         "judge_accuracy,judge_lo,judge_hi,mean_loss,";
     assert_memory_equal(text, head, sizeof head - 1);
     assert_non_null(strstr(text, "\r\nc0005,0.1,1000,3,,10,0,1,0.722467,1,0.7,0.396778,0.892209,"
-                                 "0.105361,0.9,0.8,0,1,121212121212\r\n"));
+                                 "0.105361,0.9,0.8,0,1,121212121212,0\r\n"));
     assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,10,0.3,0.7,"));
     free(text);
 }
@@ -88,7 +88,7 @@ static void test_summary_csv_of_fresh_run_has_empty_fields(void **state)
 {
     run_fixture *f = *state;
     char *text = read_summary(f, "summary.csv");
-    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,0,,,,,,,,,,,,0,141414141414\r\n"));
+    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,0,,,,,,,,,,,,0,141414141414,0\r\n"));
     free(text);
 }
 

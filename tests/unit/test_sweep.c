@@ -76,7 +76,7 @@ static void test_sweep_example_of_the_design_is_read(void **state)
     assert_true(s.job.gradient == GGDM_XT_FULL && s.job.form == GGDM_NLL);
     assert_true(s.job.seed == 0 && s.job.precision == GGDM_PRECISION_AUTO);
     assert_true(s.job.batch == 0 && s.job.threads == 0 && s.samples == 200);
-    assert_true(s.target == 0 && s.n_groups == 2 && s.n_cells == 55);
+    assert_true(s.fixed[GGDM_AXIS_TARGET] == 0 && s.n_groups == 2 && s.n_cells == 55);
     assert_int_equal(s.groups[0].count, 5);
     assert_true(s.groups[0].values[GGDM_AXIS_KAPPA][3] == 0.1);
     assert_int_equal(s.groups[1].count, 11);
@@ -89,8 +89,8 @@ static void test_sweep_without_guidance_has_one_unguided_cell(void **state)
 {
     (void)state;
     ggdm_sweep s = parse("name: a\nmodel: m\nsamples: 3\n");
-    assert_true(s.n_cells == 1 && s.n_groups == 0 && s.kappa == 0 && s.duration == 0);
-    assert_true(s.target == -1 && s.job.steps == 1000);
+    assert_true(s.n_cells == 1 && s.n_groups == 0 && s.fixed[GGDM_AXIS_KAPPA] == 0 && s.fixed[GGDM_AXIS_DURATION] == 0);
+    assert_true(s.fixed[GGDM_AXIS_TARGET] == -1 && s.job.steps == 1000);
     assert_null(s.guide);
     ggdm_sweep_deinit(&s);
 }
@@ -100,7 +100,7 @@ static void test_sweep_left_out_axes_take_their_defaults(void **state)
     (void)state;
     char *text = changed("  duration: {from: 0, to: 1000, step: 100}\n", "");
     ggdm_sweep s = parse(text);
-    assert_true(s.n_groups == 1 && s.duration == 1000 && s.target == 0);
+    assert_true(s.n_groups == 1 && s.fixed[GGDM_AXIS_DURATION] == 1000 && s.fixed[GGDM_AXIS_TARGET] == 0);
     ggdm_sweep_deinit(&s);
     free(text);
 }
@@ -112,8 +112,8 @@ static void test_sweep_scalar_axes_become_settings(void **state)
                          "guidance: {kind: gradient, gradient: x0, "
                          "loss: {kind: classifier, model: c, form: prob}}\n"
                          "sweep: {kappa: -0.0, target: [7], duration: 25}\n");
-    assert_true(s.n_groups == 0 && s.n_cells == 1 && s.target == 7 && s.duration == 25);
-    assert_false(s.kappa != 0 || 1 / s.kappa < 0);
+    assert_true(s.n_groups == 0 && s.n_cells == 1 && s.fixed[GGDM_AXIS_TARGET] == 7 && s.fixed[GGDM_AXIS_DURATION] == 25);
+    assert_false(s.fixed[GGDM_AXIS_KAPPA] != 0 || 1 / s.fixed[GGDM_AXIS_KAPPA] < 0);
     assert_true(s.job.gradient == GGDM_X0 && s.job.form == GGDM_PROB);
     ggdm_sweep_deinit(&s);
 }
