@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "coordinator/command.h"
 #include "coordinator/run_dir.h"
+#include "models/nn/onednn.h"
 #include "worker/schedule.h"
 
 static const struct {
@@ -352,7 +353,8 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
     char version[32], digest[GGDM_HASH_TEXT_SIZE];
     snprintf(version, sizeof version, "%s", ggdm_version);
     memcpy(digest, s->sweep_digest, sizeof digest);
-    char isa[16];
+    char isa[16], library[48];
+    snprintf(library, sizeof library, "%s", ggdm_onednn_version());
     snprintf(isa, sizeof isa, "%s", ggdm_isa_name(s->outfit.isa));
     const ggdm_run_info info = {
         .name = s->sweep.name,
@@ -360,6 +362,7 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
         .sweep_digest = digest,
         .isa = isa,
         .version = version,
+        .library = library,
         .model = s->sweep.model,
         .model_digest = hex[GGDM_ROLE_DIFFUSION],
         .guide = s->sweep.guide,
@@ -419,6 +422,18 @@ static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_stor
     return GGDM_OK;
 }
 
+/* Not an error: a run must survive an upgrade of the machine.  But images are then not what one
+ * library would have made, in the last bits, and whoever compares them should know. */
+static void compare_library(const ggdm_store *store)
+{
+    const char *was = ggdm_store_run_info(store)->library, *now = ggdm_onednn_version();
+    if (was && *was && strcmp(was, now) != 0)
+        ggdm_log(GGDM_LOG_WARN,
+                 "%s: the run began with %s, now it is %s: images made from now on may differ in "
+                 "the last bits from those of the other",
+                 ggdm_store_dir(store), was, now);
+}
+
 ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *err)
 {
     ggdm_run_state state;
@@ -427,6 +442,7 @@ ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *e
         GGDM_TRY(create_store(s, err));
     const ggdm_store_options run = {.mode = GGDM_STORE_RUN};
     GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
+    compare_library(*out);
     ggdm_status st = complete_store(s, state, *out, err);
     if (st != GGDM_OK)
         ggdm_store_close(out);

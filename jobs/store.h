@@ -56,6 +56,7 @@ typedef struct ggdm_run_info {
     char *sweep_digest; /* hex SHA-256 of what makes two sweeps the same */
     char *isa;          /* instruction set agreed by the ranks that started the run */
     char *version;      /* of the program that started it */
+    char *library;      /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
     char *model, *model_digest;
     char *guide, *guide_digest; /* "" where there is none */
     char *judge, *judge_digest; /* "" where there is none */

@@ -20,6 +20,7 @@ static const struct {
     {"sweep_digest", offsetof(ggdm_run_info, sweep_digest)},
     {"isa", offsetof(ggdm_run_info, isa)},
     {"version", offsetof(ggdm_run_info, version)},
+    {"library", offsetof(ggdm_run_info, library)},
     {"model", offsetof(ggdm_run_info, model)},
     {"model_digest", offsetof(ggdm_run_info, model_digest)},
     {"guide", offsetof(ggdm_run_info, guide)},

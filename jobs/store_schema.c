@@ -85,6 +85,8 @@ static const char *const to_2[] = {
     CHECKPOINT_TABLE,
     "ALTER TABLE trajectory ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE cell ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
+    /* Nobody knows: "" is never compared. */
+    "INSERT OR IGNORE INTO run (key, value) VALUES ('library', '')",
     /* The work of the plan was not kept: that of its images, each alone and unguided. */
     "INSERT INTO run (key, value) SELECT 'cost', count(*) * "
     "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') * "

@@ -9,6 +9,9 @@
 #include "common/status.h"
 #include "models/nn/ops.h"
 
+/** Name and version of the library, "oneDNN 2.6.3": bits may depend on it. */
+const char *ggdm_onednn_version(void);
+
 typedef struct ggdm_prim ggdm_prim;
 
 /* A convolution: src [n, ih, iw, ic], dst [n, oh, ow, oc], weights [oc, ic, kh, kw] (plain). */

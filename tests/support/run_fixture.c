@@ -77,6 +77,7 @@ void run_fixture_plan(run_fixture *f)
         .sweep_text = "name: fixture\n",
         .sweep_digest = "00ff",
         .isa = "avx2",
+        .library = "oneDNN 2.6.3",
         .version = "test",
         .model = "mnist-ddpm",
         .model_digest = "aa",
