@@ -64,8 +64,8 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
     return st;
 }
 
-static ggdm_status add(ggdm_store *s, const char *text, const char *digest,
-                       const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err)
+static ggdm_status add(ggdm_store *s, const char *text, const char *digest, const ggdm_cells *cells,
+                       const ggdm_plan *plan, ggdm_error *err)
 {
     int32_t n_sweeps;
     GGDM_TRY(ggdm_store_n_sweeps(s, &n_sweeps, err));
@@ -78,6 +78,7 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
                            const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err)
 {
     const double cost = store->cost;
+    const int32_t n_cells = store->n_cells, n_trajectories = store->n_trajectories;
     if (cells->first_trajectory != store->n_trajectories)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: the plan goes on from trajectory %lld, expected %d",
                          store->path, (long long)cells->first_trajectory, store->n_trajectories);
@@ -89,6 +90,8 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
     ggdm_store_rollback(store);
     if (st != GGDM_OK) {
         store->cost = cost;
+        store->n_cells = n_cells;
+        store->n_trajectories = n_trajectories;
         return st;
     }
     return ggdm_store_load_counts(store, err);

@@ -38,9 +38,9 @@ ggdm_status ggdm_store_check_plan(int32_t first_cell, int32_t samples, const ggd
             return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has index %d and trajectory %d of %lld", i,
                              cell->index, cell->trajectory,
                              (long long)(first + cells->n_trajectories));
-        if (cell->trajectory >= first && memcmp(cell->key,
-                                                cells->trajectories[cell->trajectory - first].key,
-                                                sizeof cell->key) != 0)
+        if (cell->trajectory >= first &&
+            memcmp(cell->key, cells->trajectories[cell->trajectory - first].key,
+                   sizeof cell->key) != 0)
             return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has another key than its trajectory", i);
     }
     for (int32_t i = 0; i < plan->n_units; i++) {
@@ -88,8 +88,7 @@ static ggdm_status put_cells(ggdm_store *s, int32_t first_cell, const ggdm_cells
     return GGDM_OK;
 }
 
-static ggdm_status put_trees(ggdm_store *s, int64_t first, const ggdm_plan *plan,
-                             ggdm_error *err)
+static ggdm_status put_trees(ggdm_store *s, int64_t first, const ggdm_plan *plan, ggdm_error *err)
 {
     ggdm_wire wire;
     ggdm_wire_init(&wire);
@@ -135,7 +134,11 @@ ggdm_status ggdm_store_put_plan(ggdm_store *store, int32_t first_cell, const ggd
     GGDM_TRY(ggdm_store_ask_int(store, "SELECT coalesce(max(id) + 1, 0) FROM unit", &unit, err));
     GGDM_TRY(put_cells(store, first_cell, cells, err));
     GGDM_TRY(put_trees(store, tree, plan, err));
-    return put_units(store, unit, tree, plan, err);
+    GGDM_TRY(put_units(store, unit, tree, plan, err));
+    store->counts.units[GGDM_UNIT_READY] += plan->n_units;
+    store->n_cells += cells->n_cells;
+    store->n_trajectories += cells->n_trajectories;
+    return ggdm_store_write_counts(store, err);
 }
 
 static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)

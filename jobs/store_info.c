@@ -97,8 +97,8 @@ static void sweep_key(const char *what, int32_t i, char key[40])
         snprintf(key, 40, "sweep_%s.%d", what, i);
 }
 
-ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text,
-                                 const char *digest, ggdm_error *err)
+ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text, const char *digest,
+                                 ggdm_error *err)
 {
     char key[40];
     sweep_key("text", i, key);
@@ -125,8 +125,7 @@ ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err)
     return GGDM_OK;
 }
 
-ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has,
-                                 ggdm_error *err)
+ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_use(store, GGDM_SQL_FIND_SWEEP, &stmt, err));

@@ -8,14 +8,23 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+/* Trees are few and units many: those used last stay unpacked. */
+enum { GGDM_STORE_TREES = 64, GGDM_STORE_TREE_SEGMENTS = 512 };
+typedef struct ggdm_store_tree {
+    int64_t id;
+    int32_t n_segments;
+    ggdm_segment *segments; /* owned; NULL: the place is free */
+} ggdm_store_tree;
+
 struct ggdm_store {
     struct sqlite3 *db;
     struct sqlite3_stmt *statements[GGDM_SQL_STATEMENTS]; /* prepared at first use */
     char *dir, *path;
     ggdm_store_options options; /* defaults filled in */
     const char *journal;        /* what was granted */
-    int64_t version; /* of the schema, as found */
+    int64_t version;            /* of the schema, as found */
     int64_t epoch, requeued;
+    int64_t last_claim; /* column claimed of the unit claimed last */
     bool in_turn;
     bool turn_lost; /* SQLite rolled the turn back by itself (disk full, ...) */
     double now;     /* of the turn */
@@ -23,6 +32,7 @@ struct ggdm_store {
     ggdm_run_info info;
     int32_t n_cells, n_trajectories;
     double cost; /* of the plans of all sweeps */
+    ggdm_store_tree trees[GGDM_STORE_TREES];
 };
 
 /* One row of table unit. */
@@ -32,7 +42,7 @@ typedef struct ggdm_unit_row {
     ggdm_unit_state state;
     int32_t attempt, failures, losses, worker;
     double not_before;
-    int64_t epoch;
+    int64_t epoch, claimed;
 } ggdm_unit_row;
 
 /* ---- store_sql.c: SQLite with our errors ---- */
@@ -102,6 +112,23 @@ ggdm_status ggdm_store_check_plan(int32_t first_cell, int32_t samples, const ggd
 ggdm_status ggdm_store_put_plan(ggdm_store *store, int32_t first_cell, const ggdm_cells *cells,
                                 const ggdm_plan *plan, ggdm_error *err);
 
+/* ---- store_tree.c ---- */
+
+/** The unit as a message: tree, block and attempt. */
+ggdm_status ggdm_store_unpack_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
+                                   ggdm_error *err);
+void ggdm_store_forget_trees(ggdm_store *store);
+
+/* ---- store_count.c: the counters ---- */
+
+/** Write those that the turn has changed; part of its commit. */
+ggdm_status ggdm_store_save_counts(ggdm_store *store, ggdm_error *err);
+/** Write all, after a plan was stored. */
+ggdm_status ggdm_store_write_counts(ggdm_store *store, ggdm_error *err);
+/** Read them, with n_cells and n_trajectories; a small store is counted as well.
+ *  Errors: GGDM_EFORMAT where they do not agree with what is there. */
+ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err);
+
 /* ---- store_open.c ---- */
 
 /** Open dir's database and look at what it is, changing nothing.  *complete = false: absent or
@@ -130,12 +157,12 @@ ggdm_status ggdm_store_get_unit(ggdm_store *store, int64_t id, ggdm_unit_row *ou
  *  be.  Checks that the transition is legal, writes both and the event, keeps the counters. */
 ggdm_status ggdm_store_transition(ggdm_store *store, const ggdm_unit_row *old,
                                   const ggdm_unit_row *row, const char *message, ggdm_error *err);
+/** Up to max ids from a statement whose parameters are bound. */
+ggdm_status ggdm_store_collect_ids(ggdm_store *store, struct sqlite3_stmt *stmt, int32_t max,
+                                   int64_t *ids, int32_t *n, ggdm_error *err);
 /** Ids of up to max units in a state with id > after. */
 ggdm_status ggdm_store_ids_in_state(ggdm_store *store, ggdm_unit_state state, int64_t after,
                                     int32_t max, int64_t *ids, int32_t *n, ggdm_error *err);
-/** The unit as a message: tree, block and attempt. */
-ggdm_status ggdm_store_unpack_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
-                                   ggdm_error *err);
 /** The row of a unit that answers; *current = false, and a note in the events, when the answer is
  *  not to the attempt that runs now.  what: "result", "failure", for the note. */
 ggdm_status ggdm_store_answering(ggdm_store *store, int64_t unit, int32_t attempt, const char *what,

@@ -19,8 +19,9 @@ static ggdm_status keep_copy(ggdm_store *s, ggdm_error *err)
     if (st == GGDM_OK)
         st = ggdm_sync_dir(s->dir, err);
     if (st == GGDM_OK)
-        ggdm_log(GGDM_LOG_INFO, "%s: schema version %" PRId64 " becomes %d, the old one is kept "
-                                "in %s",
+        ggdm_log(GGDM_LOG_INFO,
+                 "%s: schema version %" PRId64 " becomes %d, the old one is kept "
+                 "in %s",
                  s->path, s->version, GGDM_STORE_VERSION, path);
     free(path);
     return st;

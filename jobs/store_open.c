@@ -42,6 +42,7 @@ void ggdm_store_close(ggdm_store **store)
         sqlite3_finalize(s->statements[i]);
     sqlite3_close(s->db);
     ggdm_run_info_deinit(&s->info);
+    ggdm_store_forget_trees(s);
     free(s->dir);
     free(s->path);
     free(s);
@@ -283,87 +284,49 @@ static ggdm_status check_content(ggdm_store *s, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* ---- where it stands ------------------------------------------------------------------------ */
+/* ---- the new epoch --------------------------------------------------------------------------- */
 
-static ggdm_status load_unit_counts(ggdm_store *s, ggdm_error *err)
+/* Up to max units that are running, by worker and order of their claims. */
+static ggdm_status running_units(ggdm_store *s, int32_t max, int64_t *ids, int32_t *n,
+                                 ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_COUNT_UNITS, &stmt, err));
-    ggdm_status st;
-    bool row = true;
-    for (;;) {
-        ggdm_unit_state state;
-        GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
-        if (!row)
-            break;
-        GGDM_TRY_GOTO(st, ggdm_store_column_state(s, stmt, 0, &state, err), done);
-        s->counts.units[state] = sqlite3_column_int64(stmt, 1);
-        s->counts.units_total += s->counts.units[state];
-        if (state == GGDM_UNIT_READY)
-            s->counts.suspects = sqlite3_column_int64(stmt, 2);
-    }
-done:
-    ggdm_store_reset(stmt);
-    return st;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_RUNNING, &stmt, err));
+    sqlite3_bind_int(stmt, 1, max);
+    return ggdm_store_collect_ids(s, stmt, max, ids, n, err);
 }
 
-ggdm_status ggdm_store_load_counts(ggdm_store *s, ggdm_error *err)
+/* All units of the world before this one become ready, in the transaction that starts the epoch.
+ * Of those a worker held only the first was at work: the others have lost nothing. */
+static ggdm_status give_all_back(ggdm_store *s, ggdm_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
-    bool row;
-    s->counts = (ggdm_store_counts){0};
-    GGDM_TRY(load_unit_counts(s, err));
-    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_SUM_TRAJECTORIES, &stmt, err));
-    GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
-    int64_t n = sqlite3_column_int64(stmt, 0);
-    s->counts.images_done = sqlite3_column_int64(stmt, 1);
-    s->counts.images_diverged = sqlite3_column_int64(stmt, 2);
-    int64_t first = sqlite3_column_int64(stmt, 3), last = sqlite3_column_int64(stmt, 4);
-    ggdm_store_reset(stmt);
-    if (n < 1 || n > INT32_MAX || first != 0 || last != n - 1)
-        return GGDM_FAIL(err, GGDM_EFORMAT,
-                         "%s is damaged: trajectories are not numbered 0, 1, ...", s->path);
-    s->n_trajectories = (int32_t)n;
-    s->counts.images_total = n * s->info.samples;
-    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_COUNT_CELLS, &stmt, err));
-    GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
-    n = sqlite3_column_int64(stmt, 0);
-    first = sqlite3_column_int64(stmt, 1);
-    last = sqlite3_column_int64(stmt, 2);
-    ggdm_store_reset(stmt);
-    if (n < 1 || n > INT32_MAX || first != 0 || last != n - 1)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cells are not numbered 0, 1, ...",
-                         s->path);
-    s->n_cells = (int32_t)n;
+    enum { CHUNK = 256 };
+    int64_t ids[CHUNK];
+    int32_t n, worker = -2;
+    do {
+        GGDM_TRY(running_units(s, CHUNK, ids, &n, err));
+        for (int32_t i = 0; i < n; i++) {
+            ggdm_unit_row row;
+            GGDM_TRY(ggdm_store_get_unit(s, ids[i], &row, err));
+            bool at_work = row.worker != worker;
+            worker = row.worker;
+            GGDM_TRY(ggdm_store_give_back(s, &row, s->options.count_losses && at_work,
+                                          "the world it ran in ended", NULL, err));
+            s->requeued++;
+        }
+    } while (n == CHUNK);
     return GGDM_OK;
 }
 
-/* All units of the world before this one become ready, in the transaction that starts the epoch. */
 static ggdm_status start_epoch(ggdm_store *s, ggdm_error *err)
 {
-    enum { CHUNK = 256 };
-    int64_t ids[CHUNK], after = -1;
-    int32_t n = CHUNK;
     ggdm_status st;
     char text[32];
     GGDM_TRY(ggdm_store_begin(s, (double)time(NULL), err));
     s->epoch++;
     snprintf(text, sizeof text, "%" PRId64, s->epoch);
     GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", text, err), done);
-    while (n == CHUNK) {
-        GGDM_TRY_GOTO(st, ggdm_store_ids_in_state(s, GGDM_UNIT_RUNNING, after, CHUNK, ids, &n, err),
-                      done);
-        for (int32_t i = 0; i < n; i++) {
-            ggdm_unit_row row;
-            GGDM_TRY_GOTO(st, ggdm_store_get_unit(s, ids[i], &row, err), done);
-            GGDM_TRY_GOTO(st,
-                          ggdm_store_give_back(s, &row, s->options.count_losses,
-                                               "the world it ran in ended", NULL, err),
-                          done);
-            s->requeued++;
-            after = ids[i];
-        }
-    }
+    GGDM_TRY_GOTO(st, give_all_back(s, err), done);
     st = ggdm_store_commit(s, err);
 done:
     ggdm_store_rollback(s);

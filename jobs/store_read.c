@@ -38,6 +38,7 @@ ggdm_status ggdm_store_commit(ggdm_store *store, ggdm_error *err)
                        store->path);
         goto undo;
     }
+    GGDM_TRY_GOTO(st, ggdm_store_save_counts(store, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_COMMIT, &stmt, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
     store->in_turn = false;

@@ -11,6 +11,28 @@
     "step INTEGER NOT NULL, "                                                                      \
     "data BLOB NOT NULL) STRICT"
 
+/* Order of the claims: a worker runs its units in this order, so of those that are running only the
+ * first was really at work. */
+#define CLAIMED_COLUMN "claimed INTEGER NOT NULL DEFAULT 0"
+
+#define RUNNING_INDEX "CREATE INDEX unit_running ON unit (worker, claimed) WHERE state = 'running'"
+#define IN_TROUBLE "state IN ('failed','quarantined')"
+#define TROUBLE_INDEX "CREATE INDEX unit_trouble ON unit (state, not_before) WHERE " IN_TROUBLE
+
+/* How many there are, by name: units by state, images, cells, trajectories.  Changed with what they
+ * count in the same transaction, so that a start need not count a million rows. */
+#define COUNTER_TABLE                                                                              \
+    "CREATE TABLE counter ("                                                                       \
+    "name TEXT PRIMARY KEY, "                                                                      \
+    "value INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+#define COUNT_ALL                                                                                  \
+    "SELECT column1, (SELECT count(*) FROM unit WHERE state = column1) FROM (VALUES ('ready'), "   \
+    "('running'), ('done'), ('failed'), ('quarantined'), ('cancelled')) "                          \
+    "UNION ALL SELECT 'images', coalesce(sum(done), 0) FROM trajectory "                           \
+    "UNION ALL SELECT 'diverged', coalesce(sum(diverged), 0) FROM trajectory "                     \
+    "UNION ALL SELECT 'trajectories', count(*) FROM trajectory "                                   \
+    "UNION ALL SELECT 'cells', count(*) FROM cell"
+
 const ggdm_schema_object ggdm_store_schema[] = {
     {"run", "CREATE TABLE run ("
             "key TEXT PRIMARY KEY, "
@@ -51,9 +73,10 @@ const ggdm_schema_object ggdm_store_schema[] = {
              "not_before REAL NOT NULL DEFAULT 0, "
              "worker INTEGER NOT NULL DEFAULT -1, "
              "epoch INTEGER NOT NULL DEFAULT 0, "
-             "error TEXT) STRICT"},
+             "error TEXT, " CLAIMED_COLUMN ") STRICT"},
     {"unit_ready", "CREATE INDEX unit_ready ON unit (losses) WHERE state = 'ready'"},
-    {"unit_failed", "CREATE INDEX unit_failed ON unit (not_before) WHERE state = 'failed'"},
+    {"unit_running", RUNNING_INDEX},
+    {"unit_trouble", TROUBLE_INDEX},
     /* Log probabilities are f32 little-endian, in nats. */
     {"image", "CREATE TABLE image ("
               "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
@@ -78,6 +101,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
               "worker INTEGER NOT NULL, "
               "message TEXT) STRICT"},
     {"checkpoint", CHECKPOINT_TABLE},
+    {"counter", COUNTER_TABLE},
 };
 const size_t ggdm_store_schema_count = sizeof ggdm_store_schema / sizeof *ggdm_store_schema;
 
@@ -91,14 +115,21 @@ static const char *const to_2[] = {
     "INSERT INTO run (key, value) SELECT 'cost', count(*) * "
     "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') * "
     "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'steps') FROM trajectory",
-    NULL};
+    "ALTER TABLE unit ADD COLUMN " CLAIMED_COLUMN,
+    "DROP INDEX unit_failed",
+    RUNNING_INDEX,
+    TROUBLE_INDEX,
+    COUNTER_TABLE,
+    "INSERT INTO counter (name, value) " COUNT_ALL,
+    NULL,
+};
 
 const char *const *const ggdm_store_migrations[] = {to_2};
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
 #define UNIT_COLUMNS                                                                               \
     "id, tree, image_first, image_count, state, attempt, failures, losses, not_before, worker, "   \
-    "epoch, error"
+    "epoch, claimed"
 
 const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -129,31 +160,45 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_PUT_EVENT] =
         "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [GGDM_SQL_READY_ANY] = "SELECT id FROM unit WHERE state = 'ready' ORDER BY losses, id LIMIT ?1",
+    [GGDM_SQL_READY_ANY] =
+        "SELECT " UNIT_COLUMNS " FROM unit WHERE state = 'ready' ORDER BY losses, id LIMIT ?1",
     [GGDM_SQL_READY_INNOCENT] =
-        "SELECT id FROM unit WHERE state = 'ready' AND losses = 0 ORDER BY id LIMIT ?1",
+        "SELECT " UNIT_COLUMNS
+        " FROM unit WHERE state = 'ready' AND losses = 0 ORDER BY id LIMIT ?1",
     [GGDM_SQL_READY_SUSPECT] =
-        "SELECT id FROM unit WHERE state = 'ready' AND losses > 0 ORDER BY losses, id LIMIT ?1",
-    [GGDM_SQL_DUE] = "SELECT id FROM unit WHERE state = 'failed' AND not_before <= ?1 LIMIT ?2",
-    [GGDM_SQL_NEXT_DUE] = "SELECT min(not_before) FROM unit WHERE state = 'failed'",
+        "SELECT " UNIT_COLUMNS
+        " FROM unit WHERE state = 'ready' AND losses > 0 ORDER BY losses, id LIMIT ?1",
+    /* A partial index is used only where its condition stands in the query. */
+    [GGDM_SQL_DUE] = "SELECT id FROM unit WHERE " IN_TROUBLE
+                     " AND state = 'failed' AND not_before <= ?1 LIMIT ?2",
+    [GGDM_SQL_NEXT_DUE] = "SELECT not_before FROM unit WHERE " IN_TROUBLE
+                          " AND state = 'failed' ORDER BY not_before LIMIT 1",
+    [GGDM_SQL_RUNNING] =
+        "SELECT id FROM unit WHERE state = 'running' ORDER BY worker, claimed LIMIT ?1",
+    [GGDM_SQL_LAST_CLAIM] = "SELECT coalesce(max(claimed), 0) FROM unit WHERE state = 'running'",
     [GGDM_SQL_IN_STATE] = "SELECT id FROM unit WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     [GGDM_SQL_GET_UNIT] = "SELECT " UNIT_COLUMNS " FROM unit WHERE id = ?1",
     [GGDM_SQL_GET_TREE] = "SELECT data FROM tree WHERE id = ?1",
     [GGDM_SQL_SET_UNIT] =
         "UPDATE unit SET state = ?3, attempt = ?4, failures = ?5, losses = ?6, not_before = ?7, "
-        "worker = ?8, epoch = ?9, error = ?10 WHERE id = ?1 AND state = ?2",
-    [GGDM_SQL_COUNT_UNITS] = "SELECT state, count(*), sum(losses > 0) FROM unit GROUP BY state",
-    [GGDM_SQL_SUM_TRAJECTORIES] =
-        "SELECT count(*), coalesce(sum(done), 0), coalesce(sum(diverged), 0), "
-        "coalesce(min(id), 0), coalesce(max(id), -1) FROM trajectory",
-    [GGDM_SQL_COUNT_CELLS] = "SELECT count(*), coalesce(min(idx), 0), coalesce(max(idx), -1) "
-                             "FROM cell",
+        "worker = ?8, epoch = ?9, error = ?10, claimed = ?11 WHERE id = ?1 AND state = ?2",
+    [GGDM_SQL_SET_COUNTER] = "INSERT INTO counter (name, value) VALUES (?1, ?2) "
+                             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    [GGDM_SQL_GET_COUNTERS] = "SELECT name, value FROM counter",
+    [GGDM_SQL_COUNT_ALL] = COUNT_ALL,
+    [GGDM_SQL_COUNT_SUSPECTS] = "SELECT count(*) FROM unit WHERE state = 'ready' AND losses > 0",
+    [GGDM_SQL_LAST_NUMBERS] =
+        "SELECT coalesce(min(t), 0), coalesce(max(t), -1), coalesce(min(c), 0), "
+        "coalesce(max(c), -1) FROM (SELECT (SELECT min(id) FROM trajectory) AS t, "
+        "(SELECT min(idx) FROM cell) AS c UNION ALL SELECT (SELECT max(id) FROM trajectory), "
+        "(SELECT max(idx) FROM cell))",
     [GGDM_SQL_GET_RUN] = "SELECT value FROM run WHERE key = ?1",
     [GGDM_SQL_COUNT_SWEEPS] = "SELECT count(*) FROM run WHERE key GLOB 'sweep_digest*'",
     [GGDM_SQL_FIND_SWEEP] = "SELECT key FROM run WHERE key GLOB 'sweep_digest*' AND value = ?1",
     [GGDM_SQL_GET_CELL] =
         "SELECT c.name, c.kappa, c.duration, c.target, c.key, c.trajectory, c.archived, t.done, "
-        "t.diverged, c.start FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
+        "t.diverged, c.start FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE "
+        "c.idx = ?1",
     [GGDM_SQL_SET_ARCHIVED] = "UPDATE cell SET archived = 1 WHERE idx = ?1",
 };
 
@@ -165,4 +210,4 @@ const char *const ggdm_store_sql_images_png =
     "SELECT " IMAGE_COLUMNS ", png FROM image WHERE trajectory = ?1 ORDER BY idx";
 const char *const ggdm_store_sql_trouble =
     "SELECT id, state, attempt, failures, losses, coalesce(error, '') FROM unit "
-    "WHERE state IN ('failed', 'quarantined') ORDER BY id LIMIT ?1";
+    "WHERE " IN_TROUBLE " ORDER BY state, not_before LIMIT ?1";

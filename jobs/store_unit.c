@@ -51,6 +51,7 @@ static ggdm_status read_row(ggdm_store *s, sqlite3_stmt *stmt, ggdm_unit_row *ou
     out->not_before = sqlite3_column_double(stmt, 8);
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 9, -1, max, &out->worker, err));
     out->epoch = sqlite3_column_int64(stmt, 10);
+    out->claimed = sqlite3_column_int64(stmt, 11);
     if (out->image_first > s->info.samples - out->image_count)
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s is damaged: unit %" PRId64 " has images %d+%d of %d", s->path, out->id,
@@ -73,9 +74,8 @@ ggdm_status ggdm_store_get_unit(ggdm_store *store, int64_t id, ggdm_unit_row *ou
     return st;
 }
 
-/* Up to max ids from a statement whose parameters are bound. */
-static ggdm_status collect_ids(ggdm_store *s, sqlite3_stmt *stmt, int32_t max, int64_t *ids,
-                               int32_t *n, ggdm_error *err)
+ggdm_status ggdm_store_collect_ids(ggdm_store *s, sqlite3_stmt *stmt, int32_t max, int64_t *ids,
+                                   int32_t *n, ggdm_error *err)
 {
     ggdm_status st = GGDM_OK;
     bool row = true;
@@ -98,50 +98,7 @@ ggdm_status ggdm_store_ids_in_state(ggdm_store *store, ggdm_unit_state state, in
     sqlite3_bind_text(stmt, 1, ggdm_unit_state_names[state], -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, after);
     sqlite3_bind_int(stmt, 3, max);
-    return collect_ids(store, stmt, max, ids, n, err);
-}
-
-ggdm_status ggdm_store_unpack_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
-                                   ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    bool found;
-    *out = (ggdm_unit){0};
-    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_GET_TREE, &stmt, err));
-    sqlite3_bind_int64(stmt, 1, row->tree);
-    ggdm_status st = ggdm_store_step(store, stmt, &found, err);
-    const void *data = NULL;
-    size_t size = 0;
-    if (st == GGDM_OK && !found)
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: unit %" PRId64 " has no tree",
-                       store->path, row->id);
-    if (st == GGDM_OK)
-        st = ggdm_store_column_blob(store, stmt, 0, 1, SIZE_MAX, &data, &size, err);
-    if (st == GGDM_OK) {
-        ggdm_wire wire;
-        ggdm_wire_read(&wire, data, size);
-        st = ggdm_unit_unpack(out, &wire, err);
-        if (st != GGDM_OK)
-            ggdm_error_prefix(err, "%s is damaged: tree %" PRId64, store->path, row->tree);
-    }
-    ggdm_store_reset(stmt);
-    for (int32_t i = 0; st == GGDM_OK && i < out->n_segments; i++) {
-        int64_t t = out->segments[i].trajectory;
-        if (t < -1 || t >= store->n_trajectories)
-            st = GGDM_FAIL(err, GGDM_EFORMAT,
-                           "%s is damaged: tree %" PRId64 " ends in trajectory %" PRId64 " of %d",
-                           store->path, row->tree, t, store->n_trajectories);
-    }
-    if (st != GGDM_OK) {
-        ggdm_unit_deinit(out);
-        *out = (ggdm_unit){0};
-        return st;
-    }
-    out->id = row->id;
-    out->attempt = row->attempt;
-    out->image_first = row->image_first;
-    out->image_count = row->image_count;
-    return GGDM_OK;
+    return ggdm_store_collect_ids(store, stmt, max, ids, n, err);
 }
 
 /* ---- transitions ---------------------------------------------------------------------------- */
@@ -188,6 +145,7 @@ ggdm_status ggdm_store_transition(ggdm_store *store, const ggdm_unit_row *old,
     sqlite3_bind_int64(stmt, 9, row->epoch);
     if (message)
         sqlite3_bind_text(stmt, 10, message, (int)strnlen(message, MAX_MESSAGE), SQLITE_TRANSIENT);
+    sqlite3_bind_int64(stmt, 11, row->claimed);
     GGDM_TRY(ggdm_store_run(store, stmt, err));
     if (sqlite3_changes(store->db) != 1)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: unit %" PRId64 " is not %s any more",
@@ -224,7 +182,7 @@ static ggdm_status release_due(ggdm_store *s, ggdm_error *err)
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_DUE, &stmt, err));
     sqlite3_bind_double(stmt, 1, s->now);
     sqlite3_bind_int(stmt, 2, CHUNK);
-    GGDM_TRY(collect_ids(s, stmt, CHUNK, ids, &n, err));
+    GGDM_TRY(ggdm_store_collect_ids(s, stmt, CHUNK, ids, &n, err));
     for (int32_t i = 0; i < n; i++) {
         ggdm_unit_row old;
         GGDM_TRY(ggdm_store_get_unit(s, ids[i], &old, err));
@@ -235,18 +193,35 @@ static ggdm_status release_due(ggdm_store *s, ggdm_error *err)
     return GGDM_OK;
 }
 
-static ggdm_status claim_one(ggdm_store *s, int64_t id, int32_t worker, ggdm_unit *out,
-                             ggdm_error *err)
+/* Up to max rows of a statement whose parameters are bound. */
+static ggdm_status collect_rows(ggdm_store *s, sqlite3_stmt *stmt, int32_t max, ggdm_unit_row *rows,
+                                int32_t *n, ggdm_error *err)
 {
-    ggdm_unit_row old;
-    GGDM_TRY(ggdm_store_get_unit(s, id, &old, err));
-    ggdm_unit_row row = old;
+    ggdm_status st = GGDM_OK;
+    bool found = true;
+    *n = 0;
+    while (*n < max && st == GGDM_OK) {
+        st = ggdm_store_step(s, stmt, &found, err);
+        if (st != GGDM_OK || !found)
+            break;
+        st = read_row(s, stmt, &rows[*n], err);
+        *n += st == GGDM_OK;
+    }
+    ggdm_store_reset(stmt);
+    return st;
+}
+
+static ggdm_status claim_one(ggdm_store *s, const ggdm_unit_row *old, int32_t worker,
+                             ggdm_unit *out, ggdm_error *err)
+{
+    ggdm_unit_row row = *old;
     row.state = GGDM_UNIT_RUNNING;
     row.attempt++;
     row.worker = worker;
     row.epoch = s->epoch;
+    row.claimed = ++s->last_claim;
     GGDM_TRY(ggdm_store_unpack_unit(s, &row, out, err));
-    ggdm_status st = ggdm_store_transition(s, &old, &row, NULL, err);
+    ggdm_status st = ggdm_store_transition(s, old, &row, NULL, err);
     if (st != GGDM_OK)
         ggdm_unit_deinit(out);
     return st;
@@ -262,7 +237,7 @@ ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind 
     };
     ggdm_store_call call;
     ggdm_status st;
-    int64_t ids[CHUNK];
+    ggdm_unit_row rows[CHUNK];
     int32_t found = 0;
     sqlite3_stmt *stmt = NULL;
     *n = 0;
@@ -274,9 +249,9 @@ ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind 
     GGDM_TRY_GOTO(st, release_due(store, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_use(store, queries[kind], &stmt, err), done);
     sqlite3_bind_int(stmt, 1, max);
-    GGDM_TRY_GOTO(st, collect_ids(store, stmt, max, ids, &found, err), done);
+    GGDM_TRY_GOTO(st, collect_rows(store, stmt, max, rows, &found, err), done);
     for (; *n < found; (*n)++)
-        GGDM_TRY_GOTO(st, claim_one(store, ids[*n], worker, &units[*n], err), done);
+        GGDM_TRY_GOTO(st, claim_one(store, &rows[*n], worker, &units[*n], err), done);
 done:
     st = ggdm_store_call_end(store, &call, st, err);
     while (st != GGDM_OK && *n > 0)
