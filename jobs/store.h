@@ -79,6 +79,9 @@ typedef struct ggdm_store_options {
     int32_t max_losses;   /* losses until quarantine; 0: 3 */
     double backoff;       /* seconds until a failed unit is ready again, doubled each time; 0: 1 */
     int32_t busy_timeout; /* milliseconds to wait for another owner to go away; 0: 2000 */
+    bool take_over;       /* do not wait for an owner on another host: it is known to be dead */
+    double silence;       /* seconds without a sign after which it counts as dead (jobs/owner.h);
+                             0: the usual */
     bool force_rollback_journal; /* do not even try WAL (tests, odd file systems) */
 } ggdm_store_options;
 
@@ -112,7 +115,8 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
 ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,
                            const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err);
 
-/** Open the store and become its one owner.  options may be NULL (RUN, defaults).
+/** Open the store and become its one owner: by a lock of the database and, where locks do not
+ * reach, by the record in ggdm.db.owner (jobs/owner.h).  options may be NULL (RUN, defaults).
  *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
  *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE.
  *  A store of an older program is brought up to date; how it was is kept in ggdm.db.vN. */

@@ -2,6 +2,7 @@
 #ifndef GGDM_JOBS_STORE_INTERNAL_H
 #define GGDM_JOBS_STORE_INTERNAL_H
 
+#include "jobs/owner.h"
 #include "jobs/store.h"
 #include "jobs/store_schema.h"
 
@@ -20,6 +21,7 @@ struct ggdm_store {
     struct sqlite3 *db;
     struct sqlite3_stmt *statements[GGDM_SQL_STATEMENTS]; /* prepared at first use */
     char *dir, *path;
+    ggdm_owner *owner;
     ggdm_store_options options; /* defaults filled in */
     const char *journal;        /* what was granted */
     int64_t version;            /* of the schema, as found */
@@ -136,8 +138,6 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err);
  */
 ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options, bool create,
                               ggdm_store **out, bool *complete, ggdm_error *err);
-/** Read the counters of the store from its tables. */
-ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
 

@@ -18,6 +18,7 @@ ggdm_status ggdm_store_begin(ggdm_store *store, double now, ggdm_error *err)
     sqlite3_stmt *stmt = NULL;
     if (store->in_turn)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: a turn inside a turn", store->path);
+    GGDM_TRY(ggdm_owner_beat(store->owner, err));
     GGDM_TRY(ggdm_store_use(store, GGDM_SQL_BEGIN, &stmt, err));
     GGDM_TRY(ggdm_store_run(store, stmt, err));
     store->in_turn = true;
@@ -38,6 +39,7 @@ ggdm_status ggdm_store_commit(ggdm_store *store, ggdm_error *err)
                        store->path);
         goto undo;
     }
+    GGDM_TRY_GOTO(st, ggdm_owner_beat(store->owner, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_save_counts(store, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_COMMIT, &stmt, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
@@ -52,7 +54,7 @@ void ggdm_store_rollback(ggdm_store *store)
 {
     if (!store->in_turn)
         return;
-    if (!sqlite3_get_autocommit(store->db))
+    if (!sqlite3_get_autocommit(store->db) && !ggdm_owner_is_lost(store->owner))
         ggdm_store_exec(store, "ROLLBACK", NULL);
     store->counts = store->counts_before;
     store->in_turn = false;

@@ -38,6 +38,7 @@ ggdm_status ggdm_store_prepare(ggdm_store *store, const char *sql, sqlite3_stmt 
                                ggdm_error *err)
 {
     *out = NULL;
+    GGDM_TRY(ggdm_owner_beat(store->owner, err));
     if (sqlite3_prepare_v2(store->db, sql, -1, out, NULL) != SQLITE_OK)
         return ggdm_store_sql_error(store, "use the database", err);
     return GGDM_OK;

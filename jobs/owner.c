@@ -1,0 +1,387 @@
+#include "jobs/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#define LOOK_SECONDS 0.05 /* between two looks at another's record */
+enum { RECORD_SIZE = 640, TEXT = 80 };
+
+/* As it stands in the file: lines "KEY VALUE", padded with spaces to RECORD_SIZE, so that a sign of
+ * life is one write over the old one. */
+typedef struct record {
+    char token[TEXT]; /* a new one for each owner */
+    char host[TEXT], boot[TEXT];
+    char space[TEXT]; /* where process ids mean the same: host and PID namespace */
+    int64_t pid, started;
+    char job[TEXT]; /* Slurm job id, or "-" */
+    int64_t epoch;
+    int64_t file; /* inode; 0: not known yet */
+    int64_t beat; /* counts signs of life */
+    int64_t at;   /* wall clock of the last one, for people */
+} record;
+
+struct ggdm_owner {
+    char *file, *path;
+    record mine;
+    double last_beat; /* by alive_clock */
+    bool lost;
+};
+
+/* Goes on while the machine sleeps: a lease must not stand still then. */
+static double alive_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- who am I ------------------------------------------------------------------------------- */
+
+/* First word of a file, "-" when there is none. */
+static void first_word(const char *path, char out[TEXT])
+{
+    FILE *f = fopen(path, "r");
+    if (!f || fscanf(f, "%79s", out) != 1)
+        snprintf(out, TEXT, "-");
+    if (f)
+        fclose(f);
+}
+
+/* Clock ticks from boot to the start of a process: tells it from a later one with its number.
+ * 0: there is no such process. */
+static int64_t start_of(int64_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = '\0';
+    const char *at = strrchr(text, ')'); /* the name may hold anything */
+    char state = 0;
+    long long ticks = 0;
+    if (!at || sscanf(at + 1,
+                      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                      "%*d %*d %*d %lld",
+                      &state, &ticks) != 2)
+        return 0;
+    return state == 'Z' || state == 'X' ? 0 : ticks + 1;
+}
+
+static int64_t inode_of(const char *file)
+{
+    struct stat info;
+    return stat(file, &info) == 0 ? (int64_t)info.st_ino : 0;
+}
+
+static ggdm_status describe_self(record *r, ggdm_error *err)
+{
+    const char *job = getenv("SLURM_JOB_ID");
+    uint8_t random[16];
+    *r = (record){.pid = getpid(), .started = start_of(getpid())};
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return GGDM_FAIL(err, GGDM_EIO, "getrandom: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(r->token + 2 * i, 3, "%02x", random[i]);
+    if (gethostname(r->host, TEXT - 1) != 0)
+        snprintf(r->host, TEXT, "-");
+    first_word("/proc/sys/kernel/random/boot_id", r->boot);
+    ssize_t n = readlink("/proc/self/ns/pid", r->space, TEXT - 1);
+    if (n <= 0)
+        snprintf(r->space, TEXT, "-");
+    snprintf(r->job, TEXT, "%.40s", job && *job && !strpbrk(job, " \n") ? job : "-");
+    return GGDM_OK;
+}
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
+static void format(const record *r, char out[RECORD_SIZE])
+{
+    char text[RECORD_SIZE];
+    int n = snprintf(text, sizeof text,
+                     "token %s\nhost %s\nboot %s\nspace %s\npid %" PRId64 "\nstarted %" PRId64
+                     "\njob %s\nepoch %" PRId64 "\nfile %" PRId64 "\nbeat %" PRId64 "\nat %" PRId64
+                     "\n",
+                     r->token, r->host, r->boot, r->space, r->pid, r->started, r->job, r->epoch,
+                     r->file, r->beat, r->at);
+    memset(out, ' ', RECORD_SIZE);
+    memcpy(out, text, (size_t)(n < RECORD_SIZE ? n : RECORD_SIZE - 1));
+    out[RECORD_SIZE - 1] = '\n';
+}
+
+/* What cannot be read is somebody's all the same: its token is "". */
+static void parse(const char *text, record *r)
+{
+    *r = (record){.job = "-"};
+    if (sscanf(text,
+               "token %79s host %79s boot %79s space %79s pid %" SCNd64 " started %" SCNd64
+               " job %79s epoch %" SCNd64 " file %" SCNd64 " beat %" SCNd64 " at %" SCNd64,
+               r->token, r->host, r->boot, r->space, &r->pid, &r->started, r->job, &r->epoch,
+               &r->file, &r->beat, &r->at) != 11)
+        *r = (record){.host = "an unknown host", .job = "-"};
+}
+
+/* Opened each time: only then do network file systems look at what the server has. */
+static bool read_record(const char *path, int flags, int *fd, record *r)
+{
+    char text[RECORD_SIZE + 1];
+    *fd = open(path, flags | O_CLOEXEC);
+    if (*fd < 0)
+        return false;
+    ssize_t n = pread(*fd, text, RECORD_SIZE, 0);
+    text[n > 0 ? n : 0] = '\0';
+    parse(text, r);
+    return true;
+}
+
+static bool look(const char *path, record *r)
+{
+    int fd;
+    bool there = read_record(path, O_RDONLY, &fd, r);
+    if (there)
+        close(fd);
+    return there;
+}
+
+static bool write_record(int fd, record *r)
+{
+    char text[RECORD_SIZE];
+    r->beat++;
+    r->at = (int64_t)ggdm_wall_clock();
+    format(r, text);
+    return pwrite(fd, text, RECORD_SIZE, 0) == RECORD_SIZE;
+}
+
+static bool write_new(const char *path, record *r)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool good = fd >= 0 && write_record(fd, r);
+    if (fd >= 0)
+        good = close(fd) == 0 && good;
+    return good;
+}
+
+/* Make the record; *made = false when there is one.  It appears whole, but on file systems without
+ * links. */
+static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
+{
+    char *temp = NULL;
+    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.%.16s", o->path, o->mine.token));
+    bool good = write_new(temp, &o->mine) && link(temp, o->path) == 0;
+    if (!good && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS))
+        good = write_new(o->path, &o->mine);
+    int why = errno;
+    *made = good;
+    unlink(temp);
+    free(temp);
+    if (good || why == EEXIST)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EIO, "%s: cannot note the owner: %s", o->path, strerror(why));
+}
+
+/* ---- is the other one alive ----------------------------------------------------------------- */
+
+typedef enum life { DEAD, ALIVE, UNKNOWN } life;
+
+static life judge(const ggdm_owner *o, const record *r)
+{
+    int64_t file = inode_of(o->file);
+    if (r->file && r->file != file)
+        return DEAD; /* of the file that this one was copied from, or that was here before */
+    if (!*r->token || strcmp(r->host, o->mine.host) != 0)
+        return UNKNOWN;
+    if (strcmp(r->boot, o->mine.boot) != 0)
+        return DEAD;
+    if (strcmp(r->space, o->mine.space) != 0)
+        return UNKNOWN;
+    return start_of(r->pid) == r->started ? ALIVE : DEAD;
+}
+
+static ggdm_status in_use(const ggdm_owner *o, const record *r, ggdm_error *err)
+{
+    char job[TEXT + 16] = "";
+    if (strcmp(r->job, "-") != 0)
+        snprintf(job, sizeof job, ", Slurm job %s", r->job);
+    bool here = strcmp(r->host, o->mine.host) == 0;
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "%s: the run is in use by another ggdm process: %s, process %" PRId64
+                     "%s, epoch %" PRId64 "%s",
+                     o->file, here ? "on this host" : r->host, r->pid, job, r->epoch,
+                     here ? "" : "; if it is surely dead, use --take-over");
+}
+
+/* Move a dead record out of the way, unless it has just become another one's. */
+static ggdm_status bury(ggdm_owner *o, const record *dead, ggdm_error *err)
+{
+    char *grave = NULL;
+    record moved;
+    GGDM_TRY(ggdm_asprintf(&grave, err, "%s.dead-%.16s", o->path, o->mine.token));
+    ggdm_status st = GGDM_OK;
+    if (rename(o->path, grave) == 0) {
+        if (look(grave, &moved) &&
+            (strcmp(moved.token, dead->token) != 0 || moved.beat != dead->beat))
+            link(grave, o->path);
+        unlink(grave);
+    } else if (errno != ENOENT) {
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot remove a dead owner's record: %s", o->path,
+                       strerror(errno));
+    }
+    free(grave);
+    return st;
+}
+
+/* One try.  seen: the record that is watched, and since when it did not change. */
+typedef struct watch {
+    record seen;
+    double begun, since;
+    bool moved; /* its owner gave a sign */
+} watch;
+
+static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, watch *w, bool *made,
+                            ggdm_error *err)
+{
+    record r;
+    double now = ggdm_now(), silence = options->silence > 0 ? options->silence : GGDM_OWNER_SILENCE;
+    GGDM_TRY(create(o, made, err));
+    if (*made || !look(o->path, &r))
+        return GGDM_OK;
+    if (strcmp(r.token, w->seen.token) != 0 || r.beat != w->seen.beat || w->since == 0) {
+        w->moved = w->since > 0 && strcmp(r.token, w->seen.token) == 0;
+        w->seen = r;
+        w->since = now;
+    }
+    life l = judge(o, &r);
+    bool silent = now - w->since >= silence;
+    if (l == DEAD || (l == UNKNOWN && (silent || options->take_over))) {
+        if (l == UNKNOWN)
+            ggdm_log(GGDM_LOG_WARN, "%s: taking over from process %" PRId64 " on %s", o->file,
+                     r.pid, r.host);
+        return bury(o, &r, err);
+    }
+    if ((l == ALIVE || w->moved) && now - w->begun >= options->patience)
+        return in_use(o, &r, err);
+    return GGDM_OK;
+}
+
+static ggdm_status take(ggdm_owner *o, const ggdm_owner_options *options, ggdm_error *err)
+{
+    watch w = {.begun = ggdm_now()};
+    bool made = false, told = false;
+    for (;;) {
+        GGDM_TRY(try_once(o, options, &w, &made, err));
+        if (made)
+            return GGDM_OK;
+        if (!told && ggdm_now() - w.begun > GGDM_OWNER_BEAT) {
+            told = true;
+            ggdm_log(GGDM_LOG_INFO,
+                     "%s: waiting for a sign of its owner, process %" PRId64 " on %s", o->file,
+                     w.seen.pid, w.seen.host);
+        }
+        ggdm_sleep(LOOK_SECONDS);
+    }
+}
+
+ggdm_status ggdm_owner_take(const char *file, const ggdm_owner_options *options, ggdm_owner **out,
+                            ggdm_error *err)
+{
+    ggdm_owner *o = NULL;
+    ggdm_status st;
+    *out = NULL;
+    GGDM_TRY(ggdm_alloc(&o, 1, sizeof *o, err));
+    GGDM_TRY_GOTO(st, ggdm_strdup(file, &o->file, err), fail);
+    GGDM_TRY_GOTO(st, ggdm_asprintf(&o->path, err, "%s" GGDM_OWNER_SUFFIX, file), fail);
+    GGDM_TRY_GOTO(st, describe_self(&o->mine, err), fail);
+    o->mine.file = inode_of(file);
+    GGDM_TRY_GOTO(st, take(o, options, err), fail);
+    o->last_beat = alive_clock();
+    *out = o;
+    return GGDM_OK;
+fail:
+    o->lost = true; /* whatever record there is, it is not ours */
+    ggdm_owner_release(&o);
+    return st;
+}
+
+/* ---- staying it ----------------------------------------------------------------------------- */
+
+/* Somebody removed our record: write it again, if nobody else is there. */
+static ggdm_status restore(ggdm_owner *o, bool *made, ggdm_error *err)
+{
+    ggdm_status st = create(o, made, err);
+    if (st == GGDM_OK && *made)
+        ggdm_log(GGDM_LOG_WARN, "%s was removed while its owner lives: written again", o->path);
+    return st;
+}
+
+static ggdm_status beat_now(ggdm_owner *o, ggdm_error *err)
+{
+    record r = {.token = ""};
+    int fd;
+    bool ours = false, known = read_record(o->path, O_RDWR, &fd, &r);
+    if (!known && errno != ENOENT) /* not now (no descriptors, a server away): next time */
+        return GGDM_OK;
+    if (!known) {
+        GGDM_TRY(restore(o, &ours, err));
+        if (!ours)
+            look(o->path, &r);
+    } else {
+        ours = strcmp(r.token, o->mine.token) == 0;
+        if (ours)
+            write_record(fd, &o->mine); /* fails: no sign this time */
+        close(fd);
+    }
+    if (ours) {
+        o->last_beat = alive_clock();
+        return GGDM_OK;
+    }
+    o->lost = true;
+    return in_use(o, &r, err);
+}
+
+ggdm_status ggdm_owner_beat(ggdm_owner *owner, ggdm_error *err)
+{
+    if (owner->lost)
+        return GGDM_FAIL(err, GGDM_ESTATE, "%s: another process has taken over", owner->file);
+    double away = alive_clock() - owner->last_beat;
+    return away >= 0 && away < GGDM_OWNER_BEAT ? GGDM_OK : beat_now(owner, err);
+}
+
+ggdm_status ggdm_owner_set_epoch(ggdm_owner *owner, int64_t epoch, ggdm_error *err)
+{
+    owner->mine.epoch = epoch;
+    owner->mine.file = inode_of(owner->file);
+    return beat_now(owner, err);
+}
+
+bool ggdm_owner_is_lost(const ggdm_owner *owner)
+{
+    return owner->lost;
+}
+
+void ggdm_owner_release(ggdm_owner **owner)
+{
+    ggdm_owner *o = *owner;
+    record r;
+    *owner = NULL;
+    if (!o)
+        return;
+    if (!o->lost && o->path && look(o->path, &r) && strcmp(r.token, o->mine.token) == 0)
+        unlink(o->path);
+    free(o->file);
+    free(o->path);
+    free(o);
+}

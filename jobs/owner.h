@@ -1,0 +1,50 @@
+/* Who owns a file that only one process in the cluster may use: a record beside it, FILE.owner,
+ * with host, boot, process, Slurm job, epoch, and a sign of life that its owner renews.
+ *
+ * File locks alone do not do: on some network file systems they do not work between hosts.  A
+ * record is dead
+ *   - at once, when its process is gone, or its host was booted since (seen on the same host);
+ *   - when it gives no sign for GGDM_OWNER_SILENCE seconds (seen from another host: the challenger
+ *     watches it for so long by its own clock, so nobody's wall clock counts);
+ *   - when it is about another file: the database was copied or replaced.
+ * An owner that was away so long finds another's record instead of its own and must stop. */
+#ifndef GGDM_JOBS_OWNER_H
+#define GGDM_JOBS_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+#define GGDM_OWNER_SUFFIX ".owner"
+#define GGDM_OWNER_BEAT 2.0     /* seconds between two signs of life */
+#define GGDM_OWNER_SILENCE 60.0 /* seconds without one until another host may take over */
+
+typedef struct ggdm_owner ggdm_owner;
+
+typedef struct ggdm_owner_options {
+    double patience; /* seconds to wait for an owner that lives to go away */
+    double silence;  /* instead of GGDM_OWNER_SILENCE; 0: that */
+    bool take_over;  /* do not wait for an owner on another host: the user knows it is dead */
+} ggdm_owner_options;
+
+/** Become the owner of file, which may not exist yet.  *out is owned: ggdm_owner_release.
+ *  Errors: GGDM_ESTATE naming the owner; GGDM_EIO when the record cannot be written. */
+ggdm_status ggdm_owner_take(const char *file, const ggdm_owner_options *options, ggdm_owner **out,
+                            ggdm_error *err);
+
+/** Give a sign of life where one is due, after making sure that the record is still ours; call it
+ *  before whatever must not happen when it is not.  Cheap while none is due.
+ *  Errors: GGDM_ESTATE when another process has taken over. */
+ggdm_status ggdm_owner_beat(ggdm_owner *owner, ggdm_error *err);
+
+/** The owner's fencing epoch is known; the file exists.  Errors: those of ggdm_owner_beat. */
+ggdm_status ggdm_owner_set_epoch(ggdm_owner *owner, int64_t epoch, ggdm_error *err);
+
+/** Has another process taken over, as far as a beat has seen? */
+bool ggdm_owner_is_lost(const ggdm_owner *owner);
+
+/** Remove the record, if it is ours.  Safe on NULL and twice. */
+void ggdm_owner_release(ggdm_owner **owner);
+
+#endif
