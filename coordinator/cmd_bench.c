@@ -248,16 +248,6 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static ggdm_precision parse_precision(struct argp_state *state, const char *arg)
-{
-    int i = 0;
-    while (ggdm_precision_names[i] && strcmp(arg, ggdm_precision_names[i]) != 0)
-        i++;
-    if (!ggdm_precision_names[i])
-        argp_error(state, "--precision: value '%s', expected auto, fp32 or bf16", arg);
-    return (ggdm_precision)i;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
@@ -272,7 +262,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         break;
     case 'p':
-        o->precision = parse_precision(state, arg);
+        o->precision = ggdm_command_precision(state, arg);
         break;
     case 'j':
         o->json = true;

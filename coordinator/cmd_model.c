@@ -1,21 +1,49 @@
-/* `ggdm model info|verify PATH`: looks into model directories. */
+/* `ggdm model info|verify|apply MODEL`: looks into model directories. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/hash.h"
+#include "coordinator/cmd_model.h"
 #include "coordinator/command.h"
 #include "models/model.h"
 
 typedef struct arguments {
     const char *action, *path;
+    ggdm_apply_options apply;
 } arguments;
+
+enum { KEY_IN = 256, KEY_OUT, KEY_VJP };
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "apply:", 0},
+    {"in", KEY_IN, "FILE", 0, "safetensors file with the tensors to run the network on", 0},
+    {"out", KEY_OUT, "FILE", 0, "safetensors file to write", 0},
+    {"vjp", KEY_VJP, NULL, 0, "with the cotangent gy in FILE, also write gx", 0},
+    {"precision", 'p', "P", 0, "fp32, bf16, or auto (default)", 0},
+    {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
+    {0}};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
+    case KEY_IN:
+        a->apply.in = arg;
+        return 0;
+    case KEY_OUT:
+        a->apply.out = arg;
+        return 0;
+    case KEY_VJP:
+        a->apply.vjp = true;
+        return 0;
+    case 'p':
+        a->apply.precision = ggdm_command_precision(state, arg);
+        return 0;
+    case 't':
+        a->apply.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        return 0;
     case ARGP_KEY_ARG:
         if (!a->action)
             a->action = arg;
@@ -26,7 +54,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!a->action || !a->path)
-            argp_error(state, "expected an action (info or verify) and a model");
+            argp_error(state, "expected an action (info, verify or apply) and a model");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -34,12 +62,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp parser = {
+    .options = options,
     .parser = parse_option,
-    .args_doc = "info|verify MODEL",
+    .args_doc = "info|verify|apply MODEL",
     .doc = "Look into a model: a name under models/zoo or a directory with config.json and "
            "safetensors weights."
            "\v  info    kind, size, digest, and a table of all tensors\n"
-           "  verify  check that the weights are exactly those of the architecture",
+           "  verify  check that the weights are exactly those of the architecture\n"
+           "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
+           "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
+           "probabilities [N, K]\n\n"
+           "Example:\n"
+           "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp",
 };
 
 static int64_t count_parameters(const ggdm_model *m)
@@ -87,14 +121,36 @@ static void print_verified(const ggdm_model *m)
            m->files->path, m->params.n, count_parameters(m), digest);
 }
 
+static ggdm_status show_info(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    (void)a, (void)err;
+    print_info(m);
+    return GGDM_OK;
+}
+
+static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    (void)a, (void)err;
+    print_verified(m);
+    return GGDM_OK;
+}
+
+static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    if (!a->apply.in || !a->apply.out)
+        return GGDM_FAIL(err, GGDM_EINVAL, "apply: %s is missing, expected --in FILE --out FILE",
+                         a->apply.in ? "--out" : "--in");
+    return ggdm_model_apply(m, &a->apply, err);
+}
+
 static const struct {
     const char *name;
-    void (*print)(const ggdm_model *m);
-} actions[] = {{"info", print_info}, {"verify", print_verified}};
+    ggdm_status (*run)(const ggdm_model *m, const arguments *a, ggdm_error *err);
+} actions[] = {{"info", show_info}, {"verify", show_verified}, {"apply", apply}};
 
 int ggdm_cmd_model(int argc, char **argv)
 {
-    arguments a = {0};
+    arguments a = {.apply.threads = ggdm_usable_cores()};
     ggdm_error err = {0};
     ggdm_model_files files = {0};
     ggdm_model *model = NULL;
@@ -103,15 +159,15 @@ int ggdm_cmd_model(int argc, char **argv)
     size_t i = 0, n = sizeof actions / sizeof *actions;
     while (i < n && strcmp(actions[i].name, a.action))
         i++;
-    ggdm_status st =
-        i < n ? GGDM_OK
-              : GGDM_FAIL(&err, GGDM_EINVAL, "action '%s', expected info or verify", a.action);
+    ggdm_status st = i < n ? GGDM_OK
+                           : GGDM_FAIL(&err, GGDM_EINVAL,
+                                       "action '%s', expected info, verify or apply", a.action);
     if (st == GGDM_OK)
         st = ggdm_model_files_open(a.path, &files, &err);
     if (st == GGDM_OK)
         st = ggdm_model_create(&files, &model, &err);
     if (st == GGDM_OK)
-        actions[i].print(model);
+        st = actions[i].run(model, &a, &err);
     ggdm_model_destroy(&model);
     ggdm_model_files_close(&files);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("model", &err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/log.h"
 
@@ -22,6 +23,16 @@ int ggdm_command_int(const struct argp_state *state, const char *option, const c
         argp_error(state, "%s: value '%s', expected an integer from %d to %d", option, text, lo,
                    hi);
     return (int)v;
+}
+
+ggdm_precision ggdm_command_precision(const struct argp_state *state, const char *text)
+{
+    int i = 0;
+    while (ggdm_precision_names[i] && strcmp(text, ggdm_precision_names[i]) != 0)
+        i++;
+    if (!ggdm_precision_names[i])
+        argp_error(state, "--precision: value '%s', expected auto, fp32 or bf16", text);
+    return (ggdm_precision)i;
 }
 
 int ggdm_usable_cores(void)

@@ -10,6 +10,7 @@
 #include <argp.h>
 
 #include "common/status.h"
+#include "jobs/messages.h"
 
 int ggdm_cmd_plan(int argc, char **argv);
 int ggdm_cmd_run(int argc, char **argv);
@@ -18,6 +19,7 @@ int ggdm_cmd_retry(int argc, char **argv);
 int ggdm_cmd_cancel(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
+int ggdm_cmd_schedule(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
 int ggdm_cmd_bench(int argc, char **argv);
 int ggdm_cmd_version(int argc, char **argv);
@@ -33,6 +35,9 @@ int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *inp
 /** The value of an option as an integer in [lo, hi]; a usage error (exit 2) otherwise. */
 int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,
                      int hi);
+
+/** The value of --precision; a usage error (exit 2) for an unknown one. */
+ggdm_precision ggdm_command_precision(const struct argp_state *state, const char *text);
 
 /** Cores this process may run on, at least 1. */
 int ggdm_usable_cores(void);

@@ -1,0 +1,27 @@
+/* The actions of `ggdm model` that have a file of their own. */
+#ifndef GGDM_COORDINATOR_CMD_MODEL_H
+#define GGDM_COORDINATOR_CMD_MODEL_H
+
+#include <stdbool.h>
+
+#include "jobs/messages.h"
+#include "models/model.h"
+
+typedef struct ggdm_apply_options {
+    const char *in, *out; /* safetensors files */
+    bool vjp;
+    ggdm_precision precision;
+    int threads;
+} ggdm_apply_options;
+
+/** Run model on the tensors of options->in and write the results to options->out:
+ *    x  [N, C, H, W] F32, t [N] I64 (diffusion), label [N] I64 (class-conditional; -1: none)
+ *    -> y [N, C, H, W] (eps), or [N, K] (log probabilities of a classifier)
+ *    with vjp: gy of y's shape -> gx, the gradient of <gy, y> with respect to x.
+ *  Pins the instruction set of this process.
+ *  Errors: GGDM_EIO, GGDM_EFORMAT, GGDM_EINVAL or GGDM_ESHAPE naming file, tensor and what was
+ *  expected; GGDM_EUNSUPPORTED for a precision that this machine does not have. */
+ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *options,
+                             ggdm_error *err);
+
+#endif

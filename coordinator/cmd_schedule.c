@@ -1,0 +1,193 @@
+/* `ggdm schedule`: the numbers that a chain is computed with, to compare them with another program's
+ * or to choose a duration. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "coordinator/command.h"
+#include "models/model.h"
+#include "worker/schedule.h"
+
+typedef struct arguments {
+    const char *model, *kind;
+    int train_steps; /* T, where no model is given */
+    double beta_start, beta_end;
+    int steps; /* of the chain; 0: T */
+    ggdm_variance variance;
+    bool json;
+} arguments;
+
+enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_VARIANCE };
+
+static const struct argp_option options[] = {
+    {"steps", 's', "N", 0, "sampler steps of the chain (default: all timesteps)", 0},
+    {"variance", KEY_VARIANCE, "V", 0, "fixed_large (default) or fixed_small", 0},
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {NULL, 0, NULL, 0, "Without a model:", 0},
+    {"kind", KEY_KIND, "K", 0, "linear (default) or scaled_linear", 0},
+    {"timesteps", KEY_TRAIN_STEPS, "T", 0, "timesteps of the training (default: 1000)", 0},
+    {"beta-start", KEY_BETA_START, "B", 0, "first beta (default: 1e-4)", 0},
+    {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
+    {0}};
+
+static double parse_beta(const struct argp_state *state, const char *option, const char *text)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v > 0 && v < 1))
+        argp_error(state, "%s: value '%s', expected a number between 0 and 1", option, text);
+    return v;
+}
+
+static ggdm_variance parse_variance(const struct argp_state *state, const char *text)
+{
+    int i = 0;
+    while (ggdm_variance_names[i] && strcmp(text, ggdm_variance_names[i]) != 0)
+        i++;
+    if (!ggdm_variance_names[i])
+        argp_error(state, "--variance: value '%s', expected fixed_large or fixed_small", text);
+    return (ggdm_variance)i;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case 's':
+        a->steps = ggdm_command_int(state, "--steps", arg, 1, 1000000);
+        return 0;
+    case KEY_VARIANCE:
+        a->variance = parse_variance(state, arg);
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case KEY_KIND:
+        a->kind = arg;
+        return 0;
+    case KEY_TRAIN_STEPS:
+        a->train_steps = ggdm_command_int(state, "--timesteps", arg, 1, 100000);
+        return 0;
+    case KEY_BETA_START:
+        a->beta_start = parse_beta(state, "--beta-start", arg);
+        return 0;
+    case KEY_BETA_END:
+        a->beta_end = parse_beta(state, "--beta-end", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->model)
+            argp_error(state, "too many arguments, expected at most one model");
+        a->model = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "[MODEL]",
+    .doc = "Print the noise schedule of a model (its scheduler_config.json), or of the one described "
+           "by options, and what each sampler step computes with: beta, alpha_bar and the standard "
+           "deviation of the noise, in sampling order, and 1/sqrt(alpha_bar), by which the gradient "
+           "to x_t exceeds that to x0-hat (xt-affine)."
+           "\vExample:\n"
+           "  ggdm schedule mnist-ddpm --steps 250",
+};
+
+/* Options written as a scheduler_config.json: one reader for both. */
+static ggdm_status make_config(const arguments *a, char **out, ggdm_error *err)
+{
+    ggdm_json j;
+    ggdm_json_init(&j, false);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "beta_schedule", a->kind);
+    ggdm_json_put_int(&j, "num_train_timesteps", a->train_steps);
+    ggdm_json_put_double(&j, "beta_start", a->beta_start);
+    ggdm_json_put_double(&j, "beta_end", a->beta_end);
+    ggdm_json_end(&j);
+    return ggdm_json_finish(&j, out, NULL, err);
+}
+
+/* alpha_bar of the state that step i leads to. */
+static double next_alpha_bar(const ggdm_schedule *s, int32_t i)
+{
+    return i + 1 < s->steps ? s->step[i + 1].alpha_bar : 1.0;
+}
+
+static void print_table(const ggdm_schedule *s)
+{
+    printf("%d of %d timesteps, in sampling order\n", s->steps, s->train_steps);
+    printf("%6s %6s %12s %12s %12s %12s\n", "step", "t", "beta", "alpha_bar", "sigma",
+           "1/sqrt(ab)");
+    for (int32_t i = 0; i < s->steps; i++) {
+        const ggdm_step *p = &s->step[i];
+        printf("%6d %6d %12.6g %12.6g %12.6g %12.6g\n", i, p->t,
+               1.0 - p->alpha_bar / next_alpha_bar(s, i), p->alpha_bar, p->sigma, p->x0_x);
+    }
+}
+
+static ggdm_status print_json(const ggdm_schedule *s, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_int(&j, "timesteps", s->train_steps);
+    ggdm_json_put_int(&j, "steps", s->steps);
+    ggdm_json_begin_array(&j, "chain");
+    for (int32_t i = 0; i < s->steps; i++) {
+        const ggdm_step *p = &s->step[i];
+        ggdm_json_begin_object(&j, NULL);
+        ggdm_json_put_int(&j, "t", p->t);
+        ggdm_json_put_double(&j, "beta", 1.0 - p->alpha_bar / next_alpha_bar(s, i));
+        ggdm_json_put_double(&j, "alpha_bar", p->alpha_bar);
+        ggdm_json_put_double(&j, "sigma", p->sigma);
+        ggdm_json_end(&j);
+    }
+    ggdm_json_end(&j);
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+static ggdm_status run(const arguments *a, ggdm_error *err)
+{
+    ggdm_model_files files = {0};
+    ggdm_schedule s = {0};
+    char *made = NULL;
+    ggdm_status st = a->model ? ggdm_model_files_open(a->model, &files, err)
+                              : make_config(a, &made, err);
+    const char *json = a->model ? files.scheduler : made, *where = a->model ? a->model : "options";
+    /* The number of timesteps is the file's: a chain of one step tells it. */
+    if (st == GGDM_OK)
+        st = ggdm_schedule_create(json, where, 1, a->variance, &s, err);
+    int32_t steps = a->steps ? a->steps : s.train_steps;
+    ggdm_schedule_deinit(&s);
+    if (st == GGDM_OK)
+        st = ggdm_schedule_create(json, where, steps, a->variance, &s, err);
+    if (st == GGDM_OK && a->json)
+        st = print_json(&s, err);
+    else if (st == GGDM_OK)
+        print_table(&s);
+    ggdm_schedule_deinit(&s);
+    ggdm_model_files_close(&files);
+    free(made);
+    return st;
+}
+
+int ggdm_cmd_schedule(int argc, char **argv)
+{
+    arguments a = {
+        .kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
+        return GGDM_EXIT_USAGE;
+    return run(&a, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("schedule", &err);
+}

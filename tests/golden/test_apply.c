@@ -1,0 +1,170 @@
+/* `ggdm model apply` gives in [N, C, H, W] files the bits that the graph gives in [N, H, W, C], and
+ * says what is wrong with a file that does not fit.  (That the graph is right: test_golden.c.) */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/cmd_model.h"
+#include "tests/support/golden.h"
+
+/* A safetensors file under construction; the writer of the program knows f32 only. */
+typedef struct file {
+    char header[1024];
+    uint8_t data[1 << 20];
+    size_t n_header, n_data;
+} file;
+
+static void add(file *f, const char *name, const char *dtype, const ggdm_shape *s, const void *data,
+                size_t size)
+{
+    char shape[128];
+    f->n_header += (size_t)snprintf(
+        f->header + f->n_header, sizeof f->header - f->n_header,
+        "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}",
+        f->n_header ? "," : "{", name, dtype, ggdm_shape_text(s, shape, sizeof shape), f->n_data,
+        f->n_data + size);
+    assert_true(f->n_data + size <= sizeof f->data);
+    memcpy(f->data + f->n_data, data, size);
+    f->n_data += size;
+}
+
+static void save(const file *f, const char *path)
+{
+    FILE *out = fopen(path, "wb");
+    uint64_t n = f->n_header + 1;
+    assert_non_null(out);
+    fwrite(&n, 8, 1, out);
+    fwrite(f->header, 1, f->n_header, out);
+    fwrite("}", 1, 1, out);
+    fwrite(f->data, 1, f->n_data, out);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* Value v of the graph as it stands in a file: owned, its shape in *shape. */
+static float *to_file(const ggdm_golden *gold, ggdm_val v, ggdm_shape *shape, size_t *count)
+{
+    const ggdm_shape *s = ggdm_graph_shape(gold->graph, v);
+    const float *from = ggdm_graph_data(gold->graph, v);
+    *count = (size_t)ggdm_shape_count(s);
+    float *to = ggdm_test_alloc(*count, sizeof *to);
+    *shape = s->n == 4 ? GGDM_SHAPE4(s->d[0], s->d[3], s->d[1], s->d[2]) : *s;
+    if (s->n != 4)
+        return memcpy(to, from, *count * sizeof *to);
+    for (size_t i = 0; i < *count; i++) {
+        size_t c = i % (size_t)s->d[3], p = i / (size_t)s->d[3];
+        size_t pixels = (size_t)(s->d[1] * s->d[2]), n = p / pixels;
+        to[(n * (size_t)s->d[3] + c) * pixels + p % pixels] = from[i];
+    }
+    return to;
+}
+
+static void add_f32(file *f, const ggdm_golden *gold, const char *name, ggdm_val v)
+{
+    ggdm_shape shape;
+    size_t count;
+    float *data = to_file(gold, v, &shape, &count);
+    add(f, name, "F32", &shape, data, count * sizeof *data);
+    free(data);
+}
+
+/* t [N] f32 or label [N] i32 as I64, plus a shift. */
+static void add_i64(file *f, const ggdm_golden *gold, const char *name, ggdm_val v, int64_t shift)
+{
+    int64_t numbers[64];
+    const void *from = ggdm_graph_data(gold->graph, v);
+    bool real = ggdm_graph_dtype(gold->graph, v) == GGDM_F32;
+    for (int64_t i = 0; i < gold->batch; i++)
+        numbers[i] =
+            shift + (real ? (int64_t)((const float *)from)[i] : ((const int32_t *)from)[i]);
+    add(f, name, "I64", &GGDM_SHAPE1(gold->batch), numbers, (size_t)gold->batch * 8);
+}
+
+static void add_all(file *f, const ggdm_golden *gold, int64_t shift)
+{
+    *f = (file){0};
+    add_f32(f, gold, "x", gold->x);
+    if (gold->t >= 0)
+        add_i64(f, gold, "t", gold->t, shift);
+    if (gold->label >= 0)
+        add_i64(f, gold, "label", gold->label, 0);
+    add_f32(f, gold, "gy", gold->gy);
+}
+
+static void same(const ggdm_golden *gold, const ggdm_safetensors *out, const char *name, ggdm_val v)
+{
+    ggdm_shape shape;
+    size_t count;
+    float *want = to_file(gold, v, &shape, &count);
+    const ggdm_st_tensor *t = ggdm_safetensors_find(out, name);
+    assert_non_null(t);
+    assert_true(ggdm_shape_equal(&t->shape, &shape));
+    float *got = ggdm_test_alloc(count, sizeof *got);
+    memcpy(got, t->data, t->size);
+    ggdm_test_same_bits(name, got, want, count, 0);
+    free(got);
+    free(want);
+}
+
+/* *state: a temporary directory. */
+static void check(const char *dir, const char *name)
+{
+    static file f;
+    ggdm_error err;
+    ggdm_golden gold;
+    ggdm_golden_open(&gold, name, NULL, NULL, 0, 0);
+    const ggdm_model model = {.arch = gold.arch,
+                              .info = ggdm_arch_get_info(gold.arch),
+                              .params = gold.params};
+    char *in = ggdm_test_path(dir, "in.safetensors"), *out = ggdm_test_path(dir, "out.safetensors");
+    ggdm_apply_options o = {in, out, true, GGDM_PRECISION_FP32, 1};
+    add_all(&f, &gold, 0);
+    save(&f, in);
+    ggdm_graph_run(gold.graph);
+    ggdm_test_ok(ggdm_model_apply(&model, &o, &err), &err);
+
+    size_t size;
+    ggdm_safetensors *results;
+    char *bytes = ggdm_test_read(out, &size);
+    ggdm_test_ok(ggdm_safetensors_parse(bytes, size, out, &results, &err), &err);
+    assert_int_equal(results->n_tensors, 2);
+    same(&gold, results, "y", gold.y);
+    same(&gold, results, "gx", gold.grads[0]);
+    ggdm_safetensors_destroy(&results);
+    free(bytes);
+
+    if (gold.t >= 0) { /* a negative timestep, and none */
+        add_all(&f, &gold, -100000);
+        save(&f, in);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "tensor 't'");
+        f = (file){0};
+        add_f32(&f, &gold, "x", gold.x);
+        save(&f, in);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "'t' is missing");
+    }
+    f = (file){0}; /* x of another shape */
+    float zeros[8] = {0};
+    add(&f, "x", "F32", &GGDM_SHAPE4(1, 2, 2, 2), zeros, sizeof zeros);
+    save(&f, in);
+    ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_ESHAPE, "[1, 2, 2, 2]");
+    free(in);
+    free(out);
+    ggdm_golden_close(&gold);
+}
+
+static void test_apply_gives_the_bits_of_the_graph(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"unet_rgb", "unet_class", "cnn_norm"};
+    char *dir = ggdm_test_mkdtemp();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check(dir, names[i]);
+    ggdm_test_rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_apply_gives_the_bits_of_the_graph),
+    };
+    return ggdm_test_main(tests);
+}
