@@ -26,7 +26,8 @@ typedef enum ggdm_tag {
     GGDM_TAG_DONE = 5,   /* worker: the unit is finished, all its images were sent */
     GGDM_TAG_FAILED = 6, /* worker: the unit failed, and why */
     GGDM_TAG_STOP = 7,   /* coordinator: stop between sampler steps and leave */
-    GGDM_TAG_BYE = 8     /* worker: I leave and send nothing more */
+    GGDM_TAG_BYE = 8,    /* worker: I leave and send nothing more */
+    GGDM_TAG_CHECKPOINT = 9 /* worker: the unit that runs can go on from here */
 } ggdm_tag;
 
 /* A received packet; its memory is reused by the next receive into it. */

@@ -113,6 +113,13 @@ void ggdm_put_f64(ggdm_wire *w, double v)
     put_le(w, bits, 8);
 }
 
+void ggdm_put_raw(ggdm_wire *w, const void *data, size_t size)
+{
+    uint8_t *p = put_space(w, size);
+    if (p && size)
+        memcpy(p, data, size);
+}
+
 void ggdm_put_bytes(ggdm_wire *w, const void *data, size_t size)
 {
     if (size > UINT32_MAX) {
@@ -173,6 +180,15 @@ const uint8_t *ggdm_get_bytes(ggdm_wire *w, size_t *size)
     const uint8_t *p = get_space(w, n);
     *size = w->status == GGDM_OK ? n : 0;
     return p ? p : w->status == GGDM_OK ? &none : NULL;
+}
+
+void ggdm_get_raw(ggdm_wire *w, void *out, size_t size)
+{
+    const uint8_t *p = get_space(w, size);
+    if (p && size)
+        memcpy(out, p, size);
+    else
+        memset(out, 0, size);
 }
 
 int32_t ggdm_get_count(ggdm_wire *w, int32_t max, size_t item_bytes)

@@ -34,6 +34,8 @@ void ggdm_put_f32(ggdm_wire *w, float v);
 void ggdm_put_f64(ggdm_wire *w, double v);
 /** u32 length, then the bytes. */
 void ggdm_put_bytes(ggdm_wire *w, const void *data, size_t size);
+/** The bytes alone. */
+void ggdm_put_raw(ggdm_wire *w, const void *data, size_t size);
 
 uint8_t ggdm_get_u8(ggdm_wire *w);
 int32_t ggdm_get_i32(ggdm_wire *w);
@@ -44,6 +46,8 @@ float ggdm_get_f32(ggdm_wire *w);
 double ggdm_get_f64(ggdm_wire *w);
 /** Borrowed bytes inside the wire; *size gets their number.  NULL on failure. */
 const uint8_t *ggdm_get_bytes(ggdm_wire *w, size_t *size);
+/** Copy of the next size bytes; zeros on failure. */
+void ggdm_get_raw(ggdm_wire *w, void *out, size_t size);
 /** A count that must lie in [0, max], and for which count * item_bytes bytes must be left. */
 int32_t ggdm_get_count(ggdm_wire *w, int32_t max, size_t item_bytes);
 

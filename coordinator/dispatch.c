@@ -22,7 +22,9 @@
 
 #define TURN_SECONDS 0.2    /* longest wait for a packet: progress is shown in between */
 #define MAX_PACKETS 1024    /* taken in by one turn */
-#define DRAIN_SECONDS 120.0 /* without any sign of the workers that are to stop */
+#define MAX_STATE_BYTES ((size_t)8 << 20) /* of checkpoints, beyond which a turn takes no packets */
+#define DRAIN_SECONDS 120.0 /* without any sign of the workers that are to leave */
+#define STOP_SECONDS 9.0    /* in all, where somebody waits for the end */
 
 typedef enum worker_phase { STARTING, WAITING, BUSY, REPORTED } worker_phase;
 
@@ -32,6 +34,10 @@ typedef struct worker {
     ggdm_unit unit;     /* BUSY, REPORTED; owned */
     bool to_send;       /* claimed in this turn */
     double cost, part;  /* of the unit; done part in [0, 1] */
+    double resumed;     /* part that was done when it was claimed */
+    uint8_t *state;     /* [state_size], owned: a checkpoint to be stored in this turn */
+    size_t state_size;
+    int32_t state_step;
     int64_t expected;   /* images of the unit */
     ggdm_image *images; /* [n_images], owned */
     size_t n_images, cap;
@@ -48,6 +54,8 @@ typedef struct dispatch {
     int n;           /* size of the world */
     ggdm_packet packet;
     double cost_finished;
+    double cost_resumed; /* of what is done, made before this session */
+    size_t state_bytes;  /* of checkpoints that wait for the turn's transaction */
     bool stopping;
     double last_sign;  /* of any worker */
     ggdm_error broken; /* why a worker could not begin, code GGDM_OK: none */
@@ -55,7 +63,15 @@ typedef struct dispatch {
 
 /* ---- a worker's unit ---- */
 
-static void forget_unit(worker *w)
+static void forget_state(dispatch *d, worker *w)
+{
+    d->state_bytes -= w->state_size;
+    free(w->state);
+    w->state = NULL;
+    w->state_size = 0;
+}
+
+static void forget_unit(dispatch *d, worker *w)
 {
     for (size_t i = 0; i < w->n_images; i++)
         ggdm_image_deinit(&w->images[i]);
@@ -64,7 +80,8 @@ static void forget_unit(worker *w)
     w->unit = (ggdm_unit){.id = -1};
     free(w->message);
     w->message = NULL;
-    w->part = w->cost = 0;
+    forget_state(d, w);
+    w->part = w->cost = w->resumed = 0;
     w->outcome = GGDM_OK;
     w->to_send = false;
 }
@@ -75,6 +92,19 @@ static int64_t images_of(const ggdm_unit *unit)
     for (int32_t i = 0; i < unit->n_segments; i++)
         n += unit->segments[i].trajectory >= 0;
     return n * unit->image_count;
+}
+
+/* How much of a unit is done where its state was saved. */
+static double part_before(const ggdm_unit *unit)
+{
+    int64_t done = 0, total = 0;
+    for (int32_t i = 0; i < unit->n_segments; i++) {
+        const ggdm_segment *s = &unit->segments[i];
+        int32_t at = unit->step < s->end ? unit->step : s->end;
+        done += at > s->begin ? at - s->begin : 0;
+        total += s->end - s->begin;
+    }
+    return total > 0 ? (double)done / (double)total : 0;
 }
 
 /* Is the report about the unit that this worker has? */
@@ -97,6 +127,17 @@ static ggdm_status take_images(worker *w, ggdm_report *report, ggdm_error *err)
         w->images[w->n_images++] = report->images[i];
     report->n_images = 0; /* moved */
     return GGDM_OK;
+}
+
+/* Of two in one turn the later one counts. */
+static void take_state(dispatch *d, worker *w, ggdm_report *report)
+{
+    forget_state(d, w);
+    w->state = report->state;
+    w->state_size = report->state_size;
+    w->state_step = report->step;
+    report->state = NULL; /* moved */
+    d->state_bytes += w->state_size;
 }
 
 static void reported(worker *w, ggdm_status outcome, char **message)
@@ -133,6 +174,10 @@ static ggdm_status handle_report(dispatch *d, worker *w, ggdm_report *report, gg
     case GGDM_TAG_BEAT:
         if (is_current(w, report) && report->total > 0 && report->done <= report->total)
             w->part = (double)report->done / (double)report->total;
+        break;
+    case GGDM_TAG_CHECKPOINT:
+        if (is_current(w, report) && report->state)
+            take_state(d, w, report);
         break;
     case GGDM_TAG_DONE:
         if (is_current(w, report))
@@ -179,6 +224,10 @@ static ggdm_status take_packets(dispatch *d, double timeout, ggdm_error *err)
         if (!got)
             break;
         GGDM_TRY(handle_packet(d, err));
+        if (d->packet.cap > MAX_STATE_BYTES)
+            ggdm_packet_deinit(&d->packet);
+        if (d->state_bytes > MAX_STATE_BYTES)
+            break;
     }
     return GGDM_OK;
 }
@@ -213,9 +262,21 @@ static ggdm_status store_result(dispatch *d, worker *w, ggdm_error *err)
             *err = why;
         return st;
     }
-    if (accepted)
+    if (accepted) {
         d->cost_finished += w->cost;
+        d->cost_resumed += w->cost * w->resumed;
+    }
     return GGDM_OK;
+}
+
+static ggdm_status store_state(dispatch *d, worker *w, ggdm_error *err)
+{
+    ggdm_status st = GGDM_OK;
+    if (w->state && !(w->phase == REPORTED && w->outcome == GGDM_OK))
+        st = ggdm_store_checkpoint(d->store, w->unit.id, w->unit.attempt, w->state_step, w->state,
+                                   w->state_size, err);
+    forget_state(d, w);
+    return st;
 }
 
 static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
@@ -228,6 +289,7 @@ static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
         return GGDM_OK;
     w->to_send = true;
     w->expected = images_of(&w->unit);
+    w->part = w->resumed = part_before(&w->unit);
     w->cost = w->unit.image_count * ggdm_segments_cost(w->unit.segments, w->unit.n_segments,
                                                        d->gradient);
     return GGDM_OK;
@@ -264,15 +326,17 @@ static int count_left(const dispatch *d)
 
 static ggdm_status store_turn(dispatch *d, ggdm_error *err)
 {
-    for (int i = 1; i < d->n; i++)
+    for (int i = 1; i < d->n; i++) {
+        GGDM_TRY(store_state(d, &d->workers[i], err));
         if (d->workers[i].phase == REPORTED)
             GGDM_TRY(store_result(d, &d->workers[i], err));
+    }
     bool any = !d->stopping;
     for (int i = 1; i < d->n && any; i++) {
         worker *w = &d->workers[i];
         if (w->left || (w->phase != WAITING && w->phase != REPORTED))
             continue;
-        forget_unit(w);
+        forget_unit(d, w);
         w->phase = WAITING;
         GGDM_TRY(claim_for(d, i, &any, err));
     }
@@ -285,7 +349,7 @@ static ggdm_status answer(dispatch *d, ggdm_error *err)
     for (int i = 1; i < d->n; i++) {
         worker *w = &d->workers[i];
         if (w->phase == REPORTED) {
-            forget_unit(w);
+            forget_unit(d, w);
             w->phase = WAITING;
         }
         if (!w->to_send)
@@ -293,6 +357,9 @@ static ggdm_status answer(dispatch *d, ggdm_error *err)
         w->to_send = false;
         w->phase = BUSY;
         GGDM_TRY(ggdm_send_unit(d->t, i, &w->unit, err));
+        free(w->unit.state);
+        w->unit.state = NULL;
+        w->unit.state_size = 0;
     }
     return GGDM_OK;
 }
@@ -303,7 +370,7 @@ static ggdm_status transact(dispatch *d, ggdm_error *err)
     bool claimable = false;
     if (!d->stopping && count_phase(d, WAITING) > 0)
         GGDM_TRY(any_claimable(d, &claimable, err));
-    if (!claimable && count_phase(d, REPORTED) == 0)
+    if (!claimable && count_phase(d, REPORTED) == 0 && d->state_bytes == 0)
         return GGDM_OK;
     GGDM_TRY(ggdm_store_begin(d->store, ggdm_wall_clock(), err));
     ggdm_status st = store_turn(d, err);
@@ -321,12 +388,15 @@ static ggdm_status transact(dispatch *d, ggdm_error *err)
 static void show_progress(dispatch *d)
 {
     ggdm_progress_state state = {.cost_done = d->cost_finished,
+                                 .cost_resumed = d->cost_resumed,
                                  .workers = d->n - 1 - count_left(d),
                                  .busy = count_phase(d, BUSY),
                                  .lost = count_left(d)};
     for (int i = 1; i < d->n; i++)
-        if (d->workers[i].phase == BUSY)
+        if (d->workers[i].phase == BUSY) {
             state.cost_done += d->workers[i].cost * d->workers[i].part;
+            state.cost_resumed += d->workers[i].cost * d->workers[i].resumed;
+        }
     ggdm_error err = {0};
     if (ggdm_progress_update(d->progress, &state, &err) != GGDM_OK) {
         ggdm_progress_clear(d->progress);
@@ -364,12 +434,14 @@ static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *e
     for (int i = 1; i < d->n; i++)
         if (!d->workers[i].left)
             GGDM_TRY(ggdm_send_empty(d->t, i, GGDM_TAG_STOP, err));
-    d->last_sign = ggdm_now();
+    double begun = d->last_sign = ggdm_now();
     while (count_left(d) < d->n - 1) {
         GGDM_TRY(take_packets(d, TURN_SECONDS, err));
         if (use_store)
             GGDM_TRY(transact(d, err));
-        if (ggdm_now() - d->last_sign > DRAIN_SECONDS || ggdm_stop_count() > stops + 1)
+        double now = ggdm_now();
+        if (now - d->last_sign > DRAIN_SECONDS || (stops > 0 && now - begun > STOP_SECONDS) ||
+            ggdm_stop_count() > stops + 1)
             return GGDM_OK; /* *clean stays false */
     }
     *clean = true;
@@ -393,7 +465,7 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     bool finished = st == GGDM_OK && nothing_left(&d);
     ggdm_progress_clear(progress);
     if (st == GGDM_OK && !finished)
-        ggdm_log(GGDM_LOG_INFO, "stopping: the workers finish their sampler step");
+        ggdm_log(GGDM_LOG_INFO, "stopping: the workers finish their batch and save their units");
     /* A failure of the drain counts only where nothing failed before. */
     ggdm_status drained = drain(&d, st == GGDM_OK, clean, st == GGDM_OK ? err : NULL);
     if (st == GGDM_OK)
@@ -402,7 +474,7 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     ggdm_progress_settle(progress, &at_end);
     *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
     for (int i = 0; i < d.n; i++) {
-        forget_unit(&d.workers[i]);
+        forget_unit(&d, &d.workers[i]);
         free(d.workers[i].images);
     }
     free(d.workers);

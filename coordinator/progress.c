@@ -109,7 +109,7 @@ static void sample(ggdm_progress *p, double now)
         p->first = (p->first + 1) % WINDOW;
         p->n_window--;
     }
-    p->window[(p->first + p->n_window++) % WINDOW] = (rate_sample){now, p->state.cost_done};
+    p->window[(p->first + p->n_window++) % WINDOW] = (rate_sample){now, p->state.cost_done - p->state.cost_resumed};
 }
 
 /* Cost per second over the window; 0: not known. */
@@ -118,7 +118,7 @@ static double cost_rate(const ggdm_progress *p, double now)
     if (!p->n_window)
         return 0;
     const rate_sample *old = &p->window[p->first];
-    double cost = p->state.cost_done - old->cost;
+    double cost = p->state.cost_done - p->state.cost_resumed - old->cost;
     return now - old->time > 0.5 && cost > 0 ? cost / (now - old->time) : 0;
 }
 

@@ -22,7 +22,8 @@ typedef struct ggdm_progress ggdm_progress;
 
 /* What the dispatch loop knows. */
 typedef struct ggdm_progress_state {
-    double cost_done; /* of finished units and the done part of those that run */
+    double cost_done;    /* of finished units and the done part of those that run */
+    double cost_resumed; /* the part of it that checkpoints of earlier sessions brought */
     int workers, busy, lost;
 } ggdm_progress_state;
 

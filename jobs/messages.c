@@ -43,6 +43,7 @@ ggdm_status ggdm_job_pack(const ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     ggdm_put_u8(w, (uint8_t)job->precision);
     ggdm_put_i32(w, job->batch);
     ggdm_put_i32(w, job->threads);
+    ggdm_put_f64(w, job->checkpoint);
     return ggdm_wire_status(w, "job", err);
 }
 
@@ -59,7 +60,9 @@ ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     job->precision = (ggdm_precision)get_enum(w, GGDM_PRECISION_FP32, GGDM_PRECISION_BF16);
     job->batch = ggdm_get_i32(w);
     job->threads = ggdm_get_i32(w);
-    check(w, job->batch >= 1 && job->threads >= 1);
+    job->checkpoint = ggdm_get_f64(w);
+    check(w, job->batch >= 1 && job->threads >= 1 && isfinite(job->checkpoint) &&
+                 job->checkpoint >= 0);
     return ggdm_wire_status(w, "job", err);
 }
 
@@ -184,6 +187,7 @@ ggdm_status ggdm_image_unpack(ggdm_image *image, ggdm_wire *w, ggdm_error *err)
 void ggdm_unit_deinit(ggdm_unit *unit)
 {
     free(unit->segments);
+    free(unit->state);
     memset(unit, 0, sizeof *unit);
 }
 

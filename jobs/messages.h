@@ -39,6 +39,7 @@ typedef struct ggdm_job {
     ggdm_precision precision; /* resolved: never GGDM_PRECISION_AUTO on the wire */
     int32_t batch;            /* images advanced together at most */
     int32_t threads;          /* OpenMP threads of a worker */
+    double checkpoint;        /* seconds between two checkpoints of a unit; 0: none */
 } ggdm_job;
 
 /* A run of sampler steps with equal settings; steps count from 0 (x_T) to job.steps (x_0). */
@@ -56,7 +57,14 @@ typedef struct ggdm_unit {
     int32_t image_first, image_count; /* block of image indices */
     int32_t n_segments;
     ggdm_segment *segments; /* [n_segments], parents first */
+    /* Where to go on (worker/walk.h); not packed with the unit. */
+    int32_t step;      /* sampler step of the state; 0 where there is none */
+    uint8_t *state;    /* [state_size], owned; NULL: from the beginning */
+    size_t state_size; /* at most GGDM_MAX_CHECKPOINT */
 } ggdm_unit;
+
+/* Bytes of the state of a unit in the middle; a larger one is not saved. */
+#define GGDM_MAX_CHECKPOINT ((size_t)192 << 20)
 
 #define GGDM_MAX_CLASSES 1000
 

@@ -18,6 +18,8 @@
  *       +------------------------------------    running/failed --> quarantined after max_failures
  *                                                 or max_losses; retry puts back what rests
  *
+ * A unit that is given back or claimed again goes on from its latest checkpoint.
+ *
  * `attempt` counts every claim of a unit and travels with it: together with the epoch (one per
  * opening in GGDM_STORE_RUN mode) it fences late results, which are dropped, never stored. */
 #ifndef GGDM_JOBS_STORE_H
@@ -61,7 +63,7 @@ typedef struct ggdm_run_info {
     char *guide, *guide_digest; /* "" where there is none */
     char *judge, *judge_digest; /* "" where there is none */
     int32_t samples;            /* images per cell */
-    ggdm_job job; /* batch and threads are not part of a run: stored as 0, read back as 0 */
+    ggdm_job job; /* batch, threads and checkpoint are not part of a run: read back as 0 */
 } ggdm_run_info;
 
 void ggdm_run_info_deinit(ggdm_run_info *info);
@@ -167,6 +169,13 @@ ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind 
  * bytes (promise 1 broken: fail the unit); GGDM_ESTORE. */
 ggdm_status ggdm_store_finish(ggdm_store *store, int64_t unit, int32_t attempt,
                               const ggdm_image *images, int32_t n, bool *accepted, ggdm_error *err);
+
+/** Keep the state of a unit that runs (what ggdm_unit.state takes), instead of an older one: the next
+ *  claim gives it out, finish removes it.  A late one is dropped as late results are.  When the unit
+ *  got further than it ever was, its losses are forgiven: they count the worlds that were lost since
+ *  the unit last got further.  Errors: GGDM_EINVAL (size), GGDM_ESTORE. */
+ggdm_status ggdm_store_checkpoint(ggdm_store *store, int64_t unit, int32_t attempt, int32_t step,
+                                  const void *data, size_t size, ggdm_error *err);
 
 /** A worker reports that the unit failed with this message: failed, with back-off, or quarantined.
  *  *state (may be NULL) gets its new state; GGDM_UNIT_STATES when the report was late (a note is

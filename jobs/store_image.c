@@ -187,6 +187,7 @@ ggdm_status ggdm_store_finish(ggdm_store *store, int64_t unit, int32_t attempt,
         row.state = GGDM_UNIT_DONE;
         GGDM_TRY_GOTO(st, ggdm_store_unpack_unit(store, &old, &tree, err), done);
         GGDM_TRY_GOTO(st, put_images(store, &tree, images, n, err), done);
+        GGDM_TRY_GOTO(st, ggdm_store_drop_checkpoint(store, unit, err), done);
         GGDM_TRY_GOTO(st, ggdm_store_transition(store, &old, &row, NULL, err), done);
     }
 done:

@@ -167,9 +167,18 @@ ggdm_status ggdm_store_ids_in_state(ggdm_store *store, ggdm_unit_state state, in
  *  not to the attempt that runs now.  what: "result", "failure", for the note. */
 ggdm_status ggdm_store_answering(ggdm_store *store, int64_t unit, int32_t attempt, const char *what,
                                  ggdm_unit_row *row, bool *current, ggdm_error *err);
+/** A line about a unit in the events, nothing else. */
+ggdm_status ggdm_store_note(ggdm_store *store, const ggdm_unit_row *row, const char *message,
+                            ggdm_error *err);
 /** One running unit back to ready, or quarantined when that is a loss too many. */
 ggdm_status ggdm_store_give_back(ggdm_store *store, const ggdm_unit_row *row, bool loss,
                                  const char *message, ggdm_unit_state *state, ggdm_error *err);
+
+/* ---- store_checkpoint.c ---- */
+
+/** Fill step and state of a claimed unit from its checkpoint, if it has one that can be read. */
+ggdm_status ggdm_store_load_checkpoint(ggdm_store *store, ggdm_unit *unit, ggdm_error *err);
+ggdm_status ggdm_store_drop_checkpoint(ggdm_store *store, int64_t unit, ggdm_error *err);
 
 /* ---- store_choice.c ---- */
 

@@ -160,6 +160,14 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_PUT_EVENT] =
         "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [GGDM_SQL_PUT_CHECKPOINT] =
+        "INSERT INTO checkpoint (unit, attempt, step, data) VALUES (?1, ?2, ?3, ?4) "
+        "ON CONFLICT (unit) DO UPDATE SET attempt = excluded.attempt, step = excluded.step, "
+        "data = excluded.data",
+    [GGDM_SQL_GET_CHECKPOINT] = "SELECT step, data FROM checkpoint WHERE unit = ?1",
+    [GGDM_SQL_CHECKPOINT_STEP] = "SELECT step FROM checkpoint WHERE unit = ?1",
+    [GGDM_SQL_DROP_CHECKPOINT] = "DELETE FROM checkpoint WHERE unit = ?1",
+    [GGDM_SQL_FORGIVE] = "UPDATE unit SET losses = 0 WHERE id = ?1",
     [GGDM_SQL_READY_ANY] =
         "SELECT " UNIT_COLUMNS " FROM unit WHERE state = 'ready' ORDER BY losses, id LIMIT ?1",
     [GGDM_SQL_READY_INNOCENT] =

@@ -120,6 +120,12 @@ static ggdm_status put_event(ggdm_store *s, const ggdm_unit_row *row, ggdm_unit_
     return ggdm_store_run(s, stmt, err);
 }
 
+ggdm_status ggdm_store_note(ggdm_store *store, const ggdm_unit_row *row, const char *message,
+                            ggdm_error *err)
+{
+    return put_event(store, row, row->state, message, err);
+}
+
 static bool is_suspect(const ggdm_unit_row *row)
 {
     return row->state == GGDM_UNIT_READY && row->losses > 0;
@@ -221,7 +227,13 @@ static ggdm_status claim_one(ggdm_store *s, const ggdm_unit_row *old, int32_t wo
     row.epoch = s->epoch;
     row.claimed = ++s->last_claim;
     GGDM_TRY(ggdm_store_unpack_unit(s, &row, out, err));
-    ggdm_status st = ggdm_store_transition(s, old, &row, NULL, err);
+    ggdm_status st = GGDM_OK;
+    char note[40];
+    if (row.attempt > 1)
+        st = ggdm_store_load_checkpoint(s, out, err);
+    snprintf(note, sizeof note, "goes on at step %d", out->step);
+    if (st == GGDM_OK)
+        st = ggdm_store_transition(s, old, &row, out->state ? note : NULL, err);
     if (st != GGDM_OK)
         ggdm_unit_deinit(out);
     return st;

@@ -16,6 +16,8 @@
 #define MAX_CELLS 1000000
 #define MAX_IMAGES 1000000000
 #define MAX_NAME 64
+#define MAX_SECONDS 1e9
+#define CHECKPOINT_SECONDS 120 /* the default */
 
 const char *const ggdm_axis_names[] = {"kappa", "duration", "target", "start", NULL};
 const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
@@ -29,7 +31,7 @@ static const char *const loss_kinds[] = {"classifier", NULL};
 /* The file as it is written; the sweep takes over what it owns. */
 typedef struct spec {
     char *name, *model, *judge, *guide;
-    const ggdm_node *sampler, *guidance, *loss, *axes;
+    const ggdm_node *sampler, *guidance, *loss, *axes, *checkpoint;
     int kind; /* of sampler, guidance, loss: each list has one name as yet */
     int64_t seed_value;
     ggdm_job job;
@@ -73,6 +75,7 @@ static const ggdm_field top_table[] = {
      .choices = ggdm_precision_names},
     {.key = "batch", .type = GGDM_FIELD_INT32, .offset = AT(job.batch), .lo = 1, .hi = 65536},
     {.key = "threads", .type = GGDM_FIELD_INT32, .offset = AT(job.threads), .lo = 1, .hi = 4096},
+    {.key = "checkpoint", .type = GGDM_FIELD_NODE, .offset = AT(checkpoint)},
     {.key = "order",
      .type = GGDM_FIELD_CHOICE,
      .offset = AT(order),
@@ -394,6 +397,32 @@ static ggdm_status read_axes(ggdm_sweep *s, const spec *in, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* ---- durations ---------------------------------------------------------------------------- */
+
+/* Seconds as a number or with a unit; "off" is 0. */
+static ggdm_status read_duration(const ggdm_node *node, double *out, ggdm_error *err)
+{
+    static const struct {
+        const char *suffix;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
+    char *end = NULL;
+    bool scalar = node->kind == GGDM_NODE_INT || node->kind == GGDM_NODE_REAL ||
+                  (node->kind == GGDM_NODE_STRING && strchr("0123456789.", node->text[0]));
+    if (strcmp(node->text, "off") == 0 || (node->kind == GGDM_NODE_BOOL && !node->boolean)) {
+        *out = 0;
+        return GGDM_OK;
+    }
+    double v = scalar ? strtod(node->text, &end) : -1;
+    for (size_t i = 0; end && end != node->text && i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].suffix) == 0 && v >= 0 && v * units[i].seconds <= MAX_SECONDS) {
+            *out = v * units[i].seconds;
+            return GGDM_OK;
+        }
+    return ggdm_node_expected(node, err, "a number of seconds, a duration like 90s, 2m or 1h, or "
+                                         "off");
+}
+
 /* ---- the whole file ----------------------------------------------------------------------- */
 
 static ggdm_status check_name(const ggdm_sweep *s, ggdm_error *err)
@@ -417,6 +446,8 @@ static ggdm_status read_spec(const ggdm_doc *doc, spec *in, ggdm_error *err)
         GGDM_TRY(ggdm_fields_read(in->guidance, guidance_table, NULL, in, err));
     if (in->loss)
         GGDM_TRY(ggdm_fields_read(in->loss, loss_table, NULL, in, err));
+    if (in->checkpoint)
+        GGDM_TRY(read_duration(in->checkpoint, &in->job.checkpoint, err));
     return GGDM_OK;
 }
 
@@ -439,7 +470,7 @@ ggdm_status ggdm_sweep_parse(const char *text, size_t size, const char *where, g
                              ggdm_error *err)
 {
     ggdm_sweep s = {.fixed[GGDM_AXIS_TARGET] = -1, .n_cells = 1};
-    spec in = {.job = {.steps = 1000}, .target_value = -1};
+    spec in = {.job = {.steps = 1000, .checkpoint = CHECKPOINT_SECONDS}, .target_value = -1};
     ggdm_status st;
     memset(out, 0, sizeof *out);
     GGDM_TRY_GOTO(st, ggdm_strdup(where, &s.where, err), done);

@@ -40,7 +40,7 @@ typedef struct ggdm_sweep {
     char *guide; /* guidance.loss.model; NULL: unguided */
     char *judge; /* or NULL */
 
-    /* seed, steps, variance, clip_x0, gradient, form; precision as written (may be
+    /* seed, steps, variance, clip_x0, gradient, form, checkpoint; precision as written (may be
      * GGDM_PRECISION_AUTO); batch and threads as written, 0 where absent: the caller resolves these
      * three. */
     ggdm_job job;
@@ -71,7 +71,8 @@ ggdm_status ggdm_sweep_blame(const ggdm_sweep *sweep, const char *field, ggdm_er
 
 /** Normalised text, one "key: value" per line, in *out (owned): equal for sweeps that ask for the
  *  same results.  Comments, layout, the way an axis is written, and the operational keys batch,
- *  threads and order do not matter; the name and the order of axes (it numbers the cells) do. */
+ *  threads, checkpoint and order do not matter; the name and the order of axes (it numbers the
+ *  cells) do. */
 ggdm_status ggdm_sweep_canonical(const ggdm_sweep *sweep, char **out, ggdm_error *err);
 
 /** SHA-256 of the canonical text. */

@@ -42,4 +42,10 @@ static ggdm_status run(void *self, const ggdm_unit *unit, const ggdm_executor_si
     return ggdm_executor_run(((sampler *)self)->executor, unit, sink, err);
 }
 
-const ggdm_engine ggdm_engine_sampler = {.create = create, .destroy = destroy, .run = run};
+static ggdm_status save(void *self, ggdm_wire *out, int32_t *step, ggdm_error *err)
+{
+    return ggdm_executor_save(((sampler *)self)->executor, out, step, err);
+}
+
+const ggdm_engine ggdm_engine_sampler = {
+    .create = create, .destroy = destroy, .run = run, .save = save};

@@ -18,6 +18,8 @@ typedef struct ggdm_engine {
     /** Run one unit: contract of ggdm_executor_run. */
     ggdm_status (*run)(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
                        ggdm_error *err);
+    /** Contract of ggdm_executor_save; NULL: units of this engine have no checkpoints. */
+    ggdm_status (*save)(void *self, ggdm_wire *out, int32_t *step, ggdm_error *err);
 } ggdm_engine;
 
 /* Networks and samplers: what `ggdm run` uses. */

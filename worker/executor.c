@@ -1,20 +1,22 @@
 /* Walks the trajectory tree of a unit by sampler step.
  *
- * A live image is a (segment, image index) pair with its own x_t.  At each step the live images are
- * put into two lists, guided and unguided, and each list is advanced in batches.  A segment starts
- * as a copy of its parent's last state, so a shared prefix is computed once. */
+ * At each step the live images (worker/walk.h) are put into two lists, guided and unguided, and each
+ * list is advanced in batches.  A segment starts as a copy of its parent's last state, so a shared
+ * prefix is computed once. */
 #include "worker/executor.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/philox.h"
 #include "common/png_image.h"
 #include "worker/networks.h"
 #include "worker/sampler.h"
 #include "worker/schedule.h"
+#include "worker/walk.h"
 
 struct ggdm_executor {
     ggdm_job job;
@@ -23,25 +25,15 @@ struct ggdm_executor {
     ggdm_schedule schedule;
     int32_t size, channels; /* of images */
     int64_t elements;       /* per image */
+    const ggdm_walk *walk;  /* of the unit that runs */
 };
 
-/* One image on one segment. */
-typedef struct live_image {
-    float *x;             /* [elements] */
-    int32_t image;        /* index in the unit's block */
-    int32_t segment;      /* index in the unit */
-    int32_t diverged_step; /* -1 while finite */
-} live_image;
-
 /* A unit being run. */
-typedef struct walk {
-    const ggdm_unit *unit;
-    float *states;     /* [segments, images, elements] */
-    live_image *lives; /* [segments, images] */
-    live_image **list; /* [segments * images] one of the two lists of a step */
-    float *noise;      /* [images, elements] of the current step */
-    int64_t done, total;
-} walk;
+typedef struct run {
+    ggdm_walk walk;
+    ggdm_live_image **list; /* [segments * images] one of the two lists of a step */
+    float *noise;           /* [images, elements] of the current step */
+} run;
 
 ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_model *diffusion,
                                  const ggdm_model *guide, const ggdm_model *judge,
@@ -99,86 +91,93 @@ static ggdm_status check_segment(const ggdm_executor *e, const ggdm_unit *unit, 
     return GGDM_OK;
 }
 
-static ggdm_status walk_init(const ggdm_executor *e, const ggdm_unit *unit, walk *w,
-                             ggdm_error *err)
+static ggdm_status run_init(const ggdm_executor *e, const ggdm_unit *unit, run *r, ggdm_error *err)
 {
     size_t lives = (size_t)unit->n_segments * (size_t)unit->image_count;
-    size_t per = (size_t)e->elements;
-    for (int32_t i = 0; i < unit->n_segments; i++) {
+    for (int32_t i = 0; i < unit->n_segments; i++)
         GGDM_TRY(check_segment(e, unit, i, err));
-        w->total += (int64_t)(unit->segments[i].end - unit->segments[i].begin) * unit->image_count;
-    }
-    w->unit = unit;
-    GGDM_TRY(ggdm_alloc(&w->states, lives, per * sizeof *w->states, err));
-    GGDM_TRY(ggdm_alloc(&w->lives, lives, sizeof *w->lives, err));
-    GGDM_TRY(ggdm_alloc(&w->list, lives, sizeof *w->list, err));
-    GGDM_TRY(ggdm_alloc(&w->noise, (size_t)unit->image_count, per * sizeof *w->noise, err));
-    for (size_t i = 0; i < lives; i++)
-        w->lives[i] = (live_image){w->states + i * per, (int32_t)(i % (size_t)unit->image_count),
-                                   (int32_t)(i / (size_t)unit->image_count), -1};
+    GGDM_TRY(ggdm_walk_init(&r->walk, unit, &e->job, e->elements, err));
+    GGDM_TRY(ggdm_alloc(&r->list, lives, sizeof *r->list, err));
+    GGDM_TRY(ggdm_alloc(&r->noise, (size_t)unit->image_count,
+                        (size_t)e->elements * sizeof *r->noise, err));
+    ggdm_error why = {0};
+    if (unit->state && ggdm_walk_restore(&r->walk, unit->state, unit->state_size, &why) != GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN,
+                 "unit %lld: its checkpoint is of no use (%s): it starts from the beginning",
+                 (long long)unit->id, why.msg);
     return GGDM_OK;
 }
 
-static void walk_deinit(walk *w)
+static void run_deinit(run *r)
 {
-    free(w->states);
-    free(w->lives);
-    free(w->list);
-    free(w->noise);
+    ggdm_walk_deinit(&r->walk);
+    free(r->list);
+    free(r->noise);
 }
 
 /* The unit's noise for one use: slot 0 is x_T, slot s + 1 the noise of step s. */
-static void draw_noise(const ggdm_executor *e, walk *w, uint32_t slot)
+static void draw_noise(const ggdm_executor *e, run *r, uint32_t slot)
 {
+    const ggdm_unit *unit = r->walk.unit;
 #pragma omp parallel for schedule(static)
-    for (int32_t i = 0; i < w->unit->image_count; i++)
-        ggdm_normals(e->job.seed, GGDM_STREAM_SAMPLER, (uint32_t)(w->unit->image_first + i), slot,
-                     e->elements, w->noise + i * e->elements);
+    for (int32_t i = 0; i < unit->image_count; i++)
+        ggdm_normals(e->job.seed, GGDM_STREAM_SAMPLER, (uint32_t)(unit->image_first + i), slot,
+                     e->elements, r->noise + i * e->elements);
 }
 
 /* Segments that begin at this step get x_T or their parent's state. */
-static void start_segments(const ggdm_executor *e, walk *w, int32_t step)
+static void start_segments(const ggdm_executor *e, run *r)
 {
-    const ggdm_unit *u = w->unit;
-    if (step == 0)
-        draw_noise(e, w, 0);
+    const ggdm_unit *u = r->walk.unit;
+    if (r->walk.step == 0)
+        draw_noise(e, r, 0);
     for (int32_t s = 0; s < u->n_segments; s++) {
-        if (u->segments[s].begin != step)
+        if (u->segments[s].begin != r->walk.step)
             continue;
         for (int32_t i = 0; i < u->image_count; i++) {
-            live_image *live = &w->lives[(int64_t)s * u->image_count + i];
-            const live_image *parent =
+            ggdm_live_image *live = &r->walk.lives[(int64_t)s * u->image_count + i];
+            const ggdm_live_image *parent =
                 u->segments[s].parent < 0
                     ? NULL
-                    : &w->lives[(int64_t)u->segments[s].parent * u->image_count + i];
-            memcpy(live->x, parent ? parent->x : w->noise + i * e->elements,
+                    : &r->walk.lives[(int64_t)u->segments[s].parent * u->image_count + i];
+            memcpy(live->x, parent ? parent->x : r->noise + i * e->elements,
                    sizeof *live->x * (size_t)e->elements);
             live->diverged_step = parent ? parent->diverged_step : -1;
         }
     }
+    r->walk.begun = true;
 }
 
-/* Images to be advanced at this step, guided or not.  An image that is no longer finite stays as
- * it is: nothing could bring it back. */
-static int32_t collect(walk *w, int32_t step, bool guided)
+static void made_step(ggdm_walk *w, ggdm_live_image *live)
 {
-    int32_t n = 0;
+    live->next = w->step + 1;
+    w->done++;
+}
+
+/* Images that have yet to make this step, guided or not.  An image that is no longer finite stays as
+ * it is: nothing could bring it back. */
+static int32_t collect(run *r, bool guided)
+{
+    ggdm_walk *w = &r->walk;
+    int32_t n = 0, images = w->unit->image_count;
     for (int32_t s = 0; s < w->unit->n_segments; s++) {
-        const ggdm_segment *seg = &w->unit->segments[s];
-        if (step < seg->begin || step >= seg->end || (seg->kappa > 0) != guided)
+        if (!ggdm_walk_is_open(w, s) || (w->unit->segments[s].kappa > 0) != guided)
             continue;
-        w->done += w->unit->image_count;
-        for (int32_t i = 0; i < w->unit->image_count; i++) {
-            live_image *live = &w->lives[(int64_t)s * w->unit->image_count + i];
-            if (live->diverged_step < 0)
-                w->list[n++] = live;
+        for (int32_t i = 0; i < images; i++) {
+            ggdm_live_image *live = &w->lives[(int64_t)s * images + i];
+            if (live->next > w->step)
+                continue;
+            if (live->diverged_step >= 0)
+                made_step(w, live);
+            else
+                r->list[n++] = live;
         }
     }
     return n;
 }
 
-static void fill_batch(const ggdm_executor *e, const walk *w, const ggdm_step *s,
-                       live_image *const *list, int32_t n, ggdm_network *net)
+static void fill_batch(const ggdm_executor *e, const ggdm_unit *unit, const ggdm_step *s,
+                       ggdm_live_image *const *list, int32_t n, ggdm_network *net)
 {
     for (int32_t i = 0; i < n; i++) {
         memcpy(net->x + i * e->elements, list[i]->x, sizeof *net->x * (size_t)e->elements);
@@ -187,43 +186,65 @@ static void fill_batch(const ggdm_executor *e, const walk *w, const ggdm_step *s
             continue;
         net->x0_x[i] = s->x0_x;
         net->x0_eps[i] = s->x0_eps;
-        net->target[i] = w->unit->segments[list[i]->segment].target;
+        net->target[i] = unit->segments[list[i]->segment].target;
     }
 }
 
-static ggdm_status advance(ggdm_executor *e, const walk *w, int32_t step, live_image *const *list,
-                           int32_t n, bool guided, ggdm_error *err)
+static ggdm_status advance(ggdm_executor *e, run *r, ggdm_live_image *const *list, int32_t n,
+                           bool guided, ggdm_error *err)
 {
+    const ggdm_unit *unit = r->walk.unit;
+    int32_t step = r->walk.step;
     const ggdm_step *s = &e->schedule.step[step];
     ggdm_network *net;
     GGDM_TRY(ggdm_networks_get(e->nets, guided ? GGDM_NET_GUIDED : GGDM_NET_EPS, n, &net, err));
-    fill_batch(e, w, s, list, n, net);
+    fill_batch(e, unit, s, list, n, net);
     ggdm_graph_run(net->graph);
     float scale = e->job.gradient == GGDM_XT_AFFINE ? s->x0_x : 1.0f;
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < n; i++) {
-        live_image *live = list[i];
-        float kappa = (float)w->unit->segments[live->segment].kappa * scale;
+        ggdm_live_image *live = list[i];
+        float kappa = (float)unit->segments[live->segment].kappa * scale;
         const float *grad = guided ? net->grad + i * e->elements : NULL;
         if (!ggdm_sampler_step(s, e->job.clip_x0, live->x, net->eps + i * e->elements,
-                               w->noise + live->image * e->elements, grad, kappa, e->elements))
+                               r->noise + live->image * e->elements, grad, kappa, e->elements))
             live->diverged_step = step;
     }
+    for (int32_t i = 0; i < n; i++)
+        made_step(&r->walk, list[i]);
     return GGDM_OK;
 }
 
-static ggdm_status walk_step(ggdm_executor *e, walk *w, int32_t step, ggdm_error *err)
+static ggdm_status tell(const run *r, const ggdm_executor_sink *sink, ggdm_error *err)
 {
-    start_segments(e, w, step);
-    if (e->schedule.step[step].sigma != 0.0f)
-        draw_noise(e, w, (uint32_t)step + 1);
+    if (sink->step(sink->context, r->walk.done, r->walk.total))
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ECANCELLED, "unit %lld: stopped at step %d",
+                     (long long)r->walk.unit->id, r->walk.step);
+}
+
+/* The next step, or what is left of it, and on to the one behind it. */
+static ggdm_status walk_step(ggdm_executor *e, run *r, const ggdm_executor_sink *sink,
+                             ggdm_error *err)
+{
+    if (!r->walk.begun)
+        start_segments(e, r);
+    if (e->schedule.step[r->walk.step].sigma != 0.0f)
+        draw_noise(e, r, (uint32_t)r->walk.step + 1);
+    int64_t told = r->walk.done;
     for (int guided = 0; guided < 2; guided++) {
-        int32_t n = collect(w, step, guided);
+        int32_t n = collect(r, guided);
         for (int32_t i = 0; i < n; i += e->job.batch) {
             int32_t count = n - i < e->job.batch ? n - i : e->job.batch;
-            GGDM_TRY(advance(e, w, step, w->list + i, count, guided, err));
+            GGDM_TRY(advance(e, r, r->list + i, count, guided, err));
+            GGDM_TRY(tell(r, sink, err));
+            told = r->walk.done;
         }
     }
+    if (r->walk.done > told) /* by images that have diverged */
+        GGDM_TRY(tell(r, sink, err));
+    r->walk.step++;
+    r->walk.begun = r->walk.step == r->walk.steps; /* nothing begins there */
     return GGDM_OK;
 }
 
@@ -244,7 +265,7 @@ static ggdm_status score(ggdm_executor *e, ggdm_purpose purpose, const ggdm_mode
     return GGDM_OK;
 }
 
-static ggdm_status report(const ggdm_executor *e, const walk *w, const live_image *live,
+static ggdm_status report(const ggdm_executor *e, const run *r, const ggdm_live_image *live,
                           const uint8_t *pixels, float saturated, const float *guide,
                           const float *judge, const ggdm_executor_sink *sink, ggdm_error *err)
 {
@@ -252,8 +273,8 @@ static ggdm_status report(const ggdm_executor *e, const walk *w, const live_imag
     size_t size = 0;
     GGDM_TRY(ggdm_png_encode(pixels, e->size, e->size, e->channels, &png, &size, err));
     ggdm_image image = {
-        .trajectory = w->unit->segments[live->segment].trajectory,
-        .index = w->unit->image_first + live->image,
+        .trajectory = r->walk.unit->segments[live->segment].trajectory,
+        .index = r->walk.unit->image_first + live->image,
         .diverged = live->diverged_step >= 0 || saturated > 0.05f,
         .diverged_step = live->diverged_step,
         .saturated = saturated,
@@ -270,7 +291,7 @@ static ggdm_status report(const ggdm_executor *e, const walk *w, const live_imag
 }
 
 /* Score and report n finished images.  Scores are of what is archived: the quantised pixels. */
-static ggdm_status finish_batch(ggdm_executor *e, const walk *w, live_image *const *list,
+static ggdm_status finish_batch(ggdm_executor *e, const run *r, ggdm_live_image *const *list,
                                 int32_t n, uint8_t *pixels, float *x,
                                 const ggdm_executor_sink *sink, ggdm_error *err)
 {
@@ -284,27 +305,31 @@ static ggdm_status finish_batch(ggdm_executor *e, const walk *w, live_image *con
     GGDM_TRY(score(e, GGDM_NET_GUIDE_SCORE, e->guide, x, n, &guide, err));
     GGDM_TRY(score(e, GGDM_NET_JUDGE_SCORE, e->judge, x, n, &judge, err));
     for (int32_t i = 0; i < n; i++)
-        GGDM_TRY(report(e, w, list[i], pixels + i * e->elements, saturated[i],
+        GGDM_TRY(report(e, r, list[i], pixels + i * e->elements, saturated[i],
                         guide ? guide + (int64_t)i * e->guide->info.n_classes : NULL,
                         judge ? judge + (int64_t)i * e->judge->info.n_classes : NULL, sink, err));
     return GGDM_OK;
 }
 
-static ggdm_status finish(ggdm_executor *e, walk *w, const ggdm_executor_sink *sink,
+static ggdm_status finish(ggdm_executor *e, run *r, const ggdm_executor_sink *sink,
                           ggdm_error *err)
 {
+    const ggdm_unit *unit = r->walk.unit;
     int32_t n = 0, batch = e->job.batch < 256 ? e->job.batch : 256;
-    for (int32_t i = 0; i < w->unit->n_segments * w->unit->image_count; i++)
-        if (w->unit->segments[w->lives[i].segment].trajectory >= 0)
-            w->list[n++] = &w->lives[i];
+    for (int32_t i = 0; i < unit->n_segments * unit->image_count; i++)
+        if (unit->segments[r->walk.lives[i].segment].trajectory >= 0)
+            r->list[n++] = &r->walk.lives[i];
     uint8_t *pixels = NULL;
     float *x = NULL;
     size_t count = (size_t)batch * (size_t)e->elements;
     ggdm_status st = ggdm_alloc(&pixels, count, 1, err);
     if (st == GGDM_OK)
         st = ggdm_alloc(&x, count, sizeof *x, err);
-    for (int32_t i = 0; st == GGDM_OK && i < n; i += batch)
-        st = finish_batch(e, w, w->list + i, n - i < batch ? n - i : batch, pixels, x, sink, err);
+    for (int32_t i = 0; st == GGDM_OK && i < n; i += batch) {
+        st = finish_batch(e, r, r->list + i, n - i < batch ? n - i : batch, pixels, x, sink, err);
+        if (st == GGDM_OK && n - i > batch)
+            st = tell(r, sink, err);
+    }
     free(pixels);
     free(x);
     return st;
@@ -313,16 +338,23 @@ static ggdm_status finish(ggdm_executor *e, walk *w, const ggdm_executor_sink *s
 ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
                               const ggdm_executor_sink *sink, ggdm_error *err)
 {
-    walk w = {0};
-    ggdm_status st = walk_init(executor, unit, &w, err);
-    for (int32_t step = 0; st == GGDM_OK && step < executor->job.steps; step++) {
-        st = walk_step(executor, &w, step, err);
-        if (st == GGDM_OK && !sink->step(sink->context, w.done, w.total))
-            st = GGDM_FAIL(err, GGDM_ECANCELLED, "unit %lld: stopped at step %d",
-                           (long long)unit->id, step);
-    }
+    run r = {0};
+    ggdm_status st = run_init(executor, unit, &r, err);
+    executor->walk = &r.walk;
+    while (st == GGDM_OK && r.walk.step < executor->job.steps)
+        st = walk_step(executor, &r, sink, err);
     if (st == GGDM_OK)
-        st = finish(executor, &w, sink, err);
-    walk_deinit(&w);
+        st = finish(executor, &r, sink, err);
+    executor->walk = NULL;
+    run_deinit(&r);
     return st;
+}
+
+ggdm_status ggdm_executor_save(const ggdm_executor *executor, ggdm_wire *out, int32_t *step,
+                               ggdm_error *err)
+{
+    if (!executor->walk)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "no unit runs");
+    *step = executor->walk->step;
+    return ggdm_walk_save(executor->walk, out, err);
 }

@@ -13,11 +13,12 @@
 
 typedef struct ggdm_executor ggdm_executor;
 
-/* Called by ggdm_executor_run between sampler steps and for every finished image. */
+/* Called by ggdm_executor_run between batches and for every finished image. */
 typedef struct ggdm_executor_sink {
     void *context;
-    /** After each sampler step of a unit: steps done of steps_total (image-steps of the whole
-     *  unit), for heartbeats.  Return false to stop the unit: run returns GGDM_ECANCELLED. */
+    /** After each batch: done of total (image-steps of the whole unit), for heartbeats.  Here
+     *  ggdm_executor_save may be called.  Return false to stop the unit: run returns
+     *  GGDM_ECANCELLED. */
     bool (*step)(void *context, int64_t done, int64_t total);
     /** A finished image; the sink borrows it for the call. */
     ggdm_status (*image)(void *context, const ggdm_image *image, ggdm_error *err);
@@ -31,8 +32,15 @@ ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_model *diffusio
                                  ggdm_executor **out, ggdm_error *err);
 void ggdm_executor_destroy(ggdm_executor **executor);
 
-/** Run one unit.  Errors: those of the sink; GGDM_ECANCELLED; GGDM_EINVAL for a malformed tree. */
+/** Run one unit, from its saved state where it has one; one that is of no use is worth a warning,
+ *  and the unit starts from the beginning.
+ *  Errors: those of the sink; GGDM_ECANCELLED; GGDM_EINVAL for a malformed tree. */
 ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
                               const ggdm_executor_sink *sink, ggdm_error *err);
+
+/** From the sink's step: append the state of the unit that runs to out (what ggdm_unit.state takes),
+ *  *step gets its sampler step.  Errors: those of ggdm_walk_save. */
+ggdm_status ggdm_executor_save(const ggdm_executor *executor, ggdm_wire *out, int32_t *step,
+                               ggdm_error *err);
 
 #endif

@@ -32,7 +32,40 @@ ggdm_status ggdm_send_unit(ggdm_transport *t, int to, const ggdm_unit *unit, ggd
         ggdm_wire_deinit(&w);
         return st;
     }
+    ggdm_put_i32(&w, unit->step);
+    ggdm_put_bytes(&w, unit->state, unit->state_size);
     return send_wire(t, to, GGDM_TAG_UNIT, &w, err);
+}
+
+/* i32 step and the bytes of a state; no bytes: NULL. */
+static ggdm_status get_state(ggdm_wire *w, int32_t *step, uint8_t **state, size_t *size,
+                             ggdm_error *err)
+{
+    *step = ggdm_get_i32(w);
+    const uint8_t *data = ggdm_get_bytes(w, size);
+    GGDM_TRY(ggdm_wire_status(w, "state of a unit", err));
+    if (*step < 0 || *size > GGDM_MAX_CHECKPOINT)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "state of a unit at step %d with %zu bytes", *step,
+                         *size);
+    if (*size == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(state, *size, 1, err));
+    memcpy(*state, data, *size);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_unit_receive(const ggdm_packet *packet, ggdm_unit *out, ggdm_error *err)
+{
+    ggdm_wire w;
+    ggdm_wire_read(&w, packet->data, packet->size);
+    ggdm_status st = ggdm_unit_unpack(out, &w, err);
+    if (st == GGDM_OK)
+        st = get_state(&w, &out->step, &out->state, &out->state_size, err);
+    if (st == GGDM_OK && w.pos != w.size)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%zu bytes behind the unit", w.size - w.pos);
+    if (st != GGDM_OK)
+        ggdm_unit_deinit(out);
+    return st;
 }
 
 ggdm_status ggdm_send_empty(ggdm_transport *t, int to, ggdm_tag tag, ggdm_error *err)
@@ -48,6 +81,16 @@ ggdm_status ggdm_send_beat(ggdm_transport *t, const ggdm_unit *unit, int64_t don
     ggdm_put_i64(&w, done);
     ggdm_put_i64(&w, total);
     return send_wire(t, 0, GGDM_TAG_BEAT, &w, err);
+}
+
+ggdm_status ggdm_send_checkpoint(ggdm_transport *t, const ggdm_unit *unit, int32_t step,
+                                 const void *state, size_t size, ggdm_error *err)
+{
+    ggdm_wire w;
+    put_head(&w, unit);
+    ggdm_put_i32(&w, step);
+    ggdm_put_bytes(&w, state, size);
+    return send_wire(t, 0, GGDM_TAG_CHECKPOINT, &w, err);
 }
 
 ggdm_status ggdm_send_done(ggdm_transport *t, const ggdm_unit *unit, ggdm_error *err)
@@ -120,6 +163,8 @@ static ggdm_status get_report(ggdm_tag tag, ggdm_wire *w, ggdm_report *out, ggdm
         return get_images(w, out, err);
     case GGDM_TAG_FAILED:
         return get_failure(w, out, err);
+    case GGDM_TAG_CHECKPOINT:
+        return get_state(w, &out->step, &out->state, &out->state_size, err);
     case GGDM_TAG_BEAT:
         out->done = ggdm_get_i64(w);
         out->total = ggdm_get_i64(w);
@@ -152,6 +197,7 @@ void ggdm_report_deinit(ggdm_report *report)
     for (int32_t i = 0; i < report->n_images; i++)
         ggdm_image_deinit(&report->images[i]);
     free(report->images);
+    free(report->state);
     free(report->message);
     *report = (ggdm_report){.unit = -1};
 }

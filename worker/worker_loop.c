@@ -20,7 +20,8 @@ typedef struct worker_state {
     ggdm_wire images; /* packed and not yet sent */
     uint32_t n_images;
     const ggdm_unit *unit; /* that runs */
-    double last_beat;
+    double last_beat, last_checkpoint;
+    int64_t saved_at;    /* what was done of the unit at its last checkpoint */
     bool stop;           /* STOP has come */
     ggdm_status channel; /* first failure of the transport inside a unit */
     ggdm_error channel_err;
@@ -37,7 +38,29 @@ static bool channel_ok(worker_state *w, ggdm_status st, const ggdm_error *err)
     return w->channel == GGDM_OK;
 }
 
-/* Between sampler steps: look for STOP, send a heartbeat now and then. */
+/* Save the unit when its time has come, or for the last time.  One that cannot be saved runs on. */
+static ggdm_status checkpoint(worker_state *w, int64_t done, double now, ggdm_error *err)
+{
+    ggdm_error why = {0};
+    ggdm_wire state;
+    int32_t step = 0;
+    double interval = w->outfit.job.checkpoint;
+    if (interval <= 0 || !w->engine->save || done <= w->saved_at ||
+        (!w->stop && now - w->last_checkpoint < interval))
+        return GGDM_OK;
+    w->last_checkpoint = now;
+    w->saved_at = done;
+    ggdm_wire_init(&state);
+    ggdm_status st = GGDM_OK;
+    if (w->engine->save(w->self, &state, &step, &why) == GGDM_OK)
+        st = ggdm_send_checkpoint(w->t, w->unit, step, state.data, state.size, err);
+    else
+        ggdm_log(GGDM_LOG_WARN, "no checkpoint: %s", why.msg);
+    ggdm_wire_deinit(&state);
+    return st;
+}
+
+/* Between batches: look for STOP, send a heartbeat and a checkpoint now and then. */
 static bool on_step(void *context, int64_t done, int64_t total)
 {
     worker_state *w = context;
@@ -51,6 +74,8 @@ static bool on_step(void *context, int64_t done, int64_t total)
         w->last_beat = now;
         st = ggdm_send_beat(w->t, w->unit, done, total, &err);
     }
+    if (st == GGDM_OK)
+        st = checkpoint(w, done, now, &err);
     return channel_ok(w, st, &err) && !w->stop;
 }
 
@@ -86,7 +111,8 @@ static ggdm_status run_unit(worker_state *w, const ggdm_unit *unit, ggdm_error *
     const ggdm_executor_sink sink = {.context = w, .step = on_step, .image = on_image};
     ggdm_error unit_err = {0};
     w->unit = unit;
-    w->last_beat = ggdm_now();
+    w->last_beat = w->last_checkpoint = ggdm_now();
+    w->saved_at = 0;
     ggdm_wire_reset(&w->images);
     w->n_images = 0;
     ggdm_status st = w->engine->run(w->self, unit, &sink, &unit_err);
@@ -105,9 +131,7 @@ static ggdm_status run_unit(worker_state *w, const ggdm_unit *unit, ggdm_error *
 static ggdm_status run_packet(worker_state *w, ggdm_error *err)
 {
     ggdm_unit unit = {0};
-    ggdm_wire wire;
-    ggdm_wire_read(&wire, w->packet.data, w->packet.size);
-    ggdm_status st = ggdm_unit_unpack(&unit, &wire, err);
+    ggdm_status st = ggdm_unit_receive(&w->packet, &unit, err);
     if (st == GGDM_OK)
         st = run_unit(w, &unit, err);
     ggdm_unit_deinit(&unit);

@@ -3,6 +3,7 @@
  * of worker/executor.c). */
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static struct {
     enum { FAILS, WRONG_INDEX, LEAVES_ONE_OUT, ONE_TOO_MANY } how; /* ... in this way */
     bool cannot_build;
     int stop_after; /* raise SIGUSR1 when so many units have begun; 0: never */
-    atomic_int begun, cancelled;
+    double checkpoint; /* of the job */
+    atomic_int begun, cancelled, saved, resumed;
 } fake;
 
 struct ggdm_executor {
@@ -69,6 +71,12 @@ ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
                               const ggdm_executor_sink *sink, ggdm_error *err)
 {
     (void)executor;
+    if (unit->state) {
+        bool good = unit->state_size == 4 && memcmp(unit->state, "half", 4) == 0 && unit->step == 7;
+        if (!good)
+            return GGDM_FAIL(err, GGDM_EINTERNAL, "the state did not arrive");
+        atomic_fetch_add(&fake.resumed, 1);
+    }
     bool bad = unit->id == fake.bad_unit && unit->attempt <= fake.bad_attempts;
     if (atomic_fetch_add(&fake.begun, 1) + 1 == fake.stop_after)
         raise(SIGUSR1);
@@ -97,6 +105,16 @@ ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
             first = false;
         }
     return GGDM_OK;
+}
+
+ggdm_status ggdm_executor_save(const ggdm_executor *executor, ggdm_wire *out, int32_t *step,
+                               ggdm_error *err)
+{
+    (void)executor;
+    *step = 7;
+    ggdm_put_raw(out, "half", 4);
+    atomic_fetch_add(&fake.saved, 1);
+    return ggdm_wire_status(out, "state", err);
 }
 
 /* ---- a world of threads ---- */
@@ -153,7 +171,11 @@ static outcome run(run_fixture *f, int workers)
     outcome out = {.workers_ok = true};
     ggdm_error err;
     ggdm_outfit outfit = {
-        .job = {.steps = RUN_STEPS, .precision = GGDM_PRECISION_FP32, .batch = 4, .threads = 1}};
+        .job = {.steps = RUN_STEPS,
+                .precision = GGDM_PRECISION_FP32,
+                .batch = 4,
+                .threads = 1,
+                .checkpoint = fake.checkpoint}};
     char *dir =
         ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
     ggdm_test_ok(ggdm_model_files_open(dir, &outfit.files[GGDM_ROLE_DIFFUSION], &err), &err);
@@ -307,6 +329,66 @@ static void test_dispatch_stop_gives_units_back_and_next_run_finishes(void **sta
     run_fixture_close(&f);
 }
 
+/* One row of the database. */
+static int64_t ask(run_fixture *f, const char *sql)
+{
+    char *path = ggdm_test_path(f->dir, GGDM_STORE_FILE);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    ggdm_store_close(&f->store);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t v = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    free(path);
+    run_fixture_reopen(f, NULL);
+    return v;
+}
+
+/* A stop in the middle: the units that ran are saved, go out with their state at the next start,
+ * and leave none when they are done. */
+static void test_dispatch_stopped_units_go_on_from_their_checkpoints(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    fake.stop_after = 5;
+    fake.checkpoint = 1000;
+    outcome o = run(&f, 2);
+    ggdm_test_ok(o.status, &o.err);
+    assert_true(o.clean);
+    int cancelled = atomic_load(&fake.cancelled);
+    assert_true(cancelled > 0);
+    assert_int_equal(atomic_load(&fake.saved), cancelled);
+    assert_int_equal(ask(&f, "SELECT count(*) FROM checkpoint WHERE step = 7"), cancelled);
+    fake.stop_after = 0;
+    o = run(&f, 1);
+    assert_finished(&o);
+    assert_int_equal(atomic_load(&fake.resumed), cancelled);
+    assert_int_equal(units(&f, GGDM_UNIT_DONE), RUN_UNITS);
+    assert_int_equal(ask(&f, "SELECT count(*) FROM checkpoint"), 0);
+    assert_int_equal(ask(&f, "SELECT count(*) FROM event WHERE message = 'goes on at step 7'"),
+                     cancelled);
+    run_fixture_close(&f);
+}
+
+/* With a short interval every unit is saved as it runs. */
+static void test_dispatch_checkpoints_come_in_the_interval(void **state)
+{
+    (void)state;
+    run_fixture f;
+    open_fixture(&f);
+    fake.checkpoint = 1e-9;
+    outcome o = run(&f, 2);
+    assert_finished(&o);
+    assert_true(atomic_load(&fake.saved) >= RUN_UNITS);
+    assert_int_equal(atomic_load(&fake.resumed), 0);
+    assert_int_equal(ask(&f, "SELECT count(*) FROM checkpoint"), 0);
+    run_fixture_close(&f);
+}
+
 static void test_dispatch_workers_that_cannot_build_end_the_run(void **state)
 {
     (void)state;
@@ -384,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_dispatch_wrong_images_fail_the_unit),
         cmocka_unit_test(test_dispatch_hopeless_unit_is_quarantined),
         cmocka_unit_test(test_dispatch_stop_gives_units_back_and_next_run_finishes),
+        cmocka_unit_test(test_dispatch_stopped_units_go_on_from_their_checkpoints),
+        cmocka_unit_test(test_dispatch_checkpoints_come_in_the_interval),
         cmocka_unit_test(test_dispatch_workers_that_cannot_build_end_the_run),
         cmocka_unit_test(test_worker_nothing_to_do_leaves),
         cmocka_unit_test(test_report_truncated_packet_is_error),

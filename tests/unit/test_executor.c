@@ -34,7 +34,10 @@ typedef struct results {
     ggdm_image image[MAX_IMAGES];
     int n;
     int64_t last_done, total;
-    int stop_after; /* steps until the sink says stop; 0: never */
+    int stop_after; /* batches until the sink says stop; 0: never */
+    ggdm_executor *executor;
+    ggdm_wire state; /* saved when the sink said stop */
+    int32_t step;
 } results;
 
 static bool on_step(void *context, int64_t done, int64_t total)
@@ -43,7 +46,12 @@ static bool on_step(void *context, int64_t done, int64_t total)
     assert_true(done >= r->last_done && done <= total);
     r->last_done = done;
     r->total = total;
-    return r->stop_after == 0 || --r->stop_after > 0;
+    if (r->stop_after == 0 || --r->stop_after > 0)
+        return true;
+    ggdm_error err;
+    ggdm_wire_reset(&r->state);
+    ggdm_test_ok(ggdm_executor_save(r->executor, &r->state, &r->step, &err), &err);
+    return false;
 }
 
 static void *copy(const void *from, size_t size)
@@ -73,16 +81,30 @@ static void free_results(results *r)
         free(r->image[i].guide_logp);
         free(r->image[i].judge_logp);
     }
+    ggdm_wire_deinit(&r->state);
     *r = (results){0};
+}
+
+static ggdm_executor *create(const ggdm_tiny_models *m, const ggdm_job *job)
+{
+    ggdm_executor *e;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_executor_create(job, m->model[0], m->model[1], m->model[2], &e, &err), &err);
+    return e;
+}
+
+static ggdm_status run_on(ggdm_executor *e, ggdm_unit *unit, results *r, ggdm_error *err)
+{
+    const ggdm_executor_sink sink = {r, on_step, on_image};
+    r->executor = e;
+    return ggdm_executor_run(e, unit, &sink, err);
 }
 
 static ggdm_status run(const ggdm_tiny_models *m, const ggdm_job *job, ggdm_unit *unit, results *r,
                        ggdm_error *err)
 {
-    ggdm_executor *e;
-    const ggdm_executor_sink sink = {r, on_step, on_image};
-    ggdm_test_ok(ggdm_executor_create(job, m->model[0], m->model[1], m->model[2], &e, err), err);
-    ggdm_status st = ggdm_executor_run(e, unit, &sink, err);
+    ggdm_executor *e = create(m, job);
+    ggdm_status st = run_on(e, unit, r, err);
     ggdm_executor_destroy(&e);
     return st;
 }
@@ -287,11 +309,109 @@ static void test_executor_sink_can_stop_between_steps(void **state)
     ggdm_job job = {.seed = 5, .steps = STEPS, .batch = 8, .threads = 1};
     ggdm_segment segments[7];
     ggdm_error err;
-    results r = {.stop_after = 3};
+    results r = {.stop_after = 5}; /* a batch guided, a batch unguided, at each step */
     ggdm_unit unit = tree(segments, 0.1, 0, 2);
     ggdm_status st = run(*state, &job, &unit, &r, &err);
     ggdm_test_error(st, &err, GGDM_ECANCELLED, "stopped at step 2");
     assert_int_equal(r.n, 0);
+    free_results(&r);
+}
+
+/* The unit in pieces of so many batches, on two executors in turn; *got is what the last one gave.
+ * Returns the number of pieces. */
+static int run_in_pieces(ggdm_executor *const e[2], ggdm_unit *unit, int batches, results *got)
+{
+    ggdm_error err;
+    for (int pieces = 0; pieces < 300; pieces++) {
+        int64_t before = got->last_done;
+        free_results(got);
+        got->last_done = before;
+        got->stop_after = unit->step < STEPS ? batches : 0;
+        ggdm_status st = run_on(e[pieces % 2], unit, got, &err);
+        if (st != GGDM_ECANCELLED) {
+            ggdm_test_ok(st, &err);
+            free(unit->state);
+            unit->state = NULL;
+            unit->step = 0;
+            return pieces;
+        }
+        assert_true(got->last_done > before || got->step == STEPS);
+        free(unit->state);
+        unit->state = copy(got->state.data, got->state.size);
+        unit->state_size = got->state.size;
+        unit->step = got->step;
+    }
+    ggdm_test_fail("the unit does not get further");
+    return 0;
+}
+
+/* Stopped after every so many batches and taken up again with another batch and number of threads,
+ * until it is done: the bits of a run in one piece.  kappa: 0.5, or so much that all guided images
+ * diverge. */
+static void test_executor_resumed_unit_gives_the_same_bits(void **state)
+{
+    static const double kappas[] = {0.5, 1e38};
+    for (int k = 0; k < 2; k++) {
+        ggdm_job job = {.seed = 9, .steps = STEPS, .clip_x0 = k == 0, .batch = 8, .threads = 1};
+        ggdm_segment segments[7];
+        ggdm_error err;
+        ggdm_executor *e[2] = {create(*state, &job)};
+        job.batch = 3;
+        job.threads = 2;
+        e[1] = create(*state, &job);
+        results want = {0}, got = {0};
+        ggdm_unit unit = tree(segments, kappas[k], 3, 5);
+        ggdm_test_ok(run_on(e[0], &unit, &want, &err), &err);
+        assert_int_equal(want.n, 20);
+        for (int batches = 1; batches <= 9; batches += 4) {
+            assert_true(run_in_pieces(e, &unit, batches, &got) > 2);
+            assert_int_equal(got.n, want.n);
+            for (int i = 0; i < want.n; i++)
+                assert_true(same_image(&want.image[i], &got.image[i]));
+            got.last_done = 0;
+        }
+        free_results(&got);
+        free_results(&want);
+        ggdm_executor_destroy(&e[0]);
+        ggdm_executor_destroy(&e[1]);
+    }
+}
+
+/* A state of the branching point is as large as the images that go on, not as the tree. */
+static void test_executor_state_holds_open_segments_only(void **state)
+{
+    ggdm_job job = {.seed = 9, .steps = STEPS, .batch = 32, .threads = 1};
+    ggdm_segment segments[7];
+    ggdm_error err;
+    results r = {.stop_after = 2 * (STEPS - 1)};
+    ggdm_unit unit = tree(segments, 0.5, 0, 5);
+    ggdm_test_error(run(*state, &job, &unit, &r, &err), &err, GGDM_ECANCELLED, "stopped");
+    assert_true(r.state.size < 4 * 5 * (8 * 8 * sizeof(float) + 5) + 100);
+    free_results(&r);
+}
+
+/* A damaged state costs the work and nothing else. */
+static void test_executor_damaged_state_starts_from_the_beginning(void **state)
+{
+    ggdm_job job = {.seed = 9, .steps = STEPS, .clip_x0 = true, .batch = 32, .threads = 1};
+    ggdm_segment segments[7];
+    ggdm_error err;
+    results want = {0}, got = {0}, r = {.stop_after = 9};
+    ggdm_unit unit = tree(segments, 0.5, 3, 2);
+    ggdm_test_ok(run(*state, &job, &unit, &want, &err), &err);
+    ggdm_test_error(run(*state, &job, &unit, &r, &err), &err, GGDM_ECANCELLED, "stopped");
+    r.state.data[r.state.size / 2] ^= 1;
+    unit.state = r.state.data;
+    unit.state_size = r.state.size;
+    unit.step = r.step;
+    ggdm_test_ok(run(*state, &job, &unit, &got, &err), &err);
+    assert_int_equal(got.total, want.total);
+    assert_int_equal(got.n, want.n);
+    for (int i = 0; i < want.n; i++)
+        assert_true(same_image(&want.image[i], &got.image[i]));
+    free_results(&want);
+    free_results(&got);
+    free_results(&r);
 }
 
 static void test_executor_malformed_trees_are_refused(void **state)
@@ -324,7 +444,11 @@ int main(void)
         cmocka_unit_test(test_executor_divergence_is_found_and_contained),
         cmocka_unit_test(test_executor_affine_gradient_is_scaled_x0_gradient),
         cmocka_unit_test(test_executor_sink_can_stop_between_steps),
+        cmocka_unit_test(test_executor_resumed_unit_gives_the_same_bits),
+        cmocka_unit_test(test_executor_state_holds_open_segments_only),
+        cmocka_unit_test(test_executor_damaged_state_starts_from_the_beginning),
         cmocka_unit_test(test_executor_malformed_trees_are_refused),
     };
+    setenv("GGDM_LOG", "error", 1); /* warnings about damage made on purpose are no news */
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }
