@@ -495,6 +495,89 @@ static void test_store_change_outside_turn_fails(void **state)
     ggdm_test_error(ggdm_store_begin(f->store, 1, &err), &err, GGDM_EINTERNAL, "a turn inside");
 }
 
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+static ggdm_unit claim_again(run_fixture *f)
+{
+    ggdm_error e;
+    ggdm_unit unit;
+    int32_t n;
+    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_SUSPECT, 1, &unit, &n, &e), &e);
+    if (n == 0)
+        ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &n, &e), &e);
+    assert_int_equal(n, 1);
+    ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
+    return unit;
+}
+
+static void put_checkpoint(run_fixture *f, const ggdm_unit *unit, int32_t step, const char *text)
+{
+    ggdm_error e;
+    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
+    ggdm_test_ok(ggdm_store_checkpoint(f->store, unit->id, unit->attempt, step, text, strlen(text),
+                                       &e),
+                 &e);
+    ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
+}
+
+static ggdm_unit_state lose_it(run_fixture *f, ggdm_unit *unit)
+{
+    ggdm_error e;
+    ggdm_unit_state state;
+    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
+    ggdm_test_ok(ggdm_store_lose(f->store, unit->id, unit->attempt, "lost", &state, &e), &e);
+    ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
+    ggdm_unit_deinit(unit);
+    return state;
+}
+
+/* Lost again and again, each time a little further: never quarantined.  Stuck at one place: after
+ * three losses. */
+static void test_store_checkpoint_further_forgives_losses(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_unit unit = claim_again(f);
+    for (int32_t i = 1; i <= 8; i++) {
+        put_checkpoint(f, &unit, 10 * i, i % 2 ? "odd" : "even");
+        assert_int_equal(lose_it(f, &unit), GGDM_UNIT_READY);
+        unit = claim_again(f);
+        assert_int_equal(unit.id, 0);
+        assert_int_equal(unit.step, 10 * i);
+        assert_int_equal(unit.state_size, i % 2 ? 3 : 4);
+        assert_memory_equal(unit.state, i % 2 ? "odd" : "even", unit.state_size);
+    }
+    put_checkpoint(f, &unit, 80, "no further");
+    assert_int_equal(lose_it(f, &unit), GGDM_UNIT_READY);
+    unit = claim_again(f);
+    put_checkpoint(f, &unit, 80, "no further");
+    assert_int_equal(lose_it(f, &unit), GGDM_UNIT_QUARANTINED);
+}
+
+/* A checkpoint of an attempt that is over changes nothing; retry by hand keeps what there is. */
+static void test_store_checkpoint_late_is_dropped(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_error e;
+    ggdm_unit first = claim_again(f), late = first;
+    put_checkpoint(f, &first, 10, "good");
+    lose_it(f, &first);
+    ggdm_unit unit = claim_again(f);
+    put_checkpoint(f, &late, 20, "late");
+    run_fixture_reopen(f, NULL);
+    put_checkpoint(f, &unit, 30, "of another epoch");
+    ggdm_unit_deinit(&unit);
+    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
+    ggdm_test_ok(ggdm_store_retry(f->store, NULL, false, NULL, &e), &e);
+    ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
+    unit = claim_again(f);
+    assert_int_equal(unit.step, 10);
+    assert_memory_equal(unit.state, "good", 4);
+    ggdm_test_error(ggdm_store_checkpoint(f->store, unit.id, unit.attempt, 1, "", 0, &e), &e,
+                    GGDM_EINVAL, "0 bytes");
+    ggdm_unit_deinit(&unit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +598,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_cancel_then_retry_gives_all_back),
         RUN_FIXTURE_TEST(test_store_cancel_takes_units_that_no_wanted_cell_needs),
         RUN_FIXTURE_TEST(test_store_change_outside_turn_fails),
+        RUN_FIXTURE_TEST(test_store_checkpoint_further_forgives_losses),
+        RUN_FIXTURE_TEST(test_store_checkpoint_late_is_dropped),
     };
     return ggdm_test_main(tests);
 }

@@ -190,6 +190,11 @@ static void test_sweep_bad_fields_are_refused_with_position(void **state)
     refuse_change("name: mnist-figure4", "name: .hidden", "names the run directory");
     refuse_change("seed: 0", "batch: 0", "field 'batch': value '0'");
     refuse_change("seed: 0", "threads: -2", "field 'threads': value '-2'");
+    refuse_change("seed: 0", "checkpoint: -1", "field 'checkpoint': value '-1'");
+    refuse_change("seed: 0", "checkpoint: 2 days", "a duration like 90s");
+    refuse_change("seed: 0", "checkpoint: 1e300h", "a duration like 90s");
+    refuse_change("seed: 0", "checkpoint: [1]", "a duration like 90s");
+    refuse_change("seed: 0", "checkpoint: true", "a duration like 90s");
     refuse_change("model: mnist-ddpm ", "model: [a]", "field 'model': a list, expected the name");
     refuse_change("seed: 0", "seed: 0\nseed: 1", "s.yaml:13:1: key 'seed' is there twice");
 }
@@ -275,7 +280,7 @@ static void test_sweep_digest_ignores_layout_and_operation(void **state)
     (void)state;
     expect_digest("# a name under models/zoo, or a directory", "", true);
     expect_digest("seed: 0\n", "", true);
-    expect_digest("seed: 0\n", "seed: 0\nbatch: 8\nthreads: 2\n", true);
+    expect_digest("seed: 0\n", "seed: 0\nbatch: 8\nthreads: 2\ncheckpoint: 5m\n", true);
     expect_digest("{from: 0, to: 1000, step: 100}",
                   "[0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]", true);
     expect_digest("[0, 0.01, 0.03, 0.1, 1]", "[0, 1e-2, 0.03, 0.10, 1.0]", true);
@@ -330,6 +335,32 @@ static void test_sweep_blame_puts_the_position_in_front(void **state)
     ggdm_sweep_deinit(&s);
 }
 
+static void test_sweep_checkpoint_is_seconds_or_a_duration(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double seconds;
+    } cases[] = {{"", 120},
+                 {"checkpoint: 30\n", 30},
+                 {"checkpoint: 0.5\n", 0.5},
+                 {"checkpoint: 90s\n", 90},
+                 {"checkpoint: 2m\n", 120},
+                 {"checkpoint: 1.5h\n", 5400},
+                 {"checkpoint: 0\n", 0},
+                 {"checkpoint: off\n", 0},
+                 {"checkpoint: false\n", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        ggdm_sweep s;
+        ggdm_error err;
+        int n = snprintf(text, sizeof text, "name: a\nmodel: m\nsamples: 1\n%s", cases[i].text);
+        ggdm_test_ok(ggdm_sweep_parse(text, (size_t)n, "a.yaml", &s, &err), &err);
+        assert_true(s.job.checkpoint == cases[i].seconds);
+        ggdm_sweep_deinit(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_sweep_zip_joins_axes),
         cmocka_unit_test(test_sweep_ranges_include_both_ends),
         cmocka_unit_test(test_sweep_bad_fields_are_refused_with_position),
+        cmocka_unit_test(test_sweep_checkpoint_is_seconds_or_a_duration),
         cmocka_unit_test(test_sweep_bad_axes_are_refused_with_position),
         cmocka_unit_test(test_sweep_axes_that_do_not_fit_the_whole_are_refused),
         cmocka_unit_test(test_sweep_digest_ignores_layout_and_operation),
