@@ -63,6 +63,13 @@ refused "empty axis" "bad.yaml:9:" "sweep.kappa" "expected" -- "$GGDM" run bad.y
 sweep bad.yaml 's/duration: .*/duration: [0, 9]/'
 refused "duration beyond the steps" "bad.yaml:10:" "sweep.duration" "9" "0 to 8" -- "$GGDM" run bad.yaml
 
+sweep bad.yaml 's/duration: .*/duration: [0, {start_step: 6, length: 3}]/'
+refused "window beyond the steps" "bad.yaml:10:" "sweep.duration[1].length" "3" "0 to 2" -- "$GGDM" run bad.yaml
+sweep bad.yaml 's/duration: .*/duration: {start_step: 2}/'
+refused "window without a length" "bad.yaml:10:" "sweep.duration" "length" "missing" -- "$GGDM" plan bad.yaml
+sweep bad.yaml 's/^seed: 1/order: random/'
+refused "unknown order" "bad.yaml:12:" "order" "random" "cost or shuffle" -- "$GGDM" run bad.yaml
+
 sweep bad.yaml 's/^samples: 2/samples: -1/'
 refused "negative samples" "bad.yaml:11:" "samples" "-1" "expected" -- "$GGDM" run bad.yaml
 
@@ -131,6 +138,12 @@ timeout 120 "$GGDM" run sweep.yaml --run finished --workers 0 >notes/out 2>notes
 report $? "a good sweep runs" || cat notes/err
 sweep bad.yaml 's/seed: 1/seed: 2/'
 refused "run directory made from another sweep" "finished" "another sweep" "bad.yaml" "seed" -- "$GGDM" run bad.yaml --run finished
+refused "--add of a sweep with another seed" "finished" "seed was '1'" "now '2'" -- \
+    "$GGDM" run bad.yaml --run finished --add
+sweep bad.yaml 's/duration: .*/duration: {start_step: 2, length: 3}/'
+refused "another sweep of the same settings: --add is named" "finished" "another sweep" "--add" -- \
+    "$GGDM" run bad.yaml --run finished
+refused "--add to nothing" "absent" "holds no run" "--add" -- "$GGDM" run bad.yaml --run absent --add
 sed -i 's/^# .*//' sweep.yaml && echo '# a comment changes nothing' >>sweep.yaml
 timeout 120 "$GGDM" run sweep.yaml --run finished >notes/out 2>notes/err
 report $? "a comment does not make another sweep"
@@ -184,6 +197,11 @@ report $? "ggdm --help lists the commands"
 files >notes/before
 timeout 60 "$GGDM" plan good.yaml --json >notes/plan 2>notes/err && grep -q '"cells": 6' notes/plan
 report $? "plan --json"
+# Naive: 6 chains of 8 steps for 2 images.  Shared: unguided, 8 guided, and a tail from step 4.
+tr -d ' \n' <notes/plan >notes/plan.line
+grep -q '"naive":{"forwards":96,"backwards":24,' notes/plan.line &&
+    grep -q '"shared":{"forwards":40,"backwards":16,' notes/plan.line
+report $? "plan counts naive and shared evaluations"
 files >notes/after
 cmp -s notes/before notes/after
 report $? "plan writes nothing"

@@ -76,6 +76,39 @@ done <<LIST
 3 5 1
 LIST
 
+# On its own, every trajectory makes the same bytes; in another order, too.
+run --run alone --workers 2 --no-share && same alone
+report $? "--no-share: the same bytes"
+{ sweep 12 4 && echo "order: shuffle"; } >shuffled.yaml
+timeout 120 "$GGDM" run shuffled.yaml --run shuffled --workers 2 >out 2>&1 && same shuffled
+report $? "order: shuffle: the same bytes"
+
+# Windows [3, 9) and [3, 12), in a run of their own without sharing, added to the reference with it:
+# the same bytes, of the added cells c0009 to c0014.
+sweep 12 4 | sed 's/^  duration: .*/  duration: [{start_step: 3, length: 6}, {start_step: 3, length: 9}]/
+                  s/^  kappa: .*/  kappa: [0, 0.5, 2]/; s/^name: .*/name: windows/' >windows.yaml
+added() {
+    cp -r reference added
+    timeout 120 "$GGDM" run windows.yaml --run windows --workers 2 --no-share >out 2>&1 &&
+        timeout 120 "$GGDM" run windows.yaml --run added --workers 2 --add >out 2>&1 &&
+        grep -q ': 4 new, 2 already done, 0 already queued' out || return 1
+    local i
+    for i in 0 1 2 3 4 5; do
+        cmp windows/archive/c000$i/samples.npz "added/archive/$(printf 'c%04d' $((9 + i)))/samples.npz" || return 1
+    done
+    [ "$(sha256sum added/archive/c*/samples.npz | cut -d' ' -f1 | sort -u | wc -l)" -eq 9 ] &&
+        [ "$(wc -l <added/summary.csv)" -eq 16 ] && cmp windows.yaml added/sweep-2.yaml &&
+        (cd added/archive && sha256sum c000[0-8]/samples.tar c000[0-8]/samples.npz) | cmp - want
+}
+added
+report $? "windows added to a run: only what is new is made, with the same bytes as alone"
+again() {
+    timeout 60 "$GGDM" run small.yaml --run added >out 2>&1 &&
+        timeout 60 "$GGDM" run windows.yaml --run added --add >out 2>&1 && ! grep -q new out
+}
+again
+report $? "either sweep's command continues the run"
+
 # The same in bf16, on machines that have it; elsewhere the error says so.
 { sweep 12 4 && echo "precision: bf16"; } >bf16.yaml
 run_bf16() { timeout 120 "$GGDM" run bf16.yaml "$@" >out 2>&1; }

@@ -94,6 +94,28 @@ static void test_cells_repeated_values_share_a_trajectory(void **state)
     ggdm_sweep_deinit(&s);
 }
 
+static void test_cells_windows_are_told_apart_and_labelled(void **state)
+{
+    (void)state;
+    ggdm_sweep s = make_sweep("", "{target: 0, kappa: 1, duration: [10, {start_step: 5, length: 10},"
+                                  " {start_step: 0, length: 10}, {start_step: 5, length: 0}]}");
+    ggdm_cells c = expand(&s);
+    static const int32_t want[] = {0, 1, 0, 2};
+    char label[GGDM_WINDOW_LABEL_SIZE];
+    assert_int_equal(c.n_trajectories, 3);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(c.cells[i].trajectory, want[i]);
+    assert_int_equal(c.trajectories[1].start, 5);
+    assert_int_equal(c.trajectories[2].start, 0); /* unguided */
+    assert_int_equal(c.trajectories[2].target, -1);
+    ggdm_window_label(c.cells[0].start, c.cells[0].duration, label);
+    assert_string_equal(label, "10");
+    ggdm_window_label(c.cells[1].start, c.cells[1].duration, label);
+    assert_string_equal(label, "5+10");
+    ggdm_cells_deinit(&c);
+    ggdm_sweep_deinit(&s);
+}
+
 static void key_of(const ggdm_sweep *s, const ggdm_key_context *context, double kappa,
                    uint8_t key[GGDM_HASH_SIZE])
 {
@@ -224,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_cells_repeated_values_share_a_trajectory),
         cmocka_unit_test(test_cells_key_changes_with_everything_that_changes_pixels),
         cmocka_unit_test(test_cells_key_does_not_change_with_the_rest),
+        cmocka_unit_test(test_cells_windows_are_told_apart_and_labelled),
         cmocka_unit_test(test_cells_key_of_version_1_is_pinned),
         cmocka_unit_test(test_cells_names_are_padded),
     };

@@ -195,6 +195,43 @@ static void test_executor_tree_equals_separate_chains(void **state)
     }
 }
 
+/* Windows [4, 8), [4, 12) and [8, 12), and no guidance, as one tree with a common head, against each
+ * on its own. */
+static void test_executor_windows_equal_separate_chains(void **state)
+{
+    ggdm_job job = {.seed = 5, .steps = STEPS, .clip_x0 = true, .batch = 32, .threads = 2};
+    ggdm_segment shared[] = {{-1, 0, 4, 0, -1, -1}, {0, 4, 8, 0.5, 3, -1}, {1, 8, STEPS, 0, -1, 0},
+                             {1, 8, STEPS, 0.5, 3, 1}, {0, 4, 8, 0, -1, -1},
+                             {4, 8, STEPS, 0.5, 3, 2}, {4, 8, STEPS, 0, -1, 3}};
+    static const int32_t from[] = {4, 4, 8, 0}, to[] = {8, STEPS, STEPS, 0};
+    ggdm_unit unit = {.image_first = 2, .image_count = 3, .n_segments = 7, .segments = shared};
+    ggdm_error err;
+    results all = {0}, single = {0};
+    ggdm_test_ok(run(*state, &job, &unit, &all, &err), &err);
+    assert_int_equal(all.n, 12);
+    job.batch = job.threads = 1;
+    for (int i = 0; i < 4; i++) {
+        ggdm_segment alone[3];
+        ggdm_unit one = {.image_first = 2, .image_count = 3, .segments = alone};
+        const int32_t ends[] = {from[i], to[i], STEPS};
+        for (int k = 0, begin = 0; k < 3; begin = ends[k++]) {
+            if (ends[k] <= begin)
+                continue;
+            int n = one.n_segments++;
+            alone[n] = (ggdm_segment){n - 1, begin, ends[k], k == 1 ? 0.5 : 0, k == 1 ? 3 : -1,
+                                      ends[k] == STEPS ? i : -1};
+        }
+        ggdm_test_ok(run(*state, &job, &one, &single, &err), &err);
+        assert_int_equal(single.n, 3);
+        for (int image = 2; image < 5; image++) {
+            assert_true(same_image(find(&single, i, image), find(&all, i, image)));
+            assert_true(i == 3 || !same_image(find(&all, 3, image), find(&all, i, image)));
+        }
+        free_results(&single);
+    }
+    free_results(&all);
+}
+
 static void test_executor_odd_batches_give_the_same_bits(void **state)
 {
     ggdm_job job = {.seed = 9, .steps = STEPS, .clip_x0 = true, .batch = 32, .threads = 1};
@@ -440,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_executor_tree_equals_separate_chains),
+        cmocka_unit_test(test_executor_windows_equal_separate_chains),
         cmocka_unit_test(test_executor_odd_batches_give_the_same_bits),
         cmocka_unit_test(test_executor_divergence_is_found_and_contained),
         cmocka_unit_test(test_executor_affine_gradient_is_scaled_x0_gradient),

@@ -133,6 +133,34 @@ static void test_sweep_zip_joins_axes(void **state)
     free(text);
 }
 
+static void test_sweep_windows_have_starts(void **state)
+{
+    (void)state;
+    static const char axes[] = "  kappa: [0, 0.01, 0.03, 0.1, 1]\n"
+                               "  duration: {from: 0, to: 1000, step: 100}\n";
+    char *text = changed(axes, "  kappa: 1\n"
+                               "  duration: [7, {start_step: 250, length: 100}]\n");
+    ggdm_sweep s = parse(text);
+    assert_true(s.n_groups == 1 && s.n_cells == 2);
+    const ggdm_axis_group *g = &s.groups[0];
+    assert_true(g->values[GGDM_AXIS_START][0] == 0 && g->values[GGDM_AXIS_START][1] == 250);
+    assert_true(g->values[GGDM_AXIS_DURATION][0] == 7 && g->values[GGDM_AXIS_DURATION][1] == 100);
+    ggdm_sweep_deinit(&s);
+    free(text);
+    text = changed(axes, "  zip: {kappa: [1, 2], duration: [{start_step: 999, length: 1}, "
+                         "{start_step: 1000, length: 0}]}\n");
+    s = parse(text);
+    assert_true(s.n_groups == 1 && s.groups[0].values[GGDM_AXIS_START][1] == 1000);
+    ggdm_sweep_deinit(&s);
+    free(text);
+    text = changed(axes, "  kappa: 1\n  duration: {start_step: 250, length: 750}\n");
+    s = parse(text);
+    assert_true(s.n_cells == 1 && s.fixed[GGDM_AXIS_START] == 250);
+    assert_true(s.fixed[GGDM_AXIS_DURATION] == 750);
+    ggdm_sweep_deinit(&s);
+    free(text);
+}
+
 static void test_sweep_ranges_include_both_ends(void **state)
 {
     (void)state;
@@ -224,6 +252,18 @@ static void test_sweep_bad_axes_are_refused_with_position(void **state)
     refuse_change(duration, "{from: 100, to: 0, step: 5}", "expected an integer below 0");
     refuse_change(duration, "{from: 0, to: 100, step: 0.5}", "expected an integer above 0");
     refuse_change(duration, "{from: 0, to: 100, by: 5}", "unknown key");
+    refuse_change(duration, "[0, {start_step: 600, length: 401}]",
+                  "field 'sweep.duration[1].length': value '401', expected a number of steps from "
+                  "0 to 400 (sampler.steps less start_step)");
+    refuse_change(duration, "{start_step: 1001, length: 0}", "field 'sweep.duration.start_step'");
+    refuse_change(duration, "{start_step: 5, length: -1}", "field 'sweep.duration.length'");
+    refuse_change(duration, "{start_step: 5}", "required field 'length' is missing");
+    refuse_change(duration, "[{length: 5}]", "required field 'start_step' is missing");
+    refuse_change(duration, "{start_step: 5, length: 5, end: 10}", "unknown key");
+    refuse_change(duration, "[{from: 0, to: 100, step: 50}]", "field 'sweep.duration[0]");
+    refuse_change(kappa, "[{start_step: 5, length: 5}]", "field 'sweep.kappa[0]': a map");
+    refuse_change("  kappa", "  start", "field 'sweep.start': unknown axis");
+    refuse_change("seed: 0", "order: random", "value 'random', expected cost or shuffle");
     refuse_change(kappa, "{from: 0, to: 1, step: 1e-9}", "gives at most 10000 values");
     refuse_change(kappa, "{from: 0, to: 1, step: .nan}", "expected a finite number above 0");
     refuse_change("  kappa", "  kapa",
@@ -280,7 +320,12 @@ static void test_sweep_digest_ignores_layout_and_operation(void **state)
     (void)state;
     expect_digest("# a name under models/zoo, or a directory", "", true);
     expect_digest("seed: 0\n", "", true);
-    expect_digest("seed: 0\n", "seed: 0\nbatch: 8\nthreads: 2\ncheckpoint: 5m\n", true);
+    expect_digest("seed: 0\n", "seed: 0\nbatch: 8\nthreads: 2\norder: shuffle\ncheckpoint: 5m\n",
+                  true);
+    expect_digest("{from: 0, to: 1000, step: 100}",
+                  "[{start_step: 0, length: 0}, {start_step: 0, length: 100}, 200, 300, 400, 500, "
+                  "600, 700, 800, 900, {start_step: 0, length: 1000}]",
+                  true);
     expect_digest("{from: 0, to: 1000, step: 100}",
                   "[0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]", true);
     expect_digest("[0, 0.01, 0.03, 0.1, 1]", "[0, 1e-2, 0.03, 0.10, 1.0]", true);
@@ -304,6 +349,9 @@ static void test_sweep_digest_tells_what_matters(void **state)
     expect_digest("target: 0", "target: 1", false);
     expect_digest("precision: auto", "precision: fp32", false);
     expect_digest("step: 100}", "step: 200}", false);
+    expect_digest("{from: 0, to: 1000, step: 100}",
+                  "[0, 100, 200, 300, 400, 500, 600, 700, 800, {start_step: 1, length: 900}, 1000]",
+                  false);
     expect_digest("  kappa: [0, 0.01, 0.03, 0.1, 1]\n  duration: {from: 0, to: 1000, step: 100}\n",
                   "  duration: {from: 0, to: 1000, step: 100}\n  kappa: [0, 0.01, 0.03, 0.1, 1]\n",
                   false);
@@ -369,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_sweep_left_out_axes_take_their_defaults),
         cmocka_unit_test(test_sweep_scalar_axes_become_settings),
         cmocka_unit_test(test_sweep_zip_joins_axes),
+        cmocka_unit_test(test_sweep_windows_have_starts),
         cmocka_unit_test(test_sweep_ranges_include_both_ends),
         cmocka_unit_test(test_sweep_bad_fields_are_refused_with_position),
         cmocka_unit_test(test_sweep_checkpoint_is_seconds_or_a_duration),
