@@ -293,7 +293,8 @@ int ggdm_cmd_bench(int argc, char **argv)
         "(forward "
         "pass and gradient to x_t through both networks), as workers run them.\v"
         "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
-        "random weights.",
+        "random weights.\n\n"
+        "Example:\n  ggdm bench network mnist-ddpm --guide mnist-cnn",
         NULL,
         NULL,
         NULL};

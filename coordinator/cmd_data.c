@@ -82,7 +82,8 @@ static const struct argp parser = {
     .parser = parse_option,
     .args_doc = "NAME",
     .doc = "Obtain a data set (mnist) and verify its SHA-256."
-           "\vExits at once when verified files are already there.",
+           "\vExits at once when verified files are already there.\n\n"
+           "Example:\n  ggdm data mnist",
 };
 
 /* --- checking and copying --- */

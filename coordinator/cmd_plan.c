@@ -153,7 +153,8 @@ int ggdm_cmd_plan(int argc, char **argv)
         parse,
         "SWEEP.yaml",
         "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
-        "time.  Writes nothing.",
+        "time.  Writes nothing.\v"
+        "Example:\n  ggdm plan examples/mnist-demo.yaml",
         ggdm_setup_children,
         NULL,
         NULL};

@@ -1,31 +1,25 @@
 /* `ggdm retry` and `ggdm cancel`: two directions of one request (coordinator/request.h). */
 #include <stdio.h>
-#include <string.h>
 
-#include "common/fs.h"
 #include "coordinator/command.h"
+#include "coordinator/dir_args.h"
 #include "coordinator/progress.h"
 #include "coordinator/request.h"
-
-#define BUSY_MILLISECONDS 200 /* longer than another short look takes */
+#include "jobs/cell_select.h"
 
 typedef struct retry_options {
-    const char *dir;
+    ggdm_dir_options where;
     ggdm_request request;
     bool sent; /* a coordinator did it */
 } retry_options;
 
 static ggdm_status ask(retry_options *o, int64_t *units, ggdm_store_counts *counts, ggdm_error *err)
 {
-    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT,
-                                        .busy_timeout = BUSY_MILLISECONDS};
     ggdm_store *store = NULL;
-    if (!ggdm_is_dir(o->dir))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no such run directory", o->dir);
-    ggdm_status st = ggdm_store_open(o->dir, &inspect, &store, err);
+    ggdm_status st = ggdm_dir_open(o->where.dir, &store, err);
     o->sent = st == GGDM_ESTATE;
     if (o->sent)
-        return ggdm_request_send(o->dir, &o->request, units, err);
+        return ggdm_request_send(o->where.dir, &o->request, units, err);
     if (st == GGDM_OK)
         st = ggdm_request_apply(store, &o->request, units, err);
     if (st == GGDM_OK) {
@@ -45,7 +39,7 @@ static void print_retried(const retry_options *o, int64_t units, const ggdm_stor
         printf("the running coordinator has taken %s up\n", units == 1 ? "it" : "them");
     else if (ready)
         printf("%lld units are ready; continue with\n  ggdm run %s/sweep.yaml --run %s\n",
-               (long long)ready, o->dir, o->dir);
+               (long long)ready, o->where.dir, o->where.dir);
 }
 
 static void print_cancelled(const retry_options *o, int64_t units, const ggdm_store_counts *counts)
@@ -55,10 +49,10 @@ static void print_cancelled(const retry_options *o, int64_t units, const ggdm_st
     if (o->sent)
         printf("the running coordinator knows; what runs now is finished\n");
     else if (counts->units[GGDM_UNIT_READY] + counts->units[GGDM_UNIT_FAILED] == 0)
-        printf("no unit is left; archives and summary: ggdm run %s/sweep.yaml --run %s\n", o->dir,
-               o->dir);
+        printf("no unit is left; archives and summary: ggdm run %s/sweep.yaml --run %s\n",
+               o->where.dir, o->where.dir);
     if (units)
-        printf("to have them after all: ggdm retry %s\n", o->dir);
+        printf("to have them after all: ggdm retry %s\n", o->where.dir);
 }
 
 static const struct argp_option retry_arguments[] = {
@@ -75,20 +69,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     retry_options *o = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
     case 'f':
         o->request.failed_only = true;
         break;
     case 'c':
         o->request.cells = arg;
-        break;
-    case ARGP_KEY_ARG:
-        if (o->dir)
-            argp_error(state, "more than one run directory: %s", arg);
-        o->dir = arg;
-        break;
-    case ARGP_KEY_END:
-        if (!o->dir)
-            argp_error(state, "expected a run directory");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -96,10 +84,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-#define EXPR_HELP                                                                                  \
-    "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, start, "         \
-    "duration and target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where none "   \
-    "is named) those for which every condition holds.\n\n"
+/* Both commands from here on. */
+static int run(const struct argp *argp, ggdm_request_kind kind, int argc, char **argv)
+{
+    retry_options o = {.request.kind = kind};
+    ggdm_store_counts counts = {0};
+    ggdm_error err = {0};
+    int64_t units = 0;
+    if (ggdm_command_parse(argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    if (ask(&o, &units, &counts, &err) != GGDM_OK)
+        return ggdm_command_fail("retry", &err);
+    if (kind == GGDM_REQUEST_RETRY)
+        print_retried(&o, units, &counts);
+    else
+        print_cancelled(&o, units, &counts);
+    return GGDM_EXIT_OK;
+}
 
 int ggdm_cmd_retry(int argc, char **argv)
 {
@@ -108,21 +109,12 @@ int ggdm_cmd_retry(int argc, char **argv)
         parse,
         "DIR",
         "Put failed, quarantined and cancelled units of the run in DIR back, their counters "
-        "cleared.  A running coordinator is asked to do it.\v" EXPR_HELP
+        "cleared.  A running coordinator is asked to do it.\v" GGDM_CELL_SELECT_HELP
         "Example:\n  ggdm retry runs/figure4 --failed --cell 'kappa>=0.1,duration=500'",
-        NULL,
+        ggdm_dir_children,
         NULL,
         NULL};
-    retry_options o = {.request.kind = GGDM_REQUEST_RETRY};
-    ggdm_store_counts counts = {0};
-    ggdm_error err = {0};
-    int64_t units = 0;
-    if (ggdm_command_parse(&argp, argc, argv, &o))
-        return GGDM_EXIT_USAGE;
-    if (ask(&o, &units, &counts, &err) != GGDM_OK)
-        return ggdm_command_fail("retry", &err);
-    print_retried(&o, units, &counts);
-    return GGDM_EXIT_OK;
+    return run(&argp, GGDM_REQUEST_RETRY, argc, argv);
 }
 
 int ggdm_cmd_cancel(int argc, char **argv)
@@ -133,19 +125,10 @@ int ggdm_cmd_cancel(int argc, char **argv)
         "DIR",
         "Cancel what is not yet running of the run in DIR.  A running coordinator is asked to do "
         "it.\vCells share trajectories, and units hold cells with a common beginning: a unit is "
-        "cancelled when no cell that is still wanted needs it.\n\n" EXPR_HELP
+        "cancelled when no cell that is still wanted needs it.\n\n" GGDM_CELL_SELECT_HELP
         "Example:\n  ggdm cancel runs/figure4 --cell 'kappa=1'",
-        NULL,
+        ggdm_dir_children,
         NULL,
         NULL};
-    retry_options o = {.request.kind = GGDM_REQUEST_CANCEL};
-    ggdm_store_counts counts = {0};
-    ggdm_error err = {0};
-    int64_t units = 0;
-    if (ggdm_command_parse(&argp, argc, argv, &o))
-        return GGDM_EXIT_USAGE;
-    if (ask(&o, &units, &counts, &err) != GGDM_OK)
-        return ggdm_command_fail("cancel", &err);
-    print_cancelled(&o, units, &counts);
-    return GGDM_EXIT_OK;
+    return run(&argp, GGDM_REQUEST_CANCEL, argc, argv);
 }

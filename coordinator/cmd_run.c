@@ -303,10 +303,12 @@ int ggdm_cmd_run(int argc, char **argv)
         "SWEEP.yaml",
         "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
         "once when nothing is left.\v"
-        "Results are in RUN/archive, RUN/summary.csv and RUN/figures.  Ctrl-C stops between two "
+        "Results are in RUN/archive, RUN/summary.csv and RUN/report.html.  Ctrl-C stops between "
+        "two "
         "sampler steps; whatever was done is kept.\n"
         "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
-        "images depend.",
+        "images depend.\n\n"
+        "Example:\n  ggdm run examples/mnist-demo.yaml --run runs/demo",
         ggdm_setup_children,
         NULL,
         NULL};

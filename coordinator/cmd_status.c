@@ -1,155 +1,220 @@
-/* `ggdm status`: from RUN/status.json alone; the database of a running coordinator is never
- * touched. */
+/* `ggdm status`: from RUN/status.json alone while a coordinator runs, whose database is never
+ * touched; where one ended without a word, from the database. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fs.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "coordinator/command.h"
+#include "coordinator/dir_args.h"
 #include "coordinator/progress.h"
+#include "coordinator/status_view.h"
+#include "coordinator/stop.h"
 
 #define MAX_STATUS ((size_t)64 << 20) /* bytes */
-#define STALE_SECONDS 30.0            /* a coordinator writes at least every 2 s */
+#define WATCH_SECONDS 1.0             /* between two looks on a terminal ... */
+#define WATCH_SECONDS_PLAIN 10.0      /* ... and in a file */
 
 typedef struct status_options {
-    const char *dir;
-    bool json;
+    ggdm_dir_options where;
+    bool json, watch;
 } status_options;
 
-static int64_t get_int(const ggdm_node *map, const char *key)
+typedef struct status_text {
+    char *text; /* owned */
+    size_t size;
+    ggdm_doc *doc; /* owned */
+} status_text;
+
+static void drop(status_text *s)
 {
-    int64_t v = 0;
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
-    if (n && n->kind == GGDM_NODE_INT && ggdm_node_int(n, 0, 0, &v, NULL) == GGDM_OK)
-        return v;
-    return 0;
+    free(s->text);
+    s->text = NULL;
+    ggdm_doc_destroy(&s->doc);
 }
 
-/* Not there or null: missing. */
-static double get_real(const ggdm_node *map, const char *key, double missing)
+static ggdm_status parse_text(status_text *s, const char *path, ggdm_error *err)
 {
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
-    return n && (n->kind == GGDM_NODE_INT || n->kind == GGDM_NODE_REAL) ? n->real : missing;
+    GGDM_TRY(ggdm_json_parse(s->text, s->size, MAX_STATUS, path, &s->doc, err));
+    return s->doc->root->kind == GGDM_NODE_MAP ? GGDM_OK
+                                               : ggdm_node_expected(s->doc->root, err, "an object");
 }
 
-static const char *get_text(const ggdm_node *map, const char *key)
+static ggdm_status read_file(const char *dir, status_text *s, ggdm_error *err)
 {
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
-    return n && n->kind == GGDM_NODE_STRING ? n->text : "";
-}
-
-static void print_head(const ggdm_node *root)
-{
-    char elapsed[16], eta[16];
-    const char *phase = get_text(root, "phase");
-    double age = ggdm_wall_clock() - get_real(root, "updated", 0);
-    bool live = strcmp(phase, "running") == 0 || strcmp(phase, "finishing") == 0;
-    printf("%s: %s", get_text(root, "name"), phase);
-    const ggdm_node *code = ggdm_node_get(root, "exit_code");
-    if (code && code->kind == GGDM_NODE_INT)
-        printf(" (exit code %s)", code->text);
-    if (live && age > STALE_SECONDS)
-        printf(", but nothing was heard for %.0f s: the same `ggdm run` command continues it", age);
-    printf("\n");
-    if (*get_text(root, "message"))
-        printf("  %s\n", get_text(root, "message"));
-    const ggdm_node *images = ggdm_node_get(root, "images");
-    printf("  images    %lld of %lld (%.1f %% of the work), %lld diverged\n",
-           (long long)get_int(images, "done"), (long long)get_int(images, "total"),
-           100 * get_real(root, "fraction", 0), (long long)get_int(images, "diverged"));
-    printf("  time      %s elapsed, ETA %s, %.3g images/s\n",
-           ggdm_duration_text(get_real(root, "elapsed", -1), elapsed),
-           ggdm_duration_text(live ? get_real(root, "eta", -1) : -1, eta),
-           get_real(root, "rate", 0));
-    const ggdm_node *workers = ggdm_node_get(root, "workers");
-    printf("  workers   %lld, %lld busy; instruction set %s; host %s\n",
-           (long long)get_int(workers, "total"), (long long)get_int(workers, "busy"),
-           get_text(root, "isa"), get_text(root, "host"));
-}
-
-static void print_units(const ggdm_node *root)
-{
-    const ggdm_node *units = ggdm_node_get(root, "units");
-    printf("  units     %lld:", (long long)get_int(units, "total"));
-    for (const ggdm_node *n = units ? units->first : NULL; n; n = n->next)
-        if (strcmp(n->key, "total") != 0 && n->kind == GGDM_NODE_INT && n->magnitude)
-            printf(" %s %s", n->text, n->key);
-    printf("\n");
-    const ggdm_node *troubles = ggdm_node_get(root, "troubles");
-    for (const ggdm_node *n = troubles ? troubles->first : NULL; n; n = n->next)
-        printf("    unit %lld %s: %s\n", (long long)get_int(n, "unit"), get_text(n, "state"),
-               get_text(n, "message"));
-}
-
-static void print_cells(const ggdm_node *root)
-{
-    const ggdm_node *cells = ggdm_node_get(root, "cells");
-    if (!cells || !cells->first)
-        return;
-    printf("\n  %-8s %10s %9s %7s %12s %9s\n", "cell", "kappa", "duration", "target", "done",
-           "diverged");
-    long long samples = (long long)get_int(root, "samples");
-    for (const ggdm_node *n = cells->first; n; n = n->next)
-        printf("  %-8s %10g %9lld %7lld %6lld/%-5lld %9lld\n", get_text(n, "cell"),
-               get_real(n, "kappa", 0), (long long)get_int(n, "duration"),
-               (long long)get_int(n, "target"), (long long)get_int(n, "done"), samples,
-               (long long)get_int(n, "diverged"));
-}
-
-static ggdm_status show(const status_options *o, ggdm_error *err)
-{
-    char *path = NULL, *text = NULL;
-    size_t size = 0;
-    ggdm_doc *doc = NULL;
+    char *path = NULL;
     ggdm_status st;
-    if (!ggdm_is_dir(o->dir))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no such run directory", o->dir);
-    GGDM_TRY_GOTO(st, ggdm_path_join(o->dir, GGDM_STATUS_FILE, &path, err), done);
+    if (!ggdm_is_dir(dir))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no such run directory", dir);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_STATUS_FILE, &path, err), done);
     if (!ggdm_exists(path)) {
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: no %s in it, expected a run directory", o->dir,
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: no %s in it, expected a run directory", dir,
                        GGDM_STATUS_FILE);
         goto done;
     }
-    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_STATUS, &text, &size, err), done);
-    GGDM_TRY_GOTO(st, ggdm_json_parse(text, size, MAX_STATUS, path, &doc, err), done);
-    if (doc->root->kind != GGDM_NODE_MAP) {
-        st = ggdm_node_expected(doc->root, err, "an object");
-    } else if (o->json) {
-        fwrite(text, 1, size, stdout);
-    } else {
-        print_head(doc->root);
-        print_units(doc->root);
-        print_cells(doc->root);
-    }
+    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_STATUS, &s->text, &s->size, err), done);
+    st = parse_text(s, path, err);
 done:
-    ggdm_doc_destroy(&doc);
-    free(text);
     free(path);
     return st;
 }
 
+static ggdm_status read_database(const char *dir, status_text *s, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    GGDM_TRY(ggdm_dir_open(dir, &store, err));
+    ggdm_status st = ggdm_progress_at_rest(store, &s->text, &s->size, err);
+    if (st == GGDM_OK)
+        st = parse_text(s, ggdm_store_dir(store), err);
+    ggdm_store_close(&store);
+    return st;
+}
+
+/* The file tells of a coordinator that runs, or of its proper end; else the database is asked. */
+static bool is_settled(const status_text *s)
+{
+    const ggdm_node *code = ggdm_node_get(s->doc->root, "exit_code");
+    return ggdm_status_liveness(s->doc->root) == GGDM_LIVE || (code && code->kind == GGDM_NODE_INT);
+}
+
+static ggdm_status look(const char *dir, status_text *s, ggdm_error *err)
+{
+    status_text other = {0};
+    ggdm_error why = {0};
+    ggdm_status st = read_file(dir, s, err);
+    if (st == GGDM_OK && is_settled(s))
+        return st;
+    ggdm_status asked = read_database(dir, &other, &why);
+    if (asked == GGDM_OK) {
+        drop(s);
+        *s = other;
+        return asked;
+    }
+    drop(&other);
+    if (st == GGDM_OK) /* in use by one that starts, or not to be opened: the file is the best */
+        ggdm_log(GGDM_LOG_WARN, "the database says nothing newer: %s", why.msg);
+    else
+        drop(s);
+    return st;
+}
+
+static ggdm_status show(const status_options *o, ggdm_error *err)
+{
+    status_text s = {0};
+    GGDM_TRY(look(o->where.dir, &s, err));
+    if (o->json)
+        fwrite(s.text, 1, s.size, stdout);
+    else
+        ggdm_status_print(stdout, s.doc->root, o->where.dir);
+    drop(&s);
+    return GGDM_OK;
+}
+
+/* ---- the live view ---- */
+
+typedef struct screen {
+    bool terminal;
+    int rows, columns;
+    int drawn; /* lines on the screen */
+} screen;
+
+static void measure(screen *s)
+{
+    struct winsize size = {0};
+    s->terminal = isatty(STDOUT_FILENO) != 0;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1 && size.ws_col;
+    s->rows = known ? size.ws_row : 24;
+    s->columns = known ? size.ws_col : 80;
+}
+
+/* Over what is there, line by line, cut to the screen: nothing flickers. */
+static void draw(screen *s, const char *text)
+{
+    measure(s);
+    if (!s->terminal) {
+        printf("%s\n", text);
+        fflush(stdout);
+        return;
+    }
+    if (s->drawn)
+        printf("\033[%dA", s->drawn);
+    s->drawn = 0;
+    while (*text && s->drawn < s->rows - 1) {
+        int n = (int)strcspn(text, "\n");
+        printf("\r%.*s\033[K\n", n < s->columns ? n : s->columns - 1, text);
+        text += n + (text[n] == '\n');
+        s->drawn++;
+    }
+    printf("\033[J");
+    fflush(stdout);
+}
+
+static ggdm_status draw_status(screen *s, const status_text *status, const char *dir,
+                               ggdm_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
+    ggdm_status_print(out, status->doc->root, dir);
+    fclose(out);
+    if (text)
+        draw(s, text);
+    free(text);
+    return GGDM_OK;
+}
+
+/* Ends with Ctrl-C, and when the run rests.  A coordinator that is lost may come back. */
+static ggdm_status watch(const status_options *o, ggdm_error *err)
+{
+    screen s = {0};
+    ggdm_status st = GGDM_OK;
+    bool resting = false;
+    measure(&s);
+    ggdm_stop_install();
+    while (st == GGDM_OK && !resting && ggdm_stop_count() == 0) {
+        status_text status = {0};
+        st = read_file(o->where.dir, &status, err);
+        if (st == GGDM_OK) {
+            resting = ggdm_status_liveness(status.doc->root) == GGDM_AT_REST;
+            st = draw_status(&s, &status, o->where.dir, err);
+        }
+        drop(&status);
+        if (st == GGDM_OK && !resting)
+            ggdm_sleep(s.terminal ? WATCH_SECONDS : WATCH_SECONDS_PLAIN);
+    }
+    return st;
+}
+
 static const struct argp_option arguments[] = {
-    {"json", 'j', NULL, 0, "print the status file", 0},
+    {"json", 'j', NULL, 0, "print the status as JSON", 0},
+    {"watch", 'w', NULL, 0, "show it again and again until the run rests; Ctrl-C leaves", 0},
     {0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+    (void)arg;
     status_options *o = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
     case 'j':
         o->json = true;
         break;
-    case ARGP_KEY_ARG:
-        if (o->dir)
-            argp_error(state, "more than one run directory: %s", arg);
-        o->dir = arg;
+    case 'w':
+        o->watch = true;
         break;
     case ARGP_KEY_END:
-        if (!o->dir)
-            argp_error(state, "expected a run directory");
+        if (o->json && o->watch)
+            argp_error(state, "--json and --watch: expected one of them");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -160,11 +225,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int ggdm_cmd_status(int argc, char **argv)
 {
     static const struct argp argp = {
-        arguments, parse, "DIR", "Show how far the run in DIR is.  Never disturbs it.",
-        NULL,      NULL,  NULL};
+        arguments,
+        parse,
+        "DIR",
+        "Show how far the run in DIR is: totals, failures, cells with their accuracy so far, and "
+        "whether a coordinator works on it or what command continues it.  Never disturbs a "
+        "running coordinator.\v"
+        "Example:\n  ggdm status runs/figure4 --watch",
+        ggdm_dir_children,
+        NULL,
+        NULL};
     status_options options = {0};
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    return show(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("status", &err);
+    ggdm_status st = options.watch ? watch(&options, &err) : show(&options, &err);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("status", &err);
 }

@@ -61,7 +61,8 @@ static const struct argp parser = {
     .args_doc = "RECIPE.yaml",
     .doc = "Train a model from a recipe and write it as a Hugging Face style directory."
            "\vStopped with Ctrl-C or killed, the same command continues from the last checkpoint. "
-           "Under mpirun the batch is divided among the ranks.",
+           "Under mpirun the batch is divided among the ranks.\n\n"
+           "Example:\n  ggdm train models/zoo/recipes/mnist-cnn.yaml --out my-cnn",
 };
 
 /* --- progress --- */

@@ -62,6 +62,20 @@ static const struct {
     {"libarchive", "archive_version_string", plain},
 };
 
+void ggdm_each_library(ggdm_library_visitor visit, void *context)
+{
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        symbol s = {.address = dlsym(RTLD_DEFAULT, libraries[i].symbol)};
+        visit(context, libraries[i].library, s.address ? libraries[i].get(s) : "not linked");
+    }
+}
+
+static void print_library(void *context, const char *name, const char *version)
+{
+    (void)context;
+    printf("  %-12s %s\n", name, version);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     (void)arg, (void)state;
@@ -70,8 +84,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int ggdm_cmd_version(int argc, char **argv)
 {
-    static const struct argp argp = {
-        NULL, parse, NULL, "Print the versions of ggdm and of its libraries.", NULL, NULL, NULL};
+    static const struct argp argp = {NULL,
+                                     parse,
+                                     NULL,
+                                     "Print the versions of ggdm and of its libraries.\v"
+                                     "Example:\n  ggdm version",
+                                     NULL,
+                                     NULL,
+                                     NULL};
     if (ggdm_command_parse(&argp, argc, argv, NULL))
         return GGDM_EXIT_USAGE;
     printf("ggdm %s\n", ggdm_version);
@@ -80,10 +100,6 @@ int ggdm_cmd_version(int argc, char **argv)
     ggdm_error err = {0};
     bool known = ggdm_isa_choose(&isa, &err) == GGDM_OK;
     printf("  %-12s %s\n", "best ISA", known ? ggdm_isa_name(isa) : err.msg);
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
-        symbol s = {.address = dlsym(RTLD_DEFAULT, libraries[i].symbol)};
-        printf("  %-12s %s\n", libraries[i].library,
-               s.address ? libraries[i].get(s) : "not linked");
-    }
+    ggdm_each_library(print_library, NULL);
     return GGDM_EXIT_OK;
 }

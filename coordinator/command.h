@@ -17,12 +17,21 @@ int ggdm_cmd_run(int argc, char **argv);
 int ggdm_cmd_status(int argc, char **argv);
 int ggdm_cmd_retry(int argc, char **argv);
 int ggdm_cmd_cancel(int argc, char **argv);
+int ggdm_cmd_introspect(int argc, char **argv);
+int ggdm_cmd_evaluate(int argc, char **argv);
+int ggdm_cmd_report(int argc, char **argv);
+int ggdm_cmd_export(int argc, char **argv);
+int ggdm_cmd_doctor(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_schedule(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
 int ggdm_cmd_bench(int argc, char **argv);
 int ggdm_cmd_version(int argc, char **argv);
+
+/** Name and version of each library this program is linked with, as the library itself tells. */
+typedef void (*ggdm_library_visitor)(void *context, const char *name, const char *version);
+void ggdm_each_library(ggdm_library_visitor visit, void *context);
 
 /* Version of the program, "0.1.0". */
 extern const char ggdm_version[];

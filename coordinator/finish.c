@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "coordinator/report.h"
 #include "jobs/archive.h"
 #include "jobs/plot.h"
 #include "jobs/summary.h"
@@ -22,6 +23,7 @@ ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error 
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete: no archive of them", incomplete);
     GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    GGDM_TRY(ggdm_report_write(store, dir, err));
     return ggdm_summary_write(store, dir, err); /* last: see ggdm_run_dir_has_products */
 }
 
@@ -181,6 +183,7 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
         print_place("contact sheets", dir, "archive/c*/sheet.png");
         print_place("summary", dir, "summary.csv");
         print_place("plot", dir, "figures/accuracy.png");
+        print_place("report", dir, GGDM_REPORT_FILE);
         print_tables(views, n, judge, ggdm_store_run_info(store)->samples);
         fflush(stdout);
     }

@@ -19,6 +19,10 @@ static const command commands[] = {
     {"status", "show how far a run is", ggdm_cmd_status},
     {"retry", "put failed, quarantined and cancelled units back", ggdm_cmd_retry},
     {"cancel", "cancel what is not yet running", ggdm_cmd_cancel},
+    {"introspect", "which parameter values fail or diverge, worst first", ggdm_cmd_introspect},
+    {"evaluate", "write summary and figures anew", ggdm_cmd_evaluate},
+    {"report", "write report.html anew", ggdm_cmd_report},
+    {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
     {NULL, "Models and data", NULL},
     {"train", "train a model from a recipe", ggdm_cmd_train},
     {"model", "look into, check and apply models", ggdm_cmd_model},
@@ -26,6 +30,7 @@ static const command commands[] = {
     {"data", "obtain and verify a data set", ggdm_cmd_data},
     {NULL, "The machine", NULL},
     {"bench", "measure how fast a network is", ggdm_cmd_bench},
+    {"doctor", "check machine, libraries, file system, and a run directory", ggdm_cmd_doctor},
     {"version", "versions of the program and its libraries", ggdm_cmd_version},
 };
 

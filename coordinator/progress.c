@@ -353,6 +353,7 @@ ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, 
         c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
     ggdm_progress *p = NULL;
     GGDM_TRY(ggdm_progress_create(store, 0, &p, err));
+    p->begun_wall = 0; /* nobody has begun */
     ggdm_status st = status_text(p, left ? "interrupted" : "done",
                                  left ? GGDM_EXIT_INTERRUPTED : ggdm_finish_exit_code(store), NULL,
                                  text, size, err);

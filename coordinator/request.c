@@ -23,30 +23,6 @@ static const char *const kind_names[] = {"retry", "cancel", NULL};
 
 /* ---- doing it ---- */
 
-static ggdm_status choose_cells(ggdm_store *store, const char *text, bool **out, ggdm_error *err)
-{
-    ggdm_cell_select select;
-    const int32_t n = ggdm_store_n_cells(store);
-    bool any = false;
-    GGDM_TRY(ggdm_cell_select_parse(text, n, &select, err));
-    GGDM_TRY(ggdm_alloc(out, (size_t)n, sizeof **out, err));
-    ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < n && st == GGDM_OK; i++) {
-        ggdm_store_cell cell;
-        st = ggdm_store_cell_get(store, i, &cell, err);
-        (*out)[i] = st == GGDM_OK && ggdm_cell_select_has(&select, &cell.cell);
-        any = any || (*out)[i];
-    }
-    if (st == GGDM_OK && !any)
-        st = GGDM_FAIL(err, GGDM_EINVAL, "cell expression '%.200s': none of the %d cells is meant",
-                       text, n);
-    if (st != GGDM_OK) {
-        free(*out);
-        *out = NULL;
-    }
-    return st;
-}
-
 static ggdm_status apply_in_turn(ggdm_store *store, const ggdm_request *request, const bool *cells,
                                  int64_t *units, ggdm_error *err)
 {
@@ -66,7 +42,7 @@ ggdm_status ggdm_request_apply(ggdm_store *store, const ggdm_request *request, i
     bool *cells = NULL;
     *units = 0;
     if (request->cells)
-        GGDM_TRY(choose_cells(store, request->cells, &cells, err));
+        GGDM_TRY(ggdm_cell_select_in(store, request->cells, &cells, err));
     ggdm_status st = apply_in_turn(store, request, cells, units, err);
     free(cells);
     return st;

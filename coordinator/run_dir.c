@@ -10,6 +10,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "coordinator/report.h"
 
 #define PROBE ".ggdm-probe-"
 
@@ -104,7 +105,8 @@ static bool has(const char *dir, const char *cell, const char *name)
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
                                       ggdm_error *err)
 {
-    *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json");
+    *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json") &&
+           has(dir, NULL, GGDM_REPORT_FILE);
     int32_t samples = ggdm_store_run_info(store)->samples;
     for (int32_t i = 0; *all && i < ggdm_store_n_cells(store); i++) {
         ggdm_store_cell cell;

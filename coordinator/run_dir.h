@@ -13,7 +13,7 @@
  *  those of ggdm_store_present. */
 ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err);
 
-/** Are the archives of all complete cells and the summary, which is written last, there?  Figures
+/** Are the archives of all complete cells, the report and the summary, written last, there? Figures
  *  are not asked for: without gnuplot, or without a target, there are none. */
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
                                       ggdm_error *err);

@@ -19,12 +19,18 @@
 static const char *const file_names[] = {"samples.tar", "samples.npz", "sheet.png"};
 enum { TAR, NPZ, SHEET, N_FILES };
 
-/* One pass over a cell's images feeds all three files. */
+const char *const ggdm_export_format_names[] = {
+    [GGDM_EXPORT_TAR] = "tar", [GGDM_EXPORT_NPZ] = "npz", [GGDM_EXPORT_PNG] = "png", NULL};
+
+/* One pass over a cell's images feeds all of its files. */
 typedef struct cell_archive {
     const ggdm_run_info *info;
     ggdm_store_cell cell;
+    char *folder;         /* owned */
     char *paths[N_FILES]; /* owned */
-    ggdm_container *tar, *npz;
+    bool wanted[N_FILES];
+    bool singly;               /* each image as a file of its own, too */
+    ggdm_container *tar, *npz; /* NULL: not wanted */
     ggdm_sheet *sheet;
     int32_t next;      /* index expected */
     ggdm_pixels first; /* size of all; no pixels of its own */
@@ -122,7 +128,10 @@ static ggdm_status begin_images(cell_archive *a, const ggdm_pixels *pixels, ggdm
     const int64_t shape[] = {a->info->samples, pixels->height, pixels->width, pixels->channels};
     a->first = *pixels;
     a->first.data = NULL;
-    GGDM_TRY(begin_array(a, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
+    if (a->wanted[NPZ])
+        GGDM_TRY(begin_array(a, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
+    if (!a->wanted[SHEET])
+        return GGDM_OK;
     return ggdm_sheet_create(a->info->samples, pixels->width, pixels->height, pixels->channels,
                              &a->sheet, err);
 }
@@ -141,8 +150,7 @@ static ggdm_status add_labels(cell_archive *a, ggdm_error *err)
 
 /* ---- sheet.png ------------------------------------------------------------------------------ */
 
-/* The judge decides; without a judge, the guide. */
-static ggdm_frame frame_of(const ggdm_image *image, int32_t target)
+ggdm_frame ggdm_frame_of(const ggdm_image *image, int32_t target)
 {
     int32_t best = image->n_judge ? ggdm_argmax(image->judge_logp, image->n_judge)
                                   : ggdm_argmax(image->guide_logp, image->n_guide);
@@ -165,6 +173,28 @@ static ggdm_status write_sheet(const cell_archive *a, ggdm_error *err)
 
 /* ---- a cell --------------------------------------------------------------------------------- */
 
+static ggdm_status put_singly(const cell_archive *a, const ggdm_image *image, ggdm_error *err)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%06d.png", image->index);
+    return ggdm_replace_file_in(a->folder, name, image->png, image->png_size, err);
+}
+
+static ggdm_status put_image(cell_archive *a, const ggdm_image *image, const ggdm_pixels *pixels,
+                             ggdm_error *err)
+{
+    const size_t size = (size_t)pixels->width * (size_t)pixels->height * (size_t)pixels->channels;
+    if (a->singly)
+        GGDM_TRY(put_singly(a, image, err));
+    if (a->wanted[TAR])
+        GGDM_TRY(add_to_tar(a, image, err));
+    if (a->wanted[NPZ])
+        GGDM_TRY(ggdm_container_write(a->npz, pixels->data, size, err));
+    if (a->wanted[SHEET])
+        ggdm_sheet_add(a->sheet, pixels->data, ggdm_frame_of(image, a->cell.cell.target));
+    return GGDM_OK;
+}
+
 static ggdm_status add_image(void *context, const ggdm_image *image, ggdm_error *err)
 {
     cell_archive *a = context;
@@ -184,23 +214,18 @@ static ggdm_status add_image(void *context, const ggdm_image *image, ggdm_error 
                        a->first.width, a->first.channels);
         goto done;
     }
-    GGDM_TRY_GOTO(st, add_to_tar(a, image, err), done);
-    GGDM_TRY_GOTO(st,
-                  ggdm_container_write(
-                      a->npz, pixels.data,
-                      (size_t)pixels.width * (size_t)pixels.height * (size_t)pixels.channels, err),
-                  done);
-    ggdm_sheet_add(a->sheet, pixels.data, frame_of(image, a->cell.cell.target));
+    GGDM_TRY_GOTO(st, put_image(a, image, &pixels, err), done);
 done:
     ggdm_pixels_deinit(&pixels);
     return st;
 }
 
-static ggdm_status make_paths(cell_archive *a, const char *dir, ggdm_error *err)
+/* Below base: base/CELL/... */
+static ggdm_status make_paths(cell_archive *a, const char *base, ggdm_error *err)
 {
+    GGDM_TRY(ggdm_asprintf(&a->folder, err, "%s/%s", base, a->cell.name));
     for (int i = 0; i < N_FILES; i++)
-        GGDM_TRY(
-            ggdm_asprintf(&a->paths[i], err, "%s/archive/%s/%s", dir, a->cell.name, file_names[i]));
+        GGDM_TRY(ggdm_asprintf(&a->paths[i], err, "%s/%s", a->folder, file_names[i]));
     return GGDM_OK;
 }
 
@@ -211,51 +236,74 @@ static void free_archive(cell_archive *a)
     ggdm_sheet_destroy(&a->sheet);
     for (int i = 0; i < N_FILES; i++)
         free(a->paths[i]);
+    free(a->folder);
 }
 
-static ggdm_status open_files(cell_archive *a, const char *dir, ggdm_error *err)
+static ggdm_status open_files(cell_archive *a, ggdm_error *err)
 {
-    char *path = NULL;
-    GGDM_TRY(ggdm_asprintf(&path, err, "%s/archive/%s", dir, a->cell.name));
-    ggdm_status st = ggdm_make_dirs(path, err);
-    free(path);
-    GGDM_TRY(st);
-    GGDM_TRY(ggdm_container_create(GGDM_TAR, a->paths[TAR], &a->tar, err));
-    return ggdm_container_create(GGDM_ZIP, a->paths[NPZ], &a->npz, err);
+    GGDM_TRY(ggdm_make_dirs(a->folder, err));
+    if (a->wanted[TAR])
+        GGDM_TRY(ggdm_container_create(GGDM_TAR, a->paths[TAR], &a->tar, err));
+    if (a->wanted[NPZ])
+        GGDM_TRY(ggdm_container_create(GGDM_ZIP, a->paths[NPZ], &a->npz, err));
+    return GGDM_OK;
 }
 
 static ggdm_status close_files(cell_archive *a, ggdm_error *err)
 {
-    GGDM_TRY(add_labels(a, err));
-    GGDM_TRY(write_sheet(a, err));
-    GGDM_TRY(ggdm_container_commit(&a->npz, err));
-    return ggdm_container_commit(&a->tar, err);
+    if (a->wanted[SHEET])
+        GGDM_TRY(write_sheet(a, err));
+    if (a->wanted[NPZ]) {
+        GGDM_TRY(add_labels(a, err));
+        GGDM_TRY(ggdm_container_commit(&a->npz, err));
+    }
+    return a->wanted[TAR] ? ggdm_container_commit(&a->tar, err) : GGDM_OK;
+}
+
+/* Write the wanted files of a cell below base. */
+static ggdm_status write_cell(cell_archive *a, ggdm_store *store, const char *base, int32_t cell,
+                              ggdm_error *err)
+{
+    ggdm_status st;
+    a->info = ggdm_store_run_info(store);
+    if (ggdm_store_in_turn(store))
+        return GGDM_FAIL(err, GGDM_ESTATE, "archive of cell %d: not inside a turn", cell);
+    GGDM_TRY(ggdm_store_cell_get(store, cell, &a->cell, err));
+    if (a->cell.images_done != a->info->samples)
+        return GGDM_FAIL(err, GGDM_ESTATE, "cell %s has %d of %d images: not complete",
+                         a->cell.name, a->cell.images_done, a->info->samples);
+    GGDM_TRY_GOTO(st, make_paths(a, base, err), done);
+    GGDM_TRY_GOTO(st, open_files(a, err), done);
+    st = ggdm_store_each_image(store, a->cell.cell.trajectory, true, add_image, a, err);
+    if (st == GGDM_OK && a->next != a->info->samples)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "there are %d of %d images", a->next, a->info->samples);
+    if (st != GGDM_OK) {
+        ggdm_error_prefix(err, "archive of cell %s", a->cell.name);
+        goto done;
+    }
+    st = close_files(a, err);
+done:
+    free_archive(a);
+    return st;
 }
 
 ggdm_status ggdm_archive_cell(ggdm_store *store, const char *dir, int32_t cell, ggdm_error *err)
 {
-    cell_archive a = {.info = ggdm_store_run_info(store)};
-    ggdm_status st;
-    if (ggdm_store_in_turn(store))
-        return GGDM_FAIL(err, GGDM_ESTATE, "archive of cell %d: not inside a turn", cell);
-    GGDM_TRY(ggdm_store_cell_get(store, cell, &a.cell, err));
-    if (a.cell.images_done != a.info->samples)
-        return GGDM_FAIL(err, GGDM_ESTATE, "cell %s has %d of %d images: not complete", a.cell.name,
-                         a.cell.images_done, a.info->samples);
-    GGDM_TRY_GOTO(st, make_paths(&a, dir, err), done);
-    GGDM_TRY_GOTO(st, open_files(&a, dir, err), done);
-    st = ggdm_store_each_image(store, a.cell.cell.trajectory, true, add_image, &a, err);
-    if (st == GGDM_OK && a.next != a.info->samples)
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "there are %d of %d images", a.next, a.info->samples);
-    if (st != GGDM_OK) {
-        ggdm_error_prefix(err, "archive of cell %s", a.cell.name);
-        goto done;
-    }
-    GGDM_TRY_GOTO(st, close_files(&a, err), done);
-    st = ggdm_store_cell_archived(store, cell, err);
-done:
-    free_archive(&a);
-    return st;
+    cell_archive a = {.wanted = {[TAR] = true, [NPZ] = true, [SHEET] = true}};
+    char *base = NULL;
+    GGDM_TRY(ggdm_path_join(dir, "archive", &base, err));
+    ggdm_status st = write_cell(&a, store, base, cell, err);
+    free(base);
+    return st == GGDM_OK ? ggdm_store_cell_archived(store, cell, err) : st;
+}
+
+ggdm_status ggdm_archive_export(ggdm_store *store, const char *out, int32_t cell,
+                                ggdm_export_format format, ggdm_error *err)
+{
+    cell_archive a = {
+        .wanted = {[TAR] = format == GGDM_EXPORT_TAR, [NPZ] = format == GGDM_EXPORT_NPZ},
+        .singly = format == GGDM_EXPORT_PNG};
+    return write_cell(&a, store, out, cell, err);
 }
 
 /* Marked as written, and still all there? */
@@ -263,7 +311,10 @@ static ggdm_status is_archived(const ggdm_store_cell *cell, const char *dir, boo
                                ggdm_error *err)
 {
     cell_archive a = {.cell = *cell};
-    ggdm_status st = make_paths(&a, dir, err);
+    char *base = NULL;
+    GGDM_TRY(ggdm_path_join(dir, "archive", &base, err));
+    ggdm_status st = make_paths(&a, base, err);
+    free(base);
     *yes = cell->archived;
     for (int i = 0; i < N_FILES && st == GGDM_OK; i++)
         *yes = *yes && ggdm_exists(a.paths[i]);

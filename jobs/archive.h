@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/status.h"
+#include "jobs/sheet.h"
 #include "jobs/store.h"
 
 /** Write the archive of one cell below run directory dir and note it in the store; not inside a
@@ -23,5 +24,22 @@ ggdm_status ggdm_archive_cell(ggdm_store *store, const char *dir, int32_t cell, 
  *  force, all.  *written, *incomplete (may be NULL): number of cells. */
 ggdm_status ggdm_archive_run(ggdm_store *store, const char *dir, bool force, int32_t *written,
                              int32_t *incomplete, ggdm_error *err);
+
+/** The frame of an image on a contact sheet.  The judge decides; without a judge, the guide. */
+ggdm_frame ggdm_frame_of(const ggdm_image *image, int32_t target);
+
+typedef enum ggdm_export_format {
+    GGDM_EXPORT_TAR, /* samples.tar */
+    GGDM_EXPORT_NPZ, /* samples.npz */
+    GGDM_EXPORT_PNG  /* 000042.png, ... */
+} ggdm_export_format;
+
+/* "tar", "npz", "png", NULL. */
+extern const char *const ggdm_export_format_names[];
+
+/** Write the images of one complete cell below directory out, as out/CELL/FILE.  Errors: as for
+ *  ggdm_archive_cell. */
+ggdm_status ggdm_archive_export(ggdm_store *store, const char *out, int32_t cell,
+                                ggdm_export_format format, ggdm_error *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
+
 /* ---- columns and comparisons ---------------------------------------------------------------- */
 
 static double kappa_of(const ggdm_cell *c)
@@ -177,4 +179,28 @@ bool ggdm_cell_select_has(const ggdm_cell_select *select, const ggdm_cell *cell)
         named = ops[c->op].holds[1 + (v > c->value) - (v < c->value)];
     }
     return named;
+}
+
+ggdm_status ggdm_cell_select_in(ggdm_store *store, const char *text, bool **out, ggdm_error *err)
+{
+    ggdm_cell_select select;
+    const int32_t n = ggdm_store_n_cells(store);
+    bool any = false;
+    GGDM_TRY(ggdm_cell_select_parse(text, n, &select, err));
+    GGDM_TRY(ggdm_alloc(out, (size_t)n, sizeof **out, err));
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < n && st == GGDM_OK; i++) {
+        ggdm_store_cell cell;
+        st = ggdm_store_cell_get(store, i, &cell, err);
+        (*out)[i] = st == GGDM_OK && ggdm_cell_select_has(&select, &cell.cell);
+        any = any || (*out)[i];
+    }
+    if (st == GGDM_OK && !any)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "cell expression '%.200s': none of the %d cells is meant",
+                       text, n);
+    if (st != GGDM_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return st;
 }

@@ -16,6 +16,7 @@
 
 #include "common/status.h"
 #include "jobs/cells.h"
+#include "jobs/store.h"
 
 #define GGDM_CELL_SELECT_TERMS 256 /* in one expression */
 
@@ -40,5 +41,15 @@ ggdm_status ggdm_cell_select_parse(const char *text, int32_t n_cells, ggdm_cell_
                                    ggdm_error *err);
 
 bool ggdm_cell_select_has(const ggdm_cell_select *select, const ggdm_cell *cell);
+
+/** The cells of a run that an expression means: *out [n_cells], owned: free().
+ *  Errors: as above, and GGDM_EINVAL when it means none; those of the store. */
+ggdm_status ggdm_cell_select_in(ggdm_store *store, const char *text, bool **out, ggdm_error *err);
+
+/* For the --help of commands that take one. */
+#define GGDM_CELL_SELECT_HELP                                                                      \
+    "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, start, duration "   \
+    "and target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where "    \
+    "none is named) those for which every condition holds.\n\n"
 
 #endif

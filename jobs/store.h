@@ -259,6 +259,10 @@ typedef ggdm_status (*ggdm_image_visitor)(void *context, const ggdm_image *image
 ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool with_png,
                                   ggdm_image_visitor visit, void *context, ggdm_error *err);
 
+/** The same for its first max images, with their PNG bytes. */
+ggdm_status ggdm_store_first_images(ggdm_store *store, int64_t trajectory, int32_t max,
+                                    ggdm_image_visitor visit, void *context, ggdm_error *err);
+
 /* A unit that needs a person: failed or quarantined. */
 typedef struct ggdm_store_trouble {
     int64_t unit;

@@ -227,8 +227,8 @@ static ggdm_status read_image(ggdm_store *s, sqlite3_stmt *stmt, bool with_png, 
     return GGDM_OK;
 }
 
-ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool with_png,
-                                  ggdm_image_visitor visit, void *context, ggdm_error *err)
+static ggdm_status visit_images(ggdm_store *store, int64_t trajectory, bool with_png, int32_t max,
+                                ggdm_image_visitor visit, void *context, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     float guide[GGDM_MAX_CLASSES], judge[GGDM_MAX_CLASSES];
@@ -237,7 +237,7 @@ ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool wi
     GGDM_TRY(ggdm_store_prepare(store, with_png ? ggdm_store_sql_images_png : ggdm_store_sql_images,
                                 &stmt, err));
     sqlite3_bind_int64(stmt, 1, trajectory);
-    for (;;) {
+    for (int32_t n = 0; n < max; n++) {
         ggdm_image image = {.trajectory = trajectory, .guide_logp = guide, .judge_logp = judge};
         GGDM_TRY_GOTO(st, ggdm_store_step(store, stmt, &row, err), done);
         if (!row)
@@ -248,4 +248,16 @@ ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool wi
 done:
     sqlite3_finalize(stmt);
     return st;
+}
+
+ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool with_png,
+                                  ggdm_image_visitor visit, void *context, ggdm_error *err)
+{
+    return visit_images(store, trajectory, with_png, INT32_MAX, visit, context, err);
+}
+
+ggdm_status ggdm_store_first_images(ggdm_store *store, int64_t trajectory, int32_t max,
+                                    ggdm_image_visitor visit, void *context, ggdm_error *err)
+{
+    return visit_images(store, trajectory, true, max, visit, context, err);
 }

@@ -188,7 +188,7 @@ refused "IDX file with a wrong magic" "idx/train-images-idx3-ubyte" "magic" "0x0
 
 # ---- what must work ----
 
-for command in plan run status train model data version; do
+for command in plan run status retry cancel introspect evaluate report export doctor train model data version; do
     timeout 20 "$GGDM" $command --help >notes/out 2>notes/err && grep -qi "usage: ggdm $command" notes/out
     report $? "ggdm $command --help"
 done
@@ -205,7 +205,7 @@ report $? "plan counts naive and shared evaluations"
 files >notes/after
 cmp -s notes/before notes/after
 report $? "plan writes nothing"
-timeout 20 "$GGDM" status finished | grep -q '^good: done (exit code 0)'
+timeout 20 "$GGDM" status finished | grep -q 'at rest: done (exit code 0)'
 report $? "status of a finished run"
 timeout 20 "$GGDM" version | grep -q '^ggdm '
 report $? "version"

@@ -1,0 +1,200 @@
+/* The later stages of a run, each alone: `ggdm evaluate`, `ggdm report`, `ggdm export`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coordinator/command.h"
+#include "coordinator/dir_args.h"
+#include "coordinator/finish.h"
+#include "coordinator/report.h"
+#include "jobs/archive.h"
+#include "jobs/cell_select.h"
+#include "jobs/plot.h"
+#include "jobs/summary.h"
+
+/* ---- evaluate, report ---- */
+
+static ggdm_status evaluate(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    GGDM_TRY(ggdm_summary_write(store, dir, err));
+    return ggdm_finish_report(store, dir, err);
+}
+
+static ggdm_status report(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    GGDM_TRY(ggdm_report_write(store, dir, err));
+    printf("%s/%s\n", dir, GGDM_REPORT_FILE);
+    return GGDM_OK;
+}
+
+static error_t parse_dir(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != ARGP_KEY_INIT)
+        return ARGP_ERR_UNKNOWN;
+    state->child_inputs[0] = state->input;
+    return 0;
+}
+
+static int run_stage(const struct argp *argp, const char *name, int argc, char **argv,
+                     ggdm_status (*stage)(ggdm_store *, const char *, ggdm_error *))
+{
+    ggdm_dir_options where = {0};
+    ggdm_store *store = NULL;
+    ggdm_error err = {0};
+    if (ggdm_command_parse(argp, argc, argv, &where))
+        return GGDM_EXIT_USAGE;
+    ggdm_status st = ggdm_dir_open(where.dir, &store, &err);
+    if (st == GGDM_OK)
+        st = stage(store, where.dir, &err);
+    ggdm_store_close(&store);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail(name, &err);
+}
+
+int ggdm_cmd_evaluate(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse_dir,
+        "DIR",
+        "Write summary.csv, summary.json and the figures of the run in DIR anew from its database, "
+        "and print the accuracies.\vExample:\n  ggdm evaluate runs/figure4",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    return run_stage(&argp, "evaluate", argc, argv, evaluate);
+}
+
+int ggdm_cmd_report(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse_dir,
+        "DIR",
+        "Write report.html of the run in DIR anew from its database: one page that needs no other "
+        "file.\vExample:\n  ggdm report runs/figure4",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    return run_stage(&argp, "report", argc, argv, report);
+}
+
+/* ---- export ---- */
+
+typedef struct export_options {
+    ggdm_dir_options where;
+    const char *format, *cells, *out;
+} export_options;
+
+static ggdm_status export_cells(ggdm_store *store, const export_options *o, const bool *chosen,
+                                const char *out, ggdm_error *err)
+{
+    const int32_t samples = ggdm_store_run_info(store)->samples;
+    int32_t written = 0, incomplete = 0;
+    int format = 0;
+    while (strcmp(ggdm_export_format_names[format], o->format) != 0)
+        format++;
+    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
+        ggdm_store_cell cell;
+        if (chosen && !chosen[i])
+            continue;
+        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
+        if (cell.images_done != samples) {
+            incomplete++;
+            continue;
+        }
+        GGDM_TRY(ggdm_archive_export(store, out, i, (ggdm_export_format)format, err));
+        written++;
+    }
+    if (incomplete)
+        ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete and left out", incomplete);
+    printf("%d cells of %d images below %s\n", written, samples, out);
+    return GGDM_OK;
+}
+
+static ggdm_status export_run(const export_options *o, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    bool *chosen = NULL;
+    char *out = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_dir_open(o->where.dir, &store, err), done);
+    if (o->cells)
+        GGDM_TRY_GOTO(st, ggdm_cell_select_in(store, o->cells, &chosen, err), done);
+    GGDM_TRY_GOTO(st,
+                  o->out ? ggdm_strdup(o->out, &out, err)
+                         : ggdm_path_join(o->where.dir, "export", &out, err),
+                  done);
+    st = export_cells(store, o, chosen, out, err);
+done:
+    ggdm_store_close(&store);
+    free(chosen);
+    free(out);
+    return st;
+}
+
+static const struct argp_option export_arguments[] = {
+    {"format", 'f', "FORMAT", 0, "tar (WebDataset), npz (arr_0 u8 NHWC, arr_1 labels), or png", 0},
+    {"cell", 'c', "EXPR", 0, "these cells only", 0},
+    {"out", 'o', "DIR", 0, "where to write CELL/... (default: export below the run directory)", 0},
+    {0},
+};
+
+static void check_format(const export_options *o, const struct argp_state *state)
+{
+    int i = 0;
+    while (o->format && ggdm_export_format_names[i] &&
+           strcmp(ggdm_export_format_names[i], o->format) != 0)
+        i++;
+    if (!o->format || !ggdm_export_format_names[i])
+        argp_error(state, "--format: value '%s', expected tar, npz or png",
+                   o->format ? o->format : "");
+}
+
+static error_t parse_export(int key, char *arg, struct argp_state *state)
+{
+    export_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
+    case 'f':
+        o->format = arg;
+        break;
+    case 'c':
+        o->cells = arg;
+        break;
+    case 'o':
+        o->out = arg;
+        break;
+    case ARGP_KEY_END:
+        check_format(o, state);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_export(int argc, char **argv)
+{
+    static const struct argp argp = {
+        export_arguments,
+        parse_export,
+        "DIR",
+        "Write the images of complete cells of the run in DIR.\v" GGDM_CELL_SELECT_HELP
+        "Example:\n  ggdm export runs/figure4 --format png --cell 'kappa=0.1' --out pictures",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    export_options options = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    return export_run(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("export", &err);
+}

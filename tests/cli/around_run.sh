@@ -1,0 +1,137 @@
+#!/bin/bash
+# The commands around a run: status, retry, cancel, introspect, doctor, export, evaluate, report.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/around_run.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+cd "$work" || exit 1
+mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
+export GGDM_ZOO=$work/zoo
+
+# sweep FILE SAMPLES
+sweep() {
+    cat >"$1" <<YAML
+name: around
+model: tiny-ddpm
+sampler: {kind: ddpm, steps: 8, variance: fixed_large}
+guidance:
+  kind: gradient
+  gradient: xt-full
+  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
+sweep:
+  kappa: [0, 0.02, 0.1]
+  duration: [0, 4, 8]
+samples: $2
+seed: 1
+judge: tiny-judge
+YAML
+}
+
+# says NAME CODE 'WORDS'... -- COMMAND...: that exit code, and all the words in its output.
+says() {
+    local name=$1 code=$2 words=() ok=0
+    shift 2
+    while [ "$1" != -- ]; do words+=("$1") && shift; done
+    shift
+    timeout 120 "$@" >out 2>&1
+    local rc=$?
+    [ $rc -eq "$code" ] || { echo "# exit code $rc, expected $code"; ok=1; }
+    for word in "${words[@]}"; do
+        grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }
+    done
+    [ $ok -eq 0 ] || sed 's/^/# /' out
+    report $ok "$name"
+}
+
+# wait_for FILE WORDS: until they are in it.
+wait_for() {
+    for _ in $(seq 600); do
+        grep -qsF -e "$2" "$1" && return 0
+        sleep 0.1
+    done
+    echo "# $1 never said: $2"
+    return 1
+}
+
+# ---- a run at rest ----
+
+sweep small.yaml 20
+says "a run ends with a report" 0 "small/report.html" -- "$GGDM" run small.yaml --run small --workers 0
+says "status of a finished run" 0 "at rest: done (exit code 0)" "100 of 100" "13 done" "[##########]" \
+    "n=20" -- "$GGDM" status small
+says "status as JSON" 0 '"phase": "done"' '"accuracy_lo"' '"state": "done"' -- "$GGDM" status small --json
+says "status --watch leaves a finished run" 0 "at rest: done" -- "$GGDM" status small --watch
+says "introspect" 0 "kappa" "0.02" "diverged" "no attempt has failed" -- "$GGDM" introspect small
+says "introspect as JSON" 0 '"quarantined": 0' '"messages": []' -- "$GGDM" introspect small --json
+says "evaluate" 0 "accuracy by the judge" -- "$GGDM" evaluate small
+says "nothing to retry" 0 "0 units go back" -- "$GGDM" retry small
+says "expression with an error" 2 "column 7" "expected a number" -- "$GGDM" retry small --cell 'kappa>>1'
+says "expression that means nothing" 2 "none of the 9 cells" -- "$GGDM" cancel small --cell 'kappa=7'
+says "cell that is not there" 2 "column 1" "0 to 8" -- "$GGDM" cancel small --cell c0009
+says "retry without a run" 2 "no such run directory" -- "$GGDM" retry absent
+
+cp small/report.html before.html
+"$GGDM" report small >/dev/null && cmp -s before.html small/report.html
+report $? "report is a function of the database"
+! grep -oE '(src|href)="?[a-z]+:[^ ]{0,20}' small/report.html | grep -v 'data:image/png;base64'
+report $? "report needs nothing from elsewhere"
+[ "$(grep -o 'data:image/png' small/report.html | wc -l)" -eq 9 ]
+report $? "report shows images of each cell"
+
+says "export png" 0 "3 cells of 20 images" -- "$GGDM" export small --format png --cell 'kappa=0.1' --out e
+[ "$(find e -name '*.png' | wc -l)" -eq 60 ] && [ -f e/c0007/000019.png ]
+report $? "export png writes one file an image"
+"$GGDM" export small --format tar >out && cmp small/export/c0004/samples.tar small/archive/c0004/samples.tar
+report $? "export tar writes the archive's bytes"
+"$GGDM" export small --format npz --out e >out && cmp e/c0004/samples.npz small/archive/c0004/samples.npz
+report $? "export npz writes the archive's bytes"
+says "unknown format" 2 "expected tar, npz or png" -- "$GGDM" export small --format zip
+
+# ---- doctor ----
+
+says "doctor" 1 "oneDNN" "bits, f32" "do not depend on batch" "every page, reference and count is sound" \
+    "0 missing of 9" "0 problems" -- "$GGDM" doctor small
+rm -r small/archive/c0003 && mkdir small/archive/c9999
+says "doctor sees a lost archive and a foreign one" 1 "1 of 9 written ones lack files" "c9999" -- "$GGDM" doctor small
+cp -r small damaged
+dd if=/dev/zero of=damaged/ggdm.db bs=4096 seek=$(($(stat -c %s damaged/ggdm.db) / 4096 - 2)) count=1 conv=notrunc status=none
+says "doctor sees a damaged page" 1 "FAIL" -- "$GGDM" doctor damaged --json
+
+# ---- while a coordinator runs ----
+
+sweep long.yaml 4000
+"$GGDM" run long.yaml --run long --workers 0 >run.out 2>run.err &
+pid=$!
+wait_for long/status.json '"busy": 1'
+says "status of a running run" 0 "running: coordinator on" "process $pid" "1 of 1 busy" "ETA" -- "$GGDM" status long
+says "doctor keeps off a running run" 0 "a coordinator owns it" -- "$GGDM" doctor long
+says "introspect keeps off a running run" 2 "in use" -- "$GGDM" introspect long
+says "cancel of cells while it runs" 0 "7 units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
+says "retry while it runs" 0 "7 units go back" -- "$GGDM" retry long --cell 'kappa=0.1'
+says "a bad expression while it runs" 2 "column 1" -- "$GGDM" cancel long --cell 'colour=1'
+script -qec "stty rows 15 cols 90; timeout -s INT 4 '$GGDM' status long --watch" /dev/null </dev/null >screen 2>&1
+grep -q $'\033\\[14A' screen && grep -q "workers    1 of 1 busy" screen
+report $? "status --watch redraws in place"
+kill -9 $pid
+wait $pid 2>/dev/null
+sleep 3.5
+says "status of a killed run says how to go on" 0 "at rest: interrupted (exit code 75)" \
+    "ggdm run long/sweep.yaml --run long" -- "$GGDM" status long
+says "cancel of a run at rest" 0 "units are cancelled" "ggdm retry long" -- "$GGDM" cancel long --cell '3-8'
+says "status tells of cancelled cells" 0 "cancelled" "c0008" -- "$GGDM" status long
+"$GGDM" run long/sweep.yaml --run long --workers 0 >run.out 2>run.err &
+pid=$!
+wait_for long/status.json '"session": 2'
+says "cancel of all that is left" 0 "coordinator knows" -- "$GGDM" cancel long
+wait $pid
+report $? "a run whose rest is cancelled ends well" || cat run.err
+
+# ---- help ----
+
+says "help of a command" 0 "Usage: ggdm retry" "Example:" -- "$GGDM" help retry
+says "help of nothing" 2 "unknown command 'rum'" -- "$GGDM" help rum
+for command in $("$GGDM" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -v ggdm); do
+    "$GGDM" $command --help | grep -q "Example:"
+    report $? "ggdm $command --help has an example"
+done
+
+exit $failed
