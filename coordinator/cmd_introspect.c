@@ -43,6 +43,7 @@ static double axis_of(const ggdm_cell *c, int axis)
 {
     return axis == GGDM_AXIS_KAPPA      ? c->kappa
            : axis == GGDM_AXIS_DURATION ? c->duration
+           : axis == GGDM_AXIS_START    ? c->start
                                         : c->target;
 }
 

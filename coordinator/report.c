@@ -220,6 +220,7 @@ static const ggdm_scores *scores_of(const ggdm_cell_summary *s)
 static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, double *kappa, ggdm_error *err)
 {
     ggdm_cell_summary s;
+    char window[GGDM_WINDOW_LABEL_SIZE];
     GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
     const ggdm_cell *c = &s.cell.cell;
     ggdm_status st = GGDM_OK;
@@ -229,7 +230,8 @@ static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, double *kappa
         *kappa = c->kappa;
         fputs("<div class=card>", f);
         st = put_thumbs(f, store, &s, err);
-        fprintf(f, "<b>%s</b> &kappa; = %g, t&#771; = %d", s.cell.name, c->kappa, c->duration);
+        ggdm_window_label(c->start, c->duration, window);
+        fprintf(f, "<b>%s</b> &kappa; = %g, t&#771; = %s", s.cell.name, c->kappa, window);
         if (c->target >= 0)
             fprintf(f, ", target %d", c->target);
         if (scores_of(&s)->has_accuracy)
@@ -278,9 +280,10 @@ static void put_share(FILE *f, const ggdm_scores *s)
 static void put_line(FILE *f, const ggdm_cell_summary *s)
 {
     const ggdm_cell *c = &s->cell.cell;
-    char kappa[GGDM_NUMBER_SIZE];
+    char kappa[GGDM_NUMBER_SIZE], window[GGDM_WINDOW_LABEL_SIZE];
     ggdm_number_text(c->kappa, kappa);
-    fprintf(f, "<tr><td class=l>%s</td><td>%s</td><td>%d</td>", s->cell.name, kappa, c->duration);
+    ggdm_window_label(c->start, c->duration, window);
+    fprintf(f, "<tr><td class=l>%s</td><td>%s</td><td>%s</td>", s->cell.name, kappa, window);
     if (c->target >= 0)
         fprintf(f, "<td>%d</td>", c->target);
     else

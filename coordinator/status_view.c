@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "coordinator/progress.h"
+#include "jobs/cells.h"
 
 #define STALE_SECONDS 30.0 /* a coordinator writes every second */
 #define FRESH_SECONDS 3.0  /* whatever its process looks like from here */
@@ -169,8 +170,10 @@ static void print_cell(FILE *out, const ggdm_node *cell, long long samples)
     char text[24] = "-";
     if (target >= 0)
         snprintf(text, sizeof text, "%lld", target);
-    fprintf(out, "  %-7s %9g %8lld %6s  ", get_text(cell, "cell"), get_real(cell, "kappa", 0),
-            get_int(cell, "duration"), text);
+    char window[GGDM_WINDOW_LABEL_SIZE];
+    ggdm_window_label((int32_t)get_int(cell, "start"), (int32_t)get_int(cell, "duration"), window);
+    fprintf(out, "  %-7s %9g %8s %6s  ", get_text(cell, "cell"), get_real(cell, "kappa", 0), window,
+            text);
     print_bar(out, samples ? (double)done / (double)samples : 0, CELL_BAR);
     fprintf(out, " %6lld %-9s", done, get_text(cell, "state"));
     if (get_int(cell, "diverged"))

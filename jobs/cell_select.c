@@ -32,10 +32,8 @@ static double target_of(const ggdm_cell *c)
 static const struct {
     const char *name;
     double (*value)(const ggdm_cell *c);
-} columns[] = {{"kappa", kappa_of},
-             {"start", start_of},
-             {"duration", duration_of},
-             {"target", target_of}};
+} columns[] = {
+    {"kappa", kappa_of}, {"start", start_of}, {"duration", duration_of}, {"target", target_of}};
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
 /* holds[1 + sign of (value of the cell - number)].  Longer ones first: "<=" begins with "<". */

@@ -95,7 +95,7 @@ ggdm_status ggdm_nn_selfcheck(ggdm_dtype dtype, ggdm_error *err)
 {
     ggdm_tensor tensors[N_PARAMS];
     float *weights[N_PARAMS] = {NULL}, *results = NULL;
-    const ggdm_params params = {tensors, N_PARAMS};
+    const ggdm_params params = {.items = tensors, .n = N_PARAMS};
     const int threads = omp_get_max_threads();
     ggdm_status st;
     for (int i = 0; i < N_PARAMS; i++) {
