@@ -105,8 +105,8 @@ wait_for long/status.json '"busy": 1'
 says "status of a running run" 0 "running: coordinator on" "process $pid" "1 of 1 busy" "ETA" -- "$GGDM" status long
 says "doctor keeps off a running run" 0 "a coordinator owns it" -- "$GGDM" doctor long
 says "introspect keeps off a running run" 2 "in use" -- "$GGDM" introspect long
-says "cancel of cells while it runs" 0 "7 units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
-says "retry while it runs" 0 "7 units go back" -- "$GGDM" retry long --cell 'kappa=0.1'
+says "cancel of cells while it runs" 0 "units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
+says "retry while it runs" 0 "units go back" "coordinator has taken them up" -- "$GGDM" retry long --cell 'kappa=0.1'
 says "a bad expression while it runs" 2 "column 1" -- "$GGDM" cancel long --cell 'colour=1'
 script -qec "stty rows 15 cols 90; timeout -s INT 4 '$GGDM' status long --watch" /dev/null </dev/null >screen 2>&1
 grep -q $'\033\\[14A' screen && grep -q "workers    1 of 1 busy" screen
