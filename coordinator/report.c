@@ -217,7 +217,13 @@ static const ggdm_scores *scores_of(const ggdm_cell_summary *s)
     return s->judge.has_accuracy ? &s->judge : &s->guide;
 }
 
-static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, double *kappa, ggdm_error *err)
+/* A row of cards for each kappa: in a product of kappa and duration the columns are durations. */
+typedef struct gallery {
+    bool open; /* a row */
+    double kappa;
+} gallery;
+
+static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, gallery *g, ggdm_error *err)
 {
     ggdm_cell_summary s;
     char window[GGDM_WINDOW_LABEL_SIZE];
@@ -225,9 +231,9 @@ static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, double *kappa
     const ggdm_cell *c = &s.cell.cell;
     ggdm_status st = GGDM_OK;
     if (s.n > 0) {
-        if (i == 0 || c->kappa != *kappa)
-            fprintf(f, "%s<div class=row>", i ? "</div>\n" : "");
-        *kappa = c->kappa;
+        if (!g->open || c->kappa != g->kappa)
+            fprintf(f, "%s<div class=row>", g->open ? "</div>\n" : "");
+        *g = (gallery){.open = true, .kappa = c->kappa};
         fputs("<div class=card>", f);
         st = put_thumbs(f, store, &s, err);
         ggdm_window_label(c->start, c->duration, window);
@@ -248,17 +254,17 @@ static ggdm_status put_gallery(FILE *f, ggdm_store *store, ggdm_error *err)
 {
     int32_t n = ggdm_store_n_cells(store);
     int32_t shown = n < MAX_THUMB_CELLS ? n : MAX_THUMB_CELLS;
-    double kappa = -1;
+    gallery g = {0};
     fprintf(f,
             "<section><h2>Images</h2><p class=sub>The first %d of each cell; frame green: right, "
             "red: wrong, hatched: diverged.",
             THUMBS);
     if (shown < n)
         fprintf(f, " The first %d of %d cells; all are in archive/.", shown, n);
-    fputs("</p>\n<div class=row>", f);
+    fputs("</p>\n", f);
     for (int32_t i = 0; i < shown; i++)
-        GGDM_TRY(put_card(f, store, i, &kappa, err));
-    fputs("</div></section>\n", f);
+        GGDM_TRY(put_card(f, store, i, &g, err));
+    fprintf(f, "%s</section>\n", g.open ? "</div>" : "");
     return GGDM_OK;
 }
 
