@@ -42,7 +42,7 @@ static const char style[] =
     ".bar i{position:absolute;left:0;top:0;bottom:0;background:#21918c;border-radius:2px}"
     ".bar u{position:absolute;top:3px;height:3px;background:#1d253080}"
     ".bad{color:#b3261e}.row{display:flex;gap:14px;margin:0 0 14px}"
-    ".card{flex:none;font-size:12.5px;color:#39424e}.card img{display:block;width:170px;"
+    ".card{flex:none;width:190px;font-size:12.5px;color:#39424e}.card img{display:block;width:170px;"
     "image-rendering:pixelated;border-radius:4px;border:1px solid #d7dce2;margin-bottom:3px}"
     "svg{max-width:100%;height:auto}pre{font-size:13px;background:#f5f6f8;padding:12px;"
     "border-radius:6px;overflow-x:auto;margin:12px 0 0}"
