@@ -65,6 +65,8 @@ static ggdm_status take_ownership(ggdm_store *s, ggdm_error *err)
 
 static ggdm_status open_file(ggdm_store *s, bool create, ggdm_error *err)
 {
+    /* Statistics of memory would take a lock at each allocation.  Refused once SQLite runs. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
         if (!s->db)
