@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench-dispatch test check check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench-dispatch test test-soak check check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -93,6 +93,10 @@ test: deps
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm
 	@$(B)/ggdm bench dispatch --units $(or $(UNITS),1000000)
+
+## test-soak: what takes hours: many worlds, one after the other
+test-soak: $(B)/ggdm $(mpi.x)
+	@$(run_tests) -t 100000 $(sort $(wildcard tests/soak/*.sh))
 
 ## check: the C tests only: no MPI world, no shell tests
 check: $(tests)
