@@ -48,6 +48,11 @@ int ggdm_transport_size(const ggdm_transport *transport)
     return transport->size;
 }
 
+const char *ggdm_transport_host(const ggdm_transport *transport, int rank)
+{
+    return transport->hosts ? transport->hosts[rank] : "this host";
+}
+
 ggdm_status ggdm_transport_send(ggdm_transport *transport, int to, ggdm_tag tag, const void *data,
                                 size_t size, ggdm_error *err)
 {

@@ -64,6 +64,8 @@ void ggdm_transport_abort(ggdm_transport *transport, int exit_code) __attribute_
 
 int ggdm_transport_rank(const ggdm_transport *transport);
 int ggdm_transport_size(const ggdm_transport *transport);
+/** Name of the host a rank runs on, borrowed. */
+const char *ggdm_transport_host(const ggdm_transport *transport, int rank);
 
 /** Send size bytes to a rank; they are copied.  Errors: GGDM_ECOMM, GGDM_ENOMEM, GGDM_ESHAPE. */
 ggdm_status ggdm_transport_send(ggdm_transport *transport, int to, ggdm_tag tag, const void *data,
@@ -95,6 +97,8 @@ ggdm_status ggdm_transport_share(ggdm_transport *transport, const void *data, si
 /** Collective: the smallest value over all ranks. */
 ggdm_status ggdm_transport_min(ggdm_transport *transport, int value, int *min, ggdm_error *err);
 
+#define GGDM_HOST_SIZE 64 /* bytes of a host's name */
+
 /* Implementation side. */
 typedef struct ggdm_transport_ops {
     void (*close)(ggdm_transport *transport);
@@ -113,6 +117,7 @@ typedef struct ggdm_transport_ops {
 struct ggdm_transport {
     const ggdm_transport_ops *ops;
     int rank, size;
+    char (*hosts)[GGDM_HOST_SIZE]; /* [size], owned by the implementation; NULL: all here */
 };
 
 /** Make room for size bytes in packet.  Errors: GGDM_ENOMEM, GGDM_EFORMAT above the limit. */

@@ -285,7 +285,7 @@ ggdm_status ggdm_transport_loop_open(int size, ggdm_transport **out, ggdm_error 
             hub_destroy(hub);
             return st;
         }
-        *t = (loop_transport){{&loop_ops, i, size}, hub};
+        *t = (loop_transport){{.ops = &loop_ops, .rank = i, .size = size}, hub};
         out[i] = &t->base;
     }
     return GGDM_OK;

@@ -413,6 +413,7 @@ static void mpi_close(ggdm_transport *transport)
     for (int i = 0; t->in && i < transport->size * N_TAGS; i++)
         free(t->in[i].data);
     free(t->in);
+    free(t->base.hosts);
     MPI_Comm *comms[] = {&t->leaders, &t->node, &t->world};
     for (int i = 0; i < 3; i++)
         if (*comms[i] != MPI_COMM_NULL)
@@ -453,6 +454,11 @@ static ggdm_status join(mpi_transport *t, ggdm_error *err)
     MPI_TRY(MPI_Comm_size(t->node, &t->node_size));
     int color = t->node_rank == 0 ? 0 : MPI_UNDEFINED;
     MPI_TRY(MPI_Comm_split(t->world, color, t->base.rank, &t->leaders));
+    char host[GGDM_HOST_SIZE] = "";
+    gethostname(host, sizeof host - 1);
+    GGDM_TRY(ggdm_alloc(&t->base.hosts, (size_t)t->base.size, sizeof *t->base.hosts, err));
+    MPI_TRY(
+        MPI_Allgather(host, sizeof host, MPI_CHAR, t->base.hosts, sizeof host, MPI_CHAR, t->world));
     return ggdm_alloc(&t->in, (size_t)t->base.size * N_TAGS, sizeof *t->in, err);
 }
 

@@ -7,22 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/transport.h"
 #include "coordinator/command.h"
 #include "coordinator/dispatch.h"
 #include "coordinator/finish.h"
-#include "coordinator/launch.h"
+#include "coordinator/hosts.h"
+#include "coordinator/orphan.h"
 #include "coordinator/progress.h"
+#include "coordinator/run_dir.h"
 #include "coordinator/setup.h"
 #include "coordinator/stop.h"
+#include "coordinator/supervise.h"
 #include "worker/worker_loop.h"
 
 typedef struct run_options {
     ggdm_setup_options setup;
-    int workers; /* -1: not given */
+    int workers;                  /* -1: not given */
+    const char *hosts, *hostfile; /* NULL: not given */
 } run_options;
 
 /* ---- rank 0 ---- */
@@ -52,22 +58,28 @@ tell:
 
 static int exit_code_of(const session *s, ggdm_status st)
 {
+    if (st == GGDM_EIO && s->store)
+        return GGDM_EXIT_INTERRUPTED; /* disk full, file system gone: the run itself is fine */
     if (st != GGDM_OK)
         return ggdm_exit_code(st);
     return s->end == GGDM_DISPATCH_INTERRUPTED ? GGDM_EXIT_INTERRUPTED
                                                : ggdm_finish_exit_code(s->store);
 }
 
-static void record(session *s, ggdm_status st, const ggdm_error *why)
+/* Into the status file; returns whether it is there. */
+static bool record(session *s, ggdm_status st, const ggdm_error *why)
 {
     int code = exit_code_of(s, st);
-    const char *phase = code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS ? "done"
-                        : code == GGDM_EXIT_INTERRUPTED                        ? "interrupted"
-                                                                               : "failed";
+    const char *phase = st == GGDM_ECOMM                                         ? "lost"
+                        : code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS ? "done"
+                        : code == GGDM_EXIT_INTERRUPTED                          ? "interrupted"
+                                                                                 : "failed";
     ggdm_error err = {0};
-    if (ggdm_progress_record(s->progress, phase, code, st == GGDM_OK ? NULL : why->msg, &err) !=
-        GGDM_OK)
+    ggdm_status written =
+        ggdm_progress_record(s->progress, phase, code, st == GGDM_OK ? NULL : why->msg, &err);
+    if (written != GGDM_OK)
         ggdm_log(GGDM_LOG_WARN, "status file: %s", err.msg);
+    return written == GGDM_OK;
 }
 
 /* Generate; in the end the world is left, or ended where workers do not answer. */
@@ -78,10 +90,14 @@ static ggdm_status generate(session *s, ggdm_error *err)
     ggdm_status st =
         ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
     if (!clean) {
-        ggdm_log(GGDM_LOG_WARN, "%s", st == GGDM_OK ? "some workers did not leave" : err->msg);
+        if (st == GGDM_OK)
+            st = GGDM_FAIL(err, s->end == GGDM_DISPATCH_FINISHED ? GGDM_ECOMM : GGDM_ECANCELLED,
+                           "some workers did not leave");
+        ggdm_log(GGDM_LOG_WARN, "%s", err->msg);
         record(s, st, err);
+        int code = exit_code_of(s, st);
         ggdm_store_close(&s->store);
-        ggdm_transport_abort(s->t, exit_code_of(s, st));
+        ggdm_transport_abort(s->t, code);
     }
     ggdm_transport_close(&s->t); /* workers need not wait for what follows */
     return st;
@@ -99,6 +115,7 @@ static ggdm_status finish(session *s, ggdm_error *err)
         return GGDM_OK;
     }
     GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
+    GGDM_TRY(ggdm_progress_keep_fresh(s->progress, err));
     GGDM_TRY(ggdm_finish_products(s->store, dir, err));
     return ggdm_finish_report(s->store, dir, err);
 }
@@ -118,9 +135,7 @@ static int coordinate(ggdm_transport *t, const run_options *options)
     int code = s.store ? exit_code_of(&s, st) : ggdm_exit_code(st);
     if (st != GGDM_OK)
         ggdm_command_fail("run", &err);
-    if (s.progress)
-        record(&s, st, &err);
-    bool told = s.progress && getenv(GGDM_LAUNCH_ENV);
+    bool told = s.progress && record(&s, st, &err) && getenv(GGDM_LAUNCH_ENV);
     ggdm_progress_destroy(&s.progress);
     ggdm_store_close(&s.store);
     ggdm_setup_deinit(&s.setup);
@@ -152,6 +167,7 @@ static int run_rank(const run_options *options)
     ggdm_error err = {0};
     ggdm_transport *t = NULL;
     ggdm_stop_install(); /* before MPI: a signal must not end a rank that starts */
+    ggdm_end_with_parent();
     if (ggdm_transport_mpi_open(&t, &err) != GGDM_OK)
         return ggdm_command_fail("run", &err);
     if (ggdm_transport_rank(t) == 0 && ggdm_transport_size(t) < 2) {
@@ -194,23 +210,6 @@ static int run_alone(const run_options *options, ggdm_error *err)
 
 /* ---- started bare ---- */
 
-static int run_world(const run_options *options, const ggdm_setup *setup, char **argv,
-                     ggdm_error *err)
-{
-    int threads = setup->outfit.job.threads;
-    int workers = options->workers > 0 ? options->workers : ggdm_usable_cores() / threads;
-    int code = GGDM_EXIT_INTERNAL;
-    char name[] = "run";
-    argv[0] = name;
-    const ggdm_launch launch = {.workers = workers > 0 ? workers : 1,
-                                .threads = threads,
-                                .run_dir = setup->run_dir,
-                                .args = argv};
-    if (ggdm_launch_world(&launch, &code, err) != GGDM_OK)
-        return ggdm_command_fail("run", err);
-    return code;
-}
-
 /* All units are at rest: what is left to do needs no world. */
 static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, int *code,
                                ggdm_error *err)
@@ -228,13 +227,81 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     return st;
 }
 
-static int run_checked(const run_options *options, const ggdm_setup *setup, char **argv,
-                       ggdm_error *err)
+/* The hosts to run on; none: this machine alone. */
+static ggdm_status find_hosts(const run_options *options, int threads, ggdm_hosts *out,
+                              ggdm_error *err)
 {
+    if (options->hosts)
+        GGDM_TRY(ggdm_hosts_parse(options->hosts, out, err));
+    else if (options->hostfile)
+        GGDM_TRY(ggdm_hosts_read(options->hostfile, out, err));
+    else
+        GGDM_TRY(ggdm_hosts_of_slurm(out, err));
+    int each = ggdm_usable_cores() / threads;
+    if (options->workers > 0 && out->n)
+        each = (options->workers + (int)out->n - 1) / (int)out->n;
+    ggdm_hosts_default_slots(out, each > 0 ? each : 1);
+    return GGDM_OK;
+}
+
+static int count_workers(const run_options *options, int threads, const ggdm_hosts *hosts)
+{
+    int most = hosts->n ? ggdm_hosts_slots(hosts) : ggdm_usable_cores() / threads;
+    if (options->workers > 0 && (!hosts->n || options->workers < most))
+        return options->workers;
+    return most > 0 ? most : 1;
+}
+
+static ggdm_status supervise(const run_options *options, const ggdm_setup *setup,
+                             const ggdm_store_counts *counts, char **argv, int *code,
+                             ggdm_error *err)
+{
+    int threads = setup->outfit.job.threads;
+    ggdm_hosts hosts;
+    bool at_rest;
     ggdm_run_state state;
+    GGDM_TRY(find_hosts(options, threads, &hosts, err));
+    const ggdm_supervision s = {.launch = {.workers = count_workers(options, threads, &hosts),
+                                           .threads = threads,
+                                           .run_dir = setup->run_dir,
+                                           .args = argv,
+                                           .hosts = &hosts},
+                                .hosts = &hosts,
+                                .images_done = counts->images_done};
+    ggdm_status st = ggdm_supervise(&s, code, &at_rest, err);
+    ggdm_hosts_deinit(&hosts);
+    if (st == GGDM_OK && at_rest)
+        st = ggdm_setup_run_state(setup, &state, NULL, err);
+    if (st == GGDM_OK && at_rest)
+        st = finish_here(setup, state, code, err);
+    return st;
+}
+
+/* Something is left to do. */
+static int run_started(const run_options *options, const ggdm_setup *setup,
+                       const ggdm_store_counts *counts, char **argv, ggdm_error *err)
+{
+    char name[] = "run";
+    int code = GGDM_EXIT_OK;
+    argv[0] = name;
+    if (options->workers == 0)
+        return run_alone(options, err);
+    ggdm_status st = ggdm_launch_possible(err);
+    if (st == GGDM_OK)
+        st = supervise(options, setup, counts, argv, &code, err);
+    return st == GGDM_OK ? code : ggdm_command_fail("run", err);
+}
+
+static int run_locked(const run_options *options, const ggdm_setup *setup, char **argv,
+                      ggdm_error *err)
+{
+    ggdm_run_state state = GGDM_RUN_NEW;
     ggdm_store_counts counts = {0};
     int code = GGDM_EXIT_OK;
-    if (ggdm_setup_run_state(setup, &state, &counts, err) != GGDM_OK)
+    ggdm_status st = ggdm_run_dir_wait(setup->run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_setup_run_state(setup, &state, &counts, err);
+    if (st != GGDM_OK)
         return ggdm_command_fail("run", err);
     if (state == GGDM_RUN_UNITS_DONE || state == GGDM_RUN_COMPLETE) {
         if (finish_here(setup, state, &code, err) != GGDM_OK)
@@ -244,9 +311,30 @@ static int run_checked(const run_options *options, const ggdm_setup *setup, char
     if (state == GGDM_RUN_STARTED)
         ggdm_log(GGDM_LOG_INFO, "continuing the run in %s: %lld of %lld images are done",
                  setup->run_dir, (long long)counts.images_done, (long long)counts.images_total);
-    if (options->workers == 0)
-        return run_alone(options, err);
-    return run_world(options, setup, argv, err);
+    return run_started(options, setup, &counts, argv, err);
+}
+
+static int run_checked(const run_options *options, const ggdm_setup *setup, char **argv,
+                       ggdm_error *err)
+{
+    int lock = -1;
+    ggdm_status st = GGDM_OK;
+    if (!ggdm_exists(setup->run_dir)) {
+        /* Nothing is made before it is certain that it can be used. */
+        ggdm_run_state state;
+        st = ggdm_setup_run_state(setup, &state, NULL, err);
+        if (st == GGDM_OK && options->workers != 0)
+            st = ggdm_launch_possible(err);
+        if (st == GGDM_OK)
+            st = ggdm_make_dirs(setup->run_dir, err);
+    }
+    if (st == GGDM_OK)
+        st = ggdm_run_dir_lock(setup->run_dir, &lock, err);
+    int code =
+        st == GGDM_OK ? run_locked(options, setup, argv, err) : ggdm_command_fail("run", err);
+    if (lock >= 0)
+        close(lock);
+    return code;
 }
 
 static int run_bare(const run_options *options, char **argv)
@@ -273,6 +361,10 @@ static const struct argp_option arguments[] = {
      0},
     {"add", 'a', NULL, 0,
      "add the cells of this sweep to the run in --run DIR; what is there is not computed again", 0},
+    {"hosts", 'H', "NAME[:N],...", 0,
+     "run on these hosts, with N workers each (default: under Slurm the job's nodes, else here)",
+     0},
+    {"hostfile", 'F', "FILE", 0, "the same from a file with lines such as `node1 slots=4'", 0},
     {0},
 };
 
@@ -289,6 +381,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'a':
         o->setup.add = true;
         break;
+    case 'H':
+        o->hosts = arg;
+        break;
+    case 'F':
+        o->hostfile = arg;
+        break;
+    case ARGP_KEY_END:
+        if (o->hosts && o->hostfile)
+            argp_error(state, "--hosts and --hostfile: expected one of them");
+        break;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -304,8 +406,9 @@ int ggdm_cmd_run(int argc, char **argv)
         "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
         "once when nothing is left.\v"
         "Results are in RUN/archive, RUN/summary.csv and RUN/report.html.  Ctrl-C stops between "
-        "two "
-        "sampler steps; whatever was done is kept.\n"
+        "two sampler steps; whatever was done is kept.  When a worker, mpirun or a host dies or "
+        "hangs, the run goes on by itself on what is left.
+"
         "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
         "images depend.\n\n"
         "Example:\n  ggdm run examples/mnist-demo.yaml --run runs/demo",

@@ -17,14 +17,15 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/request.h"
+#include "coordinator/silence.h"
 #include "coordinator/stop.h"
 #include "worker/protocol.h"
 
-#define TURN_SECONDS 0.2    /* longest wait for a packet: progress is shown in between */
-#define MAX_PACKETS 1024    /* taken in by one turn */
+#define TURN_SECONDS 0.2 /* longest wait for a packet: progress is shown in between */
+#define MAX_PACKETS 1024 /* taken in by one turn */
 #define MAX_STATE_BYTES ((size_t)8 << 20) /* of checkpoints, beyond which a turn takes no packets */
-#define DRAIN_SECONDS 120.0 /* without any sign of the workers that are to leave */
-#define STOP_SECONDS 9.0    /* in all, where somebody waits for the end */
+#define STOP_SECONDS 9.0     /* in all, where somebody waits for the end */
+#define TOGETHER_SECONDS 5.0 /* who falls silent within so much of each other has one cause */
 
 typedef enum worker_phase { STARTING, WAITING, BUSY, REPORTED } worker_phase;
 
@@ -33,6 +34,8 @@ typedef struct worker {
     bool left;          /* said BYE: gets nothing more */
     ggdm_unit unit;     /* BUSY, REPORTED; owned */
     bool to_send;       /* claimed in this turn */
+    bool suspect;       /* the unit has cost worlds: no other such unit may run */
+    double last_sign;   /* when the last packet came, or the unit was sent */
     double cost, part;  /* of the unit; done part in [0, 1] */
     double resumed;     /* part that was done when it was claimed */
     uint8_t *state;     /* [state_size], owned: a checkpoint to be stored in this turn */
@@ -57,8 +60,9 @@ typedef struct dispatch {
     double cost_resumed; /* of what is done, made before this session */
     size_t state_bytes;  /* of checkpoints that wait for the turn's transaction */
     bool stopping;
-    double last_sign;  /* of any worker */
-    ggdm_error broken; /* why a worker could not begin, code GGDM_OK: none */
+    double longest_gap; /* between two signs of a worker that has a unit */
+    double last_look;   /* at who is silent */
+    ggdm_error broken;  /* why a worker could not begin, code GGDM_OK: none */
 } dispatch;
 
 /* ---- a worker's unit ---- */
@@ -83,7 +87,7 @@ static void forget_unit(dispatch *d, worker *w)
     forget_state(d, w);
     w->part = w->cost = w->resumed = 0;
     w->outcome = GGDM_OK;
-    w->to_send = false;
+    w->to_send = w->suspect = false;
 }
 
 static int64_t images_of(const ggdm_unit *unit)
@@ -203,7 +207,10 @@ static ggdm_status handle_packet(dispatch *d, ggdm_error *err)
     worker *w = &d->workers[d->packet.from];
     ggdm_report report;
     GGDM_TRY(ggdm_report_unpack(&d->packet, &report, err));
-    d->last_sign = ggdm_now();
+    double now = ggdm_now();
+    if (w->phase == BUSY && now - w->last_sign > d->longest_gap)
+        d->longest_gap = now - w->last_sign;
+    w->last_sign = now;
     ggdm_error why = {0};
     if (handle_report(d, w, &report, &why) != GGDM_OK) {
         /* Too many images: what it sends further is dropped, the unit counts as failed. */
@@ -279,11 +286,25 @@ static ggdm_status store_state(dispatch *d, worker *w, ggdm_error *err)
     return st;
 }
 
+/* A suspect may be sent only while no other one runs: when the world ends again it is known whose
+ * fault that was, and the others work on beside it. */
+static bool suspect_allowed(const dispatch *d)
+{
+    for (int i = 1; i < d->n; i++)
+        if (d->workers[i].suspect)
+            return false;
+    return ggdm_store_counts_get(d->store)->suspects > 0;
+}
+
 static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
 {
     worker *w = &d->workers[rank];
     int32_t n = 0;
-    GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_ANY, 1, &w->unit, &n, err));
+    GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_INNOCENT, 1, &w->unit, &n, err));
+    if (n == 0 && suspect_allowed(d)) {
+        GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_SUSPECT, 1, &w->unit, &n, err));
+        w->suspect = n == 1;
+    }
     *any = n == 1;
     if (!*any)
         return GGDM_OK;
@@ -299,7 +320,7 @@ static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
 static ggdm_status any_claimable(dispatch *d, bool *any, ggdm_error *err)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(d->store);
-    *any = c->units[GGDM_UNIT_READY] > 0;
+    *any = c->units[GGDM_UNIT_READY] > c->suspects || suspect_allowed(d);
     if (*any || c->units[GGDM_UNIT_FAILED] == 0)
         return GGDM_OK;
     double due = 0;
@@ -356,6 +377,7 @@ static ggdm_status answer(dispatch *d, ggdm_error *err)
             continue;
         w->to_send = false;
         w->phase = BUSY;
+        w->last_sign = ggdm_now();
         GGDM_TRY(ggdm_send_unit(d->t, i, &w->unit, err));
         free(w->unit.state);
         w->unit.state = NULL;
@@ -381,6 +403,57 @@ static ggdm_status transact(dispatch *d, ggdm_error *err)
         return st;
     }
     return answer(d, err);
+}
+
+/* ---- who is silent ---- */
+
+/* Does the coordinator wait for a sign of this worker? */
+static bool is_due(const dispatch *d, const worker *w)
+{
+    return !w->left && (w->phase == STARTING || w->phase == BUSY || d->stopping);
+}
+
+static double limit_of(const dispatch *d, const worker *w)
+{
+    return w->phase == STARTING ? GGDM_START_SECONDS : ggdm_silence_limit(d->longest_gap);
+}
+
+/* The silent one was lost: alone, or with others (then its unit is not to blame). */
+static ggdm_status lost(dispatch *d, int rank, double now, ggdm_error *err)
+{
+    const char *host = ggdm_transport_host(d->t, rank);
+    double silent = now - d->workers[rank].last_sign;
+    int together = 0;
+    for (int i = 1; i < d->n; i++)
+        together +=
+            is_due(d, &d->workers[i]) && now - d->workers[i].last_sign > silent - TOGETHER_SECONDS;
+    ggdm_progress_lost(d->progress, together == 1 ? rank : -1, host);
+    if (together > 1)
+        return GGDM_FAIL(err, GGDM_ECOMM, "worker %d on %s and %d more were silent for %.0f s",
+                         rank, host, together - 1, silent);
+    return GGDM_FAIL(err, GGDM_ECOMM, "worker %d on %s was silent for %.0f s", rank, host, silent);
+}
+
+static ggdm_status check_silence(dispatch *d, ggdm_error *err)
+{
+    double now = ggdm_now();
+    bool was_away = now - d->last_look > GGDM_PAUSE_SECONDS; /* stopped, or held up by the disk */
+    d->last_look = now;
+    for (int i = 1; i < d->n; i++) {
+        worker *w = &d->workers[i];
+        if (was_away)
+            w->last_sign = now;
+        if (is_due(d, w) && now - w->last_sign > limit_of(d, w))
+            return lost(d, i, now, err);
+    }
+    return GGDM_OK;
+}
+
+static void begin_watch(dispatch *d)
+{
+    d->last_look = ggdm_now();
+    for (int i = 1; i < d->n; i++)
+        d->workers[i].last_sign = d->last_look;
 }
 
 /* ---- the loop ---- */
@@ -413,11 +486,14 @@ static bool nothing_left(const dispatch *d)
 
 static ggdm_status serve(dispatch *d, ggdm_error *err)
 {
+    begin_watch(d);
+    show_progress(d); /* the supervisor sees that the run is open, before any unit runs */
     while (!nothing_left(d) && ggdm_stop_count() == 0) {
         GGDM_TRY(take_packets(d, TURN_SECONDS, err));
         GGDM_TRY(transact(d, err));
         GGDM_TRY(ggdm_request_serve(d->store, err));
         show_progress(d);
+        GGDM_TRY(check_silence(d, err));
         if (count_left(d) == d->n - 1)
             return GGDM_FAIL(err, d->broken.code ? d->broken.code : GGDM_ECOMM, "%s",
                              d->broken.code ? d->broken.msg : "all workers have left");
@@ -426,7 +502,7 @@ static ggdm_status serve(dispatch *d, ggdm_error *err)
 }
 
 /* Tell the workers to stop and wait until they have left; store what they still report, unless the
- * store itself is the trouble. */
+ * store itself is the trouble.  *clean stays false when some do not answer. */
 static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *err)
 {
     int stops = ggdm_stop_count();
@@ -434,15 +510,16 @@ static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *e
     for (int i = 1; i < d->n; i++)
         if (!d->workers[i].left)
             GGDM_TRY(ggdm_send_empty(d->t, i, GGDM_TAG_STOP, err));
-    double begun = d->last_sign = ggdm_now();
+    double begun = ggdm_now();
+    begin_watch(d);
     while (count_left(d) < d->n - 1) {
         GGDM_TRY(take_packets(d, TURN_SECONDS, err));
         if (use_store)
             GGDM_TRY(transact(d, err));
-        double now = ggdm_now();
-        if (now - d->last_sign > DRAIN_SECONDS || (stops > 0 && now - begun > STOP_SECONDS) ||
-            ggdm_stop_count() > stops + 1)
-            return GGDM_OK; /* *clean stays false */
+        show_progress(d);
+        if ((stops > 0 && ggdm_now() - begun > STOP_SECONDS) || ggdm_stop_count() > stops + 1)
+            return GGDM_OK;
+        GGDM_TRY(check_silence(d, err));
     }
     *clean = true;
     return GGDM_OK;
@@ -466,10 +543,14 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     ggdm_progress_clear(progress);
     if (st == GGDM_OK && !finished)
         ggdm_log(GGDM_LOG_INFO, "stopping: the workers finish their batch and save their units");
-    /* A failure of the drain counts only where nothing failed before. */
-    ggdm_status drained = drain(&d, st == GGDM_OK, clean, st == GGDM_OK ? err : NULL);
+    /* Who was lost cannot be waited for.  A failure of the drain counts only where nothing failed
+     * before. */
+    ggdm_status drained = GGDM_OK;
+    if (st != GGDM_ECOMM)
+        drained = drain(&d, st == GGDM_OK, clean, st == GGDM_OK ? err : NULL);
     if (st == GGDM_OK)
         st = drained;
+    ggdm_progress_clear(progress);
     const ggdm_progress_state at_end = {.cost_done = d.cost_finished, .workers = d.n - 1};
     ggdm_progress_settle(progress, &at_end);
     *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;

@@ -1,13 +1,11 @@
-/* mpirun runs in a process group of its own, so that Ctrl-C reaches only this process: mpirun would
- * kill its ranks one second after a SIGINT, whatever they are doing.  Here the first signal becomes
- * SIGUSR1, which mpirun forwards and the coordinator takes as "stop between steps". */
+/* mpirun runs in a process group of its own, so that Ctrl-C reaches only the supervisor: mpirun
+ * would kill its ranks one second after a SIGINT, whatever they are doing. */
 #include "coordinator/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +15,13 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/fs.h"
+#include "coordinator/blame.h"
 #include "coordinator/command.h"
 #include "coordinator/progress.h"
 
-#define EXEC_FAILED 127
+#define PROBE_SECONDS 10.0 /* for a host to answer */
 
 /* ---- the environment of the ranks ---- */
 
@@ -41,10 +38,28 @@ static const struct {
     {"OPENBLAS_NUM_THREADS", "1", "OpenMP threads are ours"},
 };
 
-/* One machine: nothing but shared memory is needed, and nothing else is looked for. */
-static const struct {
+typedef struct setting {
     const char *name, *value;
-} local_environment[] = {{"OMPI_MCA_pml", "ob1"}, {"OMPI_MCA_btl", "self,vader"}};
+} setting;
+
+/* One machine: nothing but shared memory is needed, and nothing else is looked for. */
+static const setting local_environment[] = {
+    {"OMPI_MCA_pml", "ob1"}, {"OMPI_MCA_btl", "self,vader"}, {NULL, NULL}};
+
+/* Several: a host that is cut off is missed after 5 s; by default mpirun would hang for minutes. */
+static const setting hosts_environment[] = {{"OMPI_MCA_oob_tcp_keepalive_time", "2"},
+                                            {"OMPI_MCA_oob_tcp_keepalive_intvl", "1"},
+                                            {"OMPI_MCA_oob_tcp_keepalive_probes", "3"},
+                                            {NULL, NULL}};
+
+/* What ranks on other hosts must have of it (OMPI_* goes there by itself). */
+static const char *const exported[] = {GGDM_LAUNCH_ENV,      GGDM_LOSS_ENV,
+                                       GGDM_PROGRESS_ENV,    "GGDM_ISA",
+                                       "GGDM_ZOO",           "GGDM_LOG",
+                                       "GGDM_SHARE",         "OMP_NUM_THREADS",
+                                       "OMP_WAIT_POLICY",    "OPENBLAS_NUM_THREADS",
+                                       "ONEDNN_MAX_CPU_ISA", "LD_LIBRARY_PATH"};
+enum { N_EXPORTED = sizeof exported / sizeof *exported };
 
 static void set_number(const char *name, int value)
 {
@@ -65,66 +80,107 @@ static void set_progress(void)
     setenv(GGDM_PROGRESS_ENV, text, 1);
 }
 
-static void set_environment(const ggdm_launch *launch, const char *token)
+static void set_all(const setting *settings)
+{
+    for (; settings->name; settings++)
+        setenv(settings->name, settings->value, 0);
+}
+
+static void set_environment(const ggdm_launch *launch)
 {
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
         setenv(environment[i].name, environment[i].value, 0);
-    if (!getenv("SLURM_JOB_ID"))
-        for (size_t i = 0; i < sizeof local_environment / sizeof *local_environment; i++)
-            setenv(local_environment[i].name, local_environment[i].value, 0);
+    set_all(launch->hosts->n ? hosts_environment : local_environment);
     if (geteuid() == 0) { /* containers and CI */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
     set_number("OMP_NUM_THREADS", launch->threads);
-    if (launch->workers * launch->threads > ggdm_usable_cores())
+    int here = launch->hosts->n ? launch->hosts->list[0].slots : launch->workers;
+    if (here * launch->threads > ggdm_usable_cores())
         setenv("OMP_WAIT_POLICY", "passive", 0); /* spinning would keep the others from working */
-    setenv(GGDM_LAUNCH_ENV, token, 1);
     set_progress();
 }
 
 /* ---- the child ---- */
 
-static const char *const mpirun_args[] = {"mpirun",          "-n",        "RANKS",
-                                          "--oversubscribe", "--bind-to", "none"};
-enum { ARG_RANKS = 2, N_MPIRUN_ARGS = sizeof mpirun_args / sizeof *mpirun_args };
+typedef struct command {
+    const char **argv; /* NULL-terminated, owned; the texts are not, but for host */
+    size_t n, cap;
+    char *host; /* argument of --host, owned; NULL: all there are */
+    char ranks[16], program[PATH_MAX];
+} command;
 
-/* mpirun's command line, all but the number of ranks; *out is owned, its texts are borrowed. */
-static ggdm_status make_command(const ggdm_launch *launch, const char *program, const char ***out,
+static void command_deinit(command *c)
+{
+    free(c->argv);
+    free(c->host);
+}
+
+static void push(command *c, const char *word)
+{
+    if (c->n + 1 < c->cap)
+        c->argv[c->n++] = word;
+}
+
+/* mpirun's command line up to the program; more words may be pushed. */
+static ggdm_status command_init(command *c, int ranks, const ggdm_hosts *hosts, size_t more,
                                 ggdm_error *err)
 {
-    size_t n = 0;
-    while (launch->args[n])
-        n++;
-    const char **argv;
-    GGDM_TRY(ggdm_alloc(&argv, N_MPIRUN_ARGS + 1 + n + 1, sizeof *argv, err));
-    memcpy(argv, mpirun_args, sizeof mpirun_args);
-    argv[N_MPIRUN_ARGS] = program;
-    memcpy(argv + N_MPIRUN_ARGS + 1, launch->args, n * sizeof *argv);
-    *out = argv;
+    static const char *const fixed[] = {"mpirun", "--oversubscribe", "--bind-to",
+                                        "none",   "--map-by",        "slot"};
+    *c = (command){.cap = 16 + 2 * N_EXPORTED + more};
+    GGDM_TRY(ggdm_alloc(&c->argv, c->cap, sizeof *c->argv, err));
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        push(c, fixed[i]);
+    snprintf(c->ranks, sizeof c->ranks, "%d", ranks);
+    push(c, "-n");
+    push(c, c->ranks);
+    /* A whole Slurm allocation needs no list. */
+    if (hosts->n && !(hosts->slurm && ggdm_hosts_in(hosts) == hosts->n)) {
+        GGDM_TRY(ggdm_hosts_argument(hosts, &c->host, err));
+        push(c, "--host");
+        push(c, c->host);
+    }
     return GGDM_OK;
 }
 
-static void exec_mpirun(const ggdm_launch *launch, const char *token, const char **argv,
-                        const sigset_t *mask, pid_t parent)
+/* In the child: exported variables are known, then the program. */
+static void finish_command(command *c, char *const *args)
 {
-    char ranks[16];
-    snprintf(ranks, sizeof ranks, "%d", launch->workers + 1);
-    argv[ARG_RANKS] = ranks;
+    for (int i = 0; i < N_EXPORTED; i++)
+        if (getenv(exported[i])) {
+            push(c, "-x");
+            push(c, exported[i]);
+        }
+    push(c, c->program);
+    for (; *args; args++)
+        push(c, *args);
+    c->argv[c->n] = NULL;
+}
+
+/* Become mpirun.  output, errors: what its standard output and error will be; -1: as they are. */
+static void become(const command *c, int output, int errors, pid_t parent)
+{
+    sigset_t none;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
-        _exit(EXEC_FAILED);
+        _exit(GGDM_EXEC_FAILED);
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
         dup2(null, STDIN_FILENO);
-    set_environment(launch, token);
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    execvp(argv[0], (char **)argv);
-    _exit(EXEC_FAILED);
+    if (output >= 0)
+        dup2(output, STDOUT_FILENO);
+    if (errors >= 0)
+        dup2(errors, STDERR_FILENO);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(c->argv[0], (char **)c->argv);
+    _exit(GGDM_EXEC_FAILED);
 }
 
-static bool have_mpirun(void)
+ggdm_status ggdm_launch_possible(ggdm_error *err)
 {
     const char *path = getenv("PATH");
     while (path && *path) {
@@ -132,116 +188,120 @@ static bool have_mpirun(void)
         char file[PATH_MAX];
         snprintf(file, sizeof file, "%.*s/mpirun", (int)(end - path), path);
         if (access(file, X_OK) == 0)
-            return true;
+            return GGDM_OK;
         path = *end ? end + 1 : end;
     }
-    return false;
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "no mpirun in PATH, expected Open MPI (Debian package openmpi-bin); or use "
+                     "--workers 0");
 }
 
 /* ---- the parent ---- */
 
-static void pass_signal(pid_t mpirun, int *stops)
+static ggdm_status own_program(char *out, size_t size, ggdm_error *err)
 {
-    (*stops)++;
-    if (*stops == 1) {
-        fprintf(stderr, "\n");
-        ggdm_log(GGDM_LOG_INFO, "stopping; once more to end at once");
-    }
-    kill(mpirun, *stops == 1 ? SIGUSR1 : SIGTERM);
-}
-
-/* Wait for mpirun, passing on signals.  *stops: how many came.  Returns its wait status. */
-static int watch(pid_t mpirun, const sigset_t *signals, int *stops)
-{
-    for (;;) {
-        int status;
-        if (waitpid(mpirun, &status, WNOHANG) == mpirun)
-            return status;
-        const struct timespec second = {.tv_sec = 1};
-        int number = sigtimedwait(signals, NULL, &second);
-        if (number > 0 && number != SIGCHLD)
-            pass_signal(mpirun, stops);
-    }
-}
-
-/* The exit code in the status file, when this launch wrote it.  *started: there is such a file. */
-static bool read_result(const char *run_dir, const char *token, bool *started, int *exit_code)
-{
-    char *path = NULL;
-    ggdm_doc *doc = NULL;
-    bool known = false;
-    *started = false;
-    if (ggdm_path_join(run_dir, GGDM_STATUS_FILE, &path, NULL) == GGDM_OK &&
-        ggdm_json_read(path, (size_t)64 << 20, &doc, NULL) == GGDM_OK) {
-        const ggdm_node *launch = ggdm_node_get(doc->root, "launch");
-        const ggdm_node *code = ggdm_node_get(doc->root, "exit_code");
-        int64_t value;
-        *started = launch && strcmp(launch->text, token) == 0;
-        known = *started && code && code->kind == GGDM_NODE_INT &&
-                ggdm_node_int(code, 0, 255, &value, NULL) == GGDM_OK;
-        if (known)
-            *exit_code = (int)value;
-    }
-    ggdm_doc_destroy(&doc);
-    free(path);
-    return known;
-}
-
-static ggdm_status judge(const ggdm_launch *launch, const char *token, int status, int stops,
-                         int *exit_code, ggdm_error *err)
-{
-    bool started;
-    int result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    if (read_result(launch->run_dir, token, &started, exit_code))
-        return GGDM_OK;
-    if (WIFEXITED(status) && result == EXEC_FAILED)
-        return GGDM_FAIL(err, GGDM_EIO, "cannot start mpirun");
-    if (stops || started)
-        return GGDM_FAIL(err, stops ? GGDM_ECANCELLED : GGDM_ECOMM,
-                         "the MPI world ended before its work was done (mpirun: %d); the same "
-                         "command continues the run",
-                         result);
-    /* Rank 0 refused before it had a status file, and said why.  (1 would be mpirun's own.) */
-    if (result == GGDM_EXIT_USAGE || result == GGDM_EXIT_INTERRUPTED) {
-        *exit_code = result;
-        return GGDM_OK;
-    }
-    return GGDM_FAIL(err, GGDM_EINTERNAL, "the MPI world did not start (mpirun: %d)", result);
-}
-
-ggdm_status ggdm_launch_world(const ggdm_launch *launch, int *exit_code, ggdm_error *err)
-{
-    if (!have_mpirun())
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "no mpirun in PATH, expected Open MPI (Debian package openmpi-bin); or "
-                         "use --workers 0");
-    char program[PATH_MAX], token[64];
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+    ssize_t len = readlink("/proc/self/exe", out, size - 1);
     if (len <= 0)
         return GGDM_FAIL(err, GGDM_EIO, "/proc/self/exe: %s", strerror(errno));
-    program[len] = '\0';
-    const char **command;
-    GGDM_TRY(make_command(launch, program, &command, err));
-    snprintf(token, sizeof token, "%d-%.3f", (int)getpid(), ggdm_wall_clock());
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
-    sigset_t signals, old;
-    sigemptyset(&signals);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(&signals, numbers[i]);
-    sigprocmask(SIG_BLOCK, &signals, &old);
+    out[len] = '\0';
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, const char *loss,
+                              pid_t *mpirun, int *errors, ggdm_error *err)
+{
+    command c;
+    ggdm_status st;
+    int ends[2] = {-1, -1};
+    size_t n = 0;
+    while (launch->args[n])
+        n++;
+    GGDM_TRY_GOTO(st, command_init(&c, launch->workers + 1, launch->hosts, n, err), done);
+    GGDM_TRY_GOTO(st, own_program(c.program, sizeof c.program, err), done);
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        st = GGDM_FAIL(err, GGDM_EIO, "pipe: %s", strerror(errno));
+        goto done;
+    }
     fflush(NULL);
     pid_t parent = getpid(), child = fork();
-    if (child == 0)
-        exec_mpirun(launch, token, command, &old, parent);
-    int stops = 0;
-    ggdm_status st = GGDM_OK;
-    if (child < 0)
-        st = GGDM_FAIL(err, GGDM_EIO, "fork: %s", strerror(errno));
-    else {
-        int status = watch(child, &signals, &stops);
-        st = judge(launch, token, status, stops, exit_code, err);
+    if (child == 0) {
+        set_environment(launch);
+        setenv(GGDM_LAUNCH_ENV, token, 1);
+        setenv(GGDM_LOSS_ENV, loss, 1);
+        finish_command(&c, launch->args);
+        become(&c, -1, ends[1], parent);
     }
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    free(command);
+    close(ends[1]);
+    if (child < 0) {
+        st = GGDM_FAIL(err, GGDM_EIO, "fork: %s", strerror(errno));
+        close(ends[0]);
+        goto done;
+    }
+    *mpirun = child;
+    *errors = ends[0];
+done:
+    command_deinit(&c);
     return st;
+}
+
+/* ---- do hosts answer? ---- */
+
+static pid_t start_probe(const ggdm_host *host)
+{
+    ggdm_host one = *host;
+    one.left_out = false;
+    const ggdm_hosts hosts = {.list = &one, .n = 1};
+    const ggdm_launch launch = {.workers = 1, .threads = 1, .hosts = &hosts};
+    static char *const nothing[] = {NULL};
+    command c;
+    pid_t parent = getpid(), child = -1;
+    if (command_init(&c, 1, &hosts, 0, NULL) == GGDM_OK)
+        child = fork();
+    if (child == 0) {
+        set_environment(&launch);
+        snprintf(c.program, sizeof c.program, "true");
+        finish_command(&c, nothing);
+        int null = open("/dev/null", O_WRONLY);
+        become(&c, null, null, parent);
+    }
+    command_deinit(&c);
+    return child;
+}
+
+/* Note whether a host answers; returns whether it was lost. */
+static bool mark(ggdm_host *host, bool answers)
+{
+    bool was_out = host->left_out;
+    host->left_out = !answers;
+    if (was_out != host->left_out)
+        ggdm_log(GGDM_LOG_WARN, "host %s %s", host->name,
+                 answers ? "answers again" : "does not answer and is left out");
+    return !answers && !was_out;
+}
+
+bool ggdm_launch_probe(ggdm_hosts *hosts)
+{
+    pid_t *child;
+    bool lost = false;
+    if (ggdm_alloc(&child, hosts->n, sizeof *child, NULL) != GGDM_OK)
+        return false;
+    for (size_t i = 0; i < hosts->n; i++)
+        child[i] = start_probe(&hosts->list[i]);
+    double deadline = ggdm_now() + PROBE_SECONDS;
+    for (size_t i = 0; i < hosts->n; i++) {
+        int status = -1;
+        pid_t done = 0;
+        while (child[i] > 0 && done == 0 && ggdm_now() < deadline) {
+            done = waitpid(child[i], &status, WNOHANG);
+            if (done == 0)
+                ggdm_sleep(0.02);
+        }
+        if (child[i] > 0 && done == 0) {
+            kill(-child[i], SIGKILL);
+            waitpid(child[i], NULL, 0);
+        }
+        lost |= mark(&hosts->list[i], done > 0 && status == 0);
+    }
+    free(child);
+    return lost;
 }

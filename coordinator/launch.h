@@ -1,21 +1,38 @@
-/* `ggdm run` started bare: it starts an MPI world of itself and looks after it. */
+/* Starting mpirun: its command line, and the environment of the ranks. */
 #ifndef GGDM_COORDINATOR_LAUNCH_H
 #define GGDM_COORDINATOR_LAUNCH_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "common/status.h"
+#include "coordinator/hosts.h"
 
 typedef struct ggdm_launch {
-    int workers;         /* ranks beside the coordinator, at least 1 */
-    int threads;         /* OpenMP threads of each */
-    const char *run_dir; /* where the world's status file will be */
-    char **args;         /* of the command, NULL-terminated: `ggdm ARGS` in every rank */
+    int workers;             /* ranks beside the coordinator, at least 1 */
+    int threads;             /* OpenMP threads of each */
+    const char *run_dir;     /* where the world's status file will be */
+    char **args;             /* of the command, NULL-terminated: `ggdm ARGS` in every rank */
+    const ggdm_hosts *hosts; /* on those that are not left out; n 0: here */
 } ggdm_launch;
 
-/** Run the world; *exit_code gets its result, as the coordinator wrote it into the status file.
- *  SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask the world to stop between sampler steps (exit code 75);
- *  a second one ends it at once.  When this process is killed the world ends too.
- *  Errors: GGDM_EINVAL when there is no mpirun; GGDM_EIO; GGDM_ECOMM when the world ended without a
- *  result. */
-ggdm_status ggdm_launch_world(const ggdm_launch *launch, int *exit_code, ggdm_error *err);
+#define GGDM_TOKEN_SIZE 64 /* bytes of the name by which a world is known */
+
+/** Errors: GGDM_EINVAL when there is no mpirun in PATH. */
+ggdm_status ggdm_launch_possible(ggdm_error *err);
+
+/** Start mpirun, in a process group of its own, with SIGTERM at this process's death and no signal
+ *  blocked.  loss: GGDM_LOSS_ENV for the ranks.
+ *  *errors: mpirun's standard error, and so the ranks'; close it.
+ *  Errors: GGDM_EIO, GGDM_ENOMEM. */
+ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, const char *loss,
+                              pid_t *mpirun, int *errors, ggdm_error *err);
+
+/** Does each host answer?  mpirun starts `true` on each, all at once; a host on which that does not
+ *  end well within a few seconds is left out, others are not any more (both is logged).  Returns
+ *  whether a host was lost that was in. */
+bool ggdm_launch_probe(ggdm_hosts *hosts);
+
+#define GGDM_EXEC_FAILED 127 /* exit code of a child that could not become mpirun */
 
 #endif

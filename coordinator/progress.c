@@ -1,10 +1,13 @@
 #include "coordinator/progress.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -43,6 +46,10 @@ struct ggdm_progress {
     double last_line, last_record, plain_seconds, last_cells;
     ggdm_tally *tally;
     bool first_shown;
+    int lost_rank;   /* -1: none by name */
+    char *lost_host; /* owned; NULL: nothing was lost */
+    bool touching;   /* the thread runs */
+    pthread_t toucher;
 };
 
 static void look_at_terminal(ggdm_progress *p)
@@ -66,6 +73,7 @@ ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_prog
     ggdm_status st;
     GGDM_TRY(ggdm_alloc(&p, 1, sizeof *p, err));
     p->store = store;
+    p->lost_rank = -1;
     p->cost_total = cost_total;
     p->begun = ggdm_now();
     p->begun_wall = ggdm_wall_clock();
@@ -90,9 +98,14 @@ void ggdm_progress_destroy(ggdm_progress **progress)
     *progress = NULL;
     if (!p)
         return;
+    if (p->touching) {
+        pthread_cancel(p->toucher);
+        pthread_join(p->toucher, NULL);
+    }
     free(p->path);
     free(p->launch);
     ggdm_tally_destroy(&p->tally);
+    free(p->lost_host);
     free(p);
 }
 
@@ -235,6 +248,33 @@ void ggdm_progress_clear(ggdm_progress *p)
 
 /* ---- the status file ---- */
 
+static void *touch(void *context)
+{
+    const ggdm_progress *p = context;
+    for (;;) {
+        utimensat(AT_FDCWD, p->path, NULL, 0);
+        ggdm_sleep(RECORD_SECONDS);
+    }
+    return NULL;
+}
+
+ggdm_status ggdm_progress_keep_fresh(ggdm_progress *p, ggdm_error *err)
+{
+    if (p->touching || pthread_create(&p->toucher, NULL, touch, p) == 0) {
+        p->touching = true;
+        return GGDM_OK;
+    }
+    return GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
+}
+
+void ggdm_progress_lost(ggdm_progress *p, int rank, const char *host)
+{
+    p->lost_rank = rank;
+    free(p->lost_host);
+    p->lost_host = NULL;
+    ggdm_strdup(host, &p->lost_host, NULL);
+}
+
 static ggdm_status put_trouble(void *context, const ggdm_store_trouble *trouble, ggdm_error *err)
 {
     (void)err;
@@ -313,6 +353,12 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
         ggdm_json_put_null(j, "eta");
     ggdm_json_put_int(j, "samples", info->samples);
     put_counts(p, j);
+    if (p->lost_host) {
+        ggdm_json_begin_object(j, "lost");
+        ggdm_json_put_int(j, "rank", p->lost_rank);
+        ggdm_json_put_string(j, "host", p->lost_host);
+        ggdm_json_end(j);
+    }
     GGDM_TRY(put_cells(p, j, now, exit_code >= 0, err));
     ggdm_json_begin_array(j, "troubles");
     GGDM_TRY(ggdm_store_each_trouble(p->store, MAX_TROUBLES, put_trouble, j, err));

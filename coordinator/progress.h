@@ -43,7 +43,15 @@ void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state);
 /** End the live line, so that other text can follow. */
 void ggdm_progress_clear(ggdm_progress *p);
 
-/** Write the status file now.  phase: "running", "finishing", "done", "failed", "interrupted".
+/** Remember for the status file which worker was lost, and where; rank -1: no single one. */
+void ggdm_progress_lost(ggdm_progress *p, int rank, const char *host);
+
+/** A thread touches the status file every second until the end of p: signs of life while this one
+ *  writes archives.  Errors: GGDM_EINTERNAL. */
+ggdm_status ggdm_progress_keep_fresh(ggdm_progress *p, ggdm_error *err);
+
+/** Write the status file now.  phase: "running", "finishing", "done", "failed", "interrupted",
+ *  "lost" (the world has to be ended, and a new one may go on).
  *  exit_code -1: not known yet.  message: why it failed, or NULL. */
 ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
                                  const char *message, ggdm_error *err);

@@ -2,17 +2,22 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fs.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/report.h"
 
 #define PROBE ".ggdm-probe-"
+#define WAIT_SECONDS 20.0 /* for the rest of a world to go away */
 
 /* Try to make something in dir: permissions, read-only mounts and odd file systems all show here,
  * for root too. */
@@ -92,6 +97,39 @@ ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err)
                              dir, foreign, GGDM_STORE_FILE);
     }
     return probe_write(dir, dir, err);
+}
+
+ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err)
+{
+    *fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return GGDM_OK;
+    int why = errno;
+    close(*fd);
+    *fd = -1;
+    if (why != EWOULDBLOCK)
+        return GGDM_OK; /* no such locks here: the database has its own */
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "run directory %s: in use by another ggdm run, expected one at a time (`ggdm "
+                     "status %s` shows how far it is)",
+                     dir, dir);
+}
+
+ggdm_status ggdm_run_dir_wait(const char *dir, ggdm_error *err)
+{
+    bool present, told = false;
+    double deadline = ggdm_now() + WAIT_SECONDS;
+    for (;;) {
+        ggdm_status st = ggdm_store_present(dir, &present, err);
+        if (st != GGDM_ESTATE || ggdm_now() > deadline)
+            return st;
+        if (!told)
+            ggdm_log(GGDM_LOG_INFO,
+                     "the database of %s is held by what is left of an earlier run, waiting up to "
+                     "%.0f s for that to end",
+                     dir, WAIT_SECONDS);
+        told = true;
+    }
 }
 
 static bool has(const char *dir, const char *cell, const char *name)

@@ -13,6 +13,15 @@
  *  those of ggdm_store_present. */
 ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err);
 
+/** Become the one process that runs dir, as long as it lives: *fd holds the lock (close it), -1
+ * where the file system has none.  The directory must exist. Errors: GGDM_ESTATE when another
+ * process runs it. */
+ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err);
+
+/** Wait some seconds, with a message, for the rest of a world that has just been killed and still
+ *  holds the database.  Errors: those of ggdm_store_present; GGDM_ESTATE: it does not go away. */
+ggdm_status ggdm_run_dir_wait(const char *dir, ggdm_error *err);
+
 /** Are the archives of all complete cells, the report and the summary, written last, there? Figures
  *  are not asked for: without gnuplot, or without a target, there are none. */
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,

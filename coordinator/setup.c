@@ -9,6 +9,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "coordinator/blame.h"
 #include "coordinator/command.h"
 #include "coordinator/run_dir.h"
 #include "models/nn/onednn.h"
@@ -437,10 +438,12 @@ static void compare_library(const ggdm_store *store)
 ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *err)
 {
     ggdm_run_state state;
+    GGDM_TRY(ggdm_run_dir_wait(s->run_dir, err));
     GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
     if (state == GGDM_RUN_NEW)
         GGDM_TRY(create_store(s, err));
-    const ggdm_store_options run = {.mode = GGDM_STORE_RUN};
+    ggdm_store_options run = {.mode = GGDM_STORE_RUN};
+    ggdm_blame_to_store(getenv(GGDM_LOSS_ENV), &run);
     GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
     compare_library(*out);
     ggdm_status st = complete_store(s, state, *out, err);

@@ -77,6 +77,8 @@ typedef struct ggdm_store_options {
     ggdm_store_mode mode;
     bool count_losses;    /* RUN: units found running count a loss (the world died on its own);
                              otherwise they are simply ready again */
+    int32_t culprit;      /* count_losses: only units of this worker do; 0: all */
+    bool spare;           /* count_losses: none is quarantined by it */
     int32_t max_failures; /* failures until quarantine; 0: 3 */
     int32_t max_losses;   /* losses until quarantine; 0: 3 */
     double backoff;       /* seconds until a failed unit is ready again, doubled each time; 0: 1 */
@@ -149,10 +151,14 @@ bool ggdm_store_in_turn(const ggdm_store *store);
 
 /* ---- units; all inside a turn --------------------------------------------------------------- */
 
+/* Losses that make a unit a suspect.  One loss is chance; units that have it run after the others.
+ */
+#define GGDM_SUSPECT_LOSSES 2
+
 typedef enum ggdm_claim_kind {
     GGDM_CLAIM_ANY,
-    GGDM_CLAIM_INNOCENT, /* units without losses */
-    GGDM_CLAIM_SUSPECT   /* units that ran when a world or worker was lost: to be run apart */
+    GGDM_CLAIM_INNOCENT, /* units with fewer than GGDM_SUSPECT_LOSSES losses */
+    GGDM_CLAIM_SUSPECT   /* units with as many: to be run apart, one at a time */
 } ggdm_claim_kind;
 
 /** Give up to max ready units to a worker, innocents first, then by number; failed units whose
@@ -212,7 +218,7 @@ typedef struct ggdm_store_counts {
     int64_t units_total;
     int64_t images_done, images_total; /* distinct images: each trajectory counts once */
     int64_t images_diverged;           /* of images_done */
-    int64_t suspects;                  /* ready units with losses */
+    int64_t suspects;                  /* ready units with GGDM_SUSPECT_LOSSES or more */
 } ggdm_store_counts;
 
 /** Counters kept in memory: free of cost. */

@@ -310,6 +310,13 @@ static ggdm_status running_units(ggdm_store *s, int32_t max, int64_t *ids, int32
     return ggdm_store_collect_ids(s, stmt, max, ids, n, err);
 }
 
+/* Does this unit, at work when its world ended, pay for that? */
+static bool counts_loss(const ggdm_store_options *o, const ggdm_unit_row *row)
+{
+    return o->count_losses && (o->culprit == 0 || row->worker == o->culprit) &&
+           !(o->spare && row->losses + 1 >= o->max_losses);
+}
+
 /* All units of the world before this one become ready, in the transaction that starts the epoch.
  * Of those a worker held only the first was at work: the others have lost nothing. */
 static ggdm_status give_all_back(ggdm_store *s, ggdm_error *err)
@@ -324,7 +331,7 @@ static ggdm_status give_all_back(ggdm_store *s, ggdm_error *err)
             GGDM_TRY(ggdm_store_get_unit(s, ids[i], &row, err));
             bool at_work = row.worker != worker;
             worker = row.worker;
-            GGDM_TRY(ggdm_store_give_back(s, &row, s->options.count_losses && at_work,
+            GGDM_TRY(ggdm_store_give_back(s, &row, at_work && counts_loss(&s->options, &row),
                                           "the world it ran in ended", NULL, err));
             s->requeued++;
         }

@@ -1,5 +1,7 @@
 #include "jobs/store_schema.h"
 
+#include "jobs/store.h"
+
 /* States are words and not numbers, so that a user who looks in with SQL can read them. */
 #define STATES "('ready','running','done','failed','quarantined','cancelled')"
 
@@ -127,6 +129,10 @@ static const char *const to_2[] = {
 const char *const *const ggdm_store_migrations[] = {to_2};
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
+#define TEXT_OF(x) #x
+#define AS_TEXT(x) TEXT_OF(x)
+#define SUSPECT AS_TEXT(GGDM_SUSPECT_LOSSES)
+
 #define UNIT_COLUMNS                                                                               \
     "id, tree, image_first, image_count, state, attempt, failures, losses, not_before, worker, "   \
     "epoch, claimed"
@@ -171,11 +177,11 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_READY_ANY] =
         "SELECT " UNIT_COLUMNS " FROM unit WHERE state = 'ready' ORDER BY losses, id LIMIT ?1",
     [GGDM_SQL_READY_INNOCENT] =
-        "SELECT " UNIT_COLUMNS
-        " FROM unit WHERE state = 'ready' AND losses = 0 ORDER BY id LIMIT ?1",
+        "SELECT " UNIT_COLUMNS " FROM unit WHERE state = 'ready' AND losses < " SUSPECT
+        " ORDER BY losses, id LIMIT ?1",
     [GGDM_SQL_READY_SUSPECT] =
-        "SELECT " UNIT_COLUMNS
-        " FROM unit WHERE state = 'ready' AND losses > 0 ORDER BY losses, id LIMIT ?1",
+        "SELECT " UNIT_COLUMNS " FROM unit WHERE state = 'ready' AND losses >= " SUSPECT
+        " ORDER BY losses, id LIMIT ?1",
     /* A partial index is used only where its condition stands in the query. */
     [GGDM_SQL_DUE] = "SELECT id FROM unit WHERE " IN_TROUBLE
                      " AND state = 'failed' AND not_before <= ?1 LIMIT ?2",
@@ -194,7 +200,8 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
                              "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     [GGDM_SQL_GET_COUNTERS] = "SELECT name, value FROM counter",
     [GGDM_SQL_COUNT_ALL] = COUNT_ALL,
-    [GGDM_SQL_COUNT_SUSPECTS] = "SELECT count(*) FROM unit WHERE state = 'ready' AND losses > 0",
+    [GGDM_SQL_COUNT_SUSPECTS] =
+        "SELECT count(*) FROM unit WHERE state = 'ready' AND losses >= " SUSPECT,
     [GGDM_SQL_LAST_NUMBERS] =
         "SELECT coalesce(min(t), 0), coalesce(max(t), -1), coalesce(min(c), 0), "
         "coalesce(max(c), -1) FROM (SELECT (SELECT min(id) FROM trajectory) AS t, "

@@ -128,7 +128,7 @@ ggdm_status ggdm_store_note(ggdm_store *store, const ggdm_unit_row *row, const c
 
 static bool is_suspect(const ggdm_unit_row *row)
 {
-    return row->state == GGDM_UNIT_READY && row->losses > 0;
+    return row->state == GGDM_UNIT_READY && row->losses >= GGDM_SUSPECT_LOSSES;
 }
 
 ggdm_status ggdm_store_transition(ggdm_store *store, const ggdm_unit_row *old,

@@ -1,0 +1,218 @@
+#include "coordinator/hosts.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+
+#define MAX_SLOTS 100000
+#define MAX_FILE ((size_t)16 << 20) /* bytes */
+
+void ggdm_hosts_deinit(ggdm_hosts *hosts)
+{
+    free(hosts->list);
+    *hosts = (ggdm_hosts){0};
+}
+
+/* Add a host, or slots to one that is there already (Open MPI adds them up, too). */
+static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len, int slots,
+                       ggdm_error *err)
+{
+    bool fine = len > 0 && len < GGDM_HOST_NAME_SIZE && name[0] != '-';
+    for (size_t i = 0; i < len && fine; i++)
+        fine = isalnum((unsigned char)name[i]) || strchr("-._", name[i]);
+    if (!fine)
+        return GGDM_FAIL(err, GGDM_EINVAL, "host '%.*s', expected a name such as node1", (int)len,
+                         name);
+    for (size_t i = 0; i < h->n; i++)
+        if (strlen(h->list[i].name) == len && strncmp(h->list[i].name, name, len) == 0) {
+            h->list[i].slots += slots;
+            return GGDM_OK;
+        }
+    GGDM_TRY(ggdm_grow(&h->list, cap, h->n + 1, sizeof *h->list, err));
+    ggdm_host *host = &h->list[h->n++];
+    *host = (ggdm_host){.slots = slots};
+    memcpy(host->name, name, len);
+    return GGDM_OK;
+}
+
+static ggdm_status read_slots(const char *text, size_t len, int *out, ggdm_error *err)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (len == 0 || end != text + len || n < 1 || n > MAX_SLOTS)
+        return GGDM_FAIL(err, GGDM_EINVAL, "slots '%.*s', expected an integer from 1 to %d",
+                         (int)len, text, MAX_SLOTS);
+    *out = (int)n;
+    return GGDM_OK;
+}
+
+/* "name" or "name:4" */
+static ggdm_status add_word(ggdm_hosts *h, size_t *cap, const char *word, size_t len,
+                            ggdm_error *err)
+{
+    const char *colon = memchr(word, ':', len);
+    int slots = 0;
+    if (colon)
+        GGDM_TRY(read_slots(colon + 1, (size_t)(word + len - colon - 1), &slots, err));
+    return add(h, cap, word, colon ? (size_t)(colon - word) : len, slots, err);
+}
+
+ggdm_status ggdm_hosts_parse(const char *text, ggdm_hosts *out, ggdm_error *err)
+{
+    ggdm_status st = GGDM_OK;
+    size_t cap = 0;
+    *out = (ggdm_hosts){0};
+    for (const char *at = text; st == GGDM_OK; at += strcspn(at, ",") + 1) {
+        st = add_word(out, &cap, at, strcspn(at, ","), err);
+        if (!at[strcspn(at, ",")])
+            break;
+    }
+    if (st != GGDM_OK) {
+        ggdm_hosts_deinit(out);
+        ggdm_error_prefix(err, "--hosts %.200s", text);
+    }
+    return st;
+}
+
+/* One line of a hostfile. */
+static ggdm_status read_line(ggdm_hosts *h, size_t *cap, char *line, ggdm_error *err)
+{
+    line[strcspn(line, "#\r")] = '\0';
+    char *save, *name = strtok_r(line, " \t", &save);
+    if (!name)
+        return GGDM_OK;
+    GGDM_TRY(add_word(h, cap, name, strlen(name), err));
+    for (char *word; (word = strtok_r(NULL, " \t", &save));) {
+        int slots = 0;
+        if (strncmp(word, "max_slots=", 10) == 0 || strncmp(word, "max-slots=", 10) == 0)
+            continue;
+        if (strncmp(word, "slots=", 6) != 0)
+            return GGDM_FAIL(err, GGDM_EINVAL, "'%.60s', expected slots=N", word);
+        GGDM_TRY(read_slots(word + 6, strlen(word + 6), &slots, err));
+        h->list[h->n - 1].slots = slots;
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_hosts_read(const char *path, ggdm_hosts *out, ggdm_error *err)
+{
+    char *text = NULL;
+    size_t cap = 0;
+    *out = (ggdm_hosts){0};
+    GGDM_TRY(ggdm_read_file(path, MAX_FILE, &text, NULL, err));
+    ggdm_status st = GGDM_OK;
+    int number = 0;
+    for (char *line = text, *next; line && st == GGDM_OK; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        number++;
+        st = read_line(out, &cap, line, err);
+        if (st != GGDM_OK)
+            ggdm_error_prefix(err, "%s:%d", path, number);
+    }
+    free(text);
+    if (st == GGDM_OK && out->n == 0)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: no host, expected lines such as 'node1 slots=4'",
+                       path);
+    if (st != GGDM_OK)
+        ggdm_hosts_deinit(out);
+    return st;
+}
+
+/* ---- Slurm ---- */
+
+/* SLURM_TASKS_PER_NODE: "2(x3),1" gives 2 2 2 1 to the hosts in their order. */
+static void spread_tasks(ggdm_hosts *h, const char *text)
+{
+    size_t host = 0;
+    while (text && *text && host < h->n) {
+        int tasks = 0, times = 1, used = 0;
+        if (sscanf(text, "%d%n", &tasks, &used) != 1 || tasks < 1)
+            return;
+        text += used;
+        if (sscanf(text, "(x%d)%n", &times, &used) == 1)
+            text += used;
+        for (; times > 0 && host < h->n; times--)
+            h->list[host++].slots = tasks;
+        text += *text == ',';
+    }
+}
+
+ggdm_status ggdm_hosts_of_slurm(ggdm_hosts *out, ggdm_error *err)
+{
+    *out = (ggdm_hosts){0};
+    if (!getenv("SLURM_JOB_ID") || !getenv("SLURM_JOB_NODELIST"))
+        return GGDM_OK;
+    char line[256];
+    size_t cap = 0;
+    ggdm_status st = GGDM_OK;
+    FILE *pipe = popen("scontrol show hostnames \"$SLURM_JOB_NODELIST\"", "re");
+    while (pipe && st == GGDM_OK && fgets(line, sizeof line, pipe)) {
+        line[strcspn(line, "\n")] = '\0';
+        st = read_line(out, &cap, line, err);
+    }
+    int status = pipe ? pclose(pipe) : -1;
+    if (st == GGDM_OK && (status != 0 || out->n == 0))
+        st = GGDM_FAIL(err, GGDM_EIO,
+                       "cannot read the nodes of Slurm job %s (scontrol show hostnames): exit "
+                       "status %d, %zu nodes",
+                       getenv("SLURM_JOB_ID"), WEXITSTATUS(status), out->n);
+    if (st != GGDM_OK) {
+        ggdm_hosts_deinit(out);
+        return st;
+    }
+    spread_tasks(out, getenv("SLURM_TASKS_PER_NODE"));
+    out->slurm = true;
+    return GGDM_OK;
+}
+
+/* ---- use ---- */
+
+void ggdm_hosts_default_slots(ggdm_hosts *hosts, int slots)
+{
+    for (size_t i = 0; i < hosts->n; i++)
+        if (hosts->list[i].slots == 0)
+            hosts->list[i].slots = slots;
+}
+
+int ggdm_hosts_slots(const ggdm_hosts *hosts)
+{
+    int n = 0;
+    for (size_t i = 0; i < hosts->n; i++)
+        n += hosts->list[i].left_out ? 0 : hosts->list[i].slots;
+    return n;
+}
+
+size_t ggdm_hosts_in(const ggdm_hosts *hosts)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < hosts->n; i++)
+        n += !hosts->list[i].left_out;
+    return n;
+}
+
+ggdm_status ggdm_hosts_argument(const ggdm_hosts *hosts, char **out, ggdm_error *err)
+{
+    size_t size = hosts->n * (GGDM_HOST_NAME_SIZE + 12) + 1, at = 0;
+    char *text;
+    GGDM_TRY(ggdm_alloc(&text, size, 1, err));
+    for (size_t i = 0; i < hosts->n; i++) {
+        const ggdm_host *h = &hosts->list[i];
+        if (h->left_out)
+            continue;
+        const char *comma = at ? "," : "";
+        if (hosts->slurm)
+            at += (size_t)snprintf(text + at, size - at, "%s%s:*", comma, h->name);
+        else
+            at += (size_t)snprintf(text + at, size - at, "%s%s:%d", comma, h->name,
+                                   h->slots + (at == 0));
+    }
+    *out = text;
+    return GGDM_OK;
+}
