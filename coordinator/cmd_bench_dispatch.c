@@ -19,7 +19,7 @@
 #include "coordinator/bench_load.h"
 #include "coordinator/cmd_bench.h"
 #include "coordinator/command.h"
-#include "coordinator/launch.h"
+#include "coordinator/world.h"
 #include "coordinator/progress.h"
 
 static const struct {
@@ -137,10 +137,14 @@ static ggdm_status run_world(const bench_options *o, ggdm_error *err)
     snprintf(units, sizeof units, "--units=%d", o->load.units);
     snprintf(ms, sizeof ms, "--unit-ms=%.9g", o->load.unit_ms);
     char *args[] = {name, action, dir, units, ms, NULL};
-    const ggdm_launch launch = {
-        .workers = o->workers, .threads = 1, .run_dir = o->load.dir, .args = args};
-    int code = GGDM_EXIT_INTERNAL;
-    return ggdm_launch_world(&launch, &code, err);
+    const ggdm_hosts here = {0};
+    const ggdm_launch launch = {.workers = o->workers,
+                                .threads = 1,
+                                .run_dir = o->load.dir,
+                                .args = args,
+                                .hosts = &here,
+                                .may_be_silent = true};
+    return ggdm_world_once(&launch, err);
 }
 
 /* How long `ggdm status` takes. */

@@ -14,6 +14,7 @@ typedef struct ggdm_launch {
     const char *run_dir;     /* where the world's status file will be */
     char **args;             /* of the command, NULL-terminated: `ggdm ARGS` in every rank */
     const ggdm_hosts *hosts; /* on those that are not left out; n 0: here */
+    bool may_be_silent;      /* its status file is no sign of life */
 } ggdm_launch;
 
 #define GGDM_TOKEN_SIZE 64 /* bytes of the name by which a world is known */

@@ -45,9 +45,18 @@ static bool has_spoken(const ggdm_world_end *end, int *exit_code)
     return false;
 }
 
-static bool has_result(const ggdm_world_end *end, int *exit_code)
+/* mpirun ends a broken world with SIGTERM, which its coordinator may take for a wish to stop. */
+static bool was_broken_off(const ggdm_world_end *end)
 {
-    if (end->status.ours && end->status.exit_code >= 0 && strcmp(end->status.phase, "lost") != 0) {
+    const ggdm_obituary *o = &end->obituary;
+    return strcmp(end->status.phase, "interrupted") == 0 &&
+           (o->rank > 0 || o->host_lost || end->hung[0] || WIFSIGNALED(end->wait_status));
+}
+
+static bool has_result(const ggdm_world_end *end, bool stopped, int *exit_code)
+{
+    if (end->status.ours && end->status.exit_code >= 0 && strcmp(end->status.phase, "lost") != 0 &&
+        (stopped || !was_broken_off(end))) {
         *exit_code = end->status.exit_code;
         return true;
     }
@@ -191,7 +200,7 @@ static ggdm_status run_worlds(supervisor *v, int *exit_code, bool *at_rest, ggdm
         v->worlds++;
         ggdm_blame_text(v->blame, v->culprit, loss);
         GGDM_TRY(ggdm_world_run(&v->launch, loss, &v->stops, &end, err));
-        if (has_result(&end, exit_code))
+        if (has_result(&end, v->stops.stops > 0, exit_code))
             return GGDM_OK;
         if (v->stops.stops)
             return cancelled(&end, err);

@@ -236,7 +236,7 @@ static void pass_stops(world *w, ggdm_stop_watch *stops)
         w->deadline = ggdm_now();
 }
 
-static void watch(world *w, ggdm_stop_watch *stops)
+static void watch(world *w, ggdm_stop_watch *stops, bool may_be_silent)
 {
     while (!reaped(w)) {
         struct pollfd fds[] = {{.fd = w->errors, .events = POLLIN},
@@ -244,7 +244,8 @@ static void watch(world *w, ggdm_stop_watch *stops)
         poll(fds, 2, (int)(1000 * LOOK_SECONDS));
         pass_on(w);
         pass_stops(w, stops);
-        check_silence(w);
+        if (!may_be_silent)
+            check_silence(w);
         if (w->deadline > 0)
             end_mpirun(w);
     }
@@ -263,11 +264,26 @@ ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_sto
     if (st == GGDM_OK) {
         fcntl(w.errors, F_SETFL, O_NONBLOCK);
         w.begun = w.last_sign = w.last_look = ggdm_now();
-        watch(&w, stops);
+        watch(&w, stops, launch->may_be_silent);
         clear_away(&w);
         ggdm_world_status_read(w.status_path, token, &out->status);
         out->seconds = w.at_work ? ggdm_now() - w.begun : 0;
     }
     free(w.status_path);
+    return st;
+}
+
+ggdm_status ggdm_world_once(const ggdm_launch *launch, ggdm_error *err)
+{
+    ggdm_stop_watch stops;
+    ggdm_world_end end;
+    GGDM_TRY(ggdm_launch_possible(err));
+    GGDM_TRY(ggdm_stop_watch_begin(&stops, err));
+    ggdm_status st = ggdm_world_run(launch, "nobody", &stops, &end, err);
+    ggdm_stop_watch_end(&stops);
+    if (st == GGDM_OK && !(end.status.ours && end.status.exit_code == 0))
+        st = GGDM_FAIL(err, stops.stops ? GGDM_ECANCELLED : GGDM_ECOMM,
+                       "the MPI world ended before its work was done (mpirun: wait status %d)",
+                       end.wait_status);
     return st;
 }

@@ -38,4 +38,8 @@ typedef struct ggdm_world_end {
 ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_stop_watch *stops,
                            ggdm_world_end *out, ggdm_error *err);
 
+/** Run one world without a successor.  Errors: as above; GGDM_EINVAL without mpirun;
+ * GGDM_ECANCELLED when stopped, GGDM_ECOMM when its status file does not say exit code 0. */
+ggdm_status ggdm_world_once(const ggdm_launch *launch, ggdm_error *err);
+
 #endif

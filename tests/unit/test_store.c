@@ -241,6 +241,16 @@ static void test_store_claim_of_damaged_tree_claims_nothing(void **state)
         ggdm_unit_deinit(&units[i]);
 }
 
+/* Claim units until it is this one's turn; returns its attempt. */
+static int32_t claim_unit(run_fixture *f, int64_t id)
+{
+    int32_t attempt = 0;
+    int64_t got;
+    while ((got = claim(f, GGDM_CLAIM_ANY, &attempt)) != id)
+        assert_int_not_equal(got, -1);
+    return attempt;
+}
+
 static void test_store_finish_late_is_dropped(void **state)
 {
     run_fixture *f = *state;
@@ -255,19 +265,19 @@ static void test_store_finish_late_is_dropped(void **state)
     ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
                  &err);
     assert_false(accepted);
-    assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), unit.id);
+    attempt = claim_unit(f, unit.id);
     assert_int_equal(attempt, 2);
     ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
                  &err);
     assert_false(accepted);
     commit(f);
     run_fixture_reopen(f, NULL);
-    assert_int_equal(ggdm_store_requeued(f->store), 1);
+    assert_int_equal(ggdm_store_requeued(f->store), RUN_UNITS);
     begin(f, 2);
     ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 2, images, n, &accepted, &err), &err);
     assert_false(accepted);
     /* The right one, then once more. */
-    assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), unit.id);
+    claim_unit(f, unit.id);
     ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
     assert_true(accepted);
     ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
@@ -344,10 +354,12 @@ static void test_store_lose_thrice_quarantines_and_retry_puts_back(void **state)
     assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 0);
     assert_int_equal(claim(f, GGDM_CLAIM_ANY, &attempt), 1);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(claim(f, i ? GGDM_CLAIM_SUSPECT : GGDM_CLAIM_INNOCENT, &attempt), 2);
+        /* A first loss is chance, and only puts the unit behind the others. */
+        assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), i < 2 ? -1 : 2);
+        attempt = i < 2 ? claim_unit(f, 2) : attempt;
         ggdm_test_ok(ggdm_store_lose(f->store, 2, attempt, "worker died", &now, &err), &err);
         assert_int_equal(now, i < 2 ? GGDM_UNIT_READY : GGDM_UNIT_QUARANTINED);
-        assert_int_equal(counts(f)->suspects, i < 2);
+        assert_int_equal(counts(f)->suspects, i == 1);
     }
     assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), -1);
     commit(f);
@@ -415,11 +427,58 @@ static void test_store_open_requeues_and_counts_losses_when_told(void **state)
     }
     for (int i = 0; i < 3; i++) {
         begin(f, 1);
-        assert_int_equal(claim(f, i ? GGDM_CLAIM_SUSPECT : GGDM_CLAIM_ANY, &attempt), 0);
+        if (i < 2)
+            claim_unit(f, 0);
+        else
+            assert_int_equal(claim(f, GGDM_CLAIM_SUSPECT, &attempt), 0);
         commit(f);
         run_fixture_reopen(f, &blame);
     }
     assert_int_equal(counts(f)->units[GGDM_UNIT_QUARANTINED], 1);
+}
+
+/* Worker 1 gets units 0 and 1, worker 2 the next. */
+static void claim_for_two(run_fixture *f)
+{
+    ggdm_unit units[3];
+    int32_t n = 0, m = 0;
+    begin(f, 1);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 2, units, &n, &err), &err);
+    ggdm_test_ok(ggdm_store_claim(f->store, 2, GGDM_CLAIM_ANY, 1, units + n, &m, &err), &err);
+    assert_int_equal(n + m, 3);
+    for (int i = 0; i < 3; i++)
+        ggdm_unit_deinit(&units[i]);
+    commit(f);
+}
+
+static void test_store_open_blames_the_culprit_alone(void **state)
+{
+    run_fixture *f = *state;
+    const ggdm_store_options worker_2 = {
+        .mode = GGDM_STORE_RUN, .count_losses = true, .culprit = 2, .max_losses = 1};
+    claim_for_two(f);
+    run_fixture_reopen(f, &worker_2);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_QUARANTINED], 1);
+    assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS - 1);
+}
+
+static void test_store_open_sparing_never_quarantines(void **state)
+{
+    run_fixture *f = *state;
+    const ggdm_store_options outside = {
+        .mode = GGDM_STORE_RUN, .count_losses = true, .spare = true};
+    for (int i = 0; i < 5; i++) {
+        begin(f, 1);
+        if (counts(f)->suspects == 0)
+            claim_unit(f, 0);
+        int32_t attempt;
+        while (claim(f, GGDM_CLAIM_SUSPECT, &attempt) >= 0)
+            ;
+        commit(f);
+        run_fixture_reopen(f, &outside);
+        assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
+    }
+    assert_int_equal(counts(f)->suspects, 1);
 }
 
 static void test_store_rollback_restores_counts_and_units(void **state)
@@ -594,6 +653,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_suspects_come_after_innocents),
         RUN_FIXTURE_TEST(test_store_release_counts_nothing),
         RUN_FIXTURE_TEST(test_store_open_requeues_and_counts_losses_when_told),
+        RUN_FIXTURE_TEST(test_store_open_blames_the_culprit_alone),
+        RUN_FIXTURE_TEST(test_store_open_sparing_never_quarantines),
         RUN_FIXTURE_TEST(test_store_rollback_restores_counts_and_units),
         RUN_FIXTURE_TEST(test_store_cancel_then_retry_gives_all_back),
         RUN_FIXTURE_TEST(test_store_cancel_takes_units_that_no_wanted_cell_needs),
