@@ -36,8 +36,8 @@ test.c := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/gra
                             tests/golden/test_*.c tests/property/test_*.c tests/fuzz/test_*.c))
 tests  := $(test.c:%.c=$(B)/%)
 # Programs of the tests that are scripts: tests/mpi/*.sh and tests/cli/*.sh.
-mpi.c  := $(sort $(wildcard tests/mpi/*.c))
-mpi.x  := $(mpi.c:%.c=$(B)/%)
+mpi.c  := $(sort $(filter-out tests/mpi/poison.c,$(wildcard tests/mpi/*.c)))
+mpi.x  := $(mpi.c:%.c=$(B)/%) $(B)/tests/mpi/poison.so
 scripts := $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
 run_tests := GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) scripts/run_tests.sh
 support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
@@ -71,7 +71,12 @@ $(B)/ggdm: $(B)/coordinator/main.o $(B)/libggdm.a
 $(B)/libsupport.a: $(support.o)
 	@rm -f $@; $(AR) crD $@ $^
 
-$(tests) $(mpi.x): %: %.o $(B)/libsupport.a $(B)/libggdm.a
+$(B)/tests/mpi/poison.so: tests/mpi/poison.c $(B)/flags
+	@mkdir -p $(@D)
+	@printf '  %-5s %s\n' LINK $@
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared $< -o $@
+
+$(tests) $(filter-out %.so,$(mpi.x)): %: %.o $(B)/libsupport.a $(B)/libggdm.a
 	@printf '  %-5s %s\n' LINK $@
 	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 

@@ -1,0 +1,71 @@
+# Sourced by the tests of the supervisor (after world.sh): a sweep of the tiny models that takes some
+# seconds, runs of it in the background, their processes, and what must hold in the end.
+cd "$work" || exit 1
+mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
+export GGDM_ZOO=$work/zoo
+
+# sweep SAMPLES > FILE
+sweep() {
+    cat <<YAML
+name: faults
+model: tiny-ddpm
+sampler: {kind: ddpm, steps: 200, variance: fixed_large, clip_x0: true}
+guidance:
+  kind: gradient
+  gradient: xt-full
+  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
+sweep:
+  kappa: [0, 0.5, 2]
+  duration: [0, 100, 200]
+samples: $1
+seed: 11
+judge: tiny-judge
+YAML
+}
+
+digests() { (cd "$1/archive" && sha256sum c*/samples.tar c*/samples.npz); }
+
+# same RUN: its archives are those of the run called reference.
+same() { digests reference >want && digests "$1" >got && [ -s want ] && cmp want got; }
+
+# number RUN KEY: the first number of that name in its status file.
+number() { sed -n "s/.*\"$2\": \([0-9][0-9]*\).*/\1/p" "$1/status.json" 2>/dev/null | head -n 1; }
+
+# at_rest RUN: nothing is left undone or running, every image is there once.
+at_rest() {
+    local done total
+    rm -rf look && mkdir look && cp "$1"/ggdm.db* look/ && rm -f look/*.owner* || return 1
+    read -r done total < <("$TOOLS/count_images" look)
+    [ "$(number "$1" running)" = 0 ] && [ -n "$total" ] && [ "$done" = "$total" ]
+}
+
+# start RUN ARG...: a run in the background, as $pid; its messages go to RUN.err.
+start() {
+    local run=$1
+    shift
+    "$GGDM" run small.yaml --run "$run" --batch 4 --threads 1 "$@" >"$run.out" 2>"$run.err" &
+    pid=$!
+}
+
+# at_work RUN N: wait until N images are done and a coordinator lives; sets $mpirun, $coordinator,
+# $worker to process ids.  Fails when the run ends before.
+at_work() {
+    local n
+    while sleep 0.05 && kill -0 "$pid" 2>/dev/null; do
+        n=$(sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null)
+        [ "${n:-0}" -ge "$2" ] || continue
+        mpirun=$(pgrep -P "$pid" mpirun | head -n 1)
+        coordinator=$(number "$1" pid)
+        [ -n "$mpirun" ] && [ "$(ps -o ppid= -p "$coordinator" | tr -d ' ')" = "$mpirun" ] || continue
+        worker=$(pgrep -P "$mpirun" | grep -vx "$coordinator" | head -n 1)
+        [ -n "$worker" ] && return 0
+    done
+    echo "# the run ended before $2 images"
+    return 1
+}
+
+# restarts RUN TEXT: the supervisor said so, in one line.
+restarts() { grep -aq "world [0-9]* was lost: .*$2" "$1.err"; }
+
+# show RUN: its messages, as diagnostics.
+show() { sed 's/\r/\n/g; s/^/# /' "$1.err" | tail -n 20; }
