@@ -23,22 +23,23 @@
 
 #define TURN_SECONDS 0.2 /* longest wait for a packet: progress is shown in between */
 #define MAX_PACKETS 1024 /* taken in by one turn */
-#define MAX_STATE_BYTES ((size_t)8 << 20) /* of checkpoints, beyond which a turn takes no packets */
-#define STOP_SECONDS 9.0     /* in all, where somebody waits for the end */
+#define MAX_STATE_BYTES ((size_t)8 << 20) /* of checkpoints, beyond which a turn takes no packets  \
+                                           */
+#define STOP_SECONDS 9.0                  /* in all, where somebody waits for the end */
 #define TOGETHER_SECONDS 5.0 /* who falls silent within so much of each other has one cause */
 
 typedef enum worker_phase { STARTING, WAITING, BUSY, REPORTED } worker_phase;
 
 typedef struct worker {
     worker_phase phase;
-    bool left;          /* said BYE: gets nothing more */
-    ggdm_unit unit;     /* BUSY, REPORTED; owned */
-    bool to_send;       /* claimed in this turn */
-    bool suspect;       /* the unit has cost worlds: no other such unit may run */
-    double last_sign;   /* when the last packet came, or the unit was sent */
-    double cost, part;  /* of the unit; done part in [0, 1] */
-    double resumed;     /* part that was done when it was claimed */
-    uint8_t *state;     /* [state_size], owned: a checkpoint to be stored in this turn */
+    bool left;         /* said BYE: gets nothing more */
+    ggdm_unit unit;    /* BUSY, REPORTED; owned */
+    bool to_send;      /* claimed in this turn */
+    bool suspect;      /* the unit has cost worlds: no other such unit may run */
+    double last_sign;  /* when the last packet came, or the unit was sent */
+    double cost, part; /* of the unit; done part in [0, 1] */
+    double resumed;    /* part that was done when it was claimed */
+    uint8_t *state;    /* [state_size], owned: a checkpoint to be stored in this turn */
     size_t state_size;
     int32_t state_step;
     int64_t expected;   /* images of the unit */
@@ -311,8 +312,8 @@ static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
     w->to_send = true;
     w->expected = images_of(&w->unit);
     w->part = w->resumed = part_before(&w->unit);
-    w->cost = w->unit.image_count * ggdm_segments_cost(w->unit.segments, w->unit.n_segments,
-                                                       d->gradient);
+    w->cost =
+        w->unit.image_count * ggdm_segments_cost(w->unit.segments, w->unit.n_segments, d->gradient);
     return GGDM_OK;
 }
 

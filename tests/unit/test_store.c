@@ -241,13 +241,26 @@ static void test_store_claim_of_damaged_tree_claims_nothing(void **state)
         ggdm_unit_deinit(&units[i]);
 }
 
-/* Claim units until it is this one's turn; returns its attempt. */
+/* Claim units, each for a worker of its own, until it is this one's turn.  Owned. */
+static ggdm_unit take_unit(run_fixture *f, int64_t id)
+{
+    for (int32_t worker = 100;; worker++) {
+        ggdm_unit unit = {.id = -1};
+        int32_t n = 0;
+        ggdm_test_ok(ggdm_store_claim(f->store, worker, GGDM_CLAIM_ANY, 1, &unit, &n, &err), &err);
+        assert_int_equal(n, 1);
+        if (unit.id == id)
+            return unit;
+        ggdm_unit_deinit(&unit);
+    }
+}
+
+/* The same; returns its attempt. */
 static int32_t claim_unit(run_fixture *f, int64_t id)
 {
-    int32_t attempt = 0;
-    int64_t got;
-    while ((got = claim(f, GGDM_CLAIM_ANY, &attempt)) != id)
-        assert_int_not_equal(got, -1);
+    ggdm_unit unit = take_unit(f, id);
+    int32_t attempt = unit.attempt;
+    ggdm_unit_deinit(&unit);
     return attempt;
 }
 
@@ -558,15 +571,9 @@ static void test_store_change_outside_turn_fails(void **state)
 
 static ggdm_unit claim_again(run_fixture *f)
 {
-    ggdm_error e;
-    ggdm_unit unit;
-    int32_t n;
-    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
-    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_SUSPECT, 1, &unit, &n, &e), &e);
-    if (n == 0)
-        ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &n, &e), &e);
-    assert_int_equal(n, 1);
-    ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
+    begin(f, 1000);
+    ggdm_unit unit = take_unit(f, 0);
+    commit(f);
     return unit;
 }
 
@@ -574,9 +581,8 @@ static void put_checkpoint(run_fixture *f, const ggdm_unit *unit, int32_t step, 
 {
     ggdm_error e;
     ggdm_test_ok(ggdm_store_begin(f->store, 1000, &e), &e);
-    ggdm_test_ok(ggdm_store_checkpoint(f->store, unit->id, unit->attempt, step, text, strlen(text),
-                                       &e),
-                 &e);
+    ggdm_test_ok(
+        ggdm_store_checkpoint(f->store, unit->id, unit->attempt, step, text, strlen(text), &e), &e);
     ggdm_test_ok(ggdm_store_commit(f->store, &e), &e);
 }
 
