@@ -87,8 +87,7 @@ static ggdm_status generate(session *s, ggdm_error *err)
 {
     bool clean = false;
     GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
-    ggdm_status st =
-        ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
+    ggdm_status st = ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
     if (!clean) {
         if (st == GGDM_OK)
             st = GGDM_FAIL(err, s->end == GGDM_DISPATCH_FINISHED ? GGDM_ECOMM : GGDM_ECANCELLED,
@@ -407,8 +406,7 @@ int ggdm_cmd_run(int argc, char **argv)
         "once when nothing is left.\v"
         "Results are in RUN/archive, RUN/summary.csv and RUN/report.html.  Ctrl-C stops between "
         "two sampler steps; whatever was done is kept.  When a worker, mpirun or a host dies or "
-        "hangs, the run goes on by itself on what is left.
-"
+        "hangs, the run goes on by itself on what is left.\n"
         "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
         "images depend.\n\n"
         "Example:\n  ggdm run examples/mnist-demo.yaml --run runs/demo",
