@@ -80,25 +80,32 @@ typedef struct world {
     ggdm_world_end *end;
 } world;
 
+static void pass_bytes(world *w, const char *bytes, size_t n)
+{
+    ggdm_obituary_feed(&w->end->obituary, bytes, n);
+    for (size_t at = 0; at < n;) {
+        ssize_t put = write(STDERR_FILENO, bytes + at, n - at);
+        if (put <= 0)
+            break;
+        at += (size_t)put;
+    }
+    w->line_open = bytes[n - 1] != '\n';
+}
+
 static void pass_on(world *w)
 {
     char bytes[4096];
-    ssize_t n;
-    while (w->errors >= 0 && (n = read(w->errors, bytes, sizeof bytes)) != 0) {
-        if (n < 0) {
-            if (errno == EINTR)
-                continue;
+    while (w->errors >= 0) {
+        ssize_t n = read(w->errors, bytes, sizeof bytes);
+        if (n > 0) {
+            pass_bytes(w, bytes, (size_t)n);
+        } else if (n == 0) {
+            close(w->errors);
+            w->errors = -1;
+        } else if (errno != EINTR) {
             return; /* EAGAIN: no more for now */
         }
-        ggdm_obituary_feed(&w->end->obituary, bytes, (size_t)n);
-        for (ssize_t at = 0, put; at < n; at += put)
-            if ((put = write(STDERR_FILENO, bytes + at, (size_t)(n - at))) <= 0)
-                break;
-        w->line_open = bytes[n - 1] != '\n';
     }
-    if (w->errors >= 0)
-        close(w->errors);
-    w->errors = -1;
 }
 
 static void end_line(world *w)

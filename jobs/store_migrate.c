@@ -31,7 +31,7 @@ static ggdm_status run_steps(ggdm_store *s, ggdm_error *err)
 {
     char sql[64];
     for (int64_t v = s->version; v < GGDM_STORE_VERSION; v++)
-        for (const char *const *step = ggdm_store_migrations[v - 1]; *step; step++)
+        for (const char *const *step = ggdm_store_migrations[v]; *step; step++)
             GGDM_TRY(ggdm_store_exec(s, *step, err));
     snprintf(sql, sizeof sql, "PRAGMA main.user_version = %d", GGDM_STORE_VERSION);
     GGDM_TRY(ggdm_store_exec(s, sql, err));

@@ -126,7 +126,7 @@ static const char *const to_2[] = {
     NULL,
 };
 
-const char *const *const ggdm_store_migrations[] = {to_2};
+const char *const *const ggdm_store_migrations[] = {[1] = to_2};
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
 #define TEXT_OF(x) #x

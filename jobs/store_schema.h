@@ -17,9 +17,9 @@ typedef struct ggdm_schema_object {
 extern const ggdm_schema_object ggdm_store_schema[];
 extern const size_t ggdm_store_schema_count;
 
-/* [v - 1]: the statements that lead from version v to v + 1, NULL-terminated.  After the last one
+/* [v]: the statements that lead from version v to v + 1, NULL-terminated.  After the last one
  * the schema must be the one above to the letter. */
-extern const char *const *const ggdm_store_migrations[GGDM_STORE_VERSION - 1];
+extern const char *const *const ggdm_store_migrations[GGDM_STORE_VERSION];
 
 typedef enum ggdm_sql {
     GGDM_SQL_BEGIN,
