@@ -1,14 +1,7 @@
-/* A worker as the coordinator sees it:
- *
- *     STARTING --READY--> WAITING --unit sent--> BUSY --DONE, FAILED--> REPORTED --commit-->
- * WAITING
- *
- * and at any time BYE: it has left.
- *
- * Each turn of the loop takes in the packets there are, then makes one transaction: results of the
- * REPORTED, claims for the WAITING.  Units are sent after the commit.  The images of a unit are
- * kept here until DONE and stored together with the change of state, so a unit is done as a whole
- * or not at all. */
+/* Each turn of the loop takes in the packets there are, then makes one transaction: results of the
+ * units that were reported, claims for the workers that can take more (coordinator/hand.h).  Units
+ * are sent after the commit.  The images of a unit are kept here until DONE and stored together
+ * with the change of state, so a unit is done as a whole or not at all. */
 #include "coordinator/dispatch.h"
 
 #include <stdlib.h>
@@ -16,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "coordinator/hand.h"
 #include "coordinator/request.h"
 #include "coordinator/silence.h"
 #include "coordinator/stop.h"
@@ -28,25 +22,11 @@
 #define STOP_SECONDS 9.0                  /* in all, where somebody waits for the end */
 #define TOGETHER_SECONDS 5.0 /* who falls silent within so much of each other has one cause */
 
-typedef enum worker_phase { STARTING, WAITING, BUSY, REPORTED } worker_phase;
-
 typedef struct worker {
-    worker_phase phase;
-    bool left;         /* said BYE: gets nothing more */
-    ggdm_unit unit;    /* BUSY, REPORTED; owned */
-    bool to_send;      /* claimed in this turn */
-    bool suspect;      /* the unit has cost worlds: no other such unit may run */
-    double last_sign;  /* when the last packet came, or the unit was sent */
-    double cost, part; /* of the unit; done part in [0, 1] */
-    double resumed;    /* part that was done when it was claimed */
-    uint8_t *state;    /* [state_size], owned: a checkpoint to be stored in this turn */
-    size_t state_size;
-    int32_t state_step;
-    int64_t expected;   /* images of the unit */
-    ggdm_image *images; /* [n_images], owned */
-    size_t n_images, cap;
-    ggdm_status outcome; /* REPORTED: GGDM_OK, or why it failed */
-    char *message;       /* REPORTED and failed; owned */
+    bool ready;       /* said READY */
+    bool left;        /* said BYE: gets nothing more */
+    double last_sign; /* when the last packet came, or units were sent */
+    ggdm_hand hand;
 } worker;
 
 typedef struct dispatch {
@@ -66,92 +46,18 @@ typedef struct dispatch {
     ggdm_error broken;  /* why a worker could not begin, code GGDM_OK: none */
 } dispatch;
 
-/* ---- a worker's unit ---- */
-
-static void forget_state(dispatch *d, worker *w)
+static bool is_busy(const worker *w)
 {
-    d->state_bytes -= w->state_size;
-    free(w->state);
-    w->state = NULL;
-    w->state_size = 0;
-}
-
-static void forget_unit(dispatch *d, worker *w)
-{
-    for (size_t i = 0; i < w->n_images; i++)
-        ggdm_image_deinit(&w->images[i]);
-    w->n_images = 0;
-    ggdm_unit_deinit(&w->unit);
-    w->unit = (ggdm_unit){.id = -1};
-    free(w->message);
-    w->message = NULL;
-    forget_state(d, w);
-    w->part = w->cost = w->resumed = 0;
-    w->outcome = GGDM_OK;
-    w->to_send = w->suspect = false;
-}
-
-static int64_t images_of(const ggdm_unit *unit)
-{
-    int64_t n = 0;
-    for (int32_t i = 0; i < unit->n_segments; i++)
-        n += unit->segments[i].trajectory >= 0;
-    return n * unit->image_count;
-}
-
-/* How much of a unit is done where its state was saved. */
-static double part_before(const ggdm_unit *unit)
-{
-    int64_t done = 0, total = 0;
-    for (int32_t i = 0; i < unit->n_segments; i++) {
-        const ggdm_segment *s = &unit->segments[i];
-        int32_t at = unit->step < s->end ? unit->step : s->end;
-        done += at > s->begin ? at - s->begin : 0;
-        total += s->end - s->begin;
-    }
-    return total > 0 ? (double)done / (double)total : 0;
-}
-
-/* Is the report about the unit that this worker has? */
-static bool is_current(const worker *w, const ggdm_report *report)
-{
-    return w->phase == BUSY && report->unit == w->unit.id && report->attempt == w->unit.attempt;
+    return w->hand.n > w->hand.reported;
 }
 
 /* ---- packets ---- */
 
-/* Move the report's images to the worker's.  More than the unit asks for fail it. */
-static ggdm_status take_images(worker *w, ggdm_report *report, ggdm_error *err)
+static void take_state(dispatch *d, ggdm_task *t, ggdm_report *report)
 {
-    size_t n = (size_t)report->n_images;
-    if ((int64_t)(w->n_images + n) > w->expected)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu images, expected %lld", w->n_images + n,
-                         (long long)w->expected);
-    GGDM_TRY(ggdm_grow(&w->images, &w->cap, w->n_images + n, sizeof *w->images, err));
-    for (size_t i = 0; i < n; i++)
-        w->images[w->n_images++] = report->images[i];
-    report->n_images = 0; /* moved */
-    return GGDM_OK;
-}
-
-/* Of two in one turn the later one counts. */
-static void take_state(dispatch *d, worker *w, ggdm_report *report)
-{
-    forget_state(d, w);
-    w->state = report->state;
-    w->state_size = report->state_size;
-    w->state_step = report->step;
-    report->state = NULL; /* moved */
-    d->state_bytes += w->state_size;
-}
-
-static void reported(worker *w, ggdm_status outcome, char **message)
-{
-    w->phase = REPORTED;
-    w->outcome = outcome;
-    free(w->message);
-    w->message = *message;
-    *message = NULL;
+    d->state_bytes -= t->state_size;
+    ggdm_task_take_state(t, report);
+    d->state_bytes += t->state_size;
 }
 
 /* The worker could not build its networks. */
@@ -165,37 +71,48 @@ static void worker_broken(dispatch *d, int rank, const ggdm_report *report)
     ggdm_log(GGDM_LOG_WARN, "worker %d cannot work: %s", rank, text);
 }
 
+/* What a worker that leaves has not begun, or not finished, is given back. */
+static void worker_left(worker *w)
+{
+    w->left = true;
+    while (is_busy(w)) {
+        char *message = NULL;
+        ggdm_hand_report(&w->hand, GGDM_ECANCELLED, &message);
+    }
+}
+
 static ggdm_status handle_report(dispatch *d, worker *w, ggdm_report *report, ggdm_error *err)
 {
+    ggdm_task *task = ggdm_hand_current(&w->hand, report);
     switch (d->packet.tag) {
     case GGDM_TAG_READY:
-        if (w->phase == STARTING)
-            w->phase = WAITING;
+        w->ready = true;
         break;
     case GGDM_TAG_IMAGES:
-        if (is_current(w, report))
-            return take_images(w, report, err);
+        if (task)
+            return ggdm_task_take_images(task, report, err);
         break;
     case GGDM_TAG_BEAT:
-        if (is_current(w, report) && report->total > 0 && report->done <= report->total)
-            w->part = (double)report->done / (double)report->total;
+        if (task && report->total > 0 && report->done <= report->total)
+            w->hand.part = (double)report->done / (double)report->total;
         break;
     case GGDM_TAG_CHECKPOINT:
-        if (is_current(w, report) && report->state)
-            take_state(d, w, report);
+        if (task && report->state)
+            take_state(d, task, report);
         break;
     case GGDM_TAG_DONE:
-        if (is_current(w, report))
-            reported(w, GGDM_OK, &report->message);
+        if (task)
+            ggdm_hand_report(&w->hand, GGDM_OK, &report->message);
         break;
     case GGDM_TAG_FAILED:
-        if (is_current(w, report))
-            reported(w, report->status ? report->status : GGDM_EINTERNAL, &report->message);
+        if (task)
+            ggdm_hand_report(&w->hand, report->status ? report->status : GGDM_EINTERNAL,
+                             &report->message);
         else if (report->unit < 0)
             worker_broken(d, d->packet.from, report);
         break;
     case GGDM_TAG_BYE:
-        w->left = true;
+        worker_left(w);
         break;
     default:
         break;
@@ -209,7 +126,7 @@ static ggdm_status handle_packet(dispatch *d, ggdm_error *err)
     ggdm_report report;
     GGDM_TRY(ggdm_report_unpack(&d->packet, &report, err));
     double now = ggdm_now();
-    if (w->phase == BUSY && now - w->last_sign > d->longest_gap)
+    if (is_busy(w) && now - w->last_sign > d->longest_gap)
         d->longest_gap = now - w->last_sign;
     w->last_sign = now;
     ggdm_error why = {0};
@@ -217,7 +134,7 @@ static ggdm_status handle_packet(dispatch *d, ggdm_error *err)
         /* Too many images: what it sends further is dropped, the unit counts as failed. */
         char *text = NULL;
         ggdm_asprintf(&text, NULL, "%s", why.msg);
-        reported(w, why.code, &text);
+        ggdm_hand_report(&w->hand, why.code, &text);
     }
     ggdm_report_deinit(&report);
     return GGDM_OK;
@@ -242,48 +159,50 @@ static ggdm_status take_packets(dispatch *d, double timeout, ggdm_error *err)
 
 /* ---- the transaction of a turn ---- */
 
-static ggdm_status fail_unit(dispatch *d, worker *w, const char *message, ggdm_error *err)
+static ggdm_status fail_unit(dispatch *d, const ggdm_task *t, const char *message, ggdm_error *err)
 {
     ggdm_unit_state state;
-    GGDM_TRY(ggdm_store_fail(d->store, w->unit.id, w->unit.attempt, message, &state, err));
+    GGDM_TRY(ggdm_store_fail(d->store, t->unit.id, t->unit.attempt, message, &state, err));
     ggdm_progress_clear(d->progress);
-    ggdm_log(GGDM_LOG_WARN, "unit %lld failed (attempt %d, now %s): %s", (long long)w->unit.id,
-             w->unit.attempt, state < GGDM_UNIT_STATES ? ggdm_unit_state_names[state] : "late",
+    ggdm_log(GGDM_LOG_WARN, "unit %lld failed (attempt %d, now %s): %s", (long long)t->unit.id,
+             t->unit.attempt, state < GGDM_UNIT_STATES ? ggdm_unit_state_names[state] : "late",
              message);
     return GGDM_OK;
 }
 
-static ggdm_status store_result(dispatch *d, worker *w, ggdm_error *err)
+static ggdm_status store_result(dispatch *d, const worker *w, const ggdm_task *t, ggdm_error *err)
 {
-    if (w->outcome == GGDM_ECANCELLED && d->stopping)
-        return ggdm_store_release(d->store, w->unit.id, w->unit.attempt, NULL, err);
-    if (w->outcome != GGDM_OK)
-        return fail_unit(d, w, w->message ? w->message : ggdm_status_text(w->outcome), err);
+    if (t->outcome == GGDM_ECANCELLED && (d->stopping || w->left))
+        return ggdm_store_release(d->store, t->unit.id, t->unit.attempt, NULL, err);
+    if (t->outcome != GGDM_OK)
+        return fail_unit(d, t, t->message ? t->message : ggdm_status_text(t->outcome), err);
     ggdm_error why = {0};
     bool accepted = false;
-    ggdm_status st = ggdm_store_finish(d->store, w->unit.id, w->unit.attempt, w->images,
-                                       (int32_t)w->n_images, &accepted, &why);
+    ggdm_status st = ggdm_store_finish(d->store, t->unit.id, t->unit.attempt, t->images,
+                                       (int32_t)t->n_images, &accepted, &why);
     if (st == GGDM_EFORMAT || st == GGDM_ESTATE) /* the unit's fault, not the store's */
-        return fail_unit(d, w, why.msg, err);
+        return fail_unit(d, t, why.msg, err);
     if (st != GGDM_OK) {
         if (err)
             *err = why;
         return st;
     }
     if (accepted) {
-        d->cost_finished += w->cost;
-        d->cost_resumed += w->cost * w->resumed;
+        d->cost_finished += t->cost;
+        d->cost_resumed += t->cost * t->resumed;
     }
     return GGDM_OK;
 }
 
-static ggdm_status store_state(dispatch *d, worker *w, ggdm_error *err)
+/* The checkpoint of a unit, unless that is done. */
+static ggdm_status store_state(dispatch *d, ggdm_task *t, bool done, ggdm_error *err)
 {
     ggdm_status st = GGDM_OK;
-    if (w->state && !(w->phase == REPORTED && w->outcome == GGDM_OK))
-        st = ggdm_store_checkpoint(d->store, w->unit.id, w->unit.attempt, w->state_step, w->state,
-                                   w->state_size, err);
-    forget_state(d, w);
+    if (t->state && !done)
+        st = ggdm_store_checkpoint(d->store, t->unit.id, t->unit.attempt, t->state_step, t->state,
+                                   t->state_size, err);
+    d->state_bytes -= t->state_size;
+    ggdm_task_forget_state(t);
     return st;
 }
 
@@ -292,28 +211,33 @@ static ggdm_status store_state(dispatch *d, worker *w, ggdm_error *err)
 static bool suspect_allowed(const dispatch *d)
 {
     for (int i = 1; i < d->n; i++)
-        if (d->workers[i].suspect)
+        if (ggdm_hand_has_suspect(&d->workers[i].hand))
             return false;
     return ggdm_store_counts_get(d->store)->suspects > 0;
 }
 
-static ggdm_status claim_for(dispatch *d, int rank, bool *any, ggdm_error *err)
+static void add_task(dispatch *d, worker *w, ggdm_unit *unit, bool suspect)
+{
+    ggdm_task *t = ggdm_hand_add(&w->hand, unit);
+    t->suspect = suspect;
+    t->cost =
+        t->unit.image_count * ggdm_segments_cost(t->unit.segments, t->unit.n_segments, d->gradient);
+}
+
+/* Up to max units for a worker, innocents first; a suspect comes into empty hands only, and nothing
+ * behind it. */
+static ggdm_status claim_for(dispatch *d, int rank, int max, int32_t *n, ggdm_error *err)
 {
     worker *w = &d->workers[rank];
-    int32_t n = 0;
-    GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_INNOCENT, 1, &w->unit, &n, err));
-    if (n == 0 && suspect_allowed(d)) {
-        GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_SUSPECT, 1, &w->unit, &n, err));
-        w->suspect = n == 1;
+    ggdm_unit units[GGDM_HAND_MAX];
+    bool suspect = false;
+    GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_INNOCENT, max, units, n, err));
+    if (*n == 0 && w->hand.n == 0 && suspect_allowed(d)) {
+        suspect = true;
+        GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_SUSPECT, 1, units, n, err));
     }
-    *any = n == 1;
-    if (!*any)
-        return GGDM_OK;
-    w->to_send = true;
-    w->expected = images_of(&w->unit);
-    w->part = w->resumed = part_before(&w->unit);
-    w->cost =
-        w->unit.image_count * ggdm_segments_cost(w->unit.segments, w->unit.n_segments, d->gradient);
+    for (int32_t i = 0; i < *n; i++)
+        add_task(d, w, &units[i], suspect);
     return GGDM_OK;
 }
 
@@ -330,12 +254,30 @@ static ggdm_status any_claimable(dispatch *d, bool *any, ggdm_error *err)
     return GGDM_OK;
 }
 
-static int count_phase(const dispatch *d, worker_phase phase)
+static int count_busy(const dispatch *d)
 {
     int n = 0;
     for (int i = 1; i < d->n; i++)
-        n += d->workers[i].phase == phase && (!d->workers[i].left || phase == REPORTED);
+        n += is_busy(&d->workers[i]) && !d->workers[i].left;
     return n;
+}
+
+/* Has a worker reported something that is not stored yet? */
+static bool any_reported(const dispatch *d)
+{
+    bool any = false;
+    for (int i = 1; i < d->n; i++)
+        any = any || d->workers[i].hand.reported > 0;
+    return any;
+}
+
+/* Is a worker without work? */
+static bool any_idle(const dispatch *d)
+{
+    bool any = false;
+    for (int i = 1; i < d->n; i++)
+        any = any || (d->workers[i].ready && !d->workers[i].left && d->workers[i].hand.n == 0);
+    return any;
 }
 
 static int count_left(const dispatch *d)
@@ -346,23 +288,46 @@ static int count_left(const dispatch *d)
     return n;
 }
 
-static ggdm_status store_turn(dispatch *d, ggdm_error *err)
+/* Results are forgotten here: when the turn fails, the run ends. */
+static ggdm_status store_results(dispatch *d, worker *w, ggdm_error *err)
 {
-    for (int i = 1; i < d->n; i++) {
-        GGDM_TRY(store_state(d, &d->workers[i], err));
-        if (d->workers[i].phase == REPORTED)
-            GGDM_TRY(store_result(d, &d->workers[i], err));
+    while (w->hand.reported > 0) {
+        ggdm_task *t = ggdm_hand_task(&w->hand, 0);
+        GGDM_TRY(store_state(d, t, t->outcome == GGDM_OK, err));
+        GGDM_TRY(store_result(d, w, t, err));
+        ggdm_hand_drop(&w->hand);
     }
-    bool any = !d->stopping;
-    for (int i = 1; i < d->n && any; i++) {
+    ggdm_task *t = ggdm_hand_at_work(&w->hand);
+    return t ? store_state(d, t, false, err) : GGDM_OK;
+}
+
+/* First one unit for each that has none, then more for those that are quick. */
+static ggdm_status claim_all(dispatch *d, bool idle_only, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(d->store);
+    for (int i = 1; i < d->n; i++) {
         worker *w = &d->workers[i];
-        if (w->left || (w->phase != WAITING && w->phase != REPORTED))
+        if (!w->ready || w->left || (idle_only && w->hand.n > 0) || ggdm_hand_has_suspect(&w->hand))
             continue;
-        forget_unit(d, w);
-        w->phase = WAITING;
-        GGDM_TRY(claim_for(d, i, &any, err));
+        double ready_for_each = (double)c->units[GGDM_UNIT_READY] / (d->n - 1) + w->hand.n;
+        int room = ggdm_hand_room(&w->hand, idle_only ? 1 : ready_for_each);
+        int32_t n = 0;
+        if (room > 0)
+            GGDM_TRY(claim_for(d, i, room, &n, err));
+        if (room > 0 && n == 0)
+            break;
     }
     return GGDM_OK;
+}
+
+static ggdm_status store_turn(dispatch *d, ggdm_error *err)
+{
+    for (int i = 1; i < d->n; i++)
+        GGDM_TRY(store_results(d, &d->workers[i], err));
+    if (d->stopping)
+        return GGDM_OK;
+    GGDM_TRY(claim_all(d, true, err));
+    return claim_all(d, false, err);
 }
 
 /* After the commit: results are safe, units go out. */
@@ -370,19 +335,18 @@ static ggdm_status answer(dispatch *d, ggdm_error *err)
 {
     for (int i = 1; i < d->n; i++) {
         worker *w = &d->workers[i];
-        if (w->phase == REPORTED) {
-            forget_unit(d, w);
-            w->phase = WAITING;
+        for (int k = 0; k < w->hand.n; k++) {
+            ggdm_task *t = ggdm_hand_task(&w->hand, k);
+            if (t->sent)
+                continue;
+            t->sent = true;
+            if (k == 0)
+                w->last_sign = ggdm_now();
+            GGDM_TRY(ggdm_send_unit(d->t, i, &t->unit, err));
+            free(t->unit.state);
+            t->unit.state = NULL;
+            t->unit.state_size = 0;
         }
-        if (!w->to_send)
-            continue;
-        w->to_send = false;
-        w->phase = BUSY;
-        w->last_sign = ggdm_now();
-        GGDM_TRY(ggdm_send_unit(d->t, i, &w->unit, err));
-        free(w->unit.state);
-        w->unit.state = NULL;
-        w->unit.state_size = 0;
     }
     return GGDM_OK;
 }
@@ -391,9 +355,9 @@ static ggdm_status answer(dispatch *d, ggdm_error *err)
 static ggdm_status transact(dispatch *d, ggdm_error *err)
 {
     bool claimable = false;
-    if (!d->stopping && count_phase(d, WAITING) > 0)
+    if (!d->stopping && any_idle(d))
         GGDM_TRY(any_claimable(d, &claimable, err));
-    if (!claimable && count_phase(d, REPORTED) == 0 && d->state_bytes == 0)
+    if (!claimable && !any_reported(d) && d->state_bytes == 0)
         return GGDM_OK;
     GGDM_TRY(ggdm_store_begin(d->store, ggdm_wall_clock(), err));
     ggdm_status st = store_turn(d, err);
@@ -411,12 +375,12 @@ static ggdm_status transact(dispatch *d, ggdm_error *err)
 /* Does the coordinator wait for a sign of this worker? */
 static bool is_due(const dispatch *d, const worker *w)
 {
-    return !w->left && (w->phase == STARTING || w->phase == BUSY || d->stopping);
+    return !w->left && (!w->ready || is_busy(w) || d->stopping);
 }
 
 static double limit_of(const dispatch *d, const worker *w)
 {
-    return w->phase == STARTING ? GGDM_START_SECONDS : ggdm_silence_limit(d->longest_gap);
+    return !w->ready ? GGDM_START_SECONDS : ggdm_silence_limit(d->longest_gap);
 }
 
 /* The silent one was lost: alone, or with others (then its unit is not to blame). */
@@ -464,13 +428,13 @@ static void show_progress(dispatch *d)
     ggdm_progress_state state = {.cost_done = d->cost_finished,
                                  .cost_resumed = d->cost_resumed,
                                  .workers = d->n - 1 - count_left(d),
-                                 .busy = count_phase(d, BUSY),
+                                 .busy = count_busy(d),
                                  .lost = count_left(d)};
-    for (int i = 1; i < d->n; i++)
-        if (d->workers[i].phase == BUSY) {
-            state.cost_done += d->workers[i].cost * d->workers[i].part;
-            state.cost_resumed += d->workers[i].cost * d->workers[i].resumed;
-        }
+    for (int i = 1; i < d->n; i++) {
+        const ggdm_task *t = ggdm_hand_at_work(&d->workers[i].hand);
+        state.cost_done += t ? t->cost * d->workers[i].hand.part : 0;
+        state.cost_resumed += t ? t->cost * t->resumed : 0;
+    }
     ggdm_error err = {0};
     if (ggdm_progress_update(d->progress, &state, &err) != GGDM_OK) {
         ggdm_progress_clear(d->progress);
@@ -511,14 +475,14 @@ static ggdm_status drain(dispatch *d, bool use_store, bool *clean, ggdm_error *e
     for (int i = 1; i < d->n; i++)
         if (!d->workers[i].left)
             GGDM_TRY(ggdm_send_empty(d->t, i, GGDM_TAG_STOP, err));
-    double begun = ggdm_now();
     begin_watch(d);
+    double begun = ggdm_now();
     while (count_left(d) < d->n - 1) {
         GGDM_TRY(take_packets(d, TURN_SECONDS, err));
         if (use_store)
             GGDM_TRY(transact(d, err));
         show_progress(d);
-        if ((stops > 0 && ggdm_now() - begun > STOP_SECONDS) || ggdm_stop_count() > stops + 1)
+        if (ggdm_stop_count() > stops + 1 || (stops > 0 && ggdm_now() - begun > STOP_SECONDS))
             return GGDM_OK;
         GGDM_TRY(check_silence(d, err));
     }
@@ -535,8 +499,6 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     d.gradient = ggdm_store_run_info(store)->job.gradient;
     d.n = ggdm_transport_size(t);
     GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
-    for (int i = 0; i < d.n; i++)
-        d.workers[i].unit.id = -1;
     if (c->images_total > 0) /* of an earlier session */
         d.cost_finished = ggdm_store_cost(store) * (double)c->images_done / (double)c->images_total;
     ggdm_status st = serve(&d, err);
@@ -555,10 +517,8 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     const ggdm_progress_state at_end = {.cost_done = d.cost_finished, .workers = d.n - 1};
     ggdm_progress_settle(progress, &at_end);
     *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
-    for (int i = 0; i < d.n; i++) {
-        forget_unit(&d, &d.workers[i]);
-        free(d.workers[i].images);
-    }
+    for (int i = 0; i < d.n; i++)
+        ggdm_hand_deinit(&d.workers[i].hand);
     free(d.workers);
     ggdm_packet_deinit(&d.packet);
     return st;

@@ -10,7 +10,8 @@
  *   STOP    coordinator -> worker   empty
  *   BYE     worker -> coordinator   empty
  *
- * A worker holds at most one unit. */
+ * A worker runs the units it is sent one after the other; it is told to stop beside them, and those
+ * it has not begun then are given back by its BYE. */
 #ifndef GGDM_WORKER_PROTOCOL_H
 #define GGDM_WORKER_PROTOCOL_H
 
