@@ -32,3 +32,8 @@ void ggdm_blame_to_store(const char *text, ggdm_store_options *options)
     else if (strcmp(text, names[GGDM_BLAME_OUTSIDE]) == 0)
         options->spare = true;
 }
+
+bool ggdm_blame_is_successor(const char *text)
+{
+    return text && strcmp(text, names[GGDM_BLAME_OUTSIDE]) != 0;
+}

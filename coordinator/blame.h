@@ -1,7 +1,9 @@
 /* Whose fault was it that a world ended?  The supervisor finds out and tells the next world, which
- * counts losses by it (docs/decisions/010-whose-fault.md). */
+ * counts losses by it (docs/decisions/011-whose-fault.md). */
 #ifndef GGDM_COORDINATOR_BLAME_H
 #define GGDM_COORDINATOR_BLAME_H
+
+#include <stdbool.h>
 
 #include "jobs/store.h"
 
@@ -23,5 +25,8 @@ const char *ggdm_blame_text(ggdm_blame blame, int rank, char text[GGDM_BLAME_TEX
 /** What the store is to do with units that it finds running, from the environment variable; without
  *  it (a world the user started) the fault is unknown. */
 void ggdm_blame_to_store(const char *text, ggdm_store_options *options);
+
+/** Does the variable say that the supervisor itself has ended the world before this one? */
+bool ggdm_blame_is_successor(const char *text);
 
 #endif

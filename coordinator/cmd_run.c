@@ -297,7 +297,7 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
     ggdm_run_state state = GGDM_RUN_NEW;
     ggdm_store_counts counts = {0};
     int code = GGDM_EXIT_OK;
-    ggdm_status st = ggdm_run_dir_wait(setup->run_dir, err);
+    ggdm_status st = ggdm_run_dir_wait(setup->run_dir, false, err);
     if (st == GGDM_OK)
         st = ggdm_setup_run_state(setup, &state, &counts, err);
     if (st != GGDM_OK)

@@ -291,11 +291,10 @@ bool ggdm_launch_probe(ggdm_hosts *hosts)
     for (size_t i = 0; i < hosts->n; i++) {
         int status = -1;
         pid_t done = 0;
-        while (child[i] > 0 && done == 0 && ggdm_now() < deadline) {
-            done = waitpid(child[i], &status, WNOHANG);
-            if (done == 0)
-                ggdm_sleep(0.02);
-        }
+        /* (One look after the deadline, too: it may be over because of another host.) */
+        while (child[i] > 0 && (done = waitpid(child[i], &status, WNOHANG)) == 0 &&
+               ggdm_now() < deadline)
+            ggdm_sleep(0.02);
         if (child[i] > 0 && done == 0) {
             kill(-child[i], SIGKILL);
             waitpid(child[i], NULL, 0);

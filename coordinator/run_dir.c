@@ -18,6 +18,7 @@
 
 #define PROBE ".ggdm-probe-"
 #define WAIT_SECONDS 20.0 /* for the rest of a world to go away */
+#define ENDED_SECONDS 8.0 /* of silence, until an owner whose world was ended counts as dead */
 
 /* Try to make something in dir: permissions, read-only mounts and odd file systems all show here,
  * for root too. */
@@ -115,19 +116,33 @@ ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err)
                      dir, dir);
 }
 
-ggdm_status ggdm_run_dir_wait(const char *dir, ggdm_error *err)
+/* GGDM_ESTATE: in use.  Whatever else is wrong with the database shows when it is opened. */
+static ggdm_status look_at_owner(const char *dir, bool successor, ggdm_error *err)
 {
-    bool present, told = false;
-    double deadline = ggdm_now() + WAIT_SECONDS;
+    bool present;
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT, .silence = ENDED_SECONDS};
+    ggdm_store *store = NULL;
+    if (!successor)
+        return ggdm_store_present(dir, &present, err);
+    ggdm_status st = ggdm_store_open(dir, &inspect, &store, err);
+    ggdm_store_close(&store);
+    return st == GGDM_ESTATE ? st : GGDM_OK;
+}
+
+ggdm_status ggdm_run_dir_wait(const char *dir, bool successor, ggdm_error *err)
+{
+    bool told = false;
+    /* One that is cut off and lives ends itself when it has missed its workers for long enough. */
+    double seconds = successor ? 2 * WAIT_SECONDS : WAIT_SECONDS, deadline = ggdm_now() + seconds;
     for (;;) {
-        ggdm_status st = ggdm_store_present(dir, &present, err);
+        ggdm_status st = look_at_owner(dir, successor, err);
         if (st != GGDM_ESTATE || ggdm_now() > deadline)
             return st;
         if (!told)
             ggdm_log(GGDM_LOG_INFO,
                      "the database of %s is held by what is left of an earlier run, waiting up to "
                      "%.0f s for that to end",
-                     dir, WAIT_SECONDS);
+                     dir, seconds);
         told = true;
     }
 }

@@ -19,8 +19,10 @@ ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err);
 ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err);
 
 /** Wait some seconds, with a message, for the rest of a world that has just been killed and still
- *  holds the database.  Errors: those of ggdm_store_present; GGDM_ESTATE: it does not go away. */
-ggdm_status ggdm_run_dir_wait(const char *dir, ggdm_error *err);
+ *  holds the database.  successor: the supervisor has ended that world, so its owner record needs
+ * to be silent for a few beats only until it counts as dead. Errors: those of ggdm_store_present;
+ * GGDM_ESTATE: it does not go away. */
+ggdm_status ggdm_run_dir_wait(const char *dir, bool successor, ggdm_error *err);
 
 /** Are the archives of all complete cells, the report and the summary, written last, there? Figures
  *  are not asked for: without gnuplot, or without a target, there are none. */

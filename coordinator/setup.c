@@ -193,8 +193,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err)
 {
-    *out = (ggdm_setup){
-        .outfit.isa = isa, .no_share = options->no_share, .add = options->add};
+    *out = (ggdm_setup){.outfit.isa = isa, .no_share = options->no_share, .add = options->add};
     ggdm_status st = make(out, options, err);
     if (st != GGDM_OK)
         ggdm_setup_deinit(out);
@@ -438,7 +437,7 @@ static void compare_library(const ggdm_store *store)
 ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *err)
 {
     ggdm_run_state state;
-    GGDM_TRY(ggdm_run_dir_wait(s->run_dir, err));
+    GGDM_TRY(ggdm_run_dir_wait(s->run_dir, ggdm_blame_is_successor(getenv(GGDM_LOSS_ENV)), err));
     GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
     if (state == GGDM_RUN_NEW)
         GGDM_TRY(create_store(s, err));

@@ -42,7 +42,7 @@ typedef struct ggdm_setup {
     ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
     ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
     ggdm_cells cells;
-    ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */
+    ggdm_plan plan;     /* of a new run: a stored run keeps the plan it was made with */
     size_t image_bytes; /* of the state of one image */
     bool no_share, add;
 } ggdm_setup;

@@ -14,6 +14,8 @@
 #define MAX_FRUITLESS_BLAMED 30
 #define STEADY_SECONDS 150.0   /* of work count as progress: checkpoints were written */
 #define MAX_PAUSE_SECONDS 30.0 /* between two worlds */
+#define MAX_LOOKS 3            /* for hosts, when none answers */
+#define LOOK_AGAIN_SECONDS 10.0
 
 typedef struct supervisor {
     const ggdm_supervision *s;
@@ -139,13 +141,18 @@ static double pause_seconds(const supervisor *v)
     return seconds < MAX_PAUSE_SECONDS ? seconds : MAX_PAUSE_SECONDS;
 }
 
-/* Which hosts are left?  True when one that was used does not answer any more. */
+/* Which hosts are left?  True when one that was used does not answer any more.  A network that is
+ * away for a moment gets a second and a third look. */
 static bool look_at_hosts(supervisor *v)
 {
     ggdm_hosts *h = v->s->hosts;
     if (h->n < 2)
         return false;
     bool lost = ggdm_launch_probe(h);
+    for (int i = 1; i < MAX_LOOKS && ggdm_hosts_in(h) == 0 && v->stops.stops == 0; i++) {
+        ggdm_stop_watch_sleep(&v->stops, LOOK_AGAIN_SECONDS);
+        ggdm_launch_probe(h);
+    }
     int slots = ggdm_hosts_slots(h);
     v->launch.workers = slots < v->s->launch.workers ? slots : v->s->launch.workers;
     return lost;

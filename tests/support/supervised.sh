@@ -56,7 +56,7 @@ at_work() {
         [ "${n:-0}" -ge "$2" ] || continue
         mpirun=$(pgrep -P "$pid" mpirun | head -n 1)
         coordinator=$(number "$1" pid)
-        [ -n "$mpirun" ] && [ "$(ps -o ppid= -p "$coordinator" | tr -d ' ')" = "$mpirun" ] || continue
+        [ -n "$mpirun" ] && [ -n "$coordinator" ] && [ "$(ps -o ppid= -p "$coordinator" | tr -d ' ')" = "$mpirun" ] || continue
         worker=$(pgrep -P "$mpirun" | grep -vx "$coordinator" | head -n 1)
         [ -n "$worker" ] && return 0
     done
