@@ -13,7 +13,7 @@ set -uo pipefail
 # Threads that wait for others must not spin: on a busy machine that costs minutes.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
-limit=300
+limit=600
 while getopts t: option; do
     case $option in
         t) limit=$OPTARG ;;
