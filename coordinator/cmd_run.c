@@ -360,6 +360,10 @@ static const struct argp_option arguments[] = {
      0},
     {"add", 'a', NULL, 0,
      "add the cells of this sweep to the run in --run DIR; what is there is not computed again", 0},
+    {"take-over", 'T', NULL, 0,
+     "the coordinator on another host that owns the run is dead: do not wait until it was silent "
+     "for 60 s",
+     0},
     {"hosts", 'H', "NAME[:N],...", 0,
      "run on these hosts, with N workers each (default: under Slurm the job's nodes, else here)",
      0},
@@ -376,6 +380,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    case 'T':
+        ggdm_store_allow_take_over();
         break;
     case 'a':
         o->setup.add = true;

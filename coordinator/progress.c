@@ -25,6 +25,9 @@
 #define TALLY_SECONDS 0.02       /* ... for so long ... */
 #define TALLY_SECONDS_LAST 0.5   /* ... and in the last status file */
 #define MAX_TROUBLES 20
+#define SNAPSHOT_SECONDS 600.0 /* between two copies of the database for readers ... */
+#define SNAPSHOT_SHARE 0.005   /* ... which may take this share of the time */
+#define SNAPSHOT_FILE "ggdm.snapshot.db"
 #define WINDOW 64          /* samples of the rate ... */
 #define SAMPLE_SECONDS 2.0 /* ... and their distance: about two minutes */
 
@@ -50,6 +53,7 @@ struct ggdm_progress {
     char *lost_host; /* owned; NULL: nothing was lost */
     bool touching;   /* the thread runs */
     pthread_t toucher;
+    double last_snapshot, snapshot_seconds; /* when it was made, how long it took */
 };
 
 static void look_at_terminal(ggdm_progress *p)
@@ -78,7 +82,7 @@ ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_prog
     p->begun = ggdm_now();
     p->begun_wall = ggdm_wall_clock();
     p->plain_seconds = PLAIN_SECONDS_FIRST;
-    p->last_line = p->begun;
+    p->last_line = p->last_snapshot = p->begun;
     look_at_terminal(p);
     const char *launch = getenv(GGDM_LAUNCH_ENV);
     if (launch)
@@ -122,7 +126,8 @@ static void sample(ggdm_progress *p, double now)
         p->first = (p->first + 1) % WINDOW;
         p->n_window--;
     }
-    p->window[(p->first + p->n_window++) % WINDOW] = (rate_sample){now, p->state.cost_done - p->state.cost_resumed};
+    p->window[(p->first + p->n_window++) % WINDOW] =
+        (rate_sample){now, p->state.cost_done - p->state.cost_resumed};
 }
 
 /* Cost per second over the window; 0: not known. */
@@ -417,6 +422,21 @@ ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err)
     return st;
 }
 
+/* A copy of the database now and then: the coordinator's own cannot be opened by readers. */
+static ggdm_status snapshot(ggdm_progress *p, ggdm_error *err)
+{
+    char *path = NULL;
+    double begun = ggdm_now();
+    if (begun - p->last_snapshot < fmax(SNAPSHOT_SECONDS, p->snapshot_seconds / SNAPSHOT_SHARE))
+        return GGDM_OK;
+    p->last_snapshot = begun;
+    GGDM_TRY(ggdm_path_join(ggdm_store_dir(p->store), SNAPSHOT_FILE, &path, err));
+    ggdm_status st = ggdm_store_snapshot(p->store, path, err);
+    p->snapshot_seconds = ggdm_now() - begun;
+    free(path);
+    return st;
+}
+
 ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *state,
                                  ggdm_error *err)
 {
@@ -427,5 +447,6 @@ ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *st
     show(p, &v, now);
     if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS)
         return GGDM_OK;
-    return ggdm_progress_record(p, "running", -1, NULL, err);
+    GGDM_TRY(ggdm_progress_record(p, "running", -1, NULL, err));
+    return snapshot(p, err);
 }

@@ -83,7 +83,6 @@ typedef struct ggdm_store_options {
     int32_t max_losses;   /* losses until quarantine; 0: 3 */
     double backoff;       /* seconds until a failed unit is ready again, doubled each time; 0: 1 */
     int32_t busy_timeout; /* milliseconds to wait for another owner to go away; 0: 2000 */
-    bool take_over;       /* do not wait for an owner on another host: it is known to be dead */
     double silence;       /* seconds without a sign after which it counts as dead (jobs/owner.h);
                              0: the usual */
     bool force_rollback_journal; /* do not even try WAL (tests, odd file systems) */
@@ -126,6 +125,10 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
  *  A store of an older program is brought up to date; how it was is kept in ggdm.db.vN. */
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
+
+/** From now on this process does not wait for owners on other hosts to be silent long enough: it is
+ *  known that they are dead (`--take-over`, or a supervisor that has ended their world). */
+void ggdm_store_allow_take_over(void);
 
 /** Rolls back an open turn.  Safe on NULL and twice. */
 void ggdm_store_close(ggdm_store **store);
@@ -176,10 +179,10 @@ ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind 
 ggdm_status ggdm_store_finish(ggdm_store *store, int64_t unit, int32_t attempt,
                               const ggdm_image *images, int32_t n, bool *accepted, ggdm_error *err);
 
-/** Keep the state of a unit that runs (what ggdm_unit.state takes), instead of an older one: the next
- *  claim gives it out, finish removes it.  A late one is dropped as late results are.  When the unit
- *  got further than it ever was, its losses are forgiven: they count the worlds that were lost since
- *  the unit last got further.  Errors: GGDM_EINVAL (size), GGDM_ESTORE. */
+/** Keep the state of a unit that runs (what ggdm_unit.state takes), instead of an older one: the
+ * next claim gives it out, finish removes it.  A late one is dropped as late results are.  When the
+ * unit got further than it ever was, its losses are forgiven: they count the worlds that were lost
+ * since the unit last got further.  Errors: GGDM_EINVAL (size), GGDM_ESTORE. */
 ggdm_status ggdm_store_checkpoint(ggdm_store *store, int64_t unit, int32_t attempt, int32_t step,
                                   const void *data, size_t size, ggdm_error *err);
 
@@ -233,8 +236,7 @@ const ggdm_run_info *ggdm_store_run_info(const ggdm_store *store);
 ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err);
 ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err);
 /** Is the sweep with this digest (hex) one of them? */
-ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has,
-                                 ggdm_error *err);
+ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has, ggdm_error *err);
 
 /** Work of all units, in the planner's cost. */
 double ggdm_store_cost(const ggdm_store *store);

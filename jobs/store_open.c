@@ -55,11 +55,18 @@ void ggdm_store_close(ggdm_store **store)
 
 /* ---- what is there -------------------------------------------------------------------------- */
 
+static bool take_over_allowed;
+
+void ggdm_store_allow_take_over(void)
+{
+    take_over_allowed = true;
+}
+
 static ggdm_status take_ownership(ggdm_store *s, ggdm_error *err)
 {
     const ggdm_owner_options options = {.patience = 1e-3 * s->options.busy_timeout,
                                         .silence = s->options.silence,
-                                        .take_over = s->options.take_over};
+                                        .take_over = take_over_allowed};
     return ggdm_owner_take(s->path, &options, &s->owner, err);
 }
 
@@ -226,6 +233,7 @@ ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err)
         "PRAGMA foreign_keys = ON",
         "PRAGMA trusted_schema = OFF",
         "PRAGMA cell_size_check = ON",
+        "PRAGMA temp_store = MEMORY", /* copies of pages that a savepoint keeps: 25 KiB a unit */
         "PRAGMA main.journal_size_limit = 67108864",
     };
     for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
