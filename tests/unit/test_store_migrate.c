@@ -55,7 +55,7 @@ static void assert_half_way(const ggdm_store *store)
     assert_int_equal(c->units[GGDM_UNIT_DONE], 3);
     assert_int_equal(c->units[GGDM_UNIT_FAILED], 1);
     assert_int_equal(c->units[GGDM_UNIT_READY], 5);
-    assert_int_equal(c->suspects, 1);
+    assert_int_equal(c->suspects, 0); /* lost once: not yet */
     assert_int_equal(ggdm_store_requeued(store), 1);
 }
 
