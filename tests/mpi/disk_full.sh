@@ -12,7 +12,7 @@ mkdir "$small"
 mount -t tmpfs -o size=16m tmpfs "$small" 2>/dev/null || { echo "ok 1 - # skip cannot mount a tmpfs"; exit 0; }
 trap 'umount "$small"; rm -rf "$work"' EXIT
 
-sweep 12 >small.yaml
+sweep 60 >small.yaml
 start reference --workers 2
 wait "$pid"
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
