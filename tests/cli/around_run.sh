@@ -98,7 +98,7 @@ says "doctor sees a damaged page" 1 "FAIL" -- "$GGDM" doctor damaged --json
 
 # ---- while a coordinator runs ----
 
-sweep long.yaml 4000
+sweep long.yaml 40000
 "$GGDM" run long.yaml --run long --workers 0 >run.out 2>run.err &
 pid=$!
 wait_for long/status.json '"busy": 1'
