@@ -2,7 +2,7 @@
 # A run on a file system that fills up stops with 75 and says why; the database stays whole, and with
 # room the same command finishes to the same bytes.  A read-only one is refused at once.
 # Needs root (mounts); elsewhere skipped.
-#   GGDM=PROGRAM TOOLS=DIR tests/mpi/disk_full.sh
+#   GGDM=PROGRAM TOOLS=DIR tests/soak/disk_full.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/supervised.sh"
