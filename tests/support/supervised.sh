@@ -39,11 +39,12 @@ at_rest() {
     [ "$(number "$1" running)" = 0 ] && [ -n "$total" ] && [ "$done" = "$total" ]
 }
 
-# start RUN ARG...: a run in the background, as $pid; its messages go to RUN.err.
+# start RUN ARG...: a run in the background, as $pid; its messages go to $work/NAME.err, where NAME is
+# the last part of RUN.
 start() {
     local run=$1
     shift
-    "$GGDM" run small.yaml --run "$run" --batch 4 --threads 1 "$@" >"$run.out" 2>"$run.err" &
+    "$GGDM" run small.yaml --run "$run" --batch 4 --threads 1 "$@" >"${run##*/}.out" 2>"${run##*/}.err" &
     pid=$!
 }
 
@@ -68,4 +69,4 @@ at_work() {
 restarts() { grep -aq "world [0-9]* was lost: .*$2" "$1.err"; }
 
 # show RUN: its messages, as diagnostics.
-show() { sed 's/\r/\n/g; s/^/# /' "$1.err" | tail -n 20; }
+show() { sed 's/\r/\n/g; s/^/# /' "${1##*/}.err" | tail -n 20; }

@@ -22,7 +22,7 @@ stopped() {
     local rc
     wait "$pid"
     rc=$?
-    [ $rc -eq 75 ] && grep -aqi "$1" small/run.err && return 0
+    [ $rc -eq 75 ] && grep -aqi "$1" run.err && return 0
     echo "# exit code $rc"
     show small/run
     return 1
@@ -36,7 +36,7 @@ full() {
 }
 full
 report $? "disk full: exit code 75 and a clear message"
-sed -n 's/^ggdm: error/# &/p' small/run.err
+sed -n 's/^ggdm: error/# &/p' run.err
 rm small/filler
 
 room_again() {
