@@ -3,28 +3,10 @@
 #   GGDM=PROGRAM TOOLS=DIR tests/cli/around_run.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
-cd "$work" || exit 1
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+. "$root/tests/support/tiny.sh"
 
-# sweep FILE SAMPLES
-sweep() {
-    cat >"$1" <<YAML
-name: around
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: 8, variance: fixed_large}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep:
-  kappa: [0, 0.02, 0.1]
-  duration: [0, 4, 8]
-samples: $2
-seed: 1
-judge: tiny-judge
-YAML
-}
+# sweep_of SAMPLES > FILE.  Some of its images diverge.
+sweep_of() { sweep 8 "$1" "0, 0.02, 0.1" "0, 4, 8" | sed 's/, clip_x0: true//'; }
 
 # says NAME CODE 'WORDS'... -- COMMAND...: that exit code, and all the words in its output.
 says() {
@@ -54,7 +36,7 @@ wait_for() {
 
 # ---- a run at rest ----
 
-sweep small.yaml 20
+sweep_of 20 >small.yaml
 says "a run ends with a report" 0 "small/report.html" -- "$GGDM" run small.yaml --run small --workers 0
 says "status of a finished run" 0 "at rest: done (exit code 0)" "100 of 100" "13 done" "[##########]" \
     "n=20" -- "$GGDM" status small
@@ -98,7 +80,7 @@ says "doctor sees a damaged page" 1 "FAIL" -- "$GGDM" doctor damaged --json
 
 # ---- while a coordinator runs ----
 
-sweep long.yaml 40000
+sweep_of 40000 >long.yaml
 "$GGDM" run long.yaml --run long --workers 0 >run.out 2>run.err &
 pid=$!
 wait_for long/status.json '"busy": 1'

@@ -3,25 +3,9 @@
 #   GGDM=PROGRAM TOOLS=DIR tests/cli/bad_input.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
-cd "$work" || exit 1
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+. "$root/tests/support/tiny.sh"
 
-cat >good.yaml <<YAML
-name: good
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: 8, variance: fixed_large}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep:
-  kappa: [0, 0.02]
-  duration: [0, 4, 8]
-samples: 2
-seed: 1
-judge: tiny-judge
-YAML
+sweep 8 2 "0, 0.02" "0, 4, 8" >good.yaml
 
 # files: everything below the working directory, with sizes; the test's own notes left out.
 files() { find . -type f -not -path './notes/*' -printf '%p %s\n' | sort; find . -type d | sort; }
@@ -47,45 +31,45 @@ refused() {
     report $ok "$name"
 }
 
-# sweep FILE SED-SCRIPT: good.yaml changed.
-sweep() { sed "$2" good.yaml >"$1"; }
+# changed FILE SED-SCRIPT: good.yaml changed.
+changed() { sed "$2" good.yaml >"$1"; }
 
-sweep bad.yaml 's/^samples: 2/sampels: 2/'
+changed bad.yaml 's/^samples: 2/sampels: 2/'
 refused "unknown key" "bad.yaml:11:1" "sampels" "did you mean" -- "$GGDM" run bad.yaml
 refused "unknown key, plan" "bad.yaml:11:1" "sampels" -- "$GGDM" plan bad.yaml
 
-sweep bad.yaml 's/steps: 8/steps: many/'
+changed bad.yaml 's/steps: 8/steps: many/'
 refused "wrong type" "bad.yaml:3:" "sampler.steps" "many" "expected" "integer" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/kappa: .*/kappa: []/'
+changed bad.yaml 's/kappa: .*/kappa: []/'
 refused "empty axis" "bad.yaml:9:" "sweep.kappa" "expected" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/duration: .*/duration: [0, 9]/'
+changed bad.yaml 's/duration: .*/duration: [0, 9]/'
 refused "duration beyond the steps" "bad.yaml:10:" "sweep.duration" "9" "0 to 8" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/duration: .*/duration: [0, {start_step: 6, length: 3}]/'
+changed bad.yaml 's/duration: .*/duration: [0, {start_step: 6, length: 3}]/'
 refused "window beyond the steps" "bad.yaml:10:" "sweep.duration[1].length" "3" "0 to 2" -- "$GGDM" run bad.yaml
-sweep bad.yaml 's/duration: .*/duration: {start_step: 2}/'
+changed bad.yaml 's/duration: .*/duration: {start_step: 2}/'
 refused "window without a length" "bad.yaml:10:" "sweep.duration" "length" "missing" -- "$GGDM" plan bad.yaml
-sweep bad.yaml 's/^seed: 1/order: random/'
+changed bad.yaml 's/^seed: .*/order: random/'
 refused "unknown order" "bad.yaml:12:" "order" "random" "cost or shuffle" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/^samples: 2/samples: -1/'
+changed bad.yaml 's/^samples: 2/samples: -1/'
 refused "negative samples" "bad.yaml:11:" "samples" "-1" "expected" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/steps: 8/steps: 2000/'
+changed bad.yaml 's/steps: 8/steps: 2000/'
 refused "more steps than the schedule has" "bad.yaml:3:" "sampler.steps" "2000" "1 to 1000" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/target: 0/target: 10/'
+changed bad.yaml 's/target: 0/target: 10/'
 refused "target that is no class" "bad.yaml:7:" "guidance.loss.target" "10" "0 to 9" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/^model: .*/model: no-such-model/'
+changed bad.yaml 's/^model: .*/model: no-such-model/'
 refused "missing model" "bad.yaml:2:" "'model'" "no-such-model" "$GGDM_ZOO" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/model: tiny-cnn/model: tiny-ddpm/'
+changed bad.yaml 's/model: tiny-cnn/model: tiny-ddpm/'
 refused "guide that is no classifier" "bad.yaml:7:" "guidance.loss.model" "expected a classifier" -- "$GGDM" run bad.yaml
 
-sweep bad.yaml 's/^judge: .*/judge: tiny-ddpm/'
+changed bad.yaml 's/^judge: .*/judge: tiny-ddpm/'
 refused "judge that is no classifier" "bad.yaml:13:" "judge" "expected a classifier" -- "$GGDM" run bad.yaml
 
 printf 'name: [1, 2\n' >bad.yaml
@@ -95,11 +79,11 @@ refused "sweep file that is a directory" "zoo" -- "$GGDM" run zoo
 
 # ---- model files ----
 
-# broken MODEL SCRIPT: a copy of tiny-ddpm changed by a shell script, as sweep bad.yaml.
+# broken MODEL SCRIPT: a copy of tiny-ddpm changed by a shell script, with bad.yaml to run it.
 broken() {
     rm -rf zoo/broken && cp -r zoo/tiny-ddpm zoo/broken
     (cd zoo/broken && eval "$1")
-    sweep bad.yaml 's/^model: .*/model: broken/'
+    changed bad.yaml 's/^model: .*/model: broken/'
 }
 weights=diffusion_pytorch_model.safetensors
 
@@ -136,11 +120,11 @@ refused "directory that is no run directory" "mine" "thesis.txt" "not empty" -- 
 
 timeout 120 "$GGDM" run sweep.yaml --run finished --workers 0 >notes/out 2>notes/err
 report $? "a good sweep runs" || cat notes/err
-sweep bad.yaml 's/seed: 1/seed: 2/'
+changed bad.yaml 's/seed: 11/seed: 12/'
 refused "run directory made from another sweep" "finished" "another sweep" "bad.yaml" "seed" -- "$GGDM" run bad.yaml --run finished
-refused "--add of a sweep with another seed" "finished" "seed was '1'" "now '2'" -- \
+refused "--add of a sweep with another seed" "finished" "seed was '11'" "now '12'" -- \
     "$GGDM" run bad.yaml --run finished --add
-sweep bad.yaml 's/duration: .*/duration: {start_step: 2, length: 3}/'
+changed bad.yaml 's/duration: .*/duration: {start_step: 2, length: 3}/'
 refused "another sweep of the same settings: --add is named" "finished" "another sweep" "--add" -- \
     "$GGDM" run bad.yaml --run finished
 refused "--add to nothing" "absent" "holds no run" "--add" -- "$GGDM" run bad.yaml --run absent --add

@@ -4,31 +4,11 @@
 #   GGDM=PROGRAM TOOLS=DIR tests/mpi/checkpoint.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
-cd "$work" || exit 1
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+. "$root/tests/support/tiny.sh"
 
 # Few units of many steps, so that each of them lasts.
-cat >long.yaml <<'YAML'
-name: checkpoint
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: 1000, clip_x0: true}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep:
-  kappa: [0, 2]
-  duration: [0, 500, 1000]
-samples: 6
-seed: 11
-judge: tiny-judge
-precision: fp32
-checkpoint: 0.1s
-YAML
+{ sweep 1000 6 "0, 2" "0, 500, 1000" && echo "checkpoint: 0.1s"; } >long.yaml
 
-digests() { (cd "$1/archive" && sha256sum c*/samples.tar c*/samples.npz); }
-same() { digests reference >want && digests "$1" >got && [ "$(wc -l <want)" -eq 12 ] && cmp want got; }
 run() { timeout 120 "$GGDM" run long.yaml "$@" >>out 2>&1; }
 
 # ask RUN SQL: from a copy, the database has one owner.
@@ -36,19 +16,15 @@ ask() {
     rm -rf look && mkdir look && cp "$1"/ggdm.db* look/ && "$TOOLS/ask_store" look "$2"
 }
 
-run --run reference --workers 1 && [ "$(ask reference 'SELECT count(*) FROM checkpoint')" -eq 0 ]
+run --run reference --workers 1 && [ "$(digests reference | wc -l)" -eq 12 ] &&
+    [ "$(ask reference 'SELECT count(*) FROM checkpoint')" -eq 0 ]
 report $? "a finished run keeps no checkpoints" && [ "$failed" -eq 0 ] || { cat out; exit 1; }
 
-descendants() {
-    local child
-    for child in $(pgrep -P "$1"); do
-        echo "$child"
-        descendants "$child"
-    done
-}
+# ranks_beside PID: the other processes of its world.
+ranks_beside() { pgrep -P "$(ps -o ppid= "$1" | xargs)" | grep -vx "$1"; }
 
-# to_checkpoint RUN ARGS: start it as $pid and wait until a unit that runs has a checkpoint behind
-# step 100; then its coordinator $coordinator stands still.
+# to_checkpoint RUN ARGS: start it as $pid and wait until a unit that runs has a checkpoint in its
+# middle; then its coordinator $coordinator and the workers $workers stand still.
 to_checkpoint() {
     local name=$1 try
     shift
@@ -58,10 +34,12 @@ to_checkpoint() {
         pid=$!
         while sleep 0.1 && kill -0 $pid 2>/dev/null; do
             coordinator=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$name/status.json" 2>/dev/null)
-            [ "/proc/$coordinator/exe" -ef "$GGDM" ] && kill -STOP "$coordinator" || continue
-            [ "$(ask "$name" 'SELECT count(*) FROM checkpoint WHERE step > 100')" -gt 0 ] 2>/dev/null &&
+            [ "/proc/$coordinator/exe" -ef "$GGDM" ] || continue
+            workers=$(ranks_beside "$coordinator" | xargs)
+            kill -STOP "$coordinator" $workers || continue
+            [ "$(ask "$name" 'SELECT count(*) FROM checkpoint WHERE step BETWEEN 100 AND 800')" -gt 0 ] 2>/dev/null &&
                 return 0
-            kill -CONT "$coordinator"
+            kill -CONT "$coordinator" $workers
         done
         wait $pid
         echo "# try $try ended before it was stopped"
@@ -73,32 +51,28 @@ to_checkpoint() {
 resumed() { ask "$1" "SELECT count(*) FROM event WHERE message LIKE 'goes on at step %'"; }
 
 killed() {
-    local pid coordinator victims step
+    local pid coordinator workers step
     to_checkpoint killed --workers 1 --batch 4 || return 1
-    step=$(ask killed 'SELECT max(step) FROM checkpoint')
-    victims=$(descendants $pid)
-    kill -9 $(for p in $victims; do # the ranks that do not coordinate
-        [ "$p" != "$coordinator" ] && [ "$(ps -o ppid= "$p")" = "$(ps -o ppid= "$coordinator")" ] &&
-            echo "$p"; done)
-    kill -CONT "$coordinator" 2>/dev/null
+    step=$(ask killed 'SELECT max(step) FROM checkpoint WHERE step <= 800')
+    kill -9 $workers
+    kill -CONT "$coordinator"
     wait $pid 2>/dev/null
     run --run killed --workers 1 --batch 5 && same killed || return 1
-    ask killed "SELECT coalesce(max(message), 'none') FROM event
-                WHERE message LIKE 'goes on at step %'" >went_on
-    echo "# checkpoint at step $step when the worker was killed, the unit $(cat went_on)"
-    [ "$(sed 's/.* //' went_on)" -ge "$step" ]
+    ask killed "SELECT coalesce(max(CAST(substr(message, length('goes on at step ') + 1) AS INTEGER)), 0)
+                FROM event WHERE message LIKE 'goes on at step %'" >went_on
+    echo "# checkpoint at step $step when the worker was killed, the unit went on at $(cat went_on)"
+    [ "$(cat went_on)" -ge "$step" ]
 }
 killed
 report $? "a killed worker's unit goes on from its checkpoint: the same bytes"
 
 # stopped RUN ARGS
 stopped() {
-    local pid coordinator victims rc begin
+    local pid coordinator workers rc begin
     to_checkpoint "$@" || return 1
-    victims=$(descendants $pid)
     begin=$(date +%s)
-    kill -USR1 "$(echo "$victims" | head -n 1)" # ggdm, under timeout
-    kill -CONT "$coordinator"
+    kill -USR1 "$(pgrep -P $pid)" # ggdm, under timeout
+    kill -CONT "$coordinator" $workers
     wait $pid
     rc=$?
     echo "# exit code $rc after $(($(date +%s) - begin)) s"

@@ -2,7 +2,7 @@
 # A run on a file system that fills up stops with 75 and says why; the database stays whole, and with
 # room the same command finishes to the same bytes.  A read-only one is refused at once.
 # Needs root (mounts); elsewhere skipped.
-#   GGDM=PROGRAM TOOLS=DIR tests/soak/disk_full.sh
+#   GGDM=PROGRAM TOOLS=DIR tests/mpi/disk_full.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/supervised.sh"
@@ -12,7 +12,7 @@ mkdir "$small"
 mount -t tmpfs -o size=16m tmpfs "$small" 2>/dev/null || { echo "ok 1 - # skip cannot mount a tmpfs"; exit 0; }
 trap 'umount "$small"; rm -rf "$work"' EXIT
 
-sweep 60 >small.yaml
+sweep_of 60 >small.yaml
 start reference --workers 2
 wait "$pid"
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }

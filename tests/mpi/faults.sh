@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/supervised.sh"
 
-sweep 60 >small.yaml
+sweep_of 60 >small.yaml
 start reference --workers 2
 wait "$pid"
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }

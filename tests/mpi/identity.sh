@@ -1,44 +1,19 @@
 #!/bin/bash
 # Promises 1 and 2 of DESIGN.md: the archives of a sweep are the same to the byte, whatever the
-# number of workers, batch and threads, and after kill -9 half way.  x0 is clipped and kappa is such
-# that most pixels stay within the range: clamped ones would hide small errors.
+# number of workers, batch and threads, and after kill -9 half way.
 #   GGDM=PROGRAM TOOLS=DIR tests/mpi/identity.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
-cd "$work" || exit 1
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+. "$root/tests/support/tiny.sh"
 
-# sweep STEPS SAMPLES > FILE
-sweep() {
-    cat <<YAML
-name: identity
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: $1, variance: fixed_large, clip_x0: true}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep:
-  kappa: [0, 0.5, 2]
-  duration: [0, $(($1 / 2)), $1]
-samples: $2
-seed: 11
-judge: tiny-judge
-YAML
-}
-
-digests() { (cd "$1/archive" && sha256sum c*/samples.tar c*/samples.npz); }
-
-# same RUN: its archives are those of the run called reference.
-same() {
-    digests reference >want && digests "$1" >got && [ "$(wc -l <want)" -eq 18 ] && cmp want got
-}
+# sweep_of STEPS SAMPLES > FILE
+sweep_of() { sweep "$1" "$2" "0, 0.5, 2" "0, $(($1 / 2)), $1"; }
 
 run() { timeout 120 "$GGDM" run small.yaml "$@" >out 2>&1; }
 
-sweep 12 4 >small.yaml
+sweep_of 12 4 >small.yaml
 run --run reference --workers 1 --batch 32 --threads 1
+[ $? -eq 0 ] && [ "$(digests reference | wc -l)" -eq 18 ]
 report $? "reference run: 1 worker, batch 32, 1 thread" && [ "$failed" -eq 0 ] || { cat out; exit 1; }
 
 # pixels_of PATTERN: how many different pixels and labels these archives hold.
@@ -79,14 +54,14 @@ LIST
 # On its own, every trajectory makes the same bytes; in another order, too.
 run --run alone --workers 2 --no-share && same alone
 report $? "--no-share: the same bytes"
-{ sweep 12 4 && echo "order: shuffle"; } >shuffled.yaml
+{ sweep_of 12 4 && echo "order: shuffle"; } >shuffled.yaml
 timeout 120 "$GGDM" run shuffled.yaml --run shuffled --workers 2 >out 2>&1 && same shuffled
 report $? "order: shuffle: the same bytes"
 
 # Windows [3, 9) and [3, 12), in a run of their own without sharing, added to the reference with it:
 # the same bytes, of the added cells c0009 to c0014.
-sweep 12 4 | sed 's/^  duration: .*/  duration: [{start_step: 3, length: 6}, {start_step: 3, length: 9}]/
-                  s/^  kappa: .*/  kappa: [0, 0.5, 2]/; s/^name: .*/name: windows/' >windows.yaml
+sweep_of 12 4 | sed 's/^  duration: .*/  duration: [{start_step: 3, length: 6}, {start_step: 3, length: 9}]/
+                  s/^name: .*/name: windows/' >windows.yaml
 added() {
     cp -r reference added
     timeout 120 "$GGDM" run windows.yaml --run windows --workers 2 --no-share >out 2>&1 &&
@@ -110,7 +85,7 @@ again
 report $? "either sweep's command continues the run"
 
 # The same in bf16, on machines that have it; elsewhere the error says so.
-{ sweep 12 4 && echo "precision: bf16"; } >bf16.yaml
+{ sweep_of 12 4 && echo "precision: bf16"; } >bf16.yaml
 run_bf16() { timeout 120 "$GGDM" run bf16.yaml "$@" >out 2>&1; }
 if run_bf16 --run b0 --workers 1 --batch 32 --threads 1; then
     digests b0 >b0.sums
@@ -145,19 +120,10 @@ report $? "deleted results are written again, the same"
 
 # ---- interruption: a longer sweep, stopped in the middle in several ways ----
 
-sweep 200 12 >small.yaml
+sweep_of 200 12 >small.yaml
 rm -rf reference
 run --run reference --workers 2
 report $? "longer reference run"
-
-# Processes of the world: the descendants of a process we started.
-descendants() {
-    local child
-    for child in $(pgrep -P "$1"); do
-        echo "$child"
-        descendants "$child"
-    done
-}
 
 # count RUN: sets done and total to its distinct images.  Its database must not be written to.
 count() {

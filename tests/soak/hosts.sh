@@ -59,7 +59,7 @@ export OMPI_MCA_plm=rsh OMPI_MCA_plm_rsh_agent=$work/agent
 export OMPI_MCA_btl_tcp_if_include=$subnet.0/24 OMPI_MCA_oob_tcp_if_include=$subnet.0/24
 run=("$GGDM" run small.yaml --batch 4 --threads 1)
 
-sweep 40 >small.yaml
+sweep_of 40 >small.yaml
 "${run[@]}" --run reference --workers 0 >reference.out 2>reference.err
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
 

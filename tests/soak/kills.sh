@@ -11,7 +11,7 @@ cycles=${CYCLES:-200}
 RANDOM=${SEED:-1}
 echo "# seed ${SEED:-1}, $cycles cycles"
 
-sweep 60 >small.yaml
+sweep_of 60 >small.yaml
 start reference --workers 2
 wait "$pid"
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }

@@ -3,24 +3,10 @@
 #   GGDM=PROGRAM TOOLS=DIR [CYCLES=50] [RANKS=64] [LIMIT=600] tests/soak/ranks.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
-cd "$work" || exit 1
 cycles=${CYCLES:-50} ranks=${RANKS:-64} limit=${LIMIT:-600} # LIMIT: seconds of one cycle
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+. "$root/tests/support/tiny.sh"
 
-cat >many.yaml <<YAML
-name: many
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: 4, variance: fixed_large, clip_x0: true}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep: {kappa: [0, 1], duration: [4]}
-samples: 64
-seed: 3
-judge: tiny-judge
-YAML
+sweep 4 64 "0, 1" 4 >many.yaml
 
 cycle() {
     local begun=$SECONDS rc

@@ -1,32 +1,9 @@
-# Sourced by the tests of the supervisor (after world.sh): a sweep of the tiny models that takes some
-# seconds, runs of it in the background, their processes, and what must hold in the end.
-cd "$work" || exit 1
-mkdir zoo && "$TOOLS/make_tiny_models" zoo || exit 1
-export GGDM_ZOO=$work/zoo
+# Sourced by the tests of the supervisor (after world.sh): runs of the tiny models in the background,
+# their processes, and what must hold in the end.
+. "$root/tests/support/tiny.sh"
 
-# sweep SAMPLES > FILE
-sweep() {
-    cat <<YAML
-name: faults
-model: tiny-ddpm
-sampler: {kind: ddpm, steps: 200, variance: fixed_large, clip_x0: true}
-guidance:
-  kind: gradient
-  gradient: xt-full
-  loss: {kind: classifier, model: tiny-cnn, form: nll, target: 0}
-sweep:
-  kappa: [0, 0.5, 2]
-  duration: [0, 100, 200]
-samples: $1
-seed: 11
-judge: tiny-judge
-YAML
-}
-
-digests() { (cd "$1/archive" && sha256sum c*/samples.tar c*/samples.npz); }
-
-# same RUN: its archives are those of the run called reference.
-same() { digests reference >want && digests "$1" >got && [ -s want ] && cmp want got; }
+# sweep_of SAMPLES > FILE: one that takes some seconds.
+sweep_of() { sweep 200 "$1" "0, 0.5, 2" "0, 100, 200"; }
 
 # number RUN KEY: the first number of that name in its status file.
 number() { sed -n "s/.*\"$2\": \([0-9][0-9]*\).*/\1/p" "$1/status.json" 2>/dev/null | head -n 1; }
