@@ -29,7 +29,15 @@ typedef struct run_options {
     ggdm_setup_options setup;
     int workers;                  /* -1: not given */
     const char *hosts, *hostfile; /* NULL: not given */
+    bool take_over;               /* the owner on another host is dead */
 } run_options;
+
+/* By the process that the user started: what a world finds later is not what the user saw. */
+static ggdm_status take_over(const run_options *options, const char *dir, ggdm_error *err)
+{
+    bool ours = options->take_over && !getenv(GGDM_LAUNCH_ENV);
+    return ours ? ggdm_store_take_over(dir, err) : GGDM_OK;
+}
 
 /* ---- rank 0 ---- */
 
@@ -48,6 +56,7 @@ static ggdm_status prepare(session *s, const run_options *options, ggdm_error *e
     GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
+    GGDM_TRY_GOTO(st, take_over(options, s->setup.run_dir, err), tell);
     GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
     st = ggdm_progress_create(s->store, ggdm_store_cost(s->store), &s->progress, err);
 tell:
@@ -297,7 +306,9 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
     ggdm_run_state state = GGDM_RUN_NEW;
     ggdm_store_counts counts = {0};
     int code = GGDM_EXIT_OK;
-    ggdm_status st = ggdm_run_dir_wait(setup->run_dir, false, err);
+    ggdm_status st = take_over(options, setup->run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_run_dir_wait(setup->run_dir, false, err);
     if (st == GGDM_OK)
         st = ggdm_setup_run_state(setup, &state, &counts, err);
     if (st != GGDM_OK)
@@ -382,7 +393,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
         break;
     case 'T':
-        ggdm_store_allow_take_over();
+        o->take_over = true;
         break;
     case 'a':
         o->setup.add = true;

@@ -438,8 +438,6 @@ ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *e
 {
     ggdm_run_state state;
     bool successor = ggdm_blame_is_successor(getenv(GGDM_LOSS_ENV));
-    if (successor) /* whoever owned the run was in a world that has ended */
-        ggdm_store_allow_take_over();
     GGDM_TRY(ggdm_run_dir_wait(s->run_dir, successor, err));
     GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
     if (state == GGDM_RUN_NEW)

@@ -126,9 +126,10 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
 
-/** From now on this process does not wait for owners on other hosts to be silent long enough: it is
- *  known that they are dead (`--take-over`, or a supervisor that has ended their world). */
-void ggdm_store_allow_take_over(void);
+/** The owner on another host is known to be dead: remove its record, instead of waiting until it was
+ *  silent for long enough.  One that lives after all writes it again.
+ *  Errors: GGDM_ESTATE when the owner lives on this host. */
+ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err);
 
 /** Rolls back an open turn.  Safe on NULL and twice. */
 void ggdm_store_close(ggdm_store **store);

@@ -55,18 +55,10 @@ void ggdm_store_close(ggdm_store **store)
 
 /* ---- what is there -------------------------------------------------------------------------- */
 
-static bool take_over_allowed;
-
-void ggdm_store_allow_take_over(void)
-{
-    take_over_allowed = true;
-}
-
 static ggdm_status take_ownership(ggdm_store *s, ggdm_error *err)
 {
     const ggdm_owner_options options = {.patience = 1e-3 * s->options.busy_timeout,
-                                        .silence = s->options.silence,
-                                        .take_over = take_over_allowed};
+                                        .silence = s->options.silence};
     return ggdm_owner_take(s->path, &options, &s->owner, err);
 }
 
@@ -162,6 +154,20 @@ ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err)
     ggdm_store *s = NULL;
     ggdm_status st = ggdm_store_attach(dir, NULL, false, &s, present, err);
     ggdm_store_close(&s);
+    return st;
+}
+
+ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err)
+{
+    const ggdm_owner_options known_dead = {.patience = GGDM_OWNER_BEAT, .take_over = true};
+    char *path = NULL;
+    ggdm_owner *owner = NULL;
+    ggdm_status st = GGDM_OK;
+    GGDM_TRY(ggdm_path_join(dir, GGDM_STORE_FILE, &path, err));
+    if (ggdm_exists(path))
+        st = ggdm_owner_take(path, &known_dead, &owner, err);
+    ggdm_owner_release(&owner);
+    free(path);
     return st;
 }
 

@@ -107,6 +107,19 @@ says "cancel of all that is left" 0 "coordinator knows" -- "$GGDM" cancel long
 wait $pid
 report $? "a run whose rest is cancelled ends well" || cat run.err
 
+# ---- the owner was on another host ----
+
+# owned_elsewhere FILE: somebody there is its owner.
+owned_elsewhere() {
+    printf '%-639s\n' "token 0123 host elsewhere boot b space s pid 1 started 1 job 77 epoch 1 file 0 beat 1 at 1" >"$1.owner"
+}
+cp -r small taken && rm taken/summary.csv && owned_elsewhere taken/ggdm.db
+begun=$SECONDS
+says "--take-over does not wait for a dead owner" 0 "taking over from process 1 on elsewhere" -- \
+    "$GGDM" run small.yaml --run taken --take-over
+[ $((SECONDS - begun)) -lt 30 ] && [ -s taken/summary.csv ] && [ ! -e taken/ggdm.db.owner ]
+report $? "the run is finished, the record is gone"
+
 # ---- help ----
 
 says "help of a command" 0 "Usage: ggdm retry" "Example:" -- "$GGDM" help retry
