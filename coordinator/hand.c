@@ -43,6 +43,11 @@ int ggdm_hand_room(const ggdm_hand *hand, double ready_for_each)
     return most > active ? (int)most - active : 0;
 }
 
+bool ggdm_hand_is_low(const ggdm_hand *hand)
+{
+    return 2 * (hand->n - hand->reported) <= fmin(wanted(hand), GGDM_HAND_MAX);
+}
+
 static int64_t images_of(const ggdm_unit *unit)
 {
     int64_t n = 0;

@@ -55,6 +55,9 @@ ggdm_task *ggdm_hand_current(ggdm_hand *hand, const ggdm_report *report);
 /** How many more units the worker should get now, where ready units are left for each worker. */
 int ggdm_hand_room(const ggdm_hand *hand, double ready_for_each);
 
+/** Is it time to give the worker more? */
+bool ggdm_hand_is_low(const ggdm_hand *hand);
+
 /** Put a unit, which is moved, at the end; there must be room.  Returns its task. */
 ggdm_task *ggdm_hand_add(ggdm_hand *hand, ggdm_unit *unit);
 

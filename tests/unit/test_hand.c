@@ -112,6 +112,25 @@ static void test_hand_room_follows_the_time_of_a_unit(void **state)
     assert_int_equal(ggdm_hand_room(&hand, 1e6), 1);
 }
 
+static void test_hand_is_low_at_half(void **state)
+{
+    (void)state;
+    fresh();
+    assert_true(ggdm_hand_is_low(&hand));
+    add(0);
+    assert_false(ggdm_hand_is_low(&hand)); /* it wants one, and has it */
+    hand.unit_seconds = 0.1;               /* wants four */
+    assert_true(ggdm_hand_is_low(&hand));
+    add(1);
+    assert_true(ggdm_hand_is_low(&hand));
+    add(2);
+    assert_false(ggdm_hand_is_low(&hand));
+    char *none = NULL;
+    ggdm_hand_report(&hand, GGDM_OK, &none);
+    hand.unit_seconds = 0.1;
+    assert_true(ggdm_hand_is_low(&hand));
+}
+
 static void test_hand_learns_the_time_of_a_unit(void **state)
 {
     (void)state;
@@ -177,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_hand_reports_are_about_the_first_that_is_not_reported),
         cmocka_unit_test(test_hand_keeps_the_order_for_ever),
         cmocka_unit_test(test_hand_room_follows_the_time_of_a_unit),
+        cmocka_unit_test(test_hand_is_low_at_half),
         cmocka_unit_test(test_hand_learns_the_time_of_a_unit),
         cmocka_unit_test(test_hand_takes_no_more_images_than_asked_for),
         cmocka_unit_test(test_hand_suspect_counts_until_it_is_reported),
