@@ -1,5 +1,5 @@
 /* Whose fault was it that a world ended?  The supervisor finds out and tells the next world, which
- * counts losses by it (docs/decisions/011-whose-fault.md). */
+ * counts losses by it (docs/decisions/008-whose-fault.md). */
 #ifndef GGDM_COORDINATOR_BLAME_H
 #define GGDM_COORDINATOR_BLAME_H
 
