@@ -10,6 +10,7 @@
 
 #include "models/arch/arch.h"
 #include "models/nn/graph_impl.h"
+#include "tests/support/bf16.h"
 #include "tests/support/ggdm_test.h"
 
 #define PROBE 3 /* the image that is followed */
@@ -231,23 +232,12 @@ static void test_network_run_after_nan_gives_same_bits(void **state)
     close_instance(&again);
 }
 
-static bool have_bf16(void)
-{
-    ggdm_graph *g;
-    ggdm_error err;
-    bool have = ggdm_graph_create(GGDM_BF16, &g, &err) == GGDM_OK;
-    if (!have)
-        printf("no bf16: %s\n", err.msg);
-    ggdm_graph_destroy(&g);
-    return have;
-}
-
 int main(void)
 {
     enum { N_NETS = sizeof nets / sizeof nets[0], MAX_SUBJECTS = 2 * N_NETS };
     static subject subjects[MAX_SUBJECTS];
     struct CMUnitTest tests[2 * MAX_SUBJECTS];
-    const size_t n = have_bf16() ? MAX_SUBJECTS : N_NETS;
+    const size_t n = ggdm_test_have_bf16() ? MAX_SUBJECTS : N_NETS;
     for (size_t i = 0; i < n; i++) {
         subject *s = &subjects[i];
         s->net = &nets[i % N_NETS];

@@ -224,3 +224,14 @@ char *ggdm_test_read(const char *path, size_t *size)
         *size = (size_t)n;
     return text;
 }
+
+uint32_t ggdm_test_crc32(const uint8_t *p, size_t n)
+{
+    uint32_t crc = ~0U;
+    while (n--) {
+        crc ^= *p++;
+        for (int k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
+    }
+    return ~crc;
+}

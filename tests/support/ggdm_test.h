@@ -56,6 +56,9 @@ int64_t ggdm_test_below(ggdm_test_rng *rng, int64_t n); /* 0 .. n - 1 */
 /** n standard normals times scale, rounded to f32. */
 void ggdm_test_fill_normal(ggdm_test_rng *rng, float *x, size_t n, double scale);
 
+/** The checksum of a PNG chunk. */
+uint32_t ggdm_test_crc32(const uint8_t *p, size_t n);
+
 /* --- memory: fails the test instead of returning NULL; 64-byte aligned; free() ---------------- */
 
 void *ggdm_test_alloc(size_t count, size_t size);

@@ -1,5 +1,6 @@
 #include "tests/support/op_case.h"
 #include "models/nn/graph_impl.h"
+#include "tests/support/bf16.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -205,21 +206,10 @@ int64_t ggdm_op_case_reference(const ggdm_op_case *c, double *const *in, double 
     return c->row->op->ref(&c->row->cfg, c->shape, (const double *const *)in, y, mag);
 }
 
-static bool have_bf16(void)
-{
-    ggdm_graph *g;
-    ggdm_error err;
-    bool have = ggdm_graph_create(GGDM_BF16, &g, &err) == GGDM_OK;
-    if (!have)
-        printf("no bf16: %s\n", err.msg);
-    ggdm_graph_destroy(&g);
-    return have;
-}
-
 int ggdm_op_case_main(const char *group, CMUnitTestFunction test)
 {
     const size_t n_rows = ggdm_op_n_rows + ggdm_composite_n_rows;
-    const size_t n = have_bf16() ? 2 * n_rows : n_rows;
+    const size_t n = ggdm_test_have_bf16() ? 2 * n_rows : n_rows;
     struct CMUnitTest *tests = ggdm_test_alloc(n, sizeof *tests);
     ggdm_op_subject *subjects = ggdm_test_alloc(n, sizeof *subjects);
     for (size_t i = 0; i < n; i++) {

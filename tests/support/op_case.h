@@ -9,8 +9,9 @@
 #define GGDM_CASE_POISON (-1) /* an image that is NaN throughout */
 
 #define GGDM_TEST_EPS_BF16 0x1p-8 /* unit roundoff of bf16 */
-#define GGDM_TEST_SIGMAS_BF16 2.9 /* 5 standard deviations of a rounding error, in unit roundoffs  \
-                                   */
+#define GGDM_TEST_SIGMAS_BF16                                                                      \
+    2.9 /* 5 standard deviations of a rounding error, in unit roundoffs                            \
+         */
 
 /* What a test of ggdm_op_case_main gets as its *state: a row and the dtype of its graph. */
 typedef struct ggdm_op_subject {

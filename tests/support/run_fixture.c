@@ -1,6 +1,7 @@
 #include "tests/support/run_fixture.h"
 
 #include <math.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,4 +229,14 @@ int run_fixture_work(run_fixture *f, int max, int32_t channels)
         done++;
     }
     return done;
+}
+
+void run_fixture_sql(const char *dir, const char *text)
+{
+    char *path = ggdm_test_path(dir, GGDM_STORE_FILE);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    free(path);
 }

@@ -41,6 +41,9 @@ void run_fixture_open(run_fixture *f);
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options);
 void run_fixture_close(run_fixture *f);
 
+/** Statements on the database of a closed store, as somebody else would make them. */
+void run_fixture_sql(const char *dir, const char *text);
+
 /* For cmocka, with a fixture as the test's state: opened, or planned only. */
 int run_fixture_setup(void **state);
 int run_fixture_setup_plan(void **state);

@@ -8,6 +8,7 @@
 #include "common/isa.h"
 #include "common/png_image.h"
 #include "models/model.h"
+#include "tests/support/bf16.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_model.h"
 #include "worker/executor.h"
@@ -150,17 +151,11 @@ static bool same_image(const ggdm_image *a, const ggdm_image *b)
            a->saturated == b->saturated;
 }
 
-static bool have_bf16(void)
-{
-    ggdm_isa isa;
-    return ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512_BF16;
-}
-
 /* For every gradient, loss and precision: 5 images x 4 trajectories as one shared tree in batches
  * of 32 on two threads, against each trajectory on its own, image by image, batch 1, one thread. */
 static void test_executor_tree_equals_separate_chains(void **state)
 {
-    for (int mode = 0; mode < (have_bf16() ? 12 : 6); mode++) {
+    for (int mode = 0; mode < (ggdm_test_have_bf16() ? 12 : 6); mode++) {
         ggdm_job job = {.seed = 5,
                         .steps = STEPS,
                         .gradient = (ggdm_gradient)(mode % 3),

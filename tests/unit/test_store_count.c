@@ -1,21 +1,10 @@
 /* The counters of the store, and who pays when a world ends with several units in a worker's
  * hands. */
-#include <sqlite3.h>
 #include <stdlib.h>
 
 #include "tests/support/run_fixture.h"
 
 static ggdm_error err;
-
-static void sql(const char *dir, const char *text)
-{
-    char *path = ggdm_test_path(dir, GGDM_STORE_FILE);
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    free(path);
-}
 
 static void begin(run_fixture *f)
 {
@@ -57,7 +46,7 @@ static void test_counters_that_are_wrong_are_found(void **state)
         char *path = ggdm_test_path(f->dir, GGDM_STORE_FILE);
         size_t size;
         char *whole = ggdm_test_read(path, &size);
-        sql(f->dir, damage[i][0]);
+        run_fixture_sql(f->dir, damage[i][0]);
         ggdm_test_error(ggdm_store_open(f->dir, NULL, &f->store, &err), &err, GGDM_EFORMAT,
                         damage[i][1]);
         ggdm_test_write(path, whole, size);

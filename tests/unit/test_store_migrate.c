@@ -39,16 +39,6 @@ static int64_t version_of(const char *dir, const char *name)
     return version;
 }
 
-static void sql(const char *dir, const char *text)
-{
-    char *path = ggdm_test_path(dir, GGDM_STORE_FILE);
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    free(path);
-}
-
 static void assert_half_way(const ggdm_store *store)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
@@ -97,15 +87,15 @@ static void test_store_migration_that_fails_changes_nothing(void **state)
     run_fixture f;
     run_fixture_plan(&f);
     put_old(&f, 1);
-    sql(f.dir, "CREATE TABLE checkpoint (other INTEGER)");
+    run_fixture_sql(f.dir, "CREATE TABLE checkpoint (other INTEGER)");
     ggdm_status st = ggdm_store_open(f.dir, NULL, &f.store, &err);
     ggdm_test_error(st, &err, GGDM_ESTORE, "already exists");
     assert_int_equal(version_of(f.dir, GGDM_STORE_FILE), 1);
-    sql(f.dir, "DROP TABLE checkpoint; CREATE TABLE guest (x INTEGER)");
+    run_fixture_sql(f.dir, "DROP TABLE checkpoint; CREATE TABLE guest (x INTEGER)");
     st = ggdm_store_open(f.dir, NULL, &f.store, &err);
     ggdm_test_error(st, &err, GGDM_EFORMAT, "'guest' is not as schema version");
     assert_int_equal(version_of(f.dir, GGDM_STORE_FILE), 1);
-    sql(f.dir, "DROP TABLE guest");
+    run_fixture_sql(f.dir, "DROP TABLE guest");
     ggdm_test_ok(ggdm_store_open(f.dir, NULL, &f.store, &err), &err);
     assert_half_way(f.store);
     run_fixture_close(&f);
