@@ -1,8 +1,11 @@
 #include "jobs/store_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* SQLite's primary result codes that say something a user can act on. */
 static const struct {
@@ -22,10 +25,18 @@ static const struct {
     {SQLITE_NOMEM, GGDM_ENOMEM, "out of memory"},
 };
 
+/* What the system says about a small change of the file.  (SQLite does not pass it on; and to open
+ * the file once more would give up its locks when that is closed.) */
+static const char *io_trouble(const ggdm_store *store)
+{
+    bool changed = utimensat(AT_FDCWD, store->path, NULL, 0) == 0;
+    return changed ? sqlite3_errmsg(store->db) : strerror(errno);
+}
+
 ggdm_status ggdm_store_sql_error(const ggdm_store *store, const char *what, ggdm_error *err)
 {
     int code = sqlite3_errcode(store->db) & 0xff;
-    const char *text = sqlite3_errmsg(store->db);
+    const char *text = code == SQLITE_IOERR ? io_trouble(store) : sqlite3_errmsg(store->db);
     for (size_t i = 0; i < sizeof sqlite_errors / sizeof *sqlite_errors; i++)
         if (sqlite_errors[i].code == code)
             return GGDM_FAIL(err, sqlite_errors[i].status, "%s: cannot %s: %s (%s)", store->path,

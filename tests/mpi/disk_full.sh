@@ -1,6 +1,7 @@
 #!/bin/bash
 # A run on a file system that fills up stops with 75 and says why; the database stays whole, and with
-# room the same command finishes to the same bytes.  A read-only one is refused at once.
+# room the same command finishes to the same bytes.  So does one whose file system turns read-only,
+# as ext4 does after an error; a new run there is refused at once.
 # Needs root (mounts); elsewhere skipped.
 #   GGDM=PROGRAM TOOLS=DIR tests/mpi/disk_full.sh
 set -u
@@ -10,7 +11,7 @@ set -u
 small=$work/small
 mkdir "$small"
 mount -t tmpfs -o size=16m tmpfs "$small" 2>/dev/null || { echo "ok 1 - # skip cannot mount a tmpfs"; exit 0; }
-trap 'umount "$small"; rm -rf "$work"' EXIT
+trap 'umount "$small" "$work/broken" 2>/dev/null; rm -rf "$work"' EXIT
 
 sweep_of 60 >small.yaml
 start reference --workers 2
@@ -24,7 +25,7 @@ stopped() {
     rc=$?
     [ $rc -eq 75 ] && grep -aqi "$1" run.err && return 0
     echo "# exit code $rc"
-    show small/run
+    show run
     return 1
 }
 
@@ -39,6 +40,15 @@ report $? "disk full: exit code 75 and a clear message"
 sed -n 's/^ggdm: error/# &/p' run.err
 rm small/filler
 
+# refused RUN: at once, with 2 and the reason.
+refused() {
+    local rc
+    timeout 60 "$GGDM" run small.yaml --run "$1" --workers 2 >new.out 2>new.err
+    rc=$?
+    sed 's/^/# /' new.err
+    [ $rc -eq 2 ] && grep -q "cannot write" new.err
+}
+
 room_again() {
     start small/run --workers 2
     wait "$pid" && same small/run && at_rest small/run
@@ -46,11 +56,32 @@ room_again() {
 room_again
 report $? "with room again the same command finishes, the same bytes"
 
-mount -o remount,ro "$small"
-timeout 60 "$GGDM" run small.yaml --run small/new --workers 2 >new.out 2>new.err
+# An ext4 in a file, which is told that it has an error.
+turned_read_only() {
+    local device
+    mkdir broken && truncate -s 48m broken.img && mkfs.ext4 -q broken.img &&
+        mount -o loop,errors=remount-ro broken.img broken || return 2
+    device=$(findmnt -n -o SOURCE broken)
+    trigger=/sys/fs/ext4/${device##*/}/trigger_fs_error
+    [ -w "$trigger" ] || return 2
+    start broken/run --workers 2
+    at_work broken/run 4 || return 1
+    echo 1 >"$trigger"
+    stopped "error: .*/ggdm.db: .*read-only file system"
+}
+turned_read_only
 rc=$?
-[ $rc -eq 2 ] && grep -q "cannot write" new.err
-report $? "read-only: refused with a clear message"
-sed 's/^/# /' new.err
-mount -o remount,rw "$small"
+if [ $rc -eq 2 ]; then
+    report 0 "# skip no file system here that can be told of an error"
+else
+    report $rc "the file system turns read-only: exit code 75 and a clear message"
+    sed -n 's/^ggdm: error/# &/p' run.err
+    refused "$work/broken/new"
+    report $? "a new run there is refused with a clear message"
+    umount broken && fsck.ext4 -p broken.img >fsck.out 2>&1
+    mount -o loop broken.img broken
+    start broken/run --workers 2
+    wait "$pid" && same broken/run && at_rest broken/run
+    report $? "mounted again, the same command finishes, the same bytes"
+fi
 exit "$failed"

@@ -13,11 +13,14 @@ report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
 
 # survives RUN WHOM SIGNAL TEXT: one fault in the middle; the run ends by itself, with 0.
 survives() {
-    local rc victim
+    local rc victim begun
     start "$1" --workers 2
     at_work "$1" 8 || return 1
     victim=${!2}
+    begun=$SECONDS
     kill "-$3" "$victim"
+    while ! restarts "$1" "$4" && kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    at_work "$1" $(($(done_images "$1") + 1)) && echo "# $2, SIG$3: images again after $((SECONDS - begun)) s"
     wait "$pid"
     rc=$?
     [ $rc -eq 0 ] && same "$1" && at_rest "$1" && restarts "$1" "$4" && return 0

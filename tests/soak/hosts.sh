@@ -67,7 +67,7 @@ report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
 reach() {
     local n
     while sleep 0.1 && kill -0 "$pid" 2>/dev/null; do
-        n=$(sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' many/status.json 2>/dev/null)
+        n=$(done_images many)
         [ "${n:-0}" -ge "$1" ] && return 0
     done
     return 1
