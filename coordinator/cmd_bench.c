@@ -11,7 +11,6 @@
 #include "common/json_write.h"
 #include "common/mem.h"
 #include "common/philox.h"
-#include "coordinator/cmd_bench.h"
 #include "coordinator/command.h"
 #include "models/nn/ops.h"
 #include "models/random_model.h"
@@ -243,7 +242,7 @@ static const struct argp_option arguments[] = {
     {"guide", 'g', "DIR", 0, "classifier whose gradient guides: measures guided steps too", 0},
     {"batch", 'b', "N", 0, "images of a batch (default: 32)", 0},
     {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
-    {"precision", 'p', "P", 0, "fp32, bf16, or auto (default)", 0},
+    {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {0},
 };
@@ -301,11 +300,6 @@ int ggdm_cmd_bench(int argc, char **argv)
     bench_options options = {.batch = 32, .threads = 1};
     report r = {0};
     ggdm_error err = {0};
-    if (argc > 1 && strcmp(argv[1], "dispatch") == 0) {
-        static char name[] = "ggdm bench dispatch";
-        argv[1] = name;
-        return ggdm_bench_dispatch(argc - 1, argv + 1);
-    }
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
     ggdm_status st = bench(&options, &r, &err);

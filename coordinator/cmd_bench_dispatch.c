@@ -17,7 +17,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/bench_load.h"
-#include "coordinator/cmd_bench.h"
 #include "coordinator/command.h"
 #include "coordinator/world.h"
 #include "coordinator/progress.h"
@@ -298,7 +297,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-int ggdm_bench_dispatch(int argc, char **argv)
+int ggdm_cmd_bench_dispatch(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,

@@ -139,7 +139,8 @@ done:
 }
 
 static const struct argp_option export_arguments[] = {
-    {"format", 'f', "FORMAT", 0, "tar (WebDataset), npz (arr_0 u8 NHWC, arr_1 labels), or png", 0},
+    {"format", 'f', "tar|npz|png", 0,
+     "tar: WebDataset; npz: arr_0 u8 NHWC, arr_1 labels; png: a file an image", 0},
     {"cell", 'c', "EXPR", 0, "these cells only", 0},
     {"out", 'o', "DIR", 0, "where to write CELL/... (default: export below the run directory)", 0},
     {0},

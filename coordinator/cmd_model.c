@@ -21,7 +21,7 @@ static const struct argp_option options[] = {
     {"in", KEY_IN, "FILE", 0, "safetensors file with the tensors to run the network on", 0},
     {"out", KEY_OUT, "FILE", 0, "safetensors file to write", 0},
     {"vjp", KEY_VJP, NULL, 0, "with the cotangent gy in FILE, also write gx", 0},
-    {"precision", 'p', "P", 0, "fp32, bf16, or auto (default)", 0},
+    {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
     {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
     {0}};
 
@@ -65,15 +65,16 @@ static const struct argp parser = {
     .options = options,
     .parser = parse_option,
     .args_doc = "info|verify|apply MODEL",
-    .doc = "Look into a model: a name under models/zoo or a directory with config.json and "
-           "safetensors weights."
-           "\v  info    kind, size, digest, and a table of all tensors\n"
-           "  verify  check that the weights are exactly those of the architecture\n"
-           "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
-           "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
-           "probabilities [N, K]\n\n"
-           "Example:\n"
-           "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp",
+    .doc =
+        "Look into a model: a name under models/zoo or a directory with config.json and "
+        "safetensors weights."
+        "\v  info    kind, size, digest, and a table of all tensors\n"
+        "  verify  check that the weights are exactly those of the architecture\n"
+        "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
+        "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
+        "probabilities [N, K]\n\n"
+        "Example:\n"
+        "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp",
 };
 
 static int64_t count_parameters(const ggdm_model *m)

@@ -1,5 +1,5 @@
-/* `ggdm schedule`: the numbers that a chain is computed with, to compare them with another program's
- * or to choose a duration. */
+/* `ggdm schedule`: the numbers that a chain is computed with, to compare them with another
+ * program's or to choose a duration. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,11 @@ enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_VARIAN
 
 static const struct argp_option options[] = {
     {"steps", 's', "N", 0, "sampler steps of the chain (default: all timesteps)", 0},
-    {"variance", KEY_VARIANCE, "V", 0, "fixed_large (default) or fixed_small", 0},
+    {"variance", KEY_VARIANCE, "fixed_large|fixed_small", 0,
+     "variance of the sampler (default: fixed_large)", 0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {NULL, 0, NULL, 0, "Without a model:", 0},
-    {"kind", KEY_KIND, "K", 0, "linear (default) or scaled_linear", 0},
+    {"kind", KEY_KIND, "linear|scaled_linear", 0, "form of the betas (default: linear)", 0},
     {"timesteps", KEY_TRAIN_STEPS, "T", 0, "timesteps of the training (default: 1000)", 0},
     {"beta-start", KEY_BETA_START, "B", 0, "first beta (default: 1e-4)", 0},
     {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
@@ -91,12 +92,13 @@ static const struct argp parser = {
     .options = options,
     .parser = parse,
     .args_doc = "[MODEL]",
-    .doc = "Print the noise schedule of a model (its scheduler_config.json), or of the one described "
-           "by options, and what each sampler step computes with: beta, alpha_bar and the standard "
-           "deviation of the noise, in sampling order, and 1/sqrt(alpha_bar), by which the gradient "
-           "to x_t exceeds that to x0-hat (xt-affine)."
-           "\vExample:\n"
-           "  ggdm schedule mnist-ddpm --steps 250",
+    .doc =
+        "Print the noise schedule of a model (its scheduler_config.json), or of the one described "
+        "by options, and what each sampler step computes with: beta, alpha_bar and the standard "
+        "deviation of the noise, in sampling order, and 1/sqrt(alpha_bar), by which the gradient "
+        "to x_t exceeds that to x0-hat (xt-affine)."
+        "\vExample:\n"
+        "  ggdm schedule mnist-ddpm --steps 250",
 };
 
 /* Options written as a scheduler_config.json: one reader for both. */
@@ -162,8 +164,8 @@ static ggdm_status run(const arguments *a, ggdm_error *err)
     ggdm_model_files files = {0};
     ggdm_schedule s = {0};
     char *made = NULL;
-    ggdm_status st = a->model ? ggdm_model_files_open(a->model, &files, err)
-                              : make_config(a, &made, err);
+    ggdm_status st =
+        a->model ? ggdm_model_files_open(a->model, &files, err) : make_config(a, &made, err);
     const char *json = a->model ? files.scheduler : made, *where = a->model ? a->model : "options";
     /* The number of timesteps is the file's: a chain of one step tells it. */
     if (st == GGDM_OK)
@@ -184,8 +186,7 @@ static ggdm_status run(const arguments *a, ggdm_error *err)
 
 int ggdm_cmd_schedule(int argc, char **argv)
 {
-    arguments a = {
-        .kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02};
+    arguments a = {.kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02};
     ggdm_error err = {0};
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;

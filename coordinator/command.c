@@ -7,8 +7,24 @@
 
 #include "common/log.h"
 
+static const struct argp **asked; /* not NULL: where a command leaves its argp, and ends */
+
+const struct argp *ggdm_command_argp(const ggdm_command *command)
+{
+    const struct argp *argp = NULL;
+    char program[] = "ggdm", *argv[] = {program, NULL};
+    asked = &argp;
+    command->run(1, argv);
+    asked = NULL;
+    return argp;
+}
+
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
+    if (asked) {
+        *asked = argp;
+        return ECANCELED;
+    }
     argp_err_exit_status = GGDM_EXIT_USAGE;
     return (int)argp_parse(argp, argc, argv, 0, NULL, input);
 }

@@ -12,6 +12,18 @@
 #include "common/status.h"
 #include "jobs/messages.h"
 
+/* A row of the table of commands (main.c). */
+typedef struct ggdm_command {
+    const char *name; /* one word or two; NULL: a group's title stands in help */
+    const char *help;
+    int (*run)(int argc, char **argv);
+} ggdm_command;
+
+/* A name and what it means. */
+typedef struct ggdm_note {
+    const char *name, *text;
+} ggdm_note;
+
 int ggdm_cmd_plan(int argc, char **argv);
 int ggdm_cmd_run(int argc, char **argv);
 int ggdm_cmd_status(int argc, char **argv);
@@ -27,6 +39,7 @@ int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_schedule(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
 int ggdm_cmd_bench(int argc, char **argv);
+int ggdm_cmd_bench_dispatch(int argc, char **argv);
 int ggdm_cmd_version(int argc, char **argv);
 
 /** Name and version of each library this program is linked with, as the library itself tells. */
@@ -40,6 +53,10 @@ extern const char ggdm_version[];
  *  process ends there on a usage error and after --help.  Errors: those of the parser (0 = none).
  */
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/** What a command would give to ggdm_command_parse: its options and texts.  The command does
+ * nothing else.  One thread at a time. */
+const struct argp *ggdm_command_argp(const ggdm_command *command);
 
 /** The value of an option as an integer in [lo, hi]; a usage error (exit 2) otherwise. */
 int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,

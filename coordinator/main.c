@@ -4,14 +4,11 @@
 #include <string.h>
 
 #include "coordinator/command.h"
+#include "coordinator/manual.h"
 
-typedef struct command {
-    const char *name; /* NULL: a group's title stands in help */
-    const char *help;
-    int (*run)(int argc, char **argv);
-} command;
+static int cmd_manual(int argc, char **argv);
 
-static const command commands[] = {
+static const ggdm_command commands[] = {
     {NULL, "A sweep", NULL},
     {"plan", "check a sweep file and show what it will do and cost", ggdm_cmd_plan},
     {"run", "run a sweep, or continue it: generate, archive, summarise", ggdm_cmd_run},
@@ -30,11 +27,37 @@ static const command commands[] = {
     {"data", "obtain and verify a data set", ggdm_cmd_data},
     {NULL, "The machine", NULL},
     {"bench", "measure how fast a network is", ggdm_cmd_bench},
+    {"bench dispatch", "measure what the coordinator costs", ggdm_cmd_bench_dispatch},
     {"doctor", "check machine, libraries, file system, and a run directory", ggdm_cmd_doctor},
     {"version", "versions of the program and its libraries", ggdm_cmd_version},
+    {"manual", "write man pages and shell completions", cmd_manual},
+};
+
+static const ggdm_note exit_codes[] = {
+    {"0", "all done"},
+    {"1", "done, but some units failed; doctor: warnings or problems"},
+    {"2", "usage or invalid input"},
+    {"70", "internal error"},
+    {"75", "interrupted with work left; the same command continues"},
+    {0},
+};
+
+static const ggdm_note environment[] = {
+    {"GGDM_ZOO", "a directory of models, looked into before the shipped ones"},
+    {"GGDM_ISA", "the instruction set: ref, avx2, avx512, avx512_bf16 or amx (default: the best)"},
+    {"GGDM_LOG", "what is printed: error, warn, info (default) or debug"},
+    {"TMPDIR", "where bench and data put what they remove again (default: /tmp)"},
+    {0},
 };
 
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
+
+static void print_notes(FILE *out, const char *title, const ggdm_note *notes)
+{
+    fprintf(out, "\n%s:\n", title);
+    for (; notes->name; notes++)
+        fprintf(out, "  %-14s  %s\n", notes->name, notes->text);
+}
 
 static void print_help(FILE *out)
 {
@@ -42,26 +65,34 @@ static void print_help(FILE *out)
                  "Gradient-guided diffusion in large batches.\n");
     for (int i = 0; i < N_COMMANDS; i++)
         if (commands[i].name)
-            fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
+            fprintf(out, "  %-14s  %s\n", commands[i].name, commands[i].help);
         else
             fprintf(out, "\n%s:\n", commands[i].help);
     fprintf(out, "\n`ggdm help COMMAND` or `ggdm COMMAND --help` describes a command.\n\n"
                  "Example:\n"
                  "  ggdm plan examples/mnist-demo.yaml\n"
                  "  ggdm run examples/mnist-demo.yaml --run runs/demo\n"
-                 "  ggdm status runs/demo --watch\n\n"
-                 "Exit codes: 0 all done; 1 done, some units failed; 2 usage or invalid input; "
-                 "70 internal;\n75 interrupted, the same command continues.\n");
+                 "  ggdm status runs/demo --watch\n");
+    print_notes(out, "Exit codes", exit_codes);
+    print_notes(out, "Environment", environment);
 }
 
-static const command *find(const char *name)
+/* The command that argv begins with; its name may have two words.  Prints why there is none. */
+static const ggdm_command *find(int argc, char **argv)
 {
+    const ggdm_command *found = NULL;
+    char two[64];
+    snprintf(two, sizeof two, "%s %s", argv[0], argc > 1 ? argv[1] : "");
     for (int i = 0; i < N_COMMANDS; i++)
-        if (commands[i].name && strcmp(name, commands[i].name) == 0)
+        if (commands[i].name && strcmp(two, commands[i].name) == 0)
             return &commands[i];
-    fprintf(stderr, "ggdm: unknown command '%s', expected one of:", name);
+        else if (commands[i].name && strcmp(argv[0], commands[i].name) == 0)
+            found = &commands[i];
+    if (found)
+        return found;
+    fprintf(stderr, "ggdm: unknown command '%s', expected one of:", argv[0]);
     for (int i = 0; i < N_COMMANDS; i++)
-        if (commands[i].name)
+        if (commands[i].name && !strchr(commands[i].name, ' '))
             fprintf(stderr, " %s", commands[i].name);
     fprintf(stderr, "\n");
     return NULL;
@@ -74,32 +105,75 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-/* argv[0] becomes "ggdm NAME". */
-static int call(const char *name, int argc, char **argv)
+/* The command that argv begins with; what it gets as argv[0] is "ggdm NAME". */
+static int call(int argc, char **argv)
 {
-    const command *c = find(name);
+    const ggdm_command *c = find(argc, argv);
     char program[32];
     if (!c)
         return GGDM_EXIT_USAGE;
-    snprintf(program, sizeof program, "ggdm %s", name);
-    argv[0] = program;
-    return c->run(argc, argv);
+    int words = strchr(c->name, ' ') ? 2 : 1;
+    snprintf(program, sizeof program, "ggdm %s", c->name);
+    argv[words - 1] = program;
+    return c->run(argc - words + 1, argv + words - 1);
+}
+
+/* ---- ggdm manual: here, because the table of commands is ---- */
+
+static error_t parse_manual(int key, char *arg, struct argp_state *state)
+{
+    const char **dir = state->input;
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*dir)
+            argp_error(state, "more than one directory: %s", arg);
+        *dir = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!*dir)
+            argp_error(state, "expected a directory");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static int cmd_manual(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse_manual,
+        .args_doc = "DIR",
+        .doc = "Write the man pages, and completions for bash and zsh, below DIR, a share "
+               "directory.\v`make install` has done it.  For a program that was not installed:\n\n"
+               "Example:\n  ggdm manual ~/.local/share"};
+    const ggdm_book book = {commands, N_COMMANDS, exit_codes, environment};
+    const char *dir = NULL;
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &dir))
+        return GGDM_EXIT_USAGE;
+    return ggdm_manual_write(&book, dir, &err) == GGDM_OK ? GGDM_EXIT_OK
+                                                          : ggdm_command_fail("manual", &err);
 }
 
 int main(int argc, char **argv)
 {
     static const char *const helps[] = {"help", "--help", "-h", "-?", NULL};
-    const char *name = argc > 1 ? argv[1] : NULL;
-    if (!name) {
+    char help[] = "--help", version[] = "version";
+    if (argc < 2) {
         print_help(stderr);
         return GGDM_EXIT_USAGE;
     }
-    if (is_one_of(name, helps)) {
-        char help[] = "--help", *asked[] = {NULL, help, NULL};
+    if (is_one_of(argv[1], helps)) {
+        char *asked[] = {argv[2], help, NULL, NULL};
+        if (argc > 3)
+            asked[1] = argv[3], asked[2] = help;
         if (argc > 2)
-            return call(argv[2], 2, asked);
+            return call(argc > 3 ? 3 : 2, asked);
         print_help(stdout);
         return GGDM_EXIT_OK;
     }
-    return call(strcmp(name, "--version") == 0 ? "version" : name, argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] = version;
+    return call(argc - 1, argv + 1);
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
-    libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox
+    libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox groff-base zsh
 )
 
 missing_packages() {
