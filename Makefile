@@ -45,6 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: install uninstall dist deb test-deb
 .PHONY: all deps demo bench-dispatch test test-soak check check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
@@ -131,6 +132,46 @@ check-layers:
 ## help: this list
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's/: /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# What is installed, and where.  The program finds its models by its own path (models/model.c), so
+# that an installed tree may be moved.
+PREFIX ?= /usr/local
+bin   = $(DESTDIR)$(PREFIX)/bin
+share = $(DESTDIR)$(PREFIX)/share
+own   = $(share)/ggdm
+doc   = $(share)/doc/ggdm
+slurm.files := $(filter-out %.c %.h,$(wildcard slurm/*))
+version := $(shell sed -n 's/^const char ggdm_version\[\] = "\(.*\)";/\1/p' coordinator/cmd_version.c)
+
+## install: put program, models, examples, man pages and completions below PREFIX (and DESTDIR)
+install: all
+	@install -d $(bin) $(own)/slurm $(doc)
+	@install -m 755 $(B)/ggdm $(bin)
+	@cp -R --no-preserve=mode,ownership models/zoo examples $(own)
+	@$(if $(slurm.files),cp -R --no-preserve=ownership $(slurm.files) $(own)/slurm)
+	@cp -R --no-preserve=mode,ownership README.md LICENSE docs $(doc)
+	@$(B)/ggdm manual $(share)
+
+## uninstall: remove what install has put there
+uninstall:
+	rm -rf $(bin)/ggdm $(own) $(doc) $(share)/man/man1/ggdm.1 $(share)/man/man1/ggdm-*.1 \
+	  $(share)/bash-completion/completions/ggdm $(share)/zsh/site-functions/_ggdm
+
+## dist: the sources of this commit, build/ggdm-VERSION.tar.gz, the same bytes each time
+dist:
+	@mkdir -p build
+	@git archive --format=tar --prefix=ggdm-$(version)/ HEAD | gzip -9n > build/ggdm-$(version).tar.gz
+	@echo build/ggdm-$(version).tar.gz
+
+## deb: a Debian package of the program, build/ggdm_VERSION_ARCH.deb
+deb:
+	@scripts/deps.sh dpkg-dev binutils
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@packaging/deb.sh $(version)
+
+## test-deb: build that package, install it, use it, remove it (root)
+test-deb: $(B)/ggdm
+	@$(run_tests) tests/soak/deb.sh
 
 ## clean: remove everything built
 clean:

@@ -45,9 +45,10 @@ static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
     if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
                          name);
-    char program_zoo[PATH_MAX];
-    beside_program("../../models/zoo", program_zoo, sizeof program_zoo);
-    const char *const zoos[] = {getenv("GGDM_ZOO"), program_zoo, "models/zoo"};
+    char built[PATH_MAX], installed[PATH_MAX]; /* build/release/ggdm, PREFIX/bin/ggdm */
+    beside_program("../../models/zoo", built, sizeof built);
+    beside_program("../share/ggdm/zoo", installed, sizeof installed);
+    const char *const zoos[] = {getenv("GGDM_ZOO"), built, installed, "models/zoo"};
     for (size_t i = 0; i < sizeof zoos / sizeof *zoos; i++) {
         if (!zoos[i] || !*zoos[i])
             continue;
@@ -59,8 +60,9 @@ static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
     }
     return GGDM_FAIL(err, GGDM_EINVAL,
                      "model '%s' not found: no config.json in ./%s, $GGDM_ZOO/%s (GGDM_ZOO is "
-                     "%.200s), %.200s/%s, models/zoo/%s",
-                     name, name, name, zoos[0] ? zoos[0] : "not set", program_zoo, name, name);
+                     "%.200s), %.200s/%s, %.200s/%s, models/zoo/%s",
+                     name, name, name, zoos[0] ? zoos[0] : "not set", built, name, installed, name,
+                     name);
 }
 
 static ggdm_status read_text(const char *dir, const char *name, bool optional, char **out,

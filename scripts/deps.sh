@@ -2,12 +2,14 @@
 # Make sure that the Debian packages for building and testing ggdm are there.  Silent when they are.
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
 # exit status is 2.
+#   scripts/deps.sh [PACKAGE...]      with these as well
 set -euo pipefail
 
 packages=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
     libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox groff-base zsh
+    "$@"
 )
 
 missing_packages() {
