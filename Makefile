@@ -140,15 +140,13 @@ bin   = $(DESTDIR)$(PREFIX)/bin
 share = $(DESTDIR)$(PREFIX)/share
 own   = $(share)/ggdm
 doc   = $(share)/doc/ggdm
-slurm.files := $(filter-out %.c %.h,$(wildcard slurm/*))
 version := $(shell sed -n 's/^const char ggdm_version\[\] = "\(.*\)";/\1/p' coordinator/cmd_version.c)
 
 ## install: put program, models, examples, man pages and completions below PREFIX (and DESTDIR)
 install: all
-	@install -d $(bin) $(own)/slurm $(doc)
+	@install -d $(bin) $(own) $(doc)
 	@install -m 755 $(B)/ggdm $(bin)
 	@cp -R --no-preserve=mode,ownership models/zoo examples $(own)
-	@$(if $(slurm.files),cp -R --no-preserve=ownership $(slurm.files) $(own)/slurm)
 	@cp -R --no-preserve=mode,ownership README.md LICENSE docs $(doc)
 	@$(B)/ggdm manual $(share)
 
@@ -165,7 +163,7 @@ dist:
 
 ## deb: a Debian package of the program, build/ggdm_VERSION_ARCH.deb
 deb:
-	@scripts/deps.sh dpkg-dev binutils
+	@scripts/deps.sh deb
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@packaging/deb.sh $(version)
 

@@ -7,11 +7,11 @@
 
 #include "common/log.h"
 
-static const struct argp **asked; /* not NULL: where a command leaves its argp, and ends */
+static struct argp *asked; /* not NULL: where a command leaves its argp, and ends */
 
-const struct argp *ggdm_command_argp(const ggdm_command *command)
+struct argp ggdm_command_argp(const ggdm_command *command)
 {
-    const struct argp *argp = NULL;
+    struct argp argp = {0};
     char program[] = "ggdm", *argv[] = {program, NULL};
     asked = &argp;
     command->run(1, argv);
@@ -22,7 +22,7 @@ const struct argp *ggdm_command_argp(const ggdm_command *command)
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     if (asked) {
-        *asked = argp;
+        *asked = *argp;
         return ECANCELED;
     }
     argp_err_exit_status = GGDM_EXIT_USAGE;

@@ -54,9 +54,9 @@ extern const char ggdm_version[];
  */
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input);
 
-/** What a command would give to ggdm_command_parse: its options and texts.  The command does
- * nothing else.  One thread at a time. */
-const struct argp *ggdm_command_argp(const ggdm_command *command);
+/** What a command would give to ggdm_command_parse: its options and texts, which are static.  The
+ *  command does nothing else.  One thread at a time. */
+struct argp ggdm_command_argp(const ggdm_command *command);
 
 /** The value of an option as an integer in [lo, hi]; a usage error (exit 2) otherwise. */
 int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,

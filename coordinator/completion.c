@@ -117,18 +117,19 @@ void ggdm_completion_bash(FILE *out, const ggdm_book *book)
     for (size_t i = 0; i < book->n; i++)
         if (book->commands[i].name) {
             pen p = {.out = out, .command = book->commands[i].name};
-            ggdm_each_option(ggdm_command_argp(&book->commands[i]), bash_option_value, &p);
+            const struct argp argp = ggdm_command_argp(&book->commands[i]);
+            ggdm_each_option(&argp, bash_option_value, &p);
         }
     fputs("    esac\n    case \"$command\" in\n", out);
     for (size_t i = 0; i < book->n; i++)
         if (book->commands[i].name) {
-            const struct argp *argp = ggdm_command_argp(&book->commands[i]);
+            const struct argp argp = ggdm_command_argp(&book->commands[i]);
             fprintf(out,
                     "        '%s')\n            case $cur in\n                -*) _ggdm_words '",
                     book->commands[i].name);
-            ggdm_each_option(argp, bash_option_name, out);
+            ggdm_each_option(&argp, bash_option_name, out);
             fputs("' ;;\n                *)", out);
-            each_argument(argp->args_doc, bash_choice, out);
+            each_argument(argp.args_doc, bash_choice, out);
             fputs(" ;;\n            esac ;;\n", out);
         }
     fputs("    esac\n}\ncomplete -F _ggdm ggdm\n", out);
@@ -229,10 +230,10 @@ void ggdm_completion_zsh(FILE *out, const ggdm_book *book)
     fputs("    shift words\n    (( CURRENT-- ))\n    case $command in\n", out);
     for (size_t i = 0; i < book->n; i++)
         if (book->commands[i].name) {
-            const struct argp *argp = ggdm_command_argp(&book->commands[i]);
+            const struct argp argp = ggdm_command_argp(&book->commands[i]);
             fprintf(out, "        '%s')\n            _arguments", book->commands[i].name);
-            ggdm_each_option(argp, zsh_option, out);
-            each_argument(argp->args_doc, zsh_argument, out);
+            ggdm_each_option(&argp, zsh_option, out);
+            each_argument(argp.args_doc, zsh_argument, out);
             fputs(" ;;\n", out);
         }
     fputs("    esac\n}\n_ggdm \"$@\"\n", out);

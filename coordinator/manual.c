@@ -173,16 +173,16 @@ void ggdm_each_option(const struct argp *argp, ggdm_option_visitor visit, void *
 
 void ggdm_manual_page(FILE *out, const ggdm_book *book, const ggdm_command *command)
 {
-    const struct argp *argp = ggdm_command_argp(command);
-    const char *doc = argp->doc, *after = strchr(doc, '\v');
+    const struct argp argp = ggdm_command_argp(command);
+    const char *doc = argp.doc, *after = strchr(doc, '\v');
     char title[64];
     snprintf(title, sizeof title, "ggdm %s", command->name);
     put_header(out, title, command->help);
-    put_synopsis(out, command->name, argp->args_doc);
+    put_synopsis(out, command->name, argp.args_doc);
     fputs(".SH DESCRIPTION\n", out);
     put_description(out, doc);
     fputs(".SH OPTIONS\n", out);
-    ggdm_each_option(argp, put_option, out);
+    ggdm_each_option(&argp, put_option, out);
     if (after) {
         if (strncmp(after + 1, "Example:", 8) != 0)
             fputs(".SH NOTES\n", out);

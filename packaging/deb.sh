@@ -21,7 +21,6 @@ share=$root/usr/share
 mkdir -p "$share/zsh/vendor-completions"
 mv "$share/zsh/site-functions/_ggdm" "$share/zsh/vendor-completions/"
 rmdir "$share/zsh/site-functions"
-rmdir --ignore-fail-on-non-empty "$share/ggdm/slurm"
 
 mv "$share/doc/ggdm/LICENSE" "$stage/license"
 {

@@ -2,15 +2,18 @@
 # Make sure that the Debian packages for building and testing ggdm are there.  Silent when they are.
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
 # exit status is 2.
-#   scripts/deps.sh [PACKAGE...]      with these as well
+#
+#   scripts/deps.sh [deb]
+#
+# deb: what making and testing the Debian package needs as well.
 set -euo pipefail
 
 packages=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
     libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox groff-base zsh
-    "$@"
 )
+[ "${1:-}" = deb ] && packages+=(dpkg-dev binutils lintian)
 
 missing_packages() {
     # Names may come back in any order and unknown ones not at all, so look for each answer.

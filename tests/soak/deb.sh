@@ -13,7 +13,7 @@ if dpkg-query -W ggdm >/dev/null 2>&1; then
     echo "not ok 1 - ggdm is installed on this machine already"
     exit 1
 fi
-"$root/scripts/deps.sh" lintian || exit 1
+"$root/scripts/deps.sh" deb || exit 1
 
 deb() { make --no-print-directory -C "$root" deb 2>/dev/null | tail -n 1; }
 package=$root/$(deb)
