@@ -1,0 +1,48 @@
+#!/bin/bash
+# What the documentation says is there: files behind links, commands and options in the blocks of
+# commands, targets of make.
+#   GGDM=PROGRAM tests/cli/docs.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+cd "$root" || exit 1
+pages=(README.md docs/*.md docs/decisions/*.md models/zoo/*/README.md models/arch/README.md)
+
+missing=0
+for page in "${pages[@]}"; do
+    for link in $(grep -oE '\]\([^)# ]+' "$page" | cut -c3- | grep -v '^[a-z]*:'); do
+        [ -e "$(dirname "$page")/$link" ] || { echo "# $page: no $link"; missing=1; }
+    done
+done
+report $missing "links lead to files"
+
+# commands PAGE: the lines of its sh blocks that call ggdm, without comments.
+commands() {
+    awk '/^```/ { on = /^```sh/; next } on' "$1" | sed -E 's/ *#.*//; s/^([A-Z_]+=[^ ]* )*//' | grep -E '(^|&& )ggdm '
+}
+
+unknown=0 seen=0
+for page in "${pages[@]}"; do
+    while read -r line; do
+        line=${line##*&& }
+        read -r _ command second _ <<<"$line"
+        [ "$second" = dispatch ] && command="bench dispatch"
+        # Described before they are in (issue 5): remove this line with the first that is.
+        case $command in submit | merge) "$GGDM" "$command" --help >"$work/help" 2>&1 || continue ;; esac
+        # shellcheck disable=SC2086 # a command of two words
+        "$GGDM" $command --help >"$work/help" 2>&1 || { echo "# $page: $line"; unknown=1; continue; }
+        seen=$((seen + 1))
+        for option in $(grep -oE -e ' --[a-z-]+' <<<"$line"); do
+            grep -qE -e "^.{0,7}$option\b" "$work/help" || { echo "# $page: $line: no $option"; unknown=1; }
+        done
+    done < <(commands "$page")
+done
+report $unknown "commands and options are those of the program ($seen lines)"
+[ "$seen" -ge 20 ]
+report $? "there are commands in the documentation"
+
+untold=0
+for target in $(grep -ohP '(`|^|&& |; )make [a-z][a-z-]+(?![a-z-]*/)' "${pages[@]}" | sed 's/.*make //' | sort -u); do
+    grep -qE "^$target:" Makefile || { echo "# make $target"; untold=1; }
+done
+report $untold "targets of make are there"
+exit "$failed"
