@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the documentation says is there: files behind links, commands and options in the blocks of
-# commands, targets of make.
+# commands, keys of sweep files, targets of make.
 #   GGDM=PROGRAM tests/cli/docs.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
@@ -39,6 +39,12 @@ done
 report $unknown "commands and options are those of the program ($seen lines)"
 [ "$seen" -ge 20 ]
 report $? "there are commands in the documentation"
+
+keys=0
+for key in $(grep -oE '\.key = "[a-z_0-9]+"' jobs/sweep.c | cut -d'"' -f2 | sort -u); do
+    grep -qE "[\`{. ]$key[\`:.]" docs/SWEEP.md || { echo "# docs/SWEEP.md: no $key"; keys=1; }
+done
+report $keys "SWEEP.md has every key"
 
 untold=0
 for target in $(grep -ohP '(`|^|&& |; )make [a-z][a-z-]+(?![a-z-]*/)' "${pages[@]}" | sed 's/.*make //' | sort -u); do
