@@ -45,7 +45,6 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: install uninstall dist deb test-deb
 .PHONY: all deps demo bench-dispatch test test-soak check check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
@@ -133,6 +132,7 @@ check-layers:
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's/: /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+.PHONY: install uninstall dist deb test-deb
 # What is installed, and where.  The program finds its models by its own path (models/model.c), so
 # that an installed tree may be moved.
 PREFIX ?= /usr/local
