@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench-dispatch test test-soak check check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench-dispatch test test-onednn3 test-soak check check-networks check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -110,6 +110,17 @@ check: $(tests)
 ## check-run: run the program: command line, MPI worlds, interruption, identical bytes
 check-run: $(B)/ggdm $(mpi.x)
 	@$(run_tests) $(scripts)
+
+# The tests that depend on oneDNN: ops, gradients, whole networks, the same bits for any batch.
+network_tests := $(filter $(B)/tests/kernels/% $(B)/tests/grad/% $(B)/tests/golden/%,$(tests)) \
+                 $(addprefix $(B)/tests/unit/,test_networks test_executor test_train)
+check-networks: $(B)/ggdm $(network_tests)
+	@$(B)/ggdm version
+	@$(run_tests) $(network_tests)
+
+## test-onednn3: the tests of the networks with oneDNN 3, in a Debian 13 below build/ (needs root)
+test-onednn3:
+	@scripts/trixie.sh check-networks
 
 ## asan: the same tests under the address and undefined-behaviour sanitizers
 asan:

@@ -1,19 +1,26 @@
 #!/bin/bash
-# Make sure that the Debian packages for building and testing ggdm are there.  Silent when they are.
+# Make sure that the Debian packages for a purpose are there.  Silent when they are.
+#
+#   scripts/deps.sh [build|deb|pytorch|trixie]    default: build, for building and testing ggdm
+#   scripts/deps.sh --list                        print those for building and testing
+#
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
 # exit status is 2.
-#
-#   scripts/deps.sh [deb]
-#
-# deb: what making and testing the Debian package needs as well.
 set -euo pipefail
 
-packages=(
+build=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
     libarchive-dev nettle-dev libpng-dev libcmocka-dev gnuplot-nox groff-base zsh
 )
-[ "${1:-}" = deb ] && packages+=(dpkg-dev binutils lintian)
+case ${1:-build} in
+    build) packages=("${build[@]}") ;;
+    deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
+    pytorch) packages=(python3-torch python3-numpy) ;; # make bench-pytorch
+    trixie) packages=(debootstrap) ;; # make test-onednn3
+    --list) echo "${build[*]}" && exit 0 ;;
+    *) echo "ggdm: deps.sh: $1, expected build, deb, pytorch, trixie or --list" >&2 && exit 2 ;;
+esac
 
 missing_packages() {
     # Names may come back in any order and unknown ones not at all, so look for each answer.

@@ -1,4 +1,4 @@
-/* All calls of oneDNN (C API of version 2).
+/* All calls of oneDNN (C API of versions 2 and 3, see "The two versions" below).
  *
  * Activations are NHWC as the rest of the program has them; only weights are reordered, once, into
  * the blocked layout that the chosen kernel asks for.  Scratch memory is the caller's
@@ -15,6 +15,12 @@
 #include "common/mem.h"
 
 #define MAX_ARGS 5
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t layout_ref;
+#else
+typedef const dnnl_memory_desc_t *layout_ref;
+#endif
 
 struct ggdm_prim {
     dnnl_primitive_desc_t desc;
@@ -34,7 +40,7 @@ struct ggdm_prim {
 
 typedef struct packed_weights {
     const void *plain;
-    dnnl_memory_desc_t layout;
+    dnnl_memory_t layout; /* owned; has no memory */
     size_t bytes;
     void *data; /* owned */
 } packed_weights;
@@ -79,8 +85,162 @@ static dnnl_data_type_t data_type(ggdm_dtype dtype)
     return dtype == GGDM_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
+/* --- The two versions ---
+ *
+ * Version 2 describes a tensor by a struct and an operation by another one, from which the
+ * primitive's descriptor is made.  In version 3 descriptions of tensors are handles, and the
+ * primitive's descriptor is made directly.  The rest of this file knows a tensor's description as
+ * `layout`, to be freed with layout_free (which does nothing where it holds nothing), passes it on
+ * as layout_ref, and makes operations with conv_forward_desc .. matmul_desc. */
+
+typedef struct layout {
+    dnnl_memory_desc_t md;
+} layout;
+
+typedef struct conv_layouts {
+    layout src, weights, weights_gradient, bias, dst, plain_weights;
+} conv_layouts;
+
+typedef struct conv_geometry {
+    dnnl_dims_t stride, begin, end;
+} conv_geometry;
+
+#if DNNL_VERSION_MAJOR >= 3
+
+static layout_ref ref(const layout *l)
+{
+    return l->md;
+}
+
+static void layout_free(layout *l)
+{
+    if (l->md)
+        dnnl_memory_desc_destroy(l->md);
+    l->md = NULL;
+}
+
+static dnnl_status_t layout_by_tag(layout *l, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                   dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_create_with_tag(&l->md, n, dims, type, tag);
+}
+
+static dnnl_status_t layout_by_strides(layout *l, int n, const dnnl_dims_t dims,
+                                       dnnl_data_type_t type, const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_create_with_strides(&l->md, n, dims, type, strides);
+}
+
+static dnnl_status_t conv_forward_desc(const conv_layouts *l, bool bias, bool training,
+                                       const conv_geometry *c, dnnl_primitive_attr_t attr,
+                                       dnnl_primitive_desc_t *out)
+{
+    return dnnl_convolution_forward_primitive_desc_create(
+        out, engine, training ? dnnl_forward_training : dnnl_forward_inference,
+        dnnl_convolution_direct, l->src.md, l->weights.md, bias ? l->bias.md : NULL, l->dst.md,
+        c->stride, NULL, c->begin, c->end, attr);
+}
+
+static dnnl_status_t conv_data_desc(const conv_layouts *l, const conv_geometry *c,
+                                    dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
+                                    dnnl_primitive_desc_t *out)
+{
+    return dnnl_convolution_backward_data_primitive_desc_create(
+        out, engine, dnnl_convolution_direct, l->src.md, l->weights.md, l->dst.md, c->stride, NULL,
+        c->begin, c->end, hint, attr);
+}
+
+static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const conv_geometry *c,
+                                       dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
+                                       dnnl_primitive_desc_t *out)
+{
+    return dnnl_convolution_backward_weights_primitive_desc_create(
+        out, engine, dnnl_convolution_direct, l->src.md, l->weights_gradient.md,
+        bias ? l->bias.md : NULL, l->dst.md, c->stride, NULL, c->begin, c->end, hint, attr);
+}
+
+static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *bias,
+                                 const layout *c, dnnl_primitive_attr_t attr,
+                                 dnnl_primitive_desc_t *out)
+{
+    return dnnl_matmul_primitive_desc_create(out, engine, a->md, b->md, bias ? bias->md : NULL,
+                                             c->md, attr);
+}
+
+#else
+
+static layout_ref ref(const layout *l)
+{
+    return &l->md;
+}
+
+static void layout_free(layout *l)
+{
+    (void)l;
+}
+
+static dnnl_status_t layout_by_tag(layout *l, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                   dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_init_by_tag(&l->md, n, dims, type, tag);
+}
+
+static dnnl_status_t layout_by_strides(layout *l, int n, const dnnl_dims_t dims,
+                                       dnnl_data_type_t type, const dnnl_dims_t strides)
+{
+    return dnnl_memory_desc_init_by_strides(&l->md, n, dims, type, strides);
+}
+
+static dnnl_status_t conv_forward_desc(const conv_layouts *l, bool bias, bool training,
+                                       const conv_geometry *c, dnnl_primitive_attr_t attr,
+                                       dnnl_primitive_desc_t *out)
+{
+    dnnl_convolution_desc_t op;
+    dnnl_status_t status = dnnl_convolution_forward_desc_init(
+        &op, training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct,
+        &l->src.md, &l->weights.md, bias ? &l->bias.md : NULL, &l->dst.md, c->stride, c->begin,
+        c->end);
+    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
+}
+
+static dnnl_status_t conv_data_desc(const conv_layouts *l, const conv_geometry *c,
+                                    dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
+                                    dnnl_primitive_desc_t *out)
+{
+    dnnl_convolution_desc_t op;
+    dnnl_status_t status = dnnl_convolution_backward_data_desc_init(
+        &op, dnnl_convolution_direct, &l->src.md, &l->weights.md, &l->dst.md, c->stride, c->begin,
+        c->end);
+    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
+}
+
+static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const conv_geometry *c,
+                                       dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
+                                       dnnl_primitive_desc_t *out)
+{
+    dnnl_convolution_desc_t op;
+    dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(
+        &op, dnnl_convolution_direct, &l->src.md, &l->weights_gradient.md,
+        bias ? &l->bias.md : NULL, &l->dst.md, c->stride, c->begin, c->end);
+    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
+}
+
+static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *bias,
+                                 const layout *c, dnnl_primitive_attr_t attr,
+                                 dnnl_primitive_desc_t *out)
+{
+    dnnl_matmul_desc_t op;
+    dnnl_status_t status =
+        dnnl_matmul_desc_init(&op, &a->md, &b->md, bias ? &bias->md : NULL, &c->md);
+    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
+}
+
+#endif
+
+/* --- Primitives --- */
+
 /* A memory object without memory, for the layout that the primitive has for a query. */
-static ggdm_status new_memory(const dnnl_memory_desc_t *md, dnnl_memory_t *out, ggdm_error *err)
+static ggdm_status new_memory(layout_ref md, dnnl_memory_t *out, ggdm_error *err)
 {
     DNNL_TRY(dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE));
     return GGDM_OK;
@@ -94,7 +254,7 @@ static void add_arg(ggdm_prim *p, int arg, dnnl_memory_t mem)
 static ggdm_status query_memory(ggdm_prim *p, dnnl_query_t what, int index, int arg,
                                 dnnl_memory_t *out, ggdm_error *err)
 {
-    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->desc, what, index);
+    layout_ref md = dnnl_primitive_desc_query_md(p->desc, what, index);
     if (!md)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "oneDNN: no layout for argument %d", arg);
     GGDM_TRY(new_memory(md, out, err));
@@ -120,10 +280,6 @@ static ggdm_status finish(ggdm_prim *p, ggdm_error *err)
     return GGDM_OK;
 }
 
-typedef struct conv_layouts {
-    dnnl_memory_desc_t src, weights, weights_gradient, bias, dst, plain_weights;
-} conv_layouts;
-
 static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, ggdm_conv_pass pass, conv_layouts *l,
                                      ggdm_error *err)
 {
@@ -131,44 +287,39 @@ static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, ggdm_conv_pass pa
     dnnl_data_type_t weights_type = pass == GGDM_CONV_BACKWARD_DATA ? dst_type : src_type;
     dnnl_dims_t src = {s->n, s->ic, s->ih, s->iw}, dst = {s->n, s->oc, s->oh, s->ow};
     dnnl_dims_t weights = {s->oc, s->ic, s->kh, s->kw}, bias = {s->oc};
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->src, 4, src, src_type, dnnl_nhwc));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
-    DNNL_TRY(
-        dnnl_memory_desc_init_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->weights_gradient, 4, weights, dnnl_f32,
-                                          dnnl_format_tag_any));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->plain_weights, 4, weights, dnnl_f32, dnnl_oihw));
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
+    DNNL_TRY(layout_by_tag(&l->src, 4, src, src_type, dnnl_nhwc));
+    DNNL_TRY(layout_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
+    DNNL_TRY(layout_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
+    DNNL_TRY(layout_by_tag(&l->weights_gradient, 4, weights, dnnl_f32, dnnl_format_tag_any));
+    DNNL_TRY(layout_by_tag(&l->plain_weights, 4, weights, dnnl_f32, dnnl_oihw));
+    DNNL_TRY(layout_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
     return GGDM_OK;
+}
+
+static void conv_layouts_free(conv_layouts *l)
+{
+    layout *const all[] = {&l->src,  &l->weights, &l->weights_gradient,
+                           &l->bias, &l->dst,     &l->plain_weights};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        layout_free(all[i]);
 }
 
 static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, const conv_layouts *l,
                              dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out,
                              ggdm_error *err)
 {
-    dnnl_dims_t stride = {s->conv.stride, s->conv.stride};
-    dnnl_dims_t begin = {s->conv.top, s->conv.left}, end = {s->conv.bottom, s->conv.right};
-    const dnnl_memory_desc_t *bias = s->bias ? &l->bias : NULL;
-    dnnl_convolution_desc_t cd;
-    dnnl_prop_kind_t kind =
-        pass == GGDM_CONV_FORWARD ? dnnl_forward_inference : dnnl_forward_training;
-    DNNL_TRY(dnnl_convolution_forward_desc_init(&cd, kind, dnnl_convolution_direct, &l->src,
-                                                &l->weights, bias, &l->dst, stride, begin, end));
+    const conv_geometry c = {{s->conv.stride, s->conv.stride},
+                             {s->conv.top, s->conv.left},
+                             {s->conv.bottom, s->conv.right}};
     if (pass == GGDM_CONV_FORWARD) {
-        DNNL_TRY(dnnl_primitive_desc_create(out, &cd, attr, engine, NULL));
+        DNNL_TRY(conv_forward_desc(l, s->bias, false, &c, attr, out));
         return GGDM_OK;
     }
     dnnl_primitive_desc_t hint;
-    DNNL_TRY(dnnl_primitive_desc_create(&hint, &cd, NULL, engine, NULL));
-    dnnl_status_t status =
-        pass == GGDM_CONV_BACKWARD_DATA
-            ? dnnl_convolution_backward_data_desc_init(&cd, dnnl_convolution_direct, &l->src,
-                                                       &l->weights, &l->dst, stride, begin, end)
-            : dnnl_convolution_backward_weights_desc_init(&cd, dnnl_convolution_direct, &l->src,
-                                                          &l->weights_gradient, bias, &l->dst,
-                                                          stride, begin, end);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(out, &cd, attr, engine, hint);
+    DNNL_TRY(conv_forward_desc(l, s->bias, true, &c, NULL, &hint));
+    dnnl_status_t status = pass == GGDM_CONV_BACKWARD_DATA
+                               ? conv_data_desc(l, &c, hint, attr, out)
+                               : conv_weights_desc(l, s->bias, &c, hint, attr, out);
     dnnl_primitive_desc_destroy(hint);
     return check(status, "convolution backward", err);
 }
@@ -197,8 +348,10 @@ void ggdm_packs_destroy(ggdm_packs **packs)
 {
     if (!*packs)
         return;
-    for (size_t i = 0; i < (*packs)->n; i++)
+    for (size_t i = 0; i < (*packs)->n; i++) {
+        dnnl_memory_destroy((*packs)->items[i].layout);
         free((*packs)->items[i].data);
+    }
     free((*packs)->items);
     free(*packs);
     *packs = NULL;
@@ -212,23 +365,42 @@ size_t ggdm_packs_bytes(const ggdm_packs *packs)
     return bytes;
 }
 
+static void *find_packed(const ggdm_packs *packs, const void *plain, layout_ref wanted)
+{
+    for (size_t i = 0; i < packs->n; i++) {
+        layout_ref have;
+        if (packs->items[i].plain == plain &&
+            dnnl_memory_get_memory_desc(packs->items[i].layout, &have) == dnnl_success &&
+            dnnl_memory_desc_equal(have, wanted))
+            return packs->items[i].data;
+    }
+    return NULL;
+}
+
+static ggdm_status add_packed(ggdm_packs *packs, const void *plain, layout_ref layout,
+                              const ggdm_prim *p, ggdm_error *err)
+{
+    dnnl_memory_t described;
+    GGDM_TRY(ggdm_grow(&packs->items, &packs->cap, packs->n + 1, sizeof *packs->items, err));
+    GGDM_TRY(new_memory(layout, &described, err));
+    packs->items[packs->n++] = (packed_weights){plain, described, p->packed_bytes, p->packed};
+    return GGDM_OK;
+}
+
 /* The place of the packed weights: shared, where packs has them in this layout already. */
-static ggdm_status place_packed(ggdm_prim *p, const void *plain, const dnnl_memory_desc_t *layout,
+static ggdm_status place_packed(ggdm_prim *p, const void *plain, layout_ref layout,
                                 ggdm_packs *packs, bool *filled, ggdm_error *err)
 {
-    p->shared = packs != NULL;
-    for (size_t i = 0; packs && i < packs->n && !p->packed; i++)
-        if (packs->items[i].plain == plain &&
-            dnnl_memory_desc_equal(&packs->items[i].layout, layout))
-            p->packed = packs->items[i].data;
+    p->packed = packs ? find_packed(packs, plain, layout) : NULL;
     *filled = p->packed != NULL;
+    p->shared = *filled;
     if (*filled)
         return GGDM_OK;
-    if (packs)
-        GGDM_TRY(ggdm_grow(&packs->items, &packs->cap, packs->n + 1, sizeof *packs->items, err));
     GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
-    if (packs)
-        packs->items[packs->n++] = (packed_weights){plain, *layout, p->packed_bytes, p->packed};
+    if (packs) {
+        GGDM_TRY(add_packed(packs, plain, layout, p, err));
+        p->shared = true;
+    }
     return GGDM_OK;
 }
 
@@ -238,14 +410,14 @@ static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const c
                                 ggdm_error *err)
 {
     dnnl_memory_t packed;
-    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
+    layout_ref md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
     p->packed_bytes = ggdm_align_up(dnnl_memory_desc_get_size(md));
     GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &packed, err));
     p->mem_b = packed;
-    GGDM_TRY(new_memory(&l->plain_weights, &p->mem_plain, err));
+    layout_ref plain_md = ref(&l->plain_weights);
+    GGDM_TRY(new_memory(plain_md, &p->mem_plain, err));
     dnnl_primitive_desc_t desc;
-    const dnnl_memory_desc_t *from = gradient ? md : &l->plain_weights;
-    const dnnl_memory_desc_t *to = gradient ? &l->plain_weights : md;
+    layout_ref from = gradient ? md : plain_md, to = gradient ? plain_md : md;
     DNNL_TRY(dnnl_reorder_primitive_desc_create(&desc, from, engine, to, engine, NULL));
     dnnl_status_t status = dnnl_primitive_create(&p->reorder, desc);
     dnnl_primitive_desc_destroy(desc);
@@ -262,22 +434,21 @@ static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const c
 
 static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_pass pass,
                               const void *plain, ggdm_packs *packs, dnnl_primitive_attr_t attr,
-                              ggdm_error *err)
+                              conv_layouts *l, ggdm_error *err)
 {
     const struct conv_args *k = &conv_args[pass];
-    conv_layouts l;
-    GGDM_TRY(conv_layouts_init(s, pass, &l, err));
-    GGDM_TRY(conv_desc(s, pass, &l, attr, &p->desc, err));
+    GGDM_TRY(conv_layouts_init(s, pass, l, err));
+    GGDM_TRY(conv_desc(s, pass, l, attr, &p->desc, err));
     GGDM_TRY(query_memory(p, k->query_a, 0, k->a, &p->mem_a, err));
     if (k->c)
         GGDM_TRY(query_memory(p, k->query_c, 0, k->c, &p->mem_c, err));
     if (k->b) /* backward weights: b is the gradient of dst, the weights are the result */
         GGDM_TRY(query_memory(p, k->query_b, 0, k->b, &p->mem_c, err));
     if (s->bias && k->bias) {
-        GGDM_TRY(new_memory(&l.bias, &p->mem_bias, err));
+        GGDM_TRY(new_memory(ref(&l->bias), &p->mem_bias, err));
         add_arg(p, k->bias, p->mem_bias);
     }
-    return conv_weights(p, k, &l, pass == GGDM_CONV_BACKWARD_WEIGHTS, plain, packs, err);
+    return conv_weights(p, k, l, pass == GGDM_CONV_BACKWARD_WEIGHTS, plain, packs, err);
 }
 
 static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_error *err)
@@ -292,20 +463,23 @@ ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const 
                            ggdm_packs *packs, ggdm_prim **out, ggdm_error *err)
 {
     dnnl_primitive_attr_t attr = NULL;
+    conv_layouts l = {0};
     *out = NULL;
     ggdm_status st = create(out, &attr, err);
     if (st == GGDM_OK)
-        st = conv_build(*out, s, pass, plain, packs, attr, err);
+        st = conv_build(*out, s, pass, plain, packs, attr, &l, err);
     if (st == GGDM_OK)
         st = finish(*out, err);
+    conv_layouts_free(&l);
     dnnl_primitive_attr_destroy(attr);
     if (st != GGDM_OK)
         ggdm_prim_destroy(out);
     return st;
 }
 
-static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
-                                dnnl_primitive_attr_t attr, ggdm_error *err)
+enum { MATMUL_A, MATMUL_B, MATMUL_C, MATMUL_BIAS, MATMUL_LAYOUTS };
+
+static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, ggdm_error *err)
 {
     const dnnl_data_type_t types[3] = {data_type(s->dtype), data_type(s->dtype),
                                        data_type(s->c_dtype)};
@@ -314,7 +488,6 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
     int64_t dims[3][4] = {
         {s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n}, {s->b0, s->b1, s->m, s->n}};
     const int64_t *strides[3] = {s->a, s->b, s->c};
-    dnnl_memory_desc_t md[3], bias;
     for (int i = 0; i < 3; i++) {
         dnnl_dims_t d, st;
         for (int j = skip; j < 4; j++) {
@@ -322,20 +495,26 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
             d[j - skip] = dims[i][from];
             st[j - skip] = strides[i][from];
         }
-        DNNL_TRY(dnnl_memory_desc_init_by_strides(&md[i], 4 - skip, d, types[i], st));
+        DNNL_TRY(layout_by_strides(&l[i], 4 - skip, d, types[i], st));
     }
     dnnl_dims_t bias_dims = {1, 1, 1, 1};
     bias_dims[3 - skip] = s->n;
     static const dnnl_format_tag_t tags[] = {dnnl_abcd, dnnl_abc, dnnl_ab};
-    DNNL_TRY(dnnl_memory_desc_init_by_tag(&bias, 4 - skip, bias_dims, dnnl_f32, tags[skip]));
-    dnnl_matmul_desc_t desc;
-    DNNL_TRY(dnnl_matmul_desc_init(&desc, &md[0], &md[1], s->bias ? &bias : NULL, &md[2]));
-    DNNL_TRY(dnnl_primitive_desc_create(&p->desc, &desc, attr, engine, NULL));
+    DNNL_TRY(layout_by_tag(&l[MATMUL_BIAS], 4 - skip, bias_dims, dnnl_f32, tags[skip]));
+    return GGDM_OK;
+}
+
+static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
+                                dnnl_primitive_attr_t attr, layout *l, ggdm_error *err)
+{
+    GGDM_TRY(matmul_layouts_init(s, l, err));
+    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], s->bias ? &l[MATMUL_BIAS] : NULL,
+                         &l[MATMUL_C], attr, &p->desc));
     GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
     GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
     GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));
     if (s->bias) {
-        GGDM_TRY(new_memory(&bias, &p->mem_bias, err));
+        GGDM_TRY(new_memory(ref(&l[MATMUL_BIAS]), &p->mem_bias, err));
         add_arg(p, DNNL_ARG_BIAS, p->mem_bias);
     }
     return GGDM_OK;
@@ -344,12 +523,15 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
 ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err)
 {
     dnnl_primitive_attr_t attr = NULL;
+    layout l[MATMUL_LAYOUTS] = {0};
     *out = NULL;
     ggdm_status st = create(out, &attr, err);
     if (st == GGDM_OK)
-        st = matmul_build(*out, s, attr, err);
+        st = matmul_build(*out, s, attr, l, err);
     if (st == GGDM_OK)
         st = finish(*out, err);
+    for (int i = 0; i < MATMUL_LAYOUTS; i++)
+        layout_free(&l[i]);
     dnnl_primitive_attr_destroy(attr);
     if (st != GGDM_OK)
         ggdm_prim_destroy(out);

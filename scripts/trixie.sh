@@ -1,0 +1,36 @@
+#!/bin/bash
+# Build the program against Debian 13 (oneDNN 3) and run tests there, whatever this machine runs.
+#
+#   scripts/trixie.sh [MAKE-ARGUMENT...]      default: the program and the tests of the networks
+#
+# A Debian 13 is put into build/trixie by debootstrap when it is not there yet (500 MB, network to
+# $MIRROR), the files that git knows are copied into it, and make runs in it.  Needs root and
+# debootstrap.  The copy keeps its own build directory, so that a second call builds what changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=$PWD/build/trixie
+mirror=${MIRROR:-http://deb.debian.org/debian}
+fail() {
+    echo "ggdm: trixie: $1" >&2
+    exit 2
+}
+
+[ "$(id -u)" -eq 0 ] || fail "debootstrap and chroot need root"
+scripts/deps.sh trixie
+if [ ! -e "$root/.complete" ]; then
+    echo "ggdm: trixie: installing Debian 13 into $root" >&2
+    rm -rf "$root"
+    mkdir -p "$root"
+    packages=$(scripts/deps.sh --list | tr ' ' ',')
+    debootstrap --variant=minbase --include="$packages" trixie "$root" "$mirror" \
+        >"$root.log" 2>&1 || fail "debootstrap failed, see $root.log"
+    touch "$root/.complete"
+fi
+
+mkdir -p "$root/src"
+git ls-files -z | tar --null --ignore-failed-read -T - -cf - | tar -C "$root/src" -xf -
+# Namespaces of its own: the /proc that the tests need goes when they end.
+exec unshare --mount --pid --fork --mount-proc="$root/proc" \
+    chroot "$root" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+    make -C /src -j"$(nproc)" --no-print-directory "${@:-check-networks}"
