@@ -7,9 +7,7 @@ Needs Debian's python3-torch and numpy, no diffusers:
 
 Each file holds one small network with seeded weights and what PyTorch computes with it in double
 precision (then stored as f32): output, gradient to the input and gradients to all parameters for a
-given cotangent.  The networks below are written from the published semantics of diffusers'
-UNet2DModel (same tensor names) and of GgdmCNN (models/arch/README.md); they know nothing of the C
-code.
+given cotangent.  The networks are those of torch_networks.py.
 
 Contents of a file (all F32 unless said otherwise; images are [N, H, W, C]):
     x [N,H,W,C]  t [N]  label [N] I32        inputs (t and label where the network takes them)
@@ -33,7 +31,6 @@ the rounding of the stored reference, is the tolerance of every element of that 
 ends with a comparison of PyTorch's own f32 against them."""
 
 import json
-import math
 import os
 import struct
 import sys
@@ -42,13 +39,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-U = 2.0**-24
+from torch_networks import CNN, U, Exact, UNet2D
+
 DRAWS = 10
 FACTOR = 3.0
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 
 
-# ---- arithmetic: exact (PyTorch's own functions) or with modelled rounding -----------------------
+# ---- arithmetic with modelled rounding -----------------------------------------------------------
 
 
 class NoisyBilinear(torch.autograd.Function):
@@ -91,26 +89,6 @@ class NoisyRound(torch.autograd.Function):
         return gy + 2 * U * gy.abs() * torch.randn_like(gy), None
 
 
-class Exact:
-    def bilinear(self, a, b, f):
-        return f(a, b)
-
-    def round(self, x, error=None):
-        return x
-
-    def add(self, y, b):
-        return y + b
-
-    def softmax(self, x):
-        return torch.softmax(x, -1)
-
-    def log_softmax(self, x):
-        return F.log_softmax(x, -1)
-
-    def group_norm(self, x, groups, gamma, beta, eps):
-        return F.group_norm(x, groups, gamma, beta, eps)
-
-
 class Noisy:
     def __init__(self, on=True):
         self.on = on
@@ -126,6 +104,24 @@ class Noisy:
     def add(self, y, b):
         """y + b with b broadcast: the gradient of b is a sum."""
         return self.round(y + self.bilinear(torch.ones_like(y), b, lambda a, b: a * b))
+
+    def conv(self, x, w, b, stride, padding):
+        y = self.bilinear(x, w, lambda a, b: F.conv2d(a, b, None, stride, padding))
+        return self.add(y, b.reshape(1, -1, 1, 1))
+
+    def linear(self, x, w, b):
+        return self.add(self.bilinear(x, w, F.linear), b)
+
+    def silu(self, x):
+        return self.round(F.silu(x))
+
+    def avg_pool(self, x, k):
+        w = torch.full((x.shape[1], 1, k, k), 1.0 / (k * k), dtype=x.dtype)
+        return self.bilinear(x, w, lambda a, b: F.conv2d(a, b, None, k, groups=a.shape[1]))
+
+    def global_avg_pool(self, x):
+        w = torch.full_like(x[:1, :1], 1.0 / (x.shape[2] * x.shape[3]))
+        return self.bilinear(x, w, lambda a, b: (a * b).sum((2, 3)))
 
     def exp_and_sum(self, x):
         e = self.round(torch.exp(self.round(x - x.detach().max(-1, keepdim=True)[0])))
@@ -152,187 +148,6 @@ class Noisy:
         xhat = self.bilinear(d, r((var + eps) ** -0.5), lambda a, b: a * b).reshape(n, c, h, w)
         scaled = self.bilinear(xhat, gamma.reshape(1, c, 1, 1), lambda a, b: a * b)
         return self.add(scaled, beta.reshape(1, c, 1, 1))
-
-
-# ---- layers --------------------------------------------------------------------------------------
-
-
-class Net:
-    """Parameters by name, made when first asked for, and the layers over them."""
-
-    def __init__(self, config, seed):
-        self.config = config
-        self.rng = np.random.default_rng(seed)
-        self.params = {}
-        self.arith = Exact()
-
-    def param(self, name, shape, scale, mean=0.0):
-        if name not in self.params:
-            value = (mean + scale * self.rng.standard_normal(shape)).astype(np.float32)
-            self.params[name] = torch.from_numpy(value).double().requires_grad_()
-        assert tuple(self.params[name].shape) == tuple(shape), name
-        return self.params[name]
-
-    def bias(self, y, name, n):
-        b = self.param(name + ".bias", (n,), 0.1)
-        return self.arith.add(y, b.reshape(1, n, 1, 1) if y.dim() == 4 else b)
-
-    # Weights are small, so that the variance under a norm is not far above its epsilon: a wrong
-    # epsilon is then visible.
-    def conv(self, x, name, out, kernel=3, stride=1, padding=1):
-        fan_in = x.shape[1] * kernel * kernel
-        w = self.param(name + ".weight", (out, x.shape[1], kernel, kernel), 0.3 / math.sqrt(fan_in))
-        y = self.arith.bilinear(x, w, lambda a, b: F.conv2d(a, b, None, stride, padding))
-        return self.bias(y, name, out)
-
-    def linear(self, x, name, out):
-        w = self.param(name + ".weight", (out, x.shape[-1]), 1.0 / math.sqrt(x.shape[-1]))
-        return self.bias(self.arith.bilinear(x, w, F.linear), name, out)
-
-    def norm(self, x, name, groups, eps):
-        c = x.shape[1]
-        gamma = self.param(name + ".weight", (c,), 0.3, 1.0)
-        beta = self.param(name + ".bias", (c,), 0.3)
-        return self.arith.group_norm(x, groups, gamma, beta, eps)
-
-    def silu(self, x):
-        return self.arith.round(F.silu(x))
-
-
-class UNet2D(Net):
-    """diffusers.UNet2DModel; keys that are absent have its defaults."""
-
-    DEFAULTS = {
-        "center_input_sample": False, "freq_shift": 0, "flip_sin_to_cos": True,
-        "layers_per_block": 2, "mid_block_scale_factor": 1, "downsample_padding": 1,
-        "attention_head_dim": 8, "norm_num_groups": 32, "attn_norm_num_groups": None,
-        "norm_eps": 1e-5, "resnet_time_scale_shift": "default", "add_attention": True,
-        "num_class_embeds": None,
-    }
-
-    def get(self, key):
-        return self.config[key] if key in self.config else self.DEFAULTS[key]
-
-    def time_features(self, t, dim):
-        half = dim // 2
-        i = torch.arange(half, dtype=torch.float64)
-        arg = t[:, None].double() * torch.exp(-math.log(10000) * i / (half - self.get("freq_shift")))
-        sin, cos = (self.arith.round(v, U * (arg.abs() + 1)) for v in (torch.sin(arg), torch.cos(arg)))
-        return torch.cat([cos, sin] if self.get("flip_sin_to_cos") else [sin, cos], 1).to(t.dtype)
-
-    def resnet(self, x, name, out, temb, scale=1.0):
-        groups, eps = self.get("norm_num_groups"), self.get("norm_eps")
-        shift = self.get("resnet_time_scale_shift") == "scale_shift"
-        h = self.conv(self.silu(self.norm(x, name + ".norm1", groups, eps)), name + ".conv1", out)
-        e = self.linear(self.silu(temb), name + ".time_emb_proj", 2 * out if shift else out)
-        e = e[:, :, None, None]
-        if shift:
-            s, b = e.chunk(2, 1)
-            h = self.norm(h, name + ".norm2", groups, eps)
-            h = self.arith.add(self.arith.bilinear(h, 1 + s, lambda a, b: a * b), b)
-        else:
-            h = self.norm(self.arith.add(h, e), name + ".norm2", groups, eps)
-        h = self.conv(self.silu(h), name + ".conv2", out)
-        if x.shape[1] != out:
-            x = self.conv(x, name + ".conv_shortcut", out, 1, 1, 0)
-        return self.arith.round((x + h) / scale)
-
-    def attention(self, x, name, groups, scale=1.0):
-        n, c, hh, ww = x.shape
-        dim = self.get("attention_head_dim") or c
-        h = self.norm(x, name + ".group_norm", groups, self.get("norm_eps")) if groups else x
-        h = h.reshape(n, c, hh * ww).transpose(1, 2)
-        q, k, v = (
-            self.linear(h, name + "." + part, c).reshape(n, hh * ww, c // dim, dim).transpose(1, 2)
-            for part in ("to_q", "to_k", "to_v")
-        )
-        s = self.arith.bilinear(q, k, lambda a, b: a @ b.transpose(-1, -2))
-        p = self.arith.softmax(self.arith.round(s / math.sqrt(dim)))
-        h = self.arith.bilinear(p, v, torch.matmul).transpose(1, 2).reshape(n, hh * ww, c)
-        h = self.linear(h, name + ".to_out.0", c).transpose(1, 2).reshape(n, c, hh, ww)
-        return self.arith.round((x + h) / scale)
-
-    def forward(self, x, t, label):
-        config, get = self.config, self.get
-        widths, layers, groups = config["block_out_channels"], get("layers_per_block"), get("norm_num_groups")
-        last = len(widths) - 1
-        temb = self.linear(self.time_features(t, widths[0]), "time_embedding.linear_1", 4 * widths[0])
-        temb = self.linear(self.silu(temb), "time_embedding.linear_2", 4 * widths[0])
-        if get("num_class_embeds"):
-            table = self.param("class_embedding.weight", (get("num_class_embeds"), 4 * widths[0]), 1.0)
-            rows = torch.stack([table[i] if i >= 0 else torch.zeros_like(table[0]) for i in label])
-            temb = self.arith.round(temb + rows)
-        if get("center_input_sample"):
-            x = self.arith.round(2 * x - 1)
-        h = self.conv(x, "conv_in", widths[0])
-        skips = [h]
-        for i, kind in enumerate(config["down_block_types"]):
-            for j in range(layers):
-                h = self.resnet(h, f"down_blocks.{i}.resnets.{j}", widths[i], temb)
-                if kind == "AttnDownBlock2D":
-                    h = self.attention(h, f"down_blocks.{i}.attentions.{j}", groups)
-                skips.append(h)
-            if i < last:
-                name = f"down_blocks.{i}.downsamplers.0.conv"
-                if get("downsample_padding") == 0:
-                    h = self.conv(F.pad(h, (0, 1, 0, 1)), name, widths[i], 3, 2, 0)
-                else:
-                    h = self.conv(h, name, widths[i], 3, 2, get("downsample_padding"))
-                skips.append(h)
-        scale, shift = get("mid_block_scale_factor"), get("resnet_time_scale_shift") == "scale_shift"
-        h = self.resnet(h, "mid_block.resnets.0", widths[last], temb, scale)
-        if get("add_attention"):
-            mid_groups = get("attn_norm_num_groups") or (None if shift else groups)
-            h = self.attention(h, "mid_block.attentions.0", mid_groups, scale)
-        h = self.resnet(h, "mid_block.resnets.1", widths[last], temb, scale)
-        for i, kind in enumerate(config["up_block_types"]):
-            width = widths[last - i]
-            for j in range(layers + 1):
-                h = self.resnet(torch.cat([h, skips.pop()], 1), f"up_blocks.{i}.resnets.{j}", width, temb)
-                if kind == "AttnUpBlock2D":
-                    h = self.attention(h, f"up_blocks.{i}.attentions.{j}", groups)
-            if i < last:
-                h = F.interpolate(h, scale_factor=2.0, mode="nearest")
-                h = self.conv(h, f"up_blocks.{i}.upsamplers.0.conv", width)
-        assert not skips
-        h = self.silu(self.norm(h, "conv_norm_out", groups, get("norm_eps")))
-        return self.conv(h, "conv_out", config["out_channels"])
-
-
-class CNN(Net):
-    """GgdmCNN; returns log probabilities."""
-
-    def act(self, x, act):
-        return self.silu(x) if act == "silu" else F.relu(x) if act == "relu" else x
-
-    def forward(self, x, t, label):
-        layers = list(self.config["layers"])
-        if layers[-1] != {"linear": self.config["num_classes"]}:
-            layers.append({"linear": self.config["num_classes"]})
-        for i, layer in enumerate(layers):
-            name = f"layers.{i}"
-            if "conv" in layer:
-                kernel = layer.get("kernel", 3)
-                x = self.conv(x, name, layer["conv"], kernel, layer.get("stride", 1), kernel // 2)
-                if layer.get("norm_groups", 0):
-                    x = self.norm(x, name + ".norm", layer["norm_groups"], 1e-5)
-                x = self.act(x, layer.get("act", "none"))
-            elif "pool" in layer:
-                k = layer.get("size", 2)
-                if layer["pool"] == "max":
-                    x = F.max_pool2d(x, k)
-                else:
-                    w = torch.full((x.shape[1], 1, k, k), 1.0 / (k * k), dtype=x.dtype)
-                    x = self.arith.bilinear(
-                        x, w, lambda a, b, k=k: F.conv2d(a, b, None, k, groups=a.shape[1]))
-            elif "global_avg_pool" in layer:
-                w = torch.full_like(x[:1, :1], 1.0 / (x.shape[2] * x.shape[3]))
-                x = self.arith.bilinear(x, w, lambda a, b: (a * b).sum((2, 3)))
-            elif "flatten" in layer:
-                x = x.flatten(1)
-            else:
-                x = self.act(self.linear(x, name, layer["linear"]), layer.get("act", "none"))
-        return self.arith.log_softmax(x)
 
 
 # ---- the networks --------------------------------------------------------------------------------
