@@ -4,27 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "common/clock.h"
 #include "common/isa.h"
 #include "common/json_write.h"
-#include "common/mem.h"
 #include "common/philox.h"
+#include "coordinator/bench_timing.h"
 #include "coordinator/command.h"
-#include "models/nn/ops.h"
 #include "models/random_model.h"
 #include "worker/networks.h"
 #include "worker/startup.h"
 
-#define MEASURE_SECONDS 2.0
-#define MIN_RUNS 5
-#define MAX_RUNS 2000
-#define PEAK_SIZE 512 /* pixels, channels in and out of the product that stands for the peak */
-
 typedef struct bench_options {
     const char *action, *model, *guide;
-    int batch, threads;
+    int batch, threads, seconds;
     ggdm_precision precision;
     bool json;
 } bench_options;
@@ -36,16 +28,10 @@ typedef struct bench_model {
     ggdm_model *model; /* one of the two; NULL: none */
 } bench_model;
 
-/* Times of one run in seconds: wall clock, and CPU time of all threads. */
-typedef struct timing {
-    double median, best, cpu;
-    int runs;
-} timing;
-
 typedef struct report {
     ggdm_isa isa;
     ggdm_job job;
-    timing forward, guided;
+    ggdm_timing forward, guided;
     double flops; /* forward pass of one image */
     double peak;  /* flop/s of a large matrix product */
 } report;
@@ -70,36 +56,6 @@ static void close_model(bench_model *m)
     ggdm_model_files_close(&m->files);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static timing measure(ggdm_graph *g)
-{
-    static double wall[MAX_RUNS], cpu[MAX_RUNS];
-    int n = 0;
-    ggdm_graph_run(g); /* warms up */
-    for (double begun = ggdm_now();
-         n < MIN_RUNS || (n < MAX_RUNS && ggdm_now() - begun < MEASURE_SECONDS); n++) {
-        double t = ggdm_now(), c = cpu_seconds();
-        ggdm_graph_run(g);
-        wall[n] = ggdm_now() - t;
-        cpu[n] = cpu_seconds() - c;
-    }
-    qsort(wall, (size_t)n, sizeof *wall, ascending);
-    qsort(cpu, (size_t)n, sizeof *cpu, ascending);
-    return (timing){wall[n / 2], wall[0], cpu[n / 2], n};
-}
-
 /* Values of a noisy image and of a timestep in the middle of the chain. */
 static void fill(const ggdm_network *net, const ggdm_model *model)
 {
@@ -115,40 +71,20 @@ static void fill(const ggdm_network *net, const ggdm_model *model)
     }
 }
 
-static ggdm_status measure_network(ggdm_networks *nets, ggdm_purpose purpose, int batch,
-                                   const ggdm_model *m, timing *out, double *flops, ggdm_error *err)
+static ggdm_status measure_network(ggdm_networks *nets, ggdm_purpose purpose,
+                                   const bench_options *o, const ggdm_model *m, ggdm_timing *out,
+                                   double *flops, ggdm_error *err)
 {
     ggdm_network *net;
-    GGDM_TRY(ggdm_networks_get(nets, purpose, batch, &net, err));
+    GGDM_TRY(ggdm_networks_get(nets, purpose, o->batch, &net, err));
     fill(net, m);
-    *out = measure(net->graph);
-    out->median /= batch;
-    out->best /= batch;
-    out->cpu /= batch;
+    *out = ggdm_bench_graph(net->graph, o->seconds);
+    out->median /= o->batch;
+    out->best /= o->batch;
+    out->cpu /= o->batch;
     if (flops)
-        *flops = ggdm_graph_flops(net->graph) / batch;
+        *flops = ggdm_graph_flops(net->graph) / o->batch;
     return GGDM_OK;
-}
-
-/* The rate of a product of PEAK_SIZE^3 per image, which the library runs close to the peak. */
-static ggdm_status measure_peak(ggdm_dtype dtype, double *out, ggdm_error *err)
-{
-    enum { N = PEAK_SIZE };
-    ggdm_graph *g = NULL;
-    float *w = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&w, (size_t)N * N, sizeof *w, err), done);
-    GGDM_TRY_GOTO(st, ggdm_graph_create(dtype, &g, err), done);
-    ggdm_val x = ggdm_graph_input(g, "x", dtype, GGDM_SHAPE4(4, N / 32, 32, N));
-    ggdm_val v = ggdm_graph_param(g, "w", GGDM_SHAPE2(N, N), (ggdm_init){GGDM_INIT_ZERO, 0});
-    ggdm_graph_output(g, ggdm_linear(g, x, v, -1));
-    ggdm_tensor tensor = {"w", GGDM_F32, GGDM_SHAPE2(N, N), w};
-    GGDM_TRY_GOTO(st, ggdm_graph_compile(g, &(ggdm_params){.items = &tensor, .n = 1}, err), done);
-    *out = ggdm_graph_flops(g) / measure(g).best;
-done:
-    ggdm_graph_destroy(&g);
-    free(w);
-    return st;
 }
 
 static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
@@ -168,15 +104,13 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
     GGDM_TRY_GOTO(st, ggdm_networks_create(&r->job, model.model, guide.model, NULL, &nets, err),
                   done);
     GGDM_TRY_GOTO(
-        st, measure_network(nets, GGDM_NET_EPS, o->batch, model.model, &r->forward, &r->flops, err),
-        done);
+        st, measure_network(nets, GGDM_NET_EPS, o, model.model, &r->forward, &r->flops, err), done);
     if (o->guide)
-        GGDM_TRY_GOTO(
-            st,
-            measure_network(nets, GGDM_NET_GUIDED, o->batch, model.model, &r->guided, NULL, err),
-            done);
-    st =
-        measure_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, &r->peak, err);
+        GGDM_TRY_GOTO(st,
+                      measure_network(nets, GGDM_NET_GUIDED, o, model.model, &r->guided, NULL, err),
+                      done);
+    st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
+                         &r->peak, err);
 done:
     ggdm_networks_destroy(&nets);
     close_model(&guide);
@@ -184,7 +118,7 @@ done:
     return st;
 }
 
-static void put_timing(ggdm_json *j, const char *name, const timing *t)
+static void put_timing(ggdm_json *j, const char *name, const ggdm_timing *t)
 {
     static const char *const suffix[] = {"ms_per_image", "best_ms_per_image", "cpu_ms_per_image"};
     const double seconds[] = {t->median, t->best, t->cpu};
@@ -220,7 +154,7 @@ static ggdm_status print_json(const report *r, ggdm_error *err)
     return GGDM_OK;
 }
 
-static void print_timing(const char *name, const timing *t)
+static void print_timing(const char *name, const ggdm_timing *t)
 {
     if (t->runs)
         printf("%-8s %8.3f ms per image (median of %d; best %.3f; CPU time %.3f)\n", name,
@@ -243,6 +177,7 @@ static const struct argp_option arguments[] = {
     {"batch", 'b', "N", 0, "images of a batch (default: 32)", 0},
     {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
     {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
+    {"seconds", 's', "S", 0, "measure each network for so long, at least (default: 2)", 0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {0},
 };
@@ -263,17 +198,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'p':
         o->precision = ggdm_command_precision(state, arg);
         break;
+    case 's':
+        o->seconds = ggdm_command_int(state, "--seconds", arg, 1, 3600);
+        break;
     case 'j':
         o->json = true;
         break;
     case ARGP_KEY_ARG:
         if (state->arg_num > 1)
-            argp_error(state, "too many arguments, expected 'network' and a model, or 'dispatch'");
+            argp_error(state,
+                       "too many arguments, expected 'network' and a model, 'ops' or 'dispatch'");
         *(state->arg_num == 0 ? &o->action : &o->model) = arg;
         break;
     case ARGP_KEY_END:
         if (!o->model || strcmp(o->action, "network") != 0)
-            argp_error(state, "expected 'network' and a model, or 'dispatch'");
+            argp_error(state, "expected 'network' and a model, 'ops' or 'dispatch'");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -286,8 +225,9 @@ int ggdm_cmd_bench(int argc, char **argv)
     static const struct argp argp = {
         arguments,
         parse,
-        "network MODEL\ndispatch",
+        "network MODEL\nops\ndispatch",
         "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
+        "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
         "network: measure a diffusion model: the forward pass, and with --guide the guided step "
         "(forward "
         "pass and gradient to x_t through both networks), as workers run them.\v"
@@ -297,7 +237,7 @@ int ggdm_cmd_bench(int argc, char **argv)
         NULL,
         NULL,
         NULL};
-    bench_options options = {.batch = 32, .threads = 1};
+    bench_options options = {.batch = 32, .threads = 1, .seconds = 2};
     report r = {0};
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))

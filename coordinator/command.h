@@ -40,6 +40,7 @@ int ggdm_cmd_schedule(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
 int ggdm_cmd_bench(int argc, char **argv);
 int ggdm_cmd_bench_dispatch(int argc, char **argv);
+int ggdm_cmd_bench_ops(int argc, char **argv);
 int ggdm_cmd_version(int argc, char **argv);
 
 /** Name and version of each library this program is linked with, as the library itself tells. */

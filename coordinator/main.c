@@ -27,6 +27,7 @@ static const ggdm_command commands[] = {
     {"data", "obtain and verify a data set", ggdm_cmd_data},
     {NULL, "The machine", NULL},
     {"bench", "measure how fast a network is", ggdm_cmd_bench},
+    {"bench ops", "measure the ops of the networks one by one", ggdm_cmd_bench_ops},
     {"bench dispatch", "measure what the coordinator costs", ggdm_cmd_bench_dispatch},
     {"doctor", "check machine, libraries, file system, and a run directory", ggdm_cmd_doctor},
     {"version", "versions of the program and its libraries", ggdm_cmd_version},

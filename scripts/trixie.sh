@@ -18,19 +18,25 @@ fail() {
 
 [ "$(id -u)" -eq 0 ] || fail "debootstrap and chroot need root"
 scripts/deps.sh trixie
+# In namespaces of its own: the /proc that programs need goes when they end.
+inside() {
+    unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$root" /usr/bin/env -i \
+        HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+install() {
+    debootstrap --variant=minbase trixie "$root" "$mirror" &&
+        inside apt-get -q update &&
+        # shellcheck disable=SC2046 # a list of names
+        inside apt-get -q install -y --no-install-recommends $(scripts/deps.sh --list)
+}
 if [ ! -e "$root/.complete" ]; then
     echo "ggdm: trixie: installing Debian 13 into $root" >&2
     rm -rf "$root"
     mkdir -p "$root"
-    packages=$(scripts/deps.sh --list | tr ' ' ',')
-    debootstrap --variant=minbase --include="$packages" trixie "$root" "$mirror" \
-        >"$root.log" 2>&1 || fail "debootstrap failed, see $root.log"
+    install >"$root.log" 2>&1 || fail "installing failed, see $root.log"
     touch "$root/.complete"
 fi
 
 mkdir -p "$root/src"
 git ls-files -z | tar --null --ignore-failed-read -T - -cf - | tar -C "$root/src" -xf -
-# Namespaces of its own: the /proc that the tests need goes when they end.
-exec unshare --mount --pid --fork --mount-proc="$root/proc" \
-    chroot "$root" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-    make -C /src -j"$(nproc)" --no-print-directory "${@:-check-networks}"
+inside make -C /src -j"$(nproc)" --no-print-directory "${@:-check-networks}"

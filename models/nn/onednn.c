@@ -377,28 +377,28 @@ static void *find_packed(const ggdm_packs *packs, const void *plain, layout_ref 
     return NULL;
 }
 
-static ggdm_status add_packed(ggdm_packs *packs, const void *plain, layout_ref layout,
+static ggdm_status add_packed(ggdm_packs *packs, const void *plain, layout_ref md,
                               const ggdm_prim *p, ggdm_error *err)
 {
     dnnl_memory_t described;
     GGDM_TRY(ggdm_grow(&packs->items, &packs->cap, packs->n + 1, sizeof *packs->items, err));
-    GGDM_TRY(new_memory(layout, &described, err));
+    GGDM_TRY(new_memory(md, &described, err));
     packs->items[packs->n++] = (packed_weights){plain, described, p->packed_bytes, p->packed};
     return GGDM_OK;
 }
 
 /* The place of the packed weights: shared, where packs has them in this layout already. */
-static ggdm_status place_packed(ggdm_prim *p, const void *plain, layout_ref layout,
-                                ggdm_packs *packs, bool *filled, ggdm_error *err)
+static ggdm_status place_packed(ggdm_prim *p, const void *plain, layout_ref md, ggdm_packs *packs,
+                                bool *filled, ggdm_error *err)
 {
-    p->packed = packs ? find_packed(packs, plain, layout) : NULL;
+    p->packed = packs ? find_packed(packs, plain, md) : NULL;
     *filled = p->packed != NULL;
     p->shared = *filled;
     if (*filled)
         return GGDM_OK;
     GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
     if (packs) {
-        GGDM_TRY(add_packed(packs, plain, layout, p, err));
+        GGDM_TRY(add_packed(packs, plain, md, p, err));
         p->shared = true;
     }
     return GGDM_OK;
@@ -508,8 +508,8 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
                                 dnnl_primitive_attr_t attr, layout *l, ggdm_error *err)
 {
     GGDM_TRY(matmul_layouts_init(s, l, err));
-    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], s->bias ? &l[MATMUL_BIAS] : NULL,
-                         &l[MATMUL_C], attr, &p->desc));
+    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], s->bias ? &l[MATMUL_BIAS] : NULL, &l[MATMUL_C],
+                         attr, &p->desc));
     GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
     GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
     GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));

@@ -239,7 +239,7 @@ def write_safetensors(path, tensors, metadata):
     header, data, offset = {"__metadata__": metadata}, [], 0
     for name, a in tensors.items():
         a = np.ascontiguousarray(a)
-        dtype = {"float32": "F32", "int32": "I32"}[a.dtype.name]
+        dtype = {"float32": "F32", "int32": "I32", "int64": "I64"}[a.dtype.name]
         header[name] = {"dtype": dtype, "shape": list(a.shape), "data_offsets": [offset, offset + a.nbytes]}
         data.append(a.tobytes())
         offset += a.nbytes
