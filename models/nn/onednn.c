@@ -22,6 +22,15 @@ typedef const_dnnl_memory_desc_t layout_ref;
 typedef const dnnl_memory_desc_t *layout_ref;
 #endif
 
+/* Where the kernel wants the weights: element [o, i, x] (x: places of the kernel window) is at
+ * at[0][o] + at[1][i] + at[2][x]; the places between are zero.  We pack ourselves, because the
+ * reorders of oneDNN 3.7 lose elements where channels are padded (decision 030). */
+typedef struct packing {
+    int64_t extent[3];
+    int64_t *at[3]; /* one array, owned: at[0] */
+    ggdm_dtype dtype;
+} packing;
+
 struct ggdm_prim {
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
@@ -30,12 +39,10 @@ struct ggdm_prim {
     int n_args;
     size_t pad_bytes; /* library scratch, aligned; packed gradient of weights follows it */
     size_t packed_bytes;
-    /* Weights in the kernel's layout: packed from plain (forward, backward data), or the gradient
-     * to be unpacked into plain (backward weights). */
-    dnnl_memory_t mem_plain;
-    dnnl_primitive_t reorder;
-    void *packed; /* NULL for matmul and backward weights */
-    bool shared;  /* packed belongs to a ggdm_packs */
+    packing packing;
+    void *packed;  /* weights in the kernel's layout; NULL for matmul and backward weights */
+    bool shared;   /* packed belongs to a ggdm_packs */
+    bool gradient; /* backward weights: the result is in the kernel's layout, to be unpacked */
 };
 
 typedef struct packed_weights {
@@ -98,8 +105,14 @@ typedef struct layout {
 } layout;
 
 typedef struct conv_layouts {
-    layout src, weights, weights_gradient, bias, dst, plain_weights;
+    layout src, weights, weights_gradient, bias, dst;
 } conv_layouts;
+
+/* A blocked layout: strides of the blocks, and the blocks inside of each other, innermost last. */
+typedef struct blocking {
+    const dnnl_dim_t *strides, *inner, *inner_dim;
+    int n_inner;
+} blocking;
 
 typedef struct conv_geometry {
     dnnl_dims_t stride, begin, end;
@@ -165,6 +178,30 @@ static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout 
 {
     return dnnl_matmul_primitive_desc_create(out, engine, a->md, b->md, bias ? bias->md : NULL,
                                              c->md, attr);
+}
+
+static dnnl_status_t layout_blocking(layout_ref md, blocking *b)
+{
+    const dnnl_dims_t *strides, *inner, *inner_dim;
+    dnnl_format_kind_t kind;
+    dnnl_status_t status = dnnl_memory_desc_query(md, dnnl_query_format_kind, &kind);
+    if (status == dnnl_success && kind != dnnl_blocked)
+        status = dnnl_unimplemented;
+    const struct {
+        dnnl_query_t what;
+        void *out;
+    } queries[] = {{dnnl_query_strides, &strides},
+                   {dnnl_query_inner_blks, &inner},
+                   {dnnl_query_inner_idxs, &inner_dim},
+                   {dnnl_query_inner_nblks_s32, &b->n_inner}};
+    for (size_t i = 0; status == dnnl_success && i < sizeof queries / sizeof *queries; i++)
+        status = dnnl_memory_desc_query(md, queries[i].what, queries[i].out);
+    if (status == dnnl_success) {
+        b->strides = *strides;
+        b->inner = *inner;
+        b->inner_dim = *inner_dim;
+    }
+    return status;
 }
 
 #else
@@ -235,6 +272,14 @@ static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout 
     return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
 }
 
+static dnnl_status_t layout_blocking(layout_ref md, blocking *b)
+{
+    const dnnl_blocking_desc_t *d = &md->format_desc.blocking;
+    *b = (blocking){d->strides, d->inner_blks, d->inner_idxs, d->inner_nblks};
+    return md->format_kind == dnnl_blocked && md->extra.flags == 0 ? dnnl_success
+                                                                   : dnnl_unimplemented;
+}
+
 #endif
 
 /* --- Primitives --- */
@@ -291,15 +336,13 @@ static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, ggdm_conv_pass pa
     DNNL_TRY(layout_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
     DNNL_TRY(layout_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
     DNNL_TRY(layout_by_tag(&l->weights_gradient, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL_TRY(layout_by_tag(&l->plain_weights, 4, weights, dnnl_f32, dnnl_oihw));
     DNNL_TRY(layout_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
     return GGDM_OK;
 }
 
 static void conv_layouts_free(conv_layouts *l)
 {
-    layout *const all[] = {&l->src,  &l->weights, &l->weights_gradient,
-                           &l->bias, &l->dst,     &l->plain_weights};
+    layout *const all[] = {&l->src, &l->weights, &l->weights_gradient, &l->bias, &l->dst};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         layout_free(all[i]);
 }
@@ -404,29 +447,94 @@ static ggdm_status place_packed(ggdm_prim *p, const void *plain, layout_ref md, 
     return GGDM_OK;
 }
 
-/* The memory of the packed weights and the reorder from or to the plain layout. */
-static ggdm_status conv_weights(ggdm_prim *p, const struct conv_args *k, const conv_layouts *l,
-                                bool gradient, const void *plain, ggdm_packs *packs,
-                                ggdm_error *err)
+/* Offset of index i of a dimension. */
+static int64_t offset(const blocking *b, int dim, int64_t i)
 {
-    dnnl_memory_t packed;
+    int64_t at = 0, stride = 1;
+    for (int k = b->n_inner - 1; k >= 0; stride *= b->inner[k--])
+        if (b->inner_dim[k] == dim) {
+            at += i % b->inner[k] * stride;
+            i /= b->inner[k];
+        }
+    return at + i * b->strides[dim];
+}
+
+static ggdm_status packing_init(packing *p, const ggdm_conv_shape *s, layout_ref md,
+                                ggdm_dtype dtype, ggdm_error *err)
+{
+    const int64_t window = s->kh * s->kw;
+    blocking b;
+    DNNL_TRY(layout_blocking(md, &b));
+    GGDM_TRY(ggdm_alloc(&p->at[0], (size_t)(s->oc + s->ic + window), sizeof *p->at[0], err));
+    p->at[1] = p->at[0] + s->oc;
+    p->at[2] = p->at[1] + s->ic;
+    p->dtype = dtype;
+    memcpy(p->extent, (int64_t[]){s->oc, s->ic, window}, sizeof p->extent);
+    for (int64_t o = 0; o < s->oc; o++)
+        p->at[0][o] = offset(&b, 0, o);
+    for (int64_t i = 0; i < s->ic; i++)
+        p->at[1][i] = offset(&b, 1, i);
+    for (int64_t x = 0; x < window; x++)
+        p->at[2][x] = offset(&b, 2, x / s->kw) + offset(&b, 3, x % s->kw);
+    return GGDM_OK;
+}
+
+/* To nearest even; NaN stays NaN, what is below the smallest normal number becomes zero, as in the
+ * kernels. */
+static uint16_t to_bf16(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    uint32_t exponent = u & 0x7f800000;
+    if (exponent == 0)
+        return (uint16_t)(u >> 16 & 0x8000);
+    if (exponent == 0x7f800000)
+        return (uint16_t)(u >> 16 | (u & 0x7fffff ? 0x40 : 0));
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+static void pack(const packing *p, const float *plain, void *packed)
+{
+    const int64_t *n = p->extent;
+#pragma omp parallel for
+    for (int64_t o = 0; o < n[0]; o++)
+        for (int64_t i = 0; i < n[1]; i++) {
+            const float *from = plain + (o * n[1] + i) * n[2];
+            int64_t to = p->at[0][o] + p->at[1][i];
+            for (int64_t x = 0; x < n[2]; x++)
+                if (p->dtype == GGDM_BF16)
+                    ((uint16_t *)packed)[to + p->at[2][x]] = to_bf16(from[x]);
+                else
+                    ((float *)packed)[to + p->at[2][x]] = from[x];
+        }
+}
+
+static void unpack(const packing *p, const float *packed, float *plain)
+{
+    const int64_t *n = p->extent;
+#pragma omp parallel for
+    for (int64_t o = 0; o < n[0]; o++)
+        for (int64_t i = 0; i < n[1]; i++)
+            for (int64_t x = 0; x < n[2]; x++)
+                plain[(o * n[1] + i) * n[2] + x] = packed[p->at[0][o] + p->at[1][i] + p->at[2][x]];
+}
+
+/* The memory of the packed weights, or of their gradient, and what packs and unpacks it. */
+static ggdm_status conv_weights(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_pass pass,
+                                const void *plain, ggdm_packs *packs, ggdm_error *err)
+{
+    const struct conv_args *k = &conv_args[pass];
     layout_ref md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
+    p->gradient = pass == GGDM_CONV_BACKWARD_WEIGHTS;
     p->packed_bytes = ggdm_align_up(dnnl_memory_desc_get_size(md));
-    GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &packed, err));
-    p->mem_b = packed;
-    layout_ref plain_md = ref(&l->plain_weights);
-    GGDM_TRY(new_memory(plain_md, &p->mem_plain, err));
-    dnnl_primitive_desc_t desc;
-    layout_ref from = gradient ? md : plain_md, to = gradient ? plain_md : md;
-    DNNL_TRY(dnnl_reorder_primitive_desc_create(&desc, from, engine, to, engine, NULL));
-    dnnl_status_t status = dnnl_primitive_create(&p->reorder, desc);
-    dnnl_primitive_desc_destroy(desc);
-    GGDM_TRY(check(status, "reorder of weights", err));
-    if (gradient)
+    GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &p->mem_b, err));
+    ggdm_dtype dtype = p->gradient ? GGDM_F32 : pass == GGDM_CONV_BACKWARD_DATA ? s->dst : s->src;
+    GGDM_TRY(packing_init(&p->packing, s, md, dtype, err));
+    if (p->gradient)
         return GGDM_OK;
     bool filled;
     GGDM_TRY(place_packed(p, plain, md, packs, &filled, err));
-    DNNL_TRY(dnnl_memory_set_data_handle(packed, p->packed));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->mem_b, p->packed));
     if (!filled)
         ggdm_prim_pack(p, plain);
     return GGDM_OK;
@@ -448,7 +556,7 @@ static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_
         GGDM_TRY(new_memory(ref(&l->bias), &p->mem_bias, err));
         add_arg(p, k->bias, p->mem_bias);
     }
-    return conv_weights(p, k, l, pass == GGDM_CONV_BACKWARD_WEIGHTS, plain, packs, err);
+    return conv_weights(p, s, pass, plain, packs, err);
 }
 
 static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_error *err)
@@ -543,19 +651,17 @@ void ggdm_prim_destroy(ggdm_prim **prim)
     ggdm_prim *p = *prim;
     if (!p)
         return;
-    dnnl_memory_t memories[] = {p->mem_a,    p->mem_b,       p->mem_c,
-                                p->mem_bias, p->mem_scratch, p->mem_plain};
+    dnnl_memory_t memories[] = {p->mem_a, p->mem_b, p->mem_c, p->mem_bias, p->mem_scratch};
     for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
-    if (p->reorder)
-        dnnl_primitive_destroy(p->reorder);
     if (p->primitive)
         dnnl_primitive_destroy(p->primitive);
     if (p->desc)
         dnnl_primitive_desc_destroy(p->desc);
     if (!p->shared)
         free(p->packed);
+    free(p->packing.at[0]);
     free(p);
     *prim = NULL;
 }
@@ -577,38 +683,30 @@ static void execute(const_dnnl_primitive_t primitive, int n, const dnnl_exec_arg
     abort();
 }
 
-static void reorder(const ggdm_prim *p, dnnl_memory_t from, dnnl_memory_t to)
-{
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    execute(p->reorder, 2, args);
-}
-
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
 {
-    dnnl_memory_set_data_handle(prim->mem_plain, (void *)plain);
-    reorder(prim, prim->mem_plain, prim->mem_b);
+    pack(&prim->packing, plain, prim->packed);
 }
 
 void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
                    void *scratch)
 {
-    bool weights_gradient = prim->mem_plain && !prim->packed;
     dnnl_memory_set_data_handle(prim->mem_a, (void *)a);
     dnnl_memory_set_data_handle(prim->mem_scratch, scratch);
     if (prim->mem_bias)
         dnnl_memory_set_data_handle(prim->mem_bias, (void *)bias);
-    if (weights_gradient) {
+    void *gradient = (char *)scratch + prim->pad_bytes;
+    if (prim->gradient) {
         dnnl_memory_set_data_handle(prim->mem_c, (void *)b);
-        dnnl_memory_set_data_handle(prim->mem_b, (char *)scratch + prim->pad_bytes);
-        dnnl_memory_set_data_handle(prim->mem_plain, c);
+        dnnl_memory_set_data_handle(prim->mem_b, gradient);
     } else {
         dnnl_memory_set_data_handle(prim->mem_c, c);
         if (!prim->packed)
             dnnl_memory_set_data_handle(prim->mem_b, (void *)b);
     }
     execute(prim->primitive, prim->n_args, prim->args);
-    if (weights_gradient)
-        reorder(prim, prim->mem_b, prim->mem_plain);
+    if (prim->gradient)
+        unpack(&prim->packing, gradient, c);
 }
 
 const char *ggdm_prim_impl(const ggdm_prim *prim)
