@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench-dispatch test test-onednn3 test-soak check check-networks check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-onednn3 test-soak check check-networks check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -94,6 +94,21 @@ test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
 	@$(MAKE) --no-print-directory check-layers
 	@$(run_tests) $(tests) $(scripts)
+
+## bench: ops, networks, a sweep, training, memory: tables, and CSV files in build/bench (PARTS=...)
+bench: $(B)/ggdm
+	@/usr/bin/python3 tests/bench/bench.py $(B)/ggdm $(PARTS)
+
+## bench-compare: this tree against REV=..., alternating; fails where it is slower beyond noise
+bench-compare: $(B)/ggdm
+	@/usr/bin/python3 tests/bench/compare.py $(B)/ggdm "$(REV)" $(ROUNDS)
+
+## bench-pytorch: the same networks and weights under Debian's PyTorch, alternating with ours
+# OpenBLAS is given by its path: which BLAS the system prefers is not ours to change.
+bench-pytorch: $(B)/ggdm
+	@scripts/deps.sh pytorch
+	@LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
+	  /usr/bin/python3 tests/bench/pytorch.py $(B)/ggdm $(ROUNDS)
 
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm

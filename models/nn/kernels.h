@@ -36,6 +36,8 @@ typedef struct ggdm_pool_args {
     int k;
 } ggdm_pool_args;
 
+#define GGDM_LINEAR_COLUMNS 64
+
 typedef struct ggdm_kernels {
     void (*from_f32)(const float *x, void *y, int64_t n);
     void (*to_f32)(const void *x, float *y, int64_t n);
@@ -87,6 +89,15 @@ typedef struct ggdm_kernels {
     /** [hw, c] to f32 [c, hw], and back. */
     void (*flatten)(const void *x, float *y, int64_t hw, int64_t c);
     void (*unflatten)(const float *x, void *y, int64_t hw, int64_t c);
+
+    /** One feature of the linear layer over rows, f32: y[r * out] = <x[r, :], w> + bias, x [rows,
+     * in], w [in]. */
+    void (*linear_feature)(const float *x, const float *w, float bias, float *y, int64_t rows,
+                           int64_t in, int64_t out);
+    /** Some columns of its gradient to x: gx[r * in + i] = sum over o of gy[r, o] w[o * in + i] for
+     *  i < columns, at most GGDM_LINEAR_COLUMNS of them. */
+    void (*linear_bwd_columns)(const float *gy, const float *w, float *gx, int64_t rows, int64_t in,
+                               int64_t out, int64_t columns);
 } ggdm_kernels;
 
 /** The kernels for activations of a dtype (GGDM_F32 or GGDM_BF16), for the instruction set that

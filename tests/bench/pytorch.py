@@ -9,7 +9,7 @@ measured the f32 outputs of both are compared.  Prints tables, writes build/benc
 
 Measured: mnist-ddpm forward and the guided step xt-full with mnist-cnn's NLL (models/zoo), batch 32;
 a training step of mnist-ddpm (forward, backward, clipping, AdamW, EMA), batch 64; and the geometry of
-google/ddpm-cifar10-32 with random weights, batch 8."""
+google/ddpm-cifar10-32 with random weights, batch 4."""
 
 import json
 import os
@@ -33,7 +33,7 @@ TRAIN_BATCH, TRAIN_STEPS = 64, 24
 ALPHA_BAR = 0.08  # of a timestep in the middle; its value changes no time
 CASES = {  # name: model, guide, batch
     "mnist-ddpm": ("models/zoo/mnist-ddpm", "models/zoo/mnist-cnn", 32),
-    "ddpm-cifar10-32": ("tests/bench/ddpm-cifar10-32.json", "tests/bench/cifar-cnn.json", 8),
+    "ddpm-cifar10-32": ("tests/bench/ddpm-cifar10-32.json", "tests/bench/cifar-cnn.json", 4),
 }
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
