@@ -25,8 +25,7 @@ PRECISIONS = ("fp32", "bf16")
 
 def precisions(program):
     """bf16 only where the CPU has its products."""
-    return PRECISIONS if "bf16" in common.machine(program)["isa"] or \
-        "amx" in common.machine(program)["isa"] else PRECISIONS[:1]
+    return PRECISIONS if common.machine(program)["isa"] in ("avx512_bf16", "amx") else PRECISIONS[:1]
 
 
 def ops(program):
@@ -60,7 +59,7 @@ def networks(program):
         yield row
 
 
-def figure4(folder, precision, steps, samples):
+def figure4(folder, precision, steps, samples, kappa="[0, 0.01, 0.03, 0.1, 1]", every=10):
     path = os.path.join(folder, f"sweep-{precision}.yaml")
     with open(path, "w") as f:
         f.write(f"""name: bench
@@ -71,8 +70,8 @@ guidance:
   gradient: xt-full
   loss: {{kind: classifier, model: {os.path.join(common.ROOT, GUIDE)}, form: nll, target: 0}}
 sweep:
-  kappa: [0, 0.01, 0.03, 0.1, 1]
-  duration: {{from: 0, to: {steps}, step: {steps // 10}}}
+  kappa: {kappa}
+  duration: {{from: 0, to: {steps}, step: {steps // every}}}
 samples: {samples}
 seed: 0
 judge: {os.path.join(common.ROOT, "models/zoo/mnist-judge")}
@@ -94,7 +93,7 @@ def run_sweep(program, sweep, out, workers, *more):
 def sweep(program):
     """Figure 4 of the paper in small.  Start-up and archives cost the same for few steps as for many:
     the rate is that of the difference between a longer and a shorter run."""
-    steps, samples = (10, 40), 16
+    steps, samples = (10, 40), 8
     for precision in precisions(program)[-1:]:
         with tempfile.TemporaryDirectory() as folder:
             seconds = {}
@@ -129,8 +128,7 @@ def training(program):
 
 
 def worker_memory(run):
-    """Peak resident kilobytes of rank 1 of the world that works on run, and its part of it that no
-    other process maps; None while there is none."""
+    """Peak resident kilobytes of rank 1 of the world that works on run; None while there is none."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline") as f:
@@ -150,9 +148,10 @@ def memory(program):
     with tempfile.TemporaryDirectory() as folder:
         for precision in precisions(program):
             out = os.path.join(folder, precision)
-            command = [program, "run", figure4(folder, precision, 10, 64), "--run", out, "--workers", "1",
+            command = [program, "run", figure4(folder, precision, 20, 64, "[0.01]", 1), "--run", out, "--workers", "1",
                        "--threads", "1", "--batch", "64"]
-            with subprocess.Popen(command, cwd=common.ROOT, stdout=subprocess.DEVNULL) as process:
+            with subprocess.Popen(command, cwd=common.ROOT, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL) as process:
                 peak = 0
                 while process.poll() is None:
                     peak = max(peak, worker_memory(out) or 0)
