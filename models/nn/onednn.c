@@ -172,12 +172,10 @@ static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const c
         bias ? l->bias.md : NULL, l->dst.md, c->stride, NULL, c->begin, c->end, hint, attr);
 }
 
-static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *bias,
-                                 const layout *c, dnnl_primitive_attr_t attr,
-                                 dnnl_primitive_desc_t *out)
+static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *c,
+                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
-    return dnnl_matmul_primitive_desc_create(out, engine, a->md, b->md, bias ? bias->md : NULL,
-                                             c->md, attr);
+    return dnnl_matmul_primitive_desc_create(out, engine, a->md, b->md, NULL, c->md, attr);
 }
 
 static dnnl_status_t layout_blocking(layout_ref md, blocking *b)
@@ -262,13 +260,11 @@ static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const c
     return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
 }
 
-static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *bias,
-                                 const layout *c, dnnl_primitive_attr_t attr,
-                                 dnnl_primitive_desc_t *out)
+static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *c,
+                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
     dnnl_matmul_desc_t op;
-    dnnl_status_t status =
-        dnnl_matmul_desc_init(&op, &a->md, &b->md, bias ? &bias->md : NULL, &c->md);
+    dnnl_status_t status = dnnl_matmul_desc_init(&op, &a->md, &b->md, NULL, &c->md);
     return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
 }
 
@@ -585,7 +581,7 @@ ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const 
     return st;
 }
 
-enum { MATMUL_A, MATMUL_B, MATMUL_C, MATMUL_BIAS, MATMUL_LAYOUTS };
+enum { MATMUL_A, MATMUL_B, MATMUL_C, MATMUL_LAYOUTS };
 
 static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, ggdm_error *err)
 {
@@ -605,10 +601,6 @@ static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, gg
         }
         DNNL_TRY(layout_by_strides(&l[i], 4 - skip, d, types[i], st));
     }
-    dnnl_dims_t bias_dims = {1, 1, 1, 1};
-    bias_dims[3 - skip] = s->n;
-    static const dnnl_format_tag_t tags[] = {dnnl_abcd, dnnl_abc, dnnl_ab};
-    DNNL_TRY(layout_by_tag(&l[MATMUL_BIAS], 4 - skip, bias_dims, dnnl_f32, tags[skip]));
     return GGDM_OK;
 }
 
@@ -616,15 +608,10 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
                                 dnnl_primitive_attr_t attr, layout *l, ggdm_error *err)
 {
     GGDM_TRY(matmul_layouts_init(s, l, err));
-    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], s->bias ? &l[MATMUL_BIAS] : NULL, &l[MATMUL_C],
-                         attr, &p->desc));
+    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], &l[MATMUL_C], attr, &p->desc));
     GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
     GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
     GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));
-    if (s->bias) {
-        GGDM_TRY(new_memory(ref(&l[MATMUL_BIAS]), &p->mem_bias, err));
-        add_arg(p, DNNL_ARG_BIAS, p->mem_bias);
-    }
     return GGDM_OK;
 }
 

@@ -35,7 +35,6 @@ typedef enum ggdm_conv_pass {
 typedef struct ggdm_matmul_shape {
     int64_t b0, b1, m, n, k;
     int64_t a[4], b[4], c[4]; /* strides */
-    bool bias;                /* [n], added to every row */
     ggdm_dtype dtype;         /* of A and B */
     ggdm_dtype c_dtype;
 } ggdm_matmul_shape;
@@ -64,7 +63,7 @@ size_t ggdm_prim_scratch(const ggdm_prim *prim);
 /** Pack the weights again after their content has changed. */
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain);
 
-/** Execute; arguments as listed at ggdm_conv_pass (a, b, c, bias), or A, B, C, bias. */
+/** Execute; arguments as listed at ggdm_conv_pass (a, b, c, bias), or A, B, C. */
 void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
                    void *scratch);
 

@@ -17,9 +17,8 @@ static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_matmul_shape *
 
 static void matmul_run(const ggdm_graph *g, const ggdm_op *op)
 {
-    const ggdm_value *b = ggdm_in(g, op, 2);
     ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
-                  ggdm_out(g, op, 0)->data, b ? b->data : NULL, op->scratch);
+                  ggdm_out(g, op, 0)->data, NULL, op->scratch);
 }
 
 /* Rows of a matrix view: everything but the last dimension. */
@@ -84,7 +83,6 @@ static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error
                            {m * o, m * o, 1, o},
                            {m * i, m * i, i, 1},
                            {o * i, o * i, i, 1},
-                           false,
                            GGDM_F32,
                            GGDM_F32};
     return prepare(g, op, &s, err);
