@@ -3,7 +3,7 @@
 #
 #   scripts/trixie.sh [MAKE-ARGUMENT...]      default: the program and the tests of the networks
 #
-# A Debian 13 is put into build/trixie by debootstrap when it is not there yet (500 MB, network to
+# A Debian 13 is put into build/trixie by debootstrap when it is not there yet (1.4 GB, network to
 # $MIRROR), the files that git knows are copied into it, and make runs in it.  Needs root and
 # debootstrap.  The copy keeps its own build directory, so that a second call builds what changed.
 set -euo pipefail
