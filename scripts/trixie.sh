@@ -23,10 +23,10 @@ inside() {
     unshare --mount --pid --fork --mount-proc="$root/proc" chroot "$root" /usr/bin/env -i \
         HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }
+# shellcheck disable=SC2046 # deps.sh prints a list of names
 install() {
     debootstrap --variant=minbase trixie "$root" "$mirror" &&
         inside apt-get -q update &&
-        # shellcheck disable=SC2046 # a list of names
         inside apt-get -q install -y --no-install-recommends $(scripts/deps.sh --list)
 }
 if [ ! -e "$root/.complete" ]; then

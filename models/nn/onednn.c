@@ -615,7 +615,7 @@ static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, gg
         {s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n}, {s->b0, s->b1, s->m, s->n}};
     const int64_t *strides[3] = {s->a, s->b, s->c};
     for (int i = 0; i < 3; i++) {
-        dnnl_dims_t d, st;
+        dnnl_dims_t d = {0}, st = {0};
         for (int j = skip; j < 4; j++) {
             int from = skip == 1 && j == 1 ? 0 : j; /* keep b0, drop b1 */
             d[j - skip] = dims[i][from];
