@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-onednn3 test-soak check check-networks check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-soak check check-networks check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -133,8 +133,8 @@ check-networks: $(B)/ggdm $(network_tests)
 	@$(B)/ggdm version
 	@$(run_tests) $(network_tests)
 
-## test-onednn3: the tests of the networks with oneDNN 3, in a Debian 13 below build/ (needs root)
-test-onednn3:
+## test-trixie: the tests of the networks with oneDNN 3, in a Debian 13 below build/ (needs root)
+test-trixie:
 	@scripts/trixie.sh check-networks
 
 ## asan: the same tests under the address and undefined-behaviour sanitizers

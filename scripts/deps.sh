@@ -17,7 +17,7 @@ case ${1:-build} in
     build) packages=("${build[@]}") ;;
     deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
     pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
-    trixie) packages=(debootstrap) ;; # make test-onednn3
+    trixie) packages=(debootstrap) ;; # make test-trixie
     --list) echo "${build[*]}" && exit 0 ;;
     *) echo "ggdm: deps.sh: $1, expected build, deb, pytorch, trixie or --list" >&2 && exit 2 ;;
 esac
