@@ -24,7 +24,7 @@ typedef const dnnl_memory_desc_t *layout_ref;
 
 /* Where the kernel wants the weights: element [o, i, x] (x: places of the kernel window) is at
  * at[0][o] + at[1][i] + at[2][x]; the places between are zero.  We pack ourselves, because the
- * reorders of oneDNN 3.7 lose elements where channels are padded (decision 030). */
+ * reorders of oneDNN 3.7 lose elements where channels are padded (decision 011). */
 typedef struct packing {
     int64_t extent[3];
     int64_t *at[3]; /* one array, owned: at[0] */
