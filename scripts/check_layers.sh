@@ -31,7 +31,7 @@ BEGIN {
     n = 0
     rule("sqlite3\\.h",              "jobs/store[^/]*\\.c")
     rule("mpi\\.h",                  "common/transport_mpi\\.c|models/train/reduce_mpi\\.c")
-    rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.c")
+    rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.[ch]")
     rule("png\\.h",                  "common/png[^/]*\\.c")
     rule("yaml\\.h",                 "common/yaml\\.c")
     rule("jansson\\.h",              "common/json\\.c")

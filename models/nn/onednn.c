@@ -1,11 +1,10 @@
-/* All calls of oneDNN (C API of versions 2 and 3, see "The two versions" below).
+/* All calls of oneDNN, but for what its versions 2 and 3 call differently (onednn_versions.h).
  *
  * Activations are NHWC as the rest of the program has them; only weights are reordered, once, into
  * the blocked layout that the chosen kernel asks for.  Scratch memory is the caller's
  * (scratchpad_mode_user), so that a run allocates nothing. */
 #include "models/nn/onednn.h"
 
-#include <dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +12,9 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "models/nn/onednn_versions.h"
 
 #define MAX_ARGS 5
-
-#if DNNL_VERSION_MAJOR >= 3
-typedef const_dnnl_memory_desc_t layout_ref;
-#else
-typedef const dnnl_memory_desc_t *layout_ref;
-#endif
 
 /* Where the kernel wants the weights: element [o, i, x] (x: places of the kernel window) is at
  * at[0][o] + at[1][i] + at[2][x]; the places between are zero.  We pack ourselves, because the
@@ -92,213 +86,6 @@ static dnnl_data_type_t data_type(ggdm_dtype dtype)
     return dtype == GGDM_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* --- The two versions ---
- *
- * Version 2 describes a tensor by a struct and an operation by another one, from which the
- * primitive's descriptor is made.  In version 3 descriptions of tensors are handles, and the
- * primitive's descriptor is made directly.  The rest of this file knows a tensor's description as
- * `layout`, to be freed with layout_free (which does nothing where it holds nothing), passes it on
- * as layout_ref, and makes operations with conv_forward_desc .. matmul_desc. */
-
-typedef struct layout {
-    dnnl_memory_desc_t md;
-} layout;
-
-typedef struct conv_layouts {
-    layout src, weights, weights_gradient, bias, dst;
-} conv_layouts;
-
-/* A blocked layout: strides of the blocks, and the blocks inside of each other, innermost last. */
-typedef struct blocking {
-    const dnnl_dim_t *strides, *inner, *inner_dim;
-    int n_inner;
-} blocking;
-
-typedef struct conv_geometry {
-    dnnl_dims_t stride, begin, end;
-} conv_geometry;
-
-#if DNNL_VERSION_MAJOR >= 3
-
-static layout_ref ref(const layout *l)
-{
-    return l->md;
-}
-
-static void layout_free(layout *l)
-{
-    if (l->md)
-        dnnl_memory_desc_destroy(l->md);
-    l->md = NULL;
-}
-
-static dnnl_status_t layout_by_tag(layout *l, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
-                                   dnnl_format_tag_t tag)
-{
-    return dnnl_memory_desc_create_with_tag(&l->md, n, dims, type, tag);
-}
-
-static dnnl_status_t layout_by_strides(layout *l, int n, const dnnl_dims_t dims,
-                                       dnnl_data_type_t type, const dnnl_dims_t strides)
-{
-    return dnnl_memory_desc_create_with_strides(&l->md, n, dims, type, strides);
-}
-
-static dnnl_status_t conv_forward_desc(const conv_layouts *l, bool bias, bool training,
-                                       const conv_geometry *c, dnnl_primitive_attr_t attr,
-                                       dnnl_primitive_desc_t *out)
-{
-    return dnnl_convolution_forward_primitive_desc_create(
-        out, engine, training ? dnnl_forward_training : dnnl_forward_inference,
-        dnnl_convolution_direct, l->src.md, l->weights.md, bias ? l->bias.md : NULL, l->dst.md,
-        c->stride, NULL, c->begin, c->end, attr);
-}
-
-static dnnl_status_t conv_data_desc(const conv_layouts *l, const conv_geometry *c,
-                                    dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
-                                    dnnl_primitive_desc_t *out)
-{
-    return dnnl_convolution_backward_data_primitive_desc_create(
-        out, engine, dnnl_convolution_direct, l->src.md, l->weights.md, l->dst.md, c->stride, NULL,
-        c->begin, c->end, hint, attr);
-}
-
-static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const conv_geometry *c,
-                                       dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
-                                       dnnl_primitive_desc_t *out)
-{
-    return dnnl_convolution_backward_weights_primitive_desc_create(
-        out, engine, dnnl_convolution_direct, l->src.md, l->weights_gradient.md,
-        bias ? l->bias.md : NULL, l->dst.md, c->stride, NULL, c->begin, c->end, hint, attr);
-}
-
-/* The 1x1 kernels of version 3.7 settle by the number of threads how they cut sums over channels
- * that are no multiple of the vector: there the next implementation is taken. */
-static dnnl_status_t conv_settle(const ggdm_conv_shape *s, dnnl_primitive_desc_t desc)
-{
-    const char *name;
-    dnnl_status_t status = dnnl_success;
-    while (status == dnnl_success && (s->ic % 16 || s->oc % 16) &&
-           dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
-           strstr(name, "brgconv_1x1"))
-        status = dnnl_primitive_desc_next_impl(desc);
-    return status;
-}
-
-static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *c,
-                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
-{
-    return dnnl_matmul_primitive_desc_create(out, engine, a->md, b->md, NULL, c->md, attr);
-}
-
-static dnnl_status_t layout_blocking(layout_ref md, blocking *b)
-{
-    const dnnl_dims_t *strides, *inner, *inner_dim;
-    dnnl_format_kind_t kind;
-    dnnl_status_t status = dnnl_memory_desc_query(md, dnnl_query_format_kind, &kind);
-    if (status == dnnl_success && kind != dnnl_blocked)
-        status = dnnl_unimplemented;
-    const struct {
-        dnnl_query_t what;
-        void *out;
-    } queries[] = {{dnnl_query_strides, &strides},
-                   {dnnl_query_inner_blks, &inner},
-                   {dnnl_query_inner_idxs, &inner_dim},
-                   {dnnl_query_inner_nblks_s32, &b->n_inner}};
-    for (size_t i = 0; status == dnnl_success && i < sizeof queries / sizeof *queries; i++)
-        status = dnnl_memory_desc_query(md, queries[i].what, queries[i].out);
-    if (status == dnnl_success) {
-        b->strides = *strides;
-        b->inner = *inner;
-        b->inner_dim = *inner_dim;
-    }
-    return status;
-}
-
-#else
-
-static layout_ref ref(const layout *l)
-{
-    return &l->md;
-}
-
-static void layout_free(layout *l)
-{
-    (void)l;
-}
-
-static dnnl_status_t layout_by_tag(layout *l, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
-                                   dnnl_format_tag_t tag)
-{
-    return dnnl_memory_desc_init_by_tag(&l->md, n, dims, type, tag);
-}
-
-static dnnl_status_t layout_by_strides(layout *l, int n, const dnnl_dims_t dims,
-                                       dnnl_data_type_t type, const dnnl_dims_t strides)
-{
-    return dnnl_memory_desc_init_by_strides(&l->md, n, dims, type, strides);
-}
-
-static dnnl_status_t conv_forward_desc(const conv_layouts *l, bool bias, bool training,
-                                       const conv_geometry *c, dnnl_primitive_attr_t attr,
-                                       dnnl_primitive_desc_t *out)
-{
-    dnnl_convolution_desc_t op;
-    dnnl_status_t status = dnnl_convolution_forward_desc_init(
-        &op, training ? dnnl_forward_training : dnnl_forward_inference, dnnl_convolution_direct,
-        &l->src.md, &l->weights.md, bias ? &l->bias.md : NULL, &l->dst.md, c->stride, c->begin,
-        c->end);
-    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
-}
-
-static dnnl_status_t conv_data_desc(const conv_layouts *l, const conv_geometry *c,
-                                    dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
-                                    dnnl_primitive_desc_t *out)
-{
-    dnnl_convolution_desc_t op;
-    dnnl_status_t status = dnnl_convolution_backward_data_desc_init(
-        &op, dnnl_convolution_direct, &l->src.md, &l->weights.md, &l->dst.md, c->stride, c->begin,
-        c->end);
-    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
-}
-
-static dnnl_status_t conv_weights_desc(const conv_layouts *l, bool bias, const conv_geometry *c,
-                                       dnnl_primitive_desc_t hint, dnnl_primitive_attr_t attr,
-                                       dnnl_primitive_desc_t *out)
-{
-    dnnl_convolution_desc_t op;
-    dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(
-        &op, dnnl_convolution_direct, &l->src.md, &l->weights_gradient.md,
-        bias ? &l->bias.md : NULL, &l->dst.md, c->stride, c->begin, c->end);
-    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
-}
-
-static dnnl_status_t conv_settle(const ggdm_conv_shape *s, dnnl_primitive_desc_t desc)
-{
-    (void)s, (void)desc;
-    return dnnl_success;
-}
-
-static dnnl_status_t matmul_desc(const layout *a, const layout *b, const layout *c,
-                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
-{
-    dnnl_matmul_desc_t op;
-    dnnl_status_t status = dnnl_matmul_desc_init(&op, &a->md, &b->md, NULL, &c->md);
-    return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
-}
-
-static dnnl_status_t layout_blocking(layout_ref md, blocking *b)
-{
-    const dnnl_blocking_desc_t *d = &md->format_desc.blocking;
-    *b = (blocking){d->strides, d->inner_blks, d->inner_idxs, d->inner_nblks};
-    return md->format_kind == dnnl_blocked && md->extra.flags == 0 ? dnnl_success
-                                                                   : dnnl_unimplemented;
-}
-
-#endif
-
-/* --- Primitives --- */
-
 /* A memory object without memory, for the layout that the primitive has for a query. */
 static ggdm_status new_memory(layout_ref md, dnnl_memory_t *out, ggdm_error *err)
 {
@@ -347,11 +134,12 @@ static ggdm_status conv_layouts_init(const ggdm_conv_shape *s, ggdm_conv_pass pa
     dnnl_data_type_t weights_type = pass == GGDM_CONV_BACKWARD_DATA ? dst_type : src_type;
     dnnl_dims_t src = {s->n, s->ic, s->ih, s->iw}, dst = {s->n, s->oc, s->oh, s->ow};
     dnnl_dims_t weights = {s->oc, s->ic, s->kh, s->kw}, bias = {s->oc};
-    DNNL_TRY(layout_by_tag(&l->src, 4, src, src_type, dnnl_nhwc));
-    DNNL_TRY(layout_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
-    DNNL_TRY(layout_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
-    DNNL_TRY(layout_by_tag(&l->weights_gradient, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL_TRY(layout_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
+    DNNL_TRY(ggdm_dnnl_layout_by_tag(&l->src, 4, src, src_type, dnnl_nhwc));
+    DNNL_TRY(ggdm_dnnl_layout_by_tag(&l->dst, 4, dst, dst_type, dnnl_nhwc));
+    DNNL_TRY(ggdm_dnnl_layout_by_tag(&l->weights, 4, weights, weights_type, dnnl_format_tag_any));
+    DNNL_TRY(
+        ggdm_dnnl_layout_by_tag(&l->weights_gradient, 4, weights, dnnl_f32, dnnl_format_tag_any));
+    DNNL_TRY(ggdm_dnnl_layout_by_tag(&l->bias, 1, bias, dnnl_f32, dnnl_a));
     return GGDM_OK;
 }
 
@@ -359,7 +147,7 @@ static void conv_layouts_free(conv_layouts *l)
 {
     layout *const all[] = {&l->src, &l->weights, &l->weights_gradient, &l->bias, &l->dst};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        layout_free(all[i]);
+        ggdm_dnnl_layout_free(all[i]);
 }
 
 static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, const conv_layouts *l,
@@ -370,17 +158,18 @@ static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, cons
                              {s->conv.top, s->conv.left},
                              {s->conv.bottom, s->conv.right}};
     if (pass == GGDM_CONV_FORWARD) {
-        DNNL_TRY(conv_forward_desc(l, s->bias, false, &c, attr, out));
-        DNNL_TRY(conv_settle(s, *out));
+        DNNL_TRY(ggdm_dnnl_conv_forward_desc(engine, l, s->bias, false, &c, attr, out));
+        DNNL_TRY(ggdm_dnnl_conv_settle(s, *out));
         return GGDM_OK;
     }
     dnnl_primitive_desc_t hint;
-    DNNL_TRY(conv_forward_desc(l, s->bias, true, &c, NULL, &hint));
-    dnnl_status_t status = pass == GGDM_CONV_BACKWARD_DATA
-                               ? conv_data_desc(l, &c, hint, attr, out)
-                               : conv_weights_desc(l, s->bias, &c, hint, attr, out);
+    DNNL_TRY(ggdm_dnnl_conv_forward_desc(engine, l, s->bias, true, &c, NULL, &hint));
+    dnnl_status_t status =
+        pass == GGDM_CONV_BACKWARD_DATA
+            ? ggdm_dnnl_conv_data_desc(engine, l, &c, hint, attr, out)
+            : ggdm_dnnl_conv_weights_desc(engine, l, s->bias, &c, hint, attr, out);
     if (status == dnnl_success)
-        status = conv_settle(s, *out); /* looks at the hint again */
+        status = ggdm_dnnl_conv_settle(s, *out); /* looks at the hint again */
     dnnl_primitive_desc_destroy(hint);
     return check(status, "convolution backward", err);
 }
@@ -482,7 +271,7 @@ static ggdm_status packing_init(packing *p, const ggdm_conv_shape *s, layout_ref
 {
     const int64_t window = s->kh * s->kw;
     blocking b;
-    DNNL_TRY(layout_blocking(md, &b));
+    DNNL_TRY(ggdm_dnnl_layout_blocking(md, &b));
     GGDM_TRY(ggdm_alloc(&p->at[0], (size_t)(s->oc + s->ic + window), sizeof *p->at[0], err));
     p->at[1] = p->at[0] + s->oc;
     p->at[2] = p->at[1] + s->ic;
@@ -571,7 +360,7 @@ static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_
     if (k->b) /* backward weights: b is the gradient of dst, the weights are the result */
         GGDM_TRY(query_memory(p, k->query_b, 0, k->b, &p->mem_c, err));
     if (s->bias && k->bias) {
-        GGDM_TRY(new_memory(ref(&l->bias), &p->mem_bias, err));
+        GGDM_TRY(new_memory(ggdm_dnnl_layout_ref(&l->bias), &p->mem_bias, err));
         add_arg(p, k->bias, p->mem_bias);
     }
     return conv_weights(p, s, pass, plain, packs, err);
@@ -621,7 +410,7 @@ static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, gg
             d[j - skip] = dims[i][from];
             st[j - skip] = strides[i][from];
         }
-        DNNL_TRY(layout_by_strides(&l[i], 4 - skip, d, types[i], st));
+        DNNL_TRY(ggdm_dnnl_layout_by_strides(&l[i], 4 - skip, d, types[i], st));
     }
     return GGDM_OK;
 }
@@ -630,7 +419,8 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
                                 dnnl_primitive_attr_t attr, layout *l, ggdm_error *err)
 {
     GGDM_TRY(matmul_layouts_init(s, l, err));
-    DNNL_TRY(matmul_desc(&l[MATMUL_A], &l[MATMUL_B], &l[MATMUL_C], attr, &p->desc));
+    DNNL_TRY(
+        ggdm_dnnl_matmul_desc(engine, &l[MATMUL_A], &l[MATMUL_B], &l[MATMUL_C], attr, &p->desc));
     GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
     GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
     GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));
@@ -648,7 +438,7 @@ ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_e
     if (st == GGDM_OK)
         st = finish(*out, err);
     for (int i = 0; i < MATMUL_LAYOUTS; i++)
-        layout_free(&l[i]);
+        ggdm_dnnl_layout_free(&l[i]);
     dnnl_primitive_attr_destroy(attr);
     if (st != GGDM_OK)
         ggdm_prim_destroy(out);
