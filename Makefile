@@ -45,7 +45,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-soak check check-networks check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -54,6 +54,9 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@printf '  %-5s %s\n' CC $<
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA.$(call isa_of,$<)) -c $< -o $@
+
+# The template of batch scripts is a part of the program (.incbin).
+$(B)/slurm/script.o: slurm/run.sbatch
 
 # Rebuild when the flags change: the stamp is rewritten only if its text differs.
 $(B)/flags: FORCE
@@ -114,6 +117,12 @@ bench-pytorch: $(B)/ggdm
 bench-dispatch: $(B)/ggdm
 	@$(B)/ggdm bench dispatch --units $(or $(UNITS),1000000)
 
+## test-slurm: submit, interrupt and resume on a real Slurm: two virtual nodes on this machine (root)
+test-slurm:
+	@scripts/deps.sh slurm
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/ggdm $(mpi.x)
+	@$(run_tests) $(sort $(wildcard tests/slurm/*.sh))
+
 ## test-soak: what takes hours: many worlds, one after the other
 test-soak: $(B)/ggdm $(mpi.x)
 	@$(run_tests) -t 100000 $(sort $(wildcard tests/soak/*.sh))
@@ -144,7 +153,7 @@ asan:
 ## lint: static analysis (cppcheck) of all sources
 lint:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	  --error-exitcode=1 --suppress=missingInclude -I. common models jobs worker coordinator
+	  --error-exitcode=1 --suppress=missingInclude -I. common models jobs worker slurm coordinator
 
 ## format: let clang-format lay out all sources
 format:

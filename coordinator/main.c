@@ -12,6 +12,7 @@ static const ggdm_command commands[] = {
     {NULL, "A sweep", NULL},
     {"plan", "check a sweep file and show what it will do and cost", ggdm_cmd_plan},
     {"run", "run a sweep, or continue it: generate, archive, summarise", ggdm_cmd_run},
+    {"submit", "submit a sweep as a Slurm job, or the rest of one", ggdm_cmd_submit},
     {NULL, "A run directory", NULL},
     {"status", "show how far a run is", ggdm_cmd_status},
     {"retry", "put failed, quarantined and cancelled units back", ggdm_cmd_retry},

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/report.h"
+#include "slurm/queue.h"
 
 #define PROBE ".ggdm-probe-"
 #define WAIT_SECONDS 20.0 /* for the rest of a world to go away */
@@ -58,11 +59,16 @@ static ggdm_status probe_parent(const char *dir, ggdm_error *err)
     return probe_write(parent, dir, err);
 }
 
-/* What an empty directory has, or a start that was killed leaves behind. */
+/* What an empty directory has, `ggdm submit` prepares, or a start that was killed leaves behind. */
 static bool is_ours(const char *name)
 {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-           strncmp(name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) == 0 ||
+    static const char *const prepared[] = {
+        ".", "..", "log", "shards", "sweep.yaml", GGDM_SLURM_JOBS_FILE, GGDM_SLURM_SCRIPT_FILE,
+        GGDM_SLURM_STATE_FILE};
+    for (size_t i = 0; i < sizeof prepared / sizeof *prepared; i++)
+        if (strcmp(name, prepared[i]) == 0)
+            return true;
+    return strncmp(name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) == 0 ||
            strncmp(name, PROBE, strlen(PROBE)) == 0;
 }
 

@@ -1,0 +1,178 @@
+#include "slurm/queue.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/fs.h"
+#include "common/mem.h"
+
+#define MAX_OUTPUT ((size_t)1 << 20) /* bytes */
+#define LAST_JOBS 16                 /* of a run: earlier ones have ended long ago */
+
+/* Standard output of a command without shell, in *out (owned).  Its messages go where ours go,
+ * unless quiet.  *code: its exit code. */
+static ggdm_status run_command(const char *const *argv, bool quiet, char **out, int *code,
+                               ggdm_error *err)
+{
+    int ends[2];
+    size_t n = 0, cap = 0;
+    *out = NULL;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return GGDM_FAIL(err, GGDM_EIO, "pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, STDIN_FILENO);
+        dup2(ends[1], STDOUT_FILENO);
+        if (quiet)
+            dup2(null, STDERR_FILENO);
+        execvp(argv[0], (char **)(uintptr_t)argv);
+        _exit(127);
+    }
+    close(ends[1]);
+    ggdm_status st = child > 0 ? GGDM_OK : GGDM_FAIL(err, GGDM_EIO, "fork: %s", strerror(errno));
+    while (st == GGDM_OK) {
+        st = ggdm_grow(out, &cap, n + 4096, 1, err);
+        ssize_t got = st == GGDM_OK ? read(ends[0], *out + n, 4095) : 0;
+        if (got <= 0 || n > MAX_OUTPUT)
+            break;
+        n += (size_t)got;
+    }
+    close(ends[0]);
+    int status = 0;
+    if (child > 0)
+        waitpid(child, &status, 0);
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    if (st == GGDM_OK)
+        (*out)[n] = '\0';
+    else {
+        free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+/* ---- a run's jobs --------------------------------------------------------------------------- */
+
+static ggdm_status note_job(const char *dir, const char *job, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_JOBS_FILE, &path, err));
+    FILE *f = fopen(path, "a");
+    bool good = f && fprintf(f, "%s\n", job) > 0;
+    if (f)
+        good = fclose(f) == 0 && good;
+    ggdm_status st =
+        good ? GGDM_OK
+             : GGDM_FAIL(err, GGDM_EIO, "%s: cannot note job %s: %s", path, job, strerror(errno));
+    free(path);
+    return st;
+}
+
+/* "12,15": the last ones; "" for none. */
+static ggdm_status list_jobs(const char *dir, char out[LAST_JOBS * 24], ggdm_error *err)
+{
+    char *path = NULL, *text = NULL, *line;
+    size_t n = 0;
+    out[0] = '\0';
+    GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_JOBS_FILE, &path, err));
+    ggdm_status st = ggdm_exists(path) ? ggdm_read_file(path, MAX_OUTPUT, &text, &n, err) : GGDM_OK;
+    free(path);
+    for (int i = 0; text && i < LAST_JOBS && n > 0; i++) {
+        while (n > 0 && isspace((unsigned char)text[n - 1]))
+            text[--n] = '\0';
+        line = strrchr(text, '\n') ? strrchr(text, '\n') + 1 : text;
+        size_t len = strspn(line, "0123456789"), at = strlen(out);
+        if (len > 0 && len < 20)
+            snprintf(out + at, LAST_JOBS * 24 - at, "%s%.*s", at ? "," : "", (int)len, line);
+        n = (size_t)(line - text);
+    }
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, ggdm_error *err)
+{
+    const char *const argv[] = {"sbatch", "--parsable", script, NULL};
+    int code;
+    GGDM_TRY(run_command(argv, false, job, &code, err));
+    (*job)[strspn(*job, "0123456789")] = '\0'; /* "12;CLUSTER" */
+    if (code != 0 || !**job) {
+        free(*job);
+        *job = NULL;
+        return GGDM_FAIL(err, GGDM_EIO, "sbatch %s: %s (exit code %d)", script,
+                         code == 127 ? "Slurm's commands are not in PATH" : "not accepted", code);
+    }
+    return note_job(dir, *job, err);
+}
+
+ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
+{
+    char jobs[LAST_JOBS * 24];
+    int code;
+    *lines = NULL;
+    GGDM_TRY(list_jobs(dir, jobs, err));
+    if (!*jobs)
+        return GGDM_OK;
+    /* Of a single number that it has forgotten squeue says that it is invalid; of several nothing,
+     * so one that never is there comes along. */
+    char list[sizeof jobs + 16];
+    snprintf(list, sizeof list, "%s,4294901760", jobs);
+    const char *const argv[] = {"squeue", "-h", "-j", list, "-o", "%i %T %r %L %D", NULL};
+    GGDM_TRY(run_command(argv, true, lines, &code, err));
+    if (code == 0)
+        return GGDM_OK;
+    free(*lines);
+    *lines = NULL;
+    return GGDM_FAIL(err, GGDM_EIO, "Slurm does not tell about jobs %s (squeue: exit code %d)%s", jobs,
+                     code, code == 127 ? ": it is not in PATH" : "");
+}
+
+ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err)
+{
+    char *path = NULL;
+    struct stat info;
+    GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_STATE_FILE, &path, err));
+    double age = stat(path, &info) == 0 ? ggdm_wall_clock() - (double)info.st_mtim.tv_sec : -1;
+    ggdm_status st;
+    if (age >= 0 && age < GGDM_SLURM_ASK_SECONDS) {
+        st = ggdm_read_file(path, MAX_OUTPUT, lines, NULL, err);
+    } else {
+        st = ggdm_slurm_jobs(dir, lines, err);
+        if (st == GGDM_OK && *lines)
+            ggdm_replace_file(path, *lines, strlen(*lines), NULL); /* not ours: asked again */
+    }
+    free(path);
+    return st;
+}
+
+ggdm_status ggdm_slurm_node_cores(const char *partition, int *cores, ggdm_error *err)
+{
+    const char *const named[] = {"sinfo", "-h", "-o", "%c %P", "-p", partition, NULL};
+    const char *const all[] = {"sinfo", "-h", "-o", "%c %P", NULL};
+    char *text = NULL, *save, name[256];
+    int code, n;
+    GGDM_TRY(run_command(partition ? named : all, true, &text, &code, err));
+    *cores = 0;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (sscanf(line, "%d%*[+] %255s", &n, name) == 2 || sscanf(line, "%d %255s", &n, name) == 2)
+            if ((partition || strchr(name, '*')) && (*cores == 0 || n < *cores))
+                *cores = n;
+    free(text);
+    if (code == 0 && *cores > 0)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EIO,
+                     "Slurm does not tell how many cores a node of %s has (sinfo: exit code %d), "
+                     "expected --tasks-per-node",
+                     partition ? partition : "the default partition", code);
+}
