@@ -374,6 +374,10 @@ static const struct argp_option arguments[] = {
      0},
     {"add", 'a', NULL, 0,
      "add the cells of this sweep to the run in --run DIR; what is there is not computed again", 0},
+    {"shard", 'S', "I/N", 0,
+     "run part I of N of the units, from 0, in a directory of its own (default: "
+     "runs/NAME/shards/I); `ggdm merge' joins them",
+     0},
     {"take-over", 'T', NULL, 0,
      "the coordinator on another host that owns the run is dead: do not wait until it was silent "
      "for 60 s",
@@ -384,6 +388,14 @@ static const struct argp_option arguments[] = {
     {"hostfile", 'F', "FILE", 0, "the same from a file with lines such as `node1 slots=4'", 0},
     {0},
 };
+
+static void parse_shard(const struct argp_state *state, const char *text, ggdm_setup_options *o)
+{
+    int used = 0;
+    if (sscanf(text, "%d/%d%n", &o->shard, &o->shards, &used) != 2 || text[used] || o->shard < 0 ||
+        o->shard >= o->shards)
+        argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1", text);
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -401,6 +413,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'a':
         o->setup.add = true;
         break;
+    case 'S':
+        parse_shard(state, arg, &o->setup);
+        break;
     case 'H':
         o->hosts = arg;
         break;
@@ -410,6 +425,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->hosts && o->hostfile)
             argp_error(state, "--hosts and --hostfile: expected one of them");
+        if (o->setup.add && o->setup.shards)
+            argp_error(state, "--add and --shard: expected one of them");
         break;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -15,6 +15,7 @@
 #include "coordinator/progress.h"
 #include "coordinator/status_view.h"
 #include "coordinator/stop.h"
+#include "slurm/queue.h"
 
 #define MAX_STATUS ((size_t)64 << 20) /* bytes */
 #define WATCH_SECONDS 1.0             /* between two looks on a terminal ... */
@@ -103,14 +104,54 @@ static ggdm_status look(const char *dir, status_text *s, ggdm_error *err)
     return st;
 }
 
+/* The jobs of the run, where some were submitted. */
+static void print_jobs(FILE *out, const char *dir)
+{
+    char *lines = NULL;
+    ggdm_error err = {0};
+    if (ggdm_slurm_jobs_seen(dir, &lines, &err) != GGDM_OK)
+        fprintf(out, "  Slurm      %s\n", err.msg);
+    else if (lines && !*lines)
+        fprintf(out, "  Slurm      no job of this run is in the queue\n");
+    for (char *line = lines, *end; line && *line; line = end + 1) {
+        char id[64], state[64], reason[128], left[64];
+        end = line + strcspn(line, "\n");
+        if (sscanf(line, "%63s %63s %127s %63s", id, state, reason, left) == 4)
+            fprintf(out, "  Slurm      job %s %s%s%s, time left %s\n", id, state,
+                    strcmp(reason, "None") == 0 ? "" : ", ",
+                    strcmp(reason, "None") == 0 ? "" : reason, left);
+        if (!*end)
+            break;
+    }
+    free(lines);
+}
+
+/* A run that was submitted and has not begun. */
+static bool waits(const char *dir)
+{
+    char *lines = NULL;
+    bool submitted = ggdm_slurm_jobs_seen(dir, &lines, NULL) == GGDM_OK && lines;
+    free(lines);
+    return submitted;
+}
+
 static ggdm_status show(const status_options *o, ggdm_error *err)
 {
     status_text s = {0};
-    GGDM_TRY(look(o->where.dir, &s, err));
-    if (o->json)
+    ggdm_status st = look(o->where.dir, &s, err);
+    if (st != GGDM_OK && !o->json && waits(o->where.dir)) {
+        printf("%s: nothing was made yet\n", o->where.dir);
+        print_jobs(stdout, o->where.dir);
+        return GGDM_OK;
+    }
+    if (st != GGDM_OK)
+        return st;
+    if (o->json) {
         fwrite(s.text, 1, s.size, stdout);
-    else
+    } else {
         ggdm_status_print(stdout, s.doc->root, o->where.dir);
+        print_jobs(stdout, o->where.dir);
+    }
     drop(&s);
     return GGDM_OK;
 }
@@ -163,6 +204,7 @@ static ggdm_status draw_status(screen *s, const status_text *status, const char 
     if (!out)
         return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
     ggdm_status_print(out, status->doc->root, dir);
+    print_jobs(out, dir);
     fclose(out);
     if (text)
         draw(s, text);

@@ -99,7 +99,7 @@ static ggdm_status absolute(const char *path, char **out, ggdm_error *err)
 static ggdm_status render(submission *s, ggdm_error *err)
 {
     const submit_options *o = s->o;
-    char here[PATH_MAX], program[PATH_MAX], name[96], output[PATH_MAX], signal[16], threads[16],
+    char here[PATH_MAX], program[PATH_MAX], name[96], output[PATH_MAX], signal[24], threads[16],
         array[16] = "", shards[16] = "", batch[16] = "";
     ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
     if (!getcwd(here, sizeof here) || len <= 0)

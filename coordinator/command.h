@@ -26,6 +26,7 @@ typedef struct ggdm_note {
 
 int ggdm_cmd_plan(int argc, char **argv);
 int ggdm_cmd_run(int argc, char **argv);
+int ggdm_cmd_merge(int argc, char **argv);
 int ggdm_cmd_submit(int argc, char **argv);
 int ggdm_cmd_status(int argc, char **argv);
 int ggdm_cmd_retry(int argc, char **argv);

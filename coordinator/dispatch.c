@@ -12,6 +12,7 @@
 #include "coordinator/silence.h"
 #include "coordinator/stop.h"
 #include "coordinator/turn.h"
+#include "coordinator/walltime.h"
 #include "worker/protocol.h"
 
 #define TURN_SECONDS 0.2     /* longest wait for a packet: progress is shown in between */
@@ -228,6 +229,9 @@ static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
     begin_watch(d);
     show_progress(d); /* the supervisor sees that the run is open, before any unit runs */
     while (!nothing_left(d) && ggdm_stop_count() == 0) {
+        d->out_of_time = ggdm_walltime_to_work(d->longest_gap) <= 0;
+        if (d->out_of_time)
+            break;
         GGDM_TRY(take_packets(d, d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS, err));
         GGDM_TRY(ggdm_turn(d, err));
         GGDM_TRY(ggdm_request_serve(d->store, err));
@@ -256,7 +260,8 @@ static ggdm_status drain(ggdm_dispatch *d, bool use_store, bool *clean, ggdm_err
         if (use_store)
             GGDM_TRY(ggdm_turn(d, err));
         show_progress(d);
-        if (ggdm_stop_count() > stops + 1 || (stops > 0 && ggdm_now() - begun > STOP_SECONDS))
+        if (ggdm_stop_count() > stops + 1 || 
+            ((stops > 0 || d->out_of_time) && ggdm_now() - begun > STOP_SECONDS))
             return GGDM_OK;
         GGDM_TRY(check_silence(d, err));
     }
@@ -279,7 +284,8 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     bool finished = st == GGDM_OK && nothing_left(&d);
     ggdm_progress_clear(progress);
     if (st == GGDM_OK && !finished)
-        ggdm_log(GGDM_LOG_INFO, "stopping: the workers finish their batch and save their units");
+        ggdm_log(GGDM_LOG_INFO, "stopping%s: the workers finish their batch and save their units",
+                 d.out_of_time ? ", as the time of the job is over" : "");
     /* Who was lost cannot be waited for.  A failure of the drain counts only where nothing failed
      * before. */
     ggdm_status drained = GGDM_OK;

@@ -19,6 +19,8 @@
 ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error *err)
 {
     int32_t written = 0, incomplete = 0;
+    if (ggdm_store_run_info(store)->shards)
+        return GGDM_OK;
     GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete: no archive of them", incomplete);
@@ -174,6 +176,12 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     cell_view *views = NULL;
     bool judge;
+    const ggdm_run_info *info = ggdm_store_run_info(store);
+    if (info->shards) {
+        printf("%s: shard %d of %d, %lld images; `ggdm merge` joins the shards\n", info->name,
+               info->shard, info->shards, (long long)c->images_done);
+        return GGDM_OK;
+    }
     GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
     ggdm_status st = load(store, views, &judge, err);
     if (st == GGDM_OK) {

@@ -197,6 +197,22 @@ size_t ggdm_hosts_in(const ggdm_hosts *hosts)
     return n;
 }
 
+ggdm_status ggdm_hosts_of_ranks(const ggdm_hosts *hosts, int ranks, char **out, ggdm_error *err)
+{
+    size_t size = (size_t)ranks * (GGDM_HOST_NAME_SIZE + 1) + 1, at = 0, i = 0;
+    char *text;
+    GGDM_TRY(ggdm_alloc(&text, size, 1, err));
+    *out = text;
+    for (; ranks > 0 && ggdm_hosts_slots(hosts) > 0; i = (i + 1) % hosts->n) {
+        const ggdm_host *h = &hosts->list[i];
+        if (h->left_out)
+            continue;
+        for (int left = h->slots + (at == 0); left > 0 && ranks > 0; left--, ranks--)
+            at += (size_t)snprintf(text + at, size - at, "%s%s", at ? "," : "", h->name);
+    }
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_hosts_argument(const ggdm_hosts *hosts, char **out, ggdm_error *err)
 {
     size_t size = hosts->n * (GGDM_HOST_NAME_SIZE + 12) + 1, at = 0;

@@ -20,6 +20,7 @@
 #include "coordinator/blame.h"
 #include "coordinator/command.h"
 #include "coordinator/progress.h"
+#include "coordinator/walltime.h"
 
 #define PROBE_SECONDS 10.0 /* for a host to answer */
 
@@ -54,7 +55,8 @@ static const setting hosts_environment[] = {{"OMPI_MCA_oob_tcp_keepalive_time", 
 
 /* What ranks on other hosts must have of it (OMPI_* goes there by itself). */
 static const char *const exported[] = {GGDM_LAUNCH_ENV,      GGDM_LOSS_ENV,
-                                       GGDM_PROGRESS_ENV,    "GGDM_ISA",
+                                       GGDM_PROGRESS_ENV,    GGDM_DEADLINE_ENV,
+                                       "GGDM_ISA",           "SLURM_RESTART_COUNT",
                                        "GGDM_ZOO",           "GGDM_LOG",
                                        "GGDM_SHARE",         "OMP_NUM_THREADS",
                                        "OMP_WAIT_POLICY",    "OPENBLAS_NUM_THREADS",
@@ -107,7 +109,8 @@ static void set_environment(const ggdm_launch *launch)
 typedef struct command {
     const char **argv; /* NULL-terminated, owned; the texts are not, but for host */
     size_t n, cap;
-    char *host; /* argument of --host, owned; NULL: all there are */
+    bool srun;
+    char *host; /* argument of --host or --nodelist, owned; NULL: all there are */
     char ranks[16], program[PATH_MAX];
 } command;
 
@@ -123,21 +126,40 @@ static void push(command *c, const char *word)
         c->argv[c->n++] = word;
 }
 
-/* mpirun's command line up to the program; more words may be pushed. */
+static void push_all(command *c, const char *const *words)
+{
+    for (; *words; words++)
+        push(c, *words);
+}
+
+/* In an allocation GGDM_LAUNCHER=srun starts the ranks as a step of the job. */
+static bool by_srun(const ggdm_hosts *hosts)
+{
+    const char *launcher = getenv(GGDM_LAUNCHER_ENV);
+    return hosts->slurm && launcher && strcmp(launcher, "srun") == 0;
+}
+
+/* The command line of mpirun or srun up to the program; more words may be pushed. */
 static ggdm_status command_init(command *c, int ranks, const ggdm_hosts *hosts, size_t more,
                                 ggdm_error *err)
 {
-    static const char *const fixed[] = {"mpirun", "--oversubscribe", "--bind-to",
-                                        "none",   "--map-by",        "slot"};
-    *c = (command){.cap = 16 + 2 * N_EXPORTED + more};
+    static const char *const mpirun[] = {"mpirun", "--oversubscribe", "--bind-to", "none",
+                                         "--map-by", "slot", "-n", NULL};
+    /* A node more than once in the list: so many ranks there. */
+    static const char *const srun[] = {"srun", "--mpi=pmix", "--overlap", "--overcommit",
+                                       "--cpu-bind=none", "--kill-on-bad-exit=1",
+                                       "--distribution=arbitrary", "--ntasks", NULL};
+    *c = (command){.cap = 16 + 2 * N_EXPORTED + more, .srun = by_srun(hosts)};
     GGDM_TRY(ggdm_alloc(&c->argv, c->cap, sizeof *c->argv, err));
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        push(c, fixed[i]);
+    push_all(c, c->srun ? srun : mpirun);
     snprintf(c->ranks, sizeof c->ranks, "%d", ranks);
-    push(c, "-n");
     push(c, c->ranks);
-    /* A whole Slurm allocation needs no list. */
-    if (hosts->n && !(hosts->slurm && ggdm_hosts_in(hosts) == hosts->n)) {
+    if (c->srun) {
+        GGDM_TRY(ggdm_hosts_of_ranks(hosts, ranks, &c->host, err));
+        push(c, "--nodelist");
+        push(c, c->host);
+    } else if (hosts->n && !(hosts->slurm && ggdm_hosts_in(hosts) == hosts->n)) {
+        /* (A whole Slurm allocation needs no list.) */
         GGDM_TRY(ggdm_hosts_argument(hosts, &c->host, err));
         push(c, "--host");
         push(c, c->host);
@@ -148,7 +170,7 @@ static ggdm_status command_init(command *c, int ranks, const ggdm_hosts *hosts, 
 /* In the child: exported variables are known, then the program. */
 static void finish_command(command *c, char *const *args)
 {
-    for (int i = 0; i < N_EXPORTED; i++)
+    for (int i = 0; i < N_EXPORTED && !c->srun; i++) /* (srun exports all) */
         if (getenv(exported[i])) {
             push(c, "-x");
             push(c, exported[i]);
@@ -182,7 +204,9 @@ static void become(const command *c, int output, int errors, pid_t parent)
 
 ggdm_status ggdm_launch_possible(ggdm_error *err)
 {
-    const char *path = getenv("PATH");
+    const char *path = getenv("PATH"), *launcher = getenv(GGDM_LAUNCHER_ENV);
+    if (getenv("SLURM_JOB_ID") && launcher && strcmp(launcher, "srun") == 0)
+        return GGDM_OK;
     while (path && *path) {
         const char *end = strchrnul(path, ':');
         char file[PATH_MAX];

@@ -13,6 +13,7 @@ static const ggdm_command commands[] = {
     {"plan", "check a sweep file and show what it will do and cost", ggdm_cmd_plan},
     {"run", "run a sweep, or continue it: generate, archive, summarise", ggdm_cmd_run},
     {"submit", "submit a sweep as a Slurm job, or the rest of one", ggdm_cmd_submit},
+    {"merge", "join the shards of a run", ggdm_cmd_merge},
     {NULL, "A run directory", NULL},
     {"status", "show how far a run is", ggdm_cmd_status},
     {"retry", "put failed, quarantined and cancelled units back", ggdm_cmd_retry},

@@ -1,11 +1,21 @@
 #include "coordinator/obituary.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 void ggdm_obituary_init(ggdm_obituary *o)
 {
     *o = (ggdm_obituary){.rank = -1, .exit_code = -1};
+}
+
+/* "Segmentation fault (core dumped)": its number; what is not known counts as SIGKILL. */
+static int number_of_signal(const char *text)
+{
+    for (int i = 1; i < 32; i++)
+        if (strncmp(text, strsignal(i), strlen(strsignal(i))) == 0)
+            return i;
+    return SIGKILL;
 }
 
 static bool known(const ggdm_obituary *o)
@@ -61,6 +71,20 @@ static void read_host(ggdm_obituary *o, const char *line)
         snprintf(o->host, sizeof o->host, "%s", host);
 }
 
+/* srun: "srun: error: node2: task 3: Killed", "...: Exited with exit code 75".  Several tasks at once
+ * ("tasks 0-2") are what follows, or a host. */
+static void read_task(ggdm_obituary *o, const char *line)
+{
+    int rank, used = 0;
+    char host[64];
+    if (known(o) || sscanf(line, "srun: error: %63[^:]: task %d: %n", host, &rank, &used) != 2 || !used)
+        return;
+    o->rank = rank;
+    snprintf(o->host, sizeof o->host, "%s", host);
+    if (sscanf(line + used, "Exited with exit code %d", &o->exit_code) != 1)
+        o->signal = number_of_signal(line + used);
+}
+
 static void take_line(ggdm_obituary *o)
 {
     o->line[o->n] = '\0';
@@ -69,6 +93,7 @@ static void take_line(ggdm_obituary *o)
     read_exit(o, o->line);
     read_abort(o, o->line);
     read_host(o, o->line);
+    read_task(o, o->line);
 }
 
 void ggdm_obituary_feed(ggdm_obituary *o, const char *bytes, size_t n)

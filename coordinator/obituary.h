@@ -1,5 +1,5 @@
-/* What mpirun says when a world dies: which rank went first, and how.  It is read from mpirun's
- * standard error, as its exit code alone does not tell (Open MPI 4.1). */
+/* What mpirun or srun says when a world dies: which rank went first, and how.  It is read from its
+ * standard error, as its exit code alone does not tell. */
 #ifndef GGDM_COORDINATOR_OBITUARY_H
 #define GGDM_COORDINATOR_OBITUARY_H
 

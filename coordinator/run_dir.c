@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,13 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/report.h"
+#include "coordinator/walltime.h"
 #include "slurm/queue.h"
 
 #define PROBE ".ggdm-probe-"
 #define WAIT_SECONDS 20.0 /* for the rest of a world to go away */
+#define LOCK_SECONDS 0.5  /* between two tries to lock the directory */
+#define MAX_PATIENCE 1e7  /* seconds */
 #define ENDED_SECONDS 8.0 /* of silence, until an owner whose world was ended counts as dead */
 
 /* Try to make something in dir: permissions, read-only mounts and odd file systems all show here,
@@ -63,7 +67,7 @@ static ggdm_status probe_parent(const char *dir, ggdm_error *err)
 static bool is_ours(const char *name)
 {
     static const char *const prepared[] = {
-        ".", "..", "log", "shards", "sweep.yaml", GGDM_SLURM_JOBS_FILE, GGDM_SLURM_SCRIPT_FILE,
+        ".", "..", "log", "shards", "merging", "sweep.yaml", GGDM_SLURM_JOBS_FILE, GGDM_SLURM_SCRIPT_FILE,
         GGDM_SLURM_STATE_FILE};
     for (size_t i = 0; i < sizeof prepared / sizeof *prepared; i++)
         if (strcmp(name, prepared[i]) == 0)
@@ -106,12 +110,37 @@ ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err)
     return probe_write(dir, dir, err);
 }
 
+/* Seconds to wait for who holds the run: a job that Slurm has started again waits for its earlier
+ * life, if that still works (only Slurm's own daemon died there), as long as it can make use of
+ * what comes out. */
+static double patience(void)
+{
+    double left = ggdm_walltime_left() - 2 * GGDM_STOP_MARGIN;
+    return !ggdm_slurm_restarted() ? 0 : left < MAX_PATIENCE ? left : MAX_PATIENCE;
+}
+
+/* Lock it as soon as nobody else has it. */
+static int lock_patiently(int fd, const char *dir)
+{
+    double deadline = ggdm_now() + patience();
+    bool told = false;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || ggdm_now() >= deadline)
+            return errno;
+        if (!told)
+            ggdm_log(GGDM_LOG_INFO, "the earlier life of this job still works on %s: waiting", dir);
+        told = true;
+        ggdm_sleep(LOCK_SECONDS);
+    }
+    return 0;
+}
+
 ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err)
 {
     *fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0)
+    int why = *fd < 0 ? 0 : lock_patiently(*fd, dir);
+    if (why == 0)
         return GGDM_OK;
-    int why = errno;
     close(*fd);
     *fd = -1;
     if (why != EWOULDBLOCK)
@@ -139,7 +168,8 @@ ggdm_status ggdm_run_dir_wait(const char *dir, bool successor, ggdm_error *err)
 {
     bool told = false;
     /* One that is cut off and lives ends itself when it has missed its workers for long enough. */
-    double seconds = successor ? 2 * WAIT_SECONDS : WAIT_SECONDS, deadline = ggdm_now() + seconds;
+    double seconds = fmax(successor ? 2 * WAIT_SECONDS : WAIT_SECONDS, patience());
+    double deadline = ggdm_now() + seconds;
     for (;;) {
         ggdm_status st = look_at_owner(dir, successor, err);
         if (st != GGDM_ESTATE || ggdm_now() > deadline)
@@ -164,6 +194,9 @@ static bool has(const char *dir, const char *cell, const char *name)
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,
                                       ggdm_error *err)
 {
+    *all = true;
+    if (ggdm_store_run_info(store)->shards)
+        return GGDM_OK; /* its products are those of the run that it becomes a part of */
     *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json") &&
            has(dir, NULL, GGDM_REPORT_FILE);
     int32_t samples = ggdm_store_run_info(store)->samples;

@@ -154,7 +154,8 @@ static ggdm_status plan(ggdm_setup *s, ggdm_error *err)
     options.image_bytes = s->image_bytes;
     if (s->no_share)
         options.max_trajectories = 1;
-    return ggdm_plan_make(&s->sweep, &s->cells, &options, &s->plan, err);
+    GGDM_TRY(ggdm_plan_make(&s->sweep, &s->cells, &options, &s->plan, err));
+    return s->shards ? ggdm_plan_keep_shard(&s->plan, s->shard, s->shards, err) : GGDM_OK;
 }
 
 static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
@@ -172,6 +173,8 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     GGDM_TRY(read_sweep(s, options->sweep, err));
     if (options->run)
         GGDM_TRY(ggdm_strdup(options->run, &s->run_dir, err));
+    else if (s->shards)
+        GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s/shards/%d", s->sweep.name, s->shard));
     else
         GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s", s->sweep.name));
     resolve_job(s, options);
@@ -193,7 +196,11 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err)
 {
-    *out = (ggdm_setup){.outfit.isa = isa, .no_share = options->no_share, .add = options->add};
+    *out = (ggdm_setup){.outfit.isa = isa,
+                        .no_share = options->no_share,
+                        .add = options->add,
+                        .shard = options->shard,
+                        .shards = options->shards};
     ggdm_status st = make(out, options, err);
     if (st != GGDM_OK)
         ggdm_setup_deinit(out);
@@ -297,6 +304,10 @@ static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, g
     bool has;
     GGDM_TRY(ggdm_store_has_sweep(store, s->sweep_digest, &has, err));
     *add = !has;
+    char was[32], now[32];
+    snprintf(was, sizeof was, "%d/%d", info->shard, info->shards);
+    snprintf(now, sizeof now, "%d/%d", s->shard, s->shards);
+    GGDM_TRY(same_text(s, "--shard (0/0: all of the run)", was, now, "", err));
     if (has)
         return same_machinery(s, info, err);
     ggdm_status st = same_job(s, info, err);

@@ -28,6 +28,7 @@ typedef struct ggdm_setup_options {
     int batch, threads;
     bool no_share; /* every trajectory on its own */
     bool add;      /* to the run that is there */
+    int shard, shards; /* a part of the units */
 } ggdm_setup_options;
 
 /* The options --run, --threads, --batch and the argument SWEEP.yaml, for commands that take a sweep
@@ -45,6 +46,7 @@ typedef struct ggdm_setup {
     ggdm_plan plan;     /* of a new run: a stored run keeps the plan it was made with */
     size_t image_bytes; /* of the state of one image */
     bool no_share, add;
+    int32_t shard, shards;
 } ggdm_setup;
 
 /** Make a sweep ready for the instruction set isa, or less where the precision needs less

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "coordinator/walltime.h"
 #include "worker/protocol.h"
 
 static ggdm_status fail_unit(ggdm_dispatch *d, const ggdm_task *t, const char *message,
@@ -127,6 +128,13 @@ static bool may_wait(ggdm_dispatch *d)
     return now - d->waiting_since < GGDM_COMMIT_SECONDS;
 }
 
+/* A unit can be saved after each batch, which takes as long as the signs of its worker are apart: one
+ * that cannot even get so far is not issued. */
+static bool time_for_units(const ggdm_dispatch *d)
+{
+    return ggdm_walltime_to_work(d->longest_gap) > d->longest_gap;
+}
+
 /* Is a worker without work? */
 static bool any_idle(const ggdm_dispatch *d)
 {
@@ -172,7 +180,7 @@ static ggdm_status store_turn(ggdm_dispatch *d, ggdm_error *err)
 {
     for (int i = 1; i < d->n; i++)
         GGDM_TRY(store_results(d, &d->workers[i], err));
-    if (d->stopping)
+    if (d->stopping || !time_for_units(d))
         return GGDM_OK;
     GGDM_TRY(claim_all(d, true, err));
     return claim_all(d, false, err);
@@ -203,7 +211,7 @@ static ggdm_status answer(ggdm_dispatch *d, ggdm_error *err)
 ggdm_status ggdm_turn(ggdm_dispatch *d, ggdm_error *err)
 {
     bool claimable = false;
-    if (!d->stopping && any_idle(d))
+    if (!d->stopping && any_idle(d) && time_for_units(d))
         GGDM_TRY(any_claimable(d, &claimable, err));
     bool reported = any_reported(d);
     if (!claimable && !reported && d->state_bytes == 0)

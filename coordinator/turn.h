@@ -34,6 +34,7 @@ typedef struct ggdm_dispatch {
     size_t state_bytes;   /* of checkpoints that wait for the turn's transaction */
     double waiting_since; /* results wait to be stored; 0: none do */
     bool stopping;
+    bool out_of_time;   /* the job ends soon (walltime.h) */
     double longest_gap; /* between two signs of a worker that has a unit */
     double last_look;   /* at who is silent */
     ggdm_error broken;  /* why a worker could not begin, code GGDM_OK: none */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,6 +260,8 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
     GGDM_TRY(create(o, made, err));
     if (*made || !look(o->path, &r))
         return GGDM_OK;
+    if (strcmp(r.job, "-") != 0 && strcmp(r.job, o->mine.job) == 0)
+        silence = fmin(silence, GGDM_OWNER_SILENCE_JOB);
     if (strcmp(r.token, w->seen.token) != 0 || r.beat != w->seen.beat || w->since == 0) {
         w->moved = w->since > 0 && strcmp(r.token, w->seen.token) == 0;
         w->seen = r;

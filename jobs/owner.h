@@ -19,6 +19,9 @@
 #define GGDM_OWNER_SUFFIX ".owner"
 #define GGDM_OWNER_BEAT 2.0     /* seconds between two signs of life */
 #define GGDM_OWNER_SILENCE 60.0 /* seconds without one until another host may take over */
+#define GGDM_OWNER_SILENCE_JOB                                                                     \
+    10.0 /* the same in the Slurm job of the owner: Slurm has started it again, or its world has    \
+            ended */
 
 typedef struct ggdm_owner ggdm_owner;
 

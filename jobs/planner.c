@@ -360,6 +360,31 @@ size_t ggdm_plan_state_bytes(const ggdm_plan *plan, size_t image_bytes)
     return most * image_bytes;
 }
 
+ggdm_status ggdm_plan_keep_shard(ggdm_plan *plan, int32_t shard, int32_t shards, ggdm_error *err)
+{
+    if (shards > plan->n_units)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%d shards of %d units, expected at most one of each",
+                         shards, plan->n_units);
+    int32_t n = 0;
+    plan->n_images = 0;
+    plan->cost = 0;
+    for (int32_t i = shard; i < plan->n_units; i += shards) {
+        const ggdm_plan_unit *u = &plan->units[n++];
+        plan->units[n - 1] = plan->units[i];
+        plan->n_images += (int64_t)u->image_count * plan->families[u->family].n_trajectories;
+        plan->cost += u->cost;
+    }
+    plan->n_units = n;
+    plan->shard = shard;
+    plan->shards = shards;
+    return GGDM_OK;
+}
+
+int64_t ggdm_plan_unit_number(const ggdm_plan *plan, int32_t i)
+{
+    return plan->shards ? (int64_t)i * plan->shards + plan->shard : i;
+}
+
 void ggdm_plan_deinit(ggdm_plan *plan)
 {
     for (int32_t i = 0; i < plan->n_families; i++)

@@ -67,6 +67,7 @@ typedef struct ggdm_plan {
     ggdm_plan_count shared; /* this plan */
     int64_t n_images;       /* distinct images: trajectories times samples */
     double cost;            /* of the shared plan */
+    int32_t shard, shards;  /* of the units, those with number = shard modulo shards; 0, 0: all */
 } ggdm_plan;
 
 /** Plan a sweep's cells; options NULL: default.  *out is owned: ggdm_plan_deinit.
@@ -74,6 +75,13 @@ typedef struct ggdm_plan {
 ggdm_status ggdm_plan_make(const ggdm_sweep *sweep, const ggdm_cells *cells,
                            const ggdm_plan_options *options, ggdm_plan *out, ggdm_error *err);
 void ggdm_plan_deinit(ggdm_plan *plan);
+
+/** Keep the units of one shard, [0, shards), and count n_images and cost of these.
+ *  Errors: GGDM_EINVAL where a shard would be without units. */
+ggdm_status ggdm_plan_keep_shard(ggdm_plan *plan, int32_t shard, int32_t shards, ggdm_error *err);
+
+/** The number of units[i] among those of all shards. */
+int64_t ggdm_plan_unit_number(const ggdm_plan *plan, int32_t i);
 
 /** The cost of one image of a tree. */
 double ggdm_segments_cost(const ggdm_segment *segments, int32_t n, ggdm_gradient gradient);

@@ -63,6 +63,8 @@ typedef struct ggdm_run_info {
     char *guide, *guide_digest; /* "" where there is none */
     char *judge, *judge_digest; /* "" where there is none */
     int32_t samples;            /* images per cell */
+    int32_t shard, shards;      /* a part of the run's units; 0, 0: all.  Of the plan when stored */
+    int64_t shard_images;       /* images that these units make; 0: all */
     ggdm_job job; /* batch, threads and checkpoint are not part of a run: read back as 0 */
 } ggdm_run_info;
 
@@ -117,6 +119,13 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
  *  Errors: GGDM_EINVAL for a malformed plan; GGDM_ESTORE. */
 ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,
                            const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err);
+
+/** Join the shards of a run (ggdm_run_info.shard), each once and with no unit left to do, into the
+ *  store of a new run in the existing directory dir: all of it appears, or nothing.
+ *  shards  [n] their run directories, in any order
+ *  Errors: GGDM_EINVAL when shards are missing or come twice; GGDM_ESTATE for shards of different
+ *  runs, programs or machines, or in use; GGDM_ECANCELLED when units are left; GGDM_EIO, GGDM_ESTORE. */
+ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, ggdm_error *err);
 
 /** Open the store and become its one owner: by a lock of the database and, where locks do not
  * reach, by the record in ggdm.db.owner (jobs/owner.h).  options may be NULL (RUN, defaults).

@@ -161,7 +161,8 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
         c->units_total += c->units[i];
     store->n_trajectories = (int32_t)now.value[TRAJECTORIES];
     store->n_cells = (int32_t)now.value[CELLS];
-    c->images_total = (int64_t)store->n_trajectories * store->info.samples;
+    c->images_total = store->info.shards ? store->info.shard_images
+                                         : (int64_t)store->n_trajectories * store->info.samples;
     if (c->units_total <= COUNT_BELOW)
         GGDM_TRY(compare(store, &now, err));
     GGDM_TRY(check_numbers(store, err));

@@ -117,7 +117,7 @@ static ggdm_status put_units(ggdm_store *s, int64_t first, int64_t first_tree,
     sqlite3_stmt *stmt = NULL;
     for (int32_t i = 0; i < plan->n_units; i++) {
         GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_UNIT, &stmt, err));
-        sqlite3_bind_int64(stmt, 1, first + i);
+        sqlite3_bind_int64(stmt, 1, first + ggdm_plan_unit_number(plan, i));
         sqlite3_bind_int64(stmt, 2, first_tree + plan->units[i].family);
         sqlite3_bind_int(stmt, 3, plan->units[i].image_first);
         sqlite3_bind_int(stmt, 4, plan->units[i].image_count);
@@ -171,6 +171,7 @@ ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const 
     GGDM_TRY_GOTO(st, ggdm_store_save_info(s, info, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", "0", err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_put_cost(s, plan->cost, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_put_shard(s, plan, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_put_plan(s, 0, cells, plan, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_exec(s, "COMMIT", err), undo);
     st = ggdm_sync_dir(dir, err); /* the new file's name must survive a power cut, too */

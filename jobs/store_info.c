@@ -143,6 +143,30 @@ ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err)
     return ggdm_store_put_run(store, "cost", text, err);
 }
 
+/* "2/8 1200": shard 2 of 8, which makes 1200 images. */
+ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err)
+{
+    char text[64];
+    if (!plan->shards)
+        return GGDM_OK;
+    snprintf(text, sizeof text, "%d/%d %" PRId64, plan->shard, plan->shards, plan->n_images);
+    return ggdm_store_put_run(store, "shard", text, err);
+}
+
+static ggdm_status load_shard(ggdm_store *store, ggdm_error *err)
+{
+    ggdm_run_info *info = &store->info;
+    char text[64];
+    GGDM_TRY(ggdm_store_ask_text(store, "SELECT value FROM run WHERE key = 'shard'", text,
+                                 sizeof text, err));
+    if (*text && (sscanf(text, "%d/%d %" SCNd64, &info->shard, &info->shards,
+                         &info->shard_images) != 3 ||
+                  info->shards < 1 || info->shard < 0 || info->shard >= info->shards ||
+                  info->shard_images < 1))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.shard is '%s'", store->path, text);
+    return GGDM_OK;
+}
+
 double ggdm_store_cost(const ggdm_store *store)
 {
     return store->cost;
@@ -224,6 +248,7 @@ ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err)
     for (size_t i = 0; i < N_TEXT_FIELDS; i++)
         GGDM_TRY(ggdm_store_get_run(store, text_fields[i].key, text_of(info, i), err));
     GGDM_TRY(load_cost(store, err));
+    GGDM_TRY(load_shard(store, err));
     GGDM_TRY(get_seed(store, &job->seed, err));
     GGDM_TRY(ggdm_store_get_run_int(store, "samples", 1, INT32_MAX, &v, err));
     info->samples = (int32_t)v;

@@ -102,6 +102,8 @@ ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
 /** The text and digest of sweep number i (from 1) of the run. */
 ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text,
                                  const char *digest, ggdm_error *err);
+/** Which part of the run's units the plan has; nothing where it has all. */
+ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err);
 ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err);
 
 /* ---- store_create.c ---- */

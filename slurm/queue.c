@@ -1,6 +1,5 @@
 #include "slurm/queue.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,7 +15,6 @@
 #include "common/mem.h"
 
 #define MAX_OUTPUT ((size_t)1 << 20) /* bytes */
-#define LAST_JOBS 16                 /* of a run: earlier ones have ended long ago */
 
 /* Standard output of a command without shell, in *out (owned).  Its messages go where ours go,
  * unless quiet.  *code: its exit code. */
@@ -79,26 +77,41 @@ static ggdm_status note_job(const char *dir, const char *job, ggdm_error *err)
     return st;
 }
 
-/* "12,15": the last ones; "" for none. */
-static ggdm_status list_jobs(const char *dir, char out[LAST_JOBS * 24], ggdm_error *err)
+/* The run's jobs as " 12 15 "; "" for none. */
+static ggdm_status list_jobs(const char *dir, char **out, ggdm_error *err)
 {
-    char *path = NULL, *text = NULL, *line;
+    char *path = NULL, *text = NULL, *save;
     size_t n = 0;
-    out[0] = '\0';
+    *out = NULL;
     GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_JOBS_FILE, &path, err));
     ggdm_status st = ggdm_exists(path) ? ggdm_read_file(path, MAX_OUTPUT, &text, &n, err) : GGDM_OK;
     free(path);
-    for (int i = 0; text && i < LAST_JOBS && n > 0; i++) {
-        while (n > 0 && isspace((unsigned char)text[n - 1]))
-            text[--n] = '\0';
-        line = strrchr(text, '\n') ? strrchr(text, '\n') + 1 : text;
-        size_t len = strspn(line, "0123456789"), at = strlen(out);
-        if (len > 0 && len < 20)
-            snprintf(out + at, LAST_JOBS * 24 - at, "%s%.*s", at ? "," : "", (int)len, line);
-        n = (size_t)(line - text);
+    if (st == GGDM_OK)
+        st = ggdm_alloc(out, n + 3, 1, err);
+    for (char *word = text ? strtok_r(text, " \n", &save) : NULL; st == GGDM_OK && word;
+         word = strtok_r(NULL, " \n", &save)) {
+        strcat(*out, **out ? "" : " ");
+        strcat(strcat(*out, word), " ");
     }
     free(text);
     return st;
+}
+
+/* Keep the lines whose first word is one of the jobs, without it. */
+static void keep_lines(char *lines, const char *jobs)
+{
+    char *to = lines, word[32];
+    for (char *line = lines, *next; *line; line = next) {
+        size_t len = strcspn(line, "\n"), first = strcspn(line, " \n");
+        next = line + len + (line[len] == '\n');
+        snprintf(word, sizeof word, " %.*s ", (int)first, line);
+        if (line[first] != ' ' || !strstr(jobs, word))
+            continue;
+        len = (size_t)(next - line) - first - 1;
+        memmove(to, line + first + 1, len);
+        to += len;
+    }
+    *to = '\0';
 }
 
 ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, ggdm_error *err)
@@ -113,29 +126,34 @@ ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, g
         return GGDM_FAIL(err, GGDM_EIO, "sbatch %s: %s (exit code %d)", script,
                          code == 127 ? "Slurm's commands are not in PATH" : "not accepted", code);
     }
+    char *seen = NULL;
+    if (ggdm_path_join(dir, GGDM_SLURM_STATE_FILE, &seen, NULL) == GGDM_OK)
+        unlink(seen); /* what Slurm said before is old */
+    free(seen);
     return note_job(dir, *job, err);
 }
 
 ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
 {
-    char jobs[LAST_JOBS * 24];
+    static const char *const argv[] = {"squeue", "-h", "--me", "-o", "%F %i %T %r %L %D", NULL};
+    char *jobs = NULL;
     int code;
     *lines = NULL;
-    GGDM_TRY(list_jobs(dir, jobs, err));
-    if (!*jobs)
-        return GGDM_OK;
-    /* Of a single number that it has forgotten squeue says that it is invalid; of several nothing,
-     * so one that never is there comes along. */
-    char list[sizeof jobs + 16];
-    snprintf(list, sizeof list, "%s,4294901760", jobs);
-    const char *const argv[] = {"squeue", "-h", "-j", list, "-o", "%i %T %r %L %D", NULL};
-    GGDM_TRY(run_command(argv, true, lines, &code, err));
-    if (code == 0)
-        return GGDM_OK;
-    free(*lines);
-    *lines = NULL;
-    return GGDM_FAIL(err, GGDM_EIO, "Slurm does not tell about jobs %s (squeue: exit code %d)%s", jobs,
-                     code, code == 127 ? ": it is not in PATH" : "");
+    GGDM_TRY(list_jobs(dir, &jobs, err));
+    ggdm_status st = GGDM_OK;
+    if (*jobs)
+        st = run_command(argv, true, lines, &code, err);
+    if (*lines && code == 0)
+        keep_lines(*lines, jobs);
+    else if (*lines)
+        st = GGDM_FAIL(err, GGDM_EIO, "Slurm does not tell about jobs%s(squeue: exit code %d%s)",
+                       jobs, code, code == 127 ? ", it is not in PATH" : "");
+    if (st != GGDM_OK) {
+        free(*lines);
+        *lines = NULL;
+    }
+    free(jobs);
+    return st;
 }
 
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err)
@@ -144,13 +162,16 @@ ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err)
     struct stat info;
     GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_STATE_FILE, &path, err));
     double age = stat(path, &info) == 0 ? ggdm_wall_clock() - (double)info.st_mtim.tv_sec : -1;
-    ggdm_status st;
-    if (age >= 0 && age < GGDM_SLURM_ASK_SECONDS) {
-        st = ggdm_read_file(path, MAX_OUTPUT, lines, NULL, err);
-    } else {
+    bool due = (age < 0 || age >= GGDM_SLURM_ASK_SECONDS) && access(dir, W_OK) == 0;
+    ggdm_status st = GGDM_OK;
+    *lines = NULL;
+    if (due) {
         st = ggdm_slurm_jobs(dir, lines, err);
-        if (st == GGDM_OK && *lines)
-            ggdm_replace_file(path, *lines, strlen(*lines), NULL); /* not ours: asked again */
+        const char *text = *lines ? *lines : "";
+        if (st == GGDM_OK && (*lines || age >= 0))
+            st = ggdm_replace_file(path, text, strlen(text), err);
+    } else if (age >= 0) {
+        st = ggdm_read_file(path, MAX_OUTPUT, lines, NULL, err);
     }
     free(path);
     return st;

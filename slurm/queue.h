@@ -23,7 +23,8 @@ ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, g
  *  Errors: GGDM_EIO when Slurm does not answer. */
 ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err);
 
-/** The same, but Slurm is asked once a minute at most: in between the last answer counts. */
+/** The same, but Slurm is asked once a minute at most, and only by who may write in dir, where the
+ *  answer is kept: in between it counts. */
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err);
 
 /** The fewest cores of a node of the partition (NULL: the default one).  Errors: GGDM_EIO. */

@@ -325,6 +325,45 @@ static void test_planner_is_a_function_of_the_sweep(void **state)
     release(&b);
 }
 
+/* Every unit is in one shard, under its number; images and cost add up. */
+static void test_planner_shards_share_out_all_units(void **state)
+{
+    (void)state;
+    enum { SHARDS = 7 };
+    ggdm_error err;
+    fixture whole;
+    make(&whole, figure4, NULL);
+    bool *seen = ggdm_test_alloc((size_t)whole.plan.n_units, sizeof *seen);
+    memset(seen, 0, (size_t)whole.plan.n_units * sizeof *seen);
+    int64_t images = 0;
+    double cost = 0;
+    for (int32_t shard = 0; shard < SHARDS; shard++) {
+        fixture f;
+        make(&f, figure4, NULL);
+        ggdm_test_ok(ggdm_plan_keep_shard(&f.plan, shard, SHARDS, &err), &err);
+        for (int32_t i = 0; i < f.plan.n_units; i++) {
+            int64_t k = ggdm_plan_unit_number(&f.plan, i);
+            assert_true(k < whole.plan.n_units && !seen[k]);
+            seen[k] = true;
+            const ggdm_plan_unit *a = &f.plan.units[i], *b = &whole.plan.units[k];
+            assert_true(a->family == b->family && a->image_first == b->image_first &&
+                        a->image_count == b->image_count && a->cost == b->cost);
+        }
+        assert_true(fabs(f.plan.cost - whole.plan.cost / SHARDS) < 0.1 * whole.plan.cost / SHARDS);
+        images += f.plan.n_images;
+        cost += f.plan.cost;
+        release(&f);
+    }
+    for (int32_t k = 0; k < whole.plan.n_units; k++)
+        assert_true(seen[k]);
+    assert_true(images == whole.plan.n_images);
+    assert_true(fabs(cost - whole.plan.cost) < 1e-9 * cost);
+    ggdm_test_error(ggdm_plan_keep_shard(&whole.plan, 0, whole.plan.n_units + 1, &err), &err,
+                    GGDM_EINVAL, "at most one of each");
+    free(seen);
+    release(&whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_planner_shuffle_spreads_over_the_grid),
         cmocka_unit_test(test_planner_small_sweep_has_units_for_several_workers),
         cmocka_unit_test(test_planner_is_a_function_of_the_sweep),
+        cmocka_unit_test(test_planner_shards_share_out_all_units),
     };
     return ggdm_test_main(tests);
 }

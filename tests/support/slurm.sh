@@ -166,3 +166,12 @@ show_job() {
 }
 
 cluster_up || { report 1 "a Slurm cluster of $nodes nodes"; exit 1; }
+
+# reached RUN N: N images are done.
+reached() {
+    local n
+    n=$(sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null)
+    [ "${n:-0}" -ge "$2" ]
+}
+# reached_in_life RUN JOB LIFE N: N images are done and the job was started again LIFE times.
+alive_again() { [ "$(restarts_of "$2")" -ge "$3" ] && in_state "$2" RUNNING; }

@@ -71,6 +71,26 @@ static void test_obituary_lost_daemon_names_the_host(void **state)
     assert_int_equal(o.rank, -1);
 }
 
+static void test_obituary_reads_what_srun_says(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 100; n += 13) {
+        ggdm_obituary o = feed("srun: launch/slurm: _step_signal: Terminating StepId=1.2\n"
+                               "srun: error: node2: task 3: Segmentation fault (core dumped)\n"
+                               "srun: error: node2: task 4: Killed\n",
+                               n);
+        assert_int_equal(o.rank, 3);
+        assert_int_equal(o.signal, 11);
+        assert_string_equal(o.host, "node2");
+    }
+    ggdm_obituary o = feed("srun: error: node1: tasks 0-2: Killed\n"
+                           "srun: error: node1: task 0: Exited with exit code 75\n",
+                           50);
+    assert_int_equal(o.rank, 0);
+    assert_int_equal(o.signal, 0);
+    assert_int_equal(o.exit_code, 75);
+}
+
 static void test_obituary_other_text_says_nothing(void **state)
 {
     (void)state;
@@ -123,6 +143,25 @@ static void test_hosts_parse_adds_up_slots(void **state)
     ggdm_test_ok(ggdm_hosts_argument(&h, &text, &err), &err);
     assert_string_equal(text, "b:7,c.d-e:1"); /* one slot more for the coordinator */
     free(text);
+    ggdm_hosts_deinit(&h);
+}
+
+static void test_hosts_of_ranks_lists_a_host_for_each(void **state)
+{
+    (void)state;
+    static const struct {
+        int ranks;
+        const char *list;
+    } cases[] = {{1, "a"}, {2, "a,a"}, {4, "a,a,b,b"}, {7, "a,a,b,b,d,a,b"}};
+    ggdm_hosts h;
+    ggdm_test_ok(ggdm_hosts_parse("a:1,b:2,c:5,d:1", &h, &err), &err);
+    h.list[2].left_out = true;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = NULL;
+        ggdm_test_ok(ggdm_hosts_of_ranks(&h, cases[i].ranks, &text, &err), &err);
+        assert_string_equal(text, cases[i].list);
+        free(text);
+    }
     ggdm_hosts_deinit(&h);
 }
 
@@ -199,9 +238,11 @@ int main(void)
         cmocka_unit_test(test_obituary_signal_names_rank_host_and_signal),
         cmocka_unit_test(test_obituary_exit_and_abort_give_the_code),
         cmocka_unit_test(test_obituary_lost_daemon_names_the_host),
+        cmocka_unit_test(test_obituary_reads_what_srun_says),
         cmocka_unit_test(test_obituary_other_text_says_nothing),
         cmocka_unit_test(test_blame_text_to_store_options),
         cmocka_unit_test(test_hosts_parse_adds_up_slots),
+        cmocka_unit_test(test_hosts_of_ranks_lists_a_host_for_each),
         cmocka_unit_test(test_hosts_parse_bad_text_fails),
         cmocka_unit_test(test_hosts_read_takes_an_open_mpi_hostfile),
         cmocka_unit_test(test_hosts_of_slurm_takes_the_tasks_of_each_node),

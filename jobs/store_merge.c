@@ -1,0 +1,242 @@
+/* The shards of a run become one store: a copy of the first one, to which the units and images of the
+ * others are added in one transaction, beside the place where it appears when it is complete. */
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "jobs/store_internal.h"
+
+/* ---- do they belong together ---------------------------------------------------------------- */
+
+static ggdm_status same(const char *dir, const char *what, const char *a, const char *b,
+                        const char *first, ggdm_error *err)
+{
+    if (strcmp(a, b) == 0)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ESTATE, "%s: %s is '%.80s', in %s '%.80s'; expected shards of one run",
+                     dir, what, b, first, a);
+}
+
+static ggdm_status compare(const ggdm_run_info *first, const char *first_dir,
+                           const ggdm_run_info *info, const char *dir, ggdm_error *err)
+{
+    char a[24], b[24];
+    snprintf(a, sizeof a, "%d", first->shards);
+    snprintf(b, sizeof b, "%d", info->shards);
+    const struct {
+        const char *what, *a, *b;
+    } facts[] = {{"the number of shards", a, b},
+                 {"the sweep", first->sweep_digest, info->sweep_digest},
+                 {"the version of ggdm", first->version, info->version},
+                 {"the library", first->library, info->library},
+                 {"the instruction set", first->isa, info->isa},
+                 {"the model", first->model_digest, info->model_digest},
+                 {"the guide", first->guide_digest, info->guide_digest},
+                 {"the judge", first->judge_digest, info->judge_digest}};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        GGDM_TRY(same(dir, facts[i].what, facts[i].a, facts[i].b, first_dir, err));
+    return GGDM_OK;
+}
+
+/* Is every unit at rest?  Whoever opened a shard in the middle would merge a part of it. */
+static ggdm_status check_rest(const ggdm_store *s, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(s);
+    int64_t left =
+        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED];
+    return left == 0 ? GGDM_OK
+                     : GGDM_FAIL(err, GGDM_ECANCELLED,
+                                 "%s: %" PRId64 " units are left to do, expected shards that are "
+                                 "done",
+                                 s->dir, left);
+}
+
+/* The shards in their order.  at [n]: position in dirs of shard 0, 1, ...; *cost: of all. */
+static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double *cost,
+                               ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *first = NULL, *other = NULL;
+    ggdm_status st;
+    *cost = 0;
+    for (int32_t i = 0; i < n; i++)
+        at[i] = -1;
+    GGDM_TRY(ggdm_store_open(dirs[0], &inspect, &first, err));
+    for (int32_t i = 0; i < n; i++) {
+        if (i > 0)
+            GGDM_TRY_GOTO(st, ggdm_store_open(dirs[i], &inspect, &other, err), done);
+        ggdm_store *s = i > 0 ? other : first;
+        GGDM_TRY_GOTO(st, compare(&first->info, dirs[0], &s->info, dirs[i], err), done);
+        if (s->info.shards != n || at[s->info.shard] >= 0) {
+            st = GGDM_FAIL(err, GGDM_EINVAL,
+                           "%s is shard %d of %d; expected all shards of a run, each once, not %d",
+                           dirs[i], s->info.shard, s->info.shards, n);
+            goto done;
+        }
+        at[s->info.shard] = i;
+        *cost += s->cost;
+        GGDM_TRY_GOTO(st, check_rest(s, err), done);
+        ggdm_store_close(&other);
+    }
+done:
+    ggdm_store_close(&other);
+    ggdm_store_close(&first);
+    return st;
+}
+
+/* ---- joining -------------------------------------------------------------------------------- */
+
+/* Another shard's rows, from the attached database part. */
+static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
+{
+    static const char *const steps[] = {
+        "INSERT INTO main.unit SELECT * FROM part.unit",
+        "INSERT INTO main.image SELECT * FROM part.image",
+        "INSERT INTO main.checkpoint SELECT * FROM part.checkpoint",
+        "INSERT INTO main.event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
+        "SELECT at, epoch, unit, from_state, to_state, attempt, worker, message FROM part.event "
+        "ORDER BY id",
+        "UPDATE main.trajectory AS t SET done = t.done + p.done, diverged = t.diverged + p.diverged "
+        "FROM part.trajectory AS p WHERE p.id = t.id"};
+    int64_t other;
+    GGDM_TRY(ggdm_store_ask_int(s,
+                                "SELECT (SELECT count(*) FROM main.tree AS a LEFT JOIN part.tree "
+                                "AS b USING (id) WHERE b.data IS NOT a.data) + (SELECT count(*) "
+                                "FROM main.trajectory AS a LEFT JOIN part.trajectory AS b USING "
+                                "(id) WHERE b.key IS NOT a.key)",
+                                &other, err));
+    if (other)
+        return GGDM_FAIL(err, GGDM_ESTATE, "%s was planned in another way than the other shards",
+                         dir);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        GGDM_TRY(ggdm_store_exec(s, steps[i], err));
+    return GGDM_OK;
+}
+
+/* A shard's database beside ours; its store was closed, so it needs nothing but reading. */
+static ggdm_status attach(ggdm_store *s, const char *dir, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, GGDM_STORE_FILE, &path, err));
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 1); /* (0 for stores of unknown origin) */
+    ggdm_status st = ggdm_store_prepare(s, "ATTACH ?1 AS part", &stmt, err);
+    if (st == GGDM_OK) {
+        sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+        st = ggdm_store_run(s, stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    free(path);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", dir);
+}
+
+static ggdm_status add_shard(ggdm_store *s, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(attach(s, dir, err));
+    ggdm_status st = ggdm_store_exec(s, "BEGIN IMMEDIATE", err);
+    if (st == GGDM_OK)
+        st = add_rows(s, dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_exec(s, "COMMIT", err);
+    if (!sqlite3_get_autocommit(s->db))
+        ggdm_store_exec(s, "ROLLBACK", NULL);
+    ggdm_status detached = ggdm_store_exec(s, "DETACH part", st == GGDM_OK ? err : NULL);
+    return st != GGDM_OK ? st : detached;
+}
+
+/* All shards are in: it is a whole run now. */
+static ggdm_status complete(ggdm_store *s, double cost, ggdm_error *err)
+{
+    int64_t missing;
+    GGDM_TRY(ggdm_store_ask_int(s, "SELECT max(id) + 1 - count(*) FROM unit", &missing, err));
+    if (missing)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %" PRId64 " units are in no shard", s->dir,
+                         missing);
+    GGDM_TRY(ggdm_store_exec(s, "DELETE FROM run WHERE key = 'shard'", err));
+    GGDM_TRY(ggdm_store_put_cost(s, cost, err));
+    GGDM_TRY(ggdm_store_exec(s, "DELETE FROM counter", err));
+    char *sql = NULL;
+    GGDM_TRY(ggdm_asprintf(&sql, err, "INSERT INTO counter (name, value) %s",
+                           ggdm_store_sql[GGDM_SQL_COUNT_ALL]));
+    ggdm_status st = ggdm_store_exec(s, sql, err);
+    free(sql);
+    return st;
+}
+
+static ggdm_status snapshot_of(const char *dir, const char *path, ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *s = NULL;
+    GGDM_TRY(ggdm_store_open(dir, &inspect, &s, err));
+    ggdm_status st = ggdm_store_snapshot(s, path, err);
+    ggdm_store_close(&s);
+    return st;
+}
+
+/* In the directory place, which is new. */
+static ggdm_status join(const char *place, char *const *dirs, const int32_t *at, int32_t n,
+                        double cost, ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *s = NULL;
+    char *path = NULL;
+    GGDM_TRY(ggdm_make_dirs(place, err));
+    GGDM_TRY(ggdm_path_join(place, GGDM_STORE_FILE, &path, err));
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, snapshot_of(dirs[at[0]], path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_open(place, &inspect, &s, err), done);
+    for (int32_t i = 1; i < n; i++)
+        GGDM_TRY_GOTO(st, add_shard(s, dirs[at[i]], err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_exec(s, "BEGIN IMMEDIATE", err), done);
+    st = complete(s, cost, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_exec(s, "COMMIT", err);
+done:
+    if (s && !sqlite3_get_autocommit(s->db))
+        ggdm_store_exec(s, "ROLLBACK", NULL);
+    ggdm_store_close(&s);
+    free(path);
+    return st;
+}
+
+/* The database from where it was made to where it belongs. */
+static ggdm_status move_to(const char *dir, const char *place, ggdm_error *err)
+{
+    char *from = NULL, *to = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(place, GGDM_STORE_FILE, &from, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_STORE_FILE, &to, err), done);
+    if (rename(from, to) != 0)
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot be renamed to %s: %m", from, to);
+    else
+        st = ggdm_sync_dir(dir, err);
+done:
+    free(from);
+    free(to);
+    return st;
+}
+
+ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, ggdm_error *err)
+{
+    int32_t *at = NULL;
+    char *place = NULL;
+    double cost;
+    ggdm_status st;
+    GGDM_TRY(ggdm_alloc(&at, (size_t)n, sizeof *at, err));
+    GGDM_TRY_GOTO(st, look_at_all(shards, n, at, &cost, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "merging", &place, err), done);
+    ggdm_remove_tree(place); /* of one that was killed */
+    st = join(place, shards, at, n, cost, err);
+    if (st == GGDM_OK)
+        st = move_to(dir, place, err);
+    ggdm_remove_tree(place);
+done:
+    free(place);
+    free(at);
+    return st;
+}

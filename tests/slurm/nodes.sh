@@ -1,0 +1,61 @@
+#!/bin/bash
+# Nodes that fail under a job: one of two, the one with the coordinator, and one of which only Slurm's
+# daemon dies.  The run ends by itself with the bytes of an undisturbed one.
+#   GGDM=PROGRAM TOOLS=DIR tests/slurm/nodes.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/slurm.sh"
+. "$root/tests/support/supervised.sh"
+
+sweep 40 >small.yaml
+start reference --workers 2
+wait "$pid" || { show reference; exit 1; }
+
+# submit RUN ARG...: $job
+submit() {
+    local run=$1
+    shift
+    job=$("$GGDM" submit small.yaml --run "$run" --batch 4 --tasks-per-node 2 --time 10 \
+        --setup "export LD_PRELOAD=$TOOLS/poison.so GGDM_SLOW=2000" "$@" 2>submit.err) || {
+        show submit
+        return 1
+    }
+}
+
+done_well() {
+    await 200 in_state "$2" COMPLETED && [ "$(restarts_of "$2")" -eq "$3" ] && same "$1" && at_rest "$1" &&
+        return 0
+    show_job "$1" "$2"
+    return 1
+}
+
+all_idle() { [ "$(sinfo -h -o %D -t idle -p low)" = $nodes ]; }
+
+half_lost() {
+    submit half --nodes 2 && await 60 reached half 4 || return 1
+    kill -9 $(node_processes 2)
+    done_well half "$job" 0 && grep -aq "host ${nodename}2 does not answer and is left out" half/log/*.log
+}
+half_lost
+report $? "one of two nodes dies: a new world on the other, in the same allocation: the same bytes"
+start_node 2
+
+lost() {
+    await 60 all_idle
+    submit lost --nodes 1 && await 60 reached lost 4 || return 1
+    [ "$(number lost pid)" ] && kill -9 $(node_processes 1)
+    done_well lost "$job" 1 && grep -q "life 2: on ${nodename}2" lost/log/*.log
+}
+lost
+report $? "the node of the job dies: requeued on the other: the same bytes"
+start_node 1
+
+unseen() {
+    await 60 all_idle
+    submit unseen --nodes 1 && await 60 reached unseen 4 || return 1
+    kill -9 "$(cat "$cluster/pid/slurmd-${nodename}1.pid")"
+    done_well unseen "$job" 1
+}
+unseen
+report $? "only slurmd dies, and its job lives on unseen: one owner at a time, the same bytes"
+exit "$failed"

@@ -1,0 +1,139 @@
+/* slurm/: settings from the command line and site.yaml, and the batch script made from them.  The
+ * real thing is in tests/slurm. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/mem.h"
+#include "slurm/script.h"
+#include "slurm/settings.h"
+#include "tests/support/ggdm_test.h"
+
+static ggdm_error err;
+
+static void test_seconds_reads_what_slurm_reads(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } cases[] = {{"90", 5400},      {"1:30", 90},           {"2:00:05", 7205}, {"1-0", 86400},
+                 {"1-2:03", 93780}, {"1-02:03:04", 93784},  {"", -1},          {"1h", -1},
+                 {"-5", -1},        {"1:2:3:4", -1},        {"5 ", -1},        {"1-", -1},
+                 {"99999999", -1},  {"12:", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(ggdm_slurm_seconds(cases[i].text), cases[i].seconds);
+}
+
+static void test_set_bad_values_are_refused(void **state)
+{
+    (void)state;
+    ggdm_slurm_job job = {{0}};
+    static const struct {
+        ggdm_slurm_key key;
+        const char *value, *text;
+    } cases[] = {{GGDM_SLURM_NODES, "0", "integer from 1"},
+                 {GGDM_SLURM_NODES, "2x", "integer from 1"},
+                 {GGDM_SLURM_TIME, "0:30", "at least a minute"},
+                 {GGDM_SLURM_LAUNCHER, "ssh", "mpirun or srun"},
+                 {GGDM_SLURM_PARTITION, "a b", "a word"},
+                 {GGDM_SLURM_PARTITION, "a\n#SBATCH --uid=0", "a word"},
+                 {GGDM_SLURM_QOS, "", "a word"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ggdm_test_error(ggdm_slurm_job_set(&job, cases[i].key, cases[i].value, &err), &err,
+                        GGDM_EINVAL, cases[i].text);
+    ggdm_slurm_job_deinit(&job);
+}
+
+/* Read a site file with this text into *job. */
+static ggdm_status read_site(ggdm_slurm_job *job, const char *text)
+{
+    char *dir = ggdm_test_mkdtemp(), *path;
+    ggdm_test_ok(ggdm_replace_file_in(dir, "site.yaml", text, strlen(text), &err), &err);
+    ggdm_test_ok(ggdm_path_join(dir, "site.yaml", &path, &err), &err);
+    ggdm_status st = ggdm_slurm_job_read(job, path, &err);
+    free(path);
+    ggdm_test_rmdir(dir);
+    return st;
+}
+
+static void test_read_site_fills_what_is_not_set(void **state)
+{
+    (void)state;
+    ggdm_slurm_job job = {{0}};
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_PARTITION, "short", &err), &err);
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "last", &err), &err);
+    ggdm_test_ok(read_site(&job, "partition: long\nnodes: 4\ntime: 12:00:00\n"
+                                 "setup: [first, second]\n"),
+                 &err);
+    assert_string_equal(job.value[GGDM_SLURM_PARTITION], "short");
+    assert_string_equal(job.value[GGDM_SLURM_TIME], "12:00:00");
+    assert_string_equal(job.value[GGDM_SLURM_SETUP], "first\nsecond\nlast");
+    assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_NODES, 1), 4);
+    assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_TASKS, 7), 7);
+    ggdm_slurm_job_deinit(&job);
+}
+
+static void test_read_site_errors_name_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } cases[] = {{"nodes: 2\nparition: x\n", "site.yaml:2:1: field 'parition'"},
+                 {"nodes: many\n", "site.yaml:1:8: field 'nodes': value 'many', expected an int"},
+                 {"partition: [a, b]\n", "expected a text or a number"},
+                 {"setup: {a: b}\n", "expected a text or a number"},
+                 {"- nodes\n", "expected a map"},
+                 {"nodes: [\n", "site.yaml:"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ggdm_slurm_job job = {{0}};
+        ggdm_status st = read_site(&job, cases[i].text);
+        assert_true(st == GGDM_EINVAL || st == GGDM_EFORMAT);
+        ggdm_test_error(st, &err, st, cases[i].what);
+        for (int k = 0; k < GGDM_SLURM_N_KEYS; k++)
+            assert_null(job.value[k]);
+    }
+}
+
+static void test_script_quotes_and_leaves_out(void **state)
+{
+    (void)state;
+    ggdm_slurm_job job = {{0}};
+    char *text = NULL;
+    const ggdm_slurm_place places[] = {
+        {"name", "n"},       {"output", "o"},     {"signal", "180"}, {"array", NULL},
+        {"mail_type", NULL}, {"program", "it's"}, {"directory", "/"}, {"run", "/a b"},
+        {"shards", NULL},    {"threads", "1"},    {"batch", ""},     {"no_share", NULL},
+        {NULL, NULL}};
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_NODES, "3", &err), &err);
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "module load \"x y\"\nulimit -c 0", &err),
+                 &err);
+    ggdm_test_ok(ggdm_slurm_script(&job, places, &text, &err), &err);
+    static const char *const there[] = {
+        "#!/bin/bash\n#SBATCH --job-name=n\n#SBATCH --nodes=3\n#SBATCH --output=o\n",
+        "\n#SBATCH --signal=B:USR1@180\n", "\n#SBATCH --requeue\n", "\n#SBATCH --no-kill\n",
+        "\n#SBATCH --open-mode=append\n", "\nrun='/a b'\n", "\nggdm=('it'\\''s')\n",
+        "\nmodule load \"x y\"\nulimit -c 0\n", "\nbatch=''\n"};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        if (!strstr(text, there[i]))
+            ggdm_test_fail("not in the script: %s", there[i]);
+    assert_null(strstr(text, "{{"));
+    assert_null(strstr(text, "#SBATCH --array"));
+    assert_null(strstr(text, "#SBATCH --account"));
+    free(text);
+    const ggdm_slurm_place none[] = {{NULL, NULL}};
+    ggdm_test_error(ggdm_slurm_script(&job, none, &text, &err), &err, GGDM_EINTERNAL, "{{name}}");
+    ggdm_slurm_job_deinit(&job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seconds_reads_what_slurm_reads),
+        cmocka_unit_test(test_set_bad_values_are_refused),
+        cmocka_unit_test(test_read_site_fills_what_is_not_set),
+        cmocka_unit_test(test_read_site_errors_name_the_place),
+        cmocka_unit_test(test_script_quotes_and_leaves_out),
+    };
+    return ggdm_test_main(tests);
+}
