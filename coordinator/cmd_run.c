@@ -311,6 +311,8 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
     int code = GGDM_EXIT_OK;
     ggdm_status st = take_over(options, setup->run_dir, err);
     if (st == GGDM_OK)
+        st = ggdm_run_dir_forget_jobs(setup->run_dir, err);
+    if (st == GGDM_OK)
         st = ggdm_run_dir_wait(setup->run_dir, false, err);
     if (st == GGDM_OK)
         st = ggdm_setup_run_state(setup, &state, &counts, err);

@@ -236,6 +236,7 @@ static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
     if (!s->o->dry_run)
         GGDM_TRY(check_no_live_job(s, err));
+    GGDM_TRY(ggdm_run_dir_forget_jobs(s->run, err));
     GGDM_TRY(ggdm_setup_run_state(&s->setup, &s->state, NULL, err));
     return render(s, err);
 }

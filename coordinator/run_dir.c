@@ -151,6 +151,19 @@ ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err)
                      dir, dir);
 }
 
+ggdm_status ggdm_run_dir_forget_jobs(const char *dir, ggdm_error *err)
+{
+    char *jobs = NULL;
+    ggdm_error why = {0};
+    if (ggdm_slurm_jobs_over(dir, &jobs, &why) != GGDM_OK) {
+        ggdm_log(GGDM_LOG_WARN, "%s", why.msg);
+        return GGDM_OK;
+    }
+    ggdm_status st = jobs && *jobs ? ggdm_store_jobs_over(dir, jobs, err) : GGDM_OK;
+    free(jobs);
+    return st;
+}
+
 /* GGDM_ESTATE: in use.  Whatever else is wrong with the database shows when it is opened. */
 static ggdm_status look_at_owner(const char *dir, bool successor, ggdm_error *err)
 {

@@ -24,6 +24,10 @@ ggdm_status ggdm_run_dir_lock(const char *dir, int *fd, ggdm_error *err);
  * GGDM_ESTATE: it does not go away. */
 ggdm_status ggdm_run_dir_wait(const char *dir, bool successor, ggdm_error *err);
 
+/** Where jobs were submitted for the run: what those have left that Slurm knows to be over does not
+ *  stand in the way for long.  Errors: GGDM_ESTATE when one of them lives all the same. */
+ggdm_status ggdm_run_dir_forget_jobs(const char *dir, ggdm_error *err);
+
 /** Are the archives of all complete cells, the report and the summary, written last, there? Figures
  *  are not asked for: without gnuplot, or without a target, there are none. */
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,

@@ -252,6 +252,15 @@ typedef struct watch {
     bool moved; /* its owner gave a sign */
 } watch;
 
+/* Does Slurm say that its job has ended, or has it started that again, as us? */
+static bool job_is_over(const ggdm_owner *o, const ggdm_owner_options *options, const record *r)
+{
+    char word[TEXT + 3];
+    snprintf(word, sizeof word, " %s ", r->job);
+    return strcmp(r->job, "-") != 0 && (strcmp(r->job, o->mine.job) == 0 ||
+                                        (options->over && strstr(options->over, word)));
+}
+
 static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, watch *w, bool *made,
                             ggdm_error *err)
 {
@@ -260,7 +269,7 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
     GGDM_TRY(create(o, made, err));
     if (*made || !look(o->path, &r))
         return GGDM_OK;
-    if (strcmp(r.job, "-") != 0 && strcmp(r.job, o->mine.job) == 0)
+    if (job_is_over(o, options, &r))
         silence = fmin(silence, GGDM_OWNER_SILENCE_JOB);
     if (strcmp(r.token, w->seen.token) != 0 || r.beat != w->seen.beat || w->since == 0) {
         w->moved = w->since > 0 && strcmp(r.token, w->seen.token) == 0;

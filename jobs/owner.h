@@ -19,15 +19,15 @@
 #define GGDM_OWNER_SUFFIX ".owner"
 #define GGDM_OWNER_BEAT 2.0     /* seconds between two signs of life */
 #define GGDM_OWNER_SILENCE 60.0 /* seconds without one until another host may take over */
-#define GGDM_OWNER_SILENCE_JOB                                                                     \
-    10.0 /* the same in the Slurm job of the owner: Slurm has started it again, or its world has    \
-            ended */
+/* The same where Slurm says that the owner is gone: its job has ended, or was started again. */
+#define GGDM_OWNER_SILENCE_JOB 10.0
 
 typedef struct ggdm_owner ggdm_owner;
 
 typedef struct ggdm_owner_options {
     double patience; /* seconds to wait for an owner that lives to go away */
     double silence;  /* instead of GGDM_OWNER_SILENCE; 0: that */
+    const char *over; /* Slurm jobs that have ended, " 12 15 ": 10 s of silence are enough; or NULL */
     bool take_over;  /* do not wait for an owner on another host: the user knows it is dead */
 } ggdm_owner_options;
 

@@ -140,6 +140,10 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
  *  Errors: GGDM_ESTATE when the owner lives on this host. */
 ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err);
 
+/** These Slurm jobs have ended (" 12 15 "): an owner's record that one of them has left goes as soon
+ *  as it was seen to be silent for 10 s.  Errors: GGDM_ESTATE when its owner lives all the same. */
+ggdm_status ggdm_store_jobs_over(const char *dir, const char *jobs, ggdm_error *err);
+
 /** Rolls back an open turn.  Safe on NULL and twice. */
 void ggdm_store_close(ggdm_store **store);
 

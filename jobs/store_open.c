@@ -157,18 +157,30 @@ ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err)
     return st;
 }
 
-ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err)
+/* Own the run for a moment: whose record was in the way, it is gone. */
+static ggdm_status clear_record(const char *dir, const ggdm_owner_options *options, ggdm_error *err)
 {
-    const ggdm_owner_options known_dead = {.patience = GGDM_OWNER_BEAT, .take_over = true};
     char *path = NULL;
     ggdm_owner *owner = NULL;
     ggdm_status st = GGDM_OK;
     GGDM_TRY(ggdm_path_join(dir, GGDM_STORE_FILE, &path, err));
     if (ggdm_exists(path))
-        st = ggdm_owner_take(path, &known_dead, &owner, err);
+        st = ggdm_owner_take(path, options, &owner, err);
     ggdm_owner_release(&owner);
     free(path);
     return st;
+}
+
+ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err)
+{
+    const ggdm_owner_options known_dead = {.patience = GGDM_OWNER_BEAT, .take_over = true};
+    return clear_record(dir, &known_dead, err);
+}
+
+ggdm_status ggdm_store_jobs_over(const char *dir, const char *jobs, ggdm_error *err)
+{
+    const ggdm_owner_options over = {.patience = GGDM_OWNER_BEAT, .over = jobs};
+    return clear_record(dir, &over, err);
 }
 
 /* ---- journal -------------------------------------------------------------------------------- */

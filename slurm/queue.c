@@ -133,27 +133,64 @@ ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, g
     return note_job(dir, *job, err);
 }
 
-ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
+/* The run's jobs, and what is in the queue of this user, lines that begin with a job's number; both
+ * owned, NULL when none was ever submitted. */
+static ggdm_status ask(const char *dir, char **jobs, char **queue, ggdm_error *err)
 {
     static const char *const argv[] = {"squeue", "-h", "--me", "-o", "%F %i %T %r %L %D", NULL};
-    char *jobs = NULL;
-    int code;
-    *lines = NULL;
-    GGDM_TRY(list_jobs(dir, &jobs, err));
+    int code = 0;
+    *queue = NULL;
+    GGDM_TRY(list_jobs(dir, jobs, err));
     ggdm_status st = GGDM_OK;
-    if (*jobs)
-        st = run_command(argv, true, lines, &code, err);
-    if (*lines && code == 0)
-        keep_lines(*lines, jobs);
-    else if (*lines)
+    if (**jobs)
+        st = run_command(argv, true, queue, &code, err);
+    if (st == GGDM_OK && code != 0)
         st = GGDM_FAIL(err, GGDM_EIO, "Slurm does not tell about jobs%s(squeue: exit code %d%s)",
-                       jobs, code, code == 127 ? ", it is not in PATH" : "");
-    if (st != GGDM_OK) {
-        free(*lines);
-        *lines = NULL;
-    }
-    free(jobs);
+                       *jobs, code, code == 127 ? ", it is not in PATH" : "");
+    if (st == GGDM_OK && *queue)
+        return GGDM_OK;
+    free(*jobs);
+    free(*queue);
+    *jobs = *queue = NULL;
     return st;
+}
+
+ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
+{
+    char *jobs;
+    GGDM_TRY(ask(dir, &jobs, lines, err));
+    if (*lines)
+        keep_lines(*lines, jobs);
+    free(jobs);
+    return GGDM_OK;
+}
+
+static bool in_queue(const char *queue, const char *job, size_t len)
+{
+    while (queue && (strncmp(queue, job, len) != 0 || queue[len] != ' ')) {
+        queue = strchr(queue, '\n');
+        queue += queue != NULL;
+    }
+    return queue != NULL;
+}
+
+ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err)
+{
+    char *queue;
+    GGDM_TRY(ask(dir, jobs, &queue, err));
+    char *to = *jobs ? *jobs + 1 : NULL;
+    for (const char *job = to; job && *job;) {
+        size_t len = strcspn(job, " ");
+        if (!in_queue(queue, job, len)) {
+            memmove(to, job, len + 1);
+            to += len + 1;
+        }
+        job += len + 1;
+    }
+    if (to)
+        *to = '\0';
+    free(queue);
+    return GGDM_OK;
 }
 
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err)

@@ -23,7 +23,11 @@ ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, g
  *  Errors: GGDM_EIO when Slurm does not answer. */
 ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err);
 
-/** The same, but Slurm is asked once a minute at most, and only by who may write in dir, where the
+/** Those of the run's jobs that are not in the queue any more, " 12 15 ", in *jobs (owned; NULL when
+ *  none was ever submitted).  Errors: as above. */
+ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err);
+
+/** The same as ggdm_slurm_jobs, but Slurm is asked once a minute at most, and only by who may write in dir, where the
  *  answer is kept: in between it counts. */
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err);
 

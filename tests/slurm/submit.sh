@@ -7,7 +7,7 @@ set -u
 . "$root/tests/support/slurm.sh"
 . "$root/tests/support/supervised.sh"
 
-sweep 20 >small.yaml
+sweep_of 20 >small.yaml
 start reference --workers 2
 wait "$pid" || { show reference; exit 1; }
 
