@@ -81,8 +81,6 @@ until_done() { # PERCENT of the images
     note "job $job has ended: $(state "$job")"
     return 1
 }
-all_idle() { [ "$(sinfo -h -o %D -t idle,alloc,mix -p low | paste -sd+ | bc 2>/dev/null)" = $nodes ]; }
-
 interrupt() {
     submit || return 1
     until_done 8 && note "scontrol requeue" && scontrol requeue "$job" || return 1

@@ -29,16 +29,28 @@ done_well() {
     return 1
 }
 
-all_idle() { [ "$(sinfo -h -o %D -t idle -p low)" = $nodes ]; }
-
+# half_lost LAUNCHER
 half_lost() {
-    submit half --nodes 2 && await 60 reached half 4 || return 1
+    await 60 all_idle
+    submit "$1" --nodes 2 --launcher "$1" && await 60 reached "$1" 4 || return 1
     kill -9 $(node_processes 2)
-    done_well half "$job" 0 && grep -aq "host ${nodename}2 does not answer and is left out" half/log/*.log
+    done_well "$1" "$job" 0 && grep -aq "host ${nodename}2 does not answer and is left out" "$1"/log/*.log
 }
-half_lost
+half_lost mpirun
 report $? "one of two nodes dies: a new world on the other, in the same allocation: the same bytes"
 start_node 2
+half_lost srun
+report $? "the same where srun starts the ranks"
+start_node 2
+
+worker_lost() {
+    await 60 all_idle
+    submit worker --nodes 2 --launcher srun && await 60 reached worker 4 || return 1
+    kill -9 "$(node_processes 2 | xargs ps -o pid=,comm= -p | awk '$2 == "ggdm" { print $1; exit }')"
+    done_well worker "$job" 0 && grep -aq "worker [1-4] on ${nodename}2 died of signal 9 (Killed); the unit" worker/log/*.log
+}
+worker_lost
+report $? "a worker dies under srun: its unit counts the loss: the same bytes"
 
 lost() {
     await 60 all_idle

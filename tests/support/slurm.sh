@@ -79,18 +79,35 @@ CONF
     printf 'CgroupPlugin=autodetect\n' >"$cluster/cgroup.conf"
 }
 
-# start_node I
+# start_node I.  The namespace stays open in this shell, or its number could become another's.
 start_node() {
+    local pid hold
+    rm -f "$cluster/pid/slurmd-$nodename$1.pid"
     unshare --uts --mount --propagation private sh -c '
         hostname "$1" && mount -t tmpfs tmpfs /dev/shm && exec slurmd -N "$1" -f "$2"' - \
-        "$nodename$1" "$SLURM_CONF"
+        "$nodename$1" "$SLURM_CONF" || return 1
+    await 30 test -s "$cluster/pid/slurmd-$nodename$1.pid" || return 1
+    read -r pid <"$cluster/pid/slurmd-$nodename$1.pid"
+    exec {hold}<"/proc/$pid/ns/uts" && readlink "/proc/$pid/ns/uts" >"$cluster/uts-$1"
 }
 
-# Processes of node I: those with its host name's namespace, as long as slurmd, or what it started, lives.
+# Processes of node I: those with its host name's namespace.
 node_processes() {
     find /proc/[0-9]*/ns/uts -maxdepth 0 -printf '%p %l\n' 2>/dev/null |
         awk -F/ -v uts="$(cat "$cluster/uts-$1" 2>/dev/null)" 'uts && index($0, " " uts) { print $3 }'
 }
+
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || { echo "# in vain: $*"; return 1; }
+        sleep 0.2
+    done
+}
+
+all_idle() { [ "$(sinfo -h -o %D -t idle -p low 2>/dev/null)" = $nodes ]; }
 
 cluster_up() {
     local i
@@ -103,14 +120,7 @@ cluster_up() {
         mkdir -p "$cluster"/{spool,tmp}/"$nodename$i"
         start_node "$i" || return 1
     done
-    for i in $(seq 100); do
-        [ "$(sinfo -h -o %D -t idle -p low 2>/dev/null)" = $nodes ] && break
-        sleep 0.1
-    done
-    for i in $(seq $nodes); do
-        readlink "/proc/$(cat "$cluster/pid/slurmd-$nodename$i.pid")/ns/uts" >"$cluster/uts-$i"
-    done
-    [ "$(sinfo -h -o %D -t idle -p low 2>/dev/null)" = $nodes ] && return 0
+    await 30 all_idle && return 0
     tail -n 5 "$cluster"/log/*.log | sed 's/^/# /'
     return 1
 }
@@ -123,6 +133,14 @@ alive() {
     done
 }
 
+# The daemons by their files; the number of one that was killed may be another's now.
+daemons() {
+    local p
+    for p in $(cat "$cluster"/pid/*.pid 2>/dev/null); do
+        grep -qsxE 'munged|slurmctld|slurmd' "/proc/$p/comm" && echo "$p"
+    done
+}
+
 cluster_down() {
     local left i
     timeout 10 scancel -u root 2>/dev/null
@@ -130,7 +148,7 @@ cluster_down() {
         [ -z "$(timeout 5 squeue -h 2>/dev/null)" ] && break
         sleep 0.25
     done
-    left=$(cat "$cluster"/pid/*.pid 2>/dev/null; for i in $(seq $nodes); do node_processes "$i"; done)
+    left=$(daemons; for i in $(seq $nodes); do node_processes "$i"; done)
     left=$(alive $left)
     [ -z "$left" ] || kill $left 2>/dev/null
     for i in $(seq 50); do
@@ -147,15 +165,6 @@ trap cluster_down EXIT
 state() { scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p' | head -n 1; }
 restarts_of() { scontrol show job "$1" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p' | head -n 1; }
 
-# await SECONDS COMMAND...: until the command succeeds.
-await() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || { echo "# in vain: $*"; return 1; }
-        sleep 0.2
-    done
-}
 in_state() { [ "$(state "$1")" = "$2" ]; }
 ended() { case $(state "$1") in PENDING | RUNNING | COMPLETING | SUSPENDED | REQUEUED) return 1 ;; esac; }
 
@@ -173,5 +182,5 @@ reached() {
     n=$(sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null)
     [ "${n:-0}" -ge "$2" ]
 }
-# reached_in_life RUN JOB LIFE N: N images are done and the job was started again LIFE times.
-alive_again() { [ "$(restarts_of "$2")" -ge "$3" ] && in_state "$2" RUNNING; }
+# alive_again JOB N: it was started again N times and runs.
+alive_again() { [ "$(restarts_of "$1")" -ge "$2" ] && in_state "$1" RUNNING; }
