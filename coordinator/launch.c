@@ -93,6 +93,7 @@ static void set_environment(const ggdm_launch *launch)
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
         setenv(environment[i].name, environment[i].value, 0);
     set_all(launch->hosts->n ? hosts_environment : local_environment);
+    unsetenv("SLURM_NTASKS_PER_NODE"); /* the job's: srun would complain that ours are others */
     if (geteuid() == 0) { /* containers and CI */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);

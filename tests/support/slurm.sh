@@ -160,6 +160,7 @@ cluster_down() {
     rm -rf "$work"
 }
 trap cluster_down EXIT
+trap 'exit 143' TERM INT HUP # (the time limit of run_tests.sh; without this the exit is not trapped)
 
 # state JOB: PENDING, RUNNING, ...; "" when Slurm knows nothing of it.
 state() { scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p' | head -n 1; }
