@@ -448,8 +448,7 @@ int ggdm_cmd_run(int argc, char **argv)
         "two sampler steps; whatever was done is kept.  When a worker, mpirun or a host dies or "
         "hangs, the run goes on by itself on what is left.\n"
         "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
-        "images depend.  GGDM_DEADLINE=SECONDS since 1970: everything is saved by then, and the "
-        "exit code is 75.  GGDM_LAUNCHER=srun starts the ranks by srun inside a Slurm job.\n\n"
+        "images depend.\n\n"
         "Example:\n  ggdm run examples/mnist-demo.yaml --run runs/demo",
         ggdm_setup_children,
         NULL,

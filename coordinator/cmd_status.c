@@ -1,5 +1,6 @@
 /* `ggdm status`: from RUN/status.json alone while a coordinator runs, whose database is never
  * touched; where one ended without a word, from the database. */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,29 @@ static void print_jobs(FILE *out, const char *dir)
     free(lines);
 }
 
+/* The shards below a run that is not merged yet, a line each. */
+static void print_shards(FILE *out, const char *dir)
+{
+    struct dirent **names = NULL;
+    char *path = NULL;
+    if (ggdm_path_join(dir, "shards", &path, NULL) != GGDM_OK)
+        return;
+    int n = scandir(path, &names, NULL, versionsort);
+    for (int i = 0; i < n; i++) {
+        char *shard = NULL;
+        status_text s = {0};
+        if (names[i]->d_name[0] != '.' &&
+            ggdm_path_join(path, names[i]->d_name, &shard, NULL) == GGDM_OK &&
+            read_file(shard, &s, NULL) == GGDM_OK)
+            ggdm_status_print_line(out, s.doc->root, names[i]->d_name);
+        drop(&s);
+        free(shard);
+        free(names[i]);
+    }
+    free(names);
+    free(path);
+}
+
 /* A run that was submitted and has not begun. */
 static bool waits(const char *dir)
 {
@@ -140,8 +164,9 @@ static ggdm_status show(const status_options *o, ggdm_error *err)
     status_text s = {0};
     ggdm_status st = look(o->where.dir, &s, err);
     if (st != GGDM_OK && !o->json && waits(o->where.dir)) {
-        printf("%s: nothing was made yet\n", o->where.dir);
+        printf("%s: no images here yet\n", o->where.dir);
         print_jobs(stdout, o->where.dir);
+        print_shards(stdout, o->where.dir);
         return GGDM_OK;
     }
     if (st != GGDM_OK)

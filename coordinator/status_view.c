@@ -222,3 +222,14 @@ void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir)
         print_next(out, root, dir);
     print_cells(out, root);
 }
+
+void ggdm_status_print_line(FILE *out, const ggdm_node *root, const char *shard)
+{
+    const ggdm_node *images = ggdm_node_get(root, "images");
+    fprintf(out, "  shard %-4s ", shard);
+    print_bar(out, get_real(root, "fraction", 0), BAR);
+    fprintf(out, " %5.1f %%  %lld of %lld images, %s\n", 100 * get_real(root, "fraction", 0),
+            get_int(images, "done"), get_int(images, "total"),
+            ggdm_status_liveness(root) == GGDM_LOST ? "its coordinator is gone"
+                                                    : get_text(root, "phase"));
+}

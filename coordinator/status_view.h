@@ -19,4 +19,7 @@ ggdm_liveness ggdm_status_liveness(const ggdm_node *root);
 /** dir: as the user named it, for the command that continues the run. */
 void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir);
 
+/** One line, of a shard. */
+void ggdm_status_print_line(FILE *out, const ggdm_node *root, const char *shard);
+
 #endif

@@ -57,20 +57,19 @@ submit() {
 }
 
 # The state of the job, watched every 2 s: what it says is noted, the time it has nodes is counted.
-busy=0 life=0
+# False when it has ended.
+busy=0 life=0 seen=$begun
 watch() {
-    local now restarts
+    local restarts now
     sleep 2
-    now=$(state "$job") restarts=$(restarts_of "$job")
-    [ "$now" = RUNNING ] && busy=$((busy + 2))
-    if [ "${restarts:-0}" != "$life" ]; then
+    restarts=$(restarts_of "$job") now=$(date +%s)
+    in_state "$job" RUNNING && busy=$((busy + now - seen))
+    seen=$now
+    if [ "${restarts:-$life}" != "$life" ]; then
         life=$restarts
         note "job $job was started again ($life)"
     fi
-    case $now in
-        PENDING | RUNNING | COMPLETING | REQUEUED | SUSPENDED) ;;
-        *) return 1 ;;
-    esac
+    ! ended "$job"
 }
 until_done() { # PERCENT of the images
     local n total

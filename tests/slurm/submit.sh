@@ -94,7 +94,10 @@ report $? "srun --mpi=pmix on two nodes: the same bytes"
 submit mpirun --nodes 1 && [ -z "$job" ]
 report $? "nothing is left to do: no job"
 
-submit shards --nodes 1 --shards 3 && done_well shards "$job"
+submit shards --nodes 1 --shards 3 && await 60 test -e shards/shards/0/status.json
+"$GGDM" status shards >out 2>&1 && grep -q "shard 0 .* images" out
+report $? "status shows jobs and shards before the merge" && [ "$failed" -eq 0 ] || sed 's/^/# /' out
+done_well shards "$job"
 report $? "an array of three shards, joined by the last: the same bytes"
 cmp reference/summary.csv shards/summary.csv
 report $? "... and the same summary"

@@ -167,7 +167,8 @@ state() { scontrol show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).
 restarts_of() { scontrol show job "$1" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p' | head -n 1; }
 
 in_state() { [ "$(state "$1")" = "$2" ]; }
-ended() { case $(state "$1") in PENDING | RUNNING | COMPLETING | SUSPENDED | REQUEUED) return 1 ;; esac; }
+# (No answer is no end: a busy machine may be too slow for Slurm's patience.)
+ended() { [[ $(state "$1") =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|PREEMPTED|DEADLINE)$ ]]; }
 
 # show_job RUN JOB: what Slurm and the job's log say, as diagnostics.
 show_job() {
