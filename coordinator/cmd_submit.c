@@ -131,10 +131,10 @@ static ggdm_status render(submission *s, ggdm_error *err)
         {"batch", batch},
         {"no_share", o->setup.no_share ? "1" : NULL},
         {NULL, NULL}};
-    if (strpbrk(s->run, "\n%\\"))
+    if (strpbrk(s->run, " \t\n\"'%\\"))
         return GGDM_FAIL(err, GGDM_EINVAL,
-                         "run directory %s: Slurm's logs go there, expected a path without %%, "
-                         "backslash and line ends",
+                         "run directory %s: Slurm's logs go there, expected a path without "
+                         "spaces, quotes, %% and backslash",
                          s->run);
     return ggdm_slurm_script(s->job, places, &s->script, err);
 }

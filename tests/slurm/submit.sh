@@ -51,6 +51,9 @@ fails "a site file with an unknown key" "site.yaml:6:1: field 'partitoin'" --nod
 sed -i '$d' config/ggdm/site.yaml
 fails "a partition that is not there" "sbatch" --nodes 1 --partition nowhere
 rm -rf refused
+"$GGDM" submit small.yaml --run "with space" --nodes 1 >out 2>&1
+[ $? -eq 2 ] && grep -q "expected a path without spaces" out && [ ! -e "with space" ]
+report $? "a run directory that #SBATCH cannot say"
 
 # ---- jobs ----
 
