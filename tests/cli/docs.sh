@@ -26,8 +26,6 @@ for page in "${pages[@]}"; do
         line=${line##*&& }
         read -r _ command second _ <<<"$line"
         [ "$second" = dispatch ] && command="bench dispatch"
-        # Described before they are in (issue 5): remove this line with the first that is.
-        case $command in submit | merge) "$GGDM" "$command" --help >"$work/help" 2>&1 || continue ;; esac
         # shellcheck disable=SC2086 # a command of two words
         "$GGDM" $command --help >"$work/help" 2>&1 || { echo "# $page: $line"; unknown=1; continue; }
         seen=$((seen + 1))
