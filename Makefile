@@ -107,10 +107,12 @@ bench-compare: $(B)/ggdm
 	@/usr/bin/python3 tests/bench/compare.py $(B)/ggdm "$(REV)" $(ROUNDS)
 
 ## bench-pytorch: the same networks and weights under Debian's PyTorch, alternating with ours
-# OpenBLAS is given by its path: which BLAS the system prefers is not ours to change.
+# OpenBLAS is given by its path: which BLAS the system prefers is not ours to change; it chooses its
+# kernels itself (some machines pin older ones by these variables).
 bench-pytorch: $(B)/ggdm
 	@scripts/deps.sh pytorch
-	@LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+	  LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
 	  /usr/bin/python3 tests/bench/pytorch.py $(B)/ggdm $(ROUNDS)
 
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units

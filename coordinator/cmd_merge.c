@@ -44,8 +44,8 @@ static ggdm_status check_same(const merge_options *o, ggdm_store *store, ggdm_er
     const ggdm_run_info *info = ggdm_store_run_info(store);
     ggdm_store *shard = NULL;
     GGDM_TRY(ggdm_store_open(o->shards[0], &inspect, &shard, err));
-    bool same = !info->shards &&
-                strcmp(info->sweep_digest, ggdm_store_run_info(shard)->sweep_digest) == 0;
+    bool same =
+        !info->shards && strcmp(info->sweep_digest, ggdm_store_run_info(shard)->sweep_digest) == 0;
     ggdm_store_close(&shard);
     if (same)
         return GGDM_OK;
@@ -119,7 +119,8 @@ int ggdm_cmd_merge(int argc, char **argv)
         NULL,
         parse,
         "DIR SHARD...",
-        "Join the shards of a run, made by `ggdm run --shard I/N', into a run in DIR, and write its "
+        "Join the shards of a run, made by `ggdm run --shard I/N', into a run in DIR, and write "
+        "its "
         "archives, summary and report: the same as of one run.  All shards must be done; with one "
         "that is not, nothing is written and the exit code is 75.\v"
         "Example:\n  ggdm merge runs/big runs/big/shards/*",

@@ -229,8 +229,7 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     if (state == GGDM_RUN_UNITS_DONE)
         st = ggdm_finish_products(store, setup->run_dir, err);
     if (st == GGDM_OK && state == GGDM_RUN_UNITS_DONE)
-        st = ggdm_progress_note(store,
-                                err); /* the world that made the images may have been killed */
+        st = ggdm_progress_note(store, err); /* their world may have been killed */
     if (st == GGDM_OK)
         st = ggdm_finish_report(store, setup->run_dir, err);
     *code = ggdm_finish_exit_code(store);

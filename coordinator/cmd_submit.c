@@ -69,19 +69,19 @@ static ggdm_status settle_job(submission *s, ggdm_error *err)
             return GGDM_FAIL(err, GGDM_EINVAL, "expected %s, here or as %s in site.yaml", names[i],
                              ggdm_slurm_settings[needed[i]].key);
     if (!job->value[GGDM_SLURM_CPUS])
-        GGDM_TRY(set_number(job, GGDM_SLURM_CPUS,
-                            s->o->setup.threads > 0 ? s->o->setup.threads : 1, err));
+        GGDM_TRY(set_number(job, GGDM_SLURM_CPUS, s->o->setup.threads > 0 ? s->o->setup.threads : 1,
+                            err));
     if (!job->value[GGDM_SLURM_LAUNCHER])
         GGDM_TRY(ggdm_slurm_job_set(job, GGDM_SLURM_LAUNCHER, "mpirun", err));
-    s->cpus = ggdm_slurm_job_number(job, GGDM_SLURM_CPUS, 1);
+    s->cpus = ggdm_slurm_job_number(job, GGDM_SLURM_CPUS);
     if (!job->value[GGDM_SLURM_TASKS]) {
         int cores = 0;
         GGDM_TRY(ggdm_slurm_node_cores(job->value[GGDM_SLURM_PARTITION], &cores, err));
         int64_t tasks = cores / s->cpus;
         GGDM_TRY(set_number(job, GGDM_SLURM_TASKS, tasks > 0 ? tasks : 1, err));
     }
-    s->nodes = ggdm_slurm_job_number(job, GGDM_SLURM_NODES, 1);
-    s->tasks = ggdm_slurm_job_number(job, GGDM_SLURM_TASKS, 1);
+    s->nodes = ggdm_slurm_job_number(job, GGDM_SLURM_NODES);
+    s->tasks = ggdm_slurm_job_number(job, GGDM_SLURM_TASKS);
     s->seconds = ggdm_slurm_seconds(job->value[GGDM_SLURM_TIME]);
     return GGDM_OK;
 }
@@ -189,8 +189,8 @@ static ggdm_status write_files(const submission *s, ggdm_error *err)
         st = ggdm_replace_file_in(s->run, "sweep.yaml", s->setup.sweep_text,
                                   strlen(s->setup.sweep_text), err);
     if (st == GGDM_OK)
-        st = ggdm_replace_file_in(s->run, GGDM_SLURM_SCRIPT_FILE, s->script, strlen(s->script),
-                                  err);
+        st =
+            ggdm_replace_file_in(s->run, GGDM_SLURM_SCRIPT_FILE, s->script, strlen(s->script), err);
     return st;
 }
 

@@ -260,7 +260,7 @@ static ggdm_status drain(ggdm_dispatch *d, bool use_store, bool *clean, ggdm_err
         if (use_store)
             GGDM_TRY(ggdm_turn(d, err));
         show_progress(d);
-        if (ggdm_stop_count() > stops + 1 || 
+        if (ggdm_stop_count() > stops + 1 ||
             ((stops > 0 || d->out_of_time) && ggdm_now() - begun > STOP_SECONDS))
             return GGDM_OK;
         GGDM_TRY(check_silence(d, err));

@@ -40,9 +40,9 @@ size_t ggdm_hosts_in(const ggdm_hosts *hosts);
 /** The argument of mpirun's --host: those not left out, the first with one slot more, which is the
  *  coordinator's.  Owned text.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_hosts_argument(const ggdm_hosts *hosts, char **out, ggdm_error *err);
-/** The argument of srun's --nodelist: the host of each rank in order, rank 0, which coordinates, and
- *  then as many as there are slots on the first that is not left out, and so on (over again, where
- *  there are more ranks).  Owned text.  Errors: GGDM_ENOMEM. */
+/** The argument of srun's --nodelist: the host of each rank in order, rank 0, which coordinates,
+ * and then as many as there are slots on the first that is not left out, and so on (over again,
+ * where there are more ranks).  Owned text.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_hosts_of_ranks(const ggdm_hosts *hosts, int ranks, char **out, ggdm_error *err);
 
 #endif

@@ -54,13 +54,11 @@ static const setting hosts_environment[] = {{"OMPI_MCA_oob_tcp_keepalive_time", 
                                             {NULL, NULL}};
 
 /* What ranks on other hosts must have of it (OMPI_* goes there by itself). */
-static const char *const exported[] = {GGDM_LAUNCH_ENV,      GGDM_LOSS_ENV,
-                                       GGDM_PROGRESS_ENV,    GGDM_DEADLINE_ENV,
-                                       "GGDM_ISA",           "SLURM_RESTART_COUNT",
-                                       "GGDM_ZOO",           "GGDM_LOG",
-                                       "GGDM_SHARE",         "OMP_NUM_THREADS",
-                                       "OMP_WAIT_POLICY",    "OPENBLAS_NUM_THREADS",
-                                       "ONEDNN_MAX_CPU_ISA", "LD_LIBRARY_PATH"};
+static const char *const exported[] = {
+    GGDM_LAUNCH_ENV,      GGDM_LOSS_ENV,         GGDM_PROGRESS_ENV, GGDM_DEADLINE_ENV,
+    "GGDM_ISA",           "SLURM_RESTART_COUNT", "GGDM_ZOO",        "GGDM_LOG",
+    "GGDM_SHARE",         "OMP_NUM_THREADS",     "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS",
+    "ONEDNN_MAX_CPU_ISA", "LD_LIBRARY_PATH"};
 enum { N_EXPORTED = sizeof exported / sizeof *exported };
 
 static void set_number(const char *name, int value)
@@ -94,7 +92,7 @@ static void set_environment(const ggdm_launch *launch)
         setenv(environment[i].name, environment[i].value, 0);
     set_all(launch->hosts->n ? hosts_environment : local_environment);
     unsetenv("SLURM_NTASKS_PER_NODE"); /* the job's: srun would complain that ours are others */
-    if (geteuid() == 0) { /* containers and CI */
+    if (geteuid() == 0) {              /* containers and CI */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
@@ -144,12 +142,18 @@ static bool by_srun(const ggdm_hosts *hosts)
 static ggdm_status command_init(command *c, int ranks, const ggdm_hosts *hosts, size_t more,
                                 ggdm_error *err)
 {
-    static const char *const mpirun[] = {"mpirun", "--oversubscribe", "--bind-to", "none",
-                                         "--map-by", "slot", "-n", NULL};
+    static const char *const mpirun[] = {
+        "mpirun", "--oversubscribe", "--bind-to", "none", "--map-by", "slot", "-n", NULL};
     /* A node more than once in the list: so many ranks there. */
-    static const char *const srun[] = {"srun", "--mpi=pmix", "--overlap", "--overcommit",
-                                       "--cpu-bind=none", "--kill-on-bad-exit=1",
-                                       "--distribution=arbitrary", "--ntasks", NULL};
+    static const char *const srun[] = {"srun",
+                                       "--mpi=pmix",
+                                       "--overlap",
+                                       "--overcommit",
+                                       "--cpu-bind=none",
+                                       "--kill-on-bad-exit=1",
+                                       "--distribution=arbitrary",
+                                       "--ntasks",
+                                       NULL};
     *c = (command){.cap = 16 + 2 * N_EXPORTED + more, .srun = by_srun(hosts)};
     GGDM_TRY(ggdm_alloc(&c->argv, c->cap, sizeof *c->argv, err));
     push_all(c, c->srun ? srun : mpirun);

@@ -47,8 +47,9 @@ static const ggdm_note exit_codes[] = {
 
 static const ggdm_note environment[] = {
     {"GGDM_ZOO", "a directory of models, looked into before the shipped ones"},
-    {"GGDM_DEADLINE", "seconds since 1970 by which a run has everything saved and ends with 75; the "
-                      "batch script sets it to the end of its job"},
+    {"GGDM_DEADLINE",
+     "seconds since 1970 by which a run has everything saved and ends with 75; the "
+     "batch script sets it to the end of its job"},
     {"GGDM_LAUNCHER", "srun: in a Slurm job, start the ranks by srun instead of mpirun"},
     {"GGDM_ISA", "the instruction set: ref, avx2, avx512, avx512_bf16 or amx (default: the best)"},
     {"GGDM_LOG", "what is printed: error, warn, info (default) or debug"},

@@ -71,13 +71,15 @@ static void read_host(ggdm_obituary *o, const char *line)
         snprintf(o->host, sizeof o->host, "%s", host);
 }
 
-/* srun: "srun: error: node2: task 3: Killed", "...: Exited with exit code 75".  Several tasks at once
+/* srun: "srun: error: node2: task 3: Killed", "...: Exited with exit code 75".  Several tasks at
+ * once
  * ("tasks 0-2") are what follows, or a host. */
 static void read_task(ggdm_obituary *o, const char *line)
 {
     int rank, used = 0;
     char host[64];
-    if (known(o) || sscanf(line, "srun: error: %63[^:]: task %d: %n", host, &rank, &used) != 2 || !used)
+    if (known(o) || sscanf(line, "srun: error: %63[^:]: task %d: %n", host, &rank, &used) != 2 ||
+        !used)
         return;
     o->rank = rank;
     snprintf(o->host, sizeof o->host, "%s", host);

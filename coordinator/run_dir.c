@@ -66,9 +66,15 @@ static ggdm_status probe_parent(const char *dir, ggdm_error *err)
 /* What an empty directory has, `ggdm submit` prepares, or a start that was killed leaves behind. */
 static bool is_ours(const char *name)
 {
-    static const char *const prepared[] = {
-        ".", "..", "log", "shards", "merging", "sweep.yaml", GGDM_SLURM_JOBS_FILE, GGDM_SLURM_SCRIPT_FILE,
-        GGDM_SLURM_STATE_FILE};
+    static const char *const prepared[] = {".",
+                                           "..",
+                                           "log",
+                                           "shards",
+                                           "merging",
+                                           "sweep.yaml",
+                                           GGDM_SLURM_JOBS_FILE,
+                                           GGDM_SLURM_SCRIPT_FILE,
+                                           GGDM_SLURM_STATE_FILE};
     for (size_t i = 0; i < sizeof prepared / sizeof *prepared; i++)
         if (strcmp(name, prepared[i]) == 0)
             return true;

@@ -26,8 +26,8 @@ typedef struct ggdm_setup_options {
     const char *sweep; /* path of the sweep file */
     const char *run;   /* run directory */
     int batch, threads;
-    bool no_share; /* every trajectory on its own */
-    bool add;      /* to the run that is there */
+    bool no_share;     /* every trajectory on its own */
+    bool add;          /* to the run that is there */
     int shard, shards; /* a part of the units */
 } ggdm_setup_options;
 

@@ -128,8 +128,8 @@ static bool may_wait(ggdm_dispatch *d)
     return now - d->waiting_since < GGDM_COMMIT_SECONDS;
 }
 
-/* A unit can be saved after each batch, which takes as long as the signs of its worker are apart: one
- * that cannot even get so far is not issued. */
+/* A unit can be saved after each batch, which takes as long as the signs of its worker are apart:
+ * one that cannot even get so far is not issued. */
 static bool time_for_units(const ggdm_dispatch *d)
 {
     return ggdm_walltime_to_work(d->longest_gap) > d->longest_gap;

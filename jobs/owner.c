@@ -257,8 +257,8 @@ static bool job_is_over(const ggdm_owner *o, const ggdm_owner_options *options, 
 {
     char word[TEXT + 3];
     snprintf(word, sizeof word, " %s ", r->job);
-    return strcmp(r->job, "-") != 0 && (strcmp(r->job, o->mine.job) == 0 ||
-                                        (options->over && strstr(options->over, word)));
+    return strcmp(r->job, "-") != 0 &&
+           (strcmp(r->job, o->mine.job) == 0 || (options->over && strstr(options->over, word)));
 }
 
 static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, watch *w, bool *made,

@@ -27,8 +27,9 @@ typedef struct ggdm_owner ggdm_owner;
 typedef struct ggdm_owner_options {
     double patience; /* seconds to wait for an owner that lives to go away */
     double silence;  /* instead of GGDM_OWNER_SILENCE; 0: that */
-    const char *over; /* Slurm jobs that have ended, " 12 15 ": 10 s of silence are enough; or NULL */
-    bool take_over;  /* do not wait for an owner on another host: the user knows it is dead */
+    const char
+        *over;      /* Slurm jobs that have ended, " 12 15 ": 10 s of silence are enough; or NULL */
+    bool take_over; /* do not wait for an owner on another host: the user knows it is dead */
 } ggdm_owner_options;
 
 /** Become the owner of file, which may not exist yet.  *out is owned: ggdm_owner_release.

@@ -6,8 +6,8 @@
 #include "common/mem.h"
 #include "common/philox.h"
 
-#define MAX_BLOCK 1024     /* images in a unit, however cheap */
-#define MAX_CUT_LOSS 0.05  /* of a tree's work may be done twice to make units of a sane size */
+#define MAX_BLOCK 1024    /* images in a unit, however cheap */
+#define MAX_CUT_LOSS 0.05 /* of a tree's work may be done twice to make units of a sane size */
 
 ggdm_plan_options ggdm_plan_options_default(void)
 {
@@ -121,8 +121,8 @@ static ggdm_status add_branches(const forest *w, trajectories t, int32_t n, int3
         int32_t end = steps;
         for (next = i; next < n && compare_settings(now, setting_at(t[next], begin)) == 0; next++)
             end = least(end, run_end(t[next], begin));
-        int64_t leaf = end == steps ? w->cells->first_trajectory + (t[i] - w->cells->trajectories)
-                                    : -1;
+        int64_t leaf =
+            end == steps ? w->cells->first_trajectory + (t[i] - w->cells->trajectories) : -1;
         ggdm_segment s = {parent, begin, end, now.kappa, now.target, leaf};
         GGDM_TRY(add_segment(f, cap, s, err));
         if (end < steps)
@@ -259,8 +259,8 @@ static int32_t block_size(const ggdm_plan *plan, const ggdm_family *f, int32_t s
     if (spread < block)
         block = spread > fewest ? spread : fewest;
     if (o->image_bytes)
-        block = least(block, clamp_block((double)o->max_state_bytes / (double)state_bytes(f, o),
-                                         samples));
+        block = least(block,
+                      clamp_block((double)o->max_state_bytes / (double)state_bytes(f, o), samples));
     int32_t n_blocks = (samples - 1) / block + 1;
     return (samples - 1) / n_blocks + 1;
 }
@@ -300,8 +300,7 @@ static ggdm_status make_units(const ggdm_sweep *sweep, const ggdm_plan_options *
         GGDM_TRY(ggdm_grow(&plan->units, &cap, n + blocks, sizeof *plan->units, err));
         for (int32_t at = 0; at < sweep->samples; at += block) {
             int32_t count = sweep->samples - at < block ? sweep->samples - at : block;
-            plan->units[n++] =
-                (ggdm_plan_unit){i, at, count, f->cost * count, draw(sweep, i, at)};
+            plan->units[n++] = (ggdm_plan_unit){i, at, count, f->cost * count, draw(sweep, i, at)};
         }
     }
     qsort(plan->units, n, sizeof *plan->units, by_order);

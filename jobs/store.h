@@ -124,7 +124,8 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
  *  store of a new run in the existing directory dir: all of it appears, or nothing.
  *  shards  [n] their run directories, in any order
  *  Errors: GGDM_EINVAL when shards are missing or come twice; GGDM_ESTATE for shards of different
- *  runs, programs or machines, or in use; GGDM_ECANCELLED when units are left; GGDM_EIO, GGDM_ESTORE. */
+ *  runs, programs or machines, or in use; GGDM_ECANCELLED when units are left; GGDM_EIO,
+ * GGDM_ESTORE. */
 ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, ggdm_error *err);
 
 /** Open the store and become its one owner: by a lock of the database and, where locks do not
@@ -135,13 +136,14 @@ ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, gg
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
 
-/** The owner on another host is known to be dead: remove its record, instead of waiting until it was
- *  silent for long enough.  One that lives after all writes it again.
- *  Errors: GGDM_ESTATE when the owner lives on this host. */
+/** The owner on another host is known to be dead: remove its record, instead of waiting until it
+ * was silent for long enough.  One that lives after all writes it again. Errors: GGDM_ESTATE when
+ * the owner lives on this host. */
 ggdm_status ggdm_store_take_over(const char *dir, ggdm_error *err);
 
-/** These Slurm jobs have ended (" 12 15 "): an owner's record that one of them has left goes as soon
- *  as it was seen to be silent for 10 s.  Errors: GGDM_ESTATE when its owner lives all the same. */
+/** These Slurm jobs have ended (" 12 15 "): an owner's record that one of them has left goes as
+ * soon as it was seen to be silent for 10 s.  Errors: GGDM_ESTATE when its owner lives all the
+ * same. */
 ggdm_status ggdm_store_jobs_over(const char *dir, const char *jobs, ggdm_error *err);
 
 /** Rolls back an open turn.  Safe on NULL and twice. */

@@ -159,10 +159,10 @@ static ggdm_status load_shard(ggdm_store *store, ggdm_error *err)
     char text[64];
     GGDM_TRY(ggdm_store_ask_text(store, "SELECT value FROM run WHERE key = 'shard'", text,
                                  sizeof text, err));
-    if (*text && (sscanf(text, "%d/%d %" SCNd64, &info->shard, &info->shards,
-                         &info->shard_images) != 3 ||
-                  info->shards < 1 || info->shard < 0 || info->shard >= info->shards ||
-                  info->shard_images < 1))
+    if (*text &&
+        (sscanf(text, "%d/%d %" SCNd64, &info->shard, &info->shards, &info->shard_images) != 3 ||
+         info->shards < 1 || info->shard < 0 || info->shard >= info->shards ||
+         info->shard_images < 1))
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.shard is '%s'", store->path, text);
     return GGDM_OK;
 }

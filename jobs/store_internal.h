@@ -100,8 +100,8 @@ ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t l
 ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err);
 ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
 /** The text and digest of sweep number i (from 1) of the run. */
-ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text,
-                                 const char *digest, ggdm_error *err);
+ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text, const char *digest,
+                                 ggdm_error *err);
 /** Which part of the run's units the plan has; nothing where it has all. */
 ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err);
 ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err);

@@ -1,5 +1,5 @@
-/* The shards of a run become one store: a copy of the first one, to which the units and images of the
- * others are added in one transaction, beside the place where it appears when it is complete. */
+/* The shards of a run become one store: a copy of the first one, to which the units and images of
+ * the others are added, beside the place where it appears when it is complete. */
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -18,8 +18,9 @@ static ggdm_status same(const char *dir, const char *what, const char *a, const 
 {
     if (strcmp(a, b) == 0)
         return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_ESTATE, "%s: %s is '%.80s', in %s '%.80s'; expected shards of one run",
-                     dir, what, b, first, a);
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "%s: %s is '%.80s', in %s '%.80s'; expected shards of one run", dir, what, b,
+                     first, a);
 }
 
 static ggdm_status compare(const ggdm_run_info *first, const char *first_dir,
@@ -101,7 +102,8 @@ static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
         "INSERT INTO main.event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "SELECT at, epoch, unit, from_state, to_state, attempt, worker, message FROM part.event "
         "ORDER BY id",
-        "UPDATE main.trajectory AS t SET done = t.done + p.done, diverged = t.diverged + p.diverged "
+        "UPDATE main.trajectory AS t SET done = t.done + p.done, diverged = t.diverged + "
+        "p.diverged "
         "FROM part.trajectory AS p WHERE p.id = t.id"};
     int64_t other;
     GGDM_TRY(ggdm_store_ask_int(s,
@@ -204,19 +206,24 @@ done:
     return st;
 }
 
-/* The database from where it was made to where it belongs. */
+/* The database from where it was made to where it belongs; all of it, so nothing may be left in a
+ * log (closing writes that into the database, but does not say when it cannot). */
 static ggdm_status move_to(const char *dir, const char *place, ggdm_error *err)
 {
-    char *from = NULL, *to = NULL;
+    char *from = NULL, *to = NULL, *log = NULL;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_path_join(place, GGDM_STORE_FILE, &from, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(place, GGDM_STORE_FILE "-wal", &log, err), done);
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_STORE_FILE, &to, err), done);
-    if (rename(from, to) != 0)
+    if (ggdm_exists(log))
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: could not be written as a whole", from);
+    else if (rename(from, to) != 0)
         st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot be renamed to %s: %m", from, to);
     else
         st = ggdm_sync_dir(dir, err);
 done:
     free(from);
+    free(log);
     free(to);
     return st;
 }

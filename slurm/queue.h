@@ -18,17 +18,17 @@
  *  Errors: GGDM_EIO when sbatch is not there or refuses (its message goes to standard error). */
 ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, ggdm_error *err);
 
-/** What is in the queue of the run's jobs, a line "JOB STATE REASON TIME-LEFT NODES" each, in *lines
- *  (owned; "" when none is, NULL when none was ever submitted).
- *  Errors: GGDM_EIO when Slurm does not answer. */
+/** What is in the queue of the run's jobs, a line "JOB STATE REASON TIME-LEFT NODES" each, in
+ * *lines (owned; "" when none is, NULL when none was ever submitted). Errors: GGDM_EIO when Slurm
+ * does not answer. */
 ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err);
 
-/** Those of the run's jobs that are not in the queue any more, " 12 15 ", in *jobs (owned; NULL when
- *  none was ever submitted).  Errors: as above. */
+/** Those of the run's jobs that are not in the queue any more, " 12 15 ", in *jobs (owned; NULL
+ * when none was ever submitted).  Errors: as above. */
 ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err);
 
-/** The same as ggdm_slurm_jobs, but Slurm is asked once a minute at most, and only by who may write in dir, where the
- *  answer is kept: in between it counts. */
+/** The same as ggdm_slurm_jobs, but Slurm is asked once a minute at most, and only by who may write
+ * in dir, where the answer is kept: in between it counts. */
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err);
 
 /** The fewest cores of a node of the partition (NULL: the default one).  Errors: GGDM_EIO. */

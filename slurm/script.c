@@ -86,8 +86,7 @@ static ggdm_status put_lines(const ggdm_slurm_job *job, const ggdm_slurm_place *
         FILE *filled = open_memstream(&text, &size);
         if (!filled)
             return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
-        ggdm_status st =
-            put_line(job, places, line, len, raw ? RAW : QUOTED, filled, &empty, err);
+        ggdm_status st = put_line(job, places, line, len, raw ? RAW : QUOTED, filled, &empty, err);
         fclose(filled);
         if (st == GGDM_OK && !(directive && empty))
             fprintf(out, "%s\n", text);

@@ -161,8 +161,9 @@ static ggdm_status take_node(ggdm_slurm_job *site, const ggdm_node *n, ggdm_erro
     while (key < GGDM_SLURM_N_KEYS && strcmp(n->key, ggdm_slurm_settings[key].key) != 0)
         key++;
     if (key == GGDM_SLURM_N_KEYS)
-        return ggdm_node_fail_key(n, err, "unknown key, expected one of those of `ggdm submit "
-                                          "--help` with '_' for '-'");
+        return ggdm_node_fail_key(n, err,
+                                  "unknown key, expected one of those of `ggdm submit "
+                                  "--help` with '_' for '-'");
     if (key != GGDM_SLURM_SETUP || n->kind != GGDM_NODE_LIST)
         return take_scalar(site, (ggdm_slurm_key)key, n, err);
     for (const ggdm_node *line = n->first; line; line = line->next)
@@ -175,8 +176,8 @@ static ggdm_status merge(ggdm_slurm_job *job, ggdm_slurm_job *site, ggdm_error *
 {
     char *lines = NULL;
     if (job->value[GGDM_SLURM_SETUP] && site->value[GGDM_SLURM_SETUP]) {
-        GGDM_TRY(join_lines(site->value[GGDM_SLURM_SETUP], job->value[GGDM_SLURM_SETUP], &lines,
-                            err));
+        GGDM_TRY(
+            join_lines(site->value[GGDM_SLURM_SETUP], job->value[GGDM_SLURM_SETUP], &lines, err));
         free(job->value[GGDM_SLURM_SETUP]);
         job->value[GGDM_SLURM_SETUP] = lines;
     }
@@ -210,7 +211,7 @@ done:
     return st;
 }
 
-int64_t ggdm_slurm_job_number(const ggdm_slurm_job *job, ggdm_slurm_key key, int64_t missing)
+int64_t ggdm_slurm_job_number(const ggdm_slurm_job *job, ggdm_slurm_key key)
 {
-    return job->value[key] ? strtoll(job->value[key], NULL, 10) : missing;
+    return strtoll(job->value[key], NULL, 10);
 }

@@ -24,9 +24,9 @@ typedef enum ggdm_slurm_key {
 } ggdm_slurm_key;
 
 typedef struct ggdm_slurm_setting {
-    const char *key;    /* in site.yaml, and with '-' for '_' the long option */
+    const char *key;     /* in site.yaml, and with '-' for '_' the long option */
     const char *metavar; /* of the option */
-    const char *option; /* of sbatch, "partition"; NULL: none */
+    const char *option;  /* of sbatch, "partition"; NULL: none */
     const char *help;
 } ggdm_slurm_setting;
 
@@ -44,12 +44,13 @@ void ggdm_slurm_job_deinit(ggdm_slurm_job *job);
 ggdm_status ggdm_slurm_job_set(ggdm_slurm_job *job, ggdm_slurm_key key, const char *value,
                                ggdm_error *err);
 
-/** Fill what is not set yet from a site file, a map of the keys; setup may be a list of lines, which
- *  come before those that are set.  Errors: GGDM_EINVAL, GGDM_EFORMAT with position; GGDM_EIO. */
+/** Fill what is not set yet from a site file, a map of the keys; setup may be a list of lines,
+ * which come before those that are set.  Errors: GGDM_EINVAL, GGDM_EFORMAT with position; GGDM_EIO.
+ */
 ggdm_status ggdm_slurm_job_read(ggdm_slurm_job *job, const char *path, ggdm_error *err);
 
-/** Value as a number; missing: where it is not set. */
-int64_t ggdm_slurm_job_number(const ggdm_slurm_job *job, ggdm_slurm_key key, int64_t missing);
+/** A value that is set, as a number. */
+int64_t ggdm_slurm_job_number(const ggdm_slurm_job *job, ggdm_slurm_key key);
 
 /** Seconds of a time as Slurm writes it: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S.  -1: it is none. */
 int64_t ggdm_slurm_seconds(const char *text);

@@ -8,6 +8,7 @@ Measurements of the same thing are repeated in rounds, all others between them, 
 the machine's load reaches all of them."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -30,8 +31,7 @@ def precisions(program):
 
 def ops(program):
     for precision in precisions(program):
-        r = common.json.loads(common.ggdm(program, "bench", "ops", "--precision", precision,
-                                          "--threads", THREADS))
+        r = json.loads(common.ggdm(program, "bench", "ops", "--precision", precision, "--threads", THREADS))
         print(f"{precision}, batch {r['batch']}, threads {r['threads']}, {r['isa']}: large matrix product "
               f"{r['peak_gflops']:.0f} GFLOP/s, sums in memory {r['memory_gbytes_per_second']:.1f} GB/s")
         for op in r["ops"]:
@@ -48,7 +48,7 @@ def networks(program):
     for _ in range(ROUNDS):
         for precision, batch in cases:
             runs[precision, batch].append(
-                common.network(program, MODEL, GUIDE, batch, THREADS, precision, 1))
+                common.network(program, MODEL, GUIDE, batch, THREADS, precision, "--seconds", 1))
     for (precision, batch), of in runs.items():
         row = {"precision": precision, "batch": batch, "n": sum(r["forward_runs"] for r in of)}
         for what in "forward", "guided":

@@ -24,11 +24,10 @@ def ggdm(program, *args, **env):
     return done.stdout
 
 
-def network(program, model, guide, batch, threads, precision, seconds):
+def network(program, model, guide, batch, threads, precision, *more):
     """One call of `ggdm bench network`: its JSON object."""
     return json.loads(ggdm(program, "bench", "network", model, "--guide", guide, "--json",
-                           "--batch", batch, "--threads", threads, "--precision", precision,
-                           "--seconds", seconds))
+                           "--batch", batch, "--threads", threads, "--precision", precision, *more))
 
 
 def median(values):

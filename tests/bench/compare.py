@@ -39,11 +39,10 @@ def seconds_option(program):
 
 def measure(program, recipes, folder):
     """Every figure once, in milliseconds: less is better."""
+    seconds = seconds_option(program)
     for precision in recipes:
         for batch in (1, 32):
-            r = common.json.loads(common.ggdm(
-                program, "bench", "network", MODEL, "--guide", GUIDE, "--json", "--batch", batch,
-                "--threads", THREADS, "--precision", precision, *seconds_option(program)))
+            r = common.network(program, MODEL, GUIDE, batch, THREADS, precision, *seconds)
             for what in "forward", "guided":
                 yield f"{what} ms/image, {precision}, batch {batch}", r[what + "_best_ms_per_image"]
         rate = common.train(program, recipes[precision], os.path.join(folder, "out"), THREADS, 24)

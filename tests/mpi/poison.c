@@ -1,8 +1,8 @@
 /* A library for LD_PRELOAD: a worker dies of a segmentation fault as soon as it has something to
- * report about the unit whose number is in $GGDM_POISON, and waits for $GGDM_SLOW milliseconds before
- * it reports that a unit is done: a run that takes its time, however fast the machine is.  It looks at
- * what leaves by MPI_Isend: in the first fragment of a packet stand its size (u64) and the unit
- * (i64). */
+ * report about the unit whose number is in $GGDM_POISON, and waits for $GGDM_SLOW milliseconds
+ * before it reports that a unit is done: a run that takes its time, however fast the machine is. It
+ * looks at what leaves by MPI_Isend: in the first fragment of a packet stand its size (u64) and the
+ * unit (i64). */
 #include <mpi.h>
 #include <signal.h>
 #include <stdint.h>

@@ -75,9 +75,9 @@ static void check_path(const fixture *f, const ggdm_unit *unit, int32_t last)
         /* Of one setting: all of it inside of the window, or all outside. */
         int32_t window_end = t->start + t->duration;
         bool guided = p->begin >= t->start && p->begin < window_end;
-        assert_true(p->end <= (guided                  ? window_end
-                               : p->begin < t->start   ? t->start
-                                                       : f->sweep.job.steps));
+        assert_true(p->end <= (guided                ? window_end
+                               : p->begin < t->start ? t->start
+                                                     : f->sweep.job.steps));
         assert_true(p->kappa == (guided ? t->kappa : 0));
         assert_int_equal(p->target, guided ? t->target : -1);
         begin = p->begin;

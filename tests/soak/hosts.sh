@@ -65,10 +65,8 @@ report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
 
 # reach N: until N images are done.
 reach() {
-    local n
     while sleep 0.1 && kill -0 "$pid" 2>/dev/null; do
-        n=$(done_images many)
-        [ "${n:-0}" -ge "$1" ] && return 0
+        reached many "$1" && return 0
     done
     return 1
 }

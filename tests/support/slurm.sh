@@ -178,11 +178,5 @@ show_job() {
 
 cluster_up || { report 1 "a Slurm cluster of $nodes nodes"; exit 1; }
 
-# reached RUN N: N images are done.
-reached() {
-    local n
-    n=$(sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null)
-    [ "${n:-0}" -ge "$2" ]
-}
 # alive_again JOB N: it was started again N times and runs.
 alive_again() { [ "$(restarts_of "$1")" -ge "$2" ] && in_state "$1" RUNNING; }

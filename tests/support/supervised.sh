@@ -28,13 +28,18 @@ start() {
 # done_images RUN
 done_images() { sed -n '/"images"/,/}/s/.*"done": \([0-9]*\).*/\1/p' "$1/status.json" 2>/dev/null; }
 
+# reached RUN N: N images are done.
+reached() {
+    local n
+    n=$(done_images "$1")
+    [ "${n:-0}" -ge "$2" ]
+}
+
 # at_work RUN N: wait until N images are done and a coordinator lives; sets $mpirun, $coordinator,
 # $worker to process ids.  Fails when the run ends before.
 at_work() {
-    local n
     while sleep 0.05 && kill -0 "$pid" 2>/dev/null; do
-        n=$(done_images "$1")
-        [ "${n:-0}" -ge "$2" ] || continue
+        reached "$1" "$2" || continue
         mpirun=$(pgrep -P "$pid" mpirun | head -n 1)
         coordinator=$(number "$1" pid)
         [ -n "$mpirun" ] && [ -n "$coordinator" ] && [ "$(ps -o ppid= -p "$coordinator" | tr -d ' ')" = "$mpirun" ] || continue

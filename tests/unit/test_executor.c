@@ -190,14 +190,15 @@ static void test_executor_tree_equals_separate_chains(void **state)
     }
 }
 
-/* Windows [4, 8), [4, 12) and [8, 12), and no guidance, as one tree with a common head, against each
- * on its own. */
+/* Windows [4, 8), [4, 12) and [8, 12), and no guidance, as one tree with a common head, against
+ * each on its own. */
 static void test_executor_windows_equal_separate_chains(void **state)
 {
     ggdm_job job = {.seed = 5, .steps = STEPS, .clip_x0 = true, .batch = 32, .threads = 2};
-    ggdm_segment shared[] = {{-1, 0, 4, 0, -1, -1}, {0, 4, 8, 0.5, 3, -1}, {1, 8, STEPS, 0, -1, 0},
-                             {1, 8, STEPS, 0.5, 3, 1}, {0, 4, 8, 0, -1, -1},
-                             {4, 8, STEPS, 0.5, 3, 2}, {4, 8, STEPS, 0, -1, 3}};
+    ggdm_segment shared[] = {{-1, 0, 4, 0, -1, -1},   {0, 4, 8, 0.5, 3, -1},
+                             {1, 8, STEPS, 0, -1, 0}, {1, 8, STEPS, 0.5, 3, 1},
+                             {0, 4, 8, 0, -1, -1},    {4, 8, STEPS, 0.5, 3, 2},
+                             {4, 8, STEPS, 0, -1, 3}};
     static const int32_t from[] = {4, 4, 8, 0}, to[] = {8, STEPS, STEPS, 0};
     ggdm_unit unit = {.image_first = 2, .image_count = 3, .n_segments = 7, .segments = shared};
     ggdm_error err;
@@ -213,8 +214,9 @@ static void test_executor_windows_equal_separate_chains(void **state)
             if (ends[k] <= begin)
                 continue;
             int n = one.n_segments++;
-            alone[n] = (ggdm_segment){n - 1, begin, ends[k], k == 1 ? 0.5 : 0, k == 1 ? 3 : -1,
-                                      ends[k] == STEPS ? i : -1};
+            alone[n] = (ggdm_segment){n - 1,           begin,
+                                      ends[k],         k == 1 ? 0.5 : 0,
+                                      k == 1 ? 3 : -1, ends[k] == STEPS ? i : -1};
         }
         ggdm_test_ok(run(*state, &job, &one, &single, &err), &err);
         assert_int_equal(single.n, 3);

@@ -17,10 +17,11 @@ static void test_seconds_reads_what_slurm_reads(void **state)
     static const struct {
         const char *text;
         int64_t seconds;
-    } cases[] = {{"90", 5400},      {"1:30", 90},           {"2:00:05", 7205}, {"1-0", 86400},
-                 {"1-2:03", 93780}, {"1-02:03:04", 93784},  {"", -1},          {"1h", -1},
-                 {"-5", -1},        {"1:2:3:4", -1},        {"5 ", -1},        {"1-", -1},
-                 {"99999999", -1},  {"12:", -1}};
+    } cases[] = {{"90", 5400},     {"1:30", 90},      {"2:00:05", 7205},
+                 {"1-0", 86400},   {"1-2:03", 93780}, {"1-02:03:04", 93784},
+                 {"", -1},         {"1h", -1},        {"-5", -1},
+                 {"1:2:3:4", -1},  {"5 ", -1},        {"1-", -1},
+                 {"99999999", -1}, {"12:", -1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(ggdm_slurm_seconds(cases[i].text), cases[i].seconds);
 }
@@ -69,8 +70,8 @@ static void test_read_site_fills_what_is_not_set(void **state)
     assert_string_equal(job.value[GGDM_SLURM_PARTITION], "short");
     assert_string_equal(job.value[GGDM_SLURM_TIME], "12:00:00");
     assert_string_equal(job.value[GGDM_SLURM_SETUP], "first\nsecond\nlast");
-    assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_NODES, 1), 4);
-    assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_TASKS, 7), 7);
+    assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_NODES), 4);
+    assert_null(job.value[GGDM_SLURM_TASKS]);
     ggdm_slurm_job_deinit(&job);
 }
 
@@ -100,20 +101,25 @@ static void test_script_quotes_and_leaves_out(void **state)
     (void)state;
     ggdm_slurm_job job = {{0}};
     char *text = NULL;
-    const ggdm_slurm_place places[] = {
-        {"name", "n"},       {"output", "o"},     {"signal", "180"}, {"array", NULL},
-        {"mail_type", NULL}, {"program", "it's"}, {"directory", "/"}, {"run", "/a b"},
-        {"shards", NULL},    {"threads", "1"},    {"batch", ""},     {"no_share", NULL},
-        {NULL, NULL}};
+    const ggdm_slurm_place places[] = {{"name", "n"},      {"output", "o"},     {"signal", "180"},
+                                       {"array", NULL},    {"mail_type", NULL}, {"program", "it's"},
+                                       {"directory", "/"}, {"run", "/a b"},     {"shards", NULL},
+                                       {"threads", "1"},   {"batch", ""},       {"no_share", NULL},
+                                       {NULL, NULL}};
     ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_NODES, "3", &err), &err);
-    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "module load \"x y\"\nulimit -c 0", &err),
-                 &err);
+    ggdm_test_ok(
+        ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "module load \"x y\"\nulimit -c 0", &err), &err);
     ggdm_test_ok(ggdm_slurm_script(&job, places, &text, &err), &err);
     static const char *const there[] = {
         "#!/bin/bash\n#SBATCH --job-name=n\n#SBATCH --nodes=3\n#SBATCH --output=o\n",
-        "\n#SBATCH --signal=B:USR1@180\n", "\n#SBATCH --requeue\n", "\n#SBATCH --no-kill\n",
-        "\n#SBATCH --open-mode=append\n", "\nrun='/a b'\n", "\nggdm=('it'\\''s')\n",
-        "\nmodule load \"x y\"\nulimit -c 0\n", "\nbatch=''\n"};
+        "\n#SBATCH --signal=B:USR1@180\n",
+        "\n#SBATCH --requeue\n",
+        "\n#SBATCH --no-kill\n",
+        "\n#SBATCH --open-mode=append\n",
+        "\nrun='/a b'\n",
+        "\nggdm=('it'\\''s')\n",
+        "\nmodule load \"x y\"\nulimit -c 0\n",
+        "\nbatch=''\n"};
     for (size_t i = 0; i < sizeof there / sizeof *there; i++)
         if (!strstr(text, there[i]))
             ggdm_test_fail("not in the script: %s", there[i]);
