@@ -171,6 +171,8 @@ static bool write_new(const char *path, record *r)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     bool good = fd >= 0 && write_record(fd, r);
+    if (good) /* after a power cut it must tell whose it was: what cannot be read is waited for */
+        fsync(fd);
     if (fd >= 0)
         good = close(fd) == 0 && good;
     return good;
