@@ -193,24 +193,40 @@ ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* In the file of the last answer: that there was none, and why. */
+#define NO_ANSWER '?'
+
+static ggdm_status ask_and_keep(const char *dir, const char *path, char **lines, ggdm_error *err)
+{
+    ggdm_error why = {0};
+    ggdm_status st = ggdm_slurm_jobs(dir, lines, &why);
+    if (st != GGDM_OK)
+        GGDM_TRY(ggdm_asprintf(lines, err, "%c%s", NO_ANSWER, why.msg));
+    if (!*lines && !ggdm_exists(path))
+        return GGDM_OK;
+    const char *text = *lines ? *lines : "";
+    return ggdm_replace_file(path, text, strlen(text), err);
+}
+
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err)
 {
     char *path = NULL;
     struct stat info;
     GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_STATE_FILE, &path, err));
     double age = stat(path, &info) == 0 ? ggdm_wall_clock() - (double)info.st_mtim.tv_sec : -1;
-    bool due = (age < 0 || age >= GGDM_SLURM_ASK_SECONDS) && access(dir, W_OK) == 0;
     ggdm_status st = GGDM_OK;
     *lines = NULL;
-    if (due) {
-        st = ggdm_slurm_jobs(dir, lines, err);
-        const char *text = *lines ? *lines : "";
-        if (st == GGDM_OK && (*lines || age >= 0))
-            st = ggdm_replace_file(path, text, strlen(text), err);
-    } else if (age >= 0) {
+    if ((age < 0 || age >= GGDM_SLURM_ASK_SECONDS) && access(dir, W_OK) == 0)
+        st = ask_and_keep(dir, path, lines, err);
+    else if (age >= 0)
         st = ggdm_read_file(path, MAX_OUTPUT, lines, NULL, err);
-    }
     free(path);
+    if (st == GGDM_OK && *lines && **lines == NO_ANSWER)
+        st = GGDM_FAIL(err, GGDM_EIO, "%s", *lines + 1);
+    if (st != GGDM_OK) {
+        free(*lines);
+        *lines = NULL;
+    }
     return st;
 }
 

@@ -28,7 +28,7 @@ ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err);
 ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err);
 
 /** The same as ggdm_slurm_jobs, but Slurm is asked once a minute at most, and only by who may write
- * in dir, where the answer is kept: in between it counts. */
+ * in dir, where the answer is kept: in between it counts, an error too. */
 ggdm_status ggdm_slurm_jobs_seen(const char *dir, char **lines, ggdm_error *err);
 
 /** The fewest cores of a node of the partition (NULL: the default one).  Errors: GGDM_EIO. */

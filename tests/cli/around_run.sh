@@ -120,6 +120,17 @@ says "--take-over does not wait for a dead owner" 0 "taking over from process 1 
 [ $((SECONDS - begun)) -lt 30 ] && [ -s taken/summary.csv ] && [ ! -e taken/ggdm.db.owner ]
 report $? "the run is finished, the record is gone"
 
+# ---- Slurm, asked once a minute, also when it does not answer ----
+
+mkdir fake && printf '#!/bin/sh\necho asked >>"%s/asked"\nexit 1\n' "$work" >fake/squeue && chmod +x fake/squeue
+echo 12 >small/slurm.jobs
+for time in first second; do
+    says "status where Slurm does not answer, the $time time" 0 "at rest: done" \
+        "Slurm does not tell about jobs 12 (squeue: exit code 1)" -- env PATH="$work/fake:$PATH" "$GGDM" status small
+done
+[ "$(wc -l <asked)" -eq 1 ]
+report $? "it was asked once"
+
 # ---- help ----
 
 says "help of a command" 0 "Usage: ggdm retry" "Example:" -- "$GGDM" help retry

@@ -43,6 +43,19 @@ half_lost srun
 report $? "the same where srun starts the ranks"
 start_node 2
 
+# (Slurm gives the job its nodes again when both are there.)
+watched() { squeue -h -s -j "$1" -o %j | grep -qx watch; }
+script_lost() {
+    await 60 all_idle
+    submit script --nodes 2 && await 60 reached script 4 && await 20 watched "$job" || return 1
+    kill -9 $(node_processes 1)
+    await 150 in_state "$job" PENDING
+    start_node 1
+    done_well script "$job" 1
+}
+script_lost
+report $? "the node with the script and the coordinator dies: another requeues the job: the same bytes"
+
 worker_lost() {
     await 60 all_idle
     submit worker --nodes 2 --launcher srun && await 60 reached worker 4 || return 1

@@ -73,7 +73,7 @@ reach() {
 
 lose_two() {
     local p rc
-    "${run[@]}" --run many --hosts "${net}h1:1,${net}h2:1,${net}h3:1" >many.out 2>many.err &
+    LD_PRELOAD=$TOOLS/poison.so GGDM_SLOW=2000 "${run[@]}" --run many --hosts "${net}h1:1,${net}h2:1,${net}h3:1" >many.out 2>many.err &
     pid=$!
     reach 12 || return 1
     echo "# ${net}h2 is killed"
