@@ -14,6 +14,7 @@
 #include "common/json_write.h"
 #include "common/mem.h"
 #include "coordinator/command.h"
+#include "coordinator/core_use.h"
 #include "coordinator/dir_args.h"
 #include "coordinator/disk_check.h"
 #include "coordinator/progress.h"
@@ -105,6 +106,21 @@ static void check_memory(doctor *d)
         (double)room * GIB);
 }
 
+static void check_cores(doctor *d)
+{
+    ggdm_core_use use;
+    ggdm_error err = {0};
+    if (ggdm_core_use_measure(&use, &err) != GGDM_OK) {
+        say(d, WARN, "workers", "not measured: %s", err.msg);
+        return;
+    }
+    say(d, OK, "workers",
+        "%d of 1 thread: %.2f times the images/s of one; 1 of %d threads: %.2f times; %d NUMA "
+        "node%s; best: --threads %d",
+        use.cores, use.apart / use.alone, use.cores, use.together / use.alone, use.memories,
+        use.memories == 1 ? "" : "s", use.apart >= use.together ? 1 : use.cores);
+}
+
 static void say_library(void *context, const char *name, const char *version)
 {
     bool linked = strcmp(version, "not linked") != 0;
@@ -118,6 +134,7 @@ static void check_machine(doctor *d)
     check_memory(d);
     ggdm_each_library(say_library, d);
     check_isa(d);
+    check_cores(d);
 }
 
 /* ---- the file system ---- */
