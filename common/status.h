@@ -9,18 +9,18 @@
 /* Numbers are stored in the database and sent in messages: never renumber. */
 typedef enum ggdm_status {
     GGDM_OK = 0,
-    GGDM_EINVAL = 1,        /* invalid argument or user input */
-    GGDM_ENOMEM = 2,        /* out of memory */
-    GGDM_EIO = 3,           /* a system call failed */
-    GGDM_EFORMAT = 4,       /* malformed file or message */
-    GGDM_ESHAPE = 5,        /* shapes do not fit or a size overflows */
-    GGDM_EUNSUPPORTED = 6,  /* well formed, but not something this build can do */
-    GGDM_ESTATE = 7,        /* not allowed in this state (run of another sweep, late result) */
-    GGDM_ECOMM = 8,         /* communication between ranks failed */
-    GGDM_ESTORE = 9,        /* the job store failed */
-    GGDM_ENUMERIC = 10,     /* not finite */
-    GGDM_ECANCELLED = 11,   /* interrupted: work is left */
-    GGDM_EINTERNAL = 12     /* a broken invariant of this program */
+    GGDM_EINVAL = 1,       /* invalid argument or user input */
+    GGDM_ENOMEM = 2,       /* out of memory */
+    GGDM_EIO = 3,          /* a system call failed */
+    GGDM_EFORMAT = 4,      /* malformed file or message */
+    GGDM_ESHAPE = 5,       /* shapes do not fit or a size overflows */
+    GGDM_EUNSUPPORTED = 6, /* well formed, but not something this build can do */
+    GGDM_ESTATE = 7,       /* not allowed in this state (run of another sweep, late result) */
+    GGDM_ECOMM = 8,        /* communication between ranks failed */
+    GGDM_ESTORE = 9,       /* the job store failed */
+    GGDM_ENUMERIC = 10,    /* not finite */
+    GGDM_ECANCELLED = 11,  /* interrupted: work is left */
+    GGDM_EINTERNAL = 12    /* a broken invariant of this program */
 } ggdm_status;
 
 /* Exit codes of the program (DESIGN.md section 1). */

@@ -56,8 +56,8 @@ static ggdm_status find(const apply *a, const char *name, ggdm_st_dtype dtype, c
     char found[128], want[128];
     ggdm_shape_text(expected, want, sizeof want);
     if (!t)
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' is missing, expected %s %s",
-                         a->o->in, name, type, want);
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' is missing, expected %s %s", a->o->in,
+                         name, type, want);
     if (t->dtype != dtype || !ggdm_shape_equal(&t->shape, expected))
         return GGDM_FAIL(err, GGDM_ESHAPE, "%s: tensor '%s' is %sof shape %s, expected %s %s",
                          a->o->in, name, t->dtype == dtype ? "" : "of another dtype and ",
@@ -113,8 +113,9 @@ static ggdm_status open_input(apply *a, ggdm_error *err)
     const ggdm_st_tensor *x = ggdm_safetensors_find(a->in, "x");
     a->n = x && x->shape.n > 0 ? x->shape.d[0] : 1;
     if (a->n < 1 || a->n > MAX_BATCH)
-        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: tensor 'x' has %" PRId64 " images, expected 1 to %d",
-                         a->o->in, a->n, MAX_BATCH);
+        return GGDM_FAIL(err, GGDM_ESHAPE,
+                         "%s: tensor 'x' has %" PRId64 " images, expected 1 to %d", a->o->in, a->n,
+                         MAX_BATCH);
     return GGDM_OK;
 }
 

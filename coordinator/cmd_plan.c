@@ -92,10 +92,11 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
            "is %.2f forwards here)\n",
            (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards,
            100 * work_share(s, e), e->guided / e->seconds);
-    printf("  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
-           "way; weights %.1f MiB per node\n",
-           (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
-           (double)e->states * mib, (double)e->weights * mib);
+    printf(
+        "  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
+        "way; weights %.1f MiB per node\n",
+        (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
+        (double)e->states * mib, (double)e->weights * mib);
     printf("  time           about %s with %d workers of %d threads (%.2f ms per image forward, "
            "%.2f guided, %s, %s)\n",
            ggdm_duration_text(run_seconds(s, e, workers), time), workers, s->outfit.job.threads,

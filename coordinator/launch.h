@@ -17,9 +17,10 @@ typedef struct ggdm_launch {
     bool may_be_silent;      /* its status file is no sign of life */
 } ggdm_launch;
 
-#define GGDM_LAUNCHER_ENV "GGDM_LAUNCHER" /* "srun": by srun instead of mpirun, in an allocation   \
-                                           */
-#define GGDM_TOKEN_SIZE 64                /* bytes of the name by which a world is known */
+#define GGDM_LAUNCHER_ENV                                                                          \
+    "GGDM_LAUNCHER"        /* "srun": by srun instead of mpirun, in an allocation                  \
+                            */
+#define GGDM_TOKEN_SIZE 64 /* bytes of the name by which a world is known */
 
 /** Errors: GGDM_EINVAL when there is no mpirun in PATH. */
 ggdm_status ggdm_launch_possible(ggdm_error *err);

@@ -23,8 +23,8 @@ typedef struct ggdm_cell {
     int32_t index;
     double kappa;
     int32_t start, duration; /* guided in the sampler steps [start, start + duration) */
-    int32_t target;     /* the class that counts as right, also where kappa is 0; -1: none */
-    int32_t trajectory; /* index into ggdm_cells.trajectories */
+    int32_t target;          /* the class that counts as right, also where kappa is 0; -1: none */
+    int32_t trajectory;      /* index into ggdm_cells.trajectories */
     uint8_t key[GGDM_HASH_SIZE];
 } ggdm_cell;
 

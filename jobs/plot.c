@@ -345,15 +345,14 @@ static void put_x_axis(FILE *f, const plot_data *d, int32_t steps)
 
 static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
 {
-    fprintf(f,
-            "set encoding utf8\n"
-            "set datafile missing '?'\n"
-            "set style data yerrorlines\n"
-            "set errorbars small\n"
-            "set grid ytics lt 1 lc rgb '#cccccc'\n"
-            "set border 3\n"
-            "set tics nomirror out\n"
-            "set yrange [-0.02:1.02]\n");
+    fprintf(f, "set encoding utf8\n"
+               "set datafile missing '?'\n"
+               "set style data yerrorlines\n"
+               "set errorbars small\n"
+               "set grid ytics lt 1 lc rgb '#cccccc'\n"
+               "set border 3\n"
+               "set tics nomirror out\n"
+               "set yrange [-0.02:1.02]\n");
     put_x_axis(f, d, info->job.steps);
     put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png.tmp");
     put_figure(f, d, info, "svg background 'white'", "accuracy.svg.tmp");

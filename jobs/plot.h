@@ -1,5 +1,6 @@
 /* RUN/figures/accuracy.{png,svg}: accuracy against conditioning duration (against guidance windows,
- * side by side, where some do not start at step 0), one curve per kappa, drawn by gnuplot from figures/accuracy.dat and figures/accuracy.gp, which stay there. */
+ * side by side, where some do not start at step 0), one curve per kappa, drawn by gnuplot from
+ * figures/accuracy.dat and figures/accuracy.gp, which stay there. */
 #ifndef GGDM_JOBS_PLOT_H
 #define GGDM_JOBS_PLOT_H
 

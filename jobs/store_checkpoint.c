@@ -61,8 +61,8 @@ ggdm_status ggdm_store_checkpoint(ggdm_store *store, int64_t unit, int32_t attem
                          "%zu bytes",
                          unit, step, size, GGDM_MAX_CHECKPOINT);
     GGDM_TRY(ggdm_store_call_begin(store, &call, err));
-    GGDM_TRY_GOTO(
-        st, ggdm_store_answering(store, unit, attempt, "checkpoint", &row, &current, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_answering(store, unit, attempt, "checkpoint", &row, &current, err),
+                  done);
     if (!current)
         goto done;
     GGDM_TRY_GOTO(st, stored_step(store, unit, &before, err), done);

@@ -76,10 +76,7 @@ static const ggdm_field top_table[] = {
     {.key = "batch", .type = GGDM_FIELD_INT32, .offset = AT(job.batch), .lo = 1, .hi = 65536},
     {.key = "threads", .type = GGDM_FIELD_INT32, .offset = AT(job.threads), .lo = 1, .hi = 4096},
     {.key = "checkpoint", .type = GGDM_FIELD_NODE, .offset = AT(checkpoint)},
-    {.key = "order",
-     .type = GGDM_FIELD_CHOICE,
-     .offset = AT(order),
-     .choices = ggdm_order_names},
+    {.key = "order", .type = GGDM_FIELD_CHOICE, .offset = AT(order), .choices = ggdm_order_names},
     {.key = NULL}};
 
 static const ggdm_field sampler_table[] = {
@@ -291,10 +288,8 @@ static ggdm_status read_axis(const ggdm_node *node, ggdm_axis axis, int32_t step
     if (node->kind == GGDM_NODE_NULL)
         return ggdm_node_expected(node, err,
                                   "a value, a list, or a range {from: A, to: B, step: C}");
-    bool range =
-        node->kind == GGDM_NODE_MAP && !(axis == GGDM_AXIS_DURATION && is_window(node));
-    return range ? read_range(node, axis, steps, out, err)
-                 : read_list(node, axis, steps, out, err);
+    bool range = node->kind == GGDM_NODE_MAP && !(axis == GGDM_AXIS_DURATION && is_window(node));
+    return range ? read_range(node, axis, steps, out, err) : read_list(node, axis, steps, out, err);
 }
 
 /* The axes while the file is read: which were given, and where. */
@@ -419,8 +414,9 @@ static ggdm_status read_duration(const ggdm_node *node, double *out, ggdm_error 
             *out = v * units[i].seconds;
             return GGDM_OK;
         }
-    return ggdm_node_expected(node, err, "a number of seconds, a duration like 90s, 2m or 1h, or "
-                                         "off");
+    return ggdm_node_expected(node, err,
+                              "a number of seconds, a duration like 90s, 2m or 1h, or "
+                              "off");
 }
 
 /* ---- the whole file ----------------------------------------------------------------------- */

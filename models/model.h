@@ -11,13 +11,13 @@
 
 /* The raw files, as rank 0 reads them and broadcasts them. */
 typedef struct ggdm_model_files {
-    char *path;           /* directory, for messages; owned */
-    char *config;         /* config.json, NUL-terminated; owned */
-    char *scheduler;      /* scheduler_config.json, NUL-terminated, or NULL; owned */
-    const void *weights;  /* safetensors bytes, 64-byte aligned; a mapping, or borrowed (see map) */
+    char *path;          /* directory, for messages; owned */
+    char *config;        /* config.json, NUL-terminated; owned */
+    char *scheduler;     /* scheduler_config.json, NUL-terminated, or NULL; owned */
+    const void *weights; /* safetensors bytes, 64-byte aligned; a mapping, or borrowed (see map) */
     size_t weights_size;
-    void *map;            /* owned mapping behind weights, or NULL where weights is borrowed */
-    uint8_t digest[32];   /* SHA-256 over config, scheduler and weights: the model's identity */
+    void *map;          /* owned mapping behind weights, or NULL where weights is borrowed */
+    uint8_t digest[32]; /* SHA-256 over config, scheduler and weights: the model's identity */
 } ggdm_model_files;
 
 /** Find a model by name (models/zoo of the source tree or of the installation, $GGDM_ZOO) or by
@@ -25,7 +25,8 @@ typedef struct ggdm_model_files {
  *  Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
-/** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network. */
+/** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
+ */
 void ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32]);
 
 typedef struct ggdm_model {

@@ -1,8 +1,8 @@
 /* Walks the trajectory tree of a unit by sampler step.
  *
- * At each step the live images (worker/walk.h) are put into two lists, guided and unguided, and each
- * list is advanced in batches.  A segment starts as a copy of its parent's last state, so a shared
- * prefix is computed once. */
+ * At each step the live images (worker/walk.h) are put into two lists, guided and unguided, and
+ * each list is advanced in batches.  A segment starts as a copy of its parent's last state, so a
+ * shared prefix is computed once. */
 #include "worker/executor.h"
 
 #include <omp.h>
@@ -77,16 +77,20 @@ static ggdm_status check_segment(const ggdm_executor *e, const ggdm_unit *unit, 
     const ggdm_segment *s = &unit->segments[i];
     int32_t start = s->parent < 0 ? 0 : unit->segments[s->parent].end;
     if (s->begin != start || s->end <= s->begin || s->end > e->job.steps || s->kappa < 0)
-        return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: segment %d runs over steps %d to %d, "
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "unit %lld: segment %d runs over steps %d to %d, "
                          "expected to begin at %d and to end by %d",
                          (long long)unit->id, i, s->begin, s->end, start, e->job.steps);
     if (s->trajectory >= 0 && s->end != e->job.steps)
-        return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: segment %d ends trajectory %lld at step %d, "
-                         "expected step %d", (long long)unit->id, i, (long long)s->trajectory,
-                         s->end, e->job.steps);
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "unit %lld: segment %d ends trajectory %lld at step %d, "
+                         "expected step %d",
+                         (long long)unit->id, i, (long long)s->trajectory, s->end, e->job.steps);
     if (s->kappa > 0 && (!e->guide || s->target < 0 || s->target >= e->guide->info.n_classes))
-        return GGDM_FAIL(err, GGDM_EINVAL, "unit %lld: target %d, expected a class of the guide "
-                                           "(0 to %d)", (long long)unit->id, s->target,
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "unit %lld: target %d, expected a class of the guide "
+                         "(0 to %d)",
+                         (long long)unit->id, s->target,
                          e->guide ? e->guide->info.n_classes - 1 : -1);
     return GGDM_OK;
 }
@@ -154,8 +158,8 @@ static void made_step(ggdm_walk *w, ggdm_live_image *live)
     w->done++;
 }
 
-/* Images that have yet to make this step, guided or not.  An image that is no longer finite stays as
- * it is: nothing could bring it back. */
+/* Images that have yet to make this step, guided or not.  An image that is no longer finite stays
+ * as it is: nothing could bring it back. */
 static int32_t collect(run *r, bool guided)
 {
     ggdm_walk *w = &r->walk;
@@ -311,8 +315,7 @@ static ggdm_status finish_batch(ggdm_executor *e, const run *r, ggdm_live_image 
     return GGDM_OK;
 }
 
-static ggdm_status finish(ggdm_executor *e, run *r, const ggdm_executor_sink *sink,
-                          ggdm_error *err)
+static ggdm_status finish(ggdm_executor *e, run *r, const ggdm_executor_sink *sink, ggdm_error *err)
 {
     const ggdm_unit *unit = r->walk.unit;
     int32_t n = 0, batch = e->job.batch < 256 ? e->job.batch : 256;

@@ -38,8 +38,8 @@ void ggdm_executor_destroy(ggdm_executor **executor);
 ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
                               const ggdm_executor_sink *sink, ggdm_error *err);
 
-/** From the sink's step: append the state of the unit that runs to out (what ggdm_unit.state takes),
- *  *step gets its sampler step.  Errors: those of ggdm_walk_save. */
+/** From the sink's step: append the state of the unit that runs to out (what ggdm_unit.state
+ * takes), *step gets its sampler step.  Errors: those of ggdm_walk_save. */
 ggdm_status ggdm_executor_save(const ggdm_executor *executor, ggdm_wire *out, int32_t *step,
                                ggdm_error *err);
 

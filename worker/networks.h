@@ -22,11 +22,11 @@ typedef enum ggdm_purpose {
 typedef struct ggdm_network {
     ggdm_graph *graph; /* owned */
     int32_t batch;
-    float *x;         /* [batch, H, W, C] in */
-    float *t;         /* [batch] in: timestep */
-    float *x0_x;      /* [batch] in: x0-hat = x0_x x + x0_eps eps */
-    float *x0_eps;    /* [batch] in */
-    int32_t *target;  /* [batch] in: class */
+    float *x;          /* [batch, H, W, C] in */
+    float *t;          /* [batch] in: timestep */
+    float *x0_x;       /* [batch] in: x0-hat = x0_x x + x0_eps eps */
+    float *x0_eps;     /* [batch] in */
+    int32_t *target;   /* [batch] in: class */
     const float *eps;  /* [batch, H, W, C] out */
     const float *grad; /* [batch, H, W, C] out: gradient of the loss as job.gradient says */
     const float *logp; /* [batch, K] out, scores */

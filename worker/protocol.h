@@ -30,8 +30,8 @@ typedef struct ggdm_report {
     char *message;       /* FAILED; owned, or NULL */
     ggdm_image *images;  /* IMAGES: [n_images], owned, or NULL */
     int32_t n_images;
-    int32_t step;        /* CHECKPOINT */
-    uint8_t *state;      /* CHECKPOINT: [state_size], owned, or NULL */
+    int32_t step;   /* CHECKPOINT */
+    uint8_t *state; /* CHECKPOINT: [state_size], owned, or NULL */
     size_t state_size;
 } ggdm_report;
 

@@ -110,7 +110,8 @@ ggdm_status ggdm_schedule_create(const char *json, const char *where, int32_t st
     if (steps < 1 || steps > c.train_steps)
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "field 'sampler.steps': value %d, expected 1 to %d (num_train_timesteps "
-                         "of %s)", steps, c.train_steps, where);
+                         "of %s)",
+                         steps, c.train_steps, where);
     double *bar = NULL;
     ggdm_status st = ggdm_alloc(&bar, (size_t)c.train_steps, sizeof *bar, err);
     if (st == GGDM_OK)

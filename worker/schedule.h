@@ -12,12 +12,12 @@
 
 /* One sampler step from x_t to the next: all factors are plain numbers. */
 typedef struct ggdm_step {
-    int32_t t;                /* timestep given to the network */
-    double alpha_bar;         /* at t */
-    float x0_x, x0_eps;       /* x0-hat = x0_x x_t + x0_eps eps       (GGDM paper, eq. 4) */
-    float mean_x, mean_eps;   /* mean = mean_x x_t + mean_eps eps     (eq. 1) */
-    float clip_x, clip_x0;    /* mean = clip_x x_t + clip_x0 clamp(x0-hat), where x0 is clipped */
-    float sigma;              /* standard deviation of the noise; 0 at the last step */
+    int32_t t;              /* timestep given to the network */
+    double alpha_bar;       /* at t */
+    float x0_x, x0_eps;     /* x0-hat = x0_x x_t + x0_eps eps       (GGDM paper, eq. 4) */
+    float mean_x, mean_eps; /* mean = mean_x x_t + mean_eps eps     (eq. 1) */
+    float clip_x, clip_x0;  /* mean = clip_x x_t + clip_x0 clamp(x0-hat), where x0 is clipped */
+    float sigma;            /* standard deviation of the noise; 0 at the last step */
 } ggdm_step;
 
 typedef struct ggdm_schedule {

@@ -1,8 +1,9 @@
 /* A unit on its way through the trajectory tree: the state of every image on every segment, and how
  * to save it and to take it up again.
  *
- * A live image is a (segment, image index) pair with its own x_t.  Whoever walks (worker/executor.c)
- * advances the images of a step in any order; between two of them the walk can be saved:
+ * A live image is a (segment, image index) pair with its own x_t.  Whoever walks
+ * (worker/executor.c) advances the images of a step in any order; between two of them the walk can
+ * be saved:
  *
  *   magic u32, version u32, unit i64, step i32, elements i32, n_segments i32,
  *   then for each segment that is open at the step, for each image: next u8 (1: it has made this

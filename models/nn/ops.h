@@ -9,8 +9,8 @@
 #include "models/nn/graph.h"
 
 typedef struct ggdm_conv {
-    int stride;                         /* 1 or 2 */
-    int top, left, bottom, right;       /* zero padding in pixels, may be asymmetric */
+    int stride;                   /* 1 or 2 */
+    int top, left, bottom, right; /* zero padding in pixels, may be asymmetric */
 } ggdm_conv;
 
 /** y[n,oh,ow,o] = b[o] + sum w[o,i,kh,kw] x[n, oh*stride+kh-top, ow*stride+kw-left, i].

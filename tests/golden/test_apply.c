@@ -18,11 +18,11 @@ static void add(file *f, const char *name, const char *dtype, const ggdm_shape *
                 size_t size)
 {
     char shape[128];
-    f->n_header += (size_t)snprintf(
-        f->header + f->n_header, sizeof f->header - f->n_header,
-        "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}",
-        f->n_header ? "," : "{", name, dtype, ggdm_shape_text(s, shape, sizeof shape), f->n_data,
-        f->n_data + size);
+    f->n_header +=
+        (size_t)snprintf(f->header + f->n_header, sizeof f->header - f->n_header,
+                         "%s\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}",
+                         f->n_header ? "," : "{", name, dtype,
+                         ggdm_shape_text(s, shape, sizeof shape), f->n_data, f->n_data + size);
     assert_true(f->n_data + size <= sizeof f->data);
     memcpy(f->data + f->n_data, data, size);
     f->n_data += size;
@@ -112,9 +112,8 @@ static void check(const char *dir, const char *name)
     ggdm_error err;
     ggdm_golden gold;
     ggdm_golden_open(&gold, name, NULL, NULL, 0, 0);
-    const ggdm_model model = {.arch = gold.arch,
-                              .info = ggdm_arch_get_info(gold.arch),
-                              .params = gold.params};
+    const ggdm_model model = {
+        .arch = gold.arch, .info = ggdm_arch_get_info(gold.arch), .params = gold.params};
     char *in = ggdm_test_path(dir, "in.safetensors"), *out = ggdm_test_path(dir, "out.safetensors");
     ggdm_apply_options o = {in, out, true, GGDM_PRECISION_FP32, 1};
     add_all(&f, &gold, 0);

@@ -1,5 +1,5 @@
-/* Graphs of the same parameters share packed weights: one copy for all batch sizes, the same bits as
- * without sharing, and other weights are never mistaken for them. */
+/* Graphs of the same parameters share packed weights: one copy for all batch sizes, the same bits
+ * as without sharing, and other weights are never mistaken for them. */
 #include <stdlib.h>
 
 #include "models/nn/graph.h"

@@ -16,8 +16,8 @@ static void half_way(run_fixture *f)
     ggdm_test_ok(ggdm_store_begin(f->store, 2000, &err), &err);
     ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 3, unit, &n, &err), &err);
     assert_int_equal(n, 3);
-    ggdm_test_ok(
-        ggdm_store_fail(f->store, unit[0].id, unit[0].attempt, "made to fail", NULL, &err), &err);
+    ggdm_test_ok(ggdm_store_fail(f->store, unit[0].id, unit[0].attempt, "made to fail", NULL, &err),
+                 &err);
     ggdm_test_ok(
         ggdm_store_lose(f->store, unit[1].id, unit[1].attempt, "made to be lost", NULL, &err),
         &err);

@@ -97,8 +97,9 @@ static void test_cells_repeated_values_share_a_trajectory(void **state)
 static void test_cells_windows_are_told_apart_and_labelled(void **state)
 {
     (void)state;
-    ggdm_sweep s = make_sweep("", "{target: 0, kappa: 1, duration: [10, {start_step: 5, length: 10},"
-                                  " {start_step: 0, length: 10}, {start_step: 5, length: 0}]}");
+    ggdm_sweep s =
+        make_sweep("", "{target: 0, kappa: 1, duration: [10, {start_step: 5, length: 10},"
+                       " {start_step: 0, length: 10}, {start_step: 5, length: 0}]}");
     ggdm_cells c = expand(&s);
     static const int32_t want[] = {0, 1, 0, 2};
     char label[GGDM_WINDOW_LABEL_SIZE];

@@ -29,7 +29,7 @@ static struct {
     int bad_attempts; /* so many attempts of it go wrong ... */
     enum { FAILS, WRONG_INDEX, LEAVES_ONE_OUT, ONE_TOO_MANY } how; /* ... in this way */
     bool cannot_build;
-    int stop_after; /* raise SIGUSR1 when so many units have begun; 0: never */
+    int stop_after;    /* raise SIGUSR1 when so many units have begun; 0: never */
     double checkpoint; /* of the job */
     atomic_int begun, cancelled, saved, resumed;
 } fake;
@@ -154,8 +154,7 @@ static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outf
     GGDM_TRY(ggdm_startup_isa(t, &isa, err));
     GGDM_TRY(ggdm_progress_create(f->store, ggdm_store_cost(f->store), &progress, err));
     GGDM_TRY(ggdm_startup_give(t, outfit, err));
-    ggdm_status st =
-        ggdm_dispatch_run(t, f->store, progress, &out->end, &out->clean, err);
+    ggdm_status st = ggdm_dispatch_run(t, f->store, progress, &out->end, &out->clean, err);
     if (ggdm_progress_record(progress, "done", 0, NULL, NULL) != GGDM_OK)
         st = GGDM_EINTERNAL;
     ggdm_progress_destroy(&progress);
@@ -170,12 +169,11 @@ static outcome run(run_fixture *f, int workers)
     pthread_t threads[MAX_WORLD];
     outcome out = {.workers_ok = true};
     ggdm_error err;
-    ggdm_outfit outfit = {
-        .job = {.steps = RUN_STEPS,
-                .precision = GGDM_PRECISION_FP32,
-                .batch = 4,
-                .threads = 1,
-                .checkpoint = fake.checkpoint}};
+    ggdm_outfit outfit = {.job = {.steps = RUN_STEPS,
+                                  .precision = GGDM_PRECISION_FP32,
+                                  .batch = 4,
+                                  .threads = 1,
+                                  .checkpoint = fake.checkpoint}};
     char *dir =
         ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
     ggdm_test_ok(ggdm_model_files_open(dir, &outfit.files[GGDM_ROLE_DIFFUSION], &err), &err);

@@ -35,8 +35,7 @@ static void test_isa_more_than_machine_has_is_error(void **state)
     if (best + 1 == GGDM_N_ISAS)
         skip();
     setenv("GGDM_ISA", ggdm_isa_name((ggdm_isa)(best + 1)), 1);
-    ggdm_test_error(ggdm_isa_choose(&isa, &err), &err, GGDM_EUNSUPPORTED,
-                    ggdm_isa_name(best));
+    ggdm_test_error(ggdm_isa_choose(&isa, &err), &err, GGDM_EUNSUPPORTED, ggdm_isa_name(best));
     unsetenv("GGDM_ISA");
 }
 

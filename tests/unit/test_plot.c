@@ -39,7 +39,8 @@ static void test_plot_data_has_a_block_per_kappa(void **state)
     char *text = read_figure(f, "accuracy.dat", NULL);
     assert_non_null(strstr(text, "# kappa 0\n0 0.1 0.0178762 0.40415 "));
     assert_non_null(strstr(text, "\n\n\n# kappa 0.1\n"));
-    assert_non_null(strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10 0 1000\n"));
+    assert_non_null(
+        strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10 0 1000\n"));
     free(text);
     text = read_figure(f, "accuracy.gp", NULL);
     assert_non_null(strstr(text, "n = 10 images per point, target 3, xt-full"));

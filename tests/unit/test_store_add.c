@@ -60,8 +60,8 @@ static void match(run_fixture *f, other *o, int fresh, int done, int queued)
 static void add(run_fixture *f, other *o)
 {
     make_plan(o);
-    ggdm_test_ok(
-        ggdm_store_add(f->store, 1000, "name: other\n", "77aa", &o->cells, &o->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_add(f->store, 1000, "name: other\n", "77aa", &o->cells, &o->plan, &err),
+                 &err);
 }
 
 static void test_store_add_takes_what_is_there_and_plans_the_rest(void **state)
@@ -152,8 +152,8 @@ static void test_store_add_of_malformed_plan_changes_nothing(void **state)
     memset(o.trajectory[0].key, 0x12, GGDM_HASH_SIZE); /* one that is there: found in the midst */
     memset(o.cell[2].key, 0x12, GGDM_HASH_SIZE);
     double cost = ggdm_store_cost(f->store);
-    assert_int_not_equal(
-        ggdm_store_add(f->store, 1000, "x", "99", &o.cells, &o.plan, &err), GGDM_OK);
+    assert_int_not_equal(ggdm_store_add(f->store, 1000, "x", "99", &o.cells, &o.plan, &err),
+                         GGDM_OK);
     bool has;
     ggdm_test_ok(ggdm_store_has_sweep(f->store, "99", &has, &err), &err);
     assert_false(has);

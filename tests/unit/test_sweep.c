@@ -89,7 +89,8 @@ static void test_sweep_without_guidance_has_one_unguided_cell(void **state)
 {
     (void)state;
     ggdm_sweep s = parse("name: a\nmodel: m\nsamples: 3\n");
-    assert_true(s.n_cells == 1 && s.n_groups == 0 && s.fixed[GGDM_AXIS_KAPPA] == 0 && s.fixed[GGDM_AXIS_DURATION] == 0);
+    assert_true(s.n_cells == 1 && s.n_groups == 0 && s.fixed[GGDM_AXIS_KAPPA] == 0 &&
+                s.fixed[GGDM_AXIS_DURATION] == 0);
     assert_true(s.fixed[GGDM_AXIS_TARGET] == -1 && s.job.steps == 1000);
     assert_null(s.guide);
     ggdm_sweep_deinit(&s);
@@ -100,7 +101,8 @@ static void test_sweep_left_out_axes_take_their_defaults(void **state)
     (void)state;
     char *text = changed("  duration: {from: 0, to: 1000, step: 100}\n", "");
     ggdm_sweep s = parse(text);
-    assert_true(s.n_groups == 1 && s.fixed[GGDM_AXIS_DURATION] == 1000 && s.fixed[GGDM_AXIS_TARGET] == 0);
+    assert_true(s.n_groups == 1 && s.fixed[GGDM_AXIS_DURATION] == 1000 &&
+                s.fixed[GGDM_AXIS_TARGET] == 0);
     ggdm_sweep_deinit(&s);
     free(text);
 }
@@ -112,7 +114,8 @@ static void test_sweep_scalar_axes_become_settings(void **state)
                          "guidance: {kind: gradient, gradient: x0, "
                          "loss: {kind: classifier, model: c, form: prob}}\n"
                          "sweep: {kappa: -0.0, target: [7], duration: 25}\n");
-    assert_true(s.n_groups == 0 && s.n_cells == 1 && s.fixed[GGDM_AXIS_TARGET] == 7 && s.fixed[GGDM_AXIS_DURATION] == 25);
+    assert_true(s.n_groups == 0 && s.n_cells == 1 && s.fixed[GGDM_AXIS_TARGET] == 7 &&
+                s.fixed[GGDM_AXIS_DURATION] == 25);
     assert_false(s.fixed[GGDM_AXIS_KAPPA] != 0 || 1 / s.fixed[GGDM_AXIS_KAPPA] < 0);
     assert_true(s.job.gradient == GGDM_X0 && s.job.form == GGDM_PROB);
     ggdm_sweep_deinit(&s);
