@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "models/nn/onednn.h"
+#include "models/nn/packs.h"
 #include "models/nn/ops.h"
 
 #define MAX_SIZES 16 /* batch sizes 1, 2, 4, ... */

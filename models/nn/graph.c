@@ -73,8 +73,10 @@ void ggdm_graph_destroy(ggdm_graph **graph)
     ggdm_graph *g = *graph;
     if (!g)
         return;
-    for (size_t i = 0; i < g->n_ops; i++)
+    for (size_t i = 0; i < g->n_ops; i++) {
         ggdm_prim_destroy(&g->ops[i].prim);
+        ggdm_winograd_destroy(&g->ops[i].winograd);
+    }
     for (size_t i = 0; i < g->n_values; i++)
         free(g->values[i].name);
     free(g->values);

@@ -50,7 +50,7 @@ typedef struct ggdm_tensor {
 } ggdm_tensor;
 
 /* The parameters of a model, in any order, names unique.  oneDNN wants its own layouts of them:
- * graphs of the same parameters that are given one packs (models/nn/onednn.h; borrowed) pack each
+ * graphs of the same parameters that are given one packs (models/nn/packs.h; borrowed) pack each
  * layout once and share it; without, each graph has its own. */
 typedef struct ggdm_params {
     ggdm_tensor *items;

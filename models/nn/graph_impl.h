@@ -5,6 +5,7 @@
 #include "models/nn/graph.h"
 #include "models/nn/kernels.h"
 #include "models/nn/onednn.h"
+#include "models/nn/winograd.h"
 
 #define GGDM_MAX_IN 6
 #define GGDM_MAX_OUT 3
@@ -35,10 +36,11 @@ struct ggdm_op {
     int k, k2;
     bool flag, flag2;
     double f, f2;
-    ggdm_prim *prim;      /* owned */
-    size_t scratch_bytes; /* wanted during run */
-    void *scratch;        /* in the arena */
-    int group;            /* set by compile: ops of equal numbers run together, image by image */
+    ggdm_prim *prim;         /* owned */
+    ggdm_winograd *winograd; /* a convolution has one of the two; owned */
+    size_t scratch_bytes;    /* wanted during run */
+    void *scratch;           /* in the arena */
+    int group;               /* set by compile: ops of equal numbers run together, image by image */
 };
 
 typedef enum ggdm_value_kind { GGDM_VALUE_INPUT, GGDM_VALUE_PARAM, GGDM_VALUE_OP } ggdm_value_kind;

@@ -36,6 +36,15 @@ typedef struct ggdm_pool_args {
     int k;
 } ggdm_pool_args;
 
+/* Tiles of 2 x 2 pixels of one image [h, w, c]: rows x columns of them from tile row first on. */
+typedef struct ggdm_tiles_args {
+    int64_t h, w, c;
+    int64_t first, rows, columns;
+    int64_t part;      /* elements from one of the 16 parts of v or m to the next */
+    int64_t top, left; /* tiles_in: padding */
+    const void *zeros; /* tiles_in: [c] */
+} ggdm_tiles_args;
+
 #define GGDM_LINEAR_COLUMNS 64
 
 typedef struct ggdm_kernels {
@@ -89,6 +98,14 @@ typedef struct ggdm_kernels {
     /** [hw, c] to f32 [c, hw], and back. */
     void (*flatten)(const void *x, float *y, int64_t hw, int64_t c);
     void (*unflatten)(const float *x, void *y, int64_t hw, int64_t c);
+
+    /** Winograd's F(2x2, 3x3) (models/nn/winograd.h).  v [16, tiles, c] (parts
+     *  apart by a->part) = B' d B of the 4x4 pixels
+     * d of x around each tile. */
+    void (*tiles_in)(const ggdm_tiles_args *a, const void *x, void *v);
+    /** y = A' m A + bias (or NULL) for each tile of m [16, tiles, c], f32; what is beyond the image
+     *  is left out. */
+    void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, void *y);
 
     /** One feature of the linear layer over rows, f32: y[r * out] = <x[r, :], w> + bias, x [rows,
      * in], w [in]. */

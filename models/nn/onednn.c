@@ -34,21 +34,8 @@ struct ggdm_prim {
     size_t pad_bytes; /* library scratch, aligned; packed gradient of weights follows it */
     size_t packed_bytes;
     packing packing;
-    void *packed;  /* weights in the kernel's layout; NULL for matmul and backward weights */
-    bool shared;   /* packed belongs to a ggdm_packs */
-    bool gradient; /* backward weights: the result is in the kernel's layout, to be unpacked */
-};
-
-typedef struct packed_weights {
-    const void *plain;
-    dnnl_memory_t layout; /* owned; has no memory */
-    size_t bytes;
-    void *data; /* owned */
-} packed_weights;
-
-struct ggdm_packs {
-    packed_weights *items;
-    size_t n, cap;
+    ggdm_pack pack; /* weights in the kernel's layout; none for matmul and backward weights */
+    bool gradient;  /* backward weights: the result is in the kernel's layout, to be unpacked */
 };
 
 static dnnl_engine_t engine;
@@ -189,71 +176,6 @@ static const struct conv_args {
                                     0, dnnl_query_diff_weights_md},
 };
 
-ggdm_status ggdm_packs_create(ggdm_packs **out, ggdm_error *err)
-{
-    return ggdm_alloc(out, 1, sizeof **out, err);
-}
-
-void ggdm_packs_destroy(ggdm_packs **packs)
-{
-    if (!*packs)
-        return;
-    for (size_t i = 0; i < (*packs)->n; i++) {
-        dnnl_memory_destroy((*packs)->items[i].layout);
-        free((*packs)->items[i].data);
-    }
-    free((*packs)->items);
-    free(*packs);
-    *packs = NULL;
-}
-
-size_t ggdm_packs_bytes(const ggdm_packs *packs)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < packs->n; i++)
-        bytes += packs->items[i].bytes;
-    return bytes;
-}
-
-static void *find_packed(const ggdm_packs *packs, const void *plain, layout_ref wanted)
-{
-    for (size_t i = 0; i < packs->n; i++) {
-        layout_ref have;
-        if (packs->items[i].plain == plain &&
-            dnnl_memory_get_memory_desc(packs->items[i].layout, &have) == dnnl_success &&
-            dnnl_memory_desc_equal(have, wanted))
-            return packs->items[i].data;
-    }
-    return NULL;
-}
-
-static ggdm_status add_packed(ggdm_packs *packs, const void *plain, layout_ref md,
-                              const ggdm_prim *p, ggdm_error *err)
-{
-    dnnl_memory_t described;
-    GGDM_TRY(ggdm_grow(&packs->items, &packs->cap, packs->n + 1, sizeof *packs->items, err));
-    GGDM_TRY(new_memory(md, &described, err));
-    packs->items[packs->n++] = (packed_weights){plain, described, p->packed_bytes, p->packed};
-    return GGDM_OK;
-}
-
-/* The place of the packed weights: shared, where packs has them in this layout already. */
-static ggdm_status place_packed(ggdm_prim *p, const void *plain, layout_ref md, ggdm_packs *packs,
-                                bool *filled, ggdm_error *err)
-{
-    p->packed = packs ? find_packed(packs, plain, md) : NULL;
-    *filled = p->packed != NULL;
-    p->shared = *filled;
-    if (*filled)
-        return GGDM_OK;
-    GGDM_TRY(ggdm_alloc(&p->packed, p->packed_bytes, 1, err));
-    if (packs) {
-        GGDM_TRY(add_packed(packs, plain, md, p, err));
-        p->shared = true;
-    }
-    return GGDM_OK;
-}
-
 /* Offset of index i of a dimension. */
 static int64_t offset(const blocking *b, int dim, int64_t i)
 {
@@ -266,12 +188,31 @@ static int64_t offset(const blocking *b, int dim, int64_t i)
     return at + i * b->strides[dim];
 }
 
+static void add_numbers(ggdm_pack_form *form, const int64_t *v, int n)
+{
+    memcpy(form->v + form->n, v, (size_t)n * sizeof *v);
+    form->n += n;
+}
+
+/* All that the places depend on. */
+static ggdm_pack_form form_of(const packing *p, const blocking *b)
+{
+    ggdm_pack_form form = {{p->dtype}, 1};
+    add_numbers(&form, p->extent, 3);
+    add_numbers(&form, b->strides, 4);
+    add_numbers(&form, b->inner, b->n_inner);
+    add_numbers(&form, b->inner_dim, b->n_inner);
+    return form;
+}
+
 static ggdm_status packing_init(packing *p, const ggdm_conv_shape *s, layout_ref md,
-                                ggdm_dtype dtype, ggdm_error *err)
+                                ggdm_dtype dtype, ggdm_pack_form *form, ggdm_error *err)
 {
     const int64_t window = s->kh * s->kw;
     blocking b;
     DNNL_TRY(ggdm_dnnl_layout_blocking(md, &b));
+    if (2 * b.n_inner > GGDM_PACK_FORM_MAX - 8)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "oneDNN: weights in %d nested blocks", b.n_inner);
     GGDM_TRY(ggdm_alloc(&p->at[0], (size_t)(s->oc + s->ic + window), sizeof *p->at[0], err));
     p->at[1] = p->at[0] + s->oc;
     p->at[2] = p->at[1] + s->ic;
@@ -283,6 +224,7 @@ static ggdm_status packing_init(packing *p, const ggdm_conv_shape *s, layout_ref
         p->at[1][i] = offset(&b, 1, i);
     for (int64_t x = 0; x < window; x++)
         p->at[2][x] = offset(&b, 2, x / s->kw) + offset(&b, 3, x % s->kw);
+    *form = form_of(p, &b);
     return GGDM_OK;
 }
 
@@ -336,12 +278,13 @@ static ggdm_status conv_weights(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_con
     p->packed_bytes = ggdm_align_up(dnnl_memory_desc_get_size(md));
     GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &p->mem_b, err));
     ggdm_dtype dtype = p->gradient ? GGDM_F32 : pass == GGDM_CONV_BACKWARD_DATA ? s->dst : s->src;
-    GGDM_TRY(packing_init(&p->packing, s, md, dtype, err));
+    ggdm_pack_form form;
+    GGDM_TRY(packing_init(&p->packing, s, md, dtype, &form, err));
     if (p->gradient)
         return GGDM_OK;
     bool filled;
-    GGDM_TRY(place_packed(p, plain, md, packs, &filled, err));
-    DNNL_TRY(dnnl_memory_set_data_handle(p->mem_b, p->packed));
+    GGDM_TRY(ggdm_pack_place(packs, plain, &form, p->packed_bytes, &p->pack, &filled, err));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->mem_b, p->pack.data));
     if (!filled)
         ggdm_prim_pack(p, plain);
     return GGDM_OK;
@@ -458,8 +401,7 @@ void ggdm_prim_destroy(ggdm_prim **prim)
         dnnl_primitive_destroy(p->primitive);
     if (p->desc)
         dnnl_primitive_desc_destroy(p->desc);
-    if (!p->shared)
-        free(p->packed);
+    ggdm_pack_drop(&p->pack);
     free(p->packing.at[0]);
     free(p);
     *prim = NULL;
@@ -467,7 +409,7 @@ void ggdm_prim_destroy(ggdm_prim **prim)
 
 size_t ggdm_prim_scratch(const ggdm_prim *prim)
 {
-    return prim->pad_bytes + (prim->packed ? 0 : prim->packed_bytes);
+    return prim->pad_bytes + (prim->pack.data ? 0 : prim->packed_bytes);
 }
 
 /* Everything that can be wrong was checked when the primitive was made; what is left (no memory
@@ -484,7 +426,7 @@ static void execute(const_dnnl_primitive_t primitive, int n, const dnnl_exec_arg
 
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
 {
-    pack(&prim->packing, plain, prim->packed);
+    pack(&prim->packing, plain, prim->pack.data);
 }
 
 void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
@@ -500,7 +442,7 @@ void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c,
         dnnl_memory_set_data_handle(prim->mem_b, gradient);
     } else {
         dnnl_memory_set_data_handle(prim->mem_c, c);
-        if (!prim->packed)
+        if (!prim->pack.data)
             dnnl_memory_set_data_handle(prim->mem_b, (void *)b);
     }
     execute(prim->primitive, prim->n_args, prim->args);

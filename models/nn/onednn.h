@@ -8,6 +8,7 @@
 
 #include "common/status.h"
 #include "models/nn/ops.h"
+#include "models/nn/packs.h"
 
 /** Name and version of the library, "oneDNN 2.6.3": bits may depend on it. */
 const char *ggdm_onednn_version(void);
@@ -38,14 +39,6 @@ typedef struct ggdm_matmul_shape {
     ggdm_dtype dtype;         /* of A and B */
     ggdm_dtype c_dtype;
 } ggdm_matmul_shape;
-
-/* Packed weights that several convolutions share: see ggdm_params. */
-typedef struct ggdm_packs ggdm_packs;
-
-ggdm_status ggdm_packs_create(ggdm_packs **out, ggdm_error *err);
-void ggdm_packs_destroy(ggdm_packs **packs);
-/** Bytes of all packed weights in it. */
-size_t ggdm_packs_bytes(const ggdm_packs *packs);
 
 /** A convolution; plain: its f32 weights (forward, backward data), which are packed into the layout
  *  and dtype that the chosen kernel wants.  With packs (borrowed, or NULL) the packed form is kept

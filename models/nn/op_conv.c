@@ -20,13 +20,20 @@ static ggdm_conv_shape conv_shape(const ggdm_op *op, const ggdm_value *src,
                              w[2],   w[3],   op->conv, bias,   src->dtype, dst->dtype};
 }
 
-/* weights: plain, or NULL where they are what is computed. */
+/* weights: NULL where they are what is computed. */
 static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
                            ggdm_conv_pass pass, const ggdm_value *weights, ggdm_error *err)
 {
+    const void *plain = weights ? weights->data : NULL;
     g->flops += 2.0 * (double)(s->n * s->oh * s->ow * s->oc) * (double)(s->ic * s->kh * s->kw);
     ggdm_prim_destroy(&op->prim);
-    GGDM_TRY(ggdm_prim_conv(s, pass, weights ? weights->data : NULL, g->packs, &op->prim, err));
+    ggdm_winograd_destroy(&op->winograd);
+    if (ggdm_winograd_fits(s, pass)) {
+        GGDM_TRY(ggdm_winograd_create(s, pass, plain, g->packs, &op->winograd, err));
+        op->scratch_bytes = ggdm_winograd_scratch(op->winograd);
+        return GGDM_OK;
+    }
+    GGDM_TRY(ggdm_prim_conv(s, pass, plain, g->packs, &op->prim, err));
     op->scratch_bytes = ggdm_prim_scratch(op->prim);
     return GGDM_OK;
 }
@@ -41,14 +48,23 @@ static ggdm_status forward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 
 static void pack(ggdm_graph *g, ggdm_op *op)
 {
-    ggdm_prim_pack(op->prim, ggdm_in(g, op, 1)->data);
+    const void *plain = ggdm_in(g, op, 1)->data;
+    if (op->winograd)
+        ggdm_winograd_pack(op->winograd, plain);
+    else
+        ggdm_prim_pack(op->prim, plain);
 }
 
-static void forward_run(const ggdm_graph *g, const ggdm_op *op)
+/* in src or its counterpart, w, bias where there is one; out dst or its counterpart */
+static void run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *b = ggdm_in(g, op, 2);
-    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, NULL, ggdm_out(g, op, 0)->data,
-                  b ? b->data : NULL, op->scratch);
+    const void *x = ggdm_in(g, op, 0)->data, *bias = b ? b->data : NULL;
+    void *y = ggdm_out(g, op, 0)->data;
+    if (op->winograd)
+        ggdm_winograd_run(op->winograd, x, bias, y, op->scratch);
+    else
+        ggdm_prim_run(op->prim, x, NULL, y, bias, op->scratch);
 }
 
 /* gradient of src: in gy, w; out gx */
@@ -59,14 +75,7 @@ static ggdm_status data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, ggdm_in(g, op, 1), err);
 }
 
-static void data_run(const ggdm_graph *g, const ggdm_op *op)
-{
-    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, NULL, ggdm_out(g, op, 0)->data, NULL,
-                  op->scratch);
-}
-
-static const ggdm_op_kind kind_data = {
-    "conv2d_backward_data", data_prepare, pack, data_run, NULL, NULL};
+static const ggdm_op_kind kind_data = {"conv2d_backward_data", data_prepare, pack, run, NULL, NULL};
 
 /* gradient of weights: in x, gy; out gw, gb */
 static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
@@ -107,8 +116,7 @@ static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *
     }
 }
 
-static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, forward_run,
-                                       NULL,     conv_vjp};
+static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, run, NULL, conv_vjp};
 
 static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv,
                           ggdm_dtype dtype, ggdm_shape shape)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "models/nn/graph.h"
-#include "models/nn/onednn.h"
+#include "models/nn/packs.h"
 #include "models/nn/ops.h"
 #include "tests/support/ggdm_test.h"
 

@@ -1,0 +1,208 @@
+#include "models/nn/winograd.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+#include "common/isa.h"
+#include "common/mem.h"
+#include "models/nn/graph_impl.h"
+
+#define MIN_CHANNELS 32 /* fewer: the transforms cost more than the products save */
+#define BAND_BYTES ((size_t)512 << 10) /* of transformed pixels: they stay in the second-level cache */
+#define CACHE_WAY 4096 /* bytes: parts so far apart would all share one set of the first-level cache */
+enum { POINTS = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
+
+struct ggdm_winograd {
+    int64_t images, bands; /* of an image */
+    ggdm_tiles_args in, out;
+    int64_t tiles; /* of a band */
+    ggdm_dtype dtype;
+    bool turned; /* backward data: weights turned by half a circle, channels exchanged */
+    size_t in_bytes, product_bytes, thread_bytes; /* of scratch; thread_bytes: all of one thread */
+    int threads;
+    ggdm_prim **products; /* one for each thread, owned */
+    ggdm_pack weights;    /* [16, channels in, channels out] */
+    void *zeros;          /* owned */
+};
+
+
+bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
+{
+    ggdm_isa isa;
+    return pass != GGDM_CONV_BACKWARD_WEIGHTS && s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
+           s->ic >= MIN_CHANNELS && s->oc >= MIN_CHANNELS && s->src == GGDM_F32 &&
+           s->dst == GGDM_F32 && ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512;
+}
+
+/* ---- the weights ---- */
+
+/* G v of three values, step apart. */
+static void transform(const double *v, int step, double *out, int out_step)
+{
+    const double a = v[0], b = v[step], c = v[2 * step];
+    out[0] = a;
+    out[out_step] = (a + b + c) / 2;
+    out[2 * out_step] = (a - b + c) / 2;
+    out[3 * out_step] = c;
+}
+
+static void transform_weights(const float *g, bool turned, float *out, int64_t part)
+{
+    double v[9], half[12], u[POINTS];
+    for (int i = 0; i < 9; i++)
+        v[i] = g[turned ? 8 - i : i];
+    for (int j = 0; j < 3; j++)
+        transform(v + j, 3, half + j, 3);
+    for (int i = 0; i < 4; i++)
+        transform(half + 3 * i, 1, u + 4 * i, 1);
+    for (int i = 0; i < POINTS; i++)
+        out[i * part] = (float)u[i];
+}
+
+void ggdm_winograd_pack(ggdm_winograd *w, const void *plain)
+{
+    const int64_t in = w->in.c, out = w->out.c;
+    float *to = w->weights.data;
+#pragma omp parallel for
+    for (int64_t i = 0; i < in; i++)
+        for (int64_t o = 0; o < out; o++)
+            transform_weights((const float *)plain + 9 * (w->turned ? i * out + o : o * in + i),
+                              w->turned, to + i * out + o, in * out);
+}
+
+/* ---- building ---- */
+
+/* Backward data is the convolution of the gradient with the turned weights. */
+static void set_geometry(ggdm_winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass pass)
+{
+    w->images = s->n;
+    w->turned = pass == GGDM_CONV_BACKWARD_DATA;
+    w->in = (ggdm_tiles_args){
+        .h = s->ih, .w = s->iw, .c = s->ic, .top = s->conv.top, .left = s->conv.left};
+    w->out = (ggdm_tiles_args){.h = s->oh, .w = s->ow, .c = s->oc};
+    if (w->turned) {
+        const ggdm_tiles_args src = w->in;
+        w->in = w->out;
+        w->out = src;
+        w->in.top = 2 - s->conv.top;
+        w->in.left = 2 - s->conv.left;
+    }
+}
+
+/* As many rows of tiles in a band as fit, all bands alike. */
+static void cut(ggdm_winograd *w)
+{
+    const int64_t rows = (w->out.h + 1) / 2, columns = (w->out.w + 1) / 2;
+    const size_t row_bytes = (size_t)(POINTS * columns * (w->in.c + w->out.c)) * sizeof(float);
+    int64_t band = rows;
+    while (band > 1 && (rows % band != 0 || (size_t)band * row_bytes > BAND_BYTES))
+        band--;
+    w->bands = rows / band;
+    w->in.rows = w->out.rows = band;
+    w->in.columns = w->out.columns = columns;
+    w->tiles = band * columns;
+    if (w->tiles * w->in.c * 4 % CACHE_WAY == 0 || w->tiles * w->out.c * 4 % CACHE_WAY == 0)
+        w->tiles++; /* one that is not used: the library wants parts without gaps */
+    w->in.part = w->tiles * w->in.c;
+    w->out.part = w->tiles * w->out.c;
+    w->in_bytes = ggdm_align_up((size_t)(POINTS * w->in.part) * sizeof(float));
+    w->product_bytes = ggdm_align_up((size_t)(POINTS * w->out.part) * sizeof(float));
+}
+
+static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
+{
+    const int64_t m = w->tiles, k = w->in.c, n = w->out.c;
+    const ggdm_matmul_shape shape = {.b0 = POINTS, .b1 = 1, .m = m, .n = n, .k = k,
+                                     .a = {m * k, m * k, k, 1}, .b = {k * n, k * n, n, 1},
+                                     .c = {m * n, m * n, n, 1}, .dtype = w->dtype,
+                                     .c_dtype = GGDM_F32};
+    ggdm_status st = GGDM_OK;
+    w->threads = omp_get_max_threads();
+    GGDM_TRY(ggdm_alloc(&w->products, (size_t)w->threads, sizeof *w->products, err));
+    omp_set_num_threads(1); /* which the library reads now */
+    for (int i = 0; i < w->threads && st == GGDM_OK; i++)
+        st = ggdm_prim_matmul(&shape, &w->products[i], err);
+    omp_set_num_threads(w->threads);
+    if (st == GGDM_OK)
+        w->thread_bytes = w->in_bytes + w->product_bytes + ggdm_prim_scratch(w->products[0]);
+    return st;
+}
+
+static ggdm_status make_weights(ggdm_winograd *w, const void *plain, ggdm_packs *packs,
+                                ggdm_error *err)
+{
+    const ggdm_pack_form form = {{FORM, w->dtype, w->turned, w->in.c, w->out.c}, 5};
+    bool filled;
+    GGDM_TRY(ggdm_pack_place(packs, plain, &form,
+                             (size_t)(POINTS * w->in.c * w->out.c) * sizeof(float), &w->weights,
+                             &filled, err));
+    if (!filled)
+        ggdm_winograd_pack(w, plain);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_winograd_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
+                                 ggdm_packs *packs, ggdm_winograd **out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    ggdm_winograd *w = *out;
+    w->dtype = s->src;
+    set_geometry(w, s, pass);
+    cut(w);
+    ggdm_status st = ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err);
+    w->in.zeros = w->zeros;
+    if (st == GGDM_OK)
+        st = make_products(w, err);
+    if (st == GGDM_OK)
+        st = make_weights(w, plain, packs, err);
+    if (st != GGDM_OK)
+        ggdm_winograd_destroy(out);
+    return st;
+}
+
+void ggdm_winograd_destroy(ggdm_winograd **winograd)
+{
+    ggdm_winograd *w = *winograd;
+    if (!w)
+        return;
+    for (int i = 0; w->products && i < w->threads; i++)
+        ggdm_prim_destroy(&w->products[i]);
+    free(w->products);
+    ggdm_pack_drop(&w->weights);
+    free(w->zeros);
+    free(w);
+    *winograd = NULL;
+}
+
+/* ---- running ---- */
+
+size_t ggdm_winograd_scratch(const ggdm_winograd *w)
+{
+    return (size_t)w->threads * w->thread_bytes;
+}
+
+static void run_band(const ggdm_winograd *w, int64_t image, int64_t band, const void *x,
+                     const float *bias, void *y, int thread, char *scratch)
+{
+    const ggdm_kernels *k = ggdm_kernels_of(w->dtype);
+    const size_t size = ggdm_dtype_size(w->dtype);
+    ggdm_tiles_args in = w->in, out = w->out;
+    float *products = (float *)(scratch + w->in_bytes);
+    in.first = out.first = band * in.rows;
+    k->tiles_in(&in, (const char *)x + (size_t)(image * in.h * in.w * in.c) * size, scratch);
+    ggdm_prim_run(w->products[thread], scratch, w->weights.data, products, NULL,
+                  scratch + w->in_bytes + w->product_bytes);
+    k->tiles_out(&out, products, bias, (char *)y + (size_t)(image * out.h * out.w * out.c) * size);
+}
+
+void ggdm_winograd_run(const ggdm_winograd *w, const void *x, const float *bias, void *y,
+                       void *scratch)
+{
+    int threads = omp_get_max_threads() < w->threads ? omp_get_max_threads() : w->threads;
+#pragma omp parallel for num_threads(threads)
+    for (int64_t i = 0; i < w->images * w->bands; i++) {
+        int thread = omp_get_thread_num();
+        run_band(w, i / w->bands, i % w->bands, x, bias, y, thread,
+                 (char *)scratch + (size_t)thread * w->thread_bytes);
+    }
+}
