@@ -8,8 +8,10 @@
 #include "models/nn/graph_impl.h"
 
 #define MIN_CHANNELS 32 /* fewer: the transforms cost more than the products save */
-#define BAND_BYTES ((size_t)512 << 10) /* of transformed pixels: they stay in the second-level cache */
-#define CACHE_WAY 4096 /* bytes: parts so far apart would all share one set of the first-level cache */
+#define BAND_BYTES                                                                                 \
+    ((size_t)512 << 10) /* of transformed pixels: they stay in the second-level cache */
+#define CACHE_WAY                                                                                  \
+    4096 /* bytes: parts so far apart would all share one set of the first-level cache */
 enum { POINTS = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
 
 struct ggdm_winograd {
@@ -24,7 +26,6 @@ struct ggdm_winograd {
     ggdm_pack weights;    /* [16, channels in, channels out] */
     void *zeros;          /* owned */
 };
-
 
 bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
 {
@@ -112,9 +113,15 @@ static void cut(ggdm_winograd *w)
 static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
 {
     const int64_t m = w->tiles, k = w->in.c, n = w->out.c;
-    const ggdm_matmul_shape shape = {.b0 = POINTS, .b1 = 1, .m = m, .n = n, .k = k,
-                                     .a = {m * k, m * k, k, 1}, .b = {k * n, k * n, n, 1},
-                                     .c = {m * n, m * n, n, 1}, .dtype = w->dtype,
+    const ggdm_matmul_shape shape = {.b0 = POINTS,
+                                     .b1 = 1,
+                                     .m = m,
+                                     .n = n,
+                                     .k = k,
+                                     .a = {m * k, m * k, k, 1},
+                                     .b = {k * n, k * n, n, 1},
+                                     .c = {m * n, m * n, n, 1},
+                                     .dtype = w->dtype,
                                      .c_dtype = GGDM_F32};
     ggdm_status st = GGDM_OK;
     w->threads = omp_get_max_threads();

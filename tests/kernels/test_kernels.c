@@ -82,6 +82,19 @@ static void pool(const ggdm_kernels *k, bench *b, int which)
     }
 }
 
+/* 5 x 6 pixels in 3 x 3 tiles of a sixth of the channels, or one tile of one pixel. */
+static void tiles(const ggdm_kernels *k, bench *b, bool reading)
+{
+    static const float zeros[MAX];
+    const int64_t c = b->c / 6;
+    const ggdm_tiles_args a = c ? (ggdm_tiles_args){5, 6, c, 0, 3, 3, 9 * c, 1, 1, zeros}
+                                : (ggdm_tiles_args){1, 1, 1, 0, 1, 1, 1, 1, 1, zeros};
+    if (reading)
+        k->tiles_in(&a, in(b, 0), OUT);
+    else
+        k->tiles_out(&a, b->f32[0], b->row[0], OUT);
+}
+
 CASE(from_f32, k->from_f32(b->f32[0], OUT, n))
 CASE(to_f32, k->to_f32(in(b, 0), OUT32, n))
 CASE(silu, k->silu(in(b, 0), OUT, n))
@@ -109,6 +122,8 @@ CASE(avg_pool_bwd, pool(k, b, 2))
 CASE(max_pool_bwd, pool(k, b, 3))
 CASE(flatten, k->flatten(in(b, 0), OUT32, rows, c))
 CASE(unflatten, k->unflatten(b->f32[0], OUT, rows, c))
+CASE(tiles_in, tiles(k, b, true))
+CASE(tiles_out, tiles(k, b, false))
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
@@ -141,6 +156,8 @@ static const kernel_case cases[] = {
     ROW(max_pool_bwd),
     ROW(flatten),
     ROW(unflatten),
+    ROW(tiles_in),
+    ROW(tiles_out),
 };
 
 /* Equal bytes; any NaN equals any other: which of two operands' payloads and signs it carries is
