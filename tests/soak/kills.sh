@@ -2,7 +2,7 @@
 # Promise 2 again and again: kill -9 of a worker, the coordinator, mpirun, the supervisor, or all of
 # them, at random moments of runs that are continued until they are done.  After every run: archives
 # with the bytes of an undisturbed one, no unit left, every image once.
-# 200 cycles take about an hour on 2 idle cores.
+# 200 cycles take about ten minutes on 2 cores.
 #   CYCLES=200 SEED=1 GGDM=PROGRAM TOOLS=DIR tests/soak/kills.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
