@@ -104,7 +104,7 @@ interrupt
 report $? "interrupted again and again, and done"
 
 {
-    echo "images     $(images 'done') of $(images total), in $(wc -l <"$run/summary.csv") - 1 cells"
+    echo "images     $(images 'done') of $(images total), in $(($(wc -l <"$run/summary.csv") - 1)) cells"
     echo "wall time  $(($(date +%s) - begun)) s, of which $busy s with nodes"
     echo "cost       $(awk -v s=$busy 'BEGIN { printf "%.2f", 2 * s / 3600 }') core-hours (2 cores)"
     echo "throughput $(awk -v n="$(images 'done')" -v s=$busy 'BEGIN { printf "%.2f", n / (s ? s : 1) }') images/s while it had nodes"
