@@ -28,7 +28,7 @@ static double cpu_seconds(void)
 
 ggdm_timing ggdm_bench_graph(ggdm_graph *g, double seconds)
 {
-    static double wall[MAX_RUNS], cpu[MAX_RUNS];
+    double wall[MAX_RUNS], cpu[MAX_RUNS];
     int n = 0;
     ggdm_graph_run(g); /* warms up */
     for (double begun = ggdm_now(); n < MIN_RUNS || (n < MAX_RUNS && ggdm_now() - begun < seconds);

@@ -11,7 +11,7 @@ typedef struct ggdm_timing {
 } ggdm_timing;
 
 /** Run a compiled graph once to warm up, then again and again for so many seconds, at least five
- *  times. */
+ *  times.  Of several graphs at once on as many threads, cpu is that of all. */
 ggdm_timing ggdm_bench_graph(ggdm_graph *g, double seconds);
 
 /** Flop/s of a matrix product that is large enough for the library to run close to the peak. */

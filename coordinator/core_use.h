@@ -9,7 +9,7 @@ typedef struct ggdm_core_use {
     int cores, memories; /* usable cores; NUMA nodes of the machine */
     double alone;        /* images/s of one thread while nothing else runs */
     double apart;        /* of `cores` networks with one thread each, at the same time */
-    double together;     /* of one network with `cores` threads and a batch of as many images */
+    double together;     /* of one network with `cores` threads and 8 images each, at most 256 */
 } ggdm_core_use;
 
 /** Time unguided steps of the model mnist-ddpm, f32; about three seconds.

@@ -200,7 +200,9 @@ static ggdm_status ask_and_keep(const char *dir, const char *path, char **lines,
 {
     ggdm_error why = {0};
     ggdm_status st = ggdm_slurm_jobs(dir, lines, &why);
-    if (st != GGDM_OK)
+    if (st != GGDM_OK && st != GGDM_EIO)
+        return GGDM_FAIL(err, st, "%s", why.msg);
+    if (st == GGDM_EIO)
         GGDM_TRY(ggdm_asprintf(lines, err, "%c%s", NO_ANSWER, why.msg));
     if (!*lines && !ggdm_exists(path))
         return GGDM_OK;

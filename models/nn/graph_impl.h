@@ -15,7 +15,8 @@ typedef struct ggdm_op ggdm_op;
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
-    /** Compile time, optional: create op->prim, set op->scratch_bytes, add to g->flops. */
+    /** Compile time, optional: create op->prim or op->winograd, set op->scratch_bytes, add to
+     * g->flops. */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
     /** Optional: read the parameters' content again after it changed (packing). */
     void (*bind)(ggdm_graph *g, ggdm_op *op);

@@ -1,5 +1,5 @@
-/* 2-D convolution and its gradients, by oneDNN; also the linear layer over the channels of images
- * or sequences, which is a 1x1 convolution. */
+/* 2-D convolution and its gradients, by oneDNN or Winograd's method; also the linear layer over the
+ * channels of images or sequences, which is a 1x1 convolution. */
 #include "common/mem.h"
 #include "models/nn/graph_impl.h"
 #include "models/nn/ops.h"

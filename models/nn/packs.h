@@ -18,7 +18,7 @@ typedef struct ggdm_pack_form {
 /* Packed weights of one op. */
 typedef struct ggdm_pack {
     void *data;
-    bool shared; /* belongs to a ggdm_packs */
+    bool shared; /* data belongs to a ggdm_packs, else to this */
 } ggdm_pack;
 
 typedef struct ggdm_packs ggdm_packs;
@@ -28,8 +28,10 @@ void ggdm_packs_destroy(ggdm_packs **packs);
 /** Bytes of all packed weights in it. */
 size_t ggdm_packs_bytes(const ggdm_packs *packs);
 
-/** Memory for the packed form of weights: that of packs (borrowed, or NULL), where it has them;
- *  *filled: they are there already.  Errors: GGDM_ENOMEM. */
+/** Memory for the packed form of weights, 64-byte aligned; *filled: it holds them already.  With
+ *  packs it belongs to packs, which finds it again by the address of the plain weights (kept, not
+ *  looked at: they must stay where they are) and the form; with NULL it belongs to *out.
+ *  Errors: GGDM_ENOMEM, GGDM_ESHAPE (too large). */
 ggdm_status ggdm_pack_place(ggdm_packs *packs, const void *plain, const ggdm_pack_form *form,
                             size_t bytes, ggdm_pack *out, bool *filled, ggdm_error *err);
 void ggdm_pack_drop(ggdm_pack *pack);

@@ -7,11 +7,13 @@
 #include "common/mem.h"
 #include "models/nn/ops.h"
 
-enum { SIDE = 14, CHANNELS = 32, N_PARAMS = 3 };
+enum { SIDE = 14, CHANNELS = 32, N_PARAMS = 4 };
 
-static const ggdm_shape param_shapes[N_PARAMS] = {
-    {4, {CHANNELS, 1, 3, 3}}, {4, {CHANNELS, CHANNELS, 3, 3}}, {4, {CHANNELS, CHANNELS, 1, 1}}};
-static const char *const param_names[N_PARAMS] = {"w1", "w2", "w3"};
+static const ggdm_shape param_shapes[N_PARAMS] = {{4, {CHANNELS, 1, 3, 3}},
+                                                  {4, {CHANNELS, CHANNELS, 3, 3}},
+                                                  {4, {CHANNELS, CHANNELS, 3, 3}},
+                                                  {4, {CHANNELS, CHANNELS, 1, 1}}};
+static const char *const param_names[N_PARAMS] = {"w1", "w2", "w3", "w4"};
 
 /* A small network of the shapes that matter, and its gradient back to the input: 3 x 3, strided and
  * 1 x 1 convolutions, attention. */
@@ -40,9 +42,10 @@ static ggdm_status build(check *c, ggdm_dtype dtype, int batch, const ggdm_param
     for (int i = 0; i < N_PARAMS; i++)
         w[i] = ggdm_graph_param(g, param_names[i], param_shapes[i], init);
     ggdm_val h = ggdm_silu(g, ggdm_conv2d(g, c->x, w[0], -1, same));
-    h = ggdm_conv2d(g, h, w[1], -1, half);
+    h = ggdm_silu(g, ggdm_conv2d(g, h, w[1], -1, same));
+    h = ggdm_conv2d(g, h, w[2], -1, half);
     h = ggdm_add(g, h, ggdm_attention(g, h, h, h, 2));
-    c->y = ggdm_conv2d_f32(g, h, w[2], -1, one);
+    c->y = ggdm_conv2d_f32(g, h, w[3], -1, one);
     ggdm_graph_output(g, c->y);
     c->gy = ggdm_graph_input(g, "gy", GGDM_F32, GGDM_SHAPE4(batch, SIDE / 2, SIDE / 2, CHANNELS));
     ggdm_graph_backward(g, c->y, c->gy, 1, &c->x, &c->gx);

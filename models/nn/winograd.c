@@ -12,6 +12,7 @@
     ((size_t)512 << 10) /* of transformed pixels: they stay in the second-level cache */
 #define CACHE_WAY                                                                                  \
     4096 /* bytes: parts so far apart would all share one set of the first-level cache */
+#define MAX_ROW_BYTES ((size_t)4 << 20) /* of one row of tiles, where it is more than that */
 enum { POINTS = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
 
 struct ggdm_winograd {
@@ -27,10 +28,17 @@ struct ggdm_winograd {
     void *zeros;          /* owned */
 };
 
+/* Transformed pixels and products of a row of tiles. */
+static size_t row_bytes(int64_t width, int64_t channels)
+{
+    return (size_t)(POINTS * ((width + 1) / 2) * channels) * sizeof(float);
+}
+
 bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
 {
     ggdm_isa isa;
     return pass != GGDM_CONV_BACKWARD_WEIGHTS && s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
+           row_bytes(s->iw > s->ow ? s->iw : s->ow, s->ic + s->oc) <= MAX_ROW_BYTES &&
            s->ic >= MIN_CHANNELS && s->oc >= MIN_CHANNELS && s->src == GGDM_F32 &&
            s->dst == GGDM_F32 && ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512;
 }
@@ -94,9 +102,9 @@ static void set_geometry(ggdm_winograd *w, const ggdm_conv_shape *s, ggdm_conv_p
 static void cut(ggdm_winograd *w)
 {
     const int64_t rows = (w->out.h + 1) / 2, columns = (w->out.w + 1) / 2;
-    const size_t row_bytes = (size_t)(POINTS * columns * (w->in.c + w->out.c)) * sizeof(float);
+    const size_t bytes = row_bytes(w->out.w, w->in.c + w->out.c);
     int64_t band = rows;
-    while (band > 1 && (rows % band != 0 || (size_t)band * row_bytes > BAND_BYTES))
+    while (band > 1 && (rows % band != 0 || (size_t)band * bytes > BAND_BYTES))
         band--;
     w->bands = rows / band;
     w->in.rows = w->out.rows = band;

@@ -198,6 +198,12 @@ CASES = {
                             {"conv": 8, "kernel": 1, "act": "silu"}, {"pool": "max", "size": 3},
                             {"conv": 16, "act": "silu"}, {"global_avg_pool": True},
                             {"linear": 4}]}, None, [3, 1]),
+    # 3x3 convolutions of so many channels that they are done by Winograd's method.
+    "cnn_wide": (CNN, {"_class_name": "GgdmCNN", "sample_size": 9, "in_channels": 1,
+                       "num_classes": 3, "layers": [
+                           {"conv": 32, "act": "silu"}, {"conv": 36, "act": "silu"},
+                           {"pool": "max"}, {"conv": 32, "act": "silu"},
+                           {"global_avg_pool": True}, {"linear": 3}]}, None, [2, 0]),
 }
 
 

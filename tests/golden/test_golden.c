@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const names[] = {"unet_gray", "unet_rgb", "unet_class", "unet_mnist",
-                                    "unet_rare", "cnn_norm", "cnn_plain"};
+                                    "unet_rare", "cnn_norm", "cnn_plain",  "cnn_wide"};
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
 /* *state is the name of the golden file. */

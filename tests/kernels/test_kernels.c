@@ -82,13 +82,13 @@ static void pool(const ggdm_kernels *k, bench *b, int which)
     }
 }
 
-/* 5 x 6 pixels in 3 x 3 tiles of a sixth of the channels, or one tile of one pixel. */
-static void tiles(const ggdm_kernels *k, bench *b, bool reading)
+/* One tile, or 5 x 6 pixels in 3 x 3 tiles of a sixth of the channels. */
+static void tiles(const ggdm_kernels *k, bench *b, bool reading, bool one)
 {
     static const float zeros[MAX];
-    const int64_t c = b->c / 6;
-    const ggdm_tiles_args a = c ? (ggdm_tiles_args){5, 6, c, 0, 3, 3, 9 * c, 1, 1, zeros}
-                                : (ggdm_tiles_args){1, 1, 1, 0, 1, 1, 1, 1, 1, zeros};
+    const int64_t c = one ? b->c : (b->c + 5) / 6;
+    const ggdm_tiles_args a = one ? (ggdm_tiles_args){2, 2, c, 0, 1, 1, c, 1, 1, zeros}
+                                  : (ggdm_tiles_args){5, 6, c, 0, 3, 3, 9 * c, 1, 1, zeros};
     if (reading)
         k->tiles_in(&a, in(b, 0), OUT);
     else
@@ -122,8 +122,10 @@ CASE(avg_pool_bwd, pool(k, b, 2))
 CASE(max_pool_bwd, pool(k, b, 3))
 CASE(flatten, k->flatten(in(b, 0), OUT32, rows, c))
 CASE(unflatten, k->unflatten(b->f32[0], OUT, rows, c))
-CASE(tiles_in, tiles(k, b, true))
-CASE(tiles_out, tiles(k, b, false))
+CASE(tile_in, tiles(k, b, true, true))
+CASE(tile_out, tiles(k, b, false, true))
+CASE(tiles_in, tiles(k, b, true, false))
+CASE(tiles_out, tiles(k, b, false, false))
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
@@ -156,6 +158,8 @@ static const kernel_case cases[] = {
     ROW(max_pool_bwd),
     ROW(flatten),
     ROW(unflatten),
+    ROW(tile_in),
+    ROW(tile_out),
     ROW(tiles_in),
     ROW(tiles_out),
 };
@@ -200,7 +204,8 @@ static void compare(const kernel_case *test, const ggdm_kernels *tables[], int n
                 test->name, bf16 ? "bf16" : "f32", (int)c, i, (unsigned long long)ggdm_test_seed());
     }
     /* plain C has written the result and nothing else: the guard behind the largest is whole */
-    const size_t used = (size_t)(H * W * c) * (bf16 && !is_f32_result(test->name) ? 2 : 4);
+    const int64_t most = strncmp(test->name, "tiles", 5) == 0 ? 144 * ((c + 5) / 6) : H * W * c;
+    const size_t used = (size_t)most * (bf16 && !is_f32_result(test->name) ? 2 : 4);
     for (size_t i = used; i < used + GUARD; i++)
         assert_int_equal(want.out[0][i], 0xee);
 }

@@ -7,14 +7,14 @@
 #include "models/nn/ops.h"
 #include "tests/support/ggdm_test.h"
 
-enum { SIZE = 8, C = 16, COUNT = SIZE * SIZE * C, WEIGHTS = C * C * 9 };
+enum { SIZE = 8, C = 32, COUNT = SIZE * SIZE * C, WEIGHTS = C * C * 9 };
 
 typedef struct small_net {
     ggdm_graph *g;
-    float *x, *y;
+    float *x, *y, *gy, *gx;
 } small_net;
 
-/* A 3x3 convolution of n images by weights w, which packs keeps (or NULL). */
+/* A 3x3 convolution of n images by weights w, which packs keeps (or NULL), and its gradient. */
 static small_net build(int n, const float *w, ggdm_packs *packs)
 {
     ggdm_error err;
@@ -26,9 +26,13 @@ static small_net build(int n, const float *w, ggdm_packs *packs)
     ggdm_val v = ggdm_graph_param(net.g, "w", item.shape, (ggdm_init){GGDM_INIT_ZERO, 0});
     ggdm_val y = ggdm_conv2d(net.g, x, v, -1, (ggdm_conv){1, 1, 1, 1, 1});
     ggdm_graph_output(net.g, y);
+    ggdm_val gx, gy = ggdm_graph_input(net.g, "gy", GGDM_F32, GGDM_SHAPE4(n, SIZE, SIZE, C));
+    ggdm_graph_backward(net.g, y, gy, 1, &x, &gx);
     ggdm_test_ok(ggdm_graph_compile(net.g, &params, &err), &err);
     net.x = ggdm_graph_data(net.g, x);
     net.y = ggdm_graph_data(net.g, y);
+    net.gy = ggdm_graph_data(net.g, gy);
+    net.gx = ggdm_graph_data(net.g, gx);
     return net;
 }
 
@@ -36,6 +40,8 @@ static void run(small_net *net, int n, uint64_t seed)
 {
     ggdm_test_rng rng = ggdm_test_rng_init(seed);
     ggdm_test_fill_normal(&rng, net->x, (size_t)n * COUNT, 1.0);
+    rng = ggdm_test_rng_init(seed + 1);
+    ggdm_test_fill_normal(&rng, net->gy, (size_t)n * COUNT, 1.0);
     ggdm_graph_run(net->g);
 }
 
@@ -65,6 +71,8 @@ static void test_batch_sizes_share_one_copy_with_the_same_bits(void **state)
     run(&third, 4, seed);
     ggdm_test_same_bits("shared", first.y, alone.y, 4 * COUNT, seed);
     ggdm_test_same_bits("shared, another batch size", second.y, alone.y, 4 * COUNT, seed);
+    ggdm_test_same_bits("gradient", first.gx, alone.gx, 4 * COUNT, seed);
+    ggdm_test_same_bits("gradient, another batch size", second.gx, alone.gx, 4 * COUNT, seed);
     assert_memory_not_equal(third.y, alone.y, 4 * COUNT * sizeof *alone.y);
 
     small_net *nets[] = {&alone, &first, &second, &third};
