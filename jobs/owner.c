@@ -268,9 +268,8 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
 {
     record r;
     double now = ggdm_now(), silence = options->silence > 0 ? options->silence : GGDM_OWNER_SILENCE;
-    GGDM_TRY(create(o, made, err));
-    if (*made || !look(o->path, &r))
-        return GGDM_OK;
+    if (!look(o->path, &r))
+        return create(o, made, err);
     if (job_is_over(o, options, &r))
         silence = fmin(silence, GGDM_OWNER_SILENCE_JOB);
     if (strcmp(r.token, w->seen.token) != 0 || r.beat != w->seen.beat || w->since == 0) {
