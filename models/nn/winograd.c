@@ -40,7 +40,7 @@ bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
     return pass != GGDM_CONV_BACKWARD_WEIGHTS && s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
            row_bytes(s->iw > s->ow ? s->iw : s->ow, s->ic + s->oc) <= MAX_ROW_BYTES &&
            s->ic >= MIN_CHANNELS && s->oc >= MIN_CHANNELS && s->src == GGDM_F32 &&
-           s->dst == GGDM_F32 && ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX512;
+           s->dst == GGDM_F32 && ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2;
 }
 
 /* ---- the weights ---- */
@@ -214,10 +214,13 @@ void ggdm_winograd_run(const ggdm_winograd *w, const void *x, const float *bias,
                        void *scratch)
 {
     int threads = omp_get_max_threads() < w->threads ? omp_get_max_threads() : w->threads;
-#pragma omp parallel for num_threads(threads)
-    for (int64_t i = 0; i < w->images * w->bands; i++) {
-        int thread = omp_get_thread_num();
-        run_band(w, i / w->bands, i % w->bands, x, bias, y, thread,
-                 (char *)scratch + (size_t)thread * w->thread_bytes);
+#pragma omp parallel num_threads(threads)
+    {
+        const int thread = omp_get_thread_num();
+        char *const mine = (char *)scratch + (size_t)thread * w->thread_bytes;
+        omp_set_num_threads(1); /* here: a product is not to be shared once more */
+#pragma omp for
+        for (int64_t i = 0; i < w->images * w->bands; i++)
+            run_band(w, i / w->bands, i % w->bands, x, bias, y, thread, mine);
     }
 }
