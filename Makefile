@@ -129,9 +129,10 @@ test-slurm:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/ggdm $(mpi.x)
 	@$(run_tests) $(sort $(wildcard tests/slurm/*.sh))
 
-## test-soak: what takes hours: many worlds, one after the other
+## test-soak: what takes long: many worlds, one after the other, and those of test-slurm
 test-soak: $(B)/ggdm $(mpi.x)
-	@$(run_tests) -t 100000 $(sort $(wildcard tests/soak/*.sh))
+	@scripts/deps.sh slurm
+	@$(run_tests) -t 100000 $(sort $(wildcard tests/soak/*.sh tests/slurm/*.sh))
 
 ## check: the C tests only: no MPI world, no shell tests
 check: $(tests)
