@@ -25,6 +25,8 @@
 #include "coordinator/supervise.h"
 #include "worker/worker_loop.h"
 
+#define MAX_WORKERS_PER_CORE 64 /* on this machine */
+
 typedef struct run_options {
     ggdm_setup_options setup;
     int workers;                  /* -1: not given */
@@ -398,6 +400,16 @@ static void parse_shard(const struct argp_state *state, const char *text, ggdm_s
         argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1", text);
 }
 
+/* Too many for one machine are a slip of the finger that would bring it down. */
+static void check_workers(const struct argp_state *state, const run_options *o)
+{
+    int most = MAX_WORKERS_PER_CORE * ggdm_usable_cores();
+    bool here = !o->hosts && !o->hostfile && !getenv("SLURM_JOB_ID") && !ggdm_launched_by_mpi();
+    if (here && o->workers > most)
+        argp_error(state, "--workers: value %d, expected at most %d, %d for each core", o->workers,
+                   most, MAX_WORKERS_PER_CORE);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     run_options *o = state->input;
@@ -428,6 +440,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--hosts and --hostfile: expected one of them");
         if (o->setup.add && o->setup.shards)
             argp_error(state, "--add and --shard: expected one of them");
+        check_workers(state, o);
         break;
     default:
         return ARGP_ERR_UNKNOWN;

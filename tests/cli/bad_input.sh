@@ -145,6 +145,7 @@ refused "no sweep file" "expected a sweep file" -- "$GGDM" run
 refused "two sweep files" "more than one" -- "$GGDM" run a.yaml b.yaml
 refused "unknown option" "--bogus" -- "$GGDM" run good.yaml --bogus
 refused "option of a wrong type" "--workers" "two" "expected an integer" -- "$GGDM" run good.yaml --workers two
+refused "more workers than a machine can bear" "--workers" "100000" "for each core" -- "$GGDM" run good.yaml --workers 100000
 refused "batch of 0" "--batch" "1 to 4096" -- "$GGDM" run good.yaml --batch 0
 refused "unknown command" "unknown command 'rum'" "run" -- "$GGDM" rum
 refused "no command" "Usage" -- "$GGDM"
