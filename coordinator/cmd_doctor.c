@@ -181,8 +181,8 @@ static void check_counts(doctor *d, ggdm_store *store)
     bool bad = c->units[GGDM_UNIT_FAILED] + c->units[GGDM_UNIT_QUARANTINED] > 0;
     say(d, bad ? WARN : OK, "units", "%lld%s%s", (long long)c->units_total, text,
         bad ? ": see `ggdm introspect`" : "");
-    say(d, c->images_diverged ? WARN : OK, "images", "%lld of %lld, %lld diverged",
-        (long long)c->images_done, (long long)c->images_total, (long long)c->images_diverged);
+    say(d, OK, "images", "%lld of %lld, %lld diverged", (long long)c->images_done,
+        (long long)c->images_total, (long long)c->images_diverged);
 }
 
 static void check_database(doctor *d, ggdm_store *store)

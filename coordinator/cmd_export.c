@@ -152,9 +152,10 @@ static void check_format(const export_options *o, const struct argp_state *state
     while (o->format && ggdm_export_format_names[i] &&
            strcmp(ggdm_export_format_names[i], o->format) != 0)
         i++;
-    if (!o->format || !ggdm_export_format_names[i])
-        argp_error(state, "--format: value '%s', expected tar, npz or png",
-                   o->format ? o->format : "");
+    if (!o->format)
+        argp_error(state, "--format is missing, expected tar, npz or png");
+    else if (!ggdm_export_format_names[i])
+        argp_error(state, "--format: value '%s', expected tar, npz or png", o->format);
 }
 
 static error_t parse_export(int key, char *arg, struct argp_state *state)

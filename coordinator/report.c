@@ -258,7 +258,7 @@ static ggdm_status put_gallery(FILE *f, ggdm_store *store, ggdm_error *err)
     gallery g = {0};
     fprintf(f,
             "<section><h2>Images</h2><p class=sub>The first %d of each cell; frame green: right, "
-            "red: wrong, hatched: diverged.",
+            "orange: wrong, hatched: diverged.",
             THUMBS);
     if (shown < n)
         fprintf(f, " The first %d of %d cells; all are in archive/.", shown, n);

@@ -1,3 +1,4 @@
+#include "common/transport.h"
 #include "coordinator/setup.h"
 
 #include <inttypes.h>
@@ -158,6 +159,18 @@ static ggdm_status plan(ggdm_setup *s, ggdm_error *err)
     return s->shards ? ggdm_plan_keep_shard(&s->plan, s->shard, s->shards, err) : GGDM_OK;
 }
 
+/* Said once, not by every rank. */
+static void warn_of_judge(const ggdm_setup *s)
+{
+    const ggdm_model_files *guide = &s->outfit.files[GGDM_ROLE_GUIDE],
+                           *judge = &s->outfit.files[GGDM_ROLE_JUDGE];
+    if (guide->config && judge->config && !ggdm_launched_by_mpi() &&
+        memcmp(guide->digest, judge->digest, GGDM_HASH_SIZE) == 0)
+        ggdm_log(GGDM_LOG_WARN,
+                 "judge '%s' is the classifier that guides: it finds right what fools the guide",
+                 s->sweep.judge);
+}
+
 static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
 {
     ggdm_key_context context = {.precision = s->outfit.job.precision,
@@ -184,6 +197,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     set_batch(&s->outfit.job);
     for (int role = 0; role < GGDM_N_ROLES; role++)
         GGDM_TRY(open_model(s, role, err));
+    warn_of_judge(s);
     GGDM_TRY(check_steps(s, err));
     for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
         GGDM_TRY(check_images(s, role, err));

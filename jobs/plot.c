@@ -65,7 +65,9 @@ static int by_place(const void *a, const void *b)
     if (x->kappa != y->kappa)
         return x->kappa < y->kappa ? -1 : 1;
     int order = compare_windows(x, y);
-    return order ? order : (x->trajectory > y->trajectory) - (x->trajectory < y->trajectory);
+    if (order == 0)
+        order = (x->trajectory > y->trajectory) - (x->trajectory < y->trajectory);
+    return order ? order : (x->target > y->target) - (x->target < y->target);
 }
 
 static plot_share share_of(const ggdm_scores *s)
@@ -118,6 +120,14 @@ static void add_share(plot_share *into, const plot_share *more)
     into->cells += more->cells;
 }
 
+/* A further cell with everything alike (a sweep that was added may have it again) says nothing new.
+ */
+static bool is_repeated(const plot_point *p, const plot_point *before)
+{
+    return p->kappa == before->kappa && compare_windows(p, before) == 0 &&
+           p->trajectory == before->trajectory && p->target == before->target;
+}
+
 /* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
  * images shown for ten targets is not ten times as much evidence. */
 static void close_share(plot_share *s, int32_t n)
@@ -133,21 +143,23 @@ static void close_share(plot_share *s, int32_t n)
 static void merge(plot_data *d)
 {
     size_t n = 0;
-    int64_t last = -1;
+    plot_point last = {.trajectory = -1};
     qsort(d->points, d->n_points, sizeof *d->points, by_place);
     d->n_targets = count_targets(d);
     for (size_t i = 0; i < d->n_points; i++) {
         plot_point p = d->points[i];
         plot_point *into = n ? &d->points[n - 1] : NULL;
+        if (is_repeated(&p, &last))
+            continue;
         if (into && into->kappa == p.kappa && compare_windows(into, &p) == 0) {
-            into->n += p.trajectory != last ? p.n : 0;
-            into->diverged += p.trajectory != last ? p.diverged : 0;
+            into->n += p.trajectory != last.trajectory ? p.n : 0;
+            into->diverged += p.trajectory != last.trajectory ? p.diverged : 0;
             add_share(&into->judge, &p.judge);
             add_share(&into->guide, &p.guide);
         } else {
             d->points[n++] = p;
         }
-        last = p.trajectory;
+        last = p;
     }
     d->n_points = n;
     d->n_min = INT32_MAX;

@@ -57,6 +57,25 @@ static ggdm_status check_rest(const ggdm_store *s, ggdm_error *err)
                                  s->dir, left);
 }
 
+/* Is s one of n shards that was not there before? */
+static ggdm_status check_shard(const ggdm_store *s, const char *dir, int32_t n, const int32_t *at,
+                               ggdm_error *err)
+{
+    if (s->info.shards == 0)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s is a run of its own, expected shards of one", dir);
+    if (s->info.shards != n)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s is shard %d of %d, but there are %d directories; expected all shards, "
+                         "each once",
+                         dir, s->info.shard, s->info.shards, n);
+    if (at[s->info.shard] >= 0)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s is shard %d, which was there before; expected each "
+                         "once",
+                         dir, s->info.shard);
+    return GGDM_OK;
+}
+
 /* The shards in their order.  at [n]: position in dirs of shard 0, 1, ...; *cost: of all. */
 static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double *cost,
                                ggdm_error *err)
@@ -73,12 +92,7 @@ static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double
             GGDM_TRY_GOTO(st, ggdm_store_open(dirs[i], &inspect, &other, err), done);
         ggdm_store *s = i > 0 ? other : first;
         GGDM_TRY_GOTO(st, compare(&first->info, dirs[0], &s->info, dirs[i], err), done);
-        if (s->info.shards != n || at[s->info.shard] >= 0) {
-            st = GGDM_FAIL(err, GGDM_EINVAL,
-                           "%s is shard %d of %d; expected all shards of a run, each once, not %d",
-                           dirs[i], s->info.shard, s->info.shards, n);
-            goto done;
-        }
+        GGDM_TRY_GOTO(st, check_shard(s, dirs[i], n, at, err), done);
         at[s->info.shard] = i;
         *cost += s->cost;
         GGDM_TRY_GOTO(st, check_rest(s, err), done);

@@ -138,9 +138,8 @@ ggdm_status ggdm_sweep_same(const ggdm_sweep *run, const ggdm_sweep *sweep, ggdm
         m = strcspn(q, "\n");
     }
     if (n || m)
-        st = GGDM_FAIL(err, GGDM_ESTATE,
-                       "the run was made from another sweep: it has '%.*s', this one '%.*s'",
-                       n > 200 ? 200 : (int)n, p, m > 200 ? 200 : (int)m, q);
+        st = GGDM_FAIL(err, GGDM_ESTATE, "it has '%.*s', this one '%.*s'", n > 200 ? 200 : (int)n,
+                       p, m > 200 ? 200 : (int)m, q);
 
 done:
     free(a);

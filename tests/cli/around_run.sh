@@ -70,8 +70,8 @@ says "unknown format" 2 "expected tar, npz or png" -- "$GGDM" export small --for
 
 # ---- doctor ----
 
-says "doctor" 1 "oneDNN" "workers" "of 1 thread" "best: --threads" "bits, f32" "do not depend on batch" "every page, reference and count is sound" \
-    "0 missing of 9" "0 problems" -- "$GGDM" doctor small
+says "doctor" 0 "oneDNN" "workers" "of 1 thread" "best: --threads" "bits, f32" "do not depend on batch" "every page, reference and count is sound" \
+    "0 missing of 9" "0 warnings, 0 problems" -- "$GGDM" doctor small
 rm -r small/archive/c0003 && mkdir small/archive/c9999
 says "doctor sees a lost archive and a foreign one" 1 "1 of 9 written ones lack files" "c9999" -- "$GGDM" doctor small
 cp -r small damaged

@@ -368,7 +368,7 @@ static void test_sweep_same_names_the_first_difference(void **state)
     ggdm_error err;
     ggdm_test_ok(ggdm_sweep_same(&a, &c, &err), &err);
     ggdm_test_error(ggdm_sweep_same(&a, &b, &err), &err, GGDM_ESTATE,
-                    "made from another sweep: it has 'seed: 0', this one 'seed: 7'");
+                    "it has 'seed: 0', this one 'seed: 7'");
     ggdm_sweep_deinit(&a);
     ggdm_sweep_deinit(&b);
     ggdm_sweep_deinit(&c);
