@@ -187,8 +187,8 @@ static ggdm_status prepare_next(supervisor *v, const ggdm_world_end *end, ggdm_e
     if (pause > 0)
         snprintf(when, sizeof when, "in %.0f s", pause);
     ggdm_log(GGDM_LOG_WARN, "world %d was lost: %s; %s; starting again %s with %d worker%s",
-             v->worlds, why, pays[blame], when, v->launch.workers,
-             v->launch.workers == 1 ? "" : "s");
+             v->worlds, why, end->status.ours ? pays[blame] : "no unit had begun", when,
+             v->launch.workers, v->launch.workers == 1 ? "" : "s");
     ggdm_stop_watch_sleep(&v->stops, pause);
     return GGDM_OK;
 }
