@@ -23,8 +23,7 @@ void ggdm_philox4x32(const uint32_t key[2], const uint32_t counter[4], uint32_t 
     out[3] = c3;
 }
 
-/* log x for normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m-1)/(m+1)).
- */
+/* log x for normal x > 0: x = m 2^e, m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m-1)/(m+1)). */
 static double log_portable(double x)
 {
     static const double ln2 = 0.693147180559945309417;

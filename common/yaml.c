@@ -15,9 +15,8 @@
 #define MAX_DEPTH 32
 #define MAX_NODES 200000
 #define MAX_ANCHORS 64
-#define MAX_DIRECTIVES                                                                             \
-    16 /* lines that begin with '%': the library compares each with all others                     \
-        */
+/* Lines that begin with '%': the library compares each with all others. */
+#define MAX_DIRECTIVES 16
 
 typedef struct loader {
     yaml_parser_t parser;

@@ -1,4 +1,3 @@
-#include "common/transport.h"
 #include "coordinator/setup.h"
 
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/transport.h"
 #include "coordinator/blame.h"
 #include "coordinator/command.h"
 #include "coordinator/run_dir.h"

@@ -120,8 +120,7 @@ static void add_share(plot_share *into, const plot_share *more)
     into->cells += more->cells;
 }
 
-/* A further cell with everything alike (a sweep that was added may have it again) says nothing new.
- */
+/* A cell that is there again (a sweep that was added may have it, too) says nothing new. */
 static bool is_repeated(const plot_point *p, const plot_point *before)
 {
     return p->kappa == before->kappa && compare_windows(p, before) == 0 &&

@@ -70,9 +70,8 @@ static ggdm_status check_shard(const ggdm_store *s, const char *dir, int32_t n, 
                          dir, s->info.shard, s->info.shards, n);
     if (at[s->info.shard] >= 0)
         return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s is shard %d, which was there before; expected each "
-                         "once",
-                         dir, s->info.shard);
+                         "%s is shard %d, which was there before; expected each once", dir,
+                         s->info.shard);
     return GGDM_OK;
 }
 

@@ -40,9 +40,9 @@ typedef struct ggdm_pool_args {
 typedef struct ggdm_tiles_args {
     int64_t h, w, c;
     int64_t first, rows, columns;
-    int64_t part;      /* elements from one of the 16 parts of v or m to the next */
-    int64_t top, left; /* tiles_in: padding */
-    const void *zeros; /* tiles_in: [c] */
+    int64_t part;       /* elements from one of the 16 parts of v or m to the next */
+    int64_t top, left;  /* tiles_in: padding */
+    const float *zeros; /* tiles_in: [c] */
 } ggdm_tiles_args;
 
 #define GGDM_LINEAR_COLUMNS 64
@@ -99,13 +99,12 @@ typedef struct ggdm_kernels {
     void (*flatten)(const void *x, float *y, int64_t hw, int64_t c);
     void (*unflatten)(const float *x, void *y, int64_t hw, int64_t c);
 
-    /** Winograd's F(2x2, 3x3) (models/nn/winograd.h).  v [16, tiles, c] (parts
-     *  apart by a->part) = B' d B of the 4x4 pixels
-     * d of x around each tile. */
-    void (*tiles_in)(const ggdm_tiles_args *a, const void *x, void *v);
-    /** y = A' m A + bias (or NULL) for each tile of m [16, tiles, c], f32; what is beyond the image
-     *  is left out. */
-    void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, void *y);
+    /** Winograd's F(2x2, 3x3), f32 (models/nn/winograd.h): v = B' d B of the 4x4 pixels d of x
+     *  around each tile, [16, tiles, c] with its 16 parts apart by a->part. */
+    void (*tiles_in)(const ggdm_tiles_args *a, const float *x, float *v);
+    /** y = A' m A + bias (or NULL) for each tile of m, laid out as v; what is beyond the image is
+     *  left out. */
+    void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, float *y);
 
     /** One feature of the linear layer over rows, f32: y[r * out] = <x[r, :], w> + bias, x [rows,
      * in], w [in]. */

@@ -5,27 +5,27 @@
 
 #include "common/isa.h"
 #include "common/mem.h"
-#include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
 
-#define MIN_CHANNELS 32 /* fewer: the transforms cost more than the products save */
-#define BAND_BYTES                                                                                 \
-    ((size_t)512 << 10) /* of transformed pixels: they stay in the second-level cache */
-#define CACHE_WAY                                                                                  \
-    4096 /* bytes: parts so far apart would all share one set of the first-level cache */
-#define MAX_ROW_BYTES ((size_t)4 << 20) /* of one row of tiles, where it is more than that */
+/* Fewer channels: the transforms cost more than the products save. */
+#define MIN_CHANNELS 32
+/* Bytes of a band's transformed pixels and products, which stay in the second-level cache; a row of
+ * tiles may have more. */
+#define BAND_BYTES ((size_t)512 << 10)
+#define MAX_ROW_BYTES ((size_t)4 << 20)
+/* Bytes: parts so far apart would all share one set of the first-level cache. */
+#define CACHE_WAY 4096
 enum { POINTS = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
 
 struct ggdm_winograd {
     int64_t images, bands; /* of an image */
     ggdm_tiles_args in, out;
-    int64_t tiles; /* of a band */
-    ggdm_dtype dtype;
     bool turned; /* backward data: weights turned by half a circle, channels exchanged */
     size_t in_bytes, product_bytes, thread_bytes; /* of scratch; thread_bytes: all of one thread */
     int threads;
     ggdm_prim **products; /* one for each thread, owned */
     ggdm_pack weights;    /* [16, channels in, channels out] */
-    void *zeros;          /* owned */
+    float *zeros;         /* owned */
 };
 
 /* Transformed pixels and products of a row of tiles. */
@@ -109,18 +109,18 @@ static void cut(ggdm_winograd *w)
     w->bands = rows / band;
     w->in.rows = w->out.rows = band;
     w->in.columns = w->out.columns = columns;
-    w->tiles = band * columns;
-    if (w->tiles * w->in.c * 4 % CACHE_WAY == 0 || w->tiles * w->out.c * 4 % CACHE_WAY == 0)
-        w->tiles++; /* one that is not used: the library wants parts without gaps */
-    w->in.part = w->tiles * w->in.c;
-    w->out.part = w->tiles * w->out.c;
+    int64_t tiles = band * columns;
+    if (tiles * w->in.c * 4 % CACHE_WAY == 0 || tiles * w->out.c * 4 % CACHE_WAY == 0)
+        tiles++; /* one that is not used: the library wants parts without gaps */
+    w->in.part = tiles * w->in.c;
+    w->out.part = tiles * w->out.c;
     w->in_bytes = ggdm_align_up((size_t)(POINTS * w->in.part) * sizeof(float));
     w->product_bytes = ggdm_align_up((size_t)(POINTS * w->out.part) * sizeof(float));
 }
 
 static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
 {
-    const int64_t m = w->tiles, k = w->in.c, n = w->out.c;
+    const int64_t k = w->in.c, n = w->out.c, m = w->in.part / k;
     const ggdm_matmul_shape shape = {.b0 = POINTS,
                                      .b1 = 1,
                                      .m = m,
@@ -129,7 +129,7 @@ static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
                                      .a = {m * k, m * k, k, 1},
                                      .b = {k * n, k * n, n, 1},
                                      .c = {m * n, m * n, n, 1},
-                                     .dtype = w->dtype,
+                                     .dtype = GGDM_F32,
                                      .c_dtype = GGDM_F32};
     ggdm_status st = GGDM_OK;
     w->threads = omp_get_max_threads();
@@ -146,7 +146,7 @@ static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
 static ggdm_status make_weights(ggdm_winograd *w, const void *plain, ggdm_packs *packs,
                                 ggdm_error *err)
 {
-    const ggdm_pack_form form = {{FORM, w->dtype, w->turned, w->in.c, w->out.c}, 5};
+    const ggdm_pack_form form = {{FORM, w->turned, w->in.c, w->out.c}, 4};
     bool filled;
     GGDM_TRY(ggdm_pack_place(packs, plain, &form,
                              (size_t)(POINTS * w->in.c * w->out.c) * sizeof(float), &w->weights,
@@ -161,7 +161,6 @@ ggdm_status ggdm_winograd_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, 
 {
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     ggdm_winograd *w = *out;
-    w->dtype = s->src;
     set_geometry(w, s, pass);
     cut(w);
     ggdm_status st = ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err);
@@ -196,21 +195,20 @@ size_t ggdm_winograd_scratch(const ggdm_winograd *w)
     return (size_t)w->threads * w->thread_bytes;
 }
 
-static void run_band(const ggdm_winograd *w, int64_t image, int64_t band, const void *x,
-                     const float *bias, void *y, int thread, char *scratch)
+static void run_band(const ggdm_winograd *w, int64_t image, int64_t band, const float *x,
+                     const float *bias, float *y, int thread, char *scratch)
 {
-    const ggdm_kernels *k = ggdm_kernels_of(w->dtype);
-    const size_t size = ggdm_dtype_size(w->dtype);
+    const ggdm_kernels *k = ggdm_kernels_of(GGDM_F32);
     ggdm_tiles_args in = w->in, out = w->out;
-    float *products = (float *)(scratch + w->in_bytes);
+    float *pixels = (float *)scratch, *products = (float *)(scratch + w->in_bytes);
     in.first = out.first = band * in.rows;
-    k->tiles_in(&in, (const char *)x + (size_t)(image * in.h * in.w * in.c) * size, scratch);
-    ggdm_prim_run(w->products[thread], scratch, w->weights.data, products, NULL,
+    k->tiles_in(&in, x + image * in.h * in.w * in.c, pixels);
+    ggdm_prim_run(w->products[thread], pixels, w->weights.data, products, NULL,
                   scratch + w->in_bytes + w->product_bytes);
-    k->tiles_out(&out, products, bias, (char *)y + (size_t)(image * out.h * out.w * out.c) * size);
+    k->tiles_out(&out, products, bias, y + image * out.h * out.w * out.c);
 }
 
-void ggdm_winograd_run(const ggdm_winograd *w, const void *x, const float *bias, void *y,
+void ggdm_winograd_run(const ggdm_winograd *w, const float *x, const float *bias, float *y,
                        void *scratch)
 {
     int threads = omp_get_max_threads() < w->threads ? omp_get_max_threads() : w->threads;

@@ -29,7 +29,7 @@ size_t ggdm_winograd_scratch(const ggdm_winograd *winograd);
 void ggdm_winograd_pack(ggdm_winograd *winograd, const void *plain);
 
 /** x: src, or gradient of dst; y: dst, or gradient of src; bias [channels of y] or NULL. */
-void ggdm_winograd_run(const ggdm_winograd *winograd, const void *x, const float *bias, void *y,
+void ggdm_winograd_run(const ggdm_winograd *winograd, const float *x, const float *bias, float *y,
                        void *scratch);
 
 #endif

@@ -1,8 +1,8 @@
 #!/bin/bash
 # A large run on a real Slurm of two virtual nodes, interrupted by all that may happen to a job: a
-# requeue, preemption, the death of each node, scancel, and a time limit of ten minutes again and
-# again.  6000 images in 30 cells of the shipped models, about half an hour on two idle cores.  In the
-# end a row of cells is computed once more, without Slurm and disturbance, and compared.
+# requeue, preemption, the death of each node, scancel (and a time limit of ten minutes, where STEPS
+# makes it last so long).  6000 images in 30 cells of the shipped models, about ten minutes on two idle
+# cores.  In the end a row of cells is computed once more, without Slurm and disturbance, and compared.
 #   GGDM=PROGRAM TOOLS=DIR tests/bench/overnight.sh OUT
 # OUT/timeline.txt: what happened when, with the images done; OUT/result.txt: cost and throughput;
 # OUT/run: the run with its logs.  SHARE=10: the jobs' share of the machine, as nice value.

@@ -90,9 +90,9 @@ static void tiles(const ggdm_kernels *k, bench *b, bool reading, bool one)
     const ggdm_tiles_args a = one ? (ggdm_tiles_args){2, 2, c, 0, 1, 1, c, 1, 1, zeros}
                                   : (ggdm_tiles_args){5, 6, c, 0, 3, 3, 9 * c, 1, 1, zeros};
     if (reading)
-        k->tiles_in(&a, in(b, 0), OUT);
+        k->tiles_in(&a, b->f32[0], OUT32);
     else
-        k->tiles_out(&a, b->f32[0], b->row[0], OUT);
+        k->tiles_out(&a, b->f32[0], b->row[0], OUT32);
 }
 
 CASE(from_f32, k->from_f32(b->f32[0], OUT, n))
@@ -182,7 +182,7 @@ static bool same(const unsigned char *a, const unsigned char *b, size_t size, bo
 static bool is_f32_result(const char *name)
 {
     return strcmp(name, "to_f32") == 0 || strncmp(name, "sum_rows", 8) == 0 ||
-           strcmp(name, "flatten") == 0;
+           strcmp(name, "flatten") == 0 || strncmp(name, "tile", 4) == 0;
 }
 
 static void compare(const kernel_case *test, const ggdm_kernels *tables[], int n, bool bf16,
