@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/nearest.h"
 
 /* ---- one field ---------------------------------------------------------------------------- */
 
@@ -179,43 +180,29 @@ ggdm_status ggdm_field_read(const ggdm_node *node, const ggdm_field *field, void
 
 /* ---- maps --------------------------------------------------------------------------------- */
 
-/* Edit distance with single-character steps; texts longer than 63 are far from everything. */
-static size_t distance(const char *a, const char *b)
+/* Could the value have been meant for this row?  To choose among equally near keys only: a row of
+ * type GGDM_FIELD_NODE mostly takes a map or a list, and others a scalar. */
+static bool suits(const ggdm_node *node, const ggdm_field *f)
 {
-    size_t n = strlen(a), m = strlen(b), row[64];
-    if (n > 63 || m > 63)
-        return 64;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t add = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < add ? change : add;
-        }
-    }
-    return row[m];
+    bool compound = node->kind == GGDM_NODE_LIST || node->kind == GGDM_NODE_MAP;
+    return compound == (f->type >= GGDM_FIELD_DOUBLES); /* lists, then nodes */
 }
 
 static ggdm_status fail_unknown(const ggdm_node *node, const ggdm_field *table, ggdm_error *err)
 {
+    ggdm_nearest meant = {.word = node->key};
+    for (int pass = 0; pass < 2; pass++)
+        for (const ggdm_field *f = table; f->key; f++)
+            if (suits(node, f) == (pass == 0) && !ggdm_node_get(node->parent, f->key))
+                ggdm_nearest_try(&meant, f->key);
+    if (meant.name)
+        return ggdm_node_fail_key(node, err, "unknown key, did you mean '%s'?", meant.name);
     char names[400] = "";
-    const char *close = NULL;
-    size_t n = 0, best = 3; /* further away is no misspelling */
+    size_t n = 0;
     for (const ggdm_field *f = table; f->key; f++) {
-        size_t d = distance(node->key, f->key);
-        if (d < best && d < strlen(f->key)) {
-            best = d;
-            close = f->key;
-        }
         n = append(names, sizeof names, n, f == table ? "" : ", ");
         n = append(names, sizeof names, n, f->key);
     }
-    if (close)
-        return ggdm_node_fail_key(node, err, "unknown key, did you mean '%s'?", close);
     return ggdm_node_fail_key(node, err, "unknown key, expected one of: %s", names);
 }
 

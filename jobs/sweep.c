@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/nearest.h"
 #include "common/yaml.h"
 
 #define MAX_STEPS 100000
@@ -299,6 +300,17 @@ typedef struct axes {
     ggdm_error *err;
 } axes;
 
+static ggdm_status fail_axis(const ggdm_node *node, ggdm_error *err)
+{
+    ggdm_nearest meant = {.word = node->key};
+    for (int axis = 0; axis < GGDM_AXIS_START; axis++)
+        ggdm_nearest_try(&meant, ggdm_axis_names[axis]);
+    ggdm_nearest_try(&meant, "zip");
+    if (meant.name)
+        return ggdm_node_fail_key(node, err, "unknown axis, did you mean '%s'?", meant.name);
+    return ggdm_node_fail_key(node, err, "unknown axis, expected kappa, duration, target or zip");
+}
+
 /* Take the axis into a group.  Groups of one value are folded later. */
 static ggdm_status add_axis(axes *a, const ggdm_node *node, ggdm_axis_group *group)
 {
@@ -306,8 +318,7 @@ static ggdm_status add_axis(axes *a, const ggdm_node *node, ggdm_axis_group *gro
     while (axis < GGDM_AXIS_START && strcmp(ggdm_axis_names[axis], node->key) != 0)
         axis++;
     if (axis == GGDM_AXIS_START)
-        return ggdm_node_fail_key(node, a->err,
-                                  "unknown axis, expected kappa, duration, target or zip");
+        return fail_axis(node, a->err);
     if (a->at[axis])
         return ggdm_node_fail(node, a->err, "axis '%s' is there twice, first in line %d", node->key,
                               a->at[axis]->line);

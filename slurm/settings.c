@@ -7,6 +7,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/nearest.h"
 #include "common/yaml.h"
 
 #define MAX_SITE ((size_t)1 << 20) /* bytes */
@@ -155,15 +156,25 @@ static ggdm_status take_scalar(ggdm_slurm_job *site, ggdm_slurm_key key, const g
                   : ggdm_slurm_job_set(site, key, n->text, err);
 }
 
+static ggdm_status fail_unknown(const ggdm_node *n, ggdm_error *err)
+{
+    ggdm_nearest meant = {.word = n->key};
+    for (int key = 0; key < GGDM_SLURM_N_KEYS; key++)
+        ggdm_nearest_try(&meant, ggdm_slurm_settings[key].key);
+    if (meant.name)
+        return ggdm_node_fail_key(n, err, "unknown key, did you mean '%s'?", meant.name);
+    return ggdm_node_fail_key(n, err,
+                              "unknown key, expected one of those of `ggdm submit --help` with '_' "
+                              "for '-'");
+}
+
 static ggdm_status take_node(ggdm_slurm_job *site, const ggdm_node *n, ggdm_error *err)
 {
     int key = 0;
     while (key < GGDM_SLURM_N_KEYS && strcmp(n->key, ggdm_slurm_settings[key].key) != 0)
         key++;
     if (key == GGDM_SLURM_N_KEYS)
-        return ggdm_node_fail_key(n, err,
-                                  "unknown key, expected one of those of `ggdm submit "
-                                  "--help` with '_' for '-'");
+        return fail_unknown(n, err);
     if (key != GGDM_SLURM_SETUP || n->kind != GGDM_NODE_LIST)
         return take_scalar(site, (ggdm_slurm_key)key, n, err);
     for (const ggdm_node *line = n->first; line; line = line->next)

@@ -134,7 +134,30 @@ static void test_fields_unknown_key_suggests_the_close_one(void **state)
     refuse("flag: true\ncolor: red\n",
            "t.yaml:2:1: field 'color': unknown key, did you mean 'colour'?");
     refuse("Text: a\n", "did you mean 'text'?");
+    refuse("flga: true\n", "did you mean 'flag'?");
     refuse("zzzzzz: a\n", "unknown key, expected one of: flag, small, large");
+}
+
+/* Of equally near keys: not one that is there already, and rather one that the value suits. */
+static void test_fields_unknown_key_suggests_what_can_be_meant(void **state)
+{
+    (void)state;
+    static const ggdm_field sampling[] = {
+        {.key = "sampler", .type = GGDM_FIELD_NODE, .offset = AT(node)},
+        {.key = "samples", .type = GGDM_FIELD_INT32, .offset = AT(small)},
+        {.key = NULL}};
+    static const struct {
+        const char *text, *meant;
+    } cases[] = {{"sample: 4\n", "did you mean 'samples'?"},
+                 {"sample: {kind: ddpm}\n", "did you mean 'sampler'?"},
+                 {"samples: 4\nsample: 5\n", "did you mean 'sampler'?"},
+                 {"sampler: {}\nsample: 4\n", "did you mean 'samples'?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        thing t = {.text = NULL};
+        ggdm_error err;
+        ggdm_test_error(read_yaml(cases[i].text, sampling, NULL, &t, &err), &err, GGDM_EINVAL,
+                        cases[i].meant);
+    }
 }
 
 static void test_fields_hostile_text_is_shortened_and_cleaned(void **state)
@@ -196,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_fields_absent_and_null_keep_defaults),
         cmocka_unit_test(test_fields_wrong_values_name_place_value_and_expectation),
         cmocka_unit_test(test_fields_unknown_key_suggests_the_close_one),
+        cmocka_unit_test(test_fields_unknown_key_suggests_what_can_be_meant),
         cmocka_unit_test(test_fields_hostile_text_is_shortened_and_cleaned),
         cmocka_unit_test(test_fields_missing_required_field_is_named),
         cmocka_unit_test(test_fields_ignore_list_lets_only_its_keys_pass),

@@ -265,13 +265,13 @@ static void test_sweep_bad_axes_are_refused_with_position(void **state)
     refuse_change(duration, "{start_step: 5, length: 5, end: 10}", "unknown key");
     refuse_change(duration, "[{from: 0, to: 100, step: 50}]", "field 'sweep.duration[0]");
     refuse_change(kappa, "[{start_step: 5, length: 5}]", "field 'sweep.kappa[0]': a map");
-    refuse_change("  kappa", "  start", "field 'sweep.start': unknown axis");
+    refuse_change("  kappa", "  start",
+                  "field 'sweep.start': unknown axis, expected kappa, duration, target or zip");
     refuse_change("seed: 0", "order: random", "value 'random', expected cost or shuffle");
     refuse_change(kappa, "{from: 0, to: 1, step: 1e-9}", "gives at most 10000 values");
     refuse_change(kappa, "{from: 0, to: 1, step: .nan}", "expected a finite number above 0");
     refuse_change("  kappa", "  kapa",
-                  "s.yaml:9:3: field 'sweep.kapa': unknown axis, expected kappa, "
-                  "duration, target or zip");
+                  "s.yaml:9:3: field 'sweep.kapa': unknown axis, did you mean 'kappa'?");
     refuse_change("  kappa: [0, 0.01, 0.03, 0.1, 1]\n", "", "axis 'kappa' is missing");
     refuse_change("form: nll, target: 0", "form: nll", "no target");
     refuse_change("samples:", "  target: [1, 2]\nsamples:", "the target is also given in");
