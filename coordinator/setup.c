@@ -410,9 +410,12 @@ static ggdm_status add_sweep(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
     GGDM_TRY(plan(s, err));
     GGDM_TRY(ggdm_store_add(store, ggdm_wall_clock(), s->sweep_text, s->sweep_digest, &s->cells,
                             &s->plan, err));
+    char cancelled[48] = "";
+    if (m.cancelled)
+        snprintf(cancelled, sizeof cancelled, ", %d cancelled ones put back", m.cancelled);
     ggdm_log(GGDM_LOG_INFO,
-             "cells of %s added to the run in %s: %d new, %d already done, %d already queued",
-             s->sweep.where, s->run_dir, m.fresh, m.done, m.queued);
+             "cells of %s added to the run in %s: %d new, %d already done, %d already queued%s",
+             s->sweep.where, s->run_dir, m.fresh, m.done, m.queued, cancelled);
     return GGDM_OK;
 }
 

@@ -105,7 +105,8 @@ ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const 
                               const ggdm_plan *plan, ggdm_error *err);
 
 typedef struct ggdm_store_matched {
-    int32_t fresh, done, queued; /* cells: not in the store, complete, still to be worked on */
+    /* cells: not in the store, complete, still to be worked on, that nobody wanted any more */
+    int32_t fresh, done, queued, cancelled;
 } ggdm_store_matched;
 
 /** Find the cells of another sweep in the store by their keys.  *cells is changed into what
@@ -115,7 +116,8 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
                              ggdm_error *err);
 
 /** Add the cells of another sweep behind those of the store, and the units that make them; not
- *  inside a turn.  cells as ggdm_store_match left them, plan: of these (empty where none is fresh).
+ *  inside a turn.  What was cancelled of them is put back.  cells as ggdm_store_match left them,
+ *  plan: of these (empty where none is fresh).
  *  Errors: GGDM_EINVAL for a malformed plan; GGDM_ESTORE. */
 ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,
                            const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err);

@@ -36,9 +36,10 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
     const int32_t first = store->n_trajectories;
     int32_t n = 0;
     place *places = NULL;
+    bool *wanted = NULL;
     *out = (ggdm_store_matched){0};
     GGDM_TRY(ggdm_alloc(&places, (size_t)cells->n_trajectories, sizeof *places, err));
-    ggdm_status st = GGDM_OK;
+    ggdm_status st = ggdm_store_wanted_trajectories(store, &wanted, err);
     for (int32_t i = 0; i < cells->n_trajectories && st == GGDM_OK; i++) {
         st = find_trajectory(store, &cells->trajectories[i], &places[i].id, &places[i].done, err);
         if (st != GGDM_OK || places[i].id >= 0)
@@ -54,12 +55,13 @@ ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_ma
         else if (p->done == store->info.samples)
             out->done++;
         else
-            out->queued++;
+            *(wanted[p->id] ? &out->queued : &out->cancelled) += 1;
     }
     if (st == GGDM_OK) {
         cells->n_trajectories = n;
         cells->first_trajectory = first;
     }
+    free(wanted);
     free(places);
     return st;
 }
@@ -71,7 +73,9 @@ static ggdm_status add(ggdm_store *s, const char *text, const char *digest, cons
     GGDM_TRY(ggdm_store_n_sweeps(s, &n_sweeps, err));
     GGDM_TRY(ggdm_store_put_sweep(s, n_sweeps + 1, text, digest, err));
     GGDM_TRY(ggdm_store_put_cost(s, s->cost + plan->cost, err));
-    return ggdm_store_put_plan(s, s->n_cells, cells, plan, err);
+    const int32_t first = s->n_cells;
+    GGDM_TRY(ggdm_store_put_plan(s, first, cells, plan, err));
+    return ggdm_store_want_from(s, first, err);
 }
 
 ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,

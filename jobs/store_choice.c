@@ -2,7 +2,8 @@
  *
  *     cell --> trajectory --> tree --> unit
  *
- * Which cells are cancelled is kept in table run under "cancelled_cells", one character a cell. */
+ * Which cells are cancelled stands in their rows.  A unit is cancelled only while no cell that is
+ * wanted shows any of its trajectories. */
 #include "jobs/store_internal.h"
 
 #include <inttypes.h>
@@ -13,30 +14,39 @@
 #include "common/mem.h"
 
 enum { CHUNK = 256 };
-static const char cancelled_key[] = "cancelled_cells";
 
 /* ---- cells ---------------------------------------------------------------------------------- */
 
+/* out [n_cells]: those that are cancelled; *any = there is one. */
+static ggdm_status read_cancelled(ggdm_store *s, bool *out, bool *any, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    ggdm_status st;
+    bool row = true;
+    *any = false;
+    GGDM_TRY(ggdm_store_prepare(s, "SELECT idx FROM cell WHERE cancelled <> 0", &stmt, err));
+    for (;;) {
+        int32_t i;
+        GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
+        if (!row)
+            break;
+        GGDM_TRY_GOTO(st, ggdm_store_column_i32(s, stmt, 0, 0, s->n_cells - 1, &i, err), done);
+        out[i] = *any = true;
+    }
+done:
+    sqlite3_finalize(stmt);
+    return st;
+}
+
 ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error *err)
 {
-    char *text = NULL;
-    int64_t known;
-    *out = NULL;
-    GGDM_TRY(ggdm_store_ask_int(store, "SELECT count(*) FROM run WHERE key = 'cancelled_cells'",
-                                &known, err));
-    if (!known)
-        return GGDM_OK;
-    GGDM_TRY(ggdm_store_get_run(store, cancelled_key, &text, err));
-    const size_t n = (size_t)store->n_cells;
-    ggdm_status st = GGDM_OK;
-    if (strlen(text) != n || strspn(text, "01") != n)
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.%s, expected %zu times 0 or 1",
-                       store->path, cancelled_key, n);
-    else if (strchr(text, '1'))
-        st = ggdm_alloc(out, n, sizeof **out, err);
-    for (size_t i = 0; *out && i < n; i++)
-        (*out)[i] = text[i] == '1';
-    free(text);
+    bool any;
+    GGDM_TRY(ggdm_alloc(out, (size_t)store->n_cells, sizeof **out, err));
+    ggdm_status st = read_cancelled(store, *out, &any, err);
+    if (st != GGDM_OK || !any) {
+        free(*out);
+        *out = NULL;
+    }
     return st;
 }
 
@@ -44,19 +54,19 @@ ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error
 static ggdm_status mark_cells(ggdm_store *s, const bool *cells, bool value, bool **cancelled,
                               ggdm_error *err)
 {
-    const size_t n = (size_t)s->n_cells;
-    char *text = NULL;
-    ggdm_status st;
-    GGDM_TRY(ggdm_store_cancelled_cells(s, cancelled, err));
-    if (!*cancelled)
-        GGDM_TRY(ggdm_alloc(cancelled, n, sizeof **cancelled, err));
-    GGDM_TRY_GOTO(st, ggdm_alloc(&text, n + 1, 1, err), done);
-    for (size_t i = 0; i < n; i++) {
-        (*cancelled)[i] = !cells || cells[i] ? value : (*cancelled)[i];
-        text[i] = (*cancelled)[i] ? '1' : '0';
+    sqlite3_stmt *stmt = NULL;
+    bool any;
+    GGDM_TRY(ggdm_alloc(cancelled, (size_t)s->n_cells, sizeof **cancelled, err));
+    ggdm_status st = read_cancelled(s, *cancelled, &any, err);
+    for (int32_t i = 0; i < s->n_cells && st == GGDM_OK; i++) {
+        if ((cells && !cells[i]) || (*cancelled)[i] == value)
+            continue;
+        (*cancelled)[i] = value;
+        GGDM_TRY_GOTO(st, ggdm_store_use(s, GGDM_SQL_SET_CANCELLED, &stmt, err), done);
+        sqlite3_bind_int(stmt, 1, i);
+        sqlite3_bind_int(stmt, 2, value);
+        st = ggdm_store_run(s, stmt, err);
     }
-    st = ggdm_store_put_run(s, cancelled_key, text, err);
-    free(text);
 done:
     if (st != GGDM_OK) {
         free(*cancelled);
@@ -87,6 +97,20 @@ static ggdm_status mark_trajectories(ggdm_store *s, const bool *cells, bool valu
     }
 done:
     sqlite3_finalize(stmt);
+    return st;
+}
+
+ggdm_status ggdm_store_wanted_trajectories(ggdm_store *store, bool **out, ggdm_error *err)
+{
+    bool *cancelled = NULL, any;
+    ggdm_status st;
+    *out = NULL;
+    GGDM_TRY(ggdm_alloc(&cancelled, (size_t)store->n_cells, sizeof *cancelled, err));
+    GGDM_TRY_GOTO(st, read_cancelled(store, cancelled, &any, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(out, (size_t)store->n_trajectories, sizeof **out, err), done);
+    st = mark_trajectories(store, cancelled, false, *out, err);
+done:
+    free(cancelled);
     return st;
 }
 
@@ -185,6 +209,25 @@ static ggdm_status move_all(ggdm_store *s, ggdm_unit_state from, move *m, ggdm_e
         after = n ? ids[n - 1] : after;
     }
     return GGDM_OK;
+}
+
+ggdm_status ggdm_store_want_from(ggdm_store *store, int32_t first, ggdm_error *err)
+{
+    move m = {.to = GGDM_UNIT_READY, .message = "wanted by a sweep that was added", .marked = true};
+    bool *cells = NULL, *trees = NULL;
+    ggdm_status st;
+    if (store->counts.units[GGDM_UNIT_CANCELLED] == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(&cells, (size_t)store->n_cells, sizeof *cells, err));
+    for (int32_t i = first; i < store->n_cells; i++)
+        cells[i] = true;
+    GGDM_TRY_GOTO(st, choose_trees(store, cells, true, &trees, &m.n_trees, err), done);
+    m.trees = trees;
+    st = move_all(store, GGDM_UNIT_CANCELLED, &m, err);
+done:
+    free(trees);
+    free(cells);
+    return st;
 }
 
 static ggdm_status retry(ggdm_store *s, const bool *cells, bool failed_only, move *m,

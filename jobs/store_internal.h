@@ -190,5 +190,9 @@ typedef ggdm_status (*ggdm_tree_visitor)(void *context, int64_t tree, const ggdm
 /** Visit trees 0, 1, ... */
 ggdm_status ggdm_store_each_tree(ggdm_store *store, ggdm_tree_visitor visit, void *context,
                                  ggdm_error *err);
+/** *out [n_trajectories], owned: those that a cell shows which is not cancelled. */
+ggdm_status ggdm_store_wanted_trajectories(ggdm_store *store, bool **out, ggdm_error *err);
+/** Cells from number first on are wanted: put back what was cancelled of them; inside a turn. */
+ggdm_status ggdm_store_want_from(ggdm_store *store, int32_t first, ggdm_error *err);
 
 #endif

@@ -58,7 +58,8 @@ const ggdm_schema_object ggdm_store_schema[] = {
              "key BLOB NOT NULL CHECK (length(key) = 32), "
              "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
              "archived INTEGER NOT NULL DEFAULT 0, "
-             "start INTEGER NOT NULL DEFAULT 0) STRICT"},
+             "start INTEGER NOT NULL DEFAULT 0, "
+             "cancelled INTEGER NOT NULL DEFAULT 0) STRICT"},
     /* A packed ggdm_unit without its image block: thousands of units share one tree. */
     {"tree", "CREATE TABLE tree ("
              "id INTEGER PRIMARY KEY, "
@@ -126,7 +127,17 @@ static const char *const to_2[] = {
     NULL,
 };
 
-const char *const *const ggdm_store_migrations[] = {[1] = to_2};
+/* Which cells are cancelled was one text in table run, a character a cell, which cells that were
+ * added later did not lengthen: what it does not reach is wanted. */
+static const char *const to_3[] = {
+    "ALTER TABLE cell ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0",
+    "UPDATE cell SET cancelled = 1 WHERE "
+    "substr((SELECT value FROM run WHERE key = 'cancelled_cells'), idx + 1, 1) = '1'",
+    "DELETE FROM run WHERE key = 'cancelled_cells'",
+    NULL,
+};
+
+const char *const *const ggdm_store_migrations[] = {[1] = to_2, [2] = to_3};
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
 #define TEXT_OF(x) #x
@@ -214,6 +225,7 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
         "SELECT c.name, c.kappa, c.duration, c.target, c.key, c.trajectory, c.archived, t.done, "
         "t.diverged, c.start FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE "
         "c.idx = ?1",
+    [GGDM_SQL_SET_CANCELLED] = "UPDATE cell SET cancelled = ?2 WHERE idx = ?1",
     [GGDM_SQL_SET_ARCHIVED] = "UPDATE cell SET archived = 1 WHERE idx = ?1",
 };
 

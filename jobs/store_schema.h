@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define GGDM_STORE_APPLICATION_ID 0x4747444d /* "GGDM" */
-#define GGDM_STORE_VERSION 2                 /* user_version; a change needs a migration */
+#define GGDM_STORE_VERSION 3                 /* user_version; a change needs a migration */
 
 /* A table or index: the text stands in sqlite_schema exactly like this. */
 typedef struct ggdm_schema_object {
@@ -62,6 +62,7 @@ typedef enum ggdm_sql {
     GGDM_SQL_COUNT_SWEEPS,
     GGDM_SQL_FIND_SWEEP,
     GGDM_SQL_GET_CELL,
+    GGDM_SQL_SET_CANCELLED,
     GGDM_SQL_SET_ARCHIVED,
     GGDM_SQL_STATEMENTS
 } ggdm_sql;

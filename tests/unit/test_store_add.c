@@ -162,12 +162,73 @@ static void test_store_add_of_malformed_plan_changes_nothing(void **state)
     assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS);
 }
 
+static void change(run_fixture *f, bool cancel, const bool *cells, int units)
+{
+    int64_t changed;
+    ggdm_test_ok(ggdm_store_begin(f->store, 1000, &err), &err);
+    ggdm_test_ok(cancel ? ggdm_store_cancel(f->store, cells, &changed, &err)
+                        : ggdm_store_retry(f->store, cells, false, &changed, &err),
+                 &err);
+    ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
+    assert_int_equal(changed, units);
+}
+
+/* Retry and cancel, also where they change nothing, and sweeps that are added, in any order. */
+static void test_store_add_after_retry_and_cancel_and_before(void **state)
+{
+    run_fixture *f = *state;
+    other o;
+    bool *cancelled;
+    for (int sweeps = 1; sweeps <= 3; sweeps++) {
+        change(f, false, NULL, 0);
+        match(f, &o, sweeps == 1, 0, sweeps == 1 ? 2 : 3);
+        make_plan(&o);
+        if (sweeps > 1)
+            o.plan = (ggdm_plan){0};
+        ggdm_test_ok(
+            ggdm_store_add(f->store, 1000, "x", sweeps == 1 ? "a" : "b", &o.cells, &o.plan, &err),
+            &err);
+        bool last[RUN_CELLS + 9] = {[RUN_CELLS + 2] = true};
+        change(f, true, last, sweeps == 1 ? 2 : 0); /* the others want them */
+        change(f, false, last, sweeps == 1 ? 2 : 0);
+        ggdm_test_ok(ggdm_store_cancelled_cells(f->store, &cancelled, &err), &err);
+        assert_null(cancelled);
+        run_fixture_reopen(f, NULL);
+    }
+    assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS + 2);
+}
+
+static void test_store_add_of_cancelled_cells_puts_them_back(void **state)
+{
+    run_fixture *f = *state;
+    other o;
+    bool *cancelled, kappa_one[RUN_CELLS] = {0};
+    ggdm_store_matched m;
+    for (int i = 0; i < RUN_CELLS; i++)
+        kappa_one[i] = f->cell[i].trajectory >= 3;
+    change(f, true, kappa_one, 3);
+    make_other(&o);
+    ggdm_test_ok(ggdm_store_match(f->store, &o.cells, &m, &err), &err);
+    assert_int_equal(m.fresh, 1);
+    assert_int_equal(m.queued, 1); /* trajectory 1 */
+    assert_int_equal(m.cancelled, 1);
+    add(f, &o);
+    assert_int_equal(ggdm_store_counts_get(f->store)->units[GGDM_UNIT_CANCELLED], 0);
+    ggdm_test_ok(ggdm_store_cancelled_cells(f->store, &cancelled, &err), &err);
+    for (int i = 0; i < RUN_CELLS + 3; i++)
+        assert_int_equal(cancelled[i], i < RUN_CELLS && kappa_one[i]);
+    free(cancelled);
+    assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN_FIXTURE_TEST(test_store_add_takes_what_is_there_and_plans_the_rest),
         RUN_FIXTURE_TEST(test_store_add_of_known_cells_only_adds_no_unit),
         RUN_FIXTURE_TEST(test_store_add_remembers_all_sweeps),
+        RUN_FIXTURE_TEST(test_store_add_after_retry_and_cancel_and_before),
+        RUN_FIXTURE_TEST(test_store_add_of_cancelled_cells_puts_them_back),
         RUN_FIXTURE_TEST(test_store_add_of_malformed_plan_changes_nothing),
     };
     return ggdm_test_main(tests);

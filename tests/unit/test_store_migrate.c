@@ -80,6 +80,32 @@ static void test_store_of_every_version_is_migrated_and_finished(void **state)
     }
 }
 
+/* Version 2 kept one text, a character a cell, which was too short for cells that were added: they
+ * are wanted. */
+static void test_store_whose_cancelled_cells_are_too_few_is_repaired(void **state)
+{
+    (void)state;
+    run_fixture f;
+    bool *cancelled;
+    run_fixture_plan(&f);
+    put_old(&f, 2);
+    run_fixture_sql(f.dir, "INSERT INTO run VALUES ('cancelled_cells', '0000010')");
+    ggdm_test_ok(ggdm_store_open(f.dir, NULL, &f.store, &err), &err);
+    ggdm_test_ok(ggdm_store_cancelled_cells(f.store, &cancelled, &err), &err);
+    assert_non_null(cancelled);
+    for (int i = 0; i < RUN_CELLS; i++)
+        assert_int_equal(cancelled[i], i == 5);
+    free(cancelled);
+    const bool last[RUN_CELLS] = {[RUN_CELLS - 1] = true};
+    ggdm_test_ok(ggdm_store_begin(f.store, 1000, &err), &err);
+    ggdm_test_ok(ggdm_store_cancel(f.store, last, NULL, &err), &err);
+    ggdm_test_ok(ggdm_store_retry(f.store, NULL, false, NULL, &err), &err);
+    ggdm_test_ok(ggdm_store_commit(f.store, &err), &err);
+    run_fixture_work(&f, 100, 1);
+    assert_int_equal(ggdm_store_counts_get(f.store)->units[GGDM_UNIT_DONE], RUN_UNITS);
+    run_fixture_close(&f);
+}
+
 /* What cannot become our schema stays as it was. */
 static void test_store_migration_that_fails_changes_nothing(void **state)
 {
@@ -105,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store_of_every_version_is_migrated_and_finished),
+        cmocka_unit_test(test_store_whose_cancelled_cells_are_too_few_is_repaired),
         cmocka_unit_test(test_store_migration_that_fails_changes_nothing),
     };
     setenv("GGDM_LOG", "warn", 1);
