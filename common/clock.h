@@ -2,6 +2,9 @@
 #ifndef GGDM_COMMON_CLOCK_H
 #define GGDM_COMMON_CLOCK_H
 
+/** The last second of the year 9999, the latest date that is shown. */
+#define GGDM_LAST_SECOND 253402300799
+
 /** Seconds since some fixed moment; never goes back. */
 double ggdm_now(void);
 /** Seconds since 1970. */

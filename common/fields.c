@@ -32,19 +32,13 @@ static bool any_range(const ggdm_field *f)
     return f->lo == 0 && f->hi == 0;
 }
 
-/* A range end as an integer, within [least, most]. */
-static int64_t clamp_end(double v, int64_t least, int64_t most)
-{
-    return v <= (double)least ? least : v >= (double)most ? most : (int64_t)v;
-}
-
 static ggdm_status read_int(const ggdm_node *node, const ggdm_field *f, int64_t least, int64_t most,
                             int64_t *v, ggdm_error *err)
 {
     int64_t lo = least, hi = most;
     if (!any_range(f)) {
-        lo = clamp_end(f->lo, least, most);
-        hi = clamp_end(f->hi, least, most);
+        lo = ggdm_to_int(f->lo, least, most);
+        hi = ggdm_to_int(f->hi, least, most);
     }
     return reword(node, f, ggdm_node_int(node, lo, hi, v, err), err);
 }

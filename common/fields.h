@@ -64,7 +64,7 @@ struct ggdm_doc {
 /** Free a document and everything that points into it; sets *doc to NULL. */
 void ggdm_doc_destroy(ggdm_doc **doc);
 
-/** The child of a map with this key, or NULL. */
+/** The child of a map with this key, or NULL (also of what is no map, and of NULL). */
 const ggdm_node *ggdm_node_get(const ggdm_node *map, const char *key);
 
 /** Fail with position and path in front: "FILE:LINE:COLUMN: field 'a.b[2]': TEXT" (GGDM_EINVAL). */
@@ -138,6 +138,9 @@ ggdm_status ggdm_node_uint(const ggdm_node *node, uint64_t lo, uint64_t hi, uint
                            ggdm_error *err);
 ggdm_status ggdm_node_double(const ggdm_node *node, double lo, double hi, double *out,
                              ggdm_error *err);
+/** The integer that a map (NULL: empty) has under this key, for display and sums: within 2^53, so
+ *  that thousands may be added and none is lost in a double; otherwise where there is none. */
+int64_t ggdm_node_count(const ggdm_node *map, const char *key, int64_t otherwise);
 /** Borrowed from the document; may be empty. */
 ggdm_status ggdm_node_string(const ggdm_node *node, const char **out, ggdm_error *err);
 

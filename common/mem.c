@@ -1,7 +1,6 @@
 #include "common/mem.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,11 @@
 bool ggdm_mul_size(size_t a, size_t b, size_t *out)
 {
     return !__builtin_mul_overflow(a, b, out);
+}
+
+int64_t ggdm_to_int(double v, int64_t lo, int64_t hi)
+{
+    return !(v > (double)lo) ? lo : v >= (double)hi ? hi : (int64_t)v;
 }
 
 size_t ggdm_align_up(size_t n)

@@ -1,9 +1,11 @@
-/* Checked and aligned allocation.  All size products go through ggdm_mul_size. */
+/* Checked and aligned allocation; numbers that must not overflow.  All size products go through
+ * ggdm_mul_size, all numbers that others wrote go through ggdm_to_int before they are integers. */
 #ifndef GGDM_COMMON_MEM_H
 #define GGDM_COMMON_MEM_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/status.h"
 
@@ -11,6 +13,9 @@
 
 /** *out = a * b; false when it overflows. */
 bool ggdm_mul_size(size_t a, size_t b, size_t *out);
+
+/** The integer part of v, at least lo and at most hi; lo where v is not a number. */
+int64_t ggdm_to_int(double v, int64_t lo, int64_t hi);
 
 /** Round n up to a multiple of GGDM_ALIGN. */
 size_t ggdm_align_up(size_t n);

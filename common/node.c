@@ -264,6 +264,16 @@ ggdm_status ggdm_node_int(const ggdm_node *node, int64_t lo, int64_t hi, int64_t
                               (long long)hi);
 }
 
+int64_t ggdm_node_count(const ggdm_node *map, const char *key, int64_t otherwise)
+{
+    const int64_t most = INT64_C(1) << 53;
+    const ggdm_node *node = ggdm_node_get(map, key);
+    int64_t v;
+    if (!node || !int_value(node, &v))
+        return otherwise;
+    return v < -most ? -most : v > most ? most : v;
+}
+
 ggdm_status ggdm_node_uint(const ggdm_node *node, uint64_t lo, uint64_t hi, uint64_t *out,
                            ggdm_error *err)
 {

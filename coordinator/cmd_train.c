@@ -75,7 +75,7 @@ typedef struct display {
 
 static void format_time(double seconds, char *text, size_t size)
 {
-    long s = (long)(seconds + 0.5);
+    long s = (long)ggdm_to_int(seconds + 0.5, 0, GGDM_LAST_SECOND);
     if (s >= 3600)
         snprintf(text, size, "%ldh%02ldm", s / 3600, s / 60 % 60);
     else

@@ -1,6 +1,8 @@
 #include "coordinator/hosts.h"
 
 #include <ctype.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,12 @@ void ggdm_hosts_deinit(ggdm_hosts *hosts)
     *hosts = (ggdm_hosts){0};
 }
 
+/* Of this and that, which may be written many times: so few that they can be summed. */
+static int at_most(int slots)
+{
+    return slots < MAX_SLOTS ? slots : MAX_SLOTS;
+}
+
 /* Add a host, or slots to one that is there already (Open MPI adds them up, too). */
 static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len, int slots,
                        ggdm_error *err)
@@ -30,7 +38,7 @@ static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len,
                          name);
     for (size_t i = 0; i < h->n; i++)
         if (strlen(h->list[i].name) == len && strncmp(h->list[i].name, name, len) == 0) {
-            h->list[i].slots += slots;
+            h->list[i].slots = at_most(h->list[i].slots + slots);
             return GGDM_OK;
         }
     GGDM_TRY(ggdm_grow(&h->list, cap, h->n + 1, sizeof *h->list, err));
@@ -139,7 +147,7 @@ static void spread_tasks(ggdm_hosts *h, const char *text)
         if (sscanf(text, "(x%d)%n", &times, &used) == 1)
             text += used;
         for (; times > 0 && host < h->n; times--)
-            h->list[host++].slots = tasks;
+            h->list[host++].slots = at_most(tasks);
         text += *text == ',';
     }
 }
@@ -183,10 +191,10 @@ void ggdm_hosts_default_slots(ggdm_hosts *hosts, int slots)
 
 int ggdm_hosts_slots(const ggdm_hosts *hosts)
 {
-    int n = 0;
+    int64_t n = 0;
     for (size_t i = 0; i < hosts->n; i++)
         n += hosts->list[i].left_out ? 0 : hosts->list[i].slots;
-    return n;
+    return (int)(n < INT_MAX ? n : INT_MAX);
 }
 
 size_t ggdm_hosts_in(const ggdm_hosts *hosts)

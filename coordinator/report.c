@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/fs.h"
 #include "common/json_write.h"
 #include "common/mem.h"
@@ -106,7 +107,7 @@ static void put_tile(FILE *f, const char *label, const char *format, ...)
 
 static const char *time_text(double when, char text[32])
 {
-    time_t seconds = (time_t)when;
+    time_t seconds = ggdm_to_int(when, 0, GGDM_LAST_SECOND);
     struct tm parts;
     text[0] = '\0';
     if (gmtime_r(&seconds, &parts))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "coordinator/progress.h"
 #include "jobs/cells.h"
 
@@ -19,22 +20,18 @@
 
 static long long get_int(const ggdm_node *map, const char *key)
 {
-    int64_t v = 0;
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
-    if (n && n->kind == GGDM_NODE_INT && ggdm_node_int(n, 0, 0, &v, NULL) == GGDM_OK)
-        return (long long)v;
-    return 0;
+    return (long long)ggdm_node_count(map, key, 0);
 }
 
 static double get_real(const ggdm_node *map, const char *key, double missing)
 {
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
+    const ggdm_node *n = ggdm_node_get(map, key);
     return n && (n->kind == GGDM_NODE_INT || n->kind == GGDM_NODE_REAL) ? n->real : missing;
 }
 
 static const char *get_text(const ggdm_node *map, const char *key)
 {
-    const ggdm_node *n = map ? ggdm_node_get(map, key) : NULL;
+    const ggdm_node *n = ggdm_node_get(map, key);
     return n && n->kind == GGDM_NODE_STRING ? n->text : "";
 }
 
@@ -62,8 +59,7 @@ static void print_bar(FILE *out, double share, int width)
 {
     static const char full[] = "##############################";
     static const char rest[] = "..............................";
-    int n = share > 0 ? (int)(share * width + 1e-9) : 0;
-    n = n > width ? width : n;
+    int n = (int)ggdm_to_int(share * width + 1e-9, 0, width);
     fprintf(out, "[%.*s%.*s]", n, full, width - n, rest);
 }
 
@@ -91,7 +87,7 @@ static void print_session(FILE *out, const ggdm_node *root)
 {
     char when[40] = "";
     long long session = get_int(root, "session"), requeued = get_int(root, "requeued");
-    time_t started = (time_t)get_real(root, "started", 0);
+    time_t started = ggdm_to_int(get_real(root, "started", 0), 0, GGDM_LAST_SECOND);
     struct tm local;
     if (session < 1)
         return;
@@ -134,7 +130,7 @@ static void print_units(FILE *out, const ggdm_node *root)
     const char *separator = ":";
     fprintf(out, "  units      %lld", get_int(units, "total"));
     for (const ggdm_node *n = units ? units->first : NULL; n; n = n->next) {
-        if (strcmp(n->key, "total") == 0 || n->kind != GGDM_NODE_INT || !n->magnitude)
+        if (!n->key || strcmp(n->key, "total") == 0 || n->kind != GGDM_NODE_INT || !n->magnitude)
             continue;
         fprintf(out, "%s %s %s", separator, n->text, n->key);
         separator = ",";

@@ -245,7 +245,7 @@ done:
 static int32_t clamp_block(double block, int32_t samples)
 {
     int32_t most = samples < MAX_BLOCK ? samples : MAX_BLOCK;
-    return block < 1 ? 1 : block > most ? most : (int32_t)block;
+    return (int32_t)ggdm_to_int(block, 1, most);
 }
 
 /* Images per unit: what the unit's cost and memory allow; fewer, but not below min_block, where

@@ -249,7 +249,7 @@ static ggdm_status read_range(const ggdm_node *node, ggdm_axis axis, int32_t ste
     GGDM_TRY(read_value(map.to, axis, steps, &to, err));
     bool whole = !is_whole_axis(axis) || map.step->kind == GGDM_NODE_INT;
     if (!whole || ggdm_node_double(map.step, 0, 0, &step, NULL) != GGDM_OK || step == 0 ||
-        (to - from) * step < 0)
+        (to != from && (to < from) != (step < 0)))
         return ggdm_node_expected(map.step, err, "%s %s 0",
                                   is_whole_axis(axis) ? "an integer" : "a finite number",
                                   to < from ? "below" : "above");

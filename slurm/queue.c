@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/fs.h"
 #include "common/mem.h"
+#include "slurm/queue_text.h"
 
 #define MAX_OUTPUT ((size_t)1 << 20) /* bytes */
 
@@ -80,38 +81,18 @@ static ggdm_status note_job(const char *dir, const char *job, ggdm_error *err)
 /* The run's jobs as " 12 15 "; "" for none. */
 static ggdm_status list_jobs(const char *dir, char **out, ggdm_error *err)
 {
-    char *path = NULL, *text = NULL, *save;
-    size_t n = 0;
+    char *path = NULL;
     *out = NULL;
     GGDM_TRY(ggdm_path_join(dir, GGDM_SLURM_JOBS_FILE, &path, err));
-    ggdm_status st = ggdm_exists(path) ? ggdm_read_file(path, MAX_OUTPUT, &text, &n, err) : GGDM_OK;
-    free(path);
+    ggdm_status st = GGDM_OK;
+    char *text = NULL;
+    if (ggdm_exists(path))
+        st = ggdm_read_file(path, MAX_OUTPUT, &text, NULL, err);
     if (st == GGDM_OK)
-        st = ggdm_alloc(out, n + 3, 1, err);
-    for (char *word = text ? strtok_r(text, " \n", &save) : NULL; st == GGDM_OK && word;
-         word = strtok_r(NULL, " \n", &save)) {
-        strcat(*out, **out ? "" : " ");
-        strcat(strcat(*out, word), " ");
-    }
+        st = ggdm_slurm_list_jobs(text ? text : "", out, err);
+    free(path);
     free(text);
     return st;
-}
-
-/* Keep the lines whose first word is one of the jobs, without it. */
-static void keep_lines(char *lines, const char *jobs)
-{
-    char *to = lines, word[32];
-    for (char *line = lines, *next; *line; line = next) {
-        size_t len = strcspn(line, "\n"), first = strcspn(line, " \n");
-        next = line + len + (line[len] == '\n');
-        snprintf(word, sizeof word, " %.*s ", (int)first, line);
-        if (line[first] != ' ' || !strstr(jobs, word))
-            continue;
-        len = (size_t)(next - line) - first - 1;
-        memmove(to, line + first + 1, len);
-        to += len;
-    }
-    *to = '\0';
 }
 
 ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, ggdm_error *err)
@@ -160,35 +141,17 @@ ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
     char *jobs;
     GGDM_TRY(ask(dir, &jobs, lines, err));
     if (*lines)
-        keep_lines(*lines, jobs);
+        ggdm_slurm_keep_lines(*lines, jobs);
     free(jobs);
     return GGDM_OK;
-}
-
-static bool in_queue(const char *queue, const char *job, size_t len)
-{
-    while (queue && (strncmp(queue, job, len) != 0 || queue[len] != ' ')) {
-        queue = strchr(queue, '\n');
-        queue += queue != NULL;
-    }
-    return queue != NULL;
 }
 
 ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err)
 {
     char *queue;
     GGDM_TRY(ask(dir, jobs, &queue, err));
-    char *to = *jobs ? *jobs + 1 : NULL;
-    for (const char *job = to; job && *job;) {
-        size_t len = strcspn(job, " ");
-        if (!in_queue(queue, job, len)) {
-            memmove(to, job, len + 1);
-            to += len + 1;
-        }
-        job += len + 1;
-    }
-    if (to)
-        *to = '\0';
+    if (*jobs)
+        ggdm_slurm_drop_queued(*jobs, queue);
     free(queue);
     return GGDM_OK;
 }
@@ -236,14 +199,10 @@ ggdm_status ggdm_slurm_node_cores(const char *partition, int *cores, ggdm_error 
 {
     const char *const named[] = {"sinfo", "-h", "-o", "%c %P", "-p", partition, NULL};
     const char *const all[] = {"sinfo", "-h", "-o", "%c %P", NULL};
-    char *text = NULL, *save, name[256];
-    int code, n;
+    char *text = NULL;
+    int code;
     GGDM_TRY(run_command(partition ? named : all, true, &text, &code, err));
-    *cores = 0;
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        if (sscanf(line, "%d%*[+] %255s", &n, name) == 2 || sscanf(line, "%d %255s", &n, name) == 2)
-            if ((partition || strchr(name, '*')) && (*cores == 0 || n < *cores))
-                *cores = n;
+    *cores = ggdm_slurm_fewest_cores(text, partition != NULL);
     free(text);
     if (code == 0 && *cores > 0)
         return GGDM_OK;

@@ -1,6 +1,7 @@
 #include "models/train/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,10 @@ static ggdm_status read_state(const ggdm_safetensors *file, const char *path,
                          values[0]);
     snprintf(state->recipe, sizeof state->recipe, "%s", values[1]);
     state->loss = strtod(values[2], NULL);
-    state->seconds = strtod(values[3], NULL);
+    state->seconds = strtod(values[3], &end);
+    if (*end || end == values[3] || !isfinite(state->seconds) || state->seconds < 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: seconds '%.40s', expected a number >= 0", path,
+                         values[3]);
     state->ranks = atoi(values[4]);
     state->threads = atoi(values[5]);
     snprintf(state->isa, sizeof state->isa, "%s", values[6] ? values[6] : "");

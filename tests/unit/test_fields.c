@@ -1,10 +1,12 @@
 #include "tests/support/ggdm_test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fields.h"
 #include "common/json.h"
+#include "common/mem.h"
 #include "common/yaml.h"
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
@@ -212,6 +214,38 @@ static void test_fields_json_errors_name_file_and_path(void **state)
     ggdm_doc_destroy(&doc);
 }
 
+static void test_to_int_is_never_out_of_range(void **state)
+{
+    (void)state;
+    assert_int_equal(ggdm_to_int(2.9, 0, 10), 2);
+    assert_int_equal(ggdm_to_int(-2.9, -10, 10), -2);
+    assert_int_equal(ggdm_to_int(NAN, 3, 10), 3);
+    assert_int_equal(ggdm_to_int(1e300, 0, 10), 10);
+    assert_int_equal(ggdm_to_int(-INFINITY, -7, 10), -7);
+    assert_true(ggdm_to_int(0x1p63, INT64_MIN, INT64_MAX) == INT64_MAX);
+    assert_true(ggdm_to_int(-0x1p63, INT64_MIN, INT64_MAX) == INT64_MIN);
+}
+
+static void test_count_can_be_added_whatever_the_text_says(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\": 9223372036854775807, \"b\": -9223372036854775808, "
+                               "\"c\": 1.5, \"d\": [1], \"e\": 12}";
+    ggdm_doc *doc;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_json_parse(text, strlen(text), 1000, "s.json", &doc, &err), &err);
+    const ggdm_node *map = doc->root;
+    assert_true(ggdm_node_count(map, "a", 0) == INT64_C(1) << 53);
+    assert_true(ggdm_node_count(map, "b", 0) == -(INT64_C(1) << 53));
+    assert_int_equal(ggdm_node_count(map, "c", 7), 7);
+    assert_int_equal(ggdm_node_count(map, "d", 7), 7);
+    assert_int_equal(ggdm_node_count(map, "e", 7), 12);
+    assert_int_equal(ggdm_node_count(map, "f", 7), 7);
+    assert_int_equal(ggdm_node_count(ggdm_node_get(map, "d"), "a", 7), 7);
+    assert_int_equal(ggdm_node_count(NULL, "a", 7), 7);
+    ggdm_doc_destroy(&doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +258,8 @@ int main(void)
         cmocka_unit_test(test_fields_missing_required_field_is_named),
         cmocka_unit_test(test_fields_ignore_list_lets_only_its_keys_pass),
         cmocka_unit_test(test_fields_json_errors_name_file_and_path),
+        cmocka_unit_test(test_to_int_is_never_out_of_range),
+        cmocka_unit_test(test_count_can_be_added_whatever_the_text_says),
     };
     return ggdm_test_main(tests);
 }

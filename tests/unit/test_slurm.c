@@ -1,10 +1,12 @@
 /* slurm/: settings from the command line and site.yaml, and the batch script made from them.  The
  * real thing is in tests/slurm. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "slurm/queue_text.h"
 #include "slurm/script.h"
 #include "slurm/settings.h"
 #include "tests/support/ggdm_test.h"
@@ -132,6 +134,52 @@ static void test_script_quotes_and_leaves_out(void **state)
     ggdm_slurm_job_deinit(&job);
 }
 
+static void test_queue_texts_of_any_form_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *jobs, *queue, *ours, *over;
+    } cases[] = {
+        {"12\n15\n", " 12 15 ", "12 RUNNING a\n99 PENDING b\n", "RUNNING a\n", " 15 "},
+        {"12 15", " 12 15 ", "12 R\n15 P", "R\nP", " "},
+        {"7", " 7 ", "", "", " 7 "},
+        {"7", " 7 ", "77 R\n\n7\n 7 R\n", "", " 7 "},
+        {"\n \n", "", "7 R\n", "", ""},
+        {"1234567890123456789012345678901234567890", " 1234567890123456789012345678901234567890 ",
+         "1234567890123456789012345678901234567890 R\n", "", " "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *jobs, queue[100];
+        snprintf(queue, sizeof queue, "%s", cases[i].queue);
+        ggdm_test_ok(ggdm_slurm_list_jobs(cases[i].file, &jobs, &err), &err);
+        assert_string_equal(jobs, cases[i].jobs);
+        ggdm_slurm_keep_lines(queue, jobs);
+        assert_string_equal(queue, cases[i].ours);
+        ggdm_slurm_drop_queued(jobs, cases[i].queue);
+        assert_string_equal(jobs, cases[i].over);
+        free(jobs);
+    }
+}
+
+static void test_fewest_cores_of_the_partition_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        int any, of_default;
+    } cases[] = {{"8 long\n4+ short*\n16 short*\n", 4, 4},
+                 {"2 long\n4 short*", 2, 4},
+                 {"\n\n-3 short*\nx y*\n", 0, 0},
+                 {"", 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int any = 0; any < 2; any++) {
+            char text[100];
+            snprintf(text, sizeof text, "%s", cases[i].lines);
+            assert_int_equal(ggdm_slurm_fewest_cores(text, any),
+                             any ? cases[i].any : cases[i].of_default);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +188,8 @@ int main(void)
         cmocka_unit_test(test_read_site_fills_what_is_not_set),
         cmocka_unit_test(test_read_site_errors_name_the_place),
         cmocka_unit_test(test_script_quotes_and_leaves_out),
+        cmocka_unit_test(test_queue_texts_of_any_form_are_read),
+        cmocka_unit_test(test_fewest_cores_of_the_partition_asked_for),
     };
     return ggdm_test_main(tests);
 }

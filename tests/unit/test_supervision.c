@@ -165,6 +165,21 @@ static void test_hosts_of_ranks_lists_a_host_for_each(void **state)
     ggdm_hosts_deinit(&h);
 }
 
+static void test_hosts_sums_of_slots_end_at_the_largest_int(void **state)
+{
+    (void)state;
+    ggdm_hosts h;
+    ggdm_test_ok(ggdm_hosts_parse("a:90000,a:90000,a:90000", &h, &err), &err);
+    assert_int_equal(ggdm_hosts_slots(&h), 100000);
+    ggdm_hosts_deinit(&h);
+    h.n = 30000;
+    h.list = ggdm_test_alloc(h.n, sizeof *h.list);
+    for (size_t i = 0; i < h.n; i++)
+        h.list[i].slots = 100000;
+    assert_int_equal(ggdm_hosts_slots(&h), INT32_MAX);
+    ggdm_hosts_deinit(&h);
+}
+
 static void test_hosts_parse_bad_text_fails(void **state)
 {
     (void)state;
@@ -243,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_blame_text_to_store_options),
         cmocka_unit_test(test_hosts_parse_adds_up_slots),
         cmocka_unit_test(test_hosts_of_ranks_lists_a_host_for_each),
+        cmocka_unit_test(test_hosts_sums_of_slots_end_at_the_largest_int),
         cmocka_unit_test(test_hosts_parse_bad_text_fails),
         cmocka_unit_test(test_hosts_read_takes_an_open_mpi_hostfile),
         cmocka_unit_test(test_hosts_of_slurm_takes_the_tasks_of_each_node),

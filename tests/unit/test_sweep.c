@@ -195,6 +195,8 @@ static void test_sweep_bad_fields_are_refused_with_position(void **state)
                   "s.yaml:11:10: field 'samples': value 'many', expected a number of images");
     refuse_change("samples: 200", "samples: -3", "field 'samples': value '-3'");
     refuse_change("samples: 200", "samples: 0", "field 'samples': value '0'");
+    refuse_change("[0, 0.01, 0.03, 0.1, 1]", "{from: 0, to: 1e-300, step: -1e-300}",
+                  "value '-1e-300', expected a finite number above 0");
     refuse_change("samples: 200", "samples: 2.5", "field 'samples': value '2.5'");
     refuse_change("samples: 200\n", "", "required field 'samples' is missing");
     refuse_change("kind: ddpm", "kind: ddim",

@@ -1,0 +1,93 @@
+/* A status file may come from anywhere: whatever its numbers and kinds, it is shown. */
+#include "coordinator/status_view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "coordinator/world_status.h"
+#include "tests/support/ggdm_test.h"
+
+static ggdm_error err;
+
+/* What is shown of a status; owned. */
+static char *view(const char *text)
+{
+    ggdm_doc *doc;
+    char *out = NULL;
+    size_t size;
+    ggdm_test_ok(ggdm_json_parse(text, strlen(text), 10000, "status.json", &doc, &err), &err);
+    FILE *f = open_memstream(&out, &size);
+    assert_non_null(f);
+    ggdm_status_print(f, doc->root, "RUN");
+    ggdm_status_print_line(f, doc->root, "0");
+    fclose(f);
+    ggdm_doc_destroy(&doc);
+    return out;
+}
+
+static void test_status_numbers_out_of_range_are_shown_as_the_nearest(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {{"{\"fraction\": 1e300}", "[##############################]"},
+                 {"{\"fraction\": -1e300}", "[..............................]"},
+                 {"{\"fraction\": 0.5}", "[###############...............]"},
+                 {"{\"session\": 1, \"started\": 1e300}", "since 9999-12-31"},
+                 {"{\"session\": 9223372036854775807}", "restarted"},
+                 {"{\"phase\": \"done\", \"units\": {\"ready\": 9223372036854775807, \"running\": "
+                  "9223372036854775807, \"failed\": 9223372036854775807}}",
+                  "continue"},
+                 {"{\"samples\": -9223372036854775808, \"cells\": [{\"done\": 9223372036854775807, "
+                  "\"target\": -9223372036854775808, \"start\": 9223372036854775807, \"duration\": "
+                  "-9223372036854775808}]}",
+                  "cell"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *shown = view(cases[i].text);
+        if (!strstr(shown, cases[i].shown))
+            ggdm_test_fail("%s: no '%s' in:\n%s", cases[i].text, cases[i].shown, shown);
+        free(shown);
+    }
+}
+
+static void test_status_of_other_kinds_is_shown(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}", "{\"units\": [1, 2], \"troubles\": {\"a\": 3}, \"cells\": {\"x\": {}}}",
+        "{\"units\": 3, \"troubles\": [[1]], \"cells\": [1, \"x\", null]}",
+        "{\"images\": [], \"workers\": null, \"exit_code\": [], \"phase\": \"running\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(view(texts[i]));
+}
+
+static void test_world_status_sums_whatever_is_written(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"launch\": \"t\", \"exit_code\": 9223372036854775807, \"lost\": {\"rank\": "
+        "-9223372036854775808}, \"units\": {\"ready\": 9223372036854775807, \"running\": "
+        "9223372036854775807, \"done\": -9223372036854775808, \"cancelled\": "
+        "-9223372036854775808}}";
+    ggdm_world_status s;
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "status.json");
+    ggdm_test_write(path, text, strlen(text));
+    ggdm_world_status_read(path, "t", &s);
+    assert_true(s.ours && s.exit_code == INT32_MAX && s.lost_rank == -1);
+    assert_true(s.units_left > 0 && s.units_ended < 0);
+    free(path);
+    ggdm_test_rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_numbers_out_of_range_are_shown_as_the_nearest),
+        cmocka_unit_test(test_status_of_other_kinds_is_shown),
+        cmocka_unit_test(test_world_status_sums_whatever_is_written),
+    };
+    return ggdm_test_main(tests);
+}
