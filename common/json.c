@@ -1,6 +1,7 @@
 #include "common/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,55 @@ static ggdm_status check_size(const char *text, size_t size, const char *where, 
     return GGDM_OK;
 }
 
+/* Python writes numbers that are not finite, which JSON does not have and the library refuses.
+ * While it reads they are texts that nobody writes, of the same length, so that positions stay. */
+static const struct {
+    const char *word, *text;
+    double value;
+} not_finite[] = {
+    {"NaN", "\"\x7f\"", NAN},
+    {"Infinity", "\"\x7f\x7f\"    ", INFINITY},
+    {"-Infinity", "\"\x7f\x7f\x7f\"    ", -INFINITY},
+};
+enum { N_NOT_FINITE = sizeof not_finite / sizeof *not_finite };
+
+/* In *out (owned) the text with these words replaced; NULL where it has none. */
+static ggdm_status replace_words(const char *text, size_t size, char **out, ggdm_error *err)
+{
+    bool quoted = false;
+    *out = NULL;
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        if (quoted || c == '"') {
+            i += quoted && c == '\\';
+            quoted = quoted != (c == '"');
+            continue;
+        }
+        for (int k = 0; k < N_NOT_FINITE; k++) {
+            size_t n = strlen(not_finite[k].word);
+            if (size - i < n || memcmp(text + i, not_finite[k].word, n) != 0)
+                continue;
+            if (!*out) {
+                GGDM_TRY(ggdm_alloc(out, size, 1, err));
+                memcpy(*out, text, size);
+            }
+            memcpy(*out + i, not_finite[k].text, n);
+            i += n - 1;
+            break;
+        }
+    }
+    return GGDM_OK;
+}
+
+/* The place in not_finite of what a text of the library stands for, or N_NOT_FINITE. */
+static int find_word(json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t n = strlen(text);
+    return n >= 1 && n <= N_NOT_FINITE && text[strspn(text, "\x7f")] == '\0' ? (int)n - 1
+                                                                             : N_NOT_FINITE;
+}
+
 static void set_int(ggdm_node *node, json_int_t v)
 {
     node->kind = GGDM_NODE_INT;
@@ -72,9 +122,11 @@ static ggdm_status add_node(ggdm_doc *doc, const ggdm_node *parent, const char *
     ggdm_node *node;
     char number[GGDM_NUMBER_SIZE] = "";
     const char *text = number;
+    int word = N_NOT_FINITE;
     switch (json_typeof(value)) {
     case JSON_STRING:
-        text = json_string_value(value);
+        word = find_word(value);
+        text = word < N_NOT_FINITE ? not_finite[word].word : json_string_value(value);
         break;
     case JSON_INTEGER:
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
@@ -103,7 +155,8 @@ static ggdm_status add_node(ggdm_doc *doc, const ggdm_node *parent, const char *
         node->kind = GGDM_NODE_LIST;
         return add_children(doc, node, value, err);
     case JSON_STRING:
-        node->kind = GGDM_NODE_STRING;
+        node->kind = word < N_NOT_FINITE ? GGDM_NODE_REAL : GGDM_NODE_STRING;
+        node->real = word < N_NOT_FINITE ? not_finite[word].value : 0;
         break;
     case JSON_INTEGER:
         set_int(node, json_integer_value(value));
@@ -133,8 +186,12 @@ ggdm_status ggdm_json_parse(const char *text, size_t size, size_t max_size, cons
                          size, max_size);
     GGDM_TRY(check_size(text, size, where, err));
 
+    char *replaced;
+    GGDM_TRY(replace_words(text, size, &replaced, err));
     json_error_t problem;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
+    json_t *root = json_loadb(replaced ? replaced : text, size,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
+    free(replaced);
     if (!root) {
         bool memory = json_error_code(&problem) == json_error_out_of_memory;
         return GGDM_FAIL(err, memory ? GGDM_ENOMEM : GGDM_EFORMAT, "%s:%d:%d: not valid JSON: %s",

@@ -1,5 +1,7 @@
 /* JSON texts into documents (common/fields.h), strictly: RFC 8259, UTF-8, no duplicate keys, no
- * trailing text, no NUL characters, integers within int64.  Read what is inside with
+ * trailing text, no NUL characters, integers within int64.  Only NaN, Infinity and -Infinity, which
+ * Python writes, are numbers too: not finite, so that they pass where a key is ignored and are
+ * refused where a number is read.  Read what is inside with
  * ggdm_fields_read, ggdm_node_get and ggdm_node_int/...; walk an object with
  * `for (n = node->first; n; n = n->next)`, its names in n->key.  To write: common/json_write.h. */
 #ifndef GGDM_COMMON_JSON_H

@@ -17,8 +17,8 @@ typedef struct ggdm_nearest {
 } ggdm_nearest;
 
 /** Take name where it is nearer to the word than all before: at most 2 letters changed, added, left
- *  out or swapped with their neighbour (upper and lower case are one letter), and fewer than half of
- *  the name's. */
+ *  out or swapped with their neighbour (upper and lower case are one letter), and fewer than half
+ * of the name's. */
 void ggdm_nearest_try(ggdm_nearest *nearest, const char *name);
 
 #endif

@@ -213,7 +213,11 @@ static void line_add_value(line *l, const ggdm_node *node)
         line_add(l, "a map");
         break;
     case GGDM_NODE_NULL:
-        line_add(l, *node->text ? "value '%s'" : "no value%s", node->text);
+        line_add(l,
+                 *node->text    ? "value '%s'"
+                 : node->parent ? "no value%s"
+                                : "the file is empty%s",
+                 node->text);
         break;
     default:
         line_add(l, "value ");

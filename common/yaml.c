@@ -21,6 +21,8 @@
 typedef struct loader {
     yaml_parser_t parser;
     const char *where;
+    const char *text; /* the whole file */
+    size_t size;
     ggdm_doc *doc;
     struct {
         char *name;
@@ -36,6 +38,21 @@ static ggdm_status fail_at(const loader *l, yaml_mark_t mark, const char *text)
                      mark.column + 1, text);
 }
 
+/* A tab that indents line, counted from 1, makes messages of the library that nobody understands:
+ * its column, or 0. */
+static size_t tab_in_indent(const loader *l, size_t line)
+{
+    const char *p = l->text, *end = l->text + l->size;
+    for (; p && line > 1; line--) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    for (const char *c = p; c && c < end && (*c == ' ' || *c == '\t'); c++)
+        if (*c == '\t')
+            return (size_t)(c - p) + 1;
+    return 0;
+}
+
 static ggdm_status next_event(loader *l, yaml_event_t *event)
 {
     const yaml_parser_t *p = &l->parser;
@@ -48,6 +65,11 @@ static ggdm_status next_event(loader *l, yaml_event_t *event)
         return GGDM_FAIL(l->err, GGDM_EFORMAT, "%s:%zu:%zu: not valid YAML: %s (byte %zu)",
                          l->where, p->mark.line + 1, p->mark.column + 1, problem,
                          p->problem_offset);
+    size_t tab = tab_in_indent(l, p->problem_mark.line + 1);
+    if (tab)
+        return GGDM_FAIL(l->err, GGDM_EFORMAT,
+                         "%s:%zu:%zu: a tab, expected spaces: YAML is not indented with tabs",
+                         l->where, p->problem_mark.line + 1, tab);
     return GGDM_FAIL(l->err, GGDM_EFORMAT, "%s:%zu:%zu: not valid YAML: %s%s%s", l->where,
                      p->problem_mark.line + 1, p->problem_mark.column + 1, problem,
                      p->context ? ", " : "", p->context ? p->context : "");
@@ -171,6 +193,9 @@ static ggdm_status remember(loader *l, const yaml_event_t *event, const char *na
     return GGDM_OK;
 }
 
+static ggdm_status copy_children(loader *l, const place *at, const ggdm_node *to,
+                                 const ggdm_node *from);
+
 /* Copy of an anchored tree; it keeps its positions, its own key is that of the new place. */
 static ggdm_status copy_tree(loader *l, const place *at, yaml_mark_t mark, const ggdm_node *from)
 {
@@ -183,9 +208,15 @@ static ggdm_status copy_tree(loader *l, const place *at, yaml_mark_t mark, const
     node->negative = from->negative;
     node->magnitude = from->magnitude;
     node->real = from->real;
+    return copy_children(l, at, node, from);
+}
+
+static ggdm_status copy_children(loader *l, const place *at, const ggdm_node *to,
+                                 const ggdm_node *from)
+{
     for (const ggdm_node *n = from->first; n; n = n->next) {
         yaml_mark_t child = {.line = (size_t)n->line - 1, .column = (size_t)n->column - 1};
-        place below = {.parent = node, .key = n->key, .depth = at->depth + 1};
+        place below = {.parent = to, .key = n->key, .depth = at->depth + 1};
         below.key_mark.line = (size_t)n->key_line - 1;
         below.key_mark.column = (size_t)n->key_column - 1;
         GGDM_TRY(copy_tree(l, &below, child, n));
@@ -211,11 +242,22 @@ static ggdm_status check_scalar(const loader *l, const yaml_event_t *event)
     return GGDM_OK;
 }
 
+/* Of the same key the one that comes first. */
 static int by_key(const void *a, const void *b)
 {
     const ggdm_node *x = *(const ggdm_node *const *)a, *y = *(const ggdm_node *const *)b;
     int order = strcmp(x->key, y->key);
     return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* The children of map in *out (owned), sorted. */
+static ggdm_status sort_keys(const loader *l, const ggdm_node *map, const ggdm_node ***out)
+{
+    GGDM_TRY(ggdm_alloc(out, map->count, sizeof **out, l->err));
+    for (const ggdm_node *n = map->first; n; n = n->next)
+        (*out)[n->index] = n;
+    qsort(*out, map->count, sizeof **out, by_key);
+    return GGDM_OK;
 }
 
 static ggdm_status check_duplicates(const loader *l, const ggdm_node *map)
@@ -224,10 +266,7 @@ static ggdm_status check_duplicates(const loader *l, const ggdm_node *map)
         return GGDM_OK;
     const ggdm_node **all;
     ggdm_status st = GGDM_OK;
-    GGDM_TRY(ggdm_alloc(&all, map->count, sizeof *all, l->err));
-    for (const ggdm_node *n = map->first; n; n = n->next)
-        all[n->index] = n;
-    qsort(all, map->count, sizeof *all, by_key);
+    GGDM_TRY(sort_keys(l, map, &all));
     for (size_t i = 1; i < map->count && st == GGDM_OK; i++)
         if (strcmp(all[i - 1]->key, all[i]->key) == 0)
             st = GGDM_FAIL(l->err, GGDM_EFORMAT,
@@ -235,6 +274,74 @@ static ggdm_status check_duplicates(const loader *l, const ggdm_node *map)
                            all[i]->key_line, all[i]->key_column, all[i]->key, all[i - 1]->key_line);
     free(all);
     return st;
+}
+
+/* ---- merge keys ----------------------------------------------------------------------------- */
+
+/* The value of `<<:` itself and, where it is a list, its items: maps whose keys count where map has
+ * none of its own; of several the first that has it. */
+static ggdm_status copy_sources(loader *l, const place *at, ggdm_node *map, const ggdm_node *value)
+{
+    bool list = value->kind == GGDM_NODE_LIST;
+    for (const ggdm_node *from = list ? value->first : value; from;
+         from = list ? from->next : NULL) {
+        if (from->kind != GGDM_NODE_MAP)
+            return GGDM_FAIL(l->err, GGDM_EFORMAT,
+                             "%s:%d:%d: the merge key << takes a map or a list of maps", l->where,
+                             from->line, from->column);
+        GGDM_TRY(copy_children(l, at, map, from));
+    }
+    return GGDM_OK;
+}
+
+/* Append those of the children from..to that are not dropped. */
+static void keep(ggdm_node *map, const ggdm_node *const *children, const bool *drop, size_t from,
+                 size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (drop[i])
+            continue;
+        ggdm_node *child = (ggdm_node *)children[i]; /* ours: it was made here */
+        child->index = map->count++;
+        child->next = NULL;
+        *(map->first ? &map->last->next : &map->first) = child;
+        map->last = child;
+    }
+}
+
+/* Of each key all but the first go, and the merge key; what was merged, behind the map's own
+ * children as yet, comes in its place. */
+static ggdm_status thread_children(loader *l, ggdm_node *map, const ggdm_node *merge, size_t own)
+{
+    const ggdm_node **all;
+    const size_t n = map->count, at = merge->index;
+    bool *drop = NULL;
+    ggdm_status st;
+    GGDM_TRY(sort_keys(l, map, &all));
+    GGDM_TRY_GOTO(st, ggdm_alloc(&drop, n, sizeof *drop, l->err), done);
+    drop[at] = true;
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(all[i - 1]->key, all[i]->key) == 0)
+            drop[all[i]->index] = true;
+    for (const ggdm_node *c = map->first; c; c = c->next)
+        all[c->index] = c;
+    map->first = NULL;
+    map->count = 0;
+    keep(map, all, drop, 0, at);
+    keep(map, all, drop, own, n);
+    keep(map, all, drop, at + 1, own);
+done:
+    free(drop);
+    free(all);
+    return st;
+}
+
+/* Take over what stands behind `<<`.  Linear in what is copied, which counts as any other value. */
+static ggdm_status merge_maps(loader *l, const place *at, ggdm_node *map, const ggdm_node *merge)
+{
+    size_t own = map->count;
+    GGDM_TRY(copy_sources(l, at, map, merge));
+    return thread_children(l, map, merge, own);
 }
 
 static ggdm_status load_node(loader *l, const place *at, yaml_event_t *event);
@@ -269,18 +376,29 @@ static ggdm_status load_value(loader *l, const place *at, ggdm_node *node, const
     return st;
 }
 
+/* A key `<<` without quotes. */
+static bool is_merge_key(const yaml_event_t *key)
+{
+    return key->type == YAML_SCALAR_EVENT && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           strcmp((const char *)key->data.scalar.value, "<<") == 0;
+}
+
 static ggdm_status load_map(loader *l, const place *at, ggdm_node *node)
 {
-    for (;;) {
+    for (const ggdm_node *merge = NULL;;) {
         yaml_event_t key;
         GGDM_TRY(next_event(l, &key));
         if (key.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&key);
-            return check_duplicates(l, node);
+            GGDM_TRY(check_duplicates(l, node));
+            return merge ? merge_maps(l, at, node, merge) : GGDM_OK;
         }
+        bool merges = is_merge_key(&key);
         ggdm_status st = load_value(l, at, node, &key);
         yaml_event_delete(&key);
         GGDM_TRY(st);
+        if (merges)
+            merge = node->last;
     }
 }
 
@@ -332,7 +450,7 @@ static ggdm_status load_stream(loader *l)
         if (type == YAML_DOCUMENT_START_EVENT && documents++)
             st = fail_at(l, event.start_mark, "a second document, expected one");
         else if (type == YAML_STREAM_END_EVENT && !documents)
-            st = fail_at(l, event.start_mark, "the file is empty");
+            st = add_node(l, &(place){.depth = 0}, NULL, event.start_mark, &(ggdm_node *){NULL});
         else if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_START_EVENT &&
                  type != YAML_DOCUMENT_END_EVENT && type != YAML_STREAM_END_EVENT)
             st = load_node(l, &(place){.depth = 0}, &event);
@@ -361,7 +479,7 @@ static ggdm_status check_directives(const char *text, size_t size, const char *w
 ggdm_status ggdm_yaml_parse(const char *text, size_t size, const char *where, ggdm_doc **out,
                             ggdm_error *err)
 {
-    loader l = {.where = where, .err = err};
+    loader l = {.where = where, .text = text, .size = size, .err = err};
     ggdm_status st;
     *out = NULL;
     if (size > GGDM_YAML_MAX_SIZE)

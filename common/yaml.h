@@ -1,6 +1,8 @@
 /* YAML files into documents (common/fields.h).  Plain scalars are typed by the YAML 1.2 core schema
  * (so `yes` is a text and `1e-4` a number).  Untrusted input: at most 16 MiB, 32 levels, 200000
- * nodes after aliases are expanded; one document; duplicate keys are errors. */
+ * nodes after aliases and merge keys (`<<: *base`, a map or a list of maps; a map's own keys win,
+ * of several the first) are expanded; one document; duplicate keys are errors.  A file without a
+ * value, empty or of comments only, is a null. */
 #ifndef GGDM_COMMON_YAML_H
 #define GGDM_COMMON_YAML_H
 

@@ -1,5 +1,6 @@
 #include "tests/support/ggdm_test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,9 +57,31 @@ static void test_json_malformed_text_is_refused_with_position(void **state)
     refuse("{\"a\": \"\\u0000\"}", "not valid JSON");
     refuse("{\"a\": \"\xff\"}", "not valid JSON");
     refuse("{\"a\": 99999999999999999999}", "not valid JSON");
-    refuse("{\"a\": NaN}", "not valid JSON");
+    refuse("{\"a\": nan}", "not valid JSON");
+    refuse("{\"a\": 1NaN}", "not valid JSON");
+    refuse("{\"a\": --Infinity}", "not valid JSON");
+    refuse("{\"a\": Infinity2}", "not valid JSON");
     refuse("{\"a\": 'x'}", "not valid JSON");
     refuse("\"never closed \\", "not valid JSON");
+}
+
+/* json.dump of Python writes them; texts that look like them stay texts. */
+static void test_json_numbers_that_are_not_finite_pass_but_are_no_values(void **state)
+{
+    (void)state;
+    ggdm_doc *doc = parse("{\"x\": -Infinity, \"l\": [NaN,Infinity, 1], \"s\": \"\\\"NaN\", "
+                          "\"NaN\": 2,\n\"y\": Infinity}");
+    const ggdm_node *x = ggdm_node_get(doc->root, "x"), *l = ggdm_node_get(doc->root, "l")->first;
+    double v;
+    ggdm_error err;
+    assert_true(x->kind == GGDM_NODE_REAL && x->real == -INFINITY);
+    assert_true(isnan(l->real) && l->next->real == INFINITY && l->next->next->real == 1);
+    assert_string_equal(ggdm_node_get(doc->root, "s")->text, "\"NaN");
+    assert_int_equal(ggdm_node_get(doc->root, "NaN")->magnitude, 2);
+    ggdm_test_error(ggdm_node_double(x, 0, 0, &v, &err), &err, GGDM_EINVAL,
+                    "field 'x': value '-Infinity', expected a finite number");
+    ggdm_doc_destroy(&doc);
+    refuse("{\"a\": [NaN, Infinity],\n\"b\": [-Infinity, nope]}", "c.json:2:21: not valid JSON");
 }
 
 static void test_json_hostile_sizes_are_refused(void **state)
@@ -98,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_object_keeps_order_and_types),
         cmocka_unit_test(test_json_malformed_text_is_refused_with_position),
+        cmocka_unit_test(test_json_numbers_that_are_not_finite_pass_but_are_no_values),
         cmocka_unit_test(test_json_hostile_sizes_are_refused),
         cmocka_unit_test(test_json_brackets_inside_texts_do_not_count_as_depth),
     };

@@ -77,6 +77,19 @@ static void test_read_site_fills_what_is_not_set(void **state)
     ggdm_slurm_job_deinit(&job);
 }
 
+static void test_read_site_without_a_setting_is_as_good_as_none(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "# account: mine\n# partition: long\n", "---\n",
+                                        "{}\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ggdm_slurm_job job = {{0}};
+        ggdm_test_ok(read_site(&job, texts[i]), &err);
+        for (int k = 0; k < GGDM_SLURM_N_KEYS; k++)
+            assert_null(job.value[k]);
+    }
+}
+
 static void test_read_site_errors_name_the_place(void **state)
 {
     (void)state;
@@ -186,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_seconds_reads_what_slurm_reads),
         cmocka_unit_test(test_set_bad_values_are_refused),
         cmocka_unit_test(test_read_site_fills_what_is_not_set),
+        cmocka_unit_test(test_read_site_without_a_setting_is_as_good_as_none),
         cmocka_unit_test(test_read_site_errors_name_the_place),
         cmocka_unit_test(test_script_quotes_and_leaves_out),
         cmocka_unit_test(test_queue_texts_of_any_form_are_read),

@@ -88,15 +88,97 @@ static void test_yaml_syntax_error_names_the_place(void **state)
 {
     (void)state;
     refuse("a: 1\nb: [1, 2\n", "t.yaml:3:1: not valid YAML");
-    refuse("a: 1\n\tb: 2\n", "t.yaml:2:");
     refuse("a: \xff\xfe\n", "not valid YAML");
-    refuse("", "empty");
-    refuse("# nothing\n", "empty");
     refuse("a: 1\n---\nb: 2\n", "t.yaml:2:1: a second document");
     refuse("a: !!int 3\n", "t.yaml:1:4: tags are not supported");
     refuse("a: !foo [3]\n", "tags are not supported");
     refuse("[1]: 2\n", "a key must be a simple text");
     refuse("a: \"x\\0y\"\n", "NUL");
+}
+
+static void test_yaml_tab_is_called_one(void **state)
+{
+    (void)state;
+    refuse("a: 1\n\tb: 2\n", "t.yaml:2:1: a tab, expected spaces");
+    refuse("a:\n\tb: 2\n", "t.yaml:2:1: a tab, expected spaces");
+    refuse("a:\n  b: 2\n  \tc: 3\n", "t.yaml:3:3: a tab, expected spaces");
+    refuse("a:\n  - 1\n\t- 2\n", "t.yaml:3:1: a tab, expected spaces");
+    refuse("a: [1,\n\t2\nb: 3\n", "not valid YAML"); /* allowed there: something else is wrong */
+    ggdm_doc *doc = parse("a:\t1\t# one\nb: [1,\n\t2]\n");
+    assert_int_equal(ggdm_node_get(doc->root, "b")->count, 2);
+    ggdm_doc_destroy(&doc);
+}
+
+static void test_yaml_without_a_value_is_null(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "# nothing\n", "---\n", "\n\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ggdm_doc *doc = parse(texts[i]);
+        ggdm_error err;
+        assert_int_equal(doc->root->kind, GGDM_NODE_NULL);
+        ggdm_test_error(ggdm_node_expected(doc->root, &err, "a map"), &err, GGDM_EINVAL,
+                        "the file is empty, expected a map");
+        ggdm_doc_destroy(&doc);
+    }
+}
+
+/* The keys of a map with their values, in order: "a=1 b=2 ". */
+static const char *content(const ggdm_node *map, char text[200])
+{
+    size_t i = 0;
+    text[0] = '\0';
+    for (const ggdm_node *n = map->first; n; n = n->next, i++) {
+        assert_int_equal(n->index, i);
+        snprintf(text + strlen(text), 200 - strlen(text), "%s=%s ", n->key, n->text);
+    }
+    assert_int_equal(map->count, i);
+    return text;
+}
+
+static void test_yaml_merge_keys_give_what_a_map_has_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"m: {<<: {a: 1, b: 2}, b: 3, c: 4}\n", "a=1 b=3 c=4 "},
+        {"m: {b: 3, <<: {a: 1, b: 2}, c: 4}\n", "b=3 a=1 c=4 "},
+        {"x: &x {a: 1}\nm:\n  <<: *x\n  c: 4\n", "a=1 c=4 "},
+        {"x: [&x {a: 1, b: 1}, &y {b: 2, c: 2}]\nm:\n  d: 0\n  <<: [*x, *y, {c: 5, e: 5}]\n",
+         "d=0 a=1 b=1 c=2 e=5 "},
+        {"x: &x {a: 1}\ny: &y {<<: *x, b: 2}\nm: {<<: *y, a: 3}\n", "b=2 a=3 "},
+        {"m: {<<: {}, a: 1}\n", "a=1 "},
+        {"m: {<<: []}\n", ""},
+        {"m: {<<: {a: 1}}\n", "a=1 "},
+        {"m: {'<<': 1, a: 2}\n", "<<=1 a=2 "}, /* in quotes it is a name */
+        {"m: {<<: {z: 1, a: 2, m: 3}, y: 1}\n", "z=1 a=2 m=3 y=1 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        ggdm_doc *doc = parse(cases[i].text);
+        const ggdm_node *m = ggdm_node_get(doc->root, "m");
+        assert_string_equal(content(m, text), cases[i].want);
+        for (const ggdm_node *n = m->first; n; n = n->next)
+            assert_ptr_equal(n->parent, m);
+        ggdm_doc_destroy(&doc);
+    }
+}
+
+static void test_yaml_bad_merge_keys_are_refused(void **state)
+{
+    (void)state;
+    refuse("m: {<<: 1}\n", "t.yaml:1:9: the merge key << takes a map or a list of maps");
+    refuse("m:\n  <<: [{a: 1}, 2]\n", "t.yaml:2:16: the merge key << takes a map");
+    refuse("m: {<<: {a: 1}, <<: {b: 1}}\n", "t.yaml:1:17: key '<<' is there twice");
+    refuse("m: {<<: {a: 1, a: 2}}\n", "key 'a' is there twice");
+    refuse("m: &m {<<: *m}\n", "alias of an unknown anchor");
+    /* Every level has three copies of the one before it, under names of its own. */
+    char bomb[4000] = "a0: &a0 {k: {x: 1, y: 2, z: 3}}\n";
+    for (int i = 1; i < 20; i++)
+        snprintf(bomb + strlen(bomb), sizeof bomb - strlen(bomb),
+                 "a%d: &a%d {<<: {p: *a%d, q: *a%d, r: *a%d}}\n", i, i, i - 1, i - 1, i - 1);
+    refuse(bomb, "more than 200000 values");
 }
 
 static void test_yaml_alias_gives_a_copy(void **state)
@@ -184,6 +266,10 @@ int main(void)
         cmocka_unit_test(test_yaml_nodes_know_their_positions),
         cmocka_unit_test(test_yaml_duplicate_key_names_both_places),
         cmocka_unit_test(test_yaml_syntax_error_names_the_place),
+        cmocka_unit_test(test_yaml_tab_is_called_one),
+        cmocka_unit_test(test_yaml_without_a_value_is_null),
+        cmocka_unit_test(test_yaml_merge_keys_give_what_a_map_has_not),
+        cmocka_unit_test(test_yaml_bad_merge_keys_are_refused),
         cmocka_unit_test(test_yaml_alias_gives_a_copy),
         cmocka_unit_test(test_yaml_hostile_aliases_are_refused),
         cmocka_unit_test(test_yaml_deep_nesting_is_refused),
