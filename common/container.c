@@ -2,33 +2,29 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "common/mem.h"
+#include "common/temp.h"
 
 struct ggdm_container {
     struct archive *writer;
-    char *path, *temp;
-    int fd;
+    ggdm_temp file;
     uint64_t left; /* bytes of the current entry still to come */
 };
 
 static ggdm_status writer_error(ggdm_container *c, const char *what, ggdm_error *err)
 {
     const char *text = archive_error_string(c->writer);
-    return GGDM_FAIL(err, GGDM_EIO, "%s: cannot %s: %s", c->path, what, text ? text : "?");
+    return GGDM_FAIL(err, GGDM_EIO, "%s: cannot %s: %s", c->file.path, what, text ? text : "?");
 }
 
 static ggdm_status open_writer(ggdm_container *c, ggdm_container_kind kind, ggdm_error *err)
 {
     c->writer = archive_write_new();
     if (!c->writer)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", c->path);
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", c->file.path);
     int bad = 0;
     if (kind == GGDM_TAR) {
         bad |= archive_write_set_format_ustar(c->writer) != ARCHIVE_OK;
@@ -38,7 +34,7 @@ static ggdm_status open_writer(ggdm_container *c, ggdm_container_kind kind, ggdm
         /* Stored bytes are bytes of the file: no padding behind the directory. */
         bad |= archive_write_set_bytes_in_last_block(c->writer, 1) != ARCHIVE_OK;
     }
-    bad |= archive_write_open_fd(c->writer, c->fd) != ARCHIVE_OK;
+    bad |= archive_write_open_fd(c->writer, c->file.fd) != ARCHIVE_OK;
     return bad ? writer_error(c, "start the archive", err) : GGDM_OK;
 }
 
@@ -51,12 +47,7 @@ void ggdm_container_abort(ggdm_container **container)
     /* Freeing completes the archive; archive_write_fail() would prevent that, but then the library
      * leaks its buffers (3.6.2).  The file goes away in any case. */
     archive_write_free(c->writer);
-    if (c->fd >= 0) {
-        close(c->fd);
-        unlink(c->temp);
-    }
-    free(c->path);
-    free(c->temp);
+    ggdm_temp_abort(&c->file);
     free(c);
 }
 
@@ -67,15 +58,7 @@ ggdm_status ggdm_container_create(ggdm_container_kind kind, const char *path, gg
     ggdm_status st;
     *out = NULL;
     GGDM_TRY(ggdm_alloc(&c, 1, sizeof *c, err));
-    c->fd = -1;
-    GGDM_TRY_GOTO(st, ggdm_strdup(path, &c->path, err), done);
-    GGDM_TRY_GOTO(st, ggdm_asprintf(&c->temp, err, "%s.tmp", path), done);
-    /* A temporary file that a killed process left is of no use to anyone. */
-    c->fd = open(c->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (c->fd < 0) {
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot create: %s", c->temp, strerror(errno));
-        goto done;
-    }
+    GGDM_TRY_GOTO(st, ggdm_temp_open(path, &c->file, err), done);
     GGDM_TRY_GOTO(st, open_writer(c, kind, err), done);
     *out = c;
     c = NULL;
@@ -89,13 +72,13 @@ ggdm_status ggdm_container_begin(ggdm_container *c, const char *name, uint64_t s
 {
     if (c->left)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: entry '%s' starts %" PRIu64 " bytes too early",
-                         c->path, name, c->left);
+                         c->file.path, name, c->left);
     if (!name[0] || name[0] == '/' || size > INT64_MAX)
-        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: entry '%s' of %" PRIu64 " bytes", c->path, name,
-                         size);
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: entry '%s' of %" PRIu64 " bytes", c->file.path,
+                         name, size);
     struct archive_entry *entry = archive_entry_new();
     if (!entry)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", c->path);
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", c->file.path);
     archive_entry_set_pathname(entry, name);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
@@ -113,7 +96,7 @@ ggdm_status ggdm_container_write(ggdm_container *c, const void *data, size_t siz
 {
     if (size > c->left)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: %zu bytes for an entry with %" PRIu64 " left",
-                         c->path, size, c->left);
+                         c->file.path, size, c->left);
     const uint8_t *p = data;
     while (size > 0) {
         la_ssize_t n = archive_write_data(c->writer, p, size);
@@ -133,40 +116,17 @@ ggdm_status ggdm_container_add(ggdm_container *c, const char *name, const void *
     return ggdm_container_write(c, data, size, err);
 }
 
-/* The directory's entry must be on disk, too. */
-static bool sync_parent(const char *path)
-{
-    char *dir = NULL;
-    const char *slash = strrchr(path, '/');
-    int n = slash == path ? 1 : slash ? (int)(slash - path) : 1;
-    if (ggdm_asprintf(&dir, NULL, "%.*s", n, slash ? path : ".") != GGDM_OK)
-        return false;
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    free(dir);
-    return ok;
-}
-
 ggdm_status ggdm_container_commit(ggdm_container **container, ggdm_error *err)
 {
     ggdm_container *c = *container;
     ggdm_status st = GGDM_OK;
     if (c->left)
-        st = GGDM_FAIL(err, GGDM_EINTERNAL, "%s: the last entry lacks %" PRIu64 " bytes", c->path,
-                       c->left);
+        st = GGDM_FAIL(err, GGDM_EINTERNAL, "%s: the last entry lacks %" PRIu64 " bytes",
+                       c->file.path, c->left);
     else if (archive_write_close(c->writer) != ARCHIVE_OK)
         st = writer_error(c, "finish the archive", err);
-    else if (fsync(c->fd) != 0 || rename(c->temp, c->path) != 0)
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot put in place: %s", c->path, strerror(errno));
-    if (st == GGDM_OK) {
-        close(c->fd);
-        c->fd = -1; /* nothing to remove any more */
-        if (!sync_parent(c->path))
-            st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot sync its directory: %s", c->path,
-                           strerror(errno));
-    }
+    else
+        st = ggdm_temp_commit(&c->file, err);
     ggdm_container_abort(container);
     return st;
 }

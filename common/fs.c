@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/temp.h"
 
 static ggdm_status fail_errno(ggdm_error *err, const char *what, const char *path)
 {
@@ -158,7 +159,7 @@ ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err)
     return st;
 }
 
-static ggdm_status sync_dir_of(const char *path, ggdm_error *err)
+ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err)
 {
     char *dir;
     GGDM_TRY(ggdm_strdup(path, &dir, err));
@@ -172,26 +173,12 @@ static ggdm_status sync_dir_of(const char *path, ggdm_error *err)
 
 ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err)
 {
-    char *temp = NULL;
-    ggdm_status st = GGDM_OK;
-    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.tmp-%ld", path, (long)getpid()));
-    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        st = fail_errno(err, "write", path);
-        free(temp);
-        return st;
-    }
-    bool ok = write_all(fd, data, size) && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
-    ok = ok && rename(temp, path) == 0;
-    if (!ok) {
-        st = fail_errno(err, "write", path);
-        unlink(temp);
-    } else {
-        st = sync_dir_of(path, err);
-    }
-    free(temp);
-    return st;
+    ggdm_temp t;
+    GGDM_TRY(ggdm_temp_open(path, &t, err));
+    if (write_all(t.fd, data, size))
+        return ggdm_temp_commit(&t, err);
+    ggdm_temp_abort(&t);
+    return fail_errno(err, "write", path);
 }
 
 ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
@@ -227,10 +214,13 @@ ggdm_status ggdm_path_join(const char *dir, const char *name, char **out, ggdm_e
 ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err)
 {
     const char *tmp = getenv("TMPDIR");
-    GGDM_TRY(ggdm_asprintf(out, err, "%s/%s-XXXXXX", tmp && *tmp ? tmp : "/tmp", name));
-    if (mkdtemp(*out))
-        return GGDM_OK;
-    ggdm_status st = GGDM_FAIL(err, GGDM_EIO, "%s: %s", *out, strerror(errno));
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(tmp && *tmp ? tmp : "/tmp", name, &path, err));
+    ggdm_status st = ggdm_temp_name(path, out, err);
+    free(path);
+    if (st != GGDM_OK || mkdir(*out, 0700) == 0)
+        return st;
+    st = fail_errno(err, "create directory", *out);
     free(*out);
     *out = NULL;
     return st;

@@ -25,14 +25,15 @@ void ggdm_unmap_file(ggdm_mapping *mapping);
 /** Create a directory and its parents; one that exists already is fine.  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err);
 
-/** A new directory NAME-XXXXXX below $TMPDIR or /tmp in *out (owned).  Errors: GGDM_EIO. */
+/** A new directory for us alone below $TMPDIR or /tmp in *out (owned), named as common/temp.h says.
+ *  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err);
 
 /** Remove a directory with all it holds, as far as that is possible. */
 void ggdm_remove_tree(const char *dir);
 
 /** Replace the content of path so that a reader, or a crash at any moment, sees the old file or the
- *  new one: temporary file in the same directory, fsync, rename, fsync of the directory.
+ *  new one (common/temp.h).
  *  Errors: GGDM_EIO (the old file is then untouched and no temporary file is left). */
 ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err);
 
@@ -43,6 +44,8 @@ ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *
 /** Make names made, renamed or removed in dir survive a power cut.  File systems that cannot sync a
  *  directory say EINVAL: that is their best, and no error.  Errors: GGDM_EIO. */
 ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err);
+/** The same for the directory that path is in. */
+ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err);
 
 bool ggdm_exists(const char *path);
 bool ggdm_is_dir(const char *path);

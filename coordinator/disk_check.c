@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/mem.h"
+#include "common/fs.h"
+#include "common/temp.h"
 
 enum { BLOCK = 4096 };
 
@@ -89,22 +90,21 @@ static void try_file(int fd, ggdm_disk *out)
 ggdm_status ggdm_disk_look(const char *dir, ggdm_disk *out, ggdm_error *err)
 {
     char *path = NULL;
+    ggdm_temp temp;
     struct statvfs fs;
     ggdm_status st = GGDM_OK;
     *out = (ggdm_disk){0};
     name_type(dir, out);
     if (statvfs(dir, &fs) == 0)
         out->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    GGDM_TRY(ggdm_asprintf(&path, err, "%s/.ggdm-doctor-XXXXXX", dir));
-    int fd = mkstemp(path);
-    if (fd < 0 || !time_syncs(fd, &out->sync_seconds))
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write in it: %s", dir, strerror(errno));
+    GGDM_TRY(ggdm_path_join(dir, "ggdm-doctor", &path, err));
+    GGDM_TRY_GOTO(st, ggdm_temp_open(path, &temp, err), done);
+    if (time_syncs(temp.fd, &out->sync_seconds))
+        try_file(temp.fd, out);
     else
-        try_file(fd, out);
-    if (fd >= 0) {
-        close(fd);
-        unlink(path);
-    }
+        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write in it: %s", dir, strerror(errno));
+    ggdm_temp_abort(&temp);
+done:
     free(path);
     return st;
 }

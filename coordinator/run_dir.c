@@ -9,17 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "coordinator/report.h"
 #include "coordinator/walltime.h"
 #include "slurm/queue.h"
 
-#define PROBE ".ggdm-probe-"
 #define WAIT_SECONDS 20.0 /* for the rest of a world to go away */
 #define LOCK_SECONDS 0.5  /* between two tries to lock the directory */
 #define MAX_PATIENCE 1e7  /* seconds */
@@ -29,15 +30,18 @@
  * for root too. */
 static ggdm_status probe_write(const char *dir, const char *wanted, ggdm_error *err)
 {
-    char *path = NULL;
-    GGDM_TRY(ggdm_asprintf(&path, err, "%s/" PROBE "XXXXXX", dir));
-    ggdm_status st = GGDM_OK;
-    if (mkdtemp(path))
+    char *probe = NULL, *path = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "ggdm-probe", &probe, err), done);
+    GGDM_TRY_GOTO(st, ggdm_temp_name(probe, &path, err), done);
+    if (mkdir(path, 0700) == 0)
         rmdir(path);
     else
         st = GGDM_FAIL(err, GGDM_EIO,
                        "run directory %s: cannot write in %s (%s), expected a writable directory",
                        wanted, dir, strerror(errno));
+done:
+    free(probe);
     free(path);
     return st;
 }
@@ -78,8 +82,7 @@ static bool is_ours(const char *name)
     for (size_t i = 0; i < sizeof prepared / sizeof *prepared; i++)
         if (strcmp(name, prepared[i]) == 0)
             return true;
-    return strncmp(name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) == 0 ||
-           strncmp(name, PROBE, strlen(PROBE)) == 0;
+    return strncmp(name, GGDM_STORE_FILE, strlen(GGDM_STORE_FILE)) == 0 || ggdm_is_temp_name(name);
 }
 
 /* The first entry of something else. */

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "jobs/summary.h"
 
 extern char **environ;
@@ -321,8 +323,8 @@ static void put_figure(FILE *f, const plot_data *d, const ggdm_run_info *info, c
 {
     plot_panel panels[3];
     int n = choose_panels(d, panels);
-    fprintf(f, "set terminal %s size %d,480 noenhanced\nset output '%s'\n", terminal, 80 + n * 520,
-            file);
+    fprintf(f, "set terminal %s size %d,480 noenhanced\nset output out.'%s'\n", terminal,
+            80 + n * 520, file);
     double left = 95.0 / (80 + n * 520);
     fprintf(f, "set multiplot layout 1,%d margins %.4f,0.985,0.25,0.90 spacing %.4f,0 title ", n,
             left, left);
@@ -357,6 +359,7 @@ static void put_x_axis(FILE *f, const plot_data *d, int32_t steps)
 static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
 {
     fprintf(f, "set encoding utf8\n"
+               "if (!exists('out')) out = ''\n"
                "set datafile missing '?'\n"
                "set style data yerrorlines\n"
                "set errorbars small\n"
@@ -365,8 +368,8 @@ static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
                "set tics nomirror out\n"
                "set yrange [-0.02:1.02]\n");
     put_x_axis(f, d, info->job.steps);
-    put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png.tmp");
-    put_figure(f, d, info, "svg background 'white'", "accuracy.svg.tmp");
+    put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png");
+    put_figure(f, d, info, "svg background 'white'", "accuracy.svg");
 }
 
 /* ---- gnuplot -------------------------------------------------------------------------------- */
@@ -391,21 +394,25 @@ static ggdm_status write_text(const char *dir, const char *name, const plot_data
     return st;
 }
 
-/* Run gnuplot on accuracy.gp in dir, no shell between; what it says goes to accuracy.log. */
-static int run_gnuplot(const char *dir)
+/* Run gnuplot on accuracy.gp in dir, no shell between; figures, and what it says in accuracy.log,
+ * go to place in dir. */
+static int run_gnuplot(const char *dir, const char *place)
 {
-    char *const argv[] = {"gnuplot", "--default-settings", "accuracy.gp", NULL};
+    char out[100], log[100];
+    char *const argv[] = {"gnuplot", "--default-settings", "-e", out, "accuracy.gp", NULL};
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int status = 0;
+    snprintf(out, sizeof out, "out = '%s/'", place);
+    snprintf(log, sizeof log, "%s/accuracy.log", place);
     if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
     int code = posix_spawn_file_actions_addchdir_np(&actions, dir);
     if (code == 0)
         code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     if (code == 0)
-        code = posix_spawn_file_actions_addopen(&actions, 1, "accuracy.log",
-                                                O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        code =
+            posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (code == 0)
@@ -419,35 +426,52 @@ static int run_gnuplot(const char *dir)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-/* Finished figures replace those before; after a failure the old ones stay. */
-static bool put_in_place(const char *dir, const char *name)
+static bool move(const char *from, const char *to, const char *name)
 {
-    char *temp = NULL, *path = NULL;
-    bool ok = ggdm_asprintf(&temp, NULL, "%s/%s.tmp", dir, name) == GGDM_OK &&
-              ggdm_asprintf(&path, NULL, "%s/%s", dir, name) == GGDM_OK && rename(temp, path) == 0;
-    free(temp);
-    free(path);
+    char *old = NULL, *new = NULL;
+    bool ok = ggdm_path_join(from, name, &old, NULL) == GGDM_OK &&
+              ggdm_path_join(to, name, &new, NULL) == GGDM_OK && rename(old, new) == 0;
+    free(old);
+    free(new);
     return ok;
 }
 
-static bool draw(const char *dir)
+static bool remove_log(const char *dir)
 {
-    int code = run_gnuplot(dir);
+    char *log = NULL;
+    if (ggdm_path_join(dir, "accuracy.log", &log, NULL) == GGDM_OK)
+        unlink(log);
+    free(log);
+    return true;
+}
+
+/* Finished figures replace those before; after a failure the old ones stay. */
+static bool draw_in(const char *dir, const char *place)
+{
+    int code = mkdir(place, 0777) == 0 ? run_gnuplot(dir, strrchr(place, '/') + 1) : errno;
     if (code == ENOENT) {
         ggdm_log(GGDM_LOG_WARN,
                  "gnuplot is not installed, figures are left out: install the package gnuplot-nox, "
                  "remove summary.csv and run the same command again");
         return false;
     }
-    if (code != 0 || !put_in_place(dir, "accuracy.png") || !put_in_place(dir, "accuracy.svg")) {
-        ggdm_log(GGDM_LOG_WARN, "gnuplot failed, figures are left out: see %s/accuracy.log", dir);
-        return false;
-    }
-    char *log = NULL;
-    if (ggdm_path_join(dir, "accuracy.log", &log, NULL) == GGDM_OK)
-        unlink(log);
-    free(log);
-    return true;
+    move(place, dir, "accuracy.log");
+    if (code == 0 && move(place, dir, "accuracy.png") && move(place, dir, "accuracy.svg"))
+        return remove_log(dir);
+    ggdm_log(GGDM_LOG_WARN, "gnuplot failed, figures are left out: see %s/accuracy.log", dir);
+    return false;
+}
+
+static bool draw(const char *dir)
+{
+    char *wanted = NULL, *place = NULL;
+    bool done = ggdm_path_join(dir, "accuracy", &wanted, NULL) == GGDM_OK &&
+                ggdm_temp_name(wanted, &place, NULL) == GGDM_OK && draw_in(dir, place);
+    if (place)
+        ggdm_remove_tree(place);
+    free(wanted);
+    free(place);
+    return done;
 }
 
 ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_error *err)

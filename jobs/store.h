@@ -85,7 +85,7 @@ typedef struct ggdm_store_options {
     int32_t max_losses;   /* losses until quarantine; 0: 3 */
     double backoff;       /* seconds until a failed unit is ready again, doubled each time; 0: 1 */
     int32_t busy_timeout; /* milliseconds to wait for another owner to go away; 0: 2000 */
-    double silence;       /* seconds without a sign after which it counts as dead (jobs/owner.h);
+    double silence;       /* seconds without a sign after which it counts as dead (common/owner.h);
                              0: the usual */
     bool force_rollback_journal; /* do not even try WAL (tests, odd file systems) */
 } ggdm_store_options;
@@ -131,7 +131,7 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, cons
 ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, ggdm_error *err);
 
 /** Open the store and become its one owner: by a lock of the database and, where locks do not
- * reach, by the record in ggdm.db.owner (jobs/owner.h).  options may be NULL (RUN, defaults).
+ * reach, by the record in ggdm.db.owner (common/owner.h).  options may be NULL (RUN, defaults).
  *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
  *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE.
  *  A store of an older program is brought up to date; how it was is kept in ggdm.db.vN. */

@@ -2,7 +2,7 @@
 #ifndef GGDM_JOBS_STORE_INTERNAL_H
 #define GGDM_JOBS_STORE_INTERNAL_H
 
-#include "jobs/owner.h"
+#include "common/owner.h"
 #include "jobs/store.h"
 #include "jobs/store_schema.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/fs.h"
 #include "common/mem.h"
+#include "common/temp.h"
 
 /* ---- turns ---------------------------------------------------------------------------------- */
 
@@ -231,16 +231,15 @@ done:
 
 ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error *err)
 {
-    char *temp = NULL;
+    ggdm_temp temp;
     if (store->in_turn)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: snapshot inside a turn", store->path);
-    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.tmp", path));
-    unlink(temp);
-    ggdm_status st = copy_to(store, temp, err);
-    if (st == GGDM_OK && rename(temp, path) != 0)
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot rename the snapshot: %m", path);
-    if (st != GGDM_OK)
-        unlink(temp);
-    free(temp);
+    GGDM_TRY(ggdm_temp_open(path, &temp, err));
+    close(temp.fd); /* before SQLite locks it: closing it later would undo that */
+    temp.fd = -1;
+    ggdm_status st = copy_to(store, temp.name, err);
+    if (st == GGDM_OK)
+        return ggdm_temp_commit(&temp, err);
+    ggdm_temp_abort(&temp);
     return st;
 }

@@ -1,5 +1,5 @@
 /* One owner in the whole cluster: records of other hosts are made here by editing ours. */
-#include "jobs/owner.h"
+#include "common/owner.h"
 
 #include <signal.h>
 #include <stdio.h>

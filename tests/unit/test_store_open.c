@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/fs.h"
-#include "jobs/owner.h"
+#include "common/owner.h"
 #include "tests/support/run_fixture.h"
 
 static ggdm_error err;

@@ -8,8 +8,8 @@
  *     watches it for so long by its own clock, so nobody's wall clock counts);
  *   - when it is about another file: the database was copied or replaced.
  * An owner that was away so long finds another's record instead of its own and must stop. */
-#ifndef GGDM_JOBS_OWNER_H
-#define GGDM_JOBS_OWNER_H
+#ifndef GGDM_COMMON_OWNER_H
+#define GGDM_COMMON_OWNER_H
 
 #include <stdbool.h>
 #include <stdint.h>

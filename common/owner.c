@@ -1,4 +1,4 @@
-#include "jobs/owner.h"
+#include "common/owner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,17 +16,17 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/process.h"
+#include "common/temp.h"
 
 #define LOOK_SECONDS 0.05 /* between two looks at another's record */
-enum { RECORD_SIZE = 640, TEXT = 80 };
+enum { RECORD_SIZE = 640, TEXT = GGDM_PROCESS_TEXT };
 
 /* As it stands in the file: lines "KEY VALUE", padded with spaces to RECORD_SIZE, so that a sign of
  * life is one write over the old one. */
 typedef struct record {
     char token[TEXT]; /* a new one for each owner */
-    char host[TEXT], boot[TEXT];
-    char space[TEXT]; /* where process ids mean the same: host and PID namespace */
-    int64_t pid, started;
+    ggdm_process who;
     char job[TEXT]; /* Slurm job id, or "-" */
     int64_t epoch;
     int64_t file; /* inode; 0: not known yet */
@@ -51,38 +51,6 @@ static double alive_clock(void)
 
 /* ---- who am I ------------------------------------------------------------------------------- */
 
-/* First word of a file, "-" when there is none. */
-static void first_word(const char *path, char out[TEXT])
-{
-    FILE *f = fopen(path, "r");
-    if (!f || fscanf(f, "%79s", out) != 1)
-        snprintf(out, TEXT, "-");
-    if (f)
-        fclose(f);
-}
-
-/* Clock ticks from boot to the start of a process: tells it from a later one with its number.
- * 0: there is no such process. */
-static int64_t start_of(int64_t pid)
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    FILE *f = fopen(path, "r");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f)
-        fclose(f);
-    text[n] = '\0';
-    const char *at = strrchr(text, ')'); /* the name may hold anything */
-    char state = 0;
-    long long ticks = 0;
-    if (!at || sscanf(at + 1,
-                      " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-                      "%*d %*d %*d %lld",
-                      &state, &ticks) != 2)
-        return 0;
-    return state == 'Z' || state == 'X' ? 0 : ticks + 1;
-}
-
 static int64_t inode_of(const char *file)
 {
     struct stat info;
@@ -93,17 +61,12 @@ static ggdm_status describe_self(record *r, ggdm_error *err)
 {
     const char *job = getenv("SLURM_JOB_ID");
     uint8_t random[16];
-    *r = (record){.pid = getpid(), .started = start_of(getpid())};
+    *r = (record){0};
+    ggdm_process_self(&r->who);
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return GGDM_FAIL(err, GGDM_EIO, "getrandom: %s", strerror(errno));
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(r->token + 2 * i, 3, "%02x", random[i]);
-    if (gethostname(r->host, TEXT - 1) != 0)
-        snprintf(r->host, TEXT, "-");
-    first_word("/proc/sys/kernel/random/boot_id", r->boot);
-    ssize_t n = readlink("/proc/self/ns/pid", r->space, TEXT - 1);
-    if (n <= 0)
-        snprintf(r->space, TEXT, "-");
     snprintf(r->job, TEXT, "%.40s", job && *job && !strpbrk(job, " \n") ? job : "-");
     return GGDM_OK;
 }
@@ -117,8 +80,8 @@ static void format(const record *r, char out[RECORD_SIZE])
                      "token %s\nhost %s\nboot %s\nspace %s\npid %" PRId64 "\nstarted %" PRId64
                      "\njob %s\nepoch %" PRId64 "\nfile %" PRId64 "\nbeat %" PRId64 "\nat %" PRId64
                      "\n",
-                     r->token, r->host, r->boot, r->space, r->pid, r->started, r->job, r->epoch,
-                     r->file, r->beat, r->at);
+                     r->token, r->who.host, r->who.boot, r->who.space, r->who.pid, r->who.started,
+                     r->job, r->epoch, r->file, r->beat, r->at);
     memset(out, ' ', RECORD_SIZE);
     memcpy(out, text, (size_t)(n < RECORD_SIZE ? n : RECORD_SIZE - 1));
     out[RECORD_SIZE - 1] = '\n';
@@ -131,9 +94,9 @@ static void parse(const char *text, record *r)
     if (sscanf(text,
                "token %79s host %79s boot %79s space %79s pid %" SCNd64 " started %" SCNd64
                " job %79s epoch %" SCNd64 " file %" SCNd64 " beat %" SCNd64 " at %" SCNd64,
-               r->token, r->host, r->boot, r->space, &r->pid, &r->started, r->job, &r->epoch,
-               &r->file, &r->beat, &r->at) != 11)
-        *r = (record){.host = "an unknown host", .job = "-"};
+               r->token, r->who.host, r->who.boot, r->who.space, &r->who.pid, &r->who.started,
+               r->job, &r->epoch, &r->file, &r->beat, &r->at) != 11)
+        *r = (record){.who.host = "an unknown host", .job = "-"};
 }
 
 /* Opened each time: only then do network file systems look at what the server has. */
@@ -183,7 +146,7 @@ static bool write_new(const char *path, record *r)
 static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
 {
     char *temp = NULL;
-    GGDM_TRY(ggdm_asprintf(&temp, err, "%s.%.16s", o->path, o->mine.token));
+    GGDM_TRY(ggdm_temp_name(o->path, &temp, err));
     bool good = write_new(temp, &o->mine) && link(temp, o->path) == 0;
     if (!good && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS))
         good = write_new(o->path, &o->mine);
@@ -198,32 +161,25 @@ static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
 
 /* ---- is the other one alive ----------------------------------------------------------------- */
 
-typedef enum life { DEAD, ALIVE, UNKNOWN } life;
-
-static life judge(const ggdm_owner *o, const record *r)
+static ggdm_life judge(const ggdm_owner *o, const record *r)
 {
     int64_t file = inode_of(o->file);
     if (r->file && r->file != file)
-        return DEAD; /* of the file that this one was copied from, or that was here before */
-    if (!*r->token || strcmp(r->host, o->mine.host) != 0)
-        return UNKNOWN;
-    if (strcmp(r->boot, o->mine.boot) != 0)
-        return DEAD;
-    if (strcmp(r->space, o->mine.space) != 0)
-        return UNKNOWN;
-    return start_of(r->pid) == r->started ? ALIVE : DEAD;
+        return GGDM_DEAD; /* of the file that this one was copied from, or that was here before */
+    return *r->token ? ggdm_process_life(&r->who, &o->mine.who) : GGDM_LIFE_UNKNOWN;
 }
 
 static ggdm_status in_use(const ggdm_owner *o, const record *r, ggdm_error *err)
 {
-    char job[TEXT + 16] = "";
+    char job[TEXT + 16] = "", epoch[32] = "";
+    if (r->epoch)
+        snprintf(epoch, sizeof epoch, ", epoch %" PRId64, r->epoch);
     if (strcmp(r->job, "-") != 0)
         snprintf(job, sizeof job, ", Slurm job %s", r->job);
-    bool here = strcmp(r->host, o->mine.host) == 0;
+    bool here = strcmp(r->who.host, o->mine.who.host) == 0;
     return GGDM_FAIL(err, GGDM_ESTATE,
-                     "%s: the run is in use by another ggdm process: %s, process %" PRId64
-                     "%s, epoch %" PRId64 "%s",
-                     o->file, here ? "on this host" : r->host, r->pid, job, r->epoch,
+                     "%s: in use by another ggdm process: %s, process %" PRId64 "%s%s%s", o->file,
+                     here ? "on this host" : r->who.host, r->who.pid, job, epoch,
                      here ? "" : "; if it is surely dead, use --take-over");
 }
 
@@ -232,7 +188,7 @@ static ggdm_status bury(ggdm_owner *o, const record *dead, ggdm_error *err)
 {
     char *grave = NULL;
     record moved;
-    GGDM_TRY(ggdm_asprintf(&grave, err, "%s.dead-%.16s", o->path, o->mine.token));
+    GGDM_TRY(ggdm_temp_name(o->path, &grave, err));
     ggdm_status st = GGDM_OK;
     if (rename(o->path, grave) == 0) {
         if (look(grave, &moved) &&
@@ -277,15 +233,15 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
         w->seen = r;
         w->since = now;
     }
-    life l = judge(o, &r);
+    ggdm_life l = judge(o, &r);
     bool silent = now - w->since >= silence;
-    if (l == DEAD || (l == UNKNOWN && (silent || options->take_over))) {
-        if (l == UNKNOWN)
+    if (l == GGDM_DEAD || (l == GGDM_LIFE_UNKNOWN && (silent || options->take_over))) {
+        if (l == GGDM_LIFE_UNKNOWN)
             ggdm_log(GGDM_LOG_WARN, "%s: taking over from process %" PRId64 " on %s", o->file,
-                     r.pid, r.host);
+                     r.who.pid, r.who.host);
         return bury(o, &r, err);
     }
-    if ((l == ALIVE || w->moved) && now - w->begun >= options->patience)
+    if ((l == GGDM_ALIVE || w->moved) && now - w->begun >= options->patience)
         return in_use(o, &r, err);
     return GGDM_OK;
 }
@@ -302,7 +258,7 @@ static ggdm_status take(ggdm_owner *o, const ggdm_owner_options *options, ggdm_e
             told = true;
             ggdm_log(GGDM_LOG_INFO,
                      "%s: waiting for a sign of its owner, process %" PRId64 " on %s", o->file,
-                     w.seen.pid, w.seen.host);
+                     w.seen.who.pid, w.seen.who.host);
         }
         ggdm_sleep(LOOK_SECONDS);
     }
