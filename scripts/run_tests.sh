@@ -1,8 +1,9 @@
 #!/bin/bash
 # Run test programs one after the other, each with a time limit, and sum up.
 #
-#   scripts/run_tests.sh [-t SECONDS] PROGRAM...
+#   scripts/run_tests.sh [-t SECONDS] [NAME=VALUE | PROGRAM]...
 #
+# NAME=VALUE sets a variable for the programs after it.
 # One line per program; of failing programs what belongs to the failures.  The last line is
 # "N passed, M failed" over all tests of all programs, the exit status 1 if M > 0.
 # A program is a cmocka program, or prints TAP lines ("ok 1 - name", "not ok 2 - name"), or counts
@@ -54,8 +55,14 @@ show_failures() {
          END { flush() }' "$log" | head -n 200
 }
 
+settings=
 for program in "$@"; do
-    name=${program##*tests/}
+    if [[ $program =~ ^[A-Z_]+= ]]; then
+        export "${program?}"
+        settings+=" $program"
+        continue
+    fi
+    name=${program##*tests/}$settings
     begin=$(date +%s%N)
     { timeout -k 10 "$limit" "$program" >"$log" 2>&1 </dev/null; } 2>/dev/null
     status=$?

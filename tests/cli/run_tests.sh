@@ -1,0 +1,44 @@
+#!/bin/bash
+# scripts/run_tests.sh goes on after whatever a test program does, counts it, and has one total.
+set -u
+. "$(dirname "$0")/../support/world.sh"
+cd "$work" || exit 1
+
+# program NAME: a test program from the text on standard input.
+program() { { echo '#!/bin/bash' && cat; } >"$1" && chmod +x "$1"; }
+program good <<<'echo "ok 1 - a"; echo "ok 2 - b # SKIP"; echo "ok 3 - c"'
+program quiet <<<'exit 0'
+program bad <<<'echo "ok 1 - a"; echo "why it failed"; echo "not ok 2 - b"; exit 1'
+program liar <<<'echo "not ok 1 - says nothing by its status"'
+program crash <<<'echo "ok 1 - a"; kill -SEGV $$'
+program end_all <<<'kill -TERM 0; sleep 5'
+program hang <<<'echo "ok 1 - a"; sleep 20'
+program wrong <<<'exit 3'
+program told <<<'[ "$COLOUR" = red ]'
+
+# said WORDS...: a line of the output has all of them.
+said() {
+    local lines
+    lines=$(cat out)
+    for word; do
+        lines=$(grep -F -e "$word" <<<"$lines")
+    done
+    [ -n "$lines" ]
+}
+
+"$root/scripts/run_tests.sh" ./good ./quiet COLOUR=red ./told >out 2>&1
+report $? "all passed: exit status 0"
+[ "$(tail -n 1 out)" = "4 passed, 0 failed" ]
+report $? "their total" || cat out
+said ok "told COLOUR=red" "1 passed"
+report $? "a variable is set for the programs after it"
+
+"$root/scripts/run_tests.sh" -t 1 ./bad ./liar ./crash ./end_all ./hang ./wrong ./absent ./told ./good >out 2>&1
+[ $? -eq 1 ]
+report $? "some failed: exit status 1"
+[ "$(tail -n 1 out)" = "5 passed, 8 failed" ]
+report $? "what crashes, hangs or is not there counts as failed, and all others run" || cat out
+said FAIL crash "1 passed, 1 failed (died of signal 11)" && said FAIL hang "(stopped after 1 s)" &&
+    said FAIL absent "(exit status 127)" && said "why it failed"
+report $? "what happened is said" || cat out
+exit "$failed"
