@@ -13,37 +13,6 @@
 #define MAX_SITE ((size_t)1 << 20) /* bytes */
 #define MAX_COUNT 1000000          /* nodes, tasks, cores */
 
-const ggdm_slurm_setting ggdm_slurm_settings[] = {
-    [GGDM_SLURM_NODES] = {"nodes", "N", "nodes", "nodes of the job"},
-    [GGDM_SLURM_TIME] = {"time", "T", "time",
-                         "its longest duration: minutes, H:M:S or D-H:M:S; a run that needs longer "
-                         "is continued by the job itself"},
-    [GGDM_SLURM_TASKS] = {"tasks_per_node", "N", "ntasks-per-node",
-                          "workers on each node (default: its cores by those of a worker)"},
-    [GGDM_SLURM_CPUS] = {"cpus_per_task", "M", "cpus-per-task",
-                         "cores of each worker, and its threads (default: --threads or 1)"},
-    [GGDM_SLURM_MEMORY] = {"memory", "SIZE", "mem", "memory of each node, such as 16G"},
-    [GGDM_SLURM_PARTITION] = {"partition", "NAME", "partition", "partition to queue in"},
-    [GGDM_SLURM_ACCOUNT] = {"account", "NAME", "account", "account that pays"},
-    [GGDM_SLURM_QOS] = {"qos", "NAME", "qos", "quality of service"},
-    [GGDM_SLURM_CONSTRAINT] = {"constraint", "LIST", "constraint",
-                               "features of nodes, such as avx512"},
-    [GGDM_SLURM_MAIL] = {"mail", "ADDRESS", "mail-user", "who is told of its end and its failure"},
-    [GGDM_SLURM_LAUNCHER] = {"launcher", "NAME", NULL,
-                             "what starts the ranks: mpirun (default) or srun (--mpi=pmix)"},
-    [GGDM_SLURM_CONTAINER] = {"container", "IMAGE", NULL, "run inside this Apptainer image"},
-    [GGDM_SLURM_SETUP] = {"setup", "LINE", NULL,
-                          "shell line that prepares the environment, such as `module load "
-                          "openmpi'; may be given several times"},
-};
-
-void ggdm_slurm_job_deinit(ggdm_slurm_job *job)
-{
-    for (int i = 0; i < GGDM_SLURM_N_KEYS; i++)
-        free(job->value[i]);
-    *job = (ggdm_slurm_job){{0}};
-}
-
 /* ---- what values may be --------------------------------------------------------------------- */
 
 /* Numbers and separators of FORMAT, in which 9 stands for a number: "9-9:9".  Returns how many
@@ -102,43 +71,119 @@ static bool is_word(const char *text)
                                       "0123456789._,:@%+=/&|()[]*-")] == '\0';
 }
 
-static const char *expected(ggdm_slurm_key key, const char *value)
+/* Mebibytes, or with a unit. */
+static bool is_size(const char *text)
 {
-    switch (key) {
-    case GGDM_SLURM_NODES:
-    case GGDM_SLURM_TASKS:
-    case GGDM_SLURM_CPUS:
-        return is_count(value) ? NULL : "an integer from 1 to 1000000";
-    case GGDM_SLURM_TIME:
-        return ggdm_slurm_seconds(value) >= 60 ? NULL : "at least a minute as M, H:M:S or D-H:M:S";
-    case GGDM_SLURM_LAUNCHER:
-        return strcmp(value, "mpirun") == 0 || strcmp(value, "srun") == 0 ? NULL : "mpirun or srun";
-    case GGDM_SLURM_CONTAINER:
-    case GGDM_SLURM_SETUP:
-        return *value ? NULL : "a text";
-    default:
-        return is_word(value) ? NULL : "a word";
-    }
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text + digits;
+    return digits && digits < 16 && strspn(unit, "KMGTkmgt") < 2 &&
+           (!*unit || strcmp(unit + 1, "") == 0 || strcasecmp(unit + 1, "B") == 0);
+}
+
+static bool is_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return is_word(text) && at && at > text && at[1] && !strchr(at + 1, '@');
+}
+
+static bool is_time(const char *text)
+{
+    return ggdm_slurm_seconds(text) >= 60;
+}
+
+static bool is_launcher(const char *text)
+{
+    return strcmp(text, "mpirun") == 0 || strcmp(text, "srun") == 0;
+}
+
+/* A file that is there, or something that Apptainer fetches. */
+static bool is_image(const char *text)
+{
+    return ggdm_exists(text) || strstr(text, "://");
+}
+
+static bool is_text(const char *text)
+{
+    return *text != '\0';
+}
+
+/* One line of #SBATCH, and not of what script and estimate depend on. */
+static bool is_sbatch_option(const char *text)
+{
+    static const char *const own[] = {"nodes",  "ntasks",        "ntasks-per-node",
+                                      "time",   "cpus-per-task", "array",
+                                      "output", "open-mode",     "requeue",
+                                      "signal", "no-requeue",    "no-kill",
+                                      "wrap",   "parsable",      NULL};
+    if (strncmp(text, "--", 2) != 0 || !islower((unsigned char)text[2]))
+        return false;
+    for (const char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            return false;
+    size_t len = strcspn(text + 2, "= ");
+    for (int i = 0; own[i]; i++)
+        if (strlen(own[i]) == len && strncmp(own[i], text + 2, len) == 0)
+            return false;
+    return true;
+}
+
+#define COUNT is_count, "an integer from 1 to 1000000"
+#define WORD is_word, "a word"
+
+const ggdm_slurm_setting ggdm_slurm_settings[] = {
+    [GGDM_SLURM_NODES] = {"nodes", "N", "nodes of the job", COUNT},
+    [GGDM_SLURM_TIME] = {"time", "T",
+                         "its longest duration: minutes, H:M:S or D-H:M:S; a run that needs longer "
+                         "is continued by the job itself",
+                         is_time, "at least a minute as M, H:M:S or D-H:M:S"},
+    [GGDM_SLURM_TASKS] = {"tasks_per_node", "N",
+                          "workers on each node (default: its cores by those of a worker)", COUNT},
+    [GGDM_SLURM_CPUS] = {"cpus_per_task", "M",
+                         "cores of each worker, and its threads (default: --threads or 1)", COUNT},
+    [GGDM_SLURM_MEMORY] = {"memory", "SIZE", "memory of each node, such as 16G", is_size,
+                           "a size such as 16G or 4000M"},
+    [GGDM_SLURM_PARTITION] = {"partition", "NAME", "partition to queue in", WORD},
+    [GGDM_SLURM_ACCOUNT] = {"account", "NAME", "account that pays", WORD},
+    [GGDM_SLURM_QOS] = {"qos", "NAME", "quality of service", WORD},
+    [GGDM_SLURM_CONSTRAINT] = {"constraint", "LIST", "features of nodes, such as avx512", WORD},
+    [GGDM_SLURM_MAIL] = {"mail", "ADDRESS", "who is told of its end and its failure", is_address,
+                         "an address such as name@example.org"},
+    [GGDM_SLURM_LAUNCHER] = {"launcher", "NAME",
+                             "what starts the ranks: mpirun (default) or srun (--mpi=pmix)",
+                             is_launcher, "mpirun or srun"},
+    [GGDM_SLURM_CONTAINER] = {"container", "IMAGE", "run inside this Apptainer image", is_image,
+                              "the file of an image, or its address (docker://...)"},
+    [GGDM_SLURM_SETUP] = {"setup", "LINE",
+                          "shell line that prepares the environment, such as `module load "
+                          "openmpi'; may be given several times",
+                          is_text, "a text", "\n"},
+    [GGDM_SLURM_SBATCH] = {"sbatch", "OPTION",
+                           "further option of sbatch, such as --exclusive; may be given several "
+                           "times",
+                           is_sbatch_option,
+                           "an option of sbatch that begins with `--', and none of its nodes, "
+                           "tasks, cores, time, output, array and requeueing, which ggdm sets",
+                           "\n#SBATCH "},
+};
+
+void ggdm_slurm_job_deinit(ggdm_slurm_job *job)
+{
+    for (int i = 0; i < GGDM_SLURM_N_KEYS; i++)
+        free(job->value[i]);
+    *job = (ggdm_slurm_job){{0}};
 }
 
 /* ---- setting -------------------------------------------------------------------------------- */
 
-/* first and second as two lines; either may be NULL. */
-static ggdm_status join_lines(const char *first, const char *second, char **out, ggdm_error *err)
-{
-    return ggdm_asprintf(out, err, "%s%s%s", first ? first : "", first && second ? "\n" : "",
-                         second ? second : "");
-}
-
 ggdm_status ggdm_slurm_job_set(ggdm_slurm_job *job, ggdm_slurm_key key, const char *value,
                                ggdm_error *err)
 {
-    const char *wanted = expected(key, value);
+    const ggdm_slurm_setting *s = &ggdm_slurm_settings[key];
     char *text = NULL;
-    if (wanted)
-        return GGDM_FAIL(err, GGDM_EINVAL, "value '%.200s', expected %s", value, wanted);
-    if (key == GGDM_SLURM_SETUP)
-        GGDM_TRY(join_lines(job->value[key], value, &text, err));
+    if (!s->fits(value))
+        return GGDM_FAIL(err, GGDM_EINVAL, "value '%.200s', expected %s", value, s->expected);
+    if (s->joint && job->value[key])
+        GGDM_TRY(ggdm_asprintf(&text, err, "%s%s%s", job->value[key], s->joint, value));
     else
         GGDM_TRY(ggdm_strdup(value, &text, err));
     free(job->value[key]);
@@ -151,9 +196,9 @@ static ggdm_status take_scalar(ggdm_slurm_job *site, ggdm_slurm_key key, const g
 {
     if (n->kind == GGDM_NODE_LIST || n->kind == GGDM_NODE_MAP || n->kind == GGDM_NODE_NULL)
         return ggdm_node_expected(n, err, "a text or a number");
-    const char *wanted = expected(key, n->text);
-    return wanted ? ggdm_node_expected(n, err, "%s", wanted)
-                  : ggdm_slurm_job_set(site, key, n->text, err);
+    if (!ggdm_slurm_settings[key].fits(n->text))
+        return ggdm_node_expected(n, err, "%s", ggdm_slurm_settings[key].expected);
+    return ggdm_slurm_job_set(site, key, n->text, err);
 }
 
 static ggdm_status fail_unknown(const ggdm_node *n, ggdm_error *err)
@@ -175,28 +220,28 @@ static ggdm_status take_node(ggdm_slurm_job *site, const ggdm_node *n, ggdm_erro
         key++;
     if (key == GGDM_SLURM_N_KEYS)
         return fail_unknown(n, err);
-    if (key != GGDM_SLURM_SETUP || n->kind != GGDM_NODE_LIST)
+    if (!ggdm_slurm_settings[key].joint || n->kind != GGDM_NODE_LIST)
         return take_scalar(site, (ggdm_slurm_key)key, n, err);
-    for (const ggdm_node *line = n->first; line; line = line->next)
-        GGDM_TRY(take_scalar(site, GGDM_SLURM_SETUP, line, err));
+    for (const ggdm_node *item = n->first; item; item = item->next)
+        GGDM_TRY(take_scalar(site, (ggdm_slurm_key)key, item, err));
     return GGDM_OK;
 }
 
-/* What the site says where the job says nothing; the lines of both. */
+/* What the site says where the job says nothing, and before it where there may be several. */
 static ggdm_status merge(ggdm_slurm_job *job, ggdm_slurm_job *site, ggdm_error *err)
 {
-    char *lines = NULL;
-    if (job->value[GGDM_SLURM_SETUP] && site->value[GGDM_SLURM_SETUP]) {
-        GGDM_TRY(
-            join_lines(site->value[GGDM_SLURM_SETUP], job->value[GGDM_SLURM_SETUP], &lines, err));
-        free(job->value[GGDM_SLURM_SETUP]);
-        job->value[GGDM_SLURM_SETUP] = lines;
-    }
-    for (int key = 0; key < GGDM_SLURM_N_KEYS; key++)
-        if (!job->value[key]) {
-            job->value[key] = site->value[key];
-            site->value[key] = NULL;
+    for (int key = 0; key < GGDM_SLURM_N_KEYS; key++) {
+        const char *joint = ggdm_slurm_settings[key].joint;
+        char **own = &job->value[key], **of_site = &site->value[key], *both = NULL;
+        if (*own && *of_site && joint) {
+            GGDM_TRY(ggdm_asprintf(&both, err, "%s%s%s", *of_site, joint, *own));
+            free(*own);
+            *own = both;
+        } else if (!*own) {
+            *own = *of_site;
+            *of_site = NULL;
         }
+    }
     return GGDM_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef GGDM_SLURM_SETTINGS_H
 #define GGDM_SLURM_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/status.h"
@@ -20,14 +21,17 @@ typedef enum ggdm_slurm_key {
     GGDM_SLURM_LAUNCHER,
     GGDM_SLURM_CONTAINER,
     GGDM_SLURM_SETUP,
+    GGDM_SLURM_SBATCH,
     GGDM_SLURM_N_KEYS
 } ggdm_slurm_key;
 
 typedef struct ggdm_slurm_setting {
     const char *key;     /* in site.yaml, and with '-' for '_' the long option */
     const char *metavar; /* of the option */
-    const char *option;  /* of sbatch, "partition"; NULL: none */
     const char *help;
+    bool (*fits)(const char *value);
+    const char *expected; /* what fits, for people */
+    const char *joint;    /* between its values where there may be several; NULL: there is one */
 } ggdm_slurm_setting;
 
 /* [GGDM_SLURM_N_KEYS] */
@@ -39,14 +43,14 @@ typedef struct ggdm_slurm_job {
 
 void ggdm_slurm_job_deinit(ggdm_slurm_job *job);
 
-/** Set one value, over one that is there, except that lines of setup are added.
+/** Set one value, over one that is there, or behind it where there may be several.
  *  Errors: GGDM_EINVAL "value 'V', expected ..."; GGDM_ENOMEM. */
 ggdm_status ggdm_slurm_job_set(ggdm_slurm_job *job, ggdm_slurm_key key, const char *value,
                                ggdm_error *err);
 
-/** Fill what is not set yet from a site file, a map of the keys; setup may be a list of lines,
- * which come before those that are set.  Errors: GGDM_EINVAL, GGDM_EFORMAT with position; GGDM_EIO.
- */
+/** Fill what is not set yet from a site file, a map of the keys; where there may be several values
+ *  they may be a list, and come before those that are set.
+ *  Errors: GGDM_EINVAL, GGDM_EFORMAT with position; GGDM_EIO. */
 ggdm_status ggdm_slurm_job_read(ggdm_slurm_job *job, const char *path, ggdm_error *err);
 
 /** A value that is set, as a number. */

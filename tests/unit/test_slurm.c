@@ -41,7 +41,24 @@ static void test_set_bad_values_are_refused(void **state)
                  {GGDM_SLURM_LAUNCHER, "ssh", "mpirun or srun"},
                  {GGDM_SLURM_PARTITION, "a b", "a word"},
                  {GGDM_SLURM_PARTITION, "a\n#SBATCH --uid=0", "a word"},
-                 {GGDM_SLURM_QOS, "", "a word"}};
+                 {GGDM_SLURM_QOS, "", "a word"},
+                 {GGDM_SLURM_MEMORY, "lots", "a size such as 16G"},
+                 {GGDM_SLURM_MEMORY, "16 G", "a size such as 16G"},
+                 {GGDM_SLURM_MEMORY, "1.5G", "a size such as 16G"},
+                 {GGDM_SLURM_MEMORY, "G", "a size such as 16G"},
+                 {GGDM_SLURM_MEMORY, "16GiB", "a size such as 16G"},
+                 {GGDM_SLURM_MAIL, "foo", "an address such as name@example.org"},
+                 {GGDM_SLURM_MAIL, "a@", "an address such as name@example.org"},
+                 {GGDM_SLURM_MAIL, "a@b@c", "an address such as name@example.org"},
+                 {GGDM_SLURM_CONTAINER, "/nowhere/ggdm.sif", "the file of an image"},
+                 {GGDM_SLURM_SETUP, "", "a text"},
+                 {GGDM_SLURM_SBATCH, "exclusive", "begins with `--'"},
+                 {GGDM_SLURM_SBATCH, "-x node1", "begins with `--'"},
+                 {GGDM_SLURM_SBATCH, "--", "begins with `--'"},
+                 {GGDM_SLURM_SBATCH, "--exclusive\n#SBATCH --uid=0", "begins with `--'"},
+                 {GGDM_SLURM_SBATCH, "--nodes=3", "none of its nodes"},
+                 {GGDM_SLURM_SBATCH, "--output x", "none of its nodes"},
+                 {GGDM_SLURM_SBATCH, "--no-requeue", "none of its nodes"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ggdm_test_error(ggdm_slurm_job_set(&job, cases[i].key, cases[i].value, &err), &err,
                         GGDM_EINVAL, cases[i].text);
@@ -66,12 +83,16 @@ static void test_read_site_fills_what_is_not_set(void **state)
     ggdm_slurm_job job = {{0}};
     ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_PARTITION, "short", &err), &err);
     ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "last", &err), &err);
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SBATCH, "--exclusive", &err), &err);
     ggdm_test_ok(read_site(&job, "partition: long\nnodes: 4\ntime: 12:00:00\n"
-                                 "setup: [first, second]\n"),
+                                 "setup: [first, second]\n"
+                                 "sbatch: [\"--constraint=zen4\", --qos=long]\n"),
                  &err);
     assert_string_equal(job.value[GGDM_SLURM_PARTITION], "short");
     assert_string_equal(job.value[GGDM_SLURM_TIME], "12:00:00");
     assert_string_equal(job.value[GGDM_SLURM_SETUP], "first\nsecond\nlast");
+    assert_string_equal(job.value[GGDM_SLURM_SBATCH],
+                        "--constraint=zen4\n#SBATCH --qos=long\n#SBATCH --exclusive");
     assert_int_equal(ggdm_slurm_job_number(&job, GGDM_SLURM_NODES), 4);
     assert_null(job.value[GGDM_SLURM_TASKS]);
     ggdm_slurm_job_deinit(&job);
@@ -87,6 +108,31 @@ static void test_read_site_without_a_setting_is_as_good_as_none(void **state)
         ggdm_test_ok(read_site(&job, texts[i]), &err);
         for (int k = 0; k < GGDM_SLURM_N_KEYS; k++)
             assert_null(job.value[k]);
+        ggdm_slurm_job_deinit(&job);
+    }
+}
+
+static void test_set_good_values_are_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        ggdm_slurm_key key;
+        const char *value;
+    } cases[] = {{GGDM_SLURM_MEMORY, "16G"},
+                 {GGDM_SLURM_MEMORY, "4000"},
+                 {GGDM_SLURM_MEMORY, "4000mb"},
+                 {GGDM_SLURM_MEMORY, "0"},
+                 {GGDM_SLURM_MAIL, "name@example.org"},
+                 {GGDM_SLURM_CONTAINER, "docker://ghcr.io/lab/ggdm"},
+                 {GGDM_SLURM_CONTAINER, "/dev/null"},
+                 {GGDM_SLURM_SBATCH, "--constraint=zen4"},
+                 {GGDM_SLURM_SBATCH, "--nodelist=node[1-4]"},
+                 {GGDM_SLURM_SBATCH, "--comment=\"a b\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ggdm_slurm_job job = {{0}};
+        ggdm_test_ok(ggdm_slurm_job_set(&job, cases[i].key, cases[i].value, &err), &err);
+        assert_string_equal(job.value[cases[i].key], cases[i].value);
+        ggdm_slurm_job_deinit(&job);
     }
 }
 
@@ -99,6 +145,8 @@ static void test_read_site_errors_name_the_place(void **state)
                  {"nodes: many\n", "site.yaml:1:8: field 'nodes': value 'many', expected an int"},
                  {"partition: [a, b]\n", "expected a text or a number"},
                  {"setup: {a: b}\n", "expected a text or a number"},
+                 {"memory: lots\n", "site.yaml:1:9: field 'memory': value 'lots', expected a size"},
+                 {"sbatch:\n  - --exclusive\n  - exclusive\n", "site.yaml:3:5: "},
                  {"- nodes\n", "expected a map"},
                  {"nodes: [\n", "site.yaml:"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -124,11 +172,14 @@ static void test_script_quotes_and_leaves_out(void **state)
     ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_NODES, "3", &err), &err);
     ggdm_test_ok(
         ggdm_slurm_job_set(&job, GGDM_SLURM_SETUP, "module load \"x y\"\nulimit -c 0", &err), &err);
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SBATCH, "--exclusive", &err), &err);
+    ggdm_test_ok(ggdm_slurm_job_set(&job, GGDM_SLURM_SBATCH, "--gres=lscratch:5", &err), &err);
     ggdm_test_ok(ggdm_slurm_script(&job, places, &text, &err), &err);
     static const char *const there[] = {
         "#!/bin/bash\n#SBATCH --job-name=n\n#SBATCH --nodes=3\n#SBATCH --output=o\n",
         "\n#SBATCH --signal=B:USR1@180\n",
         "\n#SBATCH --requeue\n",
+        "\n#SBATCH --exclusive\n#SBATCH --gres=lscratch:5\n",
         "\n#SBATCH --no-kill\n",
         "\n#SBATCH --open-mode=append\n",
         "\nrun='/a b'\n",
@@ -198,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seconds_reads_what_slurm_reads),
         cmocka_unit_test(test_set_bad_values_are_refused),
+        cmocka_unit_test(test_set_good_values_are_taken),
         cmocka_unit_test(test_read_site_fills_what_is_not_set),
         cmocka_unit_test(test_read_site_without_a_setting_is_as_good_as_none),
         cmocka_unit_test(test_read_site_errors_name_the_place),
