@@ -112,6 +112,17 @@ static int find_op(const char *text)
     return i;
 }
 
+static ggdm_status parse_number(parser *p, double *out)
+{
+    char *end;
+    *out = strtod(p->at, &end);
+    if (end == p->at || !isfinite(*out))
+        return complain(p, p->at, "a number");
+    p->at = end;
+    skip_spaces(p);
+    return GGDM_OK;
+}
+
 static ggdm_status parse_condition(parser *p, int column)
 {
     ggdm_cell_condition c = {.column = column};
@@ -122,12 +133,17 @@ static ggdm_status parse_condition(parser *p, int column)
         return complain(p, p->at, "=, !=, <, <=, > or >=");
     p->at += strlen(ops[c.op].text);
     skip_spaces(p);
-    char *end;
-    c.value = strtod(p->at, &end);
-    if (end == p->at || !isfinite(c.value))
-        return complain(p, p->at, "a number");
-    p->at = end;
-    skip_spaces(p);
+    const char *number = p->at;
+    GGDM_TRY(parse_number(p, &c.value));
+    if (*p->at == '+' && columns[column].value == duration_of) {
+        if (ops[c.op].holds[0] != ops[c.op].holds[2])
+            return complain(p, number, "a number behind <, <=, > or >= (a window behind = or !=)");
+        p->at++;
+        skip_spaces(p);
+        c.window = true;
+        c.start = c.value;
+        GGDM_TRY(parse_number(p, &c.value));
+    }
     p->out->conditions[p->out->n_conditions++] = c;
     return GGDM_OK;
 }
@@ -174,7 +190,10 @@ bool ggdm_cell_select_has(const ggdm_cell_select *select, const ggdm_cell *cell)
     for (int i = 0; i < select->n_conditions && named; i++) {
         const ggdm_cell_condition *c = &select->conditions[i];
         double v = columns[c->column].value(cell);
-        named = ops[c->op].holds[1 + (v > c->value) - (v < c->value)];
+        int sign = (v > c->value) - (v < c->value);
+        if (c->window && cell->start != c->start)
+            sign = 1;
+        named = ops[c->op].holds[1 + sign];
     }
     return named;
 }

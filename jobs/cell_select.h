@@ -1,10 +1,11 @@
 /* Which cells of a run a user means: the text behind --cell.
  *
  *     EXPR      = TERM {"," TERM}
- *     TERM      = CELL | CELL "-" CELL | COLUMN OP NUMBER
+ *     TERM      = CELL | CELL "-" CELL | COLUMN OP NUMBER | "duration" ("=" | "!=") WINDOW
  *     CELL      = "c0007" | "7"
- *     COLUMN    = "kappa" | "duration" | "target"        (target -1: none)
+ *     COLUMN    = "kappa" | "start" | "duration" | "target"        (target -1: none)
  *     OP        = "=" | "!=" | "<" | "<=" | ">" | ">="
+ *     WINDOW    = NUMBER "+" NUMBER                      (its start and length, as it is printed)
  *
  * Chosen are the cells that are named (all, where none is named) and for which every condition
  * holds: "kappa>=0.1,duration=500", "3,5,c0010-c0019", "0-99,target=3".  Spaces do not matter. */
@@ -27,6 +28,8 @@ typedef struct ggdm_cell_range {
 typedef struct ggdm_cell_condition {
     int column, op; /* indices into the tables of cell_select.c */
     double value;
+    bool window;  /* and its start ... */
+    double start; /* ... is this one */
 } ggdm_cell_condition;
 
 typedef struct ggdm_cell_select {
@@ -50,6 +53,7 @@ ggdm_status ggdm_cell_select_in(ggdm_store *store, const char *text, bool **out,
 #define GGDM_CELL_SELECT_HELP                                                                      \
     "EXPR is a list of cells (7, c0007), ranges (3-9) and conditions on kappa, start, duration "   \
     "and target (=, !=, <, <=, >, >=), separated by commas: of the named cells (of all, where "    \
-    "none is named) those for which every condition holds.\n\n"
+    "none is named) those for which every condition holds.  duration=250+100 is the window of "    \
+    "100 steps that begins at step 250.\n\n"
 
 #endif

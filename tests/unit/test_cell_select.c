@@ -60,6 +60,35 @@ static void test_cell_select_chooses(void **state)
                            cases[i].cells);
 }
 
+/* A window is written as it is printed: start+length. */
+static void test_cell_select_window_is_start_and_length(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool has[4]; /* of cells with the windows 0+10, 5+10, 5+20, 10+5 */
+    } cases[] = {{"duration=5+10", {false, true, false, false}},
+                 {"duration = 5 + 10", {false, true, false, false}},
+                 {"duration=0+10", {true, false, false, false}},
+                 {"duration!=5+10", {true, false, true, true}},
+                 {"duration=10", {true, true, false, false}},
+                 {"duration>=10,start=5", {false, true, true, false}},
+                 {"duration=5+10,kappa=2", {false, false, false, false}}};
+    static const int32_t windows[4][2] = {{0, 10}, {5, 10}, {5, 20}, {10, 5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ggdm_cell_select select;
+        ggdm_test_ok(ggdm_cell_select_parse(cases[i].text, N_CELLS, &select, &err), &err);
+        for (int k = 0; k < 4; k++) {
+            const ggdm_cell cell = {.start = windows[k][0], .duration = windows[k][1], .kappa = 1};
+            char label[GGDM_WINDOW_LABEL_SIZE];
+            ggdm_window_label(cell.start, cell.duration, label);
+            if (ggdm_cell_select_has(&select, &cell) != cases[i].has[k])
+                ggdm_test_fail("'%s': window %s, expected %d", cases[i].text, label,
+                               cases[i].has[k]);
+        }
+    }
+}
+
 static void test_cell_select_errors_have_a_position(void **state)
 {
     (void)state;
@@ -82,6 +111,9 @@ static void test_cell_select_errors_have_a_position(void **state)
         {"c", "column 1: found 'c', expected a cell (7 or c0007)"},
         {"cell7", "column 1: found 'cell7'"},
         {"c7x", "column 3: found 'x', expected ','"},
+        {"duration=5+", "column 12: it ends here, expected a number"},
+        {"duration>=5+10", "column 11: found '5+10', expected a number behind <"},
+        {"kappa=1+2", "column 8: found '+2', expected ','"},
     };
     ggdm_cell_select select;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -106,9 +138,9 @@ static void test_cell_select_too_many_terms_is_an_error(void **state)
 static void test_cell_select_fuzz_gives_clean_statuses(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"kappa", "duration", "target", "c",   "c0007", "-",
-                                         "=",     "<=",       ">",      "!=",  ",",     "0.1",
-                                         "3",     " ",        "1e999",  "nan", "\xff",  "%s"};
+    static const char *const pieces[] = {"kappa", "duration", "target", "c",    "c0007", "-",   "+",
+                                         "=",     "<=",       ">",      "!=",   ",",     "0.1", "3",
+                                         " ",     "1e999",    "nan",    "\xff", "%s"};
     ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(ggdm_test_seed(), "cell select", 0));
     int accepted = 0;
     for (int i = 0; i < 20000; i++) {
@@ -134,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cell_select_chooses),
+        cmocka_unit_test(test_cell_select_window_is_start_and_length),
         cmocka_unit_test(test_cell_select_errors_have_a_position),
         cmocka_unit_test(test_cell_select_too_many_terms_is_an_error),
         cmocka_unit_test(test_cell_select_fuzz_gives_clean_statuses),
