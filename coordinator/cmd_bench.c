@@ -196,7 +196,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         break;
     case 'p':
-        o->precision = ggdm_command_precision(state, arg);
+        o->precision =
+            (ggdm_precision)ggdm_command_choice(state, "--precision", arg, ggdm_precision_names);
         break;
     case 's':
         o->seconds = ggdm_command_int(state, "--seconds", arg, 1, 3600);

@@ -16,6 +16,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/bench_load.h"
 #include "coordinator/command.h"
 #include "coordinator/world.h"
@@ -207,8 +208,9 @@ static ggdm_status print_json(const bench_options *o, const double values[], dou
 
 static void print_table(const bench_options *o, const double values[], double load)
 {
-    printf("%d units; %s; load average before: %.1f on %d cores\n", o->load.units,
-           o->workers ? "MPI world" : "threads of one process", load, ggdm_usable_cores());
+    printf("%d units; %s; load average before: %.1f on %d core%s\n", o->load.units,
+           o->workers ? "MPI world" : "threads of one process", load, ggdm_usable_cores(),
+           ggdm_plural(ggdm_usable_cores()));
     printf("workers %d; units that sleep: %g ms\n", o->workers ? o->workers : 1, o->load.unit_ms);
     printf("%-40s %12s %-8s %s\n", "", "measured", "", "bar");
     for (int i = 0; i < GGDM_BENCH_FIGURES; i++)
@@ -260,15 +262,6 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static double parse_ms(struct argp_state *state, const char *arg)
-{
-    char *end;
-    double ms = strtod(arg, &end);
-    if (end == arg || *end || !(ms > 0 && ms <= 60000))
-        argp_error(state, "--unit-ms: value '%s', expected more than 0, at most 60000", arg);
-    return ms;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
@@ -277,7 +270,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->load.units = ggdm_command_int(state, "--units", arg, 10, 100000000);
         break;
     case 'm':
-        o->load.unit_ms = parse_ms(state, arg);
+        o->load.unit_ms = ggdm_command_real(state, "--unit-ms", arg, 0, 60000);
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 10000);

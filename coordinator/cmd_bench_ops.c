@@ -167,7 +167,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         return 0;
     case 'p':
-        o->precision = ggdm_command_precision(state, arg);
+        o->precision =
+            (ggdm_precision)ggdm_command_choice(state, "--precision", arg, ggdm_precision_names);
         return 0;
     case 'm':
         o->milliseconds = ggdm_command_int(state, "--milliseconds", arg, 1, 1000000);

@@ -13,6 +13,7 @@
 #include "common/isa.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/core_use.h"
 #include "coordinator/dir_args.h"
@@ -118,7 +119,7 @@ static void check_cores(doctor *d)
         "%d of 1 thread: %.2f times the images/s of one; 1 of %d threads: %.2f times; %d NUMA "
         "node%s; best: --threads %d",
         use.cores, use.apart / use.alone, use.cores, use.together / use.alone, use.memories,
-        use.memories == 1 ? "" : "s", use.apart >= use.together ? 1 : use.cores);
+        ggdm_plural(use.memories), use.apart >= use.together ? 1 : use.cores);
 }
 
 static void say_library(void *context, const char *name, const char *version)
@@ -228,7 +229,8 @@ static void check_orphans(doctor *d, ggdm_store *store, const char *path)
     if (dir)
         closedir(dir);
     if (orphans)
-        say(d, WARN, "archive", "%d entries belong to no cell of this run (%s)", orphans, first);
+        say(d, WARN, "archive", "%d %s to no cell of this run (%s)", orphans,
+            orphans == 1 ? "entry belongs" : "entries belong", first);
 }
 
 static ggdm_status check_archive(doctor *d, ggdm_store *store, const char *dir, ggdm_error *err)
@@ -355,7 +357,8 @@ int ggdm_cmd_doctor(int argc, char **argv)
         return ggdm_command_fail("doctor", &err);
     if (!d.json) {
         ggdm_json_deinit(&d.j);
-        printf("%d warnings, %d problems\n", d.found[WARN], d.found[BAD]);
+        printf("%d warning%s, %d problem%s\n", d.found[WARN], ggdm_plural(d.found[WARN]),
+               d.found[BAD], ggdm_plural(d.found[BAD]));
     }
     return d.found[WARN] + d.found[BAD] ? GGDM_EXIT_FAILED_UNITS : GGDM_EXIT_OK;
 }

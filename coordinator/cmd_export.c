@@ -6,6 +6,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/dir_args.h"
 #include "coordinator/finish.h"
@@ -88,7 +89,8 @@ int ggdm_cmd_report(int argc, char **argv)
 
 typedef struct export_options {
     ggdm_dir_options where;
-    const char *format, *cells, *out;
+    int format; /* ggdm_export_format; -1: not given */
+    const char *cells, *out;
 } export_options;
 
 static ggdm_status export_cells(ggdm_store *store, const export_options *o, const bool *chosen,
@@ -96,9 +98,6 @@ static ggdm_status export_cells(ggdm_store *store, const export_options *o, cons
 {
     const int32_t samples = ggdm_store_run_info(store)->samples;
     int32_t written = 0, incomplete = 0;
-    int format = 0;
-    while (strcmp(ggdm_export_format_names[format], o->format) != 0)
-        format++;
     for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
         ggdm_store_cell cell;
         if (chosen && !chosen[i])
@@ -108,12 +107,14 @@ static ggdm_status export_cells(ggdm_store *store, const export_options *o, cons
             incomplete++;
             continue;
         }
-        GGDM_TRY(ggdm_archive_export(store, out, i, (ggdm_export_format)format, err));
+        GGDM_TRY(ggdm_archive_export(store, out, i, (ggdm_export_format)o->format, err));
         written++;
     }
     if (incomplete)
-        ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete and left out", incomplete);
-    printf("%d cells of %d images below %s\n", written, samples, out);
+        ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and left out", incomplete,
+                 ggdm_plural(incomplete), ggdm_is(incomplete));
+    printf("%d cell%s of %d image%s below %s\n", written, ggdm_plural(written), samples,
+           ggdm_plural(samples), out);
     return GGDM_OK;
 }
 
@@ -146,18 +147,6 @@ static const struct argp_option export_arguments[] = {
     {0},
 };
 
-static void check_format(const export_options *o, const struct argp_state *state)
-{
-    int i = 0;
-    while (o->format && ggdm_export_format_names[i] &&
-           strcmp(ggdm_export_format_names[i], o->format) != 0)
-        i++;
-    if (!o->format)
-        argp_error(state, "--format is missing, expected tar, npz or png");
-    else if (!ggdm_export_format_names[i])
-        argp_error(state, "--format: value '%s', expected tar, npz or png", o->format);
-}
-
 static error_t parse_export(int key, char *arg, struct argp_state *state)
 {
     export_options *o = state->input;
@@ -166,7 +155,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->where;
         break;
     case 'f':
-        o->format = arg;
+        o->format = ggdm_command_choice(state, "--format", arg, ggdm_export_format_names);
         break;
     case 'c':
         o->cells = arg;
@@ -175,7 +164,8 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         o->out = arg;
         break;
     case ARGP_KEY_END:
-        check_format(o, state);
+        if (o->format < 0)
+            argp_error(state, "--format is missing, expected tar, npz or png");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -194,7 +184,7 @@ int ggdm_cmd_export(int argc, char **argv)
         ggdm_dir_children,
         NULL,
         NULL};
-    export_options options = {0};
+    export_options options = {.format = -1};
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;

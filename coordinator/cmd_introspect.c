@@ -6,6 +6,7 @@
 
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/dir_args.h"
 #include "jobs/store_audit.h"
@@ -177,7 +178,7 @@ static void print_axis(const findings *f, int axis)
         printf("\n");
     }
     if (n > MAX_LINES)
-        printf("  (and %d better values)\n", n - MAX_LINES);
+        printf("  (and %d better value%s)\n", n - MAX_LINES, ggdm_plural(n - MAX_LINES));
 }
 
 static ggdm_status print_message(void *context, const ggdm_message_audit *m, ggdm_error *err)
@@ -198,10 +199,10 @@ static ggdm_status print_text(ggdm_store *store, const findings *f, ggdm_error *
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     int n = 0;
-    printf("%s: %lld units, %lld failed, %lld quarantined; %lld images, %lld diverged\n",
-           ggdm_store_run_info(store)->name, (long long)c->units_total,
+    printf("%s: %lld unit%s, %lld failed, %lld quarantined; %lld image%s, %lld diverged\n",
+           ggdm_store_run_info(store)->name, (long long)c->units_total, ggdm_plural(c->units_total),
            (long long)c->units[GGDM_UNIT_FAILED], (long long)c->units[GGDM_UNIT_QUARANTINED],
-           (long long)c->images_done, (long long)c->images_diverged);
+           (long long)c->images_done, ggdm_plural(c->images_done), (long long)c->images_diverged);
     for (int axis = 0; axis < GGDM_N_AXES; axis++)
         if (f->n_values[axis] > 1)
             print_axis(f, axis);

@@ -39,7 +39,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->apply.vjp = true;
         return 0;
     case 'p':
-        a->apply.precision = ggdm_command_precision(state, arg);
+        a->apply.precision =
+            (ggdm_precision)ggdm_command_choice(state, "--precision", arg, ggdm_precision_names);
         return 0;
     case 't':
         a->apply.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json_write.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/estimate.h"
 #include "coordinator/progress.h"
@@ -82,10 +83,12 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
     char time[16];
     double mib = 1.0 / (1 << 20);
     printf("%s -> %s\n", s->sweep.name, s->run_dir);
-    printf("  cells          %d of %d images: %lld images\n", s->cells.n_cells, s->sweep.samples,
-           (long long)s->cells.n_cells * s->sweep.samples);
-    printf("  trajectories   %d distinct, %lld images to generate, in %d units\n",
-           s->cells.n_trajectories, (long long)s->plan.n_images, s->plan.n_units);
+    const long long asked = (long long)s->cells.n_cells * s->sweep.samples;
+    printf("  cells          %d of %d image%s: %lld image%s\n", s->cells.n_cells, s->sweep.samples,
+           ggdm_plural(s->sweep.samples), asked, ggdm_plural(asked));
+    printf("  trajectories   %d distinct, %lld image%s to generate, in %d unit%s\n",
+           s->cells.n_trajectories, (long long)s->plan.n_images, ggdm_plural(s->plan.n_images),
+           s->plan.n_units, ggdm_plural(s->plan.n_units));
     printf("  U-Net, naive   %lld forward, %lld backward evaluations\n",
            (long long)s->plan.naive.forwards, (long long)s->plan.naive.backwards);
     printf("  U-Net, shared  %lld forward, %lld backward: %.1f %% of the naive work (a guided step "
@@ -97,10 +100,11 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
         "way; weights %.1f MiB per node\n",
         (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
         (double)e->states * mib, (double)e->weights * mib);
-    printf("  time           about %s with %d workers of %d threads (%.2f ms per image forward, "
+    printf("  time           about %s with %d worker%s of %d thread%s (%.2f ms per image forward, "
            "%.2f guided, %s, %s)\n",
-           ggdm_duration_text(run_seconds(s, e, workers), time), workers, s->outfit.job.threads,
-           e->seconds * 1e3, e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
+           ggdm_duration_text(run_seconds(s, e, workers), time), workers, ggdm_plural(workers),
+           s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
+           e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
 }
 

@@ -1,6 +1,7 @@
 /* `ggdm retry` and `ggdm cancel`: two directions of one request (coordinator/request.h). */
 #include <stdio.h>
 
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/dir_args.h"
 #include "coordinator/progress.h"
@@ -33,18 +34,18 @@ static ggdm_status ask(retry_options *o, int64_t *units, ggdm_store_counts *coun
 static void print_retried(const retry_options *o, int64_t units, const ggdm_store_counts *counts)
 {
     int64_t ready = counts->units[GGDM_UNIT_READY];
-    printf("%lld %s back%s\n", (long long)units, units == 1 ? "unit goes" : "units go",
+    printf("%lld unit%s back%s\n", (long long)units, units == 1 ? " goes" : "s go",
            units ? "" : ": nothing of these cells has failed or was cancelled");
     if (o->sent)
         printf("the running coordinator has taken %s up\n", units == 1 ? "it" : "them");
     else if (ready)
-        printf("%lld units are ready; continue with\n  ggdm run %s/sweep.yaml --run %s\n",
-               (long long)ready, o->where.dir, o->where.dir);
+        printf("%lld unit%s %s ready; continue with\n  ggdm run %s/sweep.yaml --run %s\n",
+               (long long)ready, ggdm_plural(ready), ggdm_is(ready), o->where.dir, o->where.dir);
 }
 
 static void print_cancelled(const retry_options *o, int64_t units, const ggdm_store_counts *counts)
 {
-    printf("%lld %s cancelled%s\n", (long long)units, units == 1 ? "unit is" : "units are",
+    printf("%lld unit%s %s cancelled%s\n", (long long)units, ggdm_plural(units), ggdm_is(units),
            units ? "" : ": these cells are done, running, or share their units with wanted cells");
     if (o->sent)
         printf("the running coordinator knows; what runs now is finished\n");

@@ -394,10 +394,15 @@ static const struct argp_option arguments[] = {
 
 static void parse_shard(const struct argp_state *state, const char *text, ggdm_setup_options *o)
 {
-    int used = 0;
-    if (sscanf(text, "%d/%d%n", &o->shard, &o->shards, &used) != 2 || text[used] || o->shard < 0 ||
-        o->shard >= o->shards)
+    char first[12];
+    size_t n = strcspn(text, "/");
+    if (!text[n] || n >= sizeof first) {
         argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1", text);
+        return;
+    }
+    snprintf(first, sizeof first, "%.*s", (int)n, text);
+    o->shards = ggdm_command_int(state, "--shard I/N, N", text + n + 1, 1, GGDM_MAX_SHARDS);
+    o->shard = ggdm_command_int(state, "--shard I/N, I", first, 0, o->shards - 1);
 }
 
 /* Too many for one machine are a slip of the finger that would bring it down. */

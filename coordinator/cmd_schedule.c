@@ -11,6 +11,8 @@
 #include "models/model.h"
 #include "worker/schedule.h"
 
+#define MAX_BETA 0.999 /* of scheduler_config.json */
+
 typedef struct arguments {
     const char *model, *kind;
     int train_steps; /* T, where no model is given */
@@ -34,24 +36,8 @@ static const struct argp_option options[] = {
     {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
     {0}};
 
-static double parse_beta(const struct argp_state *state, const char *option, const char *text)
-{
-    char *end;
-    double v = strtod(text, &end);
-    if (end == text || *end || !(v > 0 && v < 1))
-        argp_error(state, "%s: value '%s', expected a number between 0 and 1", option, text);
-    return v;
-}
-
-static ggdm_variance parse_variance(const struct argp_state *state, const char *text)
-{
-    int i = 0;
-    while (ggdm_variance_names[i] && strcmp(text, ggdm_variance_names[i]) != 0)
-        i++;
-    if (!ggdm_variance_names[i])
-        argp_error(state, "--variance: value '%s', expected fixed_large or fixed_small", text);
-    return (ggdm_variance)i;
-}
+/* As scheduler_config.json has them. */
+static const char *const kinds[] = {"linear", "scaled_linear", NULL};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -61,22 +47,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->steps = ggdm_command_int(state, "--steps", arg, 1, 1000000);
         return 0;
     case KEY_VARIANCE:
-        a->variance = parse_variance(state, arg);
+        a->variance =
+            (ggdm_variance)ggdm_command_choice(state, "--variance", arg, ggdm_variance_names);
         return 0;
     case 'j':
         a->json = true;
         return 0;
     case KEY_KIND:
-        a->kind = arg;
+        a->kind = kinds[ggdm_command_choice(state, "--kind", arg, kinds)];
         return 0;
     case KEY_TRAIN_STEPS:
         a->train_steps = ggdm_command_int(state, "--timesteps", arg, 1, 100000);
         return 0;
     case KEY_BETA_START:
-        a->beta_start = parse_beta(state, "--beta-start", arg);
+        a->beta_start = ggdm_command_real(state, "--beta-start", arg, 0, MAX_BETA);
         return 0;
     case KEY_BETA_END:
-        a->beta_end = parse_beta(state, "--beta-end", arg);
+        a->beta_end = ggdm_command_real(state, "--beta-end", arg, 0, MAX_BETA);
         return 0;
     case ARGP_KEY_ARG:
         if (a->model)

@@ -9,6 +9,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/estimate.h"
 #include "coordinator/progress.h"
@@ -18,7 +19,6 @@
 #include "slurm/script.h"
 
 #define DRAIN_SECONDS 180 /* before the time limit; at most a quarter of it */
-#define MAX_SHARDS 10000
 
 typedef struct submit_options {
     ggdm_setup_options setup;
@@ -58,6 +58,20 @@ static ggdm_status set_number(ggdm_slurm_job *job, ggdm_slurm_key key, int64_t v
     return ggdm_slurm_job_set(job, key, text, err);
 }
 
+/* Of a dry run without Slurm (on a laptop, or on the way there) those of this machine. */
+static ggdm_status node_cores(const submission *s, int *cores, ggdm_error *err)
+{
+    ggdm_error why = {0};
+    ggdm_status st = ggdm_slurm_node_cores(s->job->value[GGDM_SLURM_PARTITION], cores, &why);
+    if (st == GGDM_OK)
+        return st;
+    if (!s->o->dry_run)
+        return GGDM_FAIL(err, st, "%s", why.msg);
+    *cores = ggdm_usable_cores();
+    ggdm_log(GGDM_LOG_WARN, "%s; the script has the %d of this machine", why.msg, *cores);
+    return GGDM_OK;
+}
+
 /* Workers and cores where neither the command line nor the site says it. */
 static ggdm_status settle_job(submission *s, ggdm_error *err)
 {
@@ -76,7 +90,7 @@ static ggdm_status settle_job(submission *s, ggdm_error *err)
     s->cpus = ggdm_slurm_job_number(job, GGDM_SLURM_CPUS);
     if (!job->value[GGDM_SLURM_TASKS]) {
         int cores = 0;
-        GGDM_TRY(ggdm_slurm_node_cores(job->value[GGDM_SLURM_PARTITION], &cores, err));
+        GGDM_TRY(node_cores(s, &cores, err));
         int64_t tasks = cores / s->cpus;
         GGDM_TRY(set_number(job, GGDM_SLURM_TASKS, tasks > 0 ? tasks : 1, err));
     }
@@ -149,17 +163,17 @@ static ggdm_status print_cost(const submission *s, ggdm_error *err)
     double cores = (double)(workers * s->cpus);
     GGDM_TRY(ggdm_estimate_make(&s->setup, &e, err));
     double work = ggdm_estimate_seconds(&e, &s->setup.plan.shared);
-    fprintf(stderr, "%s: %lld job%s of %lld node%s, %lld workers of %lld core%s each on a node\n",
-            s->setup.sweep.name, (long long)jobs, jobs == 1 ? "" : "s", (long long)s->nodes,
-            s->nodes == 1 ? "" : "s", (long long)s->tasks, (long long)s->cpus,
-            s->cpus == 1 ? "" : "s");
+    fprintf(stderr, "%s: %lld job%s of %lld node%s, %lld worker%s of %lld core%s each on a node\n",
+            s->setup.sweep.name, (long long)jobs, ggdm_plural(jobs), (long long)s->nodes,
+            ggdm_plural(s->nodes), (long long)s->tasks, ggdm_plural(s->tasks), (long long)s->cpus,
+            ggdm_plural(s->cpus));
     fprintf(stderr, "  limit   %s: at most %.1f core-hours until the job stops or is continued\n",
             ggdm_duration_text((double)s->seconds, limit), cores * (double)s->seconds / 3600);
     fprintf(stderr,
-            "  work    about %.1f core-hours, %s with %lld workers, if its cores are like those "
+            "  work    about %.1f core-hours, %s with %lld worker%s, if its cores are like those "
             "here\n",
             work * (double)s->cpus / 3600, ggdm_duration_text(work / (double)workers, need),
-            (long long)workers);
+            (long long)workers, ggdm_plural(workers));
     return GGDM_OK;
 }
 
@@ -236,7 +250,8 @@ static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
     if (!s->o->dry_run)
         GGDM_TRY(check_no_live_job(s, err));
-    GGDM_TRY(ggdm_run_dir_forget_jobs(s->run, err));
+    if (!s->o->dry_run)
+        GGDM_TRY(ggdm_run_dir_forget_jobs(s->run, err));
     GGDM_TRY(ggdm_setup_run_state(&s->setup, &s->state, NULL, err));
     return render(s, err);
 }
@@ -246,10 +261,11 @@ static ggdm_status run(submission *s, ggdm_error *err)
     ggdm_isa isa;
     GGDM_TRY(ggdm_isa_choose(&isa, err));
     GGDM_TRY(prepare(s, isa, err));
-    if (s->state == GGDM_RUN_COMPLETE) {
-        ggdm_log(GGDM_LOG_INFO, "nothing is left to do in %s", s->setup.run_dir);
+    if (s->state == GGDM_RUN_COMPLETE)
+        ggdm_log(GGDM_LOG_INFO, "nothing is left to do in %s%s", s->setup.run_dir,
+                 s->o->dry_run ? ": it would not be submitted" : "");
+    if (s->state == GGDM_RUN_COMPLETE && !s->o->dry_run)
         return GGDM_OK;
-    }
     if (!s->o->dry_run)
         return submit(s, err);
     fputs(s->script, stdout);
@@ -260,6 +276,16 @@ static ggdm_status run(submission *s, ggdm_error *err)
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 enum { KEY_DRY_RUN = 1000, KEY_SHARDS, KEY_SETTING };
+
+/* "tasks_per_node" is --tasks-per-node. */
+static const char *option_name(int setting)
+{
+    static char names[GGDM_SLURM_N_KEYS][32];
+    snprintf(names[setting], sizeof *names, "%s", ggdm_slurm_settings[setting].key);
+    for (char *c = names[setting]; (c = strchr(c, '_'));)
+        *c = '-';
+    return names[setting];
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -273,31 +299,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->dry_run = true;
         return 0;
     case KEY_SHARDS:
-        o->shards = ggdm_command_int(state, "--shards", arg, 1, MAX_SHARDS);
+        o->shards = ggdm_command_int(state, "--shards", arg, 1, GGDM_MAX_SHARDS);
         return 0;
     default:
         if (key < KEY_SETTING || key >= KEY_SETTING + GGDM_SLURM_N_KEYS)
             return ARGP_ERR_UNKNOWN;
         if (ggdm_slurm_job_set(&o->job, (ggdm_slurm_key)(key - KEY_SETTING), arg, &err) != GGDM_OK)
-            argp_error(state, "--%s: %s", ggdm_slurm_settings[key - KEY_SETTING].key, err.msg);
+            argp_error(state, "--%s: %s", option_name(key - KEY_SETTING), err.msg);
         return 0;
     }
 }
 
-/* Options from the table of settings: "tasks_per_node" is --tasks-per-node. */
+/* Options from the table of settings. */
 static const struct argp_option *make_options(void)
 {
     static struct argp_option options[GGDM_SLURM_N_KEYS + 3];
-    static char names[GGDM_SLURM_N_KEYS][32];
     int n = 0;
-    for (; n < GGDM_SLURM_N_KEYS; n++) {
-        const ggdm_slurm_setting *s = &ggdm_slurm_settings[n];
-        snprintf(names[n], sizeof names[n], "%s", s->key);
-        for (char *c = names[n]; (c = strchr(c, '_'));)
-            *c = '-';
-        options[n] = (struct argp_option){
-            .name = names[n], .key = KEY_SETTING + n, .arg = s->metavar, .doc = s->help};
-    }
+    for (; n < GGDM_SLURM_N_KEYS; n++)
+        options[n] = (struct argp_option){.name = option_name(n),
+                                          .key = KEY_SETTING + n,
+                                          .arg = ggdm_slurm_settings[n].metavar,
+                                          .doc = ggdm_slurm_settings[n].help};
     options[n++] = (struct argp_option){
         .name = "shards",
         .key = KEY_SHARDS,

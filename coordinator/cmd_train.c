@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/command.h"
 #include "models/train/train.h"
 
@@ -179,9 +180,10 @@ static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
                             .progress = show,
                             .context = &d};
     if (ggdm_world_rank(world) == 0) {
-        printf("training %s: %lld steps of %d images, %d rank(s) x %d thread(s), %s, into %s\n",
+        printf("training %s: %lld steps of %d images, %d rank%s x %d thread%s, %s, into %s\n",
                recipe.name, (long long)ggdm_recipe_steps(&recipe), recipe.batch,
-               ggdm_world_size(world), a->threads, ggdm_isa_name(isa), out);
+               ggdm_world_size(world), ggdm_plural(ggdm_world_size(world)), a->threads,
+               ggdm_plural(a->threads), ggdm_isa_name(isa), out);
         fflush(stdout);
     }
     GGDM_TRY_GOTO(st, ggdm_train(&recipe, &o, world, err), done);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/nearest.h"
+#include "coordinator/manual.h"
 
 static struct argp *asked; /* not NULL: where a command leaves its argp, and ends */
 
@@ -19,12 +21,61 @@ struct argp ggdm_command_argp(const ggdm_command *command)
     return argp;
 }
 
+/* ---- what argp does not look at ---- */
+
+typedef struct lookup {
+    char word[64]; /* without "--" and "=VALUE" */
+    const struct argp_option *found;
+    ggdm_nearest meant;
+} lookup;
+
+static void look_at_option(void *context, const struct argp_option *o)
+{
+    lookup *l = context;
+    if (o->name && strncmp(o->name, l->word, strlen(l->word)) == 0)
+        l->found = o; /* its name may be cut short */
+    if (o->name)
+        ggdm_nearest_try(&l->meant, o->name);
+}
+
+/* Of arguments and values that are empty (an unset variable of the shell) and of misspelt options:
+ * prints why, and returns false. */
+static bool check_words(const struct argp *argp, int argc, char **argv)
+{
+    bool is_value = false;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        lookup l = {.meant.word = l.word};
+        if (!*word || (strncmp(word, "--", 2) == 0 && word[strlen(word) - 1] == '=')) {
+            fprintf(stderr, "%s: argument %d, '%s', is empty\n", argv[0], i, word);
+            return false;
+        }
+        if (strcmp(word, "--") == 0)
+            break;
+        if (is_value || strncmp(word, "--", 2) != 0) {
+            is_value = false;
+            continue;
+        }
+        snprintf(l.word, sizeof l.word, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+        ggdm_each_option(argp, look_at_option, &l);
+        if (!l.found && l.meant.name) {
+            fprintf(stderr, "%s: unknown option '--%s', did you mean '--%s'?\n", argv[0], l.word,
+                    l.meant.name);
+            return false;
+        }
+        is_value = l.found && l.found->arg && !strchr(word, '=');
+    }
+    return true;
+}
+
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     if (asked) {
         *asked = *argp;
         return ECANCELED;
     }
+    if (!check_words(argp, argc, argv))
+        return EINVAL;
     argp_err_exit_status = GGDM_EXIT_USAGE;
     return (int)argp_parse(argp, argc, argv, 0, NULL, input);
 }
@@ -41,14 +92,38 @@ int ggdm_command_int(const struct argp_state *state, const char *option, const c
     return (int)v;
 }
 
-ggdm_precision ggdm_command_precision(const struct argp_state *state, const char *text)
+double ggdm_command_real(const struct argp_state *state, const char *option, const char *text,
+                         double lo, double hi)
 {
-    int i = 0;
-    while (ggdm_precision_names[i] && strcmp(text, ggdm_precision_names[i]) != 0)
-        i++;
-    if (!ggdm_precision_names[i])
-        argp_error(state, "--precision: value '%s', expected auto, fp32 or bf16", text);
-    return (ggdm_precision)i;
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v > lo && v <= hi))
+        argp_error(state, "%s: value '%s', expected a number above %g, at most %g", option, text,
+                   lo, hi);
+    return v;
+}
+
+int ggdm_command_choice(const struct argp_state *state, const char *option, const char *text,
+                        const char *const *names)
+{
+    char all[256] = "";
+    size_t n = 0;
+    ggdm_nearest meant = {.word = text};
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return i;
+        ggdm_nearest_try(&meant, names[i]);
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s",
+                              i == 0         ? ""
+                              : names[i + 1] ? ", "
+                                             : " or ",
+                              names[i]);
+        n = n < sizeof all ? n : sizeof all - 1;
+    }
+    argp_error(state, "%s: value '%s', %s%s%sexpected %s", option, text,
+               meant.name ? "did you mean '" : "", meant.name ? meant.name : "",
+               meant.name ? "'? " : "", all);
+    return 0;
 }
 
 int ggdm_usable_cores(void)

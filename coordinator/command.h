@@ -52,9 +52,10 @@ void ggdm_each_library(ggdm_library_visitor visit, void *context);
 /* Version of the program, "0.1.0". */
 extern const char ggdm_version[];
 
-/** argp_parse with this program's conventions: exit code 2 for usage errors, --help, --usage.  The
- *  process ends there on a usage error and after --help.  Errors: those of the parser (0 = none).
- */
+/** argp_parse with this program's conventions: exit code 2 for usage errors, --help, --usage;
+ *  arguments and values that are empty are errors, unknown options get the name that was meant.
+ *  The process ends there on a usage error and after --help.  Errors: those of the parser (0 =
+ *  none). */
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /** What a command would give to ggdm_command_parse: its options and texts, which are static.  The
@@ -65,8 +66,14 @@ struct argp ggdm_command_argp(const ggdm_command *command);
 int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,
                      int hi);
 
-/** The value of --precision; a usage error (exit 2) for an unknown one. */
-ggdm_precision ggdm_command_precision(const struct argp_state *state, const char *text);
+/** The value of an option as a number above lo, at most hi; a usage error (exit 2) otherwise. */
+double ggdm_command_real(const struct argp_state *state, const char *option, const char *text,
+                         double lo, double hi);
+
+/** Which of names (ends with NULL) the value of an option is; a usage error (exit 2), with the
+ *  name that was meant, for an unknown one.  option: "--format", or "action" of an argument. */
+int ggdm_command_choice(const struct argp_state *state, const char *option, const char *text,
+                        const char *const *names);
 
 /** Cores this process may run on, at least 1. */
 int ggdm_usable_cores(void);

@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/report.h"
 #include "jobs/archive.h"
 #include "jobs/plot.h"
@@ -23,7 +24,8 @@ ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error 
         return GGDM_OK;
     GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
     if (incomplete)
-        ggdm_log(GGDM_LOG_WARN, "%d cells are incomplete: no archive of them", incomplete);
+        ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and not archived", incomplete,
+                 ggdm_plural(incomplete), ggdm_is(incomplete));
     GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
     GGDM_TRY(ggdm_report_write(store, dir, err));
     return ggdm_summary_write(store, dir, err); /* last: see ggdm_run_dir_has_products */
@@ -150,9 +152,9 @@ static void print_tables(cell_view *views, int32_t n, bool judge, int32_t sample
             continue;
         t.target = views[i].target;
         lay_out(&t);
-        printf("\n  accuracy by the %s for target %d, %% of n = %d images (diverged ones count as "
+        printf("\n  accuracy by the %s for target %d, %% of n = %d image%s (diverged ones count as "
                "wrong)\n",
-               judge ? "judge" : "guide", t.target, samples);
+               judge ? "judge" : "guide", t.target, samples, ggdm_plural(samples));
         print_table(&t);
     }
     if (diverged)
@@ -178,15 +180,15 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
     bool judge;
     const ggdm_run_info *info = ggdm_store_run_info(store);
     if (info->shards) {
-        printf("%s: shard %d of %d, %lld images; `ggdm merge` joins the shards\n", info->name,
-               info->shard, info->shards, (long long)c->images_done);
+        printf("%s: shard %d of %d, %lld image%s; `ggdm merge` joins the shards\n", info->name,
+               info->shard, info->shards, (long long)c->images_done, ggdm_plural(c->images_done));
         return GGDM_OK;
     }
     GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
     ggdm_status st = load(store, views, &judge, err);
     if (st == GGDM_OK) {
-        printf("%s: %d cells, %lld images\n", ggdm_store_run_info(store)->name, n,
-               (long long)c->images_done);
+        printf("%s: %d cell%s, %lld image%s\n", ggdm_store_run_info(store)->name, n, ggdm_plural(n),
+               (long long)c->images_done, ggdm_plural(c->images_done));
         print_place("archive", dir, "archive/c*/samples.tar");
         print_place("contact sheets", dir, "archive/c*/sheet.png");
         print_place("summary", dir, "summary.csv");

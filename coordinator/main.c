@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/nearest.h"
 #include "coordinator/command.h"
 #include "coordinator/manual.h"
 
@@ -57,6 +58,8 @@ static const ggdm_note environment[] = {
     {0},
 };
 
+static const char *const general_options[] = {"--help", "--version", NULL};
+
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 
 static void print_notes(FILE *out, const char *title, const ggdm_note *notes)
@@ -84,6 +87,28 @@ static void print_help(FILE *out)
     print_notes(out, "Environment", environment);
 }
 
+/* Of a first argument that is nothing: what was meant, or what there is. */
+static void complain(const char *word)
+{
+    const bool option = *word == '-';
+    ggdm_nearest meant = {.word = word};
+    for (int i = 0; !option && i < N_COMMANDS; i++)
+        if (commands[i].name)
+            ggdm_nearest_try(&meant, commands[i].name);
+    for (int i = 0; option && general_options[i]; i++)
+        ggdm_nearest_try(&meant, general_options[i]);
+    fprintf(stderr, "ggdm: unknown %s '%s', ", option ? "option" : "command", word);
+    if (meant.name) {
+        fprintf(stderr, "did you mean '%s'?\n", meant.name);
+        return;
+    }
+    fprintf(stderr, "expected %s", option ? "--help, --version or a command:" : "one of:");
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (commands[i].name && !strchr(commands[i].name, ' '))
+            fprintf(stderr, " %s", commands[i].name);
+    fprintf(stderr, "\n");
+}
+
 /* The command that argv begins with; its name may have two words.  Prints why there is none. */
 static const ggdm_command *find(int argc, char **argv)
 {
@@ -95,14 +120,9 @@ static const ggdm_command *find(int argc, char **argv)
             return &commands[i];
         else if (commands[i].name && strcmp(argv[0], commands[i].name) == 0)
             found = &commands[i];
-    if (found)
-        return found;
-    fprintf(stderr, "ggdm: unknown command '%s', expected one of:", argv[0]);
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (commands[i].name && !strchr(commands[i].name, ' '))
-            fprintf(stderr, " %s", commands[i].name);
-    fprintf(stderr, "\n");
-    return NULL;
+    if (!found)
+        complain(argv[0]);
+    return found;
 }
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -166,6 +186,7 @@ static int cmd_manual(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const char *const helps[] = {"help", "--help", "-h", "-?", NULL};
+    static const char *const versions[] = {"--version", "-V", NULL};
     char help[] = "--help", version[] = "version";
     if (argc < 2) {
         print_help(stderr);
@@ -180,7 +201,7 @@ int main(int argc, char **argv)
         print_help(stdout);
         return GGDM_EXIT_OK;
     }
-    if (strcmp(argv[1], "--version") == 0)
+    if (is_one_of(argv[1], versions))
         argv[1] = version;
     return call(argc - 1, argv + 1);
 }

@@ -13,6 +13,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "jobs/cell_select.h"
 
 #define MAX_FILE ((size_t)1 << 20) /* bytes */
@@ -209,8 +210,8 @@ ggdm_status ggdm_request_serve(ggdm_store *store, ggdm_error *err)
     if (result == GGDM_OK)
         result = ggdm_request_apply(store, &request, &units, &why);
     if (result == GGDM_OK)
-        ggdm_log(GGDM_LOG_INFO, "%s by the user: %lld units", kind_names[request.kind],
-                 (long long)units);
+        ggdm_log(GGDM_LOG_INFO, "%s by the user: %lld unit%s", kind_names[request.kind],
+                 (long long)units, ggdm_plural(units));
     st = write_answer(dir, id, result, units, why.msg, err);
     /* The store itself is the trouble: not only the user has to know. */
     if (st == GGDM_OK && (result == GGDM_ESTORE || result == GGDM_EIO)) {

@@ -21,6 +21,8 @@
 #define GGDM_DEFAULT_BATCH_FP32 8
 #define GGDM_DEFAULT_BATCH_BF16 16
 
+#define GGDM_MAX_SHARDS 10000
+
 /* From the command line; 0 or NULL: not given. */
 typedef struct ggdm_setup_options {
     const char *sweep; /* path of the sweep file */

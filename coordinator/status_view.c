@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/progress.h"
 #include "jobs/cells.h"
 
@@ -95,10 +96,9 @@ static void print_session(FILE *out, const ggdm_node *root)
         strftime(when, sizeof when, ", since %Y-%m-%d %H:%M:%S", &local);
     fprintf(out, "  session    %lld%s", session, when);
     if (session > 1)
-        fprintf(out, ": restarted %lld %s", session - 1, session == 2 ? "time" : "times");
+        fprintf(out, ": restarted %lld time%s", session - 1, ggdm_plural(session - 1));
     if (requeued)
-        fprintf(out, ", the last time with %lld %s under way", requeued,
-                requeued == 1 ? "unit" : "units");
+        fprintf(out, ", the last time with %lld unit%s under way", requeued, ggdm_plural(requeued));
     fprintf(out, "\n");
 }
 
@@ -138,9 +138,10 @@ static void print_units(FILE *out, const ggdm_node *root)
     fprintf(out, "\n");
     const ggdm_node *troubles = ggdm_node_get(root, "troubles");
     for (const ggdm_node *n = troubles ? troubles->first : NULL; n; n = n->next)
-        fprintf(out, "             unit %lld %s (%lld failures, %lld losses): %s\n",
+        fprintf(out, "             unit %lld %s (%lld failure%s, %lld loss%s): %s\n",
                 get_int(n, "unit"), get_text(n, "state"), get_int(n, "failures"),
-                get_int(n, "losses"), get_text(n, "message"));
+                ggdm_plural(get_int(n, "failures")), get_int(n, "losses"),
+                get_int(n, "losses") == 1 ? "" : "es", get_text(n, "message"));
 }
 
 /* What to do next, where a run rests. */
@@ -153,9 +154,9 @@ static void print_next(FILE *out, const ggdm_node *root, const char *dir)
         fprintf(out, "  continue   ggdm run %s/sweep.yaml --run %s\n", dir, dir);
     if (bad)
         fprintf(out,
-                "  %lld units were given up: `ggdm introspect %s` tells which, `ggdm retry %s "
-                "--failed` puts them back\n",
-                bad, dir, dir);
+                "  %lld unit%s given up: `ggdm introspect %s` tells which, `ggdm retry %s "
+                "--failed` puts %s back\n",
+                bad, bad == 1 ? " was" : "s were", dir, dir, bad == 1 ? "it" : "them");
 }
 
 /* ---- cells ---- */

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "common/log.h"
+#include "common/plural.h"
 #include "coordinator/blame.h"
 #include "coordinator/world.h"
 
@@ -188,7 +189,7 @@ static ggdm_status prepare_next(supervisor *v, const ggdm_world_end *end, ggdm_e
         snprintf(when, sizeof when, "in %.0f s", pause);
     ggdm_log(GGDM_LOG_WARN, "world %d was lost: %s; %s; starting again %s with %d worker%s",
              v->worlds, why, end->status.ours ? pays[blame] : "no unit had begun", when,
-             v->launch.workers, v->launch.workers == 1 ? "" : "s");
+             v->launch.workers, ggdm_plural(v->launch.workers));
     ggdm_stop_watch_sleep(&v->stops, pause);
     return GGDM_OK;
 }

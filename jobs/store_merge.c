@@ -9,6 +9,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "jobs/store_internal.h"
 
 /* ---- do they belong together ---------------------------------------------------------------- */
@@ -52,9 +53,9 @@ static ggdm_status check_rest(const ggdm_store *s, ggdm_error *err)
         c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED];
     return left == 0 ? GGDM_OK
                      : GGDM_FAIL(err, GGDM_ECANCELLED,
-                                 "%s: %" PRId64 " units are left to do, expected shards that are "
-                                 "done",
-                                 s->dir, left);
+                                 "%s: %" PRId64 " unit%s %s left to do, expected shards that "
+                                 "are done",
+                                 s->dir, left, ggdm_plural(left), ggdm_is(left));
 }
 
 /* Is s one of n shards that was not there before? */

@@ -1,0 +1,119 @@
+#!/bin/bash
+# The command line: what was meant by a misspelt word is said, every value of an option is checked
+# (option, value, what was expected), and nothing is done meanwhile.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/command_line.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+sweep 8 2 "0, 0.02" "0, 4, 8" >good.yaml
+export XDG_CONFIG_HOME=$work/none
+
+# told 'WORDS' COMMAND ARG...: exit code 2, the words (a fixed string) in the message.
+told() {
+    local words=$1 rc
+    shift
+    timeout 60 "$@" >out 2>err
+    rc=$?
+    [ $rc -eq 2 ] && grep -qF -e "$words" err
+    report $? "$(sed "s#$work#DIR#g" <<<"ggdm ${*:2}"): $words" || { echo "# exit code $rc"; sed 's/^/# /' err; }
+}
+
+# ---- misspelt words ----
+
+told "unknown command 'rnu', did you mean 'run'?" "$GGDM" rnu good.yaml
+told "unknown command 'staus', did you mean 'status'?" "$GGDM" help staus
+told "unknown command 'frobnicate', expected one of: plan run" "$GGDM" frobnicate
+told "unknown option '--verison', did you mean '--version'?" "$GGDM" --verison
+told "unknown option '-x', expected --help, --version or a command: plan run" "$GGDM" -x
+told "unknown option '--treads', did you mean '--threads'?" "$GGDM" run good.yaml --treads 2
+told "unknown option '--wokers', did you mean '--workers'?" "$GGDM" plan good.yaml --wokers=2
+told "unknown option '--tasks-pre-node', did you mean '--tasks-per-node'?" "$GGDM" submit good.yaml --tasks-pre-node 2
+told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
+told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
+told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
+for word in -V --version; do
+    [ "$("$GGDM" $word)" = "$("$GGDM" version)" ]
+    report $? "ggdm $word is ggdm version"
+done
+
+# ---- empty ones: a variable of the shell that is not set ----
+
+told "ggdm run: argument 3, '', is empty" "$GGDM" run good.yaml --run ""
+told "ggdm run: argument 2, '--run=', is empty" "$GGDM" run good.yaml --run=
+told "ggdm status: argument 1, '', is empty" "$GGDM" status ""
+told "ggdm submit: argument 3, '', is empty" "$GGDM" submit good.yaml --setup ""
+
+# ---- every option that takes a number, out of its range or no number ----
+
+numbers() {
+    local command=$1 option
+    shift
+    for option; do
+        # shellcheck disable=SC2086 # a command of two words, and its argument
+        told "$option: value 'many', expected" "$GGDM" $command "$option" many
+        # shellcheck disable=SC2086
+        told "$option: value '-1', expected" "$GGDM" $command "$option" -1
+    done
+}
+numbers "run good.yaml" --workers --threads --batch
+numbers "plan good.yaml" --workers --threads --batch
+numbers "submit good.yaml" --nodes --tasks-per-node --cpus-per-task --shards --time --memory
+numbers "bench network x" --batch --threads --seconds
+numbers "bench ops" --batch --threads --milliseconds
+numbers "bench dispatch" --units --unit-ms --workers
+numbers "model apply x" --threads
+numbers "schedule" --steps --timesteps --beta-start --beta-end
+numbers "train x" --threads --stop-after
+
+# Every option that takes a value is in this script, or may have any text (files, directories, names).
+free='--run --dir --hosts --hostfile --cell --out --from --guide --in --partition --account --qos --constraint --setup'
+unchecked=0
+for command in plan run submit merge status retry cancel introspect evaluate report export train model schedule data bench "bench ops" "bench dispatch" doctor; do
+    # shellcheck disable=SC2086
+    for option in $("$GGDM" $command --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)=.*/\2/p'); do
+        grep -qE -e "$option( |\"|\$|:)" "$root/tests/cli/command_line.sh" || [[ " $free " == *" $option "* ]] || { echo "# $command $option"; unchecked=1; }
+    done
+done
+report $unchecked "no option with a value is left out here"
+
+# ---- others ----
+
+told "--shard: value '3', expected I/N" "$GGDM" run good.yaml --shard 3
+told "--shard I/N, I: value '3', expected an integer from 0 to 2" "$GGDM" run good.yaml --shard 3/3
+told "--shard I/N, I: value '4294967296', expected" "$GGDM" run good.yaml --shard 4294967296/3
+told "--shard I/N, N: value 'x', expected" "$GGDM" run good.yaml --shard 0/x
+told "--kind: value 'cubic', expected linear or scaled_linear" "$GGDM" schedule --kind cubic
+told "--variance: value 'fixed', expected fixed_large or fixed_small" "$GGDM" schedule --variance fixed
+told "--beta-end: value 'nan', expected a number above 0" "$GGDM" schedule --beta-end nan
+told "--memory: value 'lots', expected a size such as 16G" "$GGDM" submit good.yaml --memory lots
+told "--mail: value 'foo', expected an address" "$GGDM" submit good.yaml --mail foo
+told "--launcher: value 'ssh', expected mpirun or srun" "$GGDM" submit good.yaml --launcher ssh
+told "--container: value 'absent.sif', expected the file of an image" "$GGDM" submit good.yaml --container absent.sif
+told "--sbatch: value 'exclusive', expected an option of sbatch" "$GGDM" submit good.yaml --sbatch exclusive
+told "--sbatch: value '--array=1-3', expected an option of sbatch" "$GGDM" submit good.yaml --sbatch --array=1-3
+
+[ "$(ls)" = "$(printf 'err\ngood.yaml\nout\nzoo')" ]
+report $? "nothing was written" || ls
+
+# ---- submit --dry-run: the script, whatever there is of Slurm and of the run ----
+
+mkdir path && ln -s "$(command -v timeout)" path/ # a PATH without Slurm
+submit() { PATH=$work/path timeout 60 "$GGDM" submit good.yaml --nodes 2 --time 1:00:00 --dry-run "$@" >script 2>err; }
+submit && grep -qx "#SBATCH --ntasks-per-node=$(env -u OMP_NUM_THREADS nproc)" script && grep -q "this machine" err
+report $? "without Slurm and --tasks-per-node: the cores of this machine, and it says so" || cat err
+submit --tasks-per-node 3 --sbatch --exclusive --sbatch --constraint=zen4 &&
+    grep -qx '#SBATCH --exclusive' script && grep -qx '#SBATCH --constraint=zen4' script && bash -n script
+report $? "free lines of #SBATCH" || cat err
+timeout 120 "$GGDM" run good.yaml --workers 0 >out 2>&1
+submit --tasks-per-node 3 && grep -q '^#SBATCH --nodes=2' script && grep -q "nothing is left to do" err
+report $? "of a finished run" || cat err
+
+# ---- numbers in sentences ----
+
+"$GGDM" export runs/tiny --format png --cell 0 --out one >out 2>&1 && grep -q '^1 cell of 2 images' out &&
+    "$GGDM" export runs/tiny --format png --cell 0-2 --out three >out 2>&1 && grep -q '^3 cells of 2 images' out
+report $? "one cell, two cells" || cat out
+"$GGDM" export runs/tiny --format png --cell duration=0+4,kappa=0.02 --out window >out 2>&1 &&
+    [ "$(ls window)" = c0004 ]
+report $? "a window in --cell" || cat out
+exit "$failed"
