@@ -17,6 +17,9 @@ struct ggdm_container {
 static ggdm_status writer_error(ggdm_container *c, const char *what, ggdm_error *err)
 {
     const char *text = archive_error_string(c->writer);
+    int number = archive_errno(c->writer); /* of the system where it is above 0 */
+    if (number > 0)
+        return GGDM_FAIL_ERRNO(err, number, "%s: cannot %s", c->file.path, what);
     return GGDM_FAIL(err, GGDM_EIO, "%s: cannot %s: %s", c->file.path, what, text ? text : "?");
 }
 

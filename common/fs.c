@@ -15,7 +15,7 @@
 
 static ggdm_status fail_errno(ggdm_error *err, const char *what, const char *path)
 {
-    return GGDM_FAIL(err, GGDM_EIO, "cannot %s %s: %s", what, path, strerror(errno));
+    return GGDM_FAIL_ERRNO(err, errno, "cannot %s %s", what, path);
 }
 
 /* Open a regular file for reading.  O_NONBLOCK so that a FIFO does not hang us before the check. */

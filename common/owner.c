@@ -64,7 +64,7 @@ static ggdm_status describe_self(record *r, ggdm_error *err)
     *r = (record){0};
     ggdm_process_self(&r->who);
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return GGDM_FAIL(err, GGDM_EIO, "getrandom: %s", strerror(errno));
+        return GGDM_FAIL_ERRNO(err, errno, "getrandom");
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(r->token + 2 * i, 3, "%02x", random[i]);
     snprintf(r->job, TEXT, "%.40s", job && *job && !strpbrk(job, " \n") ? job : "-");
@@ -156,7 +156,7 @@ static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
     free(temp);
     if (good || why == EEXIST)
         return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_EIO, "%s: cannot note the owner: %s", o->path, strerror(why));
+    return GGDM_FAIL_ERRNO(err, why, "%s: cannot note the owner", o->path);
 }
 
 /* ---- is the other one alive ----------------------------------------------------------------- */
@@ -196,8 +196,7 @@ static ggdm_status bury(ggdm_owner *o, const record *dead, ggdm_error *err)
             link(grave, o->path);
         unlink(grave);
     } else if (errno != ENOENT) {
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot remove a dead owner's record: %s", o->path,
-                       strerror(errno));
+        st = GGDM_FAIL_ERRNO(err, errno, "%s: cannot remove a dead owner's record", o->path);
     }
     free(grave);
     return st;

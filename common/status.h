@@ -11,7 +11,7 @@ typedef enum ggdm_status {
     GGDM_OK = 0,
     GGDM_EINVAL = 1,       /* invalid argument or user input */
     GGDM_ENOMEM = 2,       /* out of memory */
-    GGDM_EIO = 3,          /* a system call failed */
+    GGDM_EIO = 3,          /* a system call failed, but for a full disk */
     GGDM_EFORMAT = 4,      /* malformed file or message */
     GGDM_ESHAPE = 5,       /* shapes do not fit or a size overflows */
     GGDM_EUNSUPPORTED = 6, /* well formed, but not something this build can do */
@@ -20,7 +20,9 @@ typedef enum ggdm_status {
     GGDM_ESTORE = 9,       /* the job store failed */
     GGDM_ENUMERIC = 10,    /* not finite */
     GGDM_ECANCELLED = 11,  /* interrupted: work is left */
-    GGDM_EINTERNAL = 12    /* a broken invariant of this program */
+    GGDM_EINTERNAL = 12,   /* a broken invariant of this program */
+    GGDM_EFULL = 13,       /* no room: a full disk, a quota, a limit on file sizes */
+    GGDM_N_STATUS
 } ggdm_status;
 
 /* Exit codes of the program (DESIGN.md section 1). */
@@ -43,6 +45,15 @@ typedef struct ggdm_error {
 ggdm_status ggdm_fail(ggdm_error *err, ggdm_status code, const char *file, int line,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/** What a failure of the system is: GGDM_EFULL where there is no room (ENOSPC, EDQUOT, EFBIG),
+ *  GGDM_ENOMEM, else GGDM_EIO. */
+ggdm_status ggdm_errno_status(int number);
+
+/** Like ggdm_fail, for a system call that failed with this errno: the code is its status, and the
+ *  message ends in ": " and what the system calls it. */
+ggdm_status ggdm_fail_errno(ggdm_error *err, int number, const char *file, int line,
+                            const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /** Put context in front of the message of err: "CONTEXT: MESSAGE".  Returns err's code. */
 ggdm_status ggdm_error_prefix(ggdm_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -54,6 +65,8 @@ const char *ggdm_status_text(ggdm_status code);
 int ggdm_exit_code(ggdm_status code);
 
 #define GGDM_FAIL(err, code, ...) ggdm_fail((err), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define GGDM_FAIL_ERRNO(err, number, ...)                                                          \
+    ggdm_fail_errno((err), (number), __FILE__, __LINE__, __VA_ARGS__)
 
 /* Return on failure; only where nothing is held. */
 #define GGDM_TRY(expr)                                                                             \

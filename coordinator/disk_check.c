@@ -102,7 +102,7 @@ ggdm_status ggdm_disk_look(const char *dir, ggdm_disk *out, ggdm_error *err)
     if (time_syncs(temp.fd, &out->sync_seconds))
         try_file(temp.fd, out);
     else
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write in it: %s", dir, strerror(errno));
+        st = GGDM_FAIL_ERRNO(err, errno, "%s: cannot write in it", dir);
     ggdm_temp_abort(&temp);
 done:
     free(path);

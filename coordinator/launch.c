@@ -231,7 +231,7 @@ static ggdm_status own_program(char *out, size_t size, ggdm_error *err)
 {
     ssize_t len = readlink("/proc/self/exe", out, size - 1);
     if (len <= 0)
-        return GGDM_FAIL(err, GGDM_EIO, "/proc/self/exe: %s", strerror(errno));
+        return GGDM_FAIL_ERRNO(err, errno, "/proc/self/exe");
     out[len] = '\0';
     return GGDM_OK;
 }
@@ -248,7 +248,7 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, cons
     GGDM_TRY_GOTO(st, command_init(&c, launch->workers + 1, launch->hosts, n, err), done);
     GGDM_TRY_GOTO(st, own_program(c.program, sizeof c.program, err), done);
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        st = GGDM_FAIL(err, GGDM_EIO, "pipe: %s", strerror(errno));
+        st = GGDM_FAIL_ERRNO(err, errno, "pipe");
         goto done;
     }
     fflush(NULL);
@@ -262,7 +262,7 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, cons
     }
     close(ends[1]);
     if (child < 0) {
-        st = GGDM_FAIL(err, GGDM_EIO, "fork: %s", strerror(errno));
+        st = GGDM_FAIL_ERRNO(err, errno, "fork");
         close(ends[0]);
         goto done;
     }

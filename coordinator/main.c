@@ -42,7 +42,7 @@ static const ggdm_note exit_codes[] = {
     {"1", "done, but some units failed; doctor: warnings or problems"},
     {"2", "usage or invalid input"},
     {"70", "internal error"},
-    {"75", "interrupted with work left; the same command continues"},
+    {"75", "interrupted with work left, or no room on the disk; the same command continues"},
     {0},
 };
 

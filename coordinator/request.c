@@ -76,10 +76,9 @@ static ggdm_status post(const char *path, const ggdm_request *request, const cha
     GGDM_TRY_GOTO(st, ggdm_asprintf(&temp, err, "%s.%s", path, id), done);
     GGDM_TRY_GOTO(st, ggdm_replace_file(temp, text, size, err), done);
     if (link(temp, path) != 0)
-        st = GGDM_FAIL(err, errno == EEXIST ? GGDM_ESTATE : GGDM_EIO,
-                       errno == EEXIST ? "%s: another request waits for the coordinator (%s)"
-                                       : "%s: %s",
-                       path, strerror(errno));
+        st = errno == EEXIST ? GGDM_FAIL(err, GGDM_ESTATE,
+                                         "%s: another request waits for the coordinator", path)
+                             : GGDM_FAIL_ERRNO(err, errno, "%s", path);
     unlink(temp);
 done:
     free(text);
@@ -100,7 +99,7 @@ static bool read_answer(const char *path, const char *id, int64_t *units, ggdm_s
         const ggdm_node *changed = ggdm_node_get(doc->root, "units");
         const ggdm_node *message = ggdm_node_get(doc->root, "message");
         ours = of && strcmp(of->text, id) == 0 && status && changed && message &&
-               ggdm_node_int(status, 0, GGDM_EINTERNAL, &code, NULL) == GGDM_OK &&
+               ggdm_node_int(status, 0, GGDM_N_STATUS - 1, &code, NULL) == GGDM_OK &&
                ggdm_node_int(changed, 0, INT64_MAX, units, NULL) == GGDM_OK;
         if (ours && code)
             *st = GGDM_FAIL(err, (ggdm_status)code, "%s", message->text);
@@ -204,7 +203,7 @@ ggdm_status ggdm_request_serve(ggdm_store *store, ggdm_error *err)
     if (unlink(path) != 0) {
         /* Withdrawn at this moment; or it cannot be removed, and would be done again and again. */
         if (errno != ENOENT)
-            st = GGDM_FAIL(err, GGDM_EIO, "%s: %s", path, strerror(errno));
+            st = GGDM_FAIL_ERRNO(err, errno, "%s", path);
         goto done;
     }
     if (result == GGDM_OK)
@@ -214,7 +213,7 @@ ggdm_status ggdm_request_serve(ggdm_store *store, ggdm_error *err)
                  (long long)units, ggdm_plural(units));
     st = write_answer(dir, id, result, units, why.msg, err);
     /* The store itself is the trouble: not only the user has to know. */
-    if (st == GGDM_OK && (result == GGDM_ESTORE || result == GGDM_EIO)) {
+    if (st == GGDM_OK && (result == GGDM_ESTORE || result == GGDM_EIO || result == GGDM_EFULL)) {
         st = result;
         if (err)
             *err = why;

@@ -37,9 +37,9 @@ static ggdm_status probe_write(const char *dir, const char *wanted, ggdm_error *
     if (mkdir(path, 0700) == 0)
         rmdir(path);
     else
-        st = GGDM_FAIL(err, GGDM_EIO,
-                       "run directory %s: cannot write in %s (%s), expected a writable directory",
-                       wanted, dir, strerror(errno));
+        st = GGDM_FAIL_ERRNO(err, errno,
+                             "run directory %s: cannot write in %s, expected a writable directory",
+                             wanted, dir);
 done:
     free(probe);
     free(path);
@@ -90,7 +90,7 @@ static ggdm_status find_foreign(const char *dir, char *name, size_t size, ggdm_e
 {
     DIR *d = opendir(dir);
     if (!d)
-        return GGDM_FAIL(err, GGDM_EIO, "run directory %s: %s", dir, strerror(errno));
+        return GGDM_FAIL_ERRNO(err, errno, "run directory %s", dir);
     *name = '\0';
     for (struct dirent *e; (e = readdir(d)) && !*name;)
         if (!is_ours(e->d_name))

@@ -38,7 +38,7 @@ ggdm_status ggdm_stop_watch_begin(ggdm_stop_watch *w, ggdm_error *err)
     if (w->fd >= 0)
         return GGDM_OK;
     sigprocmask(SIG_SETMASK, &w->old, NULL);
-    return GGDM_FAIL(err, GGDM_EIO, "signalfd: %s", strerror(errno));
+    return GGDM_FAIL_ERRNO(err, errno, "signalfd");
 }
 
 void ggdm_stop_watch_end(ggdm_stop_watch *w)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -319,12 +320,12 @@ static void put_title(FILE *f, const plot_data *d, const ggdm_run_info *info)
 }
 
 static void put_figure(FILE *f, const plot_data *d, const ggdm_run_info *info, const char *terminal,
-                       const char *file)
+                       const char *output)
 {
     plot_panel panels[3];
     int n = choose_panels(d, panels);
-    fprintf(f, "set terminal %s size %d,480 noenhanced\nset output out.'%s'\n", terminal,
-            80 + n * 520, file);
+    fprintf(f, "set terminal %s size %d,480 noenhanced\nset output %s\n", terminal, 80 + n * 520,
+            output);
     double left = 95.0 / (80 + n * 520);
     fprintf(f, "set multiplot layout 1,%d margins %.4f,0.985,0.25,0.90 spacing %.4f,0 title ", n,
             left, left);
@@ -358,8 +359,9 @@ static void put_x_axis(FILE *f, const plot_data *d, int32_t steps)
 
 static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
 {
-    fprintf(f, "set encoding utf8\n"
-               "if (!exists('out')) out = ''\n"
+    fprintf(f, "if (!exists('png')) png = 'accuracy.png'\n"
+               "if (!exists('svg')) svg = 'accuracy.svg'\n"
+               "set encoding utf8\n"
                "set datafile missing '?'\n"
                "set style data yerrorlines\n"
                "set errorbars small\n"
@@ -368,8 +370,8 @@ static void put_script(FILE *f, const plot_data *d, const ggdm_run_info *info)
                "set tics nomirror out\n"
                "set yrange [-0.02:1.02]\n");
     put_x_axis(f, d, info->job.steps);
-    put_figure(f, d, info, "pngcairo background 'white'", "accuracy.png");
-    put_figure(f, d, info, "svg background 'white'", "accuracy.svg");
+    put_figure(f, d, info, "pngcairo background 'white'", "png");
+    put_figure(f, d, info, "svg background 'white'", "svg");
 }
 
 /* ---- gnuplot -------------------------------------------------------------------------------- */
@@ -394,27 +396,31 @@ static ggdm_status write_text(const char *dir, const char *name, const plot_data
     return st;
 }
 
-/* Run gnuplot on accuracy.gp in dir, no shell between; figures, and what it says in accuracy.log,
- * go to place in dir. */
-static int run_gnuplot(const char *dir, const char *place)
+/* What gnuplot writes stays in memory, and is put in place by us: it does not say when a disk is
+ * full. */
+enum { PNG, SVG, LOG, N_OUTPUTS };
+static const char *const outputs[N_OUTPUTS] = {"accuracy.png", "accuracy.svg", "accuracy.log"};
+
+/* Run gnuplot on accuracy.gp in dir, no shell between.  Returns 0, or why it did not work: what
+ * the system says, -1 when gnuplot itself failed. */
+static int run_gnuplot(const char *dir, const int fds[N_OUTPUTS])
 {
-    char out[100], log[100];
-    char *const argv[] = {"gnuplot", "--default-settings", "-e", out, "accuracy.gp", NULL};
+    char names[80];
+    snprintf(names, sizeof names, "png = '/proc/self/fd/%d'; svg = '/proc/self/fd/%d'", fds[PNG],
+             fds[SVG]);
+    char *const argv[] = {"gnuplot", "--default-settings", "-e", names, "accuracy.gp", NULL};
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int status = 0;
-    snprintf(out, sizeof out, "out = '%s/'", place);
-    snprintf(log, sizeof log, "%s/accuracy.log", place);
     if (posix_spawn_file_actions_init(&actions) != 0)
         return ENOMEM;
     int code = posix_spawn_file_actions_addchdir_np(&actions, dir);
     if (code == 0)
         code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (code == 0)
-        code =
-            posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_EXCL, 0666);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    for (int to = STDOUT_FILENO; to <= STDERR_FILENO && code == 0; to++)
+        code = posix_spawn_file_actions_adddup2(&actions, fds[LOG], to);
+    for (int i = 0; i < LOG && code == 0; i++) /* (to itself: it is to stay open) */
+        code = posix_spawn_file_actions_adddup2(&actions, fds[i], fds[i]);
     if (code == 0)
         code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -426,52 +432,64 @@ static int run_gnuplot(const char *dir, const char *place)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-static bool move(const char *from, const char *to, const char *name)
+/* A finished figure replaces the one before; after a failure the old one stays. */
+static ggdm_status put_in_place(const char *dir, int output, int fd, ggdm_error *err)
 {
-    char *old = NULL, *new = NULL;
-    bool ok = ggdm_path_join(from, name, &old, NULL) == GGDM_OK &&
-              ggdm_path_join(to, name, &new, NULL) == GGDM_OK && rename(old, new) == 0;
-    free(old);
-    free(new);
-    return ok;
+    struct stat info;
+    ggdm_mapping bytes = {0};
+    if (fstat(fd, &info) != 0)
+        return GGDM_FAIL_ERRNO(err, errno, "%s/%s", dir, outputs[output]);
+    bytes.size = (size_t)info.st_size;
+    bytes.data = bytes.size ? mmap(NULL, bytes.size, PROT_READ, MAP_SHARED, fd, 0) : "";
+    if (bytes.data == MAP_FAILED)
+        return GGDM_FAIL_ERRNO(err, errno, "%s/%s", dir, outputs[output]);
+    ggdm_status st = ggdm_replace_file_in(dir, outputs[output], bytes.data, bytes.size, err);
+    ggdm_unmap_file(&bytes);
+    return st;
 }
 
-static bool remove_log(const char *dir)
+static ggdm_status draw_to(const char *dir, const int fds[N_OUTPUTS], bool *drawn, ggdm_error *err)
 {
     char *log = NULL;
-    if (ggdm_path_join(dir, "accuracy.log", &log, NULL) == GGDM_OK)
-        unlink(log);
-    free(log);
-    return true;
-}
-
-/* Finished figures replace those before; after a failure the old ones stay. */
-static bool draw_in(const char *dir, const char *place)
-{
-    int code = mkdir(place, 0777) == 0 ? run_gnuplot(dir, strrchr(place, '/') + 1) : errno;
+    int code = run_gnuplot(dir, fds);
     if (code == ENOENT) {
         ggdm_log(GGDM_LOG_WARN,
                  "gnuplot is not installed, figures are left out: install the package gnuplot-nox, "
                  "remove summary.csv and run the same command again");
-        return false;
+        return GGDM_OK;
     }
-    move(place, dir, "accuracy.log");
-    if (code == 0 && move(place, dir, "accuracy.png") && move(place, dir, "accuracy.svg"))
-        return remove_log(dir);
-    ggdm_log(GGDM_LOG_WARN, "gnuplot failed, figures are left out: see %s/accuracy.log", dir);
-    return false;
+    if (code > 0)
+        return GGDM_FAIL_ERRNO(err, code, "cannot start gnuplot");
+    if (code < 0) {
+        GGDM_TRY(put_in_place(dir, LOG, fds[LOG], err));
+        ggdm_log(GGDM_LOG_WARN, "gnuplot failed, figures are left out: see %s/%s", dir,
+                 outputs[LOG]);
+        return GGDM_OK;
+    }
+    for (int i = 0; i < LOG; i++)
+        GGDM_TRY(put_in_place(dir, i, fds[i], err));
+    *drawn = true;
+    GGDM_TRY(ggdm_path_join(dir, outputs[LOG], &log, err));
+    unlink(log);
+    free(log);
+    return GGDM_OK;
 }
 
-static bool draw(const char *dir)
+static ggdm_status draw(const char *dir, bool *drawn, ggdm_error *err)
 {
-    char *wanted = NULL, *place = NULL;
-    bool done = ggdm_path_join(dir, "accuracy", &wanted, NULL) == GGDM_OK &&
-                ggdm_temp_name(wanted, &place, NULL) == GGDM_OK && draw_in(dir, place);
-    if (place)
-        ggdm_remove_tree(place);
-    free(wanted);
-    free(place);
-    return done;
+    int fds[N_OUTPUTS] = {-1, -1, -1};
+    ggdm_status st = GGDM_OK;
+    for (int i = 0; i < N_OUTPUTS && st == GGDM_OK; i++) {
+        fds[i] = memfd_create(outputs[i], MFD_CLOEXEC);
+        if (fds[i] < 0)
+            st = GGDM_FAIL_ERRNO(err, errno, "no memory for %s", outputs[i]);
+    }
+    if (st == GGDM_OK)
+        st = draw_to(dir, fds, drawn, err);
+    for (int i = 0; i < N_OUTPUTS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return st;
 }
 
 ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_error *err)
@@ -493,7 +511,7 @@ ggdm_status ggdm_plot_run(ggdm_store *store, const char *dir, bool *drawn, ggdm_
     GGDM_TRY_GOTO(st, write_text(figures, "accuracy.dat", &d, NULL, err), done);
     GGDM_TRY_GOTO(st, write_text(figures, "accuracy.gp", &d, ggdm_store_run_info(store), err),
                   done);
-    done = draw(figures);
+    st = draw(figures, &done, err);
 done:
     free(figures);
     free(d.points);

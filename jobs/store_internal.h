@@ -50,6 +50,8 @@ typedef struct ggdm_unit_row {
 /* ---- store_sql.c: SQLite with our errors ---- */
 
 /** Error of the last SQLite call: what "cannot WHAT".  Maps SQLite's codes to ours. */
+ggdm_status ggdm_store_db_error(struct sqlite3 *db, const char *path, const char *what,
+                                ggdm_error *err);
 ggdm_status ggdm_store_sql_error(const ggdm_store *store, const char *what, ggdm_error *err);
 /** The prepared statement, reset and without bindings.  Statements need ggdm_store_reset after use,
  *  or they hold the transaction. */

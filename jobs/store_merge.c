@@ -1,5 +1,6 @@
 /* The shards of a run become one store: a copy of the first one, to which the units and images of
  * the others are added, beside the place where it appears when it is complete. */
+#include <errno.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -232,7 +233,7 @@ static ggdm_status move_to(const char *dir, const char *place, ggdm_error *err)
     if (ggdm_exists(log))
         st = GGDM_FAIL(err, GGDM_EIO, "%s: could not be written as a whole", from);
     else if (rename(from, to) != 0)
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot be renamed to %s: %m", from, to);
+        st = GGDM_FAIL_ERRNO(err, errno, "%s: cannot be renamed to %s", from, to);
     else
         st = ggdm_sync_dir(dir, err);
 done:

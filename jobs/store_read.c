@@ -213,8 +213,7 @@ static ggdm_status copy_to(ggdm_store *s, const char *path, ggdm_error *err)
     sqlite3_backup *backup =
         code == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
     if (!backup) {
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write the snapshot: %s", path,
-                       copy ? sqlite3_errmsg(copy) : "out of memory");
+        st = ggdm_store_db_error(copy, path, "write the snapshot", err);
         goto done;
     }
     code = sqlite3_backup_step(backup, -1);
@@ -222,8 +221,7 @@ static ggdm_status copy_to(ggdm_store *s, const char *path, ggdm_error *err)
     /* Readers need no write-ahead log, and may have no right to make one. */
     if (code != SQLITE_DONE ||
         sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
-        st = GGDM_FAIL(err, GGDM_EIO, "%s: cannot write the snapshot: %s", path,
-                       code == SQLITE_DONE ? sqlite3_errmsg(copy) : sqlite3_errstr(code));
+        st = ggdm_store_db_error(copy, path, "write the snapshot", err);
 done:
     sqlite3_close(copy);
     return st;

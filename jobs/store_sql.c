@@ -17,7 +17,7 @@ static const struct {
     {SQLITE_LOCKED, GGDM_ESTATE, "the run is in use by another ggdm process"},
     {SQLITE_CORRUPT, GGDM_EFORMAT, "the database is damaged"},
     {SQLITE_NOTADB, GGDM_EFORMAT, "the file is damaged or not a database"},
-    {SQLITE_FULL, GGDM_EIO, "no space left for the database"},
+    {SQLITE_FULL, GGDM_EFULL, "no space left for the database"},
     {SQLITE_READONLY, GGDM_EIO, "the run directory must be writable"},
     {SQLITE_PERM, GGDM_EIO, "access denied"},
     {SQLITE_CANTOPEN, GGDM_EIO, "the file must exist or its directory be writable"},
@@ -27,22 +27,47 @@ static const struct {
 
 /* What the system says about a small change of the file.  (SQLite does not pass it on; and to open
  * the file once more would give up its locks when that is closed.) */
-static const char *io_trouble(const ggdm_store *store)
+static const char *io_trouble(sqlite3 *db, const char *path)
 {
-    bool changed = utimensat(AT_FDCWD, store->path, NULL, 0) == 0;
-    return changed ? sqlite3_errmsg(store->db) : strerror(errno);
+    bool changed = utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    return changed ? sqlite3_errmsg(db) : strerror(errno);
+}
+
+/* SQLITE_FULL is for ENOSPC alone: quotas and limits are I/O errors there.  Their errno, 0 for
+ * others; the database and its log, each keep the last of theirs.  (sqlite3_system_errno does not
+ * know those of a COMMIT.) */
+static int no_room(sqlite3 *db)
+{
+    static const int files[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        sqlite3_file *file = NULL;
+        int number = 0;
+        if (sqlite3_file_control(db, "main", files[i], &file) == SQLITE_OK && file &&
+            file->pMethods &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) == SQLITE_OK &&
+            ggdm_errno_status(number) == GGDM_EFULL)
+            return number;
+    }
+    return 0;
+}
+
+ggdm_status ggdm_store_db_error(sqlite3 *db, const char *path, const char *what, ggdm_error *err)
+{
+    int code = sqlite3_errcode(db) & 0xff, number = code == SQLITE_IOERR ? no_room(db) : 0;
+    if (number)
+        return GGDM_FAIL_ERRNO(err, number, "%s: cannot %s", path, what);
+    const char *text = code == SQLITE_IOERR ? io_trouble(db, path) : sqlite3_errmsg(db);
+    for (size_t i = 0; i < sizeof sqlite_errors / sizeof *sqlite_errors; i++)
+        if (sqlite_errors[i].code == code)
+            return GGDM_FAIL(err, sqlite_errors[i].status, "%s: cannot %s: %s (%s)", path, what,
+                             sqlite_errors[i].hint, text);
+    return GGDM_FAIL(err, GGDM_ESTORE, "%s: cannot %s: %s (SQLite %d)", path, what, text,
+                     sqlite3_extended_errcode(db));
 }
 
 ggdm_status ggdm_store_sql_error(const ggdm_store *store, const char *what, ggdm_error *err)
 {
-    int code = sqlite3_errcode(store->db) & 0xff;
-    const char *text = code == SQLITE_IOERR ? io_trouble(store) : sqlite3_errmsg(store->db);
-    for (size_t i = 0; i < sizeof sqlite_errors / sizeof *sqlite_errors; i++)
-        if (sqlite_errors[i].code == code)
-            return GGDM_FAIL(err, sqlite_errors[i].status, "%s: cannot %s: %s (%s)", store->path,
-                             what, sqlite_errors[i].hint, text);
-    return GGDM_FAIL(err, GGDM_ESTORE, "%s: cannot %s: %s (SQLite %d)", store->path, what, text,
-                     sqlite3_extended_errcode(store->db));
+    return ggdm_store_db_error(store->db, store->path, what, err);
 }
 
 ggdm_status ggdm_store_prepare(ggdm_store *store, const char *sql, sqlite3_stmt **out,

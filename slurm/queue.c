@@ -26,7 +26,7 @@ static ggdm_status run_command(const char *const *argv, bool quiet, char **out, 
     size_t n = 0, cap = 0;
     *out = NULL;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return GGDM_FAIL(err, GGDM_EIO, "pipe: %s", strerror(errno));
+        return GGDM_FAIL_ERRNO(err, errno, "pipe");
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -39,7 +39,7 @@ static ggdm_status run_command(const char *const *argv, bool quiet, char **out, 
         _exit(127);
     }
     close(ends[1]);
-    ggdm_status st = child > 0 ? GGDM_OK : GGDM_FAIL(err, GGDM_EIO, "fork: %s", strerror(errno));
+    ggdm_status st = child > 0 ? GGDM_OK : GGDM_FAIL_ERRNO(err, errno, "fork");
     while (st == GGDM_OK) {
         st = ggdm_grow(out, &cap, n + 4096, 1, err);
         ssize_t got = st == GGDM_OK ? read(ends[0], *out + n, 4095) : 0;
@@ -72,8 +72,7 @@ static ggdm_status note_job(const char *dir, const char *job, ggdm_error *err)
     if (f)
         good = fclose(f) == 0 && good;
     ggdm_status st =
-        good ? GGDM_OK
-             : GGDM_FAIL(err, GGDM_EIO, "%s: cannot note job %s: %s", path, job, strerror(errno));
+        good ? GGDM_OK : GGDM_FAIL_ERRNO(err, errno, "%s: cannot note job %s", path, job);
     free(path);
     return st;
 }

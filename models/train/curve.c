@@ -106,9 +106,12 @@ ggdm_status ggdm_curve_add(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error 
     GGDM_TRY(keep_row(c, row, err));
     FILE *f = fopen(c->path, "a");
     if (!f)
-        return GGDM_FAIL(err, GGDM_EIO, "%s: %s", c->path, strerror(errno));
+        return GGDM_FAIL_ERRNO(err, errno, "cannot write %s", c->path);
     print_row(f, row);
-    if (fclose(f) != 0)
-        return GGDM_FAIL(err, GGDM_EIO, "%s: %s", c->path, strerror(errno));
+    bool bad = fflush(f) != 0;
+    int why = errno;
+    fclose(f);
+    if (bad)
+        return GGDM_FAIL_ERRNO(err, why, "cannot write %s", c->path);
     return GGDM_OK;
 }

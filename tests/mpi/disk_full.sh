@@ -56,6 +56,38 @@ room_again() {
 room_again
 report $? "with room again the same command finishes, the same bytes"
 
+# Every command that writes a file says it the same way, at each start.
+mkdir small/tmp bin
+printf '#!/bin/sh\nexit 1\n' >bin/npm # as it ends where it cannot write
+chmod +x bin/npm
+commands_full() {
+    local good=0 rc line
+    rm -r small/run/archive
+    dd if=/dev/zero of=small/filler bs=64k 2>/dev/null
+    dd if=/dev/zero of=small/filler2 bs=1k 2>/dev/null
+    while read -r line; do
+        TMPDIR=$small/tmp PATH=$work/bin:$PATH "$GGDM" $line >full.out 2>full.err
+        rc=$?
+        [ $rc -eq 75 ] && grep -q "error: .*[Nn]o space left" full.err && continue
+        echo "# ggdm $line: exit code $rc: $(tail -n 1 full.err)"
+        good=1
+    done <<END
+run small.yaml --run small/run --workers 2
+run small.yaml --run small/run --workers 2
+evaluate small/run
+report small/run
+export small/run --format npz --out small/export
+manual small/share
+data mnist --out small/data
+bench dispatch --units 5000
+run small.yaml --run small/new --workers 2
+END
+    return $good
+}
+commands_full
+report $? "a full disk is called that, with 75, by every command"
+rm -f small/filler small/filler2
+
 # An ext4 in a file, which is told that it has an error.
 turned_read_only() {
     local device

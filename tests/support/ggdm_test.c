@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void ggdm_test_fail(const char *format, ...)
@@ -234,4 +236,13 @@ uint32_t ggdm_test_crc32(const uint8_t *p, size_t n)
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
     }
     return ~crc;
+}
+
+void ggdm_test_limit_files(size_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == SIZE_MAX ? limit.rlim_max : bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }

@@ -129,6 +129,29 @@ static void test_container_wrong_sizes_fail_and_leave_nothing(void **state)
     free(dir);
 }
 
+/* The library writes in blocks: room ends while an entry is written, or when it is completed. */
+static void test_container_without_room_says_so(void **state)
+{
+    (void)state;
+    static const char bytes[30000];
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "x");
+    for (int kind = GGDM_TAR; kind <= GGDM_ZIP; kind++)
+        for (size_t size = 5000; size <= sizeof bytes; size += 25000) {
+            ggdm_container *c = NULL;
+            ggdm_test_ok(ggdm_container_create((ggdm_container_kind)kind, path, &c, &err), &err);
+            ggdm_test_limit_files(1024);
+            ggdm_status st = ggdm_container_add(c, "a", bytes, size, &err);
+            if (st == GGDM_OK)
+                st = ggdm_container_commit(&c, &err);
+            ggdm_test_limit_files(SIZE_MAX);
+            ggdm_test_error(st, &err, GGDM_EFULL, "/x: cannot ");
+            ggdm_container_abort(&c);
+        }
+    assert_int_equal(rmdir(dir), 0);
+    free(path);
+    free(dir);
+}
+
 static void test_npy_header_is_numpys(void **state)
 {
     (void)state;
@@ -173,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_container_zip_entries_are_stored),
         cmocka_unit_test(test_container_abort_leaves_nothing),
         cmocka_unit_test(test_container_wrong_sizes_fail_and_leave_nothing),
+        cmocka_unit_test(test_container_without_room_says_so),
         cmocka_unit_test(test_npy_header_is_numpys),
         cmocka_unit_test(test_npy_header_bad_shapes_fail),
     };

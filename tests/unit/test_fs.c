@@ -1,6 +1,7 @@
 #include "tests/support/ggdm_test.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,6 +138,27 @@ static void test_fs_replace_that_fails_leaves_no_other_file(void **state)
     free(below);
 }
 
+/* What a full disk, a quota and a limit say is one thing. */
+static void test_fs_replace_without_room_says_so_and_leaves_no_other_file(void **state)
+{
+    char *path = ggdm_test_path(*state, "f"), *text, many[4096] = {0};
+    ggdm_error err;
+    ggdm_test_ok(ggdm_replace_file(path, "old", 3, &err), &err);
+    ggdm_test_limit_files(1024);
+    ggdm_status st = ggdm_replace_file(path, many, sizeof many, &err);
+    ggdm_test_limit_files(SIZE_MAX);
+    ggdm_test_error(st, &err, GGDM_EFULL, "/f: File too large");
+    assert_int_equal(ggdm_exit_code(st), GGDM_EXIT_INTERRUPTED);
+    assert_int_equal(ggdm_errno_status(ENOSPC), GGDM_EFULL);
+    assert_int_equal(ggdm_errno_status(EDQUOT), GGDM_EFULL);
+    assert_int_equal(ggdm_errno_status(EROFS), GGDM_EIO);
+    assert_int_equal(entries(*state), 1);
+    text = ggdm_test_read(path, NULL);
+    assert_string_equal(text, "old");
+    free(text);
+    free(path);
+}
+
 static void test_fs_sync_of_no_directory_names_it(void **state)
 {
     char *file = ggdm_test_path(*state, "f");
@@ -178,6 +200,8 @@ int main(void)
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_replace_that_fails_leaves_no_other_file, make_dir,
                                         remove_dir),
+        cmocka_unit_test_setup_teardown(
+            test_fs_replace_without_room_says_so_and_leaves_no_other_file, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_sync_of_no_directory_names_it, make_dir,
                                         remove_dir),
         cmocka_unit_test(test_fs_path_join_puts_one_slash),
