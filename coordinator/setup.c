@@ -9,6 +9,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/shipped.h"
 #include "common/transport.h"
 #include "coordinator/blame.h"
 #include "coordinator/command.h"
@@ -136,15 +137,20 @@ static void set_batch(ggdm_job *job)
                                                                   : GGDM_DEFAULT_BATCH_FP32);
 }
 
-static ggdm_status read_sweep(ggdm_setup *s, const char *path, ggdm_error *err)
+static ggdm_status read_sweep(ggdm_setup *s, const char *name, ggdm_error *err)
 {
     size_t size;
     uint8_t digest[GGDM_HASH_SIZE];
-    GGDM_TRY(ggdm_read_file(path, (size_t)16 << 20, &s->sweep_text, &size, err));
-    GGDM_TRY(ggdm_sweep_parse(s->sweep_text, size, path, &s->sweep, err));
-    GGDM_TRY(ggdm_sweep_digest(&s->sweep, digest, err));
+    char *path = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_shipped_file(name, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_read_file(path, (size_t)16 << 20, &s->sweep_text, &size, err), done);
+    GGDM_TRY_GOTO(st, ggdm_sweep_parse(s->sweep_text, size, path, &s->sweep, err), done);
+    GGDM_TRY_GOTO(st, ggdm_sweep_digest(&s->sweep, digest, err), done);
     ggdm_hash_hex(digest, s->sweep_digest);
-    return GGDM_OK;
+done:
+    free(path);
+    return st;
 }
 
 static ggdm_status plan(ggdm_setup *s, ggdm_error *err)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/mem.h"
+#include "common/shipped.h"
 #include "models/io/safetensors.h"
 
 #define MAX_TEXT ((size_t)1 << 20) /* bytes of config.json and scheduler_config.json */
@@ -22,20 +22,6 @@ static bool is_model_dir(const char *dir)
     return n > 0 && (size_t)n < sizeof path && ggdm_exists(path);
 }
 
-/* DIR of the running program with tail appended. */
-static void beside_program(const char *tail, char *out, size_t size)
-{
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n < 0)
-        n = 0;
-    exe[n] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash)
-        *slash = '\0';
-    snprintf(out, size, "%.*s/%s", (int)(size - strlen(tail) - 2), exe, tail);
-}
-
 static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
 {
     if (!*name)
@@ -46,8 +32,8 @@ static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
         return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
                          name);
     char built[PATH_MAX], installed[PATH_MAX]; /* build/release/ggdm, PREFIX/bin/ggdm */
-    beside_program("../../models/zoo", built, sizeof built);
-    beside_program("../share/ggdm/zoo", installed, sizeof installed);
+    ggdm_beside_program("../../models/zoo", built, sizeof built);
+    ggdm_beside_program("../share/ggdm/zoo", installed, sizeof installed);
     const char *const zoos[] = {getenv("GGDM_ZOO"), built, installed, "models/zoo"};
     for (size_t i = 0; i < sizeof zoos / sizeof *zoos; i++) {
         if (!zoos[i] || !*zoos[i])

@@ -6,6 +6,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/shipped.h"
 #include "common/yaml.h"
 
 const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
@@ -178,7 +179,7 @@ ggdm_status ggdm_recipe_read(const char *path, ggdm_recipe *out, ggdm_error *err
 {
     raw_recipe raw = {.r = defaults};
     ggdm_doc *doc = NULL;
-    ggdm_status st = ggdm_strdup(path, &raw.r.path, err);
+    ggdm_status st = ggdm_shipped_file(path, &raw.r.path, err);
     if (st == GGDM_OK)
         st = read_recipe(&raw, &doc, err);
     ggdm_doc_destroy(&doc);

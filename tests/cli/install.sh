@@ -17,8 +17,21 @@ cmp -s "$GGDM" moved/bin/ggdm && cmp -s "$root/models/zoo/mnist-cnn/model.safete
 report $? "program and models are there"
 "$work/moved/bin/ggdm" model info mnist-cnn >out 2>&1 && grep -q "^path .*$work/moved/.*share/ggdm/zoo/mnist-cnn" out
 report $? "the program finds its models where it stands" || cat out
-timeout 60 "$work/moved/bin/ggdm" plan moved/share/ggdm/examples/mnist-demo.yaml >out 2>&1
-report $? "plan of an installed example" || cat out
+# Files that help texts name are found from anywhere, a user's own before those that were installed.
+missing=0 seen=0
+for file in $(sed 's/\\-/-/g' moved/share/man/man1/* | grep -oE '(examples|models/zoo)/[a-z0-9./-]+\.yaml' | sort -u); do
+    command=plan && [[ $file != models/* ]] || command=train
+    timeout 60 moved/bin/ggdm $command "$file" >out 2>&1 && seen=$((seen + 1)) && continue
+    # (Training wants data that are not here.)
+    [ $command = train ] && grep -q "data/mnist" out && seen=$((seen + 1)) && continue
+    sed "s#^#\# $command $file: #" out
+    missing=1
+done
+[ "$seen" -ge 2 ] && [ $missing -eq 0 ]
+report $? "files that man pages name: $seen"
+mkdir examples && echo "name: [" >examples/mnist-demo.yaml
+! moved/bin/ggdm plan examples/mnist-demo.yaml >out 2>&1 && grep -q "error: examples/mnist-demo.yaml:" out
+report $? "a file of this name here goes before" || cat out
 for file in man/man1/ggdm-run.1 bash-completion/completions/ggdm zsh/site-functions/_ggdm doc/ggdm/README.md; do
     [ -s "moved/share/$file" ]
     report $? "share/$file"
