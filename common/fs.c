@@ -133,6 +133,37 @@ ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err)
     return st;
 }
 
+ggdm_status ggdm_missing_dir(const char *path, char **out, ggdm_error *err)
+{
+    char *at;
+    GGDM_TRY(ggdm_strdup(path, out, err));
+    if (ggdm_exists(path)) {
+        free(*out);
+        *out = NULL;
+        return GGDM_OK;
+    }
+    while ((at = strrchr(*out, '/')) && at > *out) {
+        *at = '\0';
+        if (!ggdm_exists(*out))
+            continue;
+        *at = '/';
+        break;
+    }
+    return GGDM_OK;
+}
+
+void ggdm_remove_empty_dirs(const char *path, const char *first)
+{
+    char *copy, *at;
+    if (ggdm_strdup(path, &copy, NULL) != GGDM_OK)
+        return;
+    for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
+        copy[n - 1] = '\0';
+    while (rmdir(copy) == 0 && strlen(copy) > strlen(first) && (at = strrchr(copy, '/')))
+        *at = '\0';
+    free(copy);
+}
+
 static bool write_all(int fd, const char *data, size_t size)
 {
     while (size) {

@@ -25,6 +25,13 @@ void ggdm_unmap_file(ggdm_mapping *mapping);
 /** Create a directory and its parents; one that exists already is fine.  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err);
 
+/** The first directory that ggdm_make_dirs would have to make, in *out (owned): path, or a parent
+ *  of it; NULL where it is there.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_missing_dir(const char *path, char **out, ggdm_error *err);
+/** Remove path and its parents up to first, what ggdm_missing_dir gave, as far as they are empty.
+ */
+void ggdm_remove_empty_dirs(const char *path, const char *first);
+
 /** A new directory for us alone below $TMPDIR or /tmp in *out (owned), named as common/temp.h says.
  *  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err);

@@ -74,11 +74,10 @@ static ggdm_status finish(const merge_options *o, bool merged, int *code, ggdm_e
     return st;
 }
 
-static ggdm_status merge(const merge_options *o, int *code, ggdm_error *err)
+static ggdm_status merge_in(const merge_options *o, int *code, ggdm_error *err)
 {
     int fd = -1;
     bool present = false;
-    GGDM_TRY(ggdm_run_dir_check(o->dir, &present, err));
     GGDM_TRY(ggdm_make_dirs(o->dir, err));
     GGDM_TRY(lock(o->dir, &fd, err));
     ggdm_status st = ggdm_store_present(o->dir, &present, err);
@@ -88,6 +87,19 @@ static ggdm_status merge(const merge_options *o, int *code, ggdm_error *err)
         st = finish(o, !present, code, err);
     if (fd >= 0)
         close(fd);
+    return st;
+}
+
+static ggdm_status merge(const merge_options *o, int *code, ggdm_error *err)
+{
+    bool present = false;
+    char *made = NULL;
+    GGDM_TRY(ggdm_run_dir_check(o->dir, &present, err));
+    GGDM_TRY(ggdm_missing_dir(o->dir, &made, err));
+    ggdm_status st = merge_in(o, code, err);
+    if (st != GGDM_OK && made)
+        ggdm_remove_empty_dirs(o->dir, made);
+    free(made);
     return st;
 }
 

@@ -27,9 +27,8 @@
 #define MAX_TROUBLES 20
 #define SNAPSHOT_SECONDS 600.0 /* between two copies of the database for readers ... */
 #define SNAPSHOT_SHARE 0.005   /* ... which may take this share of the time */
-#define SNAPSHOT_FILE "ggdm.snapshot.db"
-#define WINDOW 64          /* samples of the rate ... */
-#define SAMPLE_SECONDS 2.0 /* ... and their distance: about two minutes */
+#define WINDOW 64              /* samples of the rate ... */
+#define SAMPLE_SECONDS 2.0     /* ... and their distance: about two minutes */
 
 typedef struct rate_sample {
     double time, cost;
@@ -430,7 +429,7 @@ static ggdm_status snapshot(ggdm_progress *p, ggdm_error *err)
     if (begun - p->last_snapshot < fmax(SNAPSHOT_SECONDS, p->snapshot_seconds / SNAPSHOT_SHARE))
         return GGDM_OK;
     p->last_snapshot = begun;
-    GGDM_TRY(ggdm_path_join(ggdm_store_dir(p->store), SNAPSHOT_FILE, &path, err));
+    GGDM_TRY(ggdm_path_join(ggdm_store_dir(p->store), GGDM_STORE_SNAPSHOT_FILE, &path, err));
     ggdm_status st = ggdm_store_snapshot(p->store, path, err);
     p->snapshot_seconds = ggdm_now() - begun;
     free(path);

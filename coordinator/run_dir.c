@@ -102,6 +102,7 @@ static ggdm_status find_foreign(const char *dir, char *name, size_t size, ggdm_e
 ggdm_status ggdm_run_dir_check(const char *dir, bool *present, ggdm_error *err)
 {
     *present = false;
+    GGDM_TRY(ggdm_store_fits(dir, err));
     if (!ggdm_exists(dir))
         return probe_parent(dir, err);
     if (!ggdm_is_dir(dir))

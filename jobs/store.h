@@ -37,6 +37,7 @@
 typedef struct ggdm_store ggdm_store;
 
 #define GGDM_STORE_FILE "ggdm.db" /* below the run directory */
+#define GGDM_STORE_SNAPSHOT_FILE "ggdm.snapshot.db"
 
 typedef enum ggdm_unit_state {
     GGDM_UNIT_READY,
@@ -91,6 +92,10 @@ typedef struct ggdm_store_options {
 } ggdm_store_options;
 
 /* ---- opening -------------------------------------------------------------------------------- */
+
+/** Can dir, which need not be there yet, hold a store?  Errors: GGDM_EINVAL: its path is too long
+ * for SQLite. */
+ggdm_status ggdm_store_fits(const char *dir, ggdm_error *err);
 
 /** Whether run directory dir holds a complete store.  A missing or empty database, as a killed
  * start leaves it, counts as absent.  Errors: GGDM_EFORMAT when the file is something else or

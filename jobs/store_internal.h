@@ -47,6 +47,16 @@ typedef struct ggdm_unit_row {
     int64_t epoch, claimed;
 } ggdm_unit_row;
 
+/* ---- store_file.c: what SQLite would decide about files by itself ---- */
+
+/** Can SQLite use a database of this name?  Errors: GGDM_EINVAL: its path is too long. */
+ggdm_status ggdm_store_file_fits(const char *path, ggdm_error *err);
+/** An empty file, with the mode that the umask gives (SQLite would make it 0644 at most; its logs
+ *  have the mode of the database).  One that is there stays as it is.  Errors: GGDM_EIO. */
+ggdm_status ggdm_store_file_make(const char *path, ggdm_error *err);
+/** From now on SQLite only believes that it writes the database or its log: closing would. */
+void ggdm_store_bar_writing(ggdm_store *store);
+
 /* ---- store_sql.c: SQLite with our errors ---- */
 
 /** Error of the last SQLite call: what "cannot WHAT".  Maps SQLite's codes to ours. */

@@ -38,13 +38,12 @@ void ggdm_store_close(ggdm_store **store)
     *store = NULL;
     if (!s)
         return;
-    /* Closing writes: what another process owns now is left alone, at the price of a leak. */
-    if (!s->owner || !ggdm_owner_is_lost(s->owner)) {
-        ggdm_store_rollback(s);
-        for (int i = 0; i < GGDM_SQL_STATEMENTS; i++)
-            sqlite3_finalize(s->statements[i]);
-        sqlite3_close(s->db);
-    }
+    if (s->owner && ggdm_owner_is_lost(s->owner)) /* what another process owns is left alone */
+        ggdm_store_bar_writing(s);
+    ggdm_store_rollback(s);
+    for (int i = 0; i < GGDM_SQL_STATEMENTS; i++)
+        sqlite3_finalize(s->statements[i]);
+    sqlite3_close(s->db);
     ggdm_owner_release(&s->owner);
     ggdm_run_info_deinit(&s->info);
     ggdm_store_forget_trees(s);
@@ -64,9 +63,10 @@ static ggdm_status take_ownership(ggdm_store *s, ggdm_error *err)
 
 static ggdm_status open_file(ggdm_store *s, bool create, ggdm_error *err)
 {
-    /* Statistics of memory would take a lock at each allocation.  Refused once SQLite runs. */
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    GGDM_TRY(ggdm_store_file_fits(s->path, err));
+    if (create)
+        GGDM_TRY(ggdm_store_file_make(s->path, err));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
         if (!s->db)
             return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", s->path);

@@ -209,7 +209,8 @@ static ggdm_status copy_to(ggdm_store *s, const char *path, ggdm_error *err)
 {
     sqlite3 *copy = NULL;
     ggdm_status st = GGDM_OK;
-    int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    GGDM_TRY(ggdm_store_file_fits(path, err));
+    int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, NULL);
     sqlite3_backup *backup =
         code == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
     if (!backup) {

@@ -46,8 +46,9 @@ fails "a shard of another sweep" 2 "the sweep is" "$GGDM" merge merged runs/tiny
 cp -r runs/tiny/shards/1 newer
 "$TOOLS/ask_store" newer "UPDATE run SET value = '9.9.9' WHERE key = 'version' RETURNING key" >out 2>&1
 fails "a shard of another version" 2 "version of ggdm is '9.9.9'" "$GGDM" merge merged runs/tiny/shards/{0,2} newer
-[ ! -e merged/ggdm.db ] && [ ! -e merged/merging ]
-report $? "nothing is merged then"
+fails "shards that do not fit, into a deeper directory" 2 "each once" "$GGDM" merge up/and/down runs/tiny/shards/{0,2}
+[ ! -e merged ] && [ ! -e up ]
+report $? "nothing is merged then, no directory is left"
 
 joined() {
     "$GGDM" merge merged runs/tiny/shards/{2,0,1} >out 2>&1 && same merged && at_rest merged &&

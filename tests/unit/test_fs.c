@@ -183,6 +183,26 @@ static void test_fs_path_join_puts_one_slash(void **state)
     }
 }
 
+static void test_fs_directories_that_were_made_can_be_taken_back(void **state)
+{
+    const char *dir = *state;
+    static const char *const wanted[] = {"a", "a/b/c", "a/b/c/"};
+    ggdm_error err;
+    char *first;
+    ggdm_test_ok(ggdm_missing_dir(dir, &first, &err), &err);
+    assert_null(first);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char *path = ggdm_test_path(dir, wanted[i]), *top = ggdm_test_path(dir, "a");
+        ggdm_test_ok(ggdm_missing_dir(path, &first, &err), &err);
+        assert_string_equal(first, top);
+        ggdm_test_ok(ggdm_make_dirs(path, &err), &err);
+        ggdm_remove_empty_dirs(path, first);
+        assert_false(ggdm_exists(top));
+        assert_true(ggdm_is_dir(dir));
+        free(first), free(path), free(top);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +216,8 @@ int main(void)
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_make_dirs_through_a_file_fails, make_dir,
                                         remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_directories_that_were_made_can_be_taken_back,
+                                        make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_replace_replaces_and_leaves_no_other_file, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_replace_that_fails_leaves_no_other_file, make_dir,

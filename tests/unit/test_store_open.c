@@ -165,33 +165,6 @@ static void test_store_open_twice_is_refused(void **state)
     close(ready[0]), close(ready[1]), close(go[0]), close(go[1]);
 }
 
-/* Locks that do not reach another host: it took over while this owner was away.  Nothing more is
- * written, not even by closing. */
-static void test_store_taken_over_by_another_host_writes_nothing(void **state)
-{
-    run_fixture *f = *state;
-    size_t size, before, after;
-    create(f);
-    ggdm_test_ok(open_store(f), &err);
-    run_fixture_work(f, 2, 1);
-    ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
-    char *record = ggdm_test_path(f->dir, GGDM_STORE_FILE GGDM_OWNER_SUFFIX);
-    char *wal = ggdm_test_path(f->dir, GGDM_STORE_FILE "-wal");
-    char *text = ggdm_test_read(record, &size);
-    memcpy(strstr(text, "token ") + 6, "another", 7);
-    ggdm_test_write(record, text, size);
-    char *wal_before = ggdm_test_read(wal, &before);
-    pause_us((int64_t)(1.1e6 * GGDM_OWNER_BEAT));
-    ggdm_test_error(ggdm_store_commit(f->store, &err), &err, GGDM_ESTATE, "in use by another");
-    ggdm_test_error(ggdm_store_begin(f->store, 2, &err), &err, GGDM_ESTATE, "taken over");
-    ggdm_store_close(&f->store);
-    char *wal_after = ggdm_test_read(wal, &after);
-    assert_int_equal(before, after);
-    assert_memory_equal(wal_before, wal_after, before);
-    assert_true(ggdm_exists(record));
-    free(wal_before), free(wal_after), free(text), free(record), free(wal);
-}
-
 static void test_store_without_wal_works(void **state)
 {
     run_fixture *f = *state;
@@ -438,7 +411,6 @@ int main(void)
         TEST(test_store_create_in_missing_directory_names_it),
         TEST(test_store_create_killed_leaves_all_or_nothing),
         TEST(test_store_open_twice_is_refused),
-        TEST(test_store_taken_over_by_another_host_writes_nothing),
         TEST(test_store_without_wal_works),
         TEST(test_store_open_missing_says_so),
         TEST(test_store_open_garbage_is_refused),
