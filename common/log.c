@@ -22,10 +22,15 @@ static ggdm_log_level threshold(void)
     return GGDM_LOG_INFO;
 }
 
+bool ggdm_log_shows(ggdm_log_level level)
+{
+    return level <= threshold();
+}
+
 void ggdm_log(ggdm_log_level level, const char *format, ...)
 {
     static const char *const labels[] = {"error: ", "warning: ", "", "debug: "};
-    if (level > threshold())
+    if (!ggdm_log_shows(level))
         return;
     char text[2000];
     va_list ap;

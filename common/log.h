@@ -2,6 +2,8 @@
 #ifndef GGDM_COMMON_LOG_H
 #define GGDM_COMMON_LOG_H
 
+#include <stdbool.h>
+
 typedef enum ggdm_log_level {
     GGDM_LOG_ERROR, /* the command fails because of this */
     GGDM_LOG_WARN,  /* the user should know, work goes on */
@@ -11,6 +13,9 @@ typedef enum ggdm_log_level {
 
 /** Set the rank shown in front of each line; -1 (the default) shows none. */
 void ggdm_log_set_rank(int rank);
+
+/** Are lines of this level printed? */
+bool ggdm_log_shows(ggdm_log_level level);
 
 void ggdm_log(ggdm_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

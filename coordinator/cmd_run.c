@@ -19,6 +19,7 @@
 #include "coordinator/hosts.h"
 #include "coordinator/orphan.h"
 #include "coordinator/progress.h"
+#include "coordinator/relay.h"
 #include "coordinator/run_dir.h"
 #include "coordinator/setup.h"
 #include "coordinator/stop.h"
@@ -264,6 +265,15 @@ static int count_workers(const run_options *options, int threads, const ggdm_hos
     return most > 0 ? most : 1;
 }
 
+static ggdm_status prepare_log(const char *dir, char **out, ggdm_error *err)
+{
+    char *logs = NULL;
+    GGDM_TRY(ggdm_path_join(dir, "log", &logs, err));
+    ggdm_status st = ggdm_make_dirs(logs, err);
+    free(logs);
+    return st == GGDM_OK ? ggdm_path_join(dir, GGDM_RELAY_LOG, out, err) : st;
+}
+
 static ggdm_status supervise(const run_options *options, const ggdm_setup *setup,
                              const ggdm_store_counts *counts, char **argv, int *code,
                              ggdm_error *err)
@@ -272,20 +282,26 @@ static ggdm_status supervise(const run_options *options, const ggdm_setup *setup
     ggdm_hosts hosts;
     bool at_rest;
     ggdm_run_state state;
+    char *log = NULL;
     GGDM_TRY(find_hosts(options, threads, &hosts, err));
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, prepare_log(setup->run_dir, &log, err), done);
     const ggdm_supervision s = {.launch = {.workers = count_workers(options, threads, &hosts),
                                            .threads = threads,
                                            .run_dir = setup->run_dir,
+                                           .log = log,
                                            .args = argv,
                                            .hosts = &hosts},
                                 .hosts = &hosts,
                                 .images_done = counts->images_done};
-    ggdm_status st = ggdm_supervise(&s, code, &at_rest, err);
-    ggdm_hosts_deinit(&hosts);
-    if (st == GGDM_OK && at_rest)
-        st = ggdm_setup_run_state(setup, &state, NULL, err);
-    if (st == GGDM_OK && at_rest)
+    GGDM_TRY_GOTO(st, ggdm_supervise(&s, code, &at_rest, err), done);
+    if (at_rest)
+        GGDM_TRY_GOTO(st, ggdm_setup_run_state(setup, &state, NULL, err), done);
+    if (at_rest)
         st = finish_here(setup, state, code, err);
+done:
+    ggdm_hosts_deinit(&hosts);
+    free(log);
     return st;
 }
 

@@ -186,7 +186,7 @@ static void finish_command(command *c, char *const *args)
     c->argv[c->n] = NULL;
 }
 
-/* Become mpirun.  output, errors: what its standard output and error will be; -1: as they are. */
+/* Become mpirun.  output, errors: what its standard output and error will be. */
 static void become(const command *c, int output, int errors, pid_t parent)
 {
     sigset_t none;
@@ -197,10 +197,8 @@ static void become(const command *c, int output, int errors, pid_t parent)
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
         dup2(null, STDIN_FILENO);
-    if (output >= 0)
-        dup2(output, STDOUT_FILENO);
-    if (errors >= 0)
-        dup2(errors, STDERR_FILENO);
+    dup2(output, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(c->argv[0], (char **)c->argv);
@@ -236,18 +234,25 @@ static ggdm_status own_program(char *out, size_t size, ggdm_error *err)
     return GGDM_OK;
 }
 
+static void close_all(const int *fds, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
 ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, const char *loss,
-                              pid_t *mpirun, int *errors, ggdm_error *err)
+                              pid_t *mpirun, int *output, int *errors, ggdm_error *err)
 {
     command c;
     ggdm_status st;
-    int ends[2] = {-1, -1};
+    int out[2] = {-1, -1}, errs[2] = {-1, -1};
     size_t n = 0;
     while (launch->args[n])
         n++;
     GGDM_TRY_GOTO(st, command_init(&c, launch->workers + 1, launch->hosts, n, err), done);
     GGDM_TRY_GOTO(st, own_program(c.program, sizeof c.program, err), done);
-    if (pipe2(ends, O_CLOEXEC) != 0) {
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(errs, O_CLOEXEC) != 0) {
         st = GGDM_FAIL_ERRNO(err, errno, "pipe");
         goto done;
     }
@@ -258,17 +263,18 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, cons
         setenv(GGDM_LAUNCH_ENV, token, 1);
         setenv(GGDM_LOSS_ENV, loss, 1);
         finish_command(&c, launch->args);
-        become(&c, -1, ends[1], parent);
+        become(&c, out[1], errs[1], parent);
     }
-    close(ends[1]);
     if (child < 0) {
         st = GGDM_FAIL_ERRNO(err, errno, "fork");
-        close(ends[0]);
         goto done;
     }
     *mpirun = child;
-    *errors = ends[0];
+    *output = out[0];
+    *errors = errs[0];
+    out[0] = errs[0] = -1;
 done:
+    close_all((const int[]){out[0], out[1], errs[0], errs[1]}, 4);
     command_deinit(&c);
     return st;
 }

@@ -12,6 +12,7 @@ typedef struct ggdm_launch {
     int workers;             /* ranks beside the coordinator, at least 1 */
     int threads;             /* OpenMP threads of each */
     const char *run_dir;     /* where the world's status file will be */
+    const char *log;         /* for the words of others than ggdm, NULL: standard error */
     char **args;             /* of the command, NULL-terminated: `ggdm ARGS` in every rank */
     const ggdm_hosts *hosts; /* on those that are not left out; n 0: here */
     bool may_be_silent;      /* its status file is no sign of life */
@@ -27,10 +28,10 @@ ggdm_status ggdm_launch_possible(ggdm_error *err);
 
 /** Start mpirun, in a process group of its own, with SIGTERM at this process's death and no signal
  *  blocked.  loss: GGDM_LOSS_ENV for the ranks.
- *  *errors: mpirun's standard error, and so the ranks'; close it.
+ *  *output, *errors: mpirun's standard output and error, and so the ranks'; close them.
  *  Errors: GGDM_EIO, GGDM_ENOMEM. */
 ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, const char *loss,
-                              pid_t *mpirun, int *errors, ggdm_error *err);
+                              pid_t *mpirun, int *output, int *errors, ggdm_error *err);
 
 /** Does each host answer?  mpirun starts `true` on each, all at once; a host on which that does not
  *  end well within a few seconds is left out, others are not any more (both is logged).  Returns

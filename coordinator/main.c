@@ -6,6 +6,7 @@
 #include "common/nearest.h"
 #include "coordinator/command.h"
 #include "coordinator/manual.h"
+#include "coordinator/output.h"
 
 static int cmd_manual(int argc, char **argv);
 
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
     static const char *const helps[] = {"help", "--help", "-h", "-?", NULL};
     static const char *const versions[] = {"--version", "-V", NULL};
     char help[] = "--help", version[] = "version";
+    ggdm_output_guard();
     if (argc < 2) {
         print_help(stderr);
         return GGDM_EXIT_USAGE;

@@ -17,6 +17,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "coordinator/progress.h"
+#include "coordinator/relay.h"
 #include "coordinator/silence.h"
 
 #define LOOK_SECONDS 0.25 /* between two looks at mpirun and the status file */
@@ -65,13 +66,10 @@ void ggdm_stop_watch_sleep(ggdm_stop_watch *w, double seconds)
     new_stops(w);
 }
 
-/* ---- what it says ---- */
-
 typedef struct world {
     pid_t mpirun;
-    bool ended;     /* mpirun has been waited for */
-    int errors;     /* pipe, -1 when it has ended */
-    bool line_open; /* what was passed on last does not end a line */
+    bool ended; /* mpirun has been waited for */
+    ggdm_relay relay;
     const char *token;
     char *status_path;
     struct timespec written; /* when the status file was, as last seen */
@@ -79,41 +77,6 @@ typedef struct world {
     double begun, last_sign, longest_gap, last_look, deadline;
     ggdm_world_end *end;
 } world;
-
-static void pass_bytes(world *w, const char *bytes, size_t n)
-{
-    ggdm_obituary_feed(&w->end->obituary, bytes, n);
-    for (size_t at = 0; at < n;) {
-        ssize_t put = write(STDERR_FILENO, bytes + at, n - at);
-        if (put <= 0)
-            break;
-        at += (size_t)put;
-    }
-    w->line_open = bytes[n - 1] != '\n';
-}
-
-static void pass_on(world *w)
-{
-    char bytes[4096];
-    while (w->errors >= 0) {
-        ssize_t n = read(w->errors, bytes, sizeof bytes);
-        if (n > 0) {
-            pass_bytes(w, bytes, (size_t)n);
-        } else if (n == 0) {
-            close(w->errors);
-            w->errors = -1;
-        } else if (errno != EINTR) {
-            return; /* EAGAIN: no more for now */
-        }
-    }
-}
-
-static void end_line(world *w)
-{
-    if (w->line_open)
-        fprintf(stderr, "\n");
-    w->line_open = false;
-}
 
 /* ---- is it alive? ---- */
 
@@ -176,7 +139,7 @@ static void end_mpirun(world *w)
     kill(w->mpirun, SIGTERM);
     kill(w->mpirun, SIGCONT);
     for (double begun = ggdm_now(); !reaped(w) && ggdm_now() < begun + TERM_SECONDS;) {
-        pass_on(w);
+        ggdm_relay_pass(&w->relay);
         ggdm_sleep(0.02);
     }
     kill(-w->mpirun, SIGKILL);
@@ -220,11 +183,8 @@ static void clear_away(world *w)
 {
     for (double begun = ggdm_now(); sweep(w) > 0 && ggdm_now() < begun + SWEEP_SECONDS;)
         ggdm_sleep(0.05);
-    pass_on(w);
-    if (w->errors >= 0)
-        close(w->errors);
-    w->errors = -1;
-    end_line(w);
+    ggdm_relay_close(&w->relay);
+    w->end->kept_words = w->relay.kept;
 }
 
 /* ---- its life ---- */
@@ -246,10 +206,11 @@ static void pass_stops(world *w, ggdm_stop_watch *stops)
 static void watch(world *w, ggdm_stop_watch *stops, bool may_be_silent)
 {
     while (!reaped(w)) {
-        struct pollfd fds[] = {{.fd = w->errors, .events = POLLIN},
+        struct pollfd fds[] = {{.fd = w->relay.errors, .events = POLLIN},
+                               {.fd = w->relay.output, .events = POLLIN},
                                {.fd = stops->fd, .events = POLLIN}};
-        poll(fds, 2, (int)(1000 * LOOK_SECONDS));
-        pass_on(w);
+        poll(fds, sizeof fds / sizeof *fds, (int)(1000 * LOOK_SECONDS));
+        ggdm_relay_pass(&w->relay);
         pass_stops(w, stops);
         if (!may_be_silent)
             check_silence(w);
@@ -262,14 +223,15 @@ ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_sto
                            ggdm_world_end *out, ggdm_error *err)
 {
     char token[GGDM_TOKEN_SIZE];
-    world w = {.token = token, .end = out, .errors = -1};
+    world w = {.token = token, .end = out};
+    int output, errors;
     *out = (ggdm_world_end){0};
     ggdm_obituary_init(&out->obituary);
     snprintf(token, sizeof token, "%d-%.3f", (int)getpid(), ggdm_wall_clock());
     GGDM_TRY(ggdm_path_join(launch->run_dir, GGDM_STATUS_FILE, &w.status_path, err));
-    ggdm_status st = ggdm_launch_world(launch, token, loss, &w.mpirun, &w.errors, err);
+    ggdm_status st = ggdm_launch_world(launch, token, loss, &w.mpirun, &output, &errors, err);
     if (st == GGDM_OK) {
-        fcntl(w.errors, F_SETFL, O_NONBLOCK);
+        ggdm_relay_init(&w.relay, output, errors, launch->log, &out->obituary);
         w.begun = w.last_sign = w.last_look = ggdm_now();
         watch(&w, stops, launch->may_be_silent);
         clear_away(&w);

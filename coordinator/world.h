@@ -26,13 +26,14 @@ typedef struct ggdm_world_end {
     int wait_status; /* of mpirun, as waitpid gives it */
     char hung[128];  /* why the supervisor ended it, "" when it ended by itself */
     double seconds;  /* that the coordinator was seen at work */
+    bool kept_words; /* of mpirun and others are in the log */
     ggdm_obituary obituary;
     ggdm_world_status status;
 } ggdm_world_end;
 
-/** Start a world and watch it until nothing of it is left.  What it writes on standard error is
- *  passed on.  The first stop asks it to stop between sampler steps (SIGUSR1, which mpirun
- * forwards); a second one ends it at once.  A world whose coordinator gives no sign of life
+/** Start a world and watch it until nothing of it is left.  What it says is passed on
+ *  (coordinator/relay.h).  The first stop asks it to stop between sampler steps (SIGUSR1, which
+ * mpirun forwards); a second one ends it at once.  A world whose coordinator gives no sign of life
  *  (coordinator/silence.h) is ended.
  *  Errors: GGDM_EIO, GGDM_ENOMEM: it could not be started. */
 ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_stop_watch *stops,
