@@ -7,6 +7,7 @@
 #include "common/hash.h"
 #include "coordinator/cmd_model.h"
 #include "coordinator/command.h"
+#include "models/io/weights.h"
 #include "models/model.h"
 
 typedef struct arguments {
@@ -86,6 +87,15 @@ static int64_t count_parameters(const ggdm_model *m)
     return n;
 }
 
+/* What is loaded, and where it is not the file itself, from how many it was made. */
+static void print_weights(const ggdm_weights *w)
+{
+    printf("weights     %s, %zu bytes", w->where, w->size);
+    if (w->copy)
+        printf(" as F32, made from %zu file%s", w->n_files, w->n_files == 1 ? "" : "s");
+    printf("\n");
+}
+
 static void print_summary(const ggdm_model *m)
 {
     char digest[GGDM_HASH_TEXT_SIZE];
@@ -99,7 +109,7 @@ static void print_summary(const ggdm_model *m)
         printf("classes     %d\n", a->n_classes);
     printf("tensors     %zu\n", m->params.n);
     printf("parameters  %" PRId64 "\n", count_parameters(m));
-    printf("weights     %s, %zu bytes\n", a->weights_file, m->files->weights_size);
+    print_weights(m->files->stored);
     printf("digest      %s\n", digest);
 }
 
@@ -107,11 +117,12 @@ static void print_info(const ggdm_model *m)
 {
     print_summary(m);
     printf("\n%-56s %-5s %12s  shape\n", "tensor", "dtype", "elements");
-    for (size_t i = 0; i < m->params.n; i++) {
-        const ggdm_tensor *t = &m->params.items[i];
+    const ggdm_weights *w = m->files->stored;
+    for (size_t i = 0; i < w->n_tensors; i++) {
+        const ggdm_st_tensor *t = &w->tensors[i];
         char shape[128];
-        printf("%-56s %-5s %12" PRId64 "  %s\n", t->name, "F32", ggdm_shape_count(&t->shape),
-               ggdm_shape_text(&t->shape, shape, sizeof shape));
+        printf("%-56s %-5s %12" PRId64 "  %s\n", t->name, ggdm_safetensors_dtype_name(t->dtype),
+               ggdm_shape_count(&t->shape), ggdm_shape_text(&t->shape, shape, sizeof shape));
     }
 }
 
@@ -132,7 +143,8 @@ static ggdm_status show_info(const ggdm_model *m, const arguments *a, ggdm_error
 
 static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_error *err)
 {
-    (void)a, (void)err;
+    (void)a;
+    GGDM_TRY(ggdm_model_check_finite(m, err));
     print_verified(m);
     return GGDM_OK;
 }

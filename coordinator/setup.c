@@ -54,6 +54,8 @@ static ggdm_status open_model(ggdm_setup *s, int role, ggdm_error *err)
         st = GGDM_FAIL(err, GGDM_EUNSUPPORTED,
                        "model '%s' has %d class labels, expected an unconditional model", name,
                        model->info.n_classes);
+    if (st == GGDM_OK)
+        st = ggdm_model_check_finite(model, err);
     s->info[role].class_name = ""; /* the strings belong to the model; only the presence counts */
     s->info[role].weights_file = "";
 done:
@@ -78,11 +80,8 @@ static ggdm_status check_steps(const ggdm_setup *s, ggdm_error *err)
 {
     const ggdm_model_files *files = &s->outfit.files[GGDM_ROLE_DIFFUSION];
     ggdm_schedule schedule;
-    char *where = NULL;
-    GGDM_TRY(ggdm_path_join(files->path, "scheduler_config.json", &where, err));
-    ggdm_status st =
-        ggdm_schedule_create(files->scheduler, where, 1, s->outfit.job.variance, &schedule, err);
-    free(where);
+    ggdm_status st = ggdm_schedule_create(files->scheduler, files->scheduler_path, 1,
+                                          s->outfit.job.variance, &schedule, err);
     if (st != GGDM_OK)
         return ggdm_sweep_blame(&s->sweep, roles[GGDM_ROLE_DIFFUSION].field, err);
     int32_t most = schedule.train_steps;

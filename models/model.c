@@ -1,25 +1,34 @@
 #include "models/model.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
 #include "common/hash.h"
+#include "common/json.h"
 #include "common/mem.h"
 #include "common/shipped.h"
-#include "models/io/safetensors.h"
+#include "models/io/weights.h"
 
 #define MAX_TEXT ((size_t)1 << 20) /* bytes of config.json and scheduler_config.json */
+#define PIPELINE "model_index.json"
+#define SCHEDULER "scheduler_config.json"
 
-/* --- finding and reading the files --- */
+/* --- finding the directory --- */
+
+static bool has_file(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && ggdm_exists(path);
+}
 
 static bool is_model_dir(const char *dir)
 {
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/config.json", dir);
-    return n > 0 && (size_t)n < sizeof path && ggdm_exists(path);
+    return has_file(dir, "config.json") || has_file(dir, PIPELINE);
 }
 
 static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
@@ -51,46 +60,78 @@ static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
                      name);
 }
 
-static ggdm_status read_text(const char *dir, const char *name, bool optional, char **out,
-                             ggdm_error *err)
+/* --- pipelines of diffusers --- */
+
+/* A component counts unless it is [null, null] or a mere setting. */
+static bool is_component(const ggdm_node *n)
 {
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
-    ggdm_status st = GGDM_OK;
-    if (!optional || ggdm_exists(path)) {
-        size_t size = 0;
-        st = ggdm_read_file(path, MAX_TEXT, out, &size, err);
-        if (st == GGDM_OK && strlen(*out) != size)
-            st = GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
-    }
+    return n->key[0] != '_' && n->kind == GGDM_NODE_LIST && n->count == 2 &&
+           n->first->kind == GGDM_NODE_STRING;
+}
+
+/* Of a pipeline only what is no more than a U-Net and its scheduler: what a decoder or a text
+ * encoder would add must not be left out in silence. */
+static ggdm_status check_pipeline(const ggdm_node *root, ggdm_error *err)
+{
+    for (const ggdm_node *n = root->first; n; n = n->next)
+        if (is_component(n) && strcmp(n->key, "unet") && strcmp(n->key, "scheduler"))
+            return ggdm_node_fail(n, err,
+                                  "a pipeline with this component is not supported, expected unet "
+                                  "and scheduler only (name its unet/ to run that alone)");
+    const ggdm_node *unet = ggdm_node_get(root, "unet");
+    return unet && is_component(unet)
+               ? GGDM_OK
+               : ggdm_node_fail(root, err, "the pipeline has no 'unet', expected one");
+}
+
+/* f->path names a pipeline: it becomes that of its U-Net. */
+static ggdm_status enter_pipeline(ggdm_model_files *f, ggdm_error *err)
+{
+    char *path = NULL, *unet = NULL;
+    ggdm_doc *doc = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, PIPELINE, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_json_read(path, MAX_TEXT, &doc, err), done);
+    GGDM_TRY_GOTO(st, check_pipeline(doc->root, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, "unet", &unet, err), done);
+    free(f->path);
+    f->path = unet;
+done:
+    ggdm_doc_destroy(&doc);
     free(path);
     return st;
 }
 
-/* Map the weights file that the architecture of the config names. */
-static ggdm_status map_weights(ggdm_model_files *f, ggdm_error *err)
+/* --- reading the files --- */
+
+static ggdm_status read_text(const char *path, char **out, ggdm_error *err)
+{
+    size_t size = 0;
+    GGDM_TRY(ggdm_read_file(path, MAX_TEXT, out, &size, err));
+    return strlen(*out) == size ? GGDM_OK
+                                : GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
+}
+
+static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
 {
     char *path = NULL;
-    ggdm_arch *arch = NULL;
-    ggdm_mapping *map = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, "config.json", &path, err), done);
-    GGDM_TRY_GOTO(st, ggdm_arch_parse(f->config, strlen(f->config), path, &arch, err), done);
-    free(path);
-    path = NULL;
-    const char *file = ggdm_arch_get_info(arch).weights_file;
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, file, &path, err), done);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&map, 1, sizeof *map, err), done);
-    GGDM_TRY_GOTO(st, ggdm_map_file(path, map, err), done);
-    f->weights = map->data;
-    f->weights_size = map->size;
-    f->map = map;
-    map = NULL;
-done:
-    free(map);
-    ggdm_arch_destroy(&arch);
+    GGDM_TRY(ggdm_path_join(f->path, "config.json", &path, err));
+    ggdm_status st = read_text(path, &f->config, err);
     free(path);
     return st;
+}
+
+/* The schedule stands beside the network, else in the scheduler/ of the pipeline whose unet/ the
+ * network is; that pipelines have one is certain. */
+static ggdm_status read_scheduler(ggdm_model_files *f, ggdm_arch_role role, ggdm_error *err)
+{
+    const bool of_pipeline = role == GGDM_DIFFUSION && !has_file(f->path, SCHEDULER) &&
+                             has_file(f->path, "../" PIPELINE);
+    GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
+                            &f->scheduler_path, err));
+    return of_pipeline || ggdm_exists(f->scheduler_path)
+               ? read_text(f->scheduler_path, &f->scheduler, err)
+               : GGDM_OK;
 }
 
 void ggdm_model_files_digest(const ggdm_model_files *f, uint8_t digest[32])
@@ -104,48 +145,20 @@ void ggdm_model_files_digest(const ggdm_model_files *f, uint8_t digest[32])
     ggdm_hash_final(&h, digest);
 }
 
-ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err)
-{
-    ggdm_model_files f = {0};
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, find_dir(name, &f.path, err), done);
-    GGDM_TRY_GOTO(st, read_text(f.path, "config.json", false, &f.config, err), done);
-    GGDM_TRY_GOTO(st, read_text(f.path, "scheduler_config.json", true, &f.scheduler, err), done);
-    GGDM_TRY_GOTO(st, map_weights(&f, err), done);
-    ggdm_model_files_digest(&f, f.digest);
-    *out = f;
-    f = (ggdm_model_files){0};
-done:
-    ggdm_model_files_close(&f);
-    return st;
-}
-
-void ggdm_model_files_close(ggdm_model_files *f)
-{
-    if (f->map)
-        ggdm_unmap_file(f->map);
-    free(f->map);
-    free(f->path);
-    free(f->config);
-    free(f->scheduler);
-    *f = (ggdm_model_files){0};
-}
-
 /* --- fitting the weights to the architecture --- */
 
-/* Views of all tensors as params, with their names stored in m->names. */
-static ggdm_status make_params(ggdm_model *m, const ggdm_safetensors *st, const char *where,
+/* Views of n tensors as params, with their names stored in m->names. */
+static ggdm_status make_params(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n,
                                ggdm_error *err)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < st->n_tensors; i++)
-        bytes += strlen(st->tensors[i].name) + 17;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(tensors[i].name) + 17;
     GGDM_TRY(ggdm_alloc(&m->names, bytes, 1, err));
-    GGDM_TRY(ggdm_alloc(&m->params.items, st->n_tensors, sizeof *m->params.items, err));
+    GGDM_TRY(ggdm_alloc(&m->params.items, n, sizeof *m->params.items, err));
     char *name = m->names;
-    for (size_t i = 0; i < st->n_tensors; i++) {
-        const ggdm_st_tensor *t = &st->tensors[i];
-        GGDM_TRY(ggdm_safetensors_as_f32(t, where, err));
+    for (size_t i = 0; i < n; i++) {
+        const ggdm_st_tensor *t = &tensors[i];
         if (ggdm_arch_canonical_name(t->name, name, strlen(t->name) + 17) != name)
             strcpy(name, t->name);
         m->params.items[m->params.n++] = (ggdm_tensor){name, GGDM_F32, t->shape, t->data};
@@ -228,35 +241,58 @@ static ggdm_status declare(const ggdm_model *m, ggdm_graph **out, ggdm_error *er
     return st;
 }
 
+static ggdm_status read_arch(ggdm_model *m, const ggdm_model_files *files, ggdm_error *err)
+{
+    char *where = NULL;
+    m->files = files;
+    GGDM_TRY(ggdm_path_join(files->path, "config.json", &where, err));
+    ggdm_status st = ggdm_arch_parse(files->config, strlen(files->config), where, &m->arch, err);
+    free(where);
+    if (st == GGDM_OK)
+        m->info = ggdm_arch_get_info(m->arch);
+    return st;
+}
+
+/* The n tensors as the model's parameters, if they are exactly those of its architecture. */
+static ggdm_status fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n, const char *where,
+                       ggdm_error *err)
+{
+    ggdm_graph *g = NULL;
+    GGDM_TRY(make_params(m, tensors, n, err));
+    GGDM_TRY(declare(m, &g, err));
+    ggdm_status st = check_params(m, g, where, err);
+    ggdm_graph_destroy(&g);
+    return st;
+}
+
+static ggdm_status parse_weights(ggdm_model *m, ggdm_error *err)
+{
+    const ggdm_model_files *f = m->files;
+    ggdm_safetensors *parsed = NULL;
+    char *where = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, m->info.weights_file, &where, err), done);
+    GGDM_TRY_GOTO(st, ggdm_safetensors_parse(f->weights, f->weights_size, where, &parsed, err),
+                  done);
+    for (size_t i = 0; i < parsed->n_tensors; i++)
+        GGDM_TRY_GOTO(st, ggdm_safetensors_as_f32(&parsed->tensors[i], where, err), done);
+    st = fit(m, parsed->tensors, parsed->n_tensors, where, err);
+done:
+    ggdm_safetensors_destroy(&parsed);
+    free(where);
+    return st;
+}
+
 ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)
 {
     ggdm_model *m = NULL;
-    ggdm_safetensors *tensors = NULL;
-    ggdm_graph *g = NULL;
-    char *where = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&m, 1, sizeof *m, err), done);
-    m->files = files;
-    GGDM_TRY_GOTO(st, ggdm_path_join(files->path, "config.json", &where, err), done);
-    GGDM_TRY_GOTO(st, ggdm_arch_parse(files->config, strlen(files->config), where, &m->arch, err),
-                  done);
-    m->info = ggdm_arch_get_info(m->arch);
-    free(where);
-    where = NULL;
-    GGDM_TRY_GOTO(st, ggdm_path_join(files->path, m->info.weights_file, &where, err), done);
-    GGDM_TRY_GOTO(st,
-                  ggdm_safetensors_parse(files->weights, files->weights_size, where, &tensors, err),
-                  done);
-    GGDM_TRY_GOTO(st, make_params(m, tensors, where, err), done);
-    GGDM_TRY_GOTO(st, declare(m, &g, err), done);
-    GGDM_TRY_GOTO(st, check_params(m, g, where, err), done);
+    GGDM_TRY(ggdm_alloc(&m, 1, sizeof *m, err));
+    ggdm_status st = read_arch(m, files, err);
+    if (st == GGDM_OK)
+        st = parse_weights(m, err);
+    if (st != GGDM_OK)
+        ggdm_model_destroy(&m);
     *out = m;
-    m = NULL;
-done:
-    ggdm_graph_destroy(&g);
-    ggdm_safetensors_destroy(&tensors);
-    free(where);
-    ggdm_model_destroy(&m);
     return st;
 }
 
@@ -269,4 +305,93 @@ void ggdm_model_destroy(ggdm_model **model)
     free((*model)->names);
     free(*model);
     *model = NULL;
+}
+
+/* --- opening a directory --- */
+
+/* Headers first: what does not fit the network is neither copied nor hashed, however large it is.
+ */
+static ggdm_status open_weights(ggdm_model_files *f, ggdm_model *m, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
+    GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
+    GGDM_TRY(fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err));
+    GGDM_TRY(ggdm_weights_load(f->stored, err));
+    f->weights = f->stored->data;
+    f->weights_size = f->stored->size;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err)
+{
+    ggdm_model_files f = {0};
+    ggdm_model *m = NULL; /* for its architecture */
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_alloc(&m, 1, sizeof *m, err), done);
+    GGDM_TRY_GOTO(st, find_dir(name, &f.path, err), done);
+    if (!has_file(f.path, "config.json"))
+        GGDM_TRY_GOTO(st, enter_pipeline(&f, err), done);
+    GGDM_TRY_GOTO(st, read_config(&f, err), done);
+    GGDM_TRY_GOTO(st, read_arch(m, &f, err), done);
+    GGDM_TRY_GOTO(st, read_scheduler(&f, m->info.role, err), done);
+    GGDM_TRY_GOTO(st, open_weights(&f, m, err), done);
+    ggdm_model_files_digest(&f, f.digest);
+    *out = f;
+    f = (ggdm_model_files){0};
+done:
+    ggdm_model_destroy(&m);
+    ggdm_model_files_close(&f);
+    return st;
+}
+
+void ggdm_model_files_close(ggdm_model_files *f)
+{
+    if (f->stored)
+        ggdm_weights_close(f->stored);
+    free(f->stored);
+    free(f->path);
+    free(f->config);
+    free(f->scheduler);
+    free(f->scheduler_path);
+    *f = (ggdm_model_files){0};
+}
+
+/* --- numbers --- */
+
+/* A block is looked at as a whole, which the compiler makes fast; only in a bad one the element is
+ * looked for. */
+static int64_t first_not_finite(const float *data, int64_t n)
+{
+    enum { BLOCK = 4096 };
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int64_t end = at + BLOCK < n ? at + BLOCK : n;
+        int bad = 0;
+        for (int64_t i = at; i < end; i++)
+            bad |= !isfinite(data[i]);
+        for (int64_t i = at; bad && i < end; i++)
+            if (!isfinite(data[i]))
+                return i;
+    }
+    return -1;
+}
+
+ggdm_status ggdm_model_check_finite(const ggdm_model *model, ggdm_error *err)
+{
+    for (size_t i = 0; i < model->params.n; i++) {
+        const ggdm_tensor *t = &model->params.items[i];
+        const float *data = t->data;
+        int64_t bad = first_not_finite(data, ggdm_shape_count(&t->shape));
+        if (bad < 0)
+            continue;
+        ggdm_shape at = {.n = t->shape.n};
+        char text[128];
+        int64_t rest = bad;
+        for (int k = t->shape.n - 1; k >= 0; rest /= t->shape.d[k], k--)
+            at.d[k] = rest % t->shape.d[k];
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s', element %s: value %g, expected finite numbers",
+                         model->files->path, t->name, ggdm_shape_text(&at, text, sizeof text),
+                         (double)data[bad]);
+    }
+    return GGDM_OK;
 }

@@ -11,18 +11,22 @@
 
 /* The raw files, as rank 0 reads them and broadcasts them. */
 typedef struct ggdm_model_files {
-    char *path;          /* directory, for messages; owned */
-    char *config;        /* config.json, NUL-terminated; owned */
-    char *scheduler;     /* scheduler_config.json, NUL-terminated, or NULL; owned */
-    const void *weights; /* safetensors bytes, 64-byte aligned; a mapping, or borrowed (see map) */
+    char *path;           /* directory, for messages; owned */
+    char *config;         /* config.json, NUL-terminated; owned */
+    char *scheduler;      /* scheduler_config.json, NUL-terminated, or NULL; owned */
+    char *scheduler_path; /* where that was read, or would be; NULL in a worker; owned */
+    const void *weights;  /* safetensors bytes, F32, 64-byte aligned */
     size_t weights_size;
-    void *map;          /* owned mapping behind weights, or NULL where weights is borrowed */
+    struct ggdm_weights *stored; /* behind weights; owned; NULL where they are borrowed */
     uint8_t digest[32]; /* SHA-256 over config, scheduler and weights: the model's identity */
 } ggdm_model_files;
 
 /** Find a model by name (models/zoo of the source tree or of the installation, $GGDM_ZOO) or by
- *  directory, read its texts and map its weights.
- *  Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file. */
+ *  directory, read its texts, check that its weights are those of the architecture, and digest
+ *  them: nothing that does not fit is read beyond its headers.  The directory may be that of a
+ *  pipeline of diffusers (model_index.json) whose components are unet/ and scheduler/.
+ *  Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file; those of
+ *  ggdm_model_create. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
 /** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
@@ -42,5 +46,9 @@ typedef struct ggdm_model {
  *  Errors: GGDM_EFORMAT, GGDM_ESHAPE (tensor, shape found, shape expected), GGDM_EUNSUPPORTED. */
 ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err);
 void ggdm_model_destroy(ggdm_model **model);
+
+/** Look at every weight once (memory's speed: less than hashing them).
+ *  Errors: GGDM_EFORMAT naming the tensor and the first element that is not finite. */
+ggdm_status ggdm_model_check_finite(const ggdm_model *model, ggdm_error *err);
 
 #endif

@@ -258,6 +258,58 @@ const char *ggdm_safetensors_meta(const ggdm_safetensors *st, const char *key)
     return NULL;
 }
 
+ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *t, const char *where,
+                                         ggdm_error *err)
+{
+    if (t->dtype == GGDM_ST_F32 || t->dtype == GGDM_ST_F16 || t->dtype == GGDM_ST_BF16)
+        return GGDM_OK;
+    return GGDM_FAIL(
+        err, GGDM_EUNSUPPORTED, "%s: tensor '%.200s': dtype %s, expected F32, F16 or BF16%s", where,
+        t->name, dtypes[t->dtype].name,
+        t->dtype == GGDM_ST_F64 ? " (to narrow it would round: convert it yourself)" : "");
+}
+
+const char *ggdm_safetensors_dtype_name(ggdm_st_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+static float from_bits(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* Exact.  Multiplying moves the exponent's bias, subnormal numbers included. */
+static float widen_f16(uint16_t h)
+{
+    uint32_t rest = h & 0x7fffu;
+    float f = from_bits(rest << 13) * 0x1p112f;
+    if (rest >= 0x7c00u) /* infinite or no number */
+        f = from_bits(0x7f800000u | rest << 13);
+    return h & 0x8000u ? -f : f;
+}
+
+static float widen_bf16(uint16_t h)
+{
+    return from_bits((uint32_t)h << 16);
+}
+
+void ggdm_safetensors_to_f32(const ggdm_st_tensor *t, float *out)
+{
+    float (*const widen)(uint16_t) = t->dtype == GGDM_ST_F16 ? widen_f16 : widen_bf16;
+    if (t->dtype == GGDM_ST_F32) {
+        memcpy(out, t->data, t->size);
+        return;
+    }
+    for (size_t i = 0; i < t->size / 2; i++) {
+        uint16_t h; /* not necessarily aligned */
+        memcpy(&h, (const char *)t->data + 2 * i, sizeof h);
+        out[i] = widen(h);
+    }
+}
+
 ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *t, const char *where, ggdm_error *err)
 {
     if (t->dtype != GGDM_ST_F32)
@@ -341,22 +393,35 @@ static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, siz
     return ggdm_json_finish(&j, text, size, err);
 }
 
-ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
-                                   const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err)
+ggdm_status ggdm_safetensors_layout(const char *where, const ggdm_tensor *tensors, size_t n,
+                                    const ggdm_st_meta *meta, size_t n_meta, char **out,
+                                    size_t *data, size_t *size, ggdm_error *err)
 {
     char *text = NULL, *file = NULL;
     size_t text_size = 0, data_size = 0;
     ggdm_status st;
-    GGDM_TRY(check_names(tensors, n, path, err));
+    GGDM_TRY(check_names(tensors, n, where, err));
     GGDM_TRY_GOTO(
-        st, make_header(path, tensors, n, meta, n_meta, &text, &text_size, &data_size, err), done);
-    size_t begin = ggdm_align_up(8 + text_size); /* of the data */
-    GGDM_TRY_GOTO(st, ggdm_alloc(&file, begin + data_size, 1, err), done);
+        st, make_header(where, tensors, n, meta, n_meta, &text, &text_size, &data_size, err), done);
+    *data = ggdm_align_up(8 + text_size);
+    *size = *data + data_size;
+    GGDM_TRY_GOTO(st, ggdm_alloc(&file, *size, 1, err), done);
     for (int i = 0; i < 8; i++)
-        file[i] = (char)((uint64_t)(begin - 8) >> (8 * i) & 0xff);
+        file[i] = (char)((uint64_t)(*data - 8) >> (8 * i) & 0xff);
     memcpy(file + 8, text, text_size);
-    memset(file + 8 + text_size, ' ', begin - 8 - text_size);
-    size_t at = begin;
+    memset(file + 8 + text_size, ' ', *data - 8 - text_size);
+    *out = file;
+done:
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
+                                   const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err)
+{
+    char *file = NULL;
+    size_t at = 0, size = 0;
+    GGDM_TRY(ggdm_safetensors_layout(path, tensors, n, meta, n_meta, &file, &at, &size, err));
     for (size_t i = 0; i < n; i++) {
         size_t bytes = 0;
         tensor_bytes(&tensors[i].shape, 4, &bytes);
@@ -364,9 +429,7 @@ ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors,
             memcpy(file + at, tensors[i].data, bytes);
         at += bytes;
     }
-    st = ggdm_replace_file(path, file, begin + data_size, err);
-done:
-    free(text);
+    ggdm_status st = ggdm_replace_file(path, file, size, err);
     free(file);
     return st;
 }

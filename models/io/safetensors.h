@@ -73,6 +73,17 @@ const ggdm_st_tensor *ggdm_safetensors_find(const ggdm_safetensors *st, const ch
 /** The metadata value of this key, or NULL. */
 const char *ggdm_safetensors_meta(const ggdm_safetensors *st, const char *key);
 
+/** Check that a tensor is F32, F16 or BF16.
+ *  Errors: GGDM_EUNSUPPORTED naming the tensor and what was found. */
+ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *tensor, const char *where,
+                                         ggdm_error *err);
+
+/** Copy such a tensor to out, widened to f32: exactly. */
+void ggdm_safetensors_to_f32(const ggdm_st_tensor *tensor, float *out);
+
+/** "F32", "BF16" ... */
+const char *ggdm_safetensors_dtype_name(ggdm_st_dtype dtype);
+
 /** Check that a tensor can be used in place as f32: dtype F32, data aligned to 4 bytes.
  *  Errors: GGDM_EUNSUPPORTED naming the tensor and what was found. */
 ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *tensor, const char *where,
@@ -85,5 +96,12 @@ ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *tensor, const char *wh
  * GGDM_ENOMEM. */
 ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
                                    const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err);
+
+/** The file that ggdm_safetensors_write would write, in memory, with zeros for data: *size bytes in
+ *  *out (owned, 64-byte aligned), the first tensor's data at byte *data, the others packed behind
+ *  them.  The tensors' own data are not read.  Errors: as above but GGDM_EIO. */
+ggdm_status ggdm_safetensors_layout(const char *where, const ggdm_tensor *tensors, size_t n,
+                                    const ggdm_st_meta *meta, size_t n_meta, char **out,
+                                    size_t *data, size_t *size, ggdm_error *err);
 
 #endif

@@ -1,8 +1,10 @@
 #include "tests/support/ggdm_test.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "models/io/safetensors.h"
@@ -168,6 +170,143 @@ static void test_model_truncated_weights_are_error(void **state)
     free(path);
 }
 
+/* A file whose header fits its size but not the network: neither hashed nor copied.  It is sparse,
+ * and reading it would take a minute. */
+static void test_model_absurd_weights_are_refused_at_once(void **state)
+{
+    (void)state;
+    static const uint64_t data = (uint64_t)256 << 30;
+    char head[200], *path = ggdm_test_path(dir, "cnn/model.safetensors");
+    for (int valid = 0; valid < 2; valid++) {
+        ggdm_error err = {0};
+        memset(head, 0, sizeof head);
+        int n = snprintf(head + 8, sizeof head - 8,
+                         "{\"x\":{\"dtype\":\"F16\",\"shape\":[%llu],\"data_offsets\":[0,%llu]}}",
+                         (unsigned long long)data / 2, (unsigned long long)data);
+        head[0] = valid ? (char)n : 0;
+        ggdm_test_write(path, head, 8 + (size_t)n);
+        assert_int_equal(truncate(path, (off_t)(8 + (uint64_t)n + data)), 0);
+        ggdm_test_error(open_model("cnn", &err), &err, GGDM_EFORMAT,
+                        valid ? "is missing, expected shape" : "does not begin with '{'");
+    }
+    free(path);
+}
+
+static void test_model_weights_that_are_not_finite_are_named(void **state)
+{
+    (void)state;
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    size_t size;
+    char *path = ggdm_test_path(dir, "cnn/model.safetensors"), *bytes = ggdm_test_read(path, &size);
+    char *model = ggdm_test_path(dir, "cnn");
+    for (size_t i = 0; i < 3; i++) {
+        ggdm_error err = {0};
+        ggdm_model_files files;
+        ggdm_model *m;
+        /* The last tensor of the file is the bias of 10 classes. */
+        memcpy(bytes + size - 4 * (i + 1), &bad[i], 4);
+        ggdm_test_write(path, bytes, size);
+        ggdm_test_ok(ggdm_model_files_open(model, &files, &err), &err);
+        ggdm_test_ok(ggdm_model_create(&files, &m, &err), &err);
+        char want[60];
+        snprintf(want, sizeof want, ".bias', element [%zu]: value %g", 9 - i, (double)bad[i]);
+        ggdm_test_error(ggdm_model_check_finite(m, &err), &err, GGDM_EFORMAT, want);
+        ggdm_model_destroy(&m);
+        ggdm_model_files_close(&files);
+    }
+    free(model);
+    free(bytes);
+    free(path);
+}
+
+#define SCHEDULE "{\"beta_schedule\": \"scaled_linear\"}"
+
+/* PIPE/{model_index.json,unet/,scheduler/scheduler_config.json}, or without the last. */
+static void make_pipeline(const char *index, bool schedule)
+{
+    char *pipe = ggdm_test_path(dir, "pipe"), *path = ggdm_test_path(pipe, "model_index.json");
+    char *folder = ggdm_test_path(pipe, "scheduler");
+    ggdm_error err;
+    ggdm_test_ok(ggdm_make_dirs(folder, &err), &err);
+    free(ggdm_tiny_model_write(pipe, "unet", ggdm_tiny_unet_config, 2));
+    ggdm_test_write(path, index, strlen(index));
+    free(path);
+    path = ggdm_test_path(folder, "scheduler_config.json");
+    if (schedule)
+        ggdm_test_write(path, SCHEDULE, strlen(SCHEDULE));
+    free(path);
+    free(folder);
+    free(pipe);
+}
+
+#define PART(name, class) "\"" name "\": [\"diffusers\", \"" class "\"]"
+#define PIPELINE                                                                                   \
+    "{\"_class_name\": \"DDPMPipeline\", " PART("unet", "UNet2DModel") ", " PART(                  \
+        "scheduler", "DDPMScheduler") "}"
+
+/* Named by its own directory or by that of its U-Net, a pipeline is one model. */
+static void test_model_pipeline_brings_its_scheduler(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"pipe", "pipe/unet"};
+    uint8_t digest[2][32];
+    make_pipeline(PIPELINE, true);
+    for (int i = 0; i < 2; i++) {
+        ggdm_error err;
+        ggdm_model_files files;
+        char *path = ggdm_test_path(dir, names[i]);
+        ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+        assert_string_equal(files.scheduler, SCHEDULE);
+        memcpy(digest[i], files.digest, sizeof digest[i]);
+        ggdm_model_files_close(&files);
+        free(path);
+    }
+    assert_memory_equal(digest[0], digest[1], 32);
+    /* A classifier has no schedule, wherever it lies. */
+    char *pipe = ggdm_test_path(dir, "pipe");
+    free(ggdm_tiny_model_write(pipe, "guide", ggdm_tiny_cnn_config, 1));
+    free(pipe);
+    ggdm_error err;
+    ggdm_model_files files;
+    char *path = ggdm_test_path(dir, "pipe/guide");
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    assert_null(files.scheduler);
+    ggdm_model_files_close(&files);
+    free(path);
+}
+
+static void test_model_pipeline_that_is_more_is_refused(void **state)
+{
+    static const struct {
+        const char *index, *text;
+        bool schedule;
+    } rows[] = {
+        {PIPELINE, "pipe/unet/../scheduler/scheduler_config.json", false},
+        {"{" PART("unet", "UNet2DModel") ", " PART("vqvae", "VQModel") "}",
+         "field 'vqvae': a pipeline with this component is not supported", true},
+        {"{" PART("scheduler", "DDPMScheduler") "}", "no 'unet'", true},
+        {"{\"unet\": [null, null]}", "no 'unet'", true},
+        {"[]", "no 'unet'", true},
+        {"{", "model_index.json", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ggdm_error err = {0};
+        teardown(state);
+        setup(state);
+        make_pipeline(rows[i].index, rows[i].schedule);
+        ggdm_status st = open_model("pipe", &err);
+        assert_int_not_equal(st, GGDM_OK);
+        ggdm_test_error(st, &err, st, rows[i].text);
+    }
+    teardown(state);
+    setup(state);
+    make_pipeline("{" PART("unet", "UNet2DModel") ", \"safety_checker\": [null, null], "
+                                                  "\"requires_safety_checker\": true}",
+                  true);
+    ggdm_error err;
+    ggdm_test_ok(open_model("pipe", &err), &err);
+}
+
 static void test_model_legacy_attention_names_are_read(void **state)
 {
     (void)state;
@@ -216,6 +355,10 @@ int main(void)
         T(test_model_digest_changes_with_any_file),
         T(test_model_weights_that_do_not_fit_are_named),
         T(test_model_truncated_weights_are_error),
+        T(test_model_absurd_weights_are_refused_at_once),
+        T(test_model_weights_that_are_not_finite_are_named),
+        T(test_model_pipeline_brings_its_scheduler),
+        T(test_model_pipeline_that_is_more_is_refused),
         T(test_model_legacy_attention_names_are_read),
     };
     return ggdm_test_main(tests);

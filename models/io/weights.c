@@ -1,0 +1,350 @@
+#include "models/io/weights.h"
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/json.h"
+#include "common/mem.h"
+
+#define MAX_INDEX ((size_t)16 << 20) /* bytes of an index */
+#define MAX_SHARDS 1024
+
+struct ggdm_weights_file {
+    char *name; /* below the directory; owned */
+    char *path; /* owned */
+    ggdm_mapping map;
+    ggdm_safetensors *parsed;
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weights_file *f,
+                             ggdm_error *err)
+{
+    GGDM_TRY(ggdm_strdup(name, &f->name, err));
+    GGDM_TRY(ggdm_path_join(dir, name, &f->path, err));
+    GGDM_TRY(ggdm_map_file(f->path, &f->map, err));
+    GGDM_TRY(ggdm_safetensors_parse(f->map.data, f->map.size, f->path, &f->parsed, err));
+    for (size_t i = 0; i < f->parsed->n_tensors; i++)
+        GGDM_TRY(ggdm_safetensors_check_float(&f->parsed->tensors[i], f->path, err));
+    return GGDM_OK;
+}
+
+static void close_file(struct ggdm_weights_file *f)
+{
+    ggdm_safetensors_destroy(&f->parsed);
+    ggdm_unmap_file(&f->map);
+    free(f->name);
+    free(f->path);
+    *f = (struct ggdm_weights_file){0};
+}
+
+/* --- what is there instead --- */
+
+/* Why weights that end so are not read, and what to do. */
+static const struct {
+    const char *end, *advice;
+} others[] = {
+    {".safetensors", "give it that name if it is what you want"},
+    {".safetensors.index.json", "expected an index of that name"},
+    {".bin", NULL},
+    {".pt", NULL},
+    {".pth", NULL},
+    {".ckpt", NULL},
+    {".pkl", NULL},
+};
+enum { N_OTHERS = sizeof others / sizeof *others };
+
+/* The file of dir that is most likely meant: *found (owned) of kind others[*kind]. */
+static ggdm_status find_other(const char *dir, char **found, int *kind, ggdm_error *err)
+{
+    DIR *d = opendir(dir);
+    ggdm_status st = GGDM_OK;
+    *kind = N_OTHERS;
+    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));)
+        for (int i = 0; i <= *kind && i < N_OTHERS; i++) {
+            /* of one kind the first by name, whatever the directory's order */
+            if (!ends_with(e->d_name, others[i].end) ||
+                (i == *kind && strcmp(e->d_name, *found) >= 0))
+                continue;
+            free(*found);
+            *kind = i;
+            st = ggdm_strdup(e->d_name, found, err);
+            break;
+        }
+    if (d)
+        closedir(d);
+    return st;
+}
+
+static ggdm_status fail_missing(const char *dir, const char *path, const char *name,
+                                ggdm_error *err)
+{
+    char *found = NULL;
+    int kind;
+    ggdm_status st = find_other(dir, &found, &kind, err);
+    if (st == GGDM_OK && kind == N_OTHERS)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the weights are missing, expected this file", path);
+    else if (st == GGDM_OK && others[kind].advice)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the weights are missing; there is %.200s: %s", path,
+                       found, others[kind].advice);
+    else if (st == GGDM_OK)
+        st = GGDM_FAIL(err, GGDM_EINVAL,
+                       "%s: the weights are missing; there is %.200s, a pickle, which may run code "
+                       "when it is read: convert it with PyTorch, safetensors.torch.save_file("
+                       "torch.load('%.200s', weights_only=True), '%s') (docs/MODELS.md)",
+                       path, found, found, name);
+    free(found);
+    return st;
+}
+
+/* --- several files with an index --- */
+
+/* Names stay in the directory. */
+static ggdm_status check_shard_name(const ggdm_node *n, ggdm_error *err)
+{
+    if (n->kind == GGDM_NODE_STRING && !strchr(n->text, '/') && n->text[0] != '.' &&
+        ends_with(n->text, ".safetensors"))
+        return GGDM_OK;
+    return ggdm_node_expected(n, err, "the name of a .safetensors file beside the index");
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp((*(const ggdm_node *const *)a)->text, (*(const ggdm_node *const *)b)->text);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(const ggdm_node *const *)a)->key, (*(const ggdm_node *const *)b)->key);
+}
+
+/* Open each file that the entries, which it sorts, name. */
+static ggdm_status open_shards(const char *dir, const ggdm_node **entries, size_t n,
+                               ggdm_weights *w, ggdm_error *err)
+{
+    size_t shards = 0;
+    qsort(entries, n, sizeof *entries, by_text);
+    for (size_t i = 0; i < n; i++)
+        shards += i == 0 || strcmp(entries[i - 1]->text, entries[i]->text) != 0;
+    if (shards > MAX_SHARDS)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: %zu files, expected at most %d", w->where,
+                         shards, MAX_SHARDS);
+    GGDM_TRY(ggdm_alloc(&w->files, shards, sizeof *w->files, err));
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && strcmp(entries[i - 1]->text, entries[i]->text) == 0)
+            continue;
+        if (open_file(dir, entries[i]->text, &w->files[w->n_files++], err) != GGDM_OK)
+            return ggdm_error_prefix(err, "%s: tensor '%.200s'", w->where, entries[i]->key);
+    }
+    return GGDM_OK;
+}
+
+/* NAME-00001-of-00002.safetensors that the index does not name was left by another save. */
+static ggdm_status check_no_other_shard(const char *dir, const char *stem, const ggdm_weights *w,
+                                        ggdm_error *err)
+{
+    DIR *d = opendir(dir);
+    ggdm_status st = GGDM_OK;
+    size_t n = strlen(stem);
+    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));) {
+        bool shard = strncmp(e->d_name, stem, n) == 0 && e->d_name[n] == '-' &&
+                     strstr(e->d_name + n, "-of-") && ends_with(e->d_name, ".safetensors");
+        for (size_t i = 0; i < w->n_files && shard; i++)
+            shard = strcmp(w->files[i].name, e->d_name) != 0;
+        if (shard)
+            st = GGDM_FAIL(err, GGDM_EFORMAT,
+                           "%s: the index does not name %.200s, which is beside it (left from "
+                           "another save?)",
+                           w->where, e->d_name);
+    }
+    if (d)
+        closedir(d);
+    return st;
+}
+
+static const struct ggdm_weights_file *file_of(const ggdm_weights *w, const ggdm_st_tensor *t)
+{
+    size_t i = 0;
+    while ((const char *)t->data < (const char *)w->files[i].map.data ||
+           (const char *)t->data > (const char *)w->files[i].map.data + w->files[i].map.size)
+        i++;
+    return &w->files[i];
+}
+
+/* The index and the files must agree; both are sorted by name. */
+static ggdm_status check_index(const ggdm_weights *w, const ggdm_node **entries, size_t n,
+                               ggdm_error *err)
+{
+    for (size_t i = 1; i < w->n_tensors; i++)
+        if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
+            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is in two files, %s and %s",
+                             w->where, w->tensors[i].name, file_of(w, &w->tensors[i - 1])->name,
+                             file_of(w, &w->tensors[i])->name);
+    for (size_t i = 0, k = 0; i < w->n_tensors || k < n; i++, k++) {
+        const ggdm_st_tensor *t = i < w->n_tensors ? &w->tensors[i] : NULL;
+        int order = !t ? 1 : k == n ? -1 : strcmp(t->name, entries[k]->key);
+        if (order > 0)
+            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is not in %s", w->where,
+                             entries[k]->key, entries[k]->text);
+        const char *file = file_of(w, t)->name;
+        if (order < 0)
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "%s: tensor '%.200s' of %s is not in the index",
+                             w->where, t->name, file);
+        if (strcmp(file, entries[k]->text) != 0)
+            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is in %s, the index says %s",
+                             w->where, t->name, file, entries[k]->text);
+    }
+    return GGDM_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
+}
+
+static ggdm_status list_tensors(ggdm_weights *w, ggdm_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_files; i++)
+        n += w->files[i].parsed->n_tensors;
+    if (n > GGDM_ST_MAX_TENSORS)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: %zu tensors, at most %u are supported",
+                         w->where, n, GGDM_ST_MAX_TENSORS);
+    GGDM_TRY(ggdm_alloc(&w->tensors, n, sizeof *w->tensors, err));
+    for (size_t i = 0; i < w->n_files; i++) {
+        const ggdm_safetensors *st = w->files[i].parsed;
+        for (size_t k = 0; k < st->n_tensors; k++)
+            w->tensors[w->n_tensors++] = st->tensors[k];
+    }
+    return GGDM_OK;
+}
+
+static void sort_tensors(ggdm_weights *w)
+{
+    qsort(w->tensors, w->n_tensors, sizeof *w->tensors, by_name);
+}
+
+static ggdm_status open_index(const char *dir, const char *name, ggdm_weights *w, ggdm_error *err)
+{
+    ggdm_doc *doc = NULL;
+    const ggdm_node **entries = NULL;
+    char *stem = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_json_read(w->where, MAX_INDEX, &doc, err), done);
+    const ggdm_node *map = ggdm_node_get(doc->root, "weight_map");
+    if (!map || map->kind != GGDM_NODE_MAP || map->count == 0) {
+        st = GGDM_FAIL(err, GGDM_EFORMAT,
+                       "%s: no 'weight_map', expected an object of tensors and the files that hold "
+                       "them",
+                       w->where);
+        goto done;
+    }
+    const size_t n = map->count;
+    GGDM_TRY_GOTO(st, ggdm_alloc(&entries, n, sizeof *entries, err), done);
+    for (const ggdm_node *e = map->first; e; e = e->next) {
+        GGDM_TRY_GOTO(st, check_shard_name(e, err), done);
+        entries[e->index] = e;
+    }
+    GGDM_TRY_GOTO(st, open_shards(dir, entries, n, w, err), done);
+    GGDM_TRY_GOTO(st, list_tensors(w, err), done);
+    sort_tensors(w);
+    qsort(entries, n, sizeof *entries, by_key);
+    GGDM_TRY_GOTO(st, check_index(w, entries, n, err), done);
+    GGDM_TRY_GOTO(st, ggdm_strdup(name, &stem, err), done);
+    *strstr(stem, ".safetensors") = '\0';
+    st = check_no_other_shard(dir, stem, w, err);
+done:
+    free(stem);
+    free(entries);
+    ggdm_doc_destroy(&doc);
+    return st;
+}
+
+/* --- the whole --- */
+
+ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out, ggdm_error *err)
+{
+    char *index = NULL;
+    ggdm_status st;
+    *out = (ggdm_weights){0};
+    GGDM_TRY(ggdm_path_join(dir, name, &out->where, err));
+    GGDM_TRY(ggdm_asprintf(&index, err, "%s.index.json", out->where));
+    bool one = ggdm_exists(out->where), several = ggdm_exists(index);
+    if (one && several) {
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s and %s.index.json are both there, expected one of them",
+                       out->where, name);
+    } else if (several) {
+        free(out->where);
+        out->where = index;
+        return open_index(dir, name, out, err);
+    } else if (!one) {
+        st = fail_missing(dir, out->where, name, err);
+    } else {
+        GGDM_TRY_GOTO(st, ggdm_alloc(&out->files, 1, sizeof *out->files, err), done);
+        out->n_files = 1;
+        GGDM_TRY_GOTO(st, open_file(dir, name, out->files, err), done);
+        st = list_tensors(out, err);
+    }
+done:
+    free(index);
+    return st;
+}
+
+static bool is_plain(const ggdm_weights *w)
+{
+    bool plain = w->n_files == 1;
+    for (size_t i = 0; i < w->n_tensors && plain; i++)
+        plain = ggdm_safetensors_as_f32(&w->tensors[i], "", NULL) == GGDM_OK;
+    return plain;
+}
+
+ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
+{
+    ggdm_tensor *items = NULL;
+    ggdm_status st;
+    size_t data;
+    if (is_plain(w)) {
+        w->data = w->files[0].map.data;
+        w->size = w->files[0].map.size;
+        return GGDM_OK;
+    }
+    sort_tensors(w);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&items, w->n_tensors, sizeof *items, err), done);
+    for (size_t i = 0; i < w->n_tensors; i++)
+        items[i] = (ggdm_tensor){w->tensors[i].name, GGDM_F32, w->tensors[i].shape, NULL};
+    GGDM_TRY_GOTO(st,
+                  ggdm_safetensors_layout(w->where, items, w->n_tensors, NULL, 0,
+                                          (char **)&w->copy, &data, &w->size, err),
+                  done);
+    char *to = (char *)w->copy + data;
+    for (size_t i = 0; i < w->n_tensors; i++) {
+        ggdm_safetensors_to_f32(&w->tensors[i], (float *)(void *)to);
+        to += (size_t)ggdm_shape_count(&w->tensors[i].shape) * sizeof(float);
+    }
+    w->data = w->copy;
+    for (size_t i = 0; i < w->n_files; i++)
+        ggdm_unmap_file(&w->files[i].map);
+done:
+    free(items);
+    return st;
+}
+
+void ggdm_weights_close(ggdm_weights *w)
+{
+    for (size_t i = 0; i < w->n_files; i++)
+        close_file(&w->files[i]);
+    free(w->files);
+    free(w->tensors);
+    free(w->copy);
+    free(w->where);
+    *w = (ggdm_weights){0};
+}

@@ -1,0 +1,41 @@
+/* The weights of a model directory in the ways in which they are published:
+ *
+ *   NAME.safetensors, or several files and NAME.safetensors.index.json that says which tensor is in
+ *   which of them (save_pretrained of large models); F32, or F16 and BF16, which are widened: that
+ *   is exact.  F64 is refused: to narrow it would round.
+ *
+ * What comes out is the bytes of one safetensors file, F32 and aligned.  A file that is that
+ * already is used where it is mapped; of others a copy is made, with the tensors in the order of
+ * their names and without metadata: the same for the same numbers, however they were stored. */
+#ifndef GGDM_MODELS_IO_WEIGHTS_H
+#define GGDM_MODELS_IO_WEIGHTS_H
+
+#include <stddef.h>
+
+#include "common/status.h"
+#include "models/io/safetensors.h"
+
+typedef struct ggdm_weights {
+    char *where;             /* path of the file, or of the index; owned */
+    ggdm_st_tensor *tensors; /* of all files, as stored; owned */
+    size_t n_tensors;
+    struct ggdm_weights_file *files; /* owned */
+    size_t n_files;
+    const void *data; /* ggdm_weights_load: 64-byte aligned */
+    size_t size;      /* bytes */
+    void *copy;       /* owned memory behind data, or NULL where it is the file's mapping */
+} ggdm_weights;
+
+/** Read the headers, and no more, of the weights NAME in directory dir.  *out: ggdm_weights_close,
+ *  also after an error.  Errors: GGDM_EINVAL when they are not there, naming what is and how to
+ *  convert it; GGDM_EFORMAT, GGDM_EUNSUPPORTED, GGDM_EIO with the file. */
+ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out,
+                              ggdm_error *err);
+
+/** Make data and size; tensors[].data must not be used any more where copy is set.
+ *  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_weights_load(ggdm_weights *weights, ggdm_error *err);
+
+void ggdm_weights_close(ggdm_weights *weights);
+
+#endif
