@@ -1,16 +1,23 @@
 # ggdm.  `make help` lists the targets.  Everything built lands in build/$(MODE)/.
 MODE ?= release
-MODES := release debug asan
+MODES := release debug asan fuzz
 B := build/$(MODE)
 $(if $(filter $(MODE),$(MODES)),,$(error MODE=$(MODE) is not one of: $(MODES)))
 
+# libFuzzer and the runtime of its sanitizers are clang's.
+CC.fuzz := clang
+ifdef CC.$(MODE)
+CC := $(CC.$(MODE))
+endif
 CC ?= gcc
 JOBS ?= $(shell nproc)
 # Warnings are errors in CI; elsewhere a newer compiler must not stop a user.
 WERROR ?= $(CI)
 OPT.release := -O3 -g
 OPT.debug   := -O0 -g3
-OPT.asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+sanitize    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
+OPT.asan    := $(sanitize)
+OPT.fuzz    := $(sanitize) -fsanitize=fuzzer-no-link
 
 # Instruction set by file suffix: nothing else may use intrinsics (no -march=native: the program
 # chooses at run time).
@@ -40,12 +47,13 @@ mpi.c  := $(sort $(filter-out tests/mpi/poison.c,$(wildcard tests/mpi/*.c)))
 mpi.x  := $(mpi.c:%.c=$(B)/%) $(B)/tests/mpi/poison.so
 scripts := $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
 run_tests := GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) scripts/run_tests.sh
-support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/fuzz/fuzz.c \
+                                            $(wildcard tests/fuzz/target_*.c)))
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers clean help FORCE
+.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -154,6 +162,23 @@ test-trixie:
 ## asan: the same tests under the address and undefined-behaviour sanitizers
 asan:
 	@$(MAKE) --no-print-directory MODE=asan check
+
+# One program; called by the name of a target it is the fuzzer of that.
+fuzzers := $(patsubst tests/fuzz/corpus/%,$(B)/targets/%,$(wildcard tests/fuzz/corpus/*))
+$(B)/tests/fuzz/libfuzzer: %: %.o $(B)/libsupport.a $(B)/libggdm.a
+	@printf '  %-5s %s\n' LINK $@
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -lcmocka -o $@
+$(fuzzers): $(B)/tests/fuzz/libfuzzer
+	@mkdir -p $(@D)
+	@ln -sf ../tests/fuzz/libfuzzer $@
+
+fuzzers: $(fuzzers)
+
+## fuzz: look for inputs that break a parser, SECONDS=60 for each of TARGETS (clang; by coverage)
+fuzz:
+	@scripts/deps.sh fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz fuzzers
+	@FUZZ_SECONDS=$(SECONDS) FUZZ_TARGETS="$(TARGETS)" scripts/run_tests.sh -t 100000 tests/fuzz/fuzz.sh
 
 ## lint: static analysis (cppcheck) of all sources
 lint:

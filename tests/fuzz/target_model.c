@@ -1,0 +1,103 @@
+/* Models and images. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/png_image.h"
+#include "models/arch/arch.h"
+#include "models/io/safetensors.h"
+#include "models/train/adamw.h"
+#include "models/train/checkpoint.h"
+#include "tests/fuzz/fuzz.h"
+
+bool ggdm_fuzz_config(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_arch *arch = NULL;
+    ggdm_status st = ggdm_arch_parse((const char *)data, size, "fuzz.json", &arch, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st != GGDM_OK)
+        return false;
+    ggdm_graph *g = NULL;
+    ggdm_arch_info info = ggdm_arch_get_info(arch);
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
+    ggdm_val x =
+        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, info.size, info.size, info.channels));
+    ggdm_val t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1));
+    ggdm_val label = ggdm_graph_input(g, "label", GGDM_I32, GGDM_SHAPE1(1));
+    ggdm_val y = ggdm_arch_emit(arch, g, x, t, label);
+    if (y < 0)
+        ggdm_test_fail("accepted, but cannot be built: %.*s", (int)size, (const char *)data);
+    ggdm_graph_destroy(&g);
+    ggdm_arch_destroy(&arch);
+    return true;
+}
+
+bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_safetensors *file = NULL;
+    ggdm_status st = ggdm_safetensors_parse(data, size, "fuzz", &file, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (size_t i = 0; st == GGDM_OK && i < file->n_tensors; i++) {
+        const ggdm_st_tensor *t = &file->tensors[i];
+        const uint8_t *inside = t->data;
+        assert_true(inside >= data && inside <= data + size);
+        assert_true(t->size <= (size_t)(data + size - inside));
+        assert_non_null(ggdm_safetensors_find(file, t->name));
+        ggdm_safetensors_as_f32(t, "fuzz", NULL);
+    }
+    ggdm_safetensors_destroy(&file);
+    return st == GGDM_OK;
+}
+
+/* A network of one layer, whose training goes on from the file. */
+bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size)
+{
+    static ggdm_flat *flat; /* of the life of the program */
+    ggdm_error err = {0};
+    ggdm_train_state state = {0};
+    bool found = false;
+    if (!flat) {
+        ggdm_graph *g = NULL;
+        ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
+        ggdm_graph_param(g, "weight", GGDM_SHAPE2(2, 3), (ggdm_init){.kind = GGDM_INIT_ZERO});
+        ggdm_graph_param(g, "bias", GGDM_SHAPE1(2), (ggdm_init){.kind = GGDM_INIT_ZERO});
+        ggdm_test_ok(ggdm_flat_create(g, 1, &flat, &err), &err);
+        ggdm_graph_destroy(&g);
+    }
+    char *path = ggdm_fuzz_file("checkpoint.safetensors", data, size);
+    ggdm_status st = ggdm_checkpoint_read(path, flat, &state, &found, &err);
+    ggdm_fuzz_clean(st, &err);
+    free(path);
+    return st == GGDM_OK;
+}
+
+/* Checksums of the chunks are made to fit, or mutations would not get past them. */
+static void mend(uint8_t *png, size_t size)
+{
+    for (size_t at = 8; at + 12 <= size;) {
+        size_t n = (size_t)png[at] << 24 | (size_t)png[at + 1] << 16 | (size_t)png[at + 2] << 8 |
+                   png[at + 3];
+        if (n > size - at - 12)
+            return;
+        uint32_t crc = ggdm_test_crc32(png + at + 4, n + 4);
+        for (size_t i = 0; i < 4; i++)
+            png[at + 8 + n + i] = (uint8_t)(crc >> (24 - 8 * i));
+        at += n + 12;
+    }
+}
+
+bool ggdm_fuzz_png(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_pixels pixels;
+    uint8_t *png = (uint8_t *)ggdm_fuzz_text(data, size);
+    if (size % 4)
+        mend(png, size);
+    ggdm_status st = ggdm_png_decode(png, size, 1024, &pixels, &err);
+    ggdm_fuzz_clean(st, &err);
+    assert_true((st == GGDM_OK) == (pixels.data != NULL));
+    ggdm_pixels_deinit(&pixels);
+    free(png);
+    return st == GGDM_OK;
+}

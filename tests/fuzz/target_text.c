@@ -1,0 +1,193 @@
+/* Texts that people and other programs write: sweeps, recipes, site files, expressions, numbers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "coordinator/hosts.h"
+#include "coordinator/obituary.h"
+#include "jobs/cell_select.h"
+#include "jobs/planner.h"
+#include "models/train/curve.h"
+#include "models/train/recipe.h"
+#include "slurm/queue_text.h"
+#include "slurm/settings.h"
+#include "tests/fuzz/fuzz.h"
+#include "worker/schedule.h"
+
+/* ---- YAML ---- */
+
+static void plan(const ggdm_sweep *s)
+{
+    ggdm_cells cells;
+    ggdm_plan plan;
+    ggdm_error err;
+    if (s->n_cells > 500 || s->samples > 5000)
+        return;
+    ggdm_test_ok(ggdm_cells_expand(s, NULL, &cells, &err), &err);
+    ggdm_test_ok(ggdm_plan_make(s, &cells, NULL, &plan, &err), &err);
+    assert_true(plan.n_units > 0);
+    ggdm_plan_deinit(&plan);
+    ggdm_cells_deinit(&cells);
+}
+
+bool ggdm_fuzz_sweep(const uint8_t *data, size_t size)
+{
+    ggdm_sweep s;
+    ggdm_error err = {0};
+    uint8_t digest[GGDM_HASH_SIZE];
+    ggdm_status st = ggdm_sweep_parse((const char *)data, size, "s.yaml", &s, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK) {
+        ggdm_test_ok(ggdm_sweep_digest(&s, digest, &err), &err);
+        ggdm_test_ok(ggdm_sweep_same(&s, &s, &err), &err);
+        plan(&s);
+    }
+    ggdm_sweep_deinit(&s);
+    return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
+{
+    ggdm_recipe r;
+    ggdm_error err = {0};
+    free(ggdm_fuzz_file("config.json", "{}", 2));
+    char *path = ggdm_fuzz_file("recipe.yaml", data, size);
+    ggdm_status st = ggdm_recipe_read(path, &r, &err);
+    if (st != GGDM_EIO) /* it may name any file as its config */
+        ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        assert_true(ggdm_recipe_steps(&r) > 0);
+    ggdm_recipe_deinit(&r);
+    free(path);
+    return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_site(const uint8_t *data, size_t size)
+{
+    ggdm_slurm_job job = {{0}};
+    ggdm_error err = {0};
+    char *path = ggdm_fuzz_file("site.yaml", data, size);
+    ggdm_status st = ggdm_slurm_job_read(&job, path, &err);
+    ggdm_fuzz_clean(st, &err);
+    ggdm_slurm_job_deinit(&job);
+    free(path);
+    return st == GGDM_OK;
+}
+
+/* ---- JSON ---- */
+
+bool ggdm_fuzz_json(const uint8_t *data, size_t size)
+{
+    ggdm_doc *doc;
+    ggdm_error err = {0};
+    ggdm_status st = ggdm_json_parse((const char *)data, size, size, "c.json", &doc, &err);
+    ggdm_fuzz_clean(st, &err);
+    ggdm_doc_destroy(&doc);
+    return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
+{
+    ggdm_schedule s;
+    ggdm_error err = {0};
+    char *text = ggdm_fuzz_text(data, size);
+    ggdm_status st = ggdm_schedule_create(text, "scheduler_config.json", 7, size & 1, &s, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (int32_t i = 0; st == GGDM_OK && i < s.steps; i++)
+        assert_in_range(s.step[i].t, 0, s.train_steps - 1);
+    ggdm_schedule_deinit(&s);
+    free(text);
+    return st == GGDM_OK;
+}
+
+/* ---- the command line ---- */
+
+bool ggdm_fuzz_cells(const uint8_t *data, size_t size)
+{
+    ggdm_cell_select select;
+    ggdm_error err = {0};
+    char *text = ggdm_fuzz_text(data, size);
+    ggdm_status st = ggdm_cell_select_parse(text, 100, &select, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (int32_t i = 0; st == GGDM_OK && i < 100; i += 33)
+        ggdm_cell_select_has(&select, &(ggdm_cell){.index = i, .kappa = i, .duration = 10 * i});
+    free(text);
+    return st == GGDM_OK;
+}
+
+/* Numbers, durations, sizes and hosts: the first byte says what. */
+bool ggdm_fuzz_values(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    if (size == 0)
+        return false;
+    char *text = ggdm_fuzz_text(data + 1, size - 1);
+    int what = data[0] % (GGDM_SLURM_N_KEYS + 1);
+    ggdm_status st;
+    if (what < GGDM_SLURM_N_KEYS) {
+        ggdm_slurm_job job = {{0}};
+        st = ggdm_slurm_job_set(&job, (ggdm_slurm_key)what, text, &err);
+        if (st == GGDM_OK && what == GGDM_SLURM_TIME)
+            assert_true(ggdm_slurm_seconds(text) > 0);
+        if (st == GGDM_OK && what == GGDM_SLURM_NODES)
+            assert_true(ggdm_slurm_job_number(&job, GGDM_SLURM_NODES) > 0);
+        ggdm_slurm_job_deinit(&job);
+    } else {
+        ggdm_hosts hosts;
+        char *argument = NULL;
+        st = ggdm_hosts_parse(text, &hosts, &err);
+        if (st == GGDM_OK) {
+            ggdm_hosts_default_slots(&hosts, 2);
+            assert_true(ggdm_hosts_slots(&hosts) > 0);
+            ggdm_test_ok(ggdm_hosts_argument(&hosts, &argument, &err), &err);
+        }
+        free(argument);
+        ggdm_hosts_deinit(&hosts);
+    }
+    ggdm_fuzz_clean(st, &err);
+    free(text);
+    return st == GGDM_OK;
+}
+
+/* ---- what other programs print ---- */
+
+/* The jobs file, then what squeue prints, or sinfo, apart by a NUL. */
+bool ggdm_fuzz_queue(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    char *text = ggdm_fuzz_text(data, size), *jobs = NULL;
+    size_t first = strlen(text);
+    char *lines = first < size ? text + first + 1 : text + first;
+    char *copy = ggdm_fuzz_text((const uint8_t *)lines, strlen(lines));
+    ggdm_test_ok(ggdm_slurm_list_jobs(text, &jobs, &err), &err);
+    ggdm_slurm_keep_lines(copy, jobs);
+    bool ours = *copy != '\0';
+    ggdm_slurm_drop_queued(jobs, lines);
+    ours |= ggdm_slurm_fewest_cores(lines, false) > 0;
+    free(copy);
+    free(jobs);
+    free(text);
+    return ours;
+}
+
+bool ggdm_fuzz_obituary(const uint8_t *data, size_t size)
+{
+    ggdm_obituary o;
+    ggdm_obituary_init(&o);
+    for (size_t at = 0; at < size; at += 100) /* as a pipe gives it */
+        ggdm_obituary_feed(&o, (const char *)data + at, size - at < 100 ? size - at : 100);
+    return o.rank >= 0 || o.host_lost;
+}
+
+bool ggdm_fuzz_curve(const uint8_t *data, size_t size)
+{
+    ggdm_curve c;
+    ggdm_error err = {0};
+    char *path = ggdm_fuzz_file("curve.csv", data, size);
+    ggdm_test_ok(ggdm_curve_open(path, 1000, &c, &err), &err);
+    bool any = c.n > 0;
+    ggdm_curve_close(&c);
+    free(path);
+    return any;
+}
