@@ -27,9 +27,11 @@ ISA.avx512 := $(ISA.avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf1
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
         -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+# (gcc is the compiler whose warnings are looked at.)
+WARN.fuzz := -w
 PKGS := yaml-0.1 jansson libarchive nettle libpng sqlite3 ompi-c
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
-CFLAGS   += -std=c11 -ffp-contract=off -fno-math-errno -fopenmp $(OPT.$(MODE)) $(WARN) $(PKG_CFLAGS)
+CFLAGS   += -std=c11 -ffp-contract=off -fno-math-errno -fopenmp $(OPT.$(MODE)) $(or $(WARN.$(MODE)),$(WARN)) $(PKG_CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LDFLAGS  += -fopenmp $(filter -fsanitize=%,$(OPT.$(MODE)))
@@ -135,10 +137,12 @@ test-slurm:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/ggdm $(mpi.x)
 	@$(run_tests) $(sort $(wildcard tests/slurm/*.sh))
 
-## test-soak: what takes long: many worlds, one after the other, and those of test-slurm
+## test-soak: what takes long: fuzzing, many worlds one after the other, and those of test-slurm
 test-soak: $(B)/ggdm $(mpi.x)
 	@scripts/deps.sh slurm
-	@$(run_tests) -t 100000 $(sort $(wildcard tests/soak/*.sh tests/slurm/*.sh))
+	@scripts/deps.sh fuzz
+	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz fuzzers
+	@$(run_tests) -t 100000 tests/fuzz/fuzz.sh $(sort $(wildcard tests/soak/*.sh tests/slurm/*.sh))
 
 ## check: the C tests only: no MPI world, no shell tests
 check: $(tests)

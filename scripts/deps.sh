@@ -19,7 +19,7 @@ case ${1:-build} in
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
     pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
     trixie) packages=(debootstrap) ;; # make test-trixie
-    fuzz) packages=("${build[@]}" clang libclang-rt-14-dev libomp-dev) ;; # make fuzz
+    fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
     --list) echo "${build[*]}" && exit 0 ;;
     *) echo "ggdm: deps.sh: $1, expected build, deb, slurm, pytorch, trixie, fuzz or --list" >&2 && exit 2 ;;
 esac

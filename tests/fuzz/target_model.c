@@ -1,4 +1,4 @@
-/* Models and images. */
+/* Models, their training, and images. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +7,8 @@
 #include "models/io/safetensors.h"
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
+#include "models/train/curve.h"
+#include "models/train/recipe.h"
 #include "tests/fuzz/fuzz.h"
 
 bool ggdm_fuzz_config(const uint8_t *data, size_t size)
@@ -50,6 +52,22 @@ bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size)
     return st == GGDM_OK;
 }
 
+bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
+{
+    ggdm_recipe r;
+    ggdm_error err = {0};
+    free(ggdm_fuzz_file("config.json", "{}", 2));
+    char *path = ggdm_fuzz_file("recipe.yaml", data, size);
+    ggdm_status st = ggdm_recipe_read(path, &r, &err);
+    if (st != GGDM_EIO) /* it may name any file as its config */
+        ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        assert_true(ggdm_recipe_steps(&r) > 0);
+    ggdm_recipe_deinit(&r);
+    free(path);
+    return st == GGDM_OK;
+}
+
 /* A network of one layer, whose training goes on from the file. */
 bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size)
 {
@@ -70,6 +88,18 @@ bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size)
     ggdm_fuzz_clean(st, &err);
     free(path);
     return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_curve(const uint8_t *data, size_t size)
+{
+    ggdm_curve c;
+    ggdm_error err = {0};
+    char *path = ggdm_fuzz_file("curve.csv", data, size);
+    ggdm_test_ok(ggdm_curve_open(path, 1000, &c, &err), &err);
+    bool any = c.n > 0;
+    ggdm_curve_close(&c);
+    free(path);
+    return any;
 }
 
 /* Checksums of the chunks are made to fit, or mutations would not get past them. */

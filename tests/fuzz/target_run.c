@@ -6,10 +6,11 @@
 
 #include "common/hash.h"
 #include "common/json.h"
+#include "common/owner.h"
 #include "coordinator/request.h"
 #include "coordinator/status_view.h"
 #include "coordinator/world_status.h"
-#include "jobs/owner.h"
+
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/run_fixture.h"
 #include "worker/protocol.h"
@@ -141,7 +142,7 @@ bool ggdm_fuzz_wire(const uint8_t *data, size_t size)
     int kind = data[0] % (TAGS + 4);
     data++, size--;
     ggdm_packet packet = {.from = 1, .size = size};
-    packet.data = ggdm_fuzz_text(data, size);
+    packet.data = (uint8_t *)ggdm_fuzz_text(data, size);
     ggdm_status st;
     if (kind < 3) {
         st = repack(kind, data, size, &err);

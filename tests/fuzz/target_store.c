@@ -5,6 +5,7 @@
  *                                         checks are off): NULL, i64, f64, text or blob [n u8]
  *   2, table u8, row u8                   without this row */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Texts that people and other programs write: sweeps, recipes, site files, expressions, numbers. */
+/* Texts that people and other programs write: sweeps, site files, expressions, numbers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +8,6 @@
 #include "coordinator/obituary.h"
 #include "jobs/cell_select.h"
 #include "jobs/planner.h"
-#include "models/train/curve.h"
-#include "models/train/recipe.h"
 #include "slurm/queue_text.h"
 #include "slurm/settings.h"
 #include "tests/fuzz/fuzz.h"
@@ -44,22 +42,6 @@ bool ggdm_fuzz_sweep(const uint8_t *data, size_t size)
         plan(&s);
     }
     ggdm_sweep_deinit(&s);
-    return st == GGDM_OK;
-}
-
-bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
-{
-    ggdm_recipe r;
-    ggdm_error err = {0};
-    free(ggdm_fuzz_file("config.json", "{}", 2));
-    char *path = ggdm_fuzz_file("recipe.yaml", data, size);
-    ggdm_status st = ggdm_recipe_read(path, &r, &err);
-    if (st != GGDM_EIO) /* it may name any file as its config */
-        ggdm_fuzz_clean(st, &err);
-    if (st == GGDM_OK)
-        assert_true(ggdm_recipe_steps(&r) > 0);
-    ggdm_recipe_deinit(&r);
-    free(path);
     return st == GGDM_OK;
 }
 
@@ -178,16 +160,4 @@ bool ggdm_fuzz_obituary(const uint8_t *data, size_t size)
     for (size_t at = 0; at < size; at += 100) /* as a pipe gives it */
         ggdm_obituary_feed(&o, (const char *)data + at, size - at < 100 ? size - at : 100);
     return o.rank >= 0 || o.host_lost;
-}
-
-bool ggdm_fuzz_curve(const uint8_t *data, size_t size)
-{
-    ggdm_curve c;
-    ggdm_error err = {0};
-    char *path = ggdm_fuzz_file("curve.csv", data, size);
-    ggdm_test_ok(ggdm_curve_open(path, 1000, &c, &err), &err);
-    bool any = c.n > 0;
-    ggdm_curve_close(&c);
-    free(path);
-    return any;
 }

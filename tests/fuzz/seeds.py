@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""Write the seeds of the targets whose inputs are not texts: tests/fuzz/corpus/TARGET/NAME.
+
+Texts, and inputs that once broke something, are files of their own, which this leaves alone."""
+import json
+import os
+import struct
+import zlib
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def put(target, name, data):
+    os.makedirs(os.path.join(CORPUS, target), exist_ok=True)
+    with open(os.path.join(CORPUS, target, name), "wb") as f:
+        f.write(data)
+
+
+# --- safetensors (models/io/safetensors.h)
+
+
+def safetensors(tensors, meta, pad=True):
+    """tensors: (name, dtype, shape, bytes)."""
+    head, at = {"__metadata__": meta}, 0
+    for name, dtype, shape, data in tensors:
+        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(data)]}
+        at += len(data)
+    text = json.dumps(head, separators=(",", ":")).encode()
+    if pad:
+        text += b" " * (-(8 + len(text)) % 8)
+    return struct.pack("<Q", len(text)) + text + b"".join(t[3] for t in tensors)
+
+
+put("safetensors", "mixed", safetensors(
+    [("conv.weight", "F32", [2, 1, 3, 3], bytes(72)), ("conv.bias", "F32", [2], bytes(8)),
+     ("t", "BF16", [4], bytes(8)), ("s", "I64", [], bytes(8))], {"format": "pt"}))
+put("safetensors", "empty", safetensors([], {}))
+put("safetensors", "odd", safetensors([("a", "F16", [3], bytes(6)), ("b", "U8", [0], b"")], {},
+                                      pad=False))
+put("checkpoint", "two-params", safetensors(
+    [(f"{array}/{name}", "F32", shape, struct.pack(f"<{n}f", *range(n)))
+     for array in ("param", "m", "v", "ema")
+     for name, shape, n in (("weight", [2, 3], 6), ("bias", [2], 2))],
+    {"step": "12", "recipe": "ab" * 32, "loss": "0x1p-1", "seconds": "3.5", "ranks": "1",
+     "threads": "2", "isa": "avx2"}))
+
+
+# --- PNG
+
+
+def png(width, height, channels, depth=8, color=None, interlace=0, rows=None, extra=()):
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data
+                + struct.pack(">I", zlib.crc32(kind + data)))
+    color = {1: 0, 3: 2}[channels] if color is None else color
+    if rows is None:
+        rows = b"".join(bytes([y % 5]) + bytes(range(width * channels)) for y in range(height))
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(chunk(*e) for e in extra)
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+put("png", "grey", png(5, 4, 1))
+put("png", "rgb", png(3, 2, 3, extra=[(b"tEXt", b"Comment\0x"), (b"gAMA", bytes([0, 0, 177, 143]))]))
+put("png", "interlaced", png(3, 2, 3, interlace=1))
+put("png", "palette", png(3, 2, 1, color=3, extra=[(b"PLTE", bytes(9)), (b"tRNS", b"\1")]))
+put("png", "text-that-unpacks", png(3, 2, 1, extra=[
+    (b"zTXt", b"k\0\0" + zlib.compress(bytes(100000)))]))
+put("png", "side-beyond-the-limit", png(100000, 100000, 1, rows=b""))
+
+
+# --- messages (jobs/messages.c, worker/protocol.c)
+
+
+def data(b):
+    return struct.pack("<I", len(b)) + b
+
+
+def unit(uid, segments):
+    return (struct.pack("<qiiii", uid, 1, 4, 3, len(segments))
+            + b"".join(struct.pack("<iiidiq", *s) for s in segments))
+
+
+JOB = struct.pack("<QiBBBBBiid", 9, 12, 0, 1, 0, 0, 1, 8, 2, 30.0)
+TREE = [(-1, 0, 4, 0.5, 3, -1), (0, 4, 12, 0.5, 3, 2), (0, 4, 12, 0.0, -1, 1),
+        (-1, 0, 12, 0.0, -1, 0)]
+IMAGE = (struct.pack("<qiBif", 2, 4, 0, -1, 0.25) + struct.pack("<i3f", 3, -0.1, -2.5, -7)
+         + struct.pack("<i1f", 1, -1.0) + data(png(2, 2, 1)))
+HEAD = struct.pack("<qi", 5, 1)
+
+put("wire", "job", b"\0" + JOB)
+put("wire", "unit", b"\1" + unit(5, TREE))
+put("wire", "image", b"\2" + IMAGE)
+put("wire", "unit-packet", b"\3" + unit(5, TREE) + struct.pack("<i", 4) + data(b"state"))
+for tag, name, rest in ((1, "ready", None), (3, "images", struct.pack("<I", 2) + data(IMAGE * 2)),
+                        (4, "beat", struct.pack("<qq", 3, 9)), (5, "done", b""),
+                        (6, "failed", struct.pack("<i", 4) + data(b"why")), (8, "bye", None),
+                        (9, "checkpoint", struct.pack("<i", 4) + data(b"state"))):
+    put("wire", name, bytes([4 + tag]) + (b"" if rest is None else HEAD + rest))
+
+
+def model(path):
+    return (b"\1" + data(path) + data(b"{}") + b"\1" + data(b"{}") + data(bytes(32)))
+
+
+HELLO = struct.pack("<II", 0x6767646d, 2)
+put("startup", "work", HELLO + b"\1\0" + JOB + model(b"a") + b"\0" + model(b"c"))
+put("startup", "nothing", HELLO + b"\0")
+
+
+# --- states of units (worker/walk.h) at a step; without the digest
+
+
+def walk(step, open_segments):
+    block = struct.pack("<IIqiii", 0x57474447, 1, 5, step, 7, 4)
+    for _ in range(open_segments):
+        block += struct.pack("<Bi", 0, -1) * 3 + struct.pack("<21f", *range(21))
+    return block
+
+
+put("walk", "trunk", walk(2, 2))
+put("walk", "leaves", walk(5, 3))
+put("walk", "end", walk(12, 3))
+
+
+# --- changes of a database (tests/fuzz/target_store.c)
+
+
+def patch(where, b):
+    return b"\0" + struct.pack("<IB", where, len(b)) + b
+
+
+def change(column, row, kind, value=b""):
+    return bytes([1, column, row, kind]) + value
+
+
+def drop(table, row):
+    return bytes([2, table, row])
+
+
+INTS = (-1, 0, 1, 1 << 31, (1 << 63) - 1, -(1 << 63))
+for target in ("store", "merge"):
+    put(target, "unchanged", b"")
+    put(target, "page", patch(4096, b"\xff\xff") + patch(100, b"\r"))
+    put(target, "header", patch(60, b"\0\0\0\x09"))
+    put(target, "ints", b"".join(change(8 * i, i, 1, struct.pack("<q", v))
+                                 for i, v in enumerate(INTS)))
+    put(target, "reals", change(40, 0, 2, struct.pack("<d", 1e300)))
+    put(target, "null", change(20, 1, 0))
+    put(target, "text", change(33, 2, 3, b"\4none"))
+    put(target, "blob", change(50, 0, 4, b"\3abc"))
+    put(target, "row", drop(20, 0) + drop(45, 1))
