@@ -284,6 +284,20 @@ fail:
     return st;
 }
 
+ggdm_life ggdm_owner_look(const char *file)
+{
+    record r;
+    ggdm_owner me = {.file = NULL};
+    ggdm_life life = GGDM_DEAD;
+    if (ggdm_strdup(file, &me.file, NULL) == GGDM_OK &&
+        ggdm_asprintf(&me.path, NULL, "%s" GGDM_OWNER_SUFFIX, file) == GGDM_OK &&
+        describe_self(&me.mine, NULL) == GGDM_OK && look(me.path, &r))
+        life = judge(&me, &r);
+    free(me.file);
+    free(me.path);
+    return life;
+}
+
 /* ---- staying it ----------------------------------------------------------------------------- */
 
 /* Somebody removed our record: write it again, if nobody else is there. */
@@ -322,6 +336,8 @@ static ggdm_status beat_now(ggdm_owner *o, ggdm_error *err)
 
 ggdm_status ggdm_owner_beat(ggdm_owner *owner, ggdm_error *err)
 {
+    if (!owner) /* of a reader, who has nothing to lose */
+        return GGDM_OK;
     if (owner->lost)
         return GGDM_FAIL(err, GGDM_ESTATE, "%s: another process has taken over", owner->file);
     double away = alive_clock() - owner->last_beat;

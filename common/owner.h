@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/process.h"
 #include "common/status.h"
 
 #define GGDM_OWNER_SUFFIX ".owner"
@@ -37,8 +38,11 @@ typedef struct ggdm_owner_options {
 ggdm_status ggdm_owner_take(const char *file, const ggdm_owner_options *options, ggdm_owner **out,
                             ggdm_error *err);
 
+/** Does the owner of file live?  Looks only.  GGDM_DEAD: or there is none. */
+ggdm_life ggdm_owner_look(const char *file);
+
 /** Give a sign of life where one is due, after making sure that the record is still ours; call it
- *  before whatever must not happen when it is not.  Cheap while none is due.
+ *  before whatever must not happen when it is not.  Cheap while none is due.  Harmless on NULL.
  *  Errors: GGDM_ESTATE when another process has taken over. */
 ggdm_status ggdm_owner_beat(ggdm_owner *owner, ggdm_error *err);
 

@@ -1,12 +1,14 @@
 /* `ggdm doctor`: is this machine, are these libraries, this file system, this run directory fit for
  * a run?  Every check is one line: ok, warn or FAIL, what was looked at, and what was found. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fs.h"
@@ -140,10 +142,22 @@ static void check_machine(doctor *d)
 
 /* ---- the file system ---- */
 
+static bool holds_run(const char *dir)
+{
+    char *path = NULL;
+    bool yes = ggdm_path_join(dir, GGDM_STORE_FILE, &path, NULL) == GGDM_OK && ggdm_exists(path);
+    free(path);
+    return yes;
+}
+
 static void check_disk(doctor *d, const char *dir)
 {
     ggdm_disk disk;
     ggdm_error err = {0};
+    if (holds_run(dir) && access(dir, W_OK) != 0) {
+        say(d, OK, "file system", "%s: the run can be looked at, not continued", strerror(errno));
+        return;
+    }
     if (ggdm_disk_look(dir, &disk, &err) != GGDM_OK) {
         say(d, BAD, "file system", "%s", err.msg);
         return;
@@ -192,8 +206,6 @@ static void check_database(doctor *d, ggdm_store *store)
     int before = d->found[BAD];
     say(d, OK, "run", "%s, made by ggdm %s, session %lld", ggdm_store_run_info(store)->name,
         ggdm_store_run_info(store)->version, (long long)ggdm_store_epoch(store));
-    say(d, strcmp(ggdm_store_journal(store), "wal") == 0 ? OK : WARN, "journal", "%s",
-        ggdm_store_journal(store));
     if (ggdm_store_audit_integrity(store, say_damage, d, &err) != GGDM_OK)
         say(d, BAD, "database", "%s", err.msg);
     else if (d->found[BAD] == before)
@@ -265,27 +277,23 @@ static ggdm_status check_archive(doctor *d, ggdm_store *store, const char *dir, 
     return GGDM_OK;
 }
 
+/* Looks only: what is to be mended or migrated is left to who continues the run. */
 static void check_run(doctor *d, const char *dir)
 {
     ggdm_store *store = NULL;
     ggdm_error err = {0};
-    bool present = false;
-    ggdm_status st = ggdm_store_present(dir, &present, &err);
-    if (st == GGDM_OK && !present) {
+    if (!holds_run(dir)) {
         say(d, OK, "run", "none in %s", dir);
         return;
     }
-    if (st == GGDM_OK)
-        st = ggdm_dir_open(dir, &store, &err);
+    ggdm_status st = ggdm_dir_read(dir, &store, &err);
     if (st == GGDM_OK) {
         check_database(d, store);
         st = check_archive(d, store, dir, &err);
     }
-    if (st == GGDM_ESTATE)
-        say(d, OK, "database", "not looked at, a coordinator owns it: %s", err.msg);
-    else if (st != GGDM_OK)
-        say(d, BAD, "database", "%s", err.msg);
-    ggdm_store_close(&store);
+    st = ggdm_dir_done(&store, st, &err);
+    if (st != GGDM_OK)
+        say(d, st == GGDM_ESTATE ? WARN : BAD, "database", "%s", err.msg);
 }
 
 /* ---- the command ---- */

@@ -18,6 +18,11 @@
 
 /* ---- evaluate, report ---- */
 
+typedef struct stage_options {
+    ggdm_dir_options where;
+    const char *out;
+} stage_options;
+
 static ggdm_status evaluate(ggdm_store *store, const char *dir, ggdm_error *err)
 {
     GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
@@ -33,56 +38,73 @@ static ggdm_status report(ggdm_store *store, const char *dir, ggdm_error *err)
     return GGDM_OK;
 }
 
-static error_t parse_dir(int key, char *arg, struct argp_state *state)
+static const struct argp_option stage_arguments[] = {
+    {"out", 'o', "DIR", 0, "write below this directory (default: the run directory)", 0},
+    {0},
+};
+
+static error_t parse_stage(int key, char *arg, struct argp_state *state)
 {
-    (void)arg;
-    if (key != ARGP_KEY_INIT)
+    stage_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
+    case 'o':
+        o->out = arg;
+        break;
+    default:
         return ARGP_ERR_UNKNOWN;
-    state->child_inputs[0] = state->input;
+    }
     return 0;
 }
 
-static int run_stage(const struct argp *argp, const char *name, int argc, char **argv,
-                     ggdm_status (*stage)(ggdm_store *, const char *, ggdm_error *))
+static int run_stage(const struct argp *argp, const char *name, const char *what, int argc,
+                     char **argv, ggdm_status (*stage)(ggdm_store *, const char *, ggdm_error *))
 {
-    ggdm_dir_options where = {0};
+    stage_options o = {.out = NULL};
     ggdm_store *store = NULL;
     ggdm_error err = {0};
-    if (ggdm_command_parse(argp, argc, argv, &where))
+    const char *place;
+    if (ggdm_command_parse(argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    ggdm_status st = ggdm_dir_open(where.dir, &store, &err);
+    ggdm_status st = ggdm_dir_read(o.where.dir, &store, &err);
     if (st == GGDM_OK)
-        st = stage(store, where.dir, &err);
-    ggdm_store_close(&store);
+        st = ggdm_dir_to_write(o.where.dir, o.out, what, &place, &err);
+    if (st == GGDM_OK)
+        st = stage(store, place, &err);
+    st = ggdm_dir_done(&store, st, &err);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail(name, &err);
 }
 
 int ggdm_cmd_evaluate(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        parse_dir,
+        stage_arguments,
+        parse_stage,
         "DIR",
         "Write summary.csv, summary.json and the figures of the run in DIR anew from its database, "
-        "and print the accuracies.\vExample:\n  ggdm evaluate runs/figure4",
+        "or, while it runs, from its latest snapshot, and print the accuracies.\v"
+        "Example:\n  ggdm evaluate runs/figure4",
         ggdm_dir_children,
         NULL,
         NULL};
-    return run_stage(&argp, "evaluate", argc, argv, evaluate);
+    return run_stage(&argp, "evaluate", "summary.csv", argc, argv, evaluate);
 }
 
 int ggdm_cmd_report(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        parse_dir,
+        stage_arguments,
+        parse_stage,
         "DIR",
-        "Write report.html of the run in DIR anew from its database: one page that needs no other "
-        "file.\vExample:\n  ggdm report runs/figure4",
+        "Write report.html of the run in DIR anew from its database, or, while it runs, from its "
+        "latest snapshot: one page that needs no other file.\v"
+        "Example:\n  ggdm report runs/figure4",
         ggdm_dir_children,
         NULL,
         NULL};
-    return run_stage(&argp, "report", argc, argv, report);
+    return run_stage(&argp, "report", GGDM_REPORT_FILE, argc, argv, report);
 }
 
 /* ---- export ---- */
@@ -123,8 +145,10 @@ static ggdm_status export_run(const export_options *o, ggdm_error *err)
     ggdm_store *store = NULL;
     bool *chosen = NULL;
     char *out = NULL;
+    const char *place;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_dir_open(o->where.dir, &store, err), done);
+    GGDM_TRY_GOTO(st, ggdm_dir_read(o->where.dir, &store, err), done);
+    GGDM_TRY_GOTO(st, ggdm_dir_to_write(o->where.dir, o->out, "export", &place, err), done);
     if (o->cells)
         GGDM_TRY_GOTO(st, ggdm_cell_select_in(store, o->cells, &chosen, err), done);
     GGDM_TRY_GOTO(st,
@@ -133,10 +157,9 @@ static ggdm_status export_run(const export_options *o, ggdm_error *err)
                   done);
     st = export_cells(store, o, chosen, out, err);
 done:
-    ggdm_store_close(&store);
     free(chosen);
     free(out);
-    return st;
+    return ggdm_dir_done(&store, st, err);
 }
 
 static const struct argp_option export_arguments[] = {

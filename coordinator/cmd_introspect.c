@@ -282,13 +282,12 @@ static ggdm_status introspect(const introspect_options *o, ggdm_error *err)
 {
     ggdm_store *store = NULL;
     findings f = {0};
-    GGDM_TRY(ggdm_dir_open(o->where.dir, &store, err));
+    GGDM_TRY(ggdm_dir_read(o->where.dir, &store, err));
     ggdm_status st = find(store, &f, err);
     if (st == GGDM_OK)
         st = o->json ? print_json(store, &f, err) : print_text(store, &f, err);
     free_findings(&f);
-    ggdm_store_close(&store);
-    return st;
+    return ggdm_dir_done(&store, st, err);
 }
 
 static const struct argp_option arguments[] = {

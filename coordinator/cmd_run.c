@@ -230,6 +230,8 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     GGDM_TRY(ggdm_store_open(setup->run_dir, &inspect, &store, err));
     ggdm_status st = GGDM_OK;
     if (state == GGDM_RUN_UNITS_DONE)
+        ggdm_store_publish(store);
+    if (state == GGDM_RUN_UNITS_DONE)
         st = ggdm_finish_products(store, setup->run_dir, err);
     if (st == GGDM_OK && state == GGDM_RUN_UNITS_DONE)
         st = ggdm_progress_note(store, err); /* their world may have been killed */

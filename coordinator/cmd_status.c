@@ -69,12 +69,11 @@ done:
 static ggdm_status read_database(const char *dir, status_text *s, ggdm_error *err)
 {
     ggdm_store *store = NULL;
-    GGDM_TRY(ggdm_dir_open(dir, &store, err));
+    GGDM_TRY(ggdm_dir_read(dir, &store, err));
     ggdm_status st = ggdm_progress_at_rest(store, &s->text, &s->size, err);
     if (st == GGDM_OK)
         st = parse_text(s, ggdm_store_dir(store), err);
-    ggdm_store_close(&store);
-    return st;
+    return ggdm_dir_done(&store, st, err);
 }
 
 /* The file tells of a coordinator that runs, or of its proper end; else the database is asked. */

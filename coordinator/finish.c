@@ -1,9 +1,11 @@
 #include "coordinator/finish.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/log.h"
@@ -17,11 +19,25 @@
 #define MAX_COLUMNS 11 /* windows in one printed table */
 #define MAX_ROWS 40    /* kappas */
 
+/* A summary that is there says that all products are (ggdm_run_dir_has_products): one of fewer
+ * cells or images must not stay when this process is killed before it has written its own. */
+static ggdm_status forget_summary(const char *dir, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, "summary.csv", &path, err));
+    ggdm_status st = GGDM_OK;
+    if (unlink(path) != 0 && errno != ENOENT)
+        st = GGDM_FAIL_ERRNO(err, errno, "%s: cannot be removed", path);
+    free(path);
+    return st;
+}
+
 ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error *err)
 {
     int32_t written = 0, incomplete = 0;
     if (ggdm_store_run_info(store)->shards)
         return GGDM_OK;
+    GGDM_TRY(forget_summary(dir, err));
     GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and not archived", incomplete,

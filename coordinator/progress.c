@@ -25,10 +25,10 @@
 #define TALLY_SECONDS 0.02       /* ... for so long ... */
 #define TALLY_SECONDS_LAST 0.5   /* ... and in the last status file */
 #define MAX_TROUBLES 20
-#define SNAPSHOT_SECONDS 600.0 /* between two copies of the database for readers ... */
-#define SNAPSHOT_SHARE 0.005   /* ... which may take this share of the time */
-#define WINDOW 64              /* samples of the rate ... */
-#define SAMPLE_SECONDS 2.0     /* ... and their distance: about two minutes */
+#define SNAPSHOT_SECONDS 20.0 /* between two copies of the database for readers ... */
+#define SNAPSHOT_SHARE 0.005  /* ... which may take this share of the time */
+#define WINDOW 64             /* samples of the rate ... */
+#define SAMPLE_SECONDS 2.0    /* ... and their distance: about two minutes */
 
 typedef struct rate_sample {
     double time, cost;
@@ -422,18 +422,14 @@ ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err)
 }
 
 /* A copy of the database now and then: the coordinator's own cannot be opened by readers. */
-static ggdm_status snapshot(ggdm_progress *p, ggdm_error *err)
+static void publish(ggdm_progress *p)
 {
-    char *path = NULL;
     double begun = ggdm_now();
     if (begun - p->last_snapshot < fmax(SNAPSHOT_SECONDS, p->snapshot_seconds / SNAPSHOT_SHARE))
-        return GGDM_OK;
+        return;
     p->last_snapshot = begun;
-    GGDM_TRY(ggdm_path_join(ggdm_store_dir(p->store), GGDM_STORE_SNAPSHOT_FILE, &path, err));
-    ggdm_status st = ggdm_store_snapshot(p->store, path, err);
+    ggdm_store_publish(p->store);
     p->snapshot_seconds = ggdm_now() - begun;
-    free(path);
-    return st;
 }
 
 ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *state,
@@ -447,5 +443,6 @@ ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *st
     if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS)
         return GGDM_OK;
     GGDM_TRY(ggdm_progress_record(p, "running", -1, NULL, err));
-    return snapshot(p, err);
+    publish(p);
+    return GGDM_OK;
 }

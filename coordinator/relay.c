@@ -9,7 +9,7 @@
 #include "common/log.h"
 
 static const char mark[] = "ggdm"; /* begins our lines */
-#define LIVE_END 'K'               /* ends the live one: that of "\033[K", there is no other in it */
+#define LIVE_END 'K' /* ends the live one: that of "\033[K", there is no other in it */
 
 /* ---- where it goes ---- */
 
@@ -132,8 +132,7 @@ static void drain(ggdm_relay *r, int *fd, void (*take)(ggdm_relay *, const char 
 
 void ggdm_relay_init(ggdm_relay *r, int output, int errors, const char *log, ggdm_obituary *o)
 {
-    *r = (ggdm_relay){
-        .output = output, .errors = errors, .log = log, .log_fd = -1, .obituary = o};
+    *r = (ggdm_relay){.output = output, .errors = errors, .log = log, .log_fd = -1, .obituary = o};
     fcntl(output, F_SETFL, O_NONBLOCK);
     fcntl(errors, F_SETFL, O_NONBLOCK);
 }

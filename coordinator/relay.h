@@ -23,11 +23,11 @@ typedef enum ggdm_speaker {
 } ggdm_speaker;
 
 typedef struct ggdm_relay {
-    int output, errors;  /* pipes, -1 when they have ended */
-    const char *log;     /* path, borrowed; NULL: none */
-    int log_fd;          /* -1: nothing was kept yet */
-    bool kept;           /* something is in the log */
-    bool line_open;      /* the terminal's last line does not end */
+    int output, errors; /* pipes, -1 when they have ended */
+    const char *log;    /* path, borrowed; NULL: none */
+    int log_fd;         /* -1: nothing was kept yet */
+    bool kept;          /* something is in the log */
+    bool line_open;     /* the terminal's last line does not end */
     ggdm_speaker speaker;
     char head[8];
     size_t n_head;

@@ -480,7 +480,9 @@ ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *e
     GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
     compare_library(*out);
     ggdm_status st = complete_store(s, state, *out, err);
-    if (st != GGDM_OK)
+    if (st == GGDM_OK)
+        ggdm_store_publish(*out);
+    else
         ggdm_store_close(out);
     return st;
 }

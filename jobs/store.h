@@ -36,7 +36,9 @@
 
 typedef struct ggdm_store ggdm_store;
 
-#define GGDM_STORE_FILE "ggdm.db" /* below the run directory */
+/* Below the run directory: the database, and its copy for readers, which is there exactly while the
+ * database cannot be read by itself, because a process owns it or was killed while it did. */
+#define GGDM_STORE_FILE "ggdm.db"
 #define GGDM_STORE_SNAPSHOT_FILE "ggdm.snapshot.db"
 
 typedef enum ggdm_unit_state {
@@ -73,7 +75,7 @@ void ggdm_run_info_deinit(ggdm_run_info *info);
 
 typedef enum ggdm_store_mode {
     GGDM_STORE_RUN,    /* a coordinator: new epoch, units found running become ready again */
-    GGDM_STORE_INSPECT /* export, report, retry: no state changes by opening */
+    GGDM_STORE_INSPECT /* retry, cancel, ...: no state changes by opening */
 } ggdm_store_mode;
 
 typedef struct ggdm_store_options {
@@ -142,6 +144,21 @@ ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, gg
  *  A store of an older program is brought up to date; how it was is kept in ggdm.db.vN. */
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
+
+/** Look at a run without owning it, whoever does: nothing is written or locked, so that no right to
+ *  write is needed.  The database itself where it rests or its owner is dead, else the owner's
+ *  latest snapshot.  A store of an older program is brought up to date in a copy that goes with
+ *  *out.  Whatever changes the store fails.
+ *  Errors: GGDM_EFORMAT when it is damaged, not a store, or was never completed;
+ *  GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE. */
+ggdm_status ggdm_store_read(const char *dir, ggdm_store **out, ggdm_error *err);
+
+/** When the snapshot was made that a reader looks at, seconds since 1970; 0: it is the database. */
+double ggdm_store_snapshot_time(const ggdm_store *store);
+
+/** Is what a reader has looked at still as it was?  To be asked when all was read.
+ *  Errors: GGDM_ESTATE when an owner has changed it meanwhile. */
+ggdm_status ggdm_store_check_unchanged(const ggdm_store *store, ggdm_error *err);
 
 /** The owner on another host is known to be dead: remove its record, instead of waiting until it
  * was silent for long enough.  One that lives after all writes it again. Errors: GGDM_ESTATE when
@@ -312,5 +329,9 @@ ggdm_status ggdm_store_each_trouble(ggdm_store *store, int32_t max, ggdm_trouble
 /** Copy of the database for readers, at path, written beside it and renamed; not inside a turn.
  *  Errors: GGDM_ESTORE, GGDM_EIO. */
 ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error *err);
+
+/** The snapshot for readers, of an owner that works for long; it goes when the store is closed. One
+ *  that cannot be written is warned of, and readers have the one before. */
+void ggdm_store_publish(ggdm_store *store);
 
 #endif

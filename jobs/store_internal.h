@@ -17,11 +17,19 @@ typedef struct ggdm_store_tree {
     ggdm_segment *segments; /* owned; NULL: the place is free */
 } ggdm_store_tree;
 
+/* What tells that a file was changed.  All 0: there is none. */
+typedef struct ggdm_store_stamp {
+    uint64_t device, inode;
+    int64_t size, seconds, nanoseconds;
+} ggdm_store_stamp;
+
 struct ggdm_store {
     struct sqlite3 *db;
     struct sqlite3_stmt *statements[GGDM_SQL_STATEMENTS]; /* prepared at first use */
     char *dir, *path;
-    ggdm_owner *owner;
+    ggdm_owner *owner;          /* NULL: a reader */
+    ggdm_store_stamp seen[2];   /* reader of the database itself: that, its log */
+    double snapshot_time;       /* reader of a snapshot */
     ggdm_store_options options; /* defaults filled in */
     const char *journal;        /* what was granted */
     int64_t version;            /* of the schema, as found */
@@ -152,16 +160,28 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err);
  */
 ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options, bool create,
                               ggdm_store **out, bool *complete, ggdm_error *err);
+/** Settings of a connection that has just been opened, before its first access. */
+ggdm_status ggdm_store_harden(ggdm_store *store, ggdm_error *err);
+/** Tell a store from an empty file, another program's database, and the future. */
+ggdm_status ggdm_store_identify(ggdm_store *store, bool *complete, ggdm_error *err);
+/** What was opened and identified: is it whole, and what is in it?  Migrates an older schema. */
+ggdm_status ggdm_store_load(ggdm_store *store, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
 
 /** The schema must be ours to the letter: no statement of this program then meets a surprise. */
 ggdm_status ggdm_store_check_schema(ggdm_store *store, ggdm_error *err);
 
+/* ---- store_read.c ---- */
+
+/** Copy all pages into another connection's database, without a log. */
+ggdm_status ggdm_store_copy(ggdm_store *store, struct sqlite3 *copy, const char *path,
+                            ggdm_error *err);
+
 /* ---- store_migrate.c ---- */
 
-/** Bring an older schema up to date, if it is one: a copy of the database first, beside it, then
- *  everything in one transaction. */
+/** Bring an older schema up to date, if it is one: first, where somebody owns it, a copy of the
+ *  database beside it, then everything in one transaction. */
 ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */

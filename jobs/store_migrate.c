@@ -42,7 +42,8 @@ ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err)
 {
     if (store->version == GGDM_STORE_VERSION)
         return GGDM_OK;
-    GGDM_TRY(keep_copy(store, err));
+    if (store->owner) /* a reader has a copy of its own */
+        GGDM_TRY(keep_copy(store, err));
     GGDM_TRY(ggdm_store_exec(store, "BEGIN IMMEDIATE", err));
     ggdm_status st = run_steps(store, err);
     if (st == GGDM_OK)

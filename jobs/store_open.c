@@ -32,6 +32,29 @@ static void fill_options(ggdm_store_options *out, const ggdm_store_options *in)
         out->busy_timeout = 2000;
 }
 
+static ggdm_status ask_journal(ggdm_store *s, const char *mode, bool *granted, ggdm_error *err)
+{
+    char sql[64], answer[16];
+    snprintf(sql, sizeof sql, "PRAGMA main.journal_mode = %s", mode);
+    *granted = false;
+    GGDM_TRY(ggdm_store_ask_text(s, sql, answer, sizeof answer, err));
+    *granted = strcmp(answer, mode) == 0;
+    return GGDM_OK;
+}
+
+/* At rest the database is one file that whoever may read it can read: without a write-ahead log,
+ * which takes the right to write.  Then the snapshot has done its service. */
+static void leave_to_readers(ggdm_store *s)
+{
+    bool granted = false;
+    char *path = NULL;
+    if (!s->db || !*s->journal || ask_journal(s, "delete", &granted, NULL) != GGDM_OK || !granted)
+        return;
+    if (ggdm_path_join(s->dir, GGDM_STORE_SNAPSHOT_FILE, &path, NULL) == GGDM_OK)
+        unlink(path);
+    free(path);
+}
+
 void ggdm_store_close(ggdm_store **store)
 {
     ggdm_store *s = *store;
@@ -43,6 +66,8 @@ void ggdm_store_close(ggdm_store **store)
     ggdm_store_rollback(s);
     for (int i = 0; i < GGDM_SQL_STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);
+    if (s->owner && !ggdm_owner_is_lost(s->owner))
+        leave_to_readers(s);
     sqlite3_close(s->db);
     ggdm_owner_release(&s->owner);
     ggdm_run_info_deinit(&s->info);
@@ -72,6 +97,11 @@ static ggdm_status open_file(ggdm_store *s, bool create, ggdm_error *err)
             return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory", s->path);
         return ggdm_store_sql_error(s, create ? "create the database" : "open the database", err);
     }
+    return ggdm_store_harden(s, err);
+}
+
+ggdm_status ggdm_store_harden(ggdm_store *s, ggdm_error *err)
+{
     /* The file is not trusted: no schema tricks, no huge values. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -80,12 +110,12 @@ static ggdm_status open_file(ggdm_store *s, bool create, ggdm_error *err)
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, MAX_LENGTH);
     sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_busy_timeout(s->db, s->options.busy_timeout);
+    GGDM_TRY(ggdm_store_exec(s, "PRAGMA cell_size_check = ON", err));
     /* Before the first access: then WAL needs no shared memory, which network file systems lack. */
     return ggdm_store_exec(s, "PRAGMA main.locking_mode = EXCLUSIVE", err);
 }
 
-/* Tell a store from an empty file, another program's database, and the future. */
-static ggdm_status identify(ggdm_store *s, bool *complete, ggdm_error *err)
+ggdm_status ggdm_store_identify(ggdm_store *s, bool *complete, ggdm_error *err)
 {
     int64_t application, version, objects;
     GGDM_TRY(ggdm_store_ask_int(s, "PRAGMA main.application_id", &application, err));
@@ -139,7 +169,7 @@ ggdm_status ggdm_store_attach(const char *dir, const ggdm_store_options *options
         goto done;
     GGDM_TRY_GOTO(st, take_ownership(s, err), done);
     GGDM_TRY_GOTO(st, open_file(s, create, err), done);
-    GGDM_TRY_GOTO(st, identify(s, complete, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_identify(s, complete, err), done);
     if (*complete || create) {
         *out = s;
         s = NULL;
@@ -201,16 +231,6 @@ static ggdm_status probe_write(ggdm_store *s, ggdm_error *err)
     return st;
 }
 
-static ggdm_status ask_journal(ggdm_store *s, const char *mode, bool *granted, ggdm_error *err)
-{
-    char sql[64], answer[16];
-    snprintf(sql, sizeof sql, "PRAGMA main.journal_mode = %s", mode);
-    *granted = false;
-    GGDM_TRY(ggdm_store_ask_text(s, sql, answer, sizeof answer, err));
-    *granted = strcmp(answer, mode) == 0;
-    return GGDM_OK;
-}
-
 static ggdm_status set_journal(ggdm_store *s, ggdm_error *err)
 {
     bool granted = false;
@@ -250,7 +270,6 @@ ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err)
         "PRAGMA main.synchronous = FULL",
         "PRAGMA foreign_keys = ON",
         "PRAGMA trusted_schema = OFF",
-        "PRAGMA cell_size_check = ON",
         "PRAGMA temp_store = MEMORY", /* copies of pages that a savepoint keeps: 25 KiB a unit */
         "PRAGMA main.journal_size_limit = 67108864",
     };
@@ -380,6 +399,15 @@ done:
     return st;
 }
 
+ggdm_status ggdm_store_load(ggdm_store *s, ggdm_error *err)
+{
+    GGDM_TRY(check_content(s, err));
+    GGDM_TRY(ggdm_store_migrate(s, err));
+    GGDM_TRY(ggdm_store_load_info(s, err));
+    GGDM_TRY(ggdm_store_load_counts(s, err));
+    return ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err);
+}
+
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err)
 {
@@ -395,11 +423,7 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
     if (s->version == GGDM_STORE_VERSION)
         GGDM_TRY_GOTO(st, ggdm_store_check_schema(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
-    GGDM_TRY_GOTO(st, check_content(s, err), done);
-    GGDM_TRY_GOTO(st, ggdm_store_migrate(s, err), done);
-    GGDM_TRY_GOTO(st, ggdm_store_load_info(s, err), done);
-    GGDM_TRY_GOTO(st, ggdm_store_load_counts(s, err), done);
-    GGDM_TRY_GOTO(st, ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_load(s, err), done);
     if (s->options.mode == GGDM_STORE_RUN)
         GGDM_TRY_GOTO(st, start_epoch(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_owner_set_epoch(s->owner, s->epoch, err), done);

@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/fs.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
 
@@ -205,25 +208,25 @@ done:
 
 /* ---- snapshot ------------------------------------------------------------------------------- */
 
+ggdm_status ggdm_store_copy(ggdm_store *store, sqlite3 *copy, const char *path, ggdm_error *err)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(copy, "main", store->db, "main");
+    int code = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+    sqlite3_backup_finish(backup);
+    /* Readers need no write-ahead log, and may have no right to make one. */
+    if (code == SQLITE_DONE &&
+        sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK)
+        return GGDM_OK;
+    return ggdm_store_db_error(copy, path, "write the snapshot", err);
+}
+
 static ggdm_status copy_to(ggdm_store *s, const char *path, ggdm_error *err)
 {
     sqlite3 *copy = NULL;
-    ggdm_status st = GGDM_OK;
     GGDM_TRY(ggdm_store_file_fits(path, err));
     int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, NULL);
-    sqlite3_backup *backup =
-        code == SQLITE_OK ? sqlite3_backup_init(copy, "main", s->db, "main") : NULL;
-    if (!backup) {
-        st = ggdm_store_db_error(copy, path, "write the snapshot", err);
-        goto done;
-    }
-    code = sqlite3_backup_step(backup, -1);
-    sqlite3_backup_finish(backup);
-    /* Readers need no write-ahead log, and may have no right to make one. */
-    if (code != SQLITE_DONE ||
-        sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
-        st = ggdm_store_db_error(copy, path, "write the snapshot", err);
-done:
+    ggdm_status st = code == SQLITE_OK ? ggdm_store_copy(s, copy, path, err)
+                                       : ggdm_store_db_error(copy, path, "write the snapshot", err);
     sqlite3_close(copy);
     return st;
 }
@@ -234,6 +237,9 @@ ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error 
     if (store->in_turn)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: snapshot inside a turn", store->path);
     GGDM_TRY(ggdm_temp_open(path, &temp, err));
+    struct stat info; /* whoever may read the one may read the other */
+    if (stat(store->path, &info) == 0)
+        fchmod(temp.fd, info.st_mode & 0777);
     close(temp.fd); /* before SQLite locks it: closing it later would undo that */
     temp.fd = -1;
     ggdm_status st = copy_to(store, temp.name, err);
@@ -241,4 +247,14 @@ ggdm_status ggdm_store_snapshot(ggdm_store *store, const char *path, ggdm_error 
         return ggdm_temp_commit(&temp, err);
     ggdm_temp_abort(&temp);
     return st;
+}
+
+void ggdm_store_publish(ggdm_store *store)
+{
+    char *path = NULL;
+    ggdm_error why = {0};
+    if (ggdm_path_join(store->dir, GGDM_STORE_SNAPSHOT_FILE, &path, &why) != GGDM_OK ||
+        ggdm_store_snapshot(store, path, &why) != GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN, "%s; readers see no newer state of the run", why.msg);
+    free(path);
 }

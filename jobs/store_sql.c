@@ -29,8 +29,8 @@ static const struct {
  * the file once more would give up its locks when that is closed.) */
 static const char *io_trouble(sqlite3 *db, const char *path)
 {
-    bool changed = utimensat(AT_FDCWD, path, NULL, 0) == 0;
-    return changed ? sqlite3_errmsg(db) : strerror(errno);
+    bool fine = sqlite3_db_readonly(db, "main") != 0 || utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    return fine ? sqlite3_errmsg(db) : strerror(errno);
 }
 
 /* SQLITE_FULL is for ENOSPC alone: quotas and limits are I/O errors there.  Their errno, 0 for

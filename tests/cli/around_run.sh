@@ -85,8 +85,13 @@ sweep_of 40000 >long.yaml
 pid=$!
 wait_for long/status.json '"busy": 1'
 says "status of a running run" 0 "running: coordinator on" "process $pid" "1 of 1 busy" "ETA" -- "$GGDM" status long
-says "doctor keeps off a running run" 0 "a coordinator owns it" -- "$GGDM" doctor long
-says "introspect keeps off a running run" 2 "in use" -- "$GGDM" introspect long
+for command in introspect "evaluate --out looked" "report --out looked" "export --format tar --out looked" doctor; do
+    # shellcheck disable=SC2086 # a command and its options
+    says "$command of a running run looks at its snapshot" 0 "long: a coordinator owns the run; this is its snapshot of 20" -- \
+        "$GGDM" $command long
+done
+[ -s looked/report.html ] && [ -s looked/summary.csv ] && [ ! -e long/report.html ]
+report $? "what they write is where it was asked for"
 says "cancel of cells while it runs" 0 "units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
 says "retry while it runs" 0 "units go back" "coordinator has taken them up" -- "$GGDM" retry long --cell 'kappa=0.1'
 says "a bad expression while it runs" 2 "column 1" -- "$GGDM" cancel long --cell 'colour=1'
@@ -107,6 +112,32 @@ says "cancel of all that is left" 0 "coordinator knows" -- "$GGDM" cancel long
 wait $pid
 report $? "a run whose rest is cancelled ends well" || cat run.err
 
+# ---- a run of somebody else, who lets others read it ----
+
+cp -r small theirs && rm theirs/report.html && chmod -R a+rX,a-w theirs && mkdir mine && chmod a+rwx mine
+chmod a+rx "$work"
+# list DIR: all that is in it, with times and bytes.
+list() { (cd "$1" && find . -printf '%p %T@ %m\n' -type f -exec sha256sum {} + | sort); }
+list theirs >before
+them=(env)
+[ "$(id -u)" -ne 0 ] || them=(setpriv --reuid=65534 --regid=65534 --clear-groups env "HOME=$work/mine")
+says "status of a run that one may only read" 0 "at rest: done" -- "${them[@]}" "$GGDM" status theirs
+says "introspect of it" 0 "kappa" -- "${them[@]}" "$GGDM" introspect theirs
+says "export of it" 0 "9 cells of 20 images below mine/e" -- "${them[@]}" "$GGDM" export theirs --format png --out mine/e
+says "evaluate of it" 0 "accuracy by the judge" -- "${them[@]}" "$GGDM" evaluate theirs --out mine/s
+says "report of it" 0 "mine/r/report.html" -- "${them[@]}" "$GGDM" report theirs --out mine/r
+for command in report evaluate "export --format tar"; do
+    # shellcheck disable=SC2086
+    says "$command that would write there says where else" 2 "theirs: " "cannot be written there (" "expected --out DIR" -- \
+        "${them[@]}" "$GGDM" $command theirs
+done
+says "doctor of it" 1 "the run can be looked at, not continued" "every page, reference and count is sound" -- \
+    "${them[@]}" "$GGDM" doctor theirs
+list theirs >after
+cmp before after && cmp small/report.html mine/r/report.html && cmp small/summary.csv mine/s/summary.csv
+report $? "nothing of it was changed, and what came out is the same"
+chmod -R u+w theirs
+
 # ---- the owner was on another host ----
 
 # owned_elsewhere FILE: somebody there is its owner.
@@ -115,6 +146,12 @@ owned_elsewhere() {
 }
 cp -r small taken && rm taken/summary.csv && owned_elsewhere taken/ggdm.db
 begun=$SECONDS
+for command in status introspect evaluate report "export --format tar"; do
+    # shellcheck disable=SC2086
+    says "$command needs no owner's leave" 0 -- "$GGDM" $command taken
+done
+[ -e taken/ggdm.db.owner ] && rm taken/summary.csv
+report $? "and none of them takes it over"
 says "--take-over does not wait for a dead owner" 0 "taking over from process 1 on elsewhere" -- \
     "$GGDM" run small.yaml --run taken --take-over
 [ $((SECONDS - begun)) -lt 30 ] && [ -s taken/summary.csv ] && [ ! -e taken/ggdm.db.owner ]

@@ -8,7 +8,8 @@
 
 #include "tests/support/ggdm_test.h"
 
-/* As Open MPI 4.1 mixes them: banners in the middle of a live line, a signal, a rank's last words. */
+/* As Open MPI 4.1 mixes them: banners in the middle of a live line, a signal, a rank's last words.
+ */
 static const char said[] = "ggdm: 2 workers\n"
                            "\r[##........]  20 %  8/40 images\033[K"
                            "mpirun: Forwarding signal 10 to job\n"
