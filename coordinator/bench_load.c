@@ -287,7 +287,7 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_ru
     ggdm_progress *progress = NULL;
     ggdm_dispatch_end end;
     bool clean;
-    GGDM_TRY(ggdm_progress_create(store, ggdm_store_cost(store), &progress, err));
+    GGDM_TRY(ggdm_progress_create(store, &progress, err));
     const ggdm_outfit outfit = {.job = run->job};
     ggdm_status st = ggdm_startup_give(t, &outfit, err);
     if (st == GGDM_OK) {

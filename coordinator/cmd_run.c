@@ -61,7 +61,7 @@ static ggdm_status prepare(session *s, const run_options *options, ggdm_error *e
     GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
     GGDM_TRY_GOTO(st, take_over(options, s->setup.run_dir, err), tell);
     GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
-    st = ggdm_progress_create(s->store, ggdm_store_cost(s->store), &s->progress, err);
+    st = ggdm_progress_create(s->store, &s->progress, err);
 tell:
     if (st != GGDM_OK)
         ggdm_startup_give(s->t, NULL, NULL);

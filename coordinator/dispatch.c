@@ -200,8 +200,8 @@ static int count_left(const ggdm_dispatch *d)
 
 static void show_progress(ggdm_dispatch *d)
 {
-    ggdm_progress_state state = {.cost_done = d->cost_finished,
-                                 .cost_resumed = d->cost_resumed,
+    ggdm_progress_state state = {.cost_done = d->work.done + d->work.saved,
+                                 .cost_resumed = d->cost_resumed + d->work.saved,
                                  .workers = d->n - 1 - count_left(d),
                                  .busy = count_busy(d),
                                  .lost = count_left(d)};
@@ -272,15 +272,14 @@ static ggdm_status drain(ggdm_dispatch *d, bool use_store, bool *clean, ggdm_err
 ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progress *progress,
                               ggdm_dispatch_end *end, bool *clean, ggdm_error *err)
 {
-    const ggdm_store_counts *c = ggdm_store_counts_get(store);
     ggdm_dispatch d = {.t = t, .store = store, .progress = progress};
     *clean = false;
     d.gradient = ggdm_store_run_info(store)->job.gradient;
     d.n = ggdm_transport_size(t);
     GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
-    if (c->images_total > 0) /* of an earlier session */
-        d.cost_finished = ggdm_store_cost(store) * (double)c->images_done / (double)c->images_total;
-    ggdm_status st = serve(&d, err);
+    ggdm_status st = ggdm_store_work_get(store, &d.work, err); /* of earlier sessions */
+    if (st == GGDM_OK)
+        st = serve(&d, err);
     bool finished = st == GGDM_OK && nothing_left(&d);
     ggdm_progress_clear(progress);
     if (st == GGDM_OK && !finished)
@@ -294,7 +293,11 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     if (st == GGDM_OK)
         st = drained;
     ggdm_progress_clear(progress);
-    const ggdm_progress_state at_end = {.cost_done = d.cost_finished, .workers = d.n - 1};
+    ggdm_store_work kept; /* also of units that were lost */
+    if (ggdm_store_work_get(store, &kept, NULL) == GGDM_OK)
+        d.work = kept;
+    const ggdm_progress_state at_end = {.cost_done = d.work.done + d.work.saved,
+                                        .workers = d.n - 1};
     ggdm_progress_settle(progress, &at_end);
     *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
     for (int i = 0; i < d.n; i++)

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "jobs/planner.h"
 
 #define HOLD_SECONDS 0.3  /* work to hold: several commits on a busy disk */
 #define ALONE_SECONDS 5.0 /* a unit of so long needs none behind it */
@@ -56,19 +57,6 @@ static int64_t images_of(const ggdm_unit *unit)
     return n * unit->image_count;
 }
 
-/* How much of a unit is done where its state was saved. */
-static double part_before(const ggdm_unit *unit)
-{
-    int64_t done = 0, total = 0;
-    for (int32_t i = 0; i < unit->n_segments; i++) {
-        const ggdm_segment *s = &unit->segments[i];
-        int32_t at = unit->step < s->end ? unit->step : s->end;
-        done += at > s->begin ? at - s->begin : 0;
-        total += s->end - s->begin;
-    }
-    return total > 0 ? (double)done / (double)total : 0;
-}
-
 /* A new unit is at work. */
 static void begin_next(ggdm_hand *hand)
 {
@@ -80,7 +68,8 @@ static void begin_next(ggdm_hand *hand)
 ggdm_task *ggdm_hand_add(ggdm_hand *hand, ggdm_unit *unit)
 {
     ggdm_task *t = ggdm_hand_task(hand, hand->n);
-    *t = (ggdm_task){.unit = *unit, .expected = images_of(unit), .resumed = part_before(unit)};
+    const double done = ggdm_segments_part(unit->segments, unit->n_segments, unit->step);
+    *t = (ggdm_task){.unit = *unit, .expected = images_of(unit), .resumed = done, .saved = done};
     *unit = (ggdm_unit){0};
     if (hand->n++ == hand->reported)
         begin_next(hand);

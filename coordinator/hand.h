@@ -23,7 +23,8 @@ typedef struct ggdm_task {
     bool sent;          /* claimed before this turn */
     bool suspect;       /* has cost worlds: runs alone */
     double cost;        /* of the unit */
-    double resumed;     /* part of it that was done when it was claimed, [0, 1] */
+    double resumed;     /* part of it that was done when it was claimed, [0, 1] ... */
+    double saved;       /* ... and that its checkpoint has by now */
     int64_t expected;   /* images of the unit */
     ggdm_image *images; /* [n_images], owned: kept until the unit is reported as a whole */
     size_t n_images, cap;

@@ -69,15 +69,14 @@ static void look_at_terminal(ggdm_progress *p)
         p->columns = 80;
 }
 
-ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_progress **out,
-                                 ggdm_error *err)
+ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_error *err)
 {
     ggdm_progress *p = NULL;
     ggdm_status st;
     GGDM_TRY(ggdm_alloc(&p, 1, sizeof *p, err));
     p->store = store;
     p->lost_rank = -1;
-    p->cost_total = cost_total;
+    p->cost_total = ggdm_store_cost(store);
     p->begun = ggdm_now();
     p->begun_wall = ggdm_wall_clock();
     p->plain_seconds = PLAIN_SECONDS_FIRST;
@@ -402,8 +401,11 @@ ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, 
     bool left =
         c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
     ggdm_progress *p = NULL;
-    GGDM_TRY(ggdm_progress_create(store, 0, &p, err));
+    ggdm_store_work work;
+    GGDM_TRY(ggdm_store_work_get(store, &work, err));
+    GGDM_TRY(ggdm_progress_create(store, &p, err));
     p->begun_wall = 0; /* nobody has begun */
+    p->state.cost_done = work.done + work.saved;
     ggdm_status st = status_text(p, left ? "interrupted" : "done",
                                  left ? GGDM_EXIT_INTERRUPTED : ggdm_finish_exit_code(store), NULL,
                                  text, size, err);

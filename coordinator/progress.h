@@ -22,14 +22,13 @@ typedef struct ggdm_progress ggdm_progress;
 
 /* What the dispatch loop knows. */
 typedef struct ggdm_progress_state {
-    double cost_done;    /* of finished units and the done part of those that run */
+    double cost_done;    /* of finished units and the done part of others */
     double cost_resumed; /* the part of it that checkpoints of earlier sessions brought */
     int workers, busy, lost;
 } ggdm_progress_state;
 
-/** cost_total: of the whole plan; the store is borrowed.  Errors: GGDM_ENOMEM. */
-ggdm_status ggdm_progress_create(ggdm_store *store, double cost_total, ggdm_progress **out,
-                                 ggdm_error *err);
+/** The store is borrowed.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_error *err);
 void ggdm_progress_destroy(ggdm_progress **progress);
 
 /** Show and record the state; both are rate limited, so call it often.

@@ -1,5 +1,6 @@
 #include "coordinator/turn.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -22,8 +23,10 @@ static ggdm_status fail_unit(ggdm_dispatch *d, const ggdm_task *t, const char *m
 static ggdm_status store_result(ggdm_dispatch *d, const ggdm_worker *w, const ggdm_task *t,
                                 ggdm_error *err)
 {
-    if (t->outcome == GGDM_ECANCELLED && (d->stopping || w->left))
+    if (t->outcome == GGDM_ECANCELLED && (d->stopping || w->left)) {
+        d->work.saved += t->cost * t->saved;
         return ggdm_store_release(d->store, t->unit.id, t->unit.attempt, NULL, err);
+    }
     if (t->outcome != GGDM_OK)
         return fail_unit(d, t, t->message ? t->message : ggdm_status_text(t->outcome), err);
     ggdm_error why = {0};
@@ -38,7 +41,7 @@ static ggdm_status store_result(ggdm_dispatch *d, const ggdm_worker *w, const gg
         return st;
     }
     if (accepted) {
-        d->cost_finished += t->cost;
+        d->work.done += t->cost;
         d->cost_resumed += t->cost * t->resumed;
     }
     return GGDM_OK;
@@ -48,9 +51,11 @@ static ggdm_status store_result(ggdm_dispatch *d, const ggdm_worker *w, const gg
 static ggdm_status store_state(ggdm_dispatch *d, ggdm_task *t, bool done, ggdm_error *err)
 {
     ggdm_status st = GGDM_OK;
-    if (t->state && !done)
+    if (t->state && !done) {
         st = ggdm_store_checkpoint(d->store, t->unit.id, t->unit.attempt, t->state_step, t->state,
                                    t->state_size, err);
+        t->saved = ggdm_segments_part(t->unit.segments, t->unit.n_segments, t->state_step);
+    }
     d->state_bytes -= t->state_size;
     ggdm_task_forget_state(t);
     return st;
@@ -72,6 +77,7 @@ static void add_task(ggdm_dispatch *d, ggdm_worker *w, ggdm_unit *unit, bool sus
     t->suspect = suspect;
     t->cost =
         t->unit.image_count * ggdm_segments_cost(t->unit.segments, t->unit.n_segments, d->gradient);
+    d->work.saved = fmax(0, d->work.saved - t->cost * t->resumed);
 }
 
 /* Up to max units for a worker, innocents first; a suspect comes into empty hands only, and nothing

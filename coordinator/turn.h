@@ -29,7 +29,7 @@ typedef struct ggdm_dispatch {
     ggdm_worker *workers; /* [n], by rank; 0 is unused */
     int n;                /* size of the world */
     ggdm_packet packet;
-    double cost_finished;
+    ggdm_store_work work; /* of units that are done, and of saved ones that wait */
     double cost_resumed;  /* of what is done, made before this session */
     size_t state_bytes;   /* of checkpoints that wait for the turn's transaction */
     double waiting_since; /* results wait to be stored; 0: none do */

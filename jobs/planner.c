@@ -93,6 +93,18 @@ double ggdm_segments_cost(const ggdm_segment *segments, int32_t n, ggdm_gradient
     return cost;
 }
 
+double ggdm_segments_part(const ggdm_segment *segments, int32_t n, int32_t step)
+{
+    int64_t done = 0, total = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const ggdm_segment *s = &segments[i];
+        int32_t at = step < s->end ? step : s->end;
+        done += at > s->begin ? at - s->begin : 0;
+        total += s->end - s->begin;
+    }
+    return total > 0 ? (double)done / (double)total : 0;
+}
+
 /* ---- trees ---------------------------------------------------------------------------------- */
 
 typedef struct forest {

@@ -86,6 +86,9 @@ int64_t ggdm_plan_unit_number(const ggdm_plan *plan, int32_t i);
 /** The cost of one image of a tree. */
 double ggdm_segments_cost(const ggdm_segment *segments, int32_t n, ggdm_gradient gradient);
 
+/** The part of a tree's steps that are before a step, [0, 1]. */
+double ggdm_segments_part(const ggdm_segment *segments, int32_t n, int32_t step);
+
 /** Bytes of the states of the largest unit. */
 size_t ggdm_plan_state_bytes(const ggdm_plan *plan, size_t image_bytes);
 

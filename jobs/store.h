@@ -281,6 +281,15 @@ ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *ha
 /** Work of all units, in the planner's cost. */
 double ggdm_store_cost(const ggdm_store *store);
 
+/* The part of it that need not be done again. */
+typedef struct ggdm_store_work {
+    double done;  /* of units that are done */
+    double saved; /* up to the checkpoints of others */
+} ggdm_store_work;
+
+/** Errors: GGDM_EFORMAT where the database is damaged, those of reading it. */
+ggdm_status ggdm_store_work_get(ggdm_store *store, ggdm_store_work *out, ggdm_error *err);
+
 int32_t ggdm_store_n_cells(const ggdm_store *store);
 
 typedef struct ggdm_store_cell {

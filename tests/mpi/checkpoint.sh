@@ -66,17 +66,23 @@ killed() {
 killed
 report $? "a killed worker's unit goes on from its checkpoint: the same bytes"
 
+# fraction RUN: of the work, as its status says.
+fraction() { sed -nE 's/.*"fraction": ([0-9.e-]+).*/\1/p' "$1/status.json"; }
+
 # stopped RUN ARGS
 stopped() {
-    local pid coordinator workers rc begin
+    local pid coordinator workers rc begin before
     to_checkpoint "$@" || return 1
     begin=$(date +%s)
+    before=$(fraction "$1")
     kill -USR1 "$(pgrep -P $pid)" # ggdm, under timeout
     kill -CONT "$coordinator" $workers
     wait $pid
     rc=$?
     echo "# exit code $rc after $(($(date +%s) - begin)) s"
     [ $rc -eq 75 ] && [ $(($(date +%s) - begin)) -le 10 ] || return 1
+    echo "# $before of the work before it was stopped, $(fraction "$1") at rest"
+    awk "BEGIN { exit !($(fraction "$1") >= $before && $(fraction "$1") > 0) }" || return 1
     [ "$(ask "$1" "SELECT count(*) FROM unit WHERE state = 'running'")" -eq 0 ] || return 1
     run --run "$1" --workers 0 --batch 3 --threads 2 && same "$1" && [ "$(resumed "$1")" -gt 0 ]
 }

@@ -152,7 +152,7 @@ static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outf
     ggdm_progress *progress = NULL;
     ggdm_error *err = &out->err;
     GGDM_TRY(ggdm_startup_isa(t, &isa, err));
-    GGDM_TRY(ggdm_progress_create(f->store, ggdm_store_cost(f->store), &progress, err));
+    GGDM_TRY(ggdm_progress_create(f->store, &progress, err));
     GGDM_TRY(ggdm_startup_give(t, outfit, err));
     ggdm_status st = ggdm_dispatch_run(t, f->store, progress, &out->end, &out->clean, err);
     if (ggdm_progress_record(progress, "done", 0, NULL, NULL) != GGDM_OK)
