@@ -161,7 +161,28 @@ static void print_next(FILE *out, const ggdm_node *root, const char *dir)
 
 /* ---- cells ---- */
 
-static void print_cell(FILE *out, const ggdm_node *cell, long long samples)
+/* The judge first: what the guide says is what the images were made to please. */
+static const char *const classifiers[] = {"judge", "guide"};
+enum { N_CLASSIFIERS = 2, ACCURACY_WIDTH = 22 };
+
+static double accuracy_of(const ggdm_node *cell, const char *who, const char *end, double missing)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_accuracy%s", who, end);
+    return get_real(cell, key, missing);
+}
+
+static void print_accuracy(FILE *out, const ggdm_node *cell, const char *who)
+{
+    double share = accuracy_of(cell, who, "", -1);
+    char text[ACCURACY_WIDTH + 32] = "      -";
+    if (share >= 0)
+        snprintf(text, sizeof text, "%5.1f %% [%.1f, %.1f]", 100 * share,
+                 100 * accuracy_of(cell, who, "_lo", 0), 100 * accuracy_of(cell, who, "_hi", 1));
+    fprintf(out, "  %-*s", ACCURACY_WIDTH, text);
+}
+
+static void print_cell(FILE *out, const ggdm_node *cell, const bool *shown, long long samples)
 {
     long long done = get_int(cell, "done"), target = get_int(cell, "target");
     char text[24] = "-";
@@ -177,11 +198,10 @@ static void print_cell(FILE *out, const ggdm_node *cell, long long samples)
         fprintf(out, " %8lld", get_int(cell, "diverged"));
     else
         fprintf(out, " %8s", "-");
-    if (*get_text(cell, "by"))
-        fprintf(out, "  %5.1f %% [%.1f, %.1f] n=%lld", 100 * get_real(cell, "accuracy", 0),
-                100 * get_real(cell, "accuracy_lo", 0), 100 * get_real(cell, "accuracy_hi", 1),
-                get_int(cell, "n"));
-    fprintf(out, "\n");
+    for (int i = 0; i < N_CLASSIFIERS; i++)
+        if (shown[i])
+            print_accuracy(out, cell, classifiers[i]);
+    fprintf(out, "  %4lld\n", get_int(cell, "n"));
 }
 
 static void print_cells(FILE *out, const ggdm_node *root)
@@ -192,16 +212,18 @@ static void print_cells(FILE *out, const ggdm_node *root)
         fprintf(out, "\n  (more than 2000 cells: when they are complete, see summary.csv)\n");
         return;
     }
-    const char *by = "";
+    bool shown[N_CLASSIFIERS] = {false};
     for (const ggdm_node *n = cells->first; n; n = n->next)
-        by = *get_text(n, "by") ? get_text(n, "by") : by;
+        for (int i = 0; i < N_CLASSIFIERS; i++)
+            shown[i] = shown[i] || accuracy_of(n, classifiers[i], "", -1) >= 0;
     fprintf(out, "\n  %-7s %9s %8s %6s  %-*s %6s %-9s %8s", "cell", "kappa", "duration", "target",
             CELL_BAR + 2, "images", "", "state", "diverged");
-    if (*by)
-        fprintf(out, "  right by the %s", by);
-    fprintf(out, "\n");
+    for (int i = 0; i < N_CLASSIFIERS; i++)
+        if (shown[i])
+            fprintf(out, "  right by the %-*s", ACCURACY_WIDTH - 13, classifiers[i]);
+    fprintf(out, "  %4s\n", "of n");
     for (const ggdm_node *n = cells->first; n; n = n->next)
-        print_cell(out, n, samples);
+        print_cell(out, n, shown, samples);
 }
 
 void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir)

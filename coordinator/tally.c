@@ -1,5 +1,6 @@
 #include "coordinator/tally.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -12,8 +13,10 @@ typedef struct tally_cell {
     ggdm_store_cell now;
     bool cancelled;
     int32_t scored; /* images when its scores were read */
-    bool known, by_judge;
-    ggdm_share accuracy; /* of scored images */
+    struct {
+        bool known;
+        ggdm_share accuracy; /* of scored images */
+    } guide, judge;
 } tally_cell;
 
 struct ggdm_tally {
@@ -65,10 +68,10 @@ static ggdm_status score_cell(ggdm_tally *t, int32_t i, ggdm_error *err)
     tally_cell *c = &t->cells[i];
     ggdm_cell_summary s;
     GGDM_TRY(ggdm_cell_summarise(t->store, i, &s, err));
-    const ggdm_scores *scores = s.judge.known ? &s.judge : &s.guide;
-    c->by_judge = s.judge.known;
-    c->known = scores->has_accuracy;
-    c->accuracy = scores->accuracy;
+    c->guide.known = s.guide.has_accuracy;
+    c->guide.accuracy = s.guide.accuracy;
+    c->judge.known = s.judge.has_accuracy;
+    c->judge.accuracy = s.judge.accuracy;
     c->scored = s.n;
     ggdm_cell_summary_deinit(&s);
     return GGDM_OK;
@@ -101,6 +104,16 @@ static const char *state_of(const tally_cell *c, int32_t samples)
                                          : "waiting";
 }
 
+static void put_accuracy(ggdm_json *j, const char *name, const ggdm_share *share)
+{
+    char key[40];
+    ggdm_json_put_double(j, name, share->p);
+    snprintf(key, sizeof key, "%s_lo", name);
+    ggdm_json_put_double(j, key, share->lo);
+    snprintf(key, sizeof key, "%s_hi", name);
+    ggdm_json_put_double(j, key, share->hi);
+}
+
 void ggdm_tally_put(const ggdm_tally *tally, ggdm_json *j)
 {
     const int32_t samples = ggdm_store_run_info(tally->store)->samples;
@@ -119,13 +132,11 @@ void ggdm_tally_put(const ggdm_tally *tally, ggdm_json *j)
         ggdm_json_put_int(j, "done", c->now.images_done);
         ggdm_json_put_int(j, "diverged", c->now.images_diverged);
         ggdm_json_put_bool(j, "archived", c->now.archived);
-        if (c->known) {
-            ggdm_json_put_string(j, "by", c->by_judge ? "judge" : "guide");
-            ggdm_json_put_int(j, "n", c->scored);
-            ggdm_json_put_double(j, "accuracy", c->accuracy.p);
-            ggdm_json_put_double(j, "accuracy_lo", c->accuracy.lo);
-            ggdm_json_put_double(j, "accuracy_hi", c->accuracy.hi);
-        }
+        ggdm_json_put_int(j, "n", c->scored);
+        if (c->guide.known)
+            put_accuracy(j, "guide_accuracy", &c->guide.accuracy);
+        if (c->judge.known)
+            put_accuracy(j, "judge_accuracy", &c->judge.accuracy);
         ggdm_json_end(j);
     }
     ggdm_json_end(j);

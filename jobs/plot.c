@@ -211,8 +211,9 @@ static void put_share(FILE *f, const plot_share *s)
 static void put_data(FILE *f, const plot_data *d)
 {
     fprintf(f,
-            "# %s judge judge_lo judge_hi guide guide_lo guide_hi diverged diverged_lo "
-            "diverged_hi n start duration\n",
+            "# %s judge_accuracy judge_accuracy_lo judge_accuracy_hi guide_accuracy "
+            "guide_accuracy_lo guide_accuracy_hi diverged_share diverged_share_lo "
+            "diverged_share_hi n start duration\n",
             d->windows ? "place" : "duration");
     for (size_t i = 0; i < d->n_points; i++) {
         const plot_point *p = &d->points[i];

@@ -1,226 +1,230 @@
-/* summary.csv (RFC 4180) and summary.json. */
+/* summary.csv and summary.json: the same names in both. */
 #include "jobs/summary.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/json_write.h"
 
-enum { KEY_DIGITS = 12, NUMBER_SIZE = 40 };
+enum { KEY_DIGITS = 12 };
 
-/* ---- columns -------------------------------------------------------------------------------- */
+/* ---- columns: one table for both files ------------------------------------------------------ */
 
-/* Text of one field; empty where it does not apply. */
-typedef void (*field_text)(const ggdm_cell_summary *s, char out[NUMBER_SIZE]);
+typedef enum form {
+    NOTHING, /* it does not apply: empty, null */
+    WHOLE,
+    MEASURE,   /* six digits in the table, all in JSON */
+    PARAMETER, /* as many digits as it takes to read it back */
+    FLAG,      /* 1, 0; true, false */
+    TEXT,
+    DIGEST /* its first digits in the table */
+} form;
 
-static void number(char out[NUMBER_SIZE], double v)
+typedef struct field {
+    form form;
+    double number;
+    char text[GGDM_HASH_TEXT_SIZE];
+} field;
+
+typedef field (*field_of)(const ggdm_cell_summary *s);
+
+static field number(form f, double v)
 {
-    snprintf(out, NUMBER_SIZE, "%.6g", v);
+    return (field){.form = f, .number = v};
 }
 
-static void integer(char out[NUMBER_SIZE], int64_t v)
+static field of_cell(const ggdm_cell_summary *s)
 {
-    snprintf(out, NUMBER_SIZE, "%" PRId64, v);
+    field f = {.form = TEXT};
+    snprintf(f.text, sizeof f.text, "%s", s->cell.name);
+    return f;
 }
 
-static void of_cell(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_kappa(const ggdm_cell_summary *s)
 {
-    snprintf(out, NUMBER_SIZE, "%s", s->cell.name);
+    return number(PARAMETER, s->cell.cell.kappa);
 }
 
-/* A parameter, not a measurement: as many digits as it takes to read it back. */
-static void of_kappa(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_start(const ggdm_cell_summary *s)
 {
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, NUMBER_SIZE, "%.*g", digits, s->cell.cell.kappa);
-        if (strtod(out, NULL) == s->cell.cell.kappa)
-            break;
-    }
+    return number(WHOLE, s->cell.cell.start);
 }
 
-static void of_duration(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_duration(const ggdm_cell_summary *s)
 {
-    integer(out, s->cell.cell.duration);
+    return number(WHOLE, s->cell.cell.duration);
 }
 
-static void of_start(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_target(const ggdm_cell_summary *s)
 {
-    integer(out, s->cell.cell.start);
+    return number(s->cell.cell.target >= 0 ? WHOLE : NOTHING, s->cell.cell.target);
 }
 
-static void of_target(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_n(const ggdm_cell_summary *s)
 {
-    if (s->cell.cell.target >= 0)
-        integer(out, s->cell.cell.target);
+    return number(WHOLE, s->n);
 }
 
-static void of_nothing(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_complete(const ggdm_cell_summary *s)
 {
-    (void)s;
-    (void)out;
+    return number(FLAG, s->n == s->expected);
 }
 
-static void of_n(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_diverged(const ggdm_cell_summary *s)
 {
-    integer(out, s->n);
+    return number(WHOLE, s->diverged);
 }
 
-static void of_diverged(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
+static field of_key(const ggdm_cell_summary *s)
 {
-    if (s->n)
-        number(out, (double)s->diverged / s->n);
+    field f = {.form = DIGEST};
+    ggdm_hash_hex(s->cell.cell.key, f.text);
+    return f;
 }
 
-/* Nine fields of the two classifiers that differ in one expression. */
-#define SCORE(name, who, condition, value)                                                         \
-    static void name(const ggdm_cell_summary *s, char out[NUMBER_SIZE])                            \
+/* The same fields of the two classifiers. */
+#define SCORE(who, name, condition, value)                                                         \
+    static field who##_##name(const ggdm_cell_summary *s)                                          \
     {                                                                                              \
-        if (s->who.condition)                                                                      \
-            number(out, s->who.value);                                                             \
+        return number(s->who.condition ? MEASURE : NOTHING, s->who.value);                         \
     }
-SCORE(of_guide_p, guide, has_accuracy, accuracy.p)
-SCORE(of_guide_lo, guide, has_accuracy, accuracy.lo)
-SCORE(of_guide_hi, guide, has_accuracy, accuracy.hi)
-SCORE(of_judge_p, judge, has_accuracy, accuracy.p)
-SCORE(of_judge_lo, judge, has_accuracy, accuracy.lo)
-SCORE(of_judge_hi, judge, has_accuracy, accuracy.hi)
-SCORE(of_loss, guide, has_loss, loss)
-SCORE(of_guide_confidence, guide, known, confidence)
-SCORE(of_judge_confidence, judge, known, confidence)
+#define SCORES(who)                                                                                \
+    SCORE(who, accuracy, has_accuracy, accuracy.p)                                                 \
+    SCORE(who, accuracy_lo, has_accuracy, accuracy.lo)                                             \
+    SCORE(who, accuracy_hi, has_accuracy, accuracy.hi)                                             \
+    SCORE(who, loss, has_loss, loss)                                                               \
+    SCORE(who, confidence, known, confidence)                                                      \
+    SCORE(who, confident, known, confident / (double)s->n)
+SCORES(guide)
+SCORES(judge)
 
-static void of_judge_confident(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
-{
-    if (s->judge.known)
-        number(out, (double)s->judge.confident / s->n);
-}
-
-static void of_complete(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
-{
-    integer(out, s->n == s->expected);
-}
-
-static void of_key(const ggdm_cell_summary *s, char out[NUMBER_SIZE])
-{
-    char hex[GGDM_HASH_TEXT_SIZE];
-    ggdm_hash_hex(s->cell.cell.key, hex);
-    snprintf(out, NUMBER_SIZE, "%.*s", KEY_DIGITS, hex);
-}
-
+/* Their order is a promise (DESIGN.md section 1). */
 static const struct {
     const char *name;
-    field_text text;
+    field_of get;
 } columns[] = {
-    /* The first fourteen are a promise (DESIGN.md section 1). */
+    /* clang-format off: a row each */
     {"cell", of_cell},
     {"kappa", of_kappa},
+    {"start", of_start},
     {"duration", of_duration},
     {"target", of_target},
-    {"prompt", of_nothing},
     {"n", of_n},
-    {"diverged", of_diverged},
-    {"accuracy", of_guide_p},
-    {"accuracy_lo", of_guide_lo},
-    {"accuracy_hi", of_guide_hi},
-    {"judge_accuracy", of_judge_p},
-    {"judge_lo", of_judge_lo},
-    {"judge_hi", of_judge_hi},
-    {"mean_loss", of_loss},
-    {"guide_confidence", of_guide_confidence},
-    {"judge_confidence", of_judge_confidence},
-    {"judge_confident", of_judge_confident},
     {"complete", of_complete},
+    {"diverged", of_diverged},
+    {"guide_accuracy", guide_accuracy},
+    {"guide_accuracy_lo", guide_accuracy_lo},
+    {"guide_accuracy_hi", guide_accuracy_hi},
+    {"guide_loss", guide_loss},
+    {"guide_confidence", guide_confidence},
+    {"guide_confident", guide_confident},
+    {"judge_accuracy", judge_accuracy},
+    {"judge_accuracy_lo", judge_accuracy_lo},
+    {"judge_accuracy_hi", judge_accuracy_hi},
+    {"judge_loss", judge_loss},
+    {"judge_confidence", judge_confidence},
+    {"judge_confident", judge_confident},
     {"key", of_key},
-    {"start", of_start},
+    /* clang-format on */
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
 /* ---- CSV ------------------------------------------------------------------------------------ */
 
-/* RFC 4180: quotes where there is a comma, a quote or a line end; quotes doubled; CRLF. */
-static void put_field(FILE *csv, int column, const char *text)
+/* No field has a comma, a quote or a line end. */
+static void put_field(FILE *csv, const field *f)
 {
-    if (column)
-        fputc(',', csv);
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, csv);
+    char parameter[GGDM_NUMBER_SIZE];
+    switch (f->form) {
+    case NOTHING:
+        return;
+    case WHOLE:
+    case FLAG:
+        fprintf(csv, "%.0f", f->number);
+        return;
+    case MEASURE:
+        fprintf(csv, "%.6g", f->number);
+        return;
+    case PARAMETER:
+        ggdm_number_text(f->number, parameter);
+        fputs(parameter, csv);
+        return;
+    case TEXT:
+        fputs(f->text, csv);
+        return;
+    case DIGEST:
+        fprintf(csv, "%.*s", KEY_DIGITS, f->text);
         return;
     }
-    fputc('"', csv);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('"', csv);
-        fputc(*text, csv);
-    }
-    fputc('"', csv);
 }
 
 static void put_header(FILE *csv)
 {
     for (int i = 0; i < N_COLUMNS; i++)
-        put_field(csv, i, columns[i].name);
-    fputs("\r\n", csv);
+        fprintf(csv, "%s%s", i ? "," : "", columns[i].name);
+    fputc('\n', csv);
 }
 
 static void put_line(FILE *csv, const ggdm_cell_summary *s)
 {
     for (int i = 0; i < N_COLUMNS; i++) {
-        char text[NUMBER_SIZE] = "";
-        columns[i].text(s, text);
-        put_field(csv, i, text);
+        const field f = columns[i].get(s);
+        if (i)
+            fputc(',', csv);
+        put_field(csv, &f);
     }
-    fputs("\r\n", csv);
+    fputc('\n', csv);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void put_scores(ggdm_json *j, const char *who, const ggdm_scores *scores, int32_t n)
+static void put_member(ggdm_json *j, const char *key, const field *f)
 {
-    if (!scores->known) {
-        ggdm_json_put_null(j, who);
+    switch (f->form) {
+    case NOTHING:
+        ggdm_json_put_null(j, key);
+        return;
+    case WHOLE:
+        ggdm_json_put_int(j, key, (int64_t)f->number);
+        return;
+    case MEASURE:
+    case PARAMETER:
+        ggdm_json_put_double(j, key, f->number);
+        return;
+    case FLAG:
+        ggdm_json_put_bool(j, key, f->number != 0);
+        return;
+    case TEXT:
+    case DIGEST:
+        ggdm_json_put_string(j, key, f->text);
         return;
     }
-    ggdm_json_begin_object(j, who);
-    if (scores->has_accuracy) {
-        ggdm_json_put_int(j, "right", scores->right);
-        ggdm_json_put_double(j, "accuracy", scores->accuracy.p);
-        ggdm_json_put_double(j, "accuracy_lo", scores->accuracy.lo);
-        ggdm_json_put_double(j, "accuracy_hi", scores->accuracy.hi);
+}
+
+/* How often each class was the likeliest, which no column can hold. */
+static void put_histogram(ggdm_json *j, const char *key, const ggdm_scores *scores)
+{
+    if (!scores->known) {
+        ggdm_json_put_null(j, key);
+        return;
     }
-    if (scores->has_loss)
-        ggdm_json_put_double(j, "mean_loss", scores->loss);
-    ggdm_json_put_double(j, "confidence", scores->confidence);
-    ggdm_json_put_double(j, "confident", (double)scores->confident / n);
-    ggdm_json_begin_array(j, "histogram");
+    ggdm_json_begin_array(j, key);
     for (int32_t c = 0; c < scores->classes; c++)
         ggdm_json_put_int(j, NULL, scores->histogram[c]);
-    ggdm_json_end(j);
     ggdm_json_end(j);
 }
 
 static void put_cell(ggdm_json *j, const ggdm_cell_summary *s)
 {
-    char key[GGDM_HASH_TEXT_SIZE];
-    ggdm_hash_hex(s->cell.cell.key, key);
     ggdm_json_begin_object(j, NULL);
-    ggdm_json_put_string(j, "cell", s->cell.name);
-    ggdm_json_put_double(j, "kappa", s->cell.cell.kappa);
-    ggdm_json_put_int(j, "start", s->cell.cell.start);
-    ggdm_json_put_int(j, "duration", s->cell.cell.duration);
-    if (s->cell.cell.target >= 0)
-        ggdm_json_put_int(j, "target", s->cell.cell.target);
-    else
-        ggdm_json_put_null(j, "target");
-    ggdm_json_put_null(j, "prompt");
-    ggdm_json_put_int(j, "n", s->n);
-    ggdm_json_put_bool(j, "complete", s->n == s->expected);
-    ggdm_json_put_int(j, "diverged", s->diverged);
-    put_scores(j, "guide", &s->guide, s->n);
-    put_scores(j, "judge", &s->judge, s->n);
-    ggdm_json_put_string(j, "key", key);
+    for (int i = 0; i < N_COLUMNS; i++) {
+        const field f = columns[i].get(s);
+        put_member(j, columns[i].name, &f);
+    }
+    put_histogram(j, "guide_histogram", &s->guide);
+    put_histogram(j, "judge_histogram", &s->judge);
     ggdm_json_end(j);
 }
 

@@ -34,8 +34,8 @@ def difference(a, b):
     return sum(abs(x - y) for x, y in zip(a, b, strict=True)) / len(a)
 
 
-def outside(a, b, name, lo, hi):
-    return not float(a[lo]) <= float(b[name]) <= float(a[hi])
+def outside(a, b, name):
+    return not float(a[name + "_lo"]) <= float(b[name]) <= float(a[name + "_hi"])
 
 
 def percent(row, name):
@@ -50,12 +50,11 @@ def main():
     for a, b in zip(cells(run_a), cells(run_b), strict=True):
         if (a["kappa"], a["duration"], a["n"]) != (b["kappa"], b["duration"], b["n"]):
             raise SystemExit(f"cell {a['cell']}: another one in {run_b}")
-        off = outside(a, b, "accuracy", "accuracy_lo", "accuracy_hi") or \
-            outside(a, b, "judge_accuracy", "judge_lo", "judge_hi")
+        off = outside(a, b, "guide_accuracy") or outside(a, b, "judge_accuracy")
         bad += off
         rows.append({"kappa": a["kappa"], "t~": a["duration"], "n": a["n"],
                      "judge A": percent(a, "judge_accuracy"), "judge B": percent(b, "judge_accuracy"),
-                     "guide A": percent(a, "accuracy"), "guide B": percent(b, "accuracy"),
+                     "guide A": percent(a, "guide_accuracy"), "guide B": percent(b, "guide_accuracy"),
                      "mean abs pixel difference": difference(pixels(run_a, a["cell"]), pixels(run_b, b["cell"])),
                      "": "beyond A's interval" if off else ""})
     print(common.table(rows))

@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <math.h>
 #include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,22 @@ uint32_t ggdm_test_crc32(const uint8_t *p, size_t n)
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
     }
     return ~crc;
+}
+
+int ggdm_test_stderr_to(const char *path)
+{
+    fflush(stderr);
+    int old = dup(STDERR_FILENO), fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    assert_true(old >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+    return old;
+}
+
+void ggdm_test_stderr_back(int old)
+{
+    fflush(stderr);
+    dup2(old, STDERR_FILENO);
+    close(old);
 }
 
 void ggdm_test_limit_files(size_t bytes)

@@ -87,6 +87,9 @@ char *ggdm_test_path(const char *dir, const char *name);
 void ggdm_test_write(const char *path, const void *bytes, size_t size);
 /** The content of a file, NUL-terminated, owned; its length in *size (may be NULL). */
 char *ggdm_test_read(const char *path, size_t *size);
+/** From here on standard error goes to path, until ggdm_test_stderr_back is given the result. */
+int ggdm_test_stderr_to(const char *path);
+void ggdm_test_stderr_back(int old);
 /** Files may have at most so many bytes, as on a full disk; SIZE_MAX: as many as before. */
 void ggdm_test_limit_files(size_t bytes);
 

@@ -33,20 +33,11 @@ static const char kept[] = "mpirun: Forwarding signal 10 to job\n"
                            "\n"
                            "gg";
 
-/* Standard error becomes the file for the time of a test. */
-static int redirect(const char *path)
-{
-    int old = dup(STDERR_FILENO), fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    dup2(fd, STDERR_FILENO);
-    close(fd);
-    return old;
-}
-
 /* In pieces of n bytes; returns what standard error got. */
 static char *relay(const char *dir, size_t n, const char *log, ggdm_obituary *o)
 {
     char *path = ggdm_test_path(dir, "terminal");
-    int none[2], old = redirect(path);
+    int none[2], old = ggdm_test_stderr_to(path);
     ggdm_relay r;
     if (pipe(none) != 0)
         abort();
@@ -55,8 +46,7 @@ static char *relay(const char *dir, size_t n, const char *log, ggdm_obituary *o)
     for (size_t at = 0, len = sizeof said - 1; at < len; at += n)
         ggdm_relay_feed(&r, said + at, at + n < len ? n : len - at);
     ggdm_relay_close(&r);
-    dup2(old, STDERR_FILENO);
-    close(old);
+    ggdm_test_stderr_back(old);
     char *text = ggdm_test_read(path, NULL);
     free(path);
     return text;

@@ -2,6 +2,7 @@
 #include "jobs/summary.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,12 +76,15 @@ static void test_summary_csv_of_complete_run_is_exact(void **state)
     run_fixture_work(f, 100, 1);
     char *text = read_summary(f, "summary.csv");
     static const char head[] =
-        "cell,kappa,duration,target,prompt,n,diverged,accuracy,accuracy_lo,accuracy_hi,"
-        "judge_accuracy,judge_lo,judge_hi,mean_loss,";
+        "cell,kappa,start,duration,target,n,complete,diverged,guide_accuracy,guide_accuracy_lo,"
+        "guide_accuracy_hi,guide_loss,guide_confidence,guide_confident,judge_accuracy,"
+        "judge_accuracy_lo,judge_accuracy_hi,judge_loss,judge_confidence,judge_confident,key\n"
+        "c0000,0,0,0,3,10,1,0,";
     assert_memory_equal(text, head, sizeof head - 1);
-    assert_non_null(strstr(text, "\r\nc0005,0.1,1000,3,,10,0,1,0.722467,1,0.7,0.396778,0.892209,"
-                                 "0.105361,0.9,0.8,0,1,121212121212,0\r\n"));
-    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,10,0.3,0.7,"));
+    assert_non_null(strstr(text, "\nc0005,0.1,0,1000,3,10,1,0,1,0.722467,1,0.105361,0.9,1,"
+                                 "0.7,0.396778,0.892209,1.2982,0.8,0,121212121212\n"));
+    assert_non_null(strstr(text, "\nc0008,1,0,1000,3,10,1,3,0.7,"));
+    assert_null(strchr(text, '\r'));
     free(text);
 }
 
@@ -88,18 +92,26 @@ static void test_summary_csv_of_fresh_run_has_empty_fields(void **state)
 {
     run_fixture *f = *state;
     char *text = read_summary(f, "summary.csv");
-    assert_non_null(strstr(text, "\r\nc0008,1,1000,3,,0,,,,,,,,,,,,0,141414141414,0\r\n"));
+    assert_non_null(strstr(text, "\nc0008,1,0,1000,3,0,0,0,,,,,,,,,,,,,141414141414\n"));
     free(text);
 }
 
-static void test_summary_json_names_models_and_histograms(void **state)
+static void test_summary_json_has_models_histograms_and_the_names_of_the_table(void **state)
 {
     run_fixture *f = *state;
     run_fixture_work(f, 100, 1);
     char *text = read_summary(f, "summary.json");
     assert_non_null(strstr(text, "\"name\": \"fixture \\\"one\\\"\""));
     assert_non_null(strstr(text, "\"digest\": \"cc\""));
-    assert_non_null(strstr(text, "\"histogram\": ["));
+    assert_non_null(strstr(text, "\"judge_histogram\": ["));
+    /* The names of the table's head, each. */
+    char *csv = read_summary(f, "summary.csv"), *rest = csv, key[64];
+    rest[strcspn(rest, "\n")] = '\0';
+    for (char *name; (name = strsep(&rest, ","));) {
+        snprintf(key, sizeof key, "\"%s\": ", name);
+        assert_non_null(strstr(text, key));
+    }
+    free(csv);
     free(text);
 }
 
@@ -121,7 +133,7 @@ static void test_summary_without_target_has_no_accuracy(void **state)
     assert_int_equal(s.judge.histogram[3] + s.judge.histogram[8], 10);
     ggdm_cell_summary_deinit(&s);
     char *text = read_summary(f, "summary.csv");
-    assert_non_null(strstr(text, "\r\nc0005,0.1,1000,,,10,0,,,,,,,,0.9,0.8,"));
+    assert_non_null(strstr(text, "\nc0005,0.1,0,1000,,10,1,0,,,,,0.9,1,,,,,0.8,0,"));
     free(text);
 }
 
@@ -132,7 +144,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_summary_counts_diverged_images_as_failures),
         RUN_FIXTURE_TEST(test_summary_csv_of_complete_run_is_exact),
         RUN_FIXTURE_TEST(test_summary_csv_of_fresh_run_has_empty_fields),
-        RUN_FIXTURE_TEST(test_summary_json_names_models_and_histograms),
+        RUN_FIXTURE_TEST(test_summary_json_has_models_histograms_and_the_names_of_the_table),
         RUN_FIXTURE_TEST(test_summary_without_target_has_no_accuracy),
     };
     return ggdm_test_main(tests);
