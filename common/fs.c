@@ -18,95 +18,136 @@ static ggdm_status fail_errno(ggdm_error *err, const char *what, const char *pat
     return GGDM_FAIL_ERRNO(err, errno, "cannot %s %s", what, path);
 }
 
-/* Open a regular file for reading.  O_NONBLOCK so that a FIFO does not hang us before the check. */
-static ggdm_status open_regular(const char *path, int *fd, size_t *size, ggdm_error *err)
+/* O_NONBLOCK so that a FIFO does not hang us before the check. */
+ggdm_status ggdm_file_open(const char *path, ggdm_file *out, ggdm_error *err)
 {
     struct stat sb;
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd < 0)
+    *out = (ggdm_file){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (out->fd < 0)
         return fail_errno(err, "open", path);
     ggdm_status st = GGDM_OK;
-    if (fstat(*fd, &sb) != 0)
+    if (fstat(out->fd, &sb) != 0)
         st = fail_errno(err, "stat", path);
     else if (!S_ISREG(sb.st_mode))
         st = GGDM_FAIL(err, GGDM_EINVAL, "%s is %s, expected a regular file", path,
                        S_ISDIR(sb.st_mode) ? "a directory" : "a special file");
-    if (st != GGDM_OK) {
-        close(*fd);
-        *fd = -1;
-        return st;
-    }
-    *size = (size_t)sb.st_size;
+    else
+        out->size = (size_t)sb.st_size;
+    if (st != GGDM_OK)
+        ggdm_file_close(out);
     return st;
 }
 
-ggdm_status ggdm_read_file(const char *path, size_t max, char **out, size_t *size, ggdm_error *err)
+void ggdm_file_close(ggdm_file *file)
 {
-    int fd;
-    size_t expected = 0, got = 0;
-    char *text = NULL;
-    *out = NULL;
-    if (size)
-        *size = 0;
-    GGDM_TRY(open_regular(path, &fd, &expected, err));
+    if (file->path && file->fd >= 0)
+        close(file->fd);
+    *file = (ggdm_file){0};
+}
 
-    ggdm_status st = GGDM_OK;
-    if (expected > max) {
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s has %zu bytes, expected at most %zu", path, expected,
-                       max);
-        goto done;
-    }
-    /* One byte more than stat said: a file that grows meanwhile is noticed. */
-    GGDM_TRY_GOTO(st, ggdm_alloc(&text, expected + 2, 1, err), done);
-    while (got < expected + 1) {
-        ssize_t n = read(fd, text + got, expected + 1 - got);
+/* Up to size bytes, less only at the end of the file; -1: errno. */
+static ssize_t read_up_to(int fd, size_t at, char *out, size_t size)
+{
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = pread(fd, out + got, size - got, (off_t)(at + got));
         if (n == 0)
             break;
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            st = fail_errno(err, "read", path);
-            goto done;
-        }
+        if (n < 0)
+            return -1;
         got += (size_t)n;
     }
-    if (got != expected) {
+    return (ssize_t)got;
+}
+
+ggdm_status ggdm_file_read(const ggdm_file *file, size_t at, void *out, size_t size,
+                           ggdm_error *err)
+{
+    ssize_t got = read_up_to(file->fd, at, out, size);
+    if (got < 0)
+        return fail_errno(err, "read", file->path);
+    if ((size_t)got != size)
+        return GGDM_FAIL(err, GGDM_EIO, "%s changed while it was read: %zu bytes, expected %zu",
+                         file->path, at + (size_t)got, file->size);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_read_file(const char *path, size_t max, char **out, size_t *size, ggdm_error *err)
+{
+    ggdm_file file;
+    char *text = NULL;
+    *out = NULL;
+    if (size)
+        *size = 0;
+    GGDM_TRY(ggdm_file_open(path, &file, err));
+    ggdm_status st = GGDM_OK;
+    if (file.size > max) {
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s has %zu bytes, expected at most %zu", path, file.size,
+                       max);
+        goto done;
+    }
+    GGDM_TRY_GOTO(st, ggdm_alloc(&text, file.size + 1, 1, err), done);
+    GGDM_TRY_GOTO(st, ggdm_file_read(&file, 0, text, file.size, err), done);
+    /* One byte more than stat said: a file that grows meanwhile is noticed. */
+    if (read_up_to(file.fd, file.size, text + file.size, 1) != 0) {
         st = GGDM_FAIL(err, GGDM_EIO, "%s changed while it was read", path);
         goto done;
     }
-    text[got] = '\0';
+    text[file.size] = '\0';
     *out = text;
     text = NULL;
     if (size)
-        *size = got;
-
+        *size = file.size;
 done:
     free(text);
-    close(fd);
+    ggdm_file_close(&file);
     return st;
 }
 
-ggdm_status ggdm_map_file(const char *path, ggdm_mapping *out, ggdm_error *err)
+ggdm_status ggdm_bytes_reserve(const ggdm_file *file, ggdm_bytes *out, ggdm_error *err)
 {
-    int fd;
-    size_t size = 0;
-    *out = (ggdm_mapping){0};
-    GGDM_TRY(open_regular(path, &fd, &size, err));
-    ggdm_status st = GGDM_OK;
-    void *p = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : (void *)"";
+    *out = (ggdm_bytes){.data = (void *)""};
+    if (file->size == 0)
+        return GGDM_OK;
+    void *p = mmap(NULL, file->size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
-        st = fail_errno(err, "map", path);
-    else
-        *out = (ggdm_mapping){p, size};
-    close(fd);
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: no memory for its %zu bytes", file->path,
+                         file->size);
+    *out = (ggdm_bytes){p, file->size};
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_bytes_read(const ggdm_file *file, size_t at, ggdm_bytes *bytes, ggdm_error *err)
+{
+    size_t memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes->size > memory)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s has %zu bytes, more than the memory of this machine",
+                         file->path, bytes->size);
+    return ggdm_file_read(file, at, (char *)bytes->data + at, bytes->size - at, err);
+}
+
+ggdm_status ggdm_load_file(const char *path, ggdm_bytes *out, ggdm_error *err)
+{
+    ggdm_file file;
+    *out = (ggdm_bytes){0};
+    GGDM_TRY(ggdm_file_open(path, &file, err));
+    ggdm_status st = ggdm_bytes_reserve(&file, out, err);
+    if (st == GGDM_OK)
+        st = ggdm_bytes_read(&file, 0, out, err);
+    if (st != GGDM_OK)
+        ggdm_bytes_deinit(out);
+    ggdm_file_close(&file);
     return st;
 }
 
-void ggdm_unmap_file(ggdm_mapping *mapping)
+void ggdm_bytes_deinit(ggdm_bytes *bytes)
 {
-    if (mapping->data && mapping->size)
-        munmap((void *)mapping->data, mapping->size);
-    *mapping = (ggdm_mapping){0};
+    if (bytes->data && bytes->size)
+        munmap(bytes->data, bytes->size);
+    *bytes = (ggdm_bytes){0};
 }
 
 ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err)

@@ -11,16 +11,37 @@
  *  Errors: GGDM_EIO; GGDM_EINVAL when it is not a regular file or has more than max bytes. */
 ggdm_status ggdm_read_file(const char *path, size_t max, char **out, size_t *size, ggdm_error *err);
 
-/* A file mapped read-only and shared; an empty file has data != NULL and size 0. */
-typedef struct ggdm_mapping {
-    const void *data; /* page aligned */
-    size_t size;      /* bytes */
-} ggdm_mapping;
+/* A file that is open for reading.  Files of others are read, never mapped: one that is cut while
+ * it is mapped ends the program by SIGBUS, without a word. */
+typedef struct ggdm_file {
+    const char *path; /* borrowed; NULL: not open */
+    int fd;
+    size_t size; /* bytes, when it was opened */
+} ggdm_file;
 
 /** Errors: GGDM_EIO; GGDM_EINVAL when it is not a regular file. */
-ggdm_status ggdm_map_file(const char *path, ggdm_mapping *out, ggdm_error *err);
-/** Safe on a zeroed mapping and twice. */
-void ggdm_unmap_file(ggdm_mapping *mapping);
+ggdm_status ggdm_file_open(const char *path, ggdm_file *out, ggdm_error *err);
+/** Exactly size bytes from byte at on.  Errors: GGDM_EIO, also when they are not there any more. */
+ggdm_status ggdm_file_read(const ggdm_file *file, size_t at, void *out, size_t size,
+                           ggdm_error *err);
+/** Safe on a zeroed file and twice. */
+void ggdm_file_close(ggdm_file *file);
+
+/* The content of a file: memory of our own. */
+typedef struct ggdm_bytes {
+    void *data;  /* page aligned; not NULL, for an empty file too */
+    size_t size; /* bytes */
+} ggdm_bytes;
+
+/** Room for the content: zeros that take no memory until they are written to.
+ *  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_bytes_reserve(const ggdm_file *file, ggdm_bytes *out, ggdm_error *err);
+/** Read into that room from byte at on.  Errors: those of ggdm_file_read; GGDM_ENOMEM. */
+ggdm_status ggdm_bytes_read(const ggdm_file *file, size_t at, ggdm_bytes *bytes, ggdm_error *err);
+/** Both.  Errors: also those of ggdm_file_open. */
+ggdm_status ggdm_load_file(const char *path, ggdm_bytes *out, ggdm_error *err);
+/** Safe on zeroed bytes and twice. */
+void ggdm_bytes_deinit(ggdm_bytes *bytes);
 
 /** Create a directory and its parents; one that exists already is fine.  Errors: GGDM_EIO. */
 ggdm_status ggdm_make_dirs(const char *path, ggdm_error *err);

@@ -4,6 +4,8 @@
 
 #include <nettle/sha2.h>
 
+#include "common/fs.h"
+
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof(ggdm_hash), "ggdm_hash is too small");
 _Static_assert(GGDM_HASH_SIZE == SHA256_DIGEST_SIZE, "digest size");
 
@@ -57,6 +59,25 @@ void ggdm_hash_buffer(const void *data, size_t size, uint8_t digest[GGDM_HASH_SI
     ggdm_hash_init(&h);
     ggdm_hash_update(&h, data, size);
     ggdm_hash_final(&h, digest);
+}
+
+ggdm_status ggdm_hash_file(const char *path, char text[GGDM_HASH_TEXT_SIZE], ggdm_error *err)
+{
+    uint8_t piece[1 << 16], digest[GGDM_HASH_SIZE];
+    ggdm_file file;
+    ggdm_hash h;
+    GGDM_TRY(ggdm_file_open(path, &file, err));
+    ggdm_hash_init(&h);
+    ggdm_status st = GGDM_OK;
+    for (size_t at = 0, n; at < file.size && st == GGDM_OK; at += n) {
+        n = file.size - at < sizeof piece ? file.size - at : sizeof piece;
+        st = ggdm_file_read(&file, at, piece, n, err);
+        ggdm_hash_update(&h, piece, n);
+    }
+    ggdm_file_close(&file);
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, text);
+    return st;
 }
 
 void ggdm_hash_hex(const uint8_t digest[GGDM_HASH_SIZE], char text[GGDM_HASH_TEXT_SIZE])

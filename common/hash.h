@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/status.h"
+
 #define GGDM_HASH_SIZE 32                            /* bytes of a digest */
 #define GGDM_HASH_TEXT_SIZE (2 * GGDM_HASH_SIZE + 1) /* bytes of its hex text with the NUL */
 
@@ -25,6 +27,8 @@ void ggdm_hash_final(ggdm_hash *h, uint8_t digest[GGDM_HASH_SIZE]);
 
 /** Digest of one buffer. */
 void ggdm_hash_buffer(const void *data, size_t size, uint8_t digest[GGDM_HASH_SIZE]);
+/** Hex text of the digest of a file.  Errors: those of ggdm_file_read. */
+ggdm_status ggdm_hash_file(const char *path, char text[GGDM_HASH_TEXT_SIZE], ggdm_error *err);
 /** Lower-case hex text of a digest. */
 void ggdm_hash_hex(const uint8_t digest[GGDM_HASH_SIZE], char text[GGDM_HASH_TEXT_SIZE]);
 

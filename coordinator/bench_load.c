@@ -288,7 +288,7 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_ru
     ggdm_dispatch_end end;
     bool clean;
     GGDM_TRY(ggdm_progress_create(store, &progress, err));
-    const ggdm_outfit outfit = {.job = run->job};
+    ggdm_outfit outfit = {.job = run->job};
     ggdm_status st = ggdm_startup_give(t, &outfit, err);
     if (st == GGDM_OK) {
         *w = (watch){.base = {&watch_ops, ggdm_transport_rank(t), ggdm_transport_size(t)},

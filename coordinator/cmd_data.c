@@ -88,6 +88,13 @@ static const struct argp parser = {
 
 /* --- checking and copying --- */
 
+static ggdm_status compare(const char *path, const char *found, const char *want, ggdm_error *err)
+{
+    if (strcmp(found, want))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: SHA-256 is %s, expected %s", path, found, want);
+    return GGDM_OK;
+}
+
 static ggdm_status check_bytes(const char *path, const void *data, size_t size, const char *want,
                                ggdm_error *err)
 {
@@ -95,20 +102,16 @@ static ggdm_status check_bytes(const char *path, const void *data, size_t size, 
     char found[GGDM_HASH_TEXT_SIZE];
     ggdm_hash_buffer(data, size, digest);
     ggdm_hash_hex(digest, found);
-    if (strcmp(found, want))
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: SHA-256 is %s, expected %s", path, found, want);
-    return GGDM_OK;
+    return compare(path, found, want, err);
 }
 
 static ggdm_status check_file(const char *dir, const data_file *file, ggdm_error *err)
 {
-    char *path = NULL;
-    ggdm_mapping map = {0};
+    char *path = NULL, found[GGDM_HASH_TEXT_SIZE];
     GGDM_TRY(ggdm_path_join(dir, file->name, &path, err));
-    ggdm_status st = ggdm_map_file(path, &map, err);
+    ggdm_status st = ggdm_hash_file(path, found, err);
     if (st == GGDM_OK)
-        st = check_bytes(path, map.data, map.size, file->sha256, err);
-    ggdm_unmap_file(&map);
+        st = compare(path, found, file->sha256, err);
     free(path);
     return st;
 }

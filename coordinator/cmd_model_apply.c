@@ -18,8 +18,7 @@
 typedef struct apply {
     const ggdm_apply_options *o;
     const ggdm_model *model;
-    ggdm_mapping file;
-    ggdm_safetensors *in;
+    ggdm_st_file file;
     int64_t n; /* images */
     ggdm_graph *g;
     ggdm_val x, t, label, y, gy, gx;
@@ -52,7 +51,7 @@ static ggdm_shape file_shape(const ggdm_shape *s)
 static ggdm_status find(const apply *a, const char *name, ggdm_st_dtype dtype, const char *type,
                         const ggdm_shape *expected, const ggdm_st_tensor **out, ggdm_error *err)
 {
-    const ggdm_st_tensor *t = *out = ggdm_safetensors_find(a->in, name);
+    const ggdm_st_tensor *t = *out = ggdm_safetensors_find(a->file.parsed, name);
     char found[128], want[128];
     ggdm_shape_text(expected, want, sizeof want);
     if (!t)
@@ -108,9 +107,9 @@ static ggdm_status fill_integers(const apply *a, const char *name, ggdm_val v, i
 
 static ggdm_status open_input(apply *a, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_map_file(a->o->in, &a->file, err));
-    GGDM_TRY(ggdm_safetensors_parse(a->file.data, a->file.size, a->o->in, &a->in, err));
-    const ggdm_st_tensor *x = ggdm_safetensors_find(a->in, "x");
+    GGDM_TRY(ggdm_st_file_open(a->o->in, &a->file, err));
+    GGDM_TRY(ggdm_st_file_read(&a->file, err));
+    const ggdm_st_tensor *x = ggdm_safetensors_find(a->file.parsed, "x");
     a->n = x && x->shape.n > 0 ? x->shape.d[0] : 1;
     if (a->n < 1 || a->n > MAX_BATCH)
         return GGDM_FAIL(err, GGDM_ESHAPE,
@@ -199,7 +198,6 @@ ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *
     st = write_output(&a, err);
 done:
     ggdm_graph_destroy(&a.g);
-    ggdm_safetensors_destroy(&a.in);
-    ggdm_unmap_file(&a.file);
+    ggdm_st_file_close(&a.file);
     return st;
 }

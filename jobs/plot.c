@@ -437,15 +437,15 @@ static int run_gnuplot(const char *dir, const int fds[N_OUTPUTS])
 static ggdm_status put_in_place(const char *dir, int output, int fd, ggdm_error *err)
 {
     struct stat info;
-    ggdm_mapping bytes = {0};
+    ggdm_bytes bytes;
     if (fstat(fd, &info) != 0)
         return GGDM_FAIL_ERRNO(err, errno, "%s/%s", dir, outputs[output]);
-    bytes.size = (size_t)info.st_size;
-    bytes.data = bytes.size ? mmap(NULL, bytes.size, PROT_READ, MAP_SHARED, fd, 0) : "";
-    if (bytes.data == MAP_FAILED)
-        return GGDM_FAIL_ERRNO(err, errno, "%s/%s", dir, outputs[output]);
-    ggdm_status st = ggdm_replace_file_in(dir, outputs[output], bytes.data, bytes.size, err);
-    ggdm_unmap_file(&bytes);
+    const ggdm_file file = {.path = outputs[output], .fd = fd, .size = (size_t)info.st_size};
+    GGDM_TRY(ggdm_bytes_reserve(&file, &bytes, err));
+    ggdm_status st = ggdm_bytes_read(&file, 0, &bytes, err);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file_in(dir, file.path, bytes.data, bytes.size, err);
+    ggdm_bytes_deinit(&bytes);
     return st;
 }
 

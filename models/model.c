@@ -344,11 +344,18 @@ done:
     return st;
 }
 
-void ggdm_model_files_close(ggdm_model_files *f)
+void ggdm_model_files_lend(ggdm_model_files *f, const void *weights)
 {
     if (f->stored)
         ggdm_weights_close(f->stored);
     free(f->stored);
+    f->stored = NULL;
+    f->weights = weights;
+}
+
+void ggdm_model_files_close(ggdm_model_files *f)
+{
+    ggdm_model_files_lend(f, NULL);
     free(f->path);
     free(f->config);
     free(f->scheduler);

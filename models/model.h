@@ -29,6 +29,8 @@ typedef struct ggdm_model_files {
  *  ggdm_model_create. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
+/** From now on the weights are these, the same bytes elsewhere, borrowed; own ones are freed. */
+void ggdm_model_files_lend(ggdm_model_files *files, const void *weights);
 /** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
  */
 void ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32]);

@@ -38,6 +38,8 @@ BEGIN {
     rule("archive(_entry)?\\.h",     "common/container\\.c")
     rule("nettle/.*",                "common/hash\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
+    # (Files of others are read, not mapped: common/fs.h says why.)
+    rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/plot\\.c|coordinator/disk_check\\.c")
     rule("cmocka\\.h",               "nothing")
     rule("models/nn/graph_impl\\.h", "models/nn/.*")
 }

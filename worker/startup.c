@@ -62,7 +62,7 @@ static void put_files(ggdm_wire *w, const ggdm_model_files *f)
     ggdm_put_bytes(w, f->digest, sizeof f->digest);
 }
 
-ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm_error *err)
+ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err)
 {
     ggdm_wire w;
     ggdm_wire_init(&w);
@@ -82,13 +82,16 @@ ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm
         st = ggdm_transport_broadcast(t, &data, &size, err);
     ggdm_wire_deinit(&w);
     for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++) {
-        const ggdm_model_files *f = &outfit->files[i];
-        const void *shared;
+        ggdm_model_files *f = &outfit->files[i];
+        const void *shared = NULL;
         size_t shared_size;
         bool first;
-        if (f->config)
-            st = ggdm_transport_share(t, f->weights, f->weights_size, &shared, &shared_size, &first,
-                                      err);
+        if (!f->config)
+            continue;
+        st = ggdm_transport_share(t, f->weights, f->weights_size, &shared, &shared_size, &first,
+                                  err);
+        if (st == GGDM_OK)
+            ggdm_model_files_lend(f, shared); /* a node holds them once */
     }
     return st;
 }

@@ -38,8 +38,9 @@ ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err);
  *  Errors: GGDM_EUNSUPPORTED for bf16 where *isa has no bf16 products. */
 ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggdm_error *err);
 
-/** Collective, rank 0's side: send the outfit; NULL: there is nothing to do, workers leave.  */
-ggdm_status ggdm_startup_give(ggdm_transport *t, const ggdm_outfit *outfit, ggdm_error *err);
+/** Collective, rank 0's side: send the outfit, whose weights are then borrowed from the transport;
+ *  NULL: there is nothing to do, workers leave.  */
+ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err);
 
 /** Collective, the workers' side: *work = false when there is nothing to do.  Pins the outfit's
  *  instruction set; the weights are

@@ -198,32 +198,42 @@ static ggdm_status read_entries(ggdm_safetensors *st, const char *data, size_t s
     return check_tiling(st, data, size, where, err);
 }
 
-ggdm_status ggdm_safetensors_parse(const void *bytes, size_t size, const char *where,
-                                   ggdm_safetensors **out, ggdm_error *err)
+enum { BEGIN = 9 }; /* bytes that tell whether there is a header */
+
+/* Does a file of size bytes begin with a header?  begin: its first BEGIN, if it has so many. */
+static ggdm_status check_begin(const unsigned char *begin, size_t size, const char *where,
+                               size_t *header, ggdm_error *err)
 {
-    const unsigned char *u = bytes;
     if (size < 8)
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s: %zu bytes, expected a safetensors file (at least 8 bytes)", where,
                          size);
     uint64_t n = 0;
     for (int i = 7; i >= 0; i--)
-        n = n << 8 | u[i];
+        n = n << 8 | begin[i];
     if (n > GGDM_ST_MAX_HEADER || n > size - 8)
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s: header of %" PRIu64 " bytes in a file of %zu, expected a safetensors "
                          "file (header at most %u bytes, and within the file)",
                          where, n, size, GGDM_ST_MAX_HEADER);
-    const char *text = (const char *)bytes + 8;
-    if (n < 2 || text[0] != '{')
+    if (n < 2 || begin[8] != '{')
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: the header does not begin with '{'", where);
+    *header = (size_t)n;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_safetensors_parse(const void *bytes, size_t size, const char *where,
+                                   ggdm_safetensors **out, ggdm_error *err)
+{
+    size_t n = 0;
+    GGDM_TRY(check_begin(bytes, size, where, &n, err));
+    const char *text = (const char *)bytes + 8;
     ggdm_safetensors *st = NULL;
     GGDM_TRY(ggdm_alloc(&st, 1, sizeof *st, err));
     ggdm_status status;
-    GGDM_TRY_GOTO(status,
-                  ggdm_json_parse(text, (size_t)n, GGDM_ST_MAX_HEADER, where, &st->header, err),
+    GGDM_TRY_GOTO(status, ggdm_json_parse(text, n, GGDM_ST_MAX_HEADER, where, &st->header, err),
                   done);
-    GGDM_TRY_GOTO(status, read_entries(st, text + n, size - 8 - (size_t)n, where, err), done);
+    GGDM_TRY_GOTO(status, read_entries(st, text + n, size - 8 - n, where, err), done);
     *out = st;
     st = NULL;
 done:
@@ -240,6 +250,45 @@ void ggdm_safetensors_destroy(ggdm_safetensors **st)
     ggdm_doc_destroy(&(*st)->header);
     free(*st);
     *st = NULL;
+}
+
+/* --- files --- */
+
+static ggdm_status read_header(ggdm_st_file *f, ggdm_error *err)
+{
+    const char *path = f->file.path;
+    const size_t size = f->file.size, n = size < BEGIN ? size : BEGIN;
+    unsigned char begin[BEGIN];
+    size_t header = 0;
+    GGDM_TRY(ggdm_file_read(&f->file, 0, begin, n, err));
+    GGDM_TRY(check_begin(begin, size, path, &header, err));
+    f->data_at = 8 + header;
+    GGDM_TRY(ggdm_bytes_reserve(&f->file, &f->bytes, err));
+    char *bytes = f->bytes.data;
+    GGDM_TRY(ggdm_file_read(&f->file, 0, bytes, f->data_at, err));
+    return ggdm_safetensors_parse(bytes, size, path, &f->parsed, err);
+}
+
+ggdm_status ggdm_st_file_open(const char *path, ggdm_st_file *out, ggdm_error *err)
+{
+    *out = (ggdm_st_file){0};
+    GGDM_TRY(ggdm_file_open(path, &out->file, err));
+    ggdm_status st = read_header(out, err);
+    if (st != GGDM_OK)
+        ggdm_st_file_close(out);
+    return st;
+}
+
+ggdm_status ggdm_st_file_read(ggdm_st_file *f, ggdm_error *err)
+{
+    return ggdm_bytes_read(&f->file, f->data_at, &f->bytes, err);
+}
+
+void ggdm_st_file_close(ggdm_st_file *f)
+{
+    ggdm_safetensors_destroy(&f->parsed);
+    ggdm_bytes_deinit(&f->bytes);
+    ggdm_file_close(&f->file);
 }
 
 const ggdm_st_tensor *ggdm_safetensors_find(const ggdm_safetensors *st, const char *name)

@@ -7,13 +7,14 @@
  *   bytes 8+N..end  tensor data, row-major, little-endian, packed: the ranges of data_offsets
  *                   (relative to byte 8+N) cover it without holes and without overlaps
  *
- * The reader works on bytes in memory (a mapping or a broadcast copy) and trusts none of them. */
+ * The reader works on bytes in memory and trusts none of them. */
 #ifndef GGDM_MODELS_IO_SAFETENSORS_H
 #define GGDM_MODELS_IO_SAFETENSORS_H
 
 #include <stddef.h>
 
 #include "common/fields.h"
+#include "common/fs.h"
 #include "common/status.h"
 #include "models/nn/graph.h"
 
@@ -66,6 +67,23 @@ typedef struct ggdm_safetensors {
 ggdm_status ggdm_safetensors_parse(const void *bytes, size_t size, const char *where,
                                    ggdm_safetensors **out, ggdm_error *err);
 void ggdm_safetensors_destroy(ggdm_safetensors **st);
+
+/* A file that is read in two steps: its header says what the whole must be, and nothing is read of
+ * a file that is not that. */
+typedef struct ggdm_st_file {
+    ggdm_file file;
+    ggdm_bytes bytes; /* of the whole file; the data are zeros until they are read */
+    size_t data_at;   /* where they begin */
+    ggdm_safetensors *parsed;
+} ggdm_st_file;
+
+/** Read and check the header of the file at path, which is borrowed.  Zeroed after an error.
+ *  Errors: those of ggdm_file_open and ggdm_safetensors_parse. */
+ggdm_status ggdm_st_file_open(const char *path, ggdm_st_file *out, ggdm_error *err);
+/** Read the data.  Errors: GGDM_EIO. */
+ggdm_status ggdm_st_file_read(ggdm_st_file *file, ggdm_error *err);
+/** Safe on a zeroed file and twice. */
+void ggdm_st_file_close(ggdm_st_file *file);
 
 /** The tensor with this name, or NULL. */
 const ggdm_st_tensor *ggdm_safetensors_find(const ggdm_safetensors *st, const char *name);

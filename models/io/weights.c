@@ -10,13 +10,12 @@
 #include "common/mem.h"
 
 #define MAX_INDEX ((size_t)16 << 20) /* bytes of an index */
-#define MAX_SHARDS 1024
+#define MAX_SHARDS 512               /* all are open at a time */
 
 struct ggdm_weights_file {
     char *name; /* below the directory; owned */
     char *path; /* owned */
-    ggdm_mapping map;
-    ggdm_safetensors *parsed;
+    ggdm_st_file file;
 };
 
 static bool ends_with(const char *text, const char *end)
@@ -30,17 +29,16 @@ static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weig
 {
     GGDM_TRY(ggdm_strdup(name, &f->name, err));
     GGDM_TRY(ggdm_path_join(dir, name, &f->path, err));
-    GGDM_TRY(ggdm_map_file(f->path, &f->map, err));
-    GGDM_TRY(ggdm_safetensors_parse(f->map.data, f->map.size, f->path, &f->parsed, err));
-    for (size_t i = 0; i < f->parsed->n_tensors; i++)
-        GGDM_TRY(ggdm_safetensors_check_float(&f->parsed->tensors[i], f->path, err));
+    GGDM_TRY(ggdm_st_file_open(f->path, &f->file, err));
+    const ggdm_safetensors *st = f->file.parsed;
+    for (size_t i = 0; i < st->n_tensors; i++)
+        GGDM_TRY(ggdm_safetensors_check_float(&st->tensors[i], f->path, err));
     return GGDM_OK;
 }
 
 static void close_file(struct ggdm_weights_file *f)
 {
-    ggdm_safetensors_destroy(&f->parsed);
-    ggdm_unmap_file(&f->map);
+    ggdm_st_file_close(&f->file);
     free(f->name);
     free(f->path);
     *f = (struct ggdm_weights_file){0};
@@ -173,8 +171,9 @@ static ggdm_status check_no_other_shard(const char *dir, const char *stem, const
 static const struct ggdm_weights_file *file_of(const ggdm_weights *w, const ggdm_st_tensor *t)
 {
     size_t i = 0;
-    while ((const char *)t->data < (const char *)w->files[i].map.data ||
-           (const char *)t->data > (const char *)w->files[i].map.data + w->files[i].map.size)
+    while ((const char *)t->data < (const char *)w->files[i].file.bytes.data ||
+           (const char *)t->data >
+               (const char *)w->files[i].file.bytes.data + w->files[i].file.bytes.size)
         i++;
     return &w->files[i];
 }
@@ -196,8 +195,7 @@ static ggdm_status check_index(const ggdm_weights *w, const ggdm_node **entries,
                              entries[k]->key, entries[k]->text);
         const char *file = file_of(w, t)->name;
         if (order < 0)
-            return GGDM_FAIL(err, GGDM_EFORMAT,
-                             "%s: tensor '%.200s' of %s is not in the index",
+            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' of %s is not in the index",
                              w->where, t->name, file);
         if (strcmp(file, entries[k]->text) != 0)
             return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is in %s, the index says %s",
@@ -215,13 +213,13 @@ static ggdm_status list_tensors(ggdm_weights *w, ggdm_error *err)
 {
     size_t n = 0;
     for (size_t i = 0; i < w->n_files; i++)
-        n += w->files[i].parsed->n_tensors;
+        n += w->files[i].file.parsed->n_tensors;
     if (n > GGDM_ST_MAX_TENSORS)
         return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: %zu tensors, at most %u are supported",
                          w->where, n, GGDM_ST_MAX_TENSORS);
     GGDM_TRY(ggdm_alloc(&w->tensors, n, sizeof *w->tensors, err));
     for (size_t i = 0; i < w->n_files; i++) {
-        const ggdm_safetensors *st = w->files[i].parsed;
+        const ggdm_safetensors *st = w->files[i].file.parsed;
         for (size_t k = 0; k < st->n_tensors; k++)
             w->tensors[w->n_tensors++] = st->tensors[k];
     }
@@ -280,8 +278,9 @@ ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *o
     GGDM_TRY(ggdm_asprintf(&index, err, "%s.index.json", out->where));
     bool one = ggdm_exists(out->where), several = ggdm_exists(index);
     if (one && several) {
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s and %s.index.json are both there, expected one of them",
-                       out->where, name);
+        st =
+            GGDM_FAIL(err, GGDM_EINVAL, "%s and %s.index.json are both there, expected one of them",
+                      out->where, name);
     } else if (several) {
         free(out->where);
         out->where = index;
@@ -312,9 +311,11 @@ ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
     ggdm_tensor *items = NULL;
     ggdm_status st;
     size_t data;
+    for (size_t i = 0; i < w->n_files; i++)
+        GGDM_TRY(ggdm_st_file_read(&w->files[i].file, err));
     if (is_plain(w)) {
-        w->data = w->files[0].map.data;
-        w->size = w->files[0].map.size;
+        w->data = w->files[0].file.bytes.data;
+        w->size = w->files[0].file.bytes.size;
         return GGDM_OK;
     }
     sort_tensors(w);
@@ -322,8 +323,8 @@ ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
     for (size_t i = 0; i < w->n_tensors; i++)
         items[i] = (ggdm_tensor){w->tensors[i].name, GGDM_F32, w->tensors[i].shape, NULL};
     GGDM_TRY_GOTO(st,
-                  ggdm_safetensors_layout(w->where, items, w->n_tensors, NULL, 0,
-                                          (char **)&w->copy, &data, &w->size, err),
+                  ggdm_safetensors_layout(w->where, items, w->n_tensors, NULL, 0, (char **)&w->copy,
+                                          &data, &w->size, err),
                   done);
     char *to = (char *)w->copy + data;
     for (size_t i = 0; i < w->n_tensors; i++) {
@@ -332,7 +333,7 @@ ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
     }
     w->data = w->copy;
     for (size_t i = 0; i < w->n_files; i++)
-        ggdm_unmap_file(&w->files[i].map);
+        ggdm_bytes_deinit(&w->files[i].file.bytes);
 done:
     free(items);
     return st;

@@ -5,7 +5,7 @@
  *   is exact.  F64 is refused: to narrow it would round.
  *
  * What comes out is the bytes of one safetensors file, F32 and aligned.  A file that is that
- * already is used where it is mapped; of others a copy is made, with the tensors in the order of
+ * already is used as it is; of others a copy is made, with the tensors in the order of
  * their names and without metadata: the same for the same numbers, however they were stored. */
 #ifndef GGDM_MODELS_IO_WEIGHTS_H
 #define GGDM_MODELS_IO_WEIGHTS_H
@@ -23,7 +23,7 @@ typedef struct ggdm_weights {
     size_t n_files;
     const void *data; /* ggdm_weights_load: 64-byte aligned */
     size_t size;      /* bytes */
-    void *copy;       /* owned memory behind data, or NULL where it is the file's mapping */
+    void *copy;       /* owned memory behind data, or NULL where that is the file's content */
 } ggdm_weights;
 
 /** Read the headers, and no more, of the weights NAME in directory dir.  *out: ggdm_weights_close,
@@ -33,7 +33,7 @@ ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *o
                               ggdm_error *err);
 
 /** Make data and size; tensors[].data must not be used any more where copy is set.
- *  Errors: GGDM_ENOMEM. */
+ *  Errors: GGDM_ENOMEM, GGDM_EIO. */
 ggdm_status ggdm_weights_load(ggdm_weights *weights, ggdm_error *err);
 
 void ggdm_weights_close(ggdm_weights *weights);

@@ -112,16 +112,16 @@ static ggdm_status read_state(const ggdm_safetensors *file, const char *path,
 ggdm_status ggdm_checkpoint_read(const char *path, ggdm_flat *flat, ggdm_train_state *state,
                                  bool *found, ggdm_error *err)
 {
-    ggdm_mapping map = {0};
-    ggdm_safetensors *file = NULL;
+    ggdm_st_file in;
     float *arrays[N_ARRAYS];
     ggdm_status st;
     *found = ggdm_exists(path);
     if (!*found)
         return GGDM_OK;
     flat_arrays(flat, arrays);
-    GGDM_TRY_GOTO(st, ggdm_map_file(path, &map, err), done);
-    GGDM_TRY_GOTO(st, ggdm_safetensors_parse(map.data, map.size, path, &file, err), done);
+    GGDM_TRY(ggdm_st_file_open(path, &in, err));
+    const ggdm_safetensors *file = in.parsed;
+    GGDM_TRY_GOTO(st, ggdm_st_file_read(&in, err), done);
     GGDM_TRY_GOTO(st, read_state(file, path, state, err), done);
     if (file->n_tensors != (size_t)flat->n_params * N_ARRAYS) {
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%s: %zu tensors, expected %zu for this network", path,
@@ -132,7 +132,6 @@ ggdm_status ggdm_checkpoint_read(const char *path, ggdm_flat *flat, ggdm_train_s
         for (int i = 0; i < flat->n_params; i++)
             GGDM_TRY_GOTO(st, read_tensor(file, path, prefixes[a], flat, i, arrays[a], err), done);
 done:
-    ggdm_safetensors_destroy(&file);
-    ggdm_unmap_file(&map);
+    ggdm_st_file_close(&in);
     return st;
 }

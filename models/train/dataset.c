@@ -12,17 +12,17 @@ const char *const ggdm_part_names[] = {"all", "first", "second", NULL};
 /* The halves must not change: the guide and the judge are trained on them. */
 static const uint64_t half_seed = 28;
 
-static ggdm_status map_file(const char *dir, const char *name, ggdm_mapping *map, char **path,
+static ggdm_status map_file(const char *dir, const char *name, ggdm_bytes *map, char **path,
                             ggdm_error *err)
 {
     GGDM_TRY(ggdm_path_join(dir, name, path, err));
     if (!ggdm_exists(*path))
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "%s: no such file; `ggdm data mnist --out %s` obtains it", *path, dir);
-    return ggdm_map_file(*path, map, err);
+    return ggdm_load_file(*path, map, err);
 }
 
-static void file_sha256(const ggdm_mapping *map, char text[GGDM_HASH_TEXT_SIZE])
+static void file_sha256(const ggdm_bytes *map, char text[GGDM_HASH_TEXT_SIZE])
 {
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_buffer(map->data, map->size, digest);
@@ -102,8 +102,8 @@ ggdm_status ggdm_dataset_open(const char *dir, ggdm_split split, ggdm_part part,
 
 void ggdm_dataset_close(ggdm_dataset *set)
 {
-    ggdm_unmap_file(&set->image_file);
-    ggdm_unmap_file(&set->label_file);
+    ggdm_bytes_deinit(&set->image_file);
+    ggdm_bytes_deinit(&set->label_file);
     free(set->index);
     *set = (ggdm_dataset){0};
 }

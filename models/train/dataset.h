@@ -19,7 +19,7 @@ typedef struct ggdm_dataset {
     const uint8_t *images; /* [all, H, W, C] u8 */
     const uint8_t *labels; /* [all] */
     int32_t *index;        /* [n]: which of all; owned */
-    ggdm_mapping image_file, label_file;
+    ggdm_bytes image_file, label_file;
     char image_sha256[GGDM_HASH_TEXT_SIZE], label_sha256[GGDM_HASH_TEXT_SIZE]; /* of the files */
 } ggdm_dataset;
 

@@ -100,15 +100,8 @@ static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT
                                   ggdm_error *err)
 {
     char *path = NULL;
-    ggdm_mapping map = {0};
-    uint8_t digest[GGDM_HASH_SIZE];
     GGDM_TRY(ggdm_path_join(e->dir, e->arch->weights_file, &path, err));
-    ggdm_status st = ggdm_map_file(path, &map, err);
-    if (st == GGDM_OK) {
-        ggdm_hash_buffer(map.data, map.size, digest);
-        ggdm_hash_hex(digest, text);
-        ggdm_unmap_file(&map);
-    }
+    ggdm_status st = ggdm_hash_file(path, text, err);
     free(path);
     return st;
 }

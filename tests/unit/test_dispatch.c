@@ -145,8 +145,7 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, const ggdm_outfit *outfit,
-                              outcome *out)
+static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, ggdm_outfit *outfit, outcome *out)
 {
     ggdm_isa isa;
     ggdm_progress *progress = NULL;

@@ -60,33 +60,53 @@ static void test_fs_read_of_what_is_no_file_fails(void **state)
 {
     char *path = ggdm_test_path(*state, "none"), *fifo = ggdm_test_path(*state, "fifo"), *text;
     ggdm_error err;
-    ggdm_mapping map;
+    ggdm_bytes map;
     ggdm_test_error(ggdm_read_file(path, 9, &text, NULL, &err), &err, GGDM_EIO, "none: No such");
     ggdm_test_error(ggdm_read_file(*state, 9, &text, NULL, &err), &err, GGDM_EINVAL,
                     "is a directory, expected a regular file");
     assert_int_equal(mkfifo(fifo, 0600), 0);
     ggdm_test_error(ggdm_read_file(fifo, 9, &text, NULL, &err), &err, GGDM_EINVAL, "special file");
-    ggdm_test_error(ggdm_map_file(*state, &map, &err), &err, GGDM_EINVAL, "is a directory");
+    ggdm_test_error(ggdm_load_file(*state, &map, &err), &err, GGDM_EINVAL, "is a directory");
     free(path);
     free(fifo);
 }
 
-static void test_fs_map_gives_content(void **state)
+/* Whoever else may write a file can cut it at any moment: that is an error, or nothing. */
+static void test_fs_file_that_is_cut_is_an_error_or_harmless(void **state)
+{
+    char *path = ggdm_test_path(*state, "c"), text[3 * 4096];
+    ggdm_bytes bytes;
+    ggdm_file file;
+    ggdm_error err;
+    memset(text, 7, sizeof text);
+    ggdm_test_write(path, text, sizeof text);
+    ggdm_test_ok(ggdm_load_file(path, &bytes, &err), &err);
+    ggdm_test_ok(ggdm_file_open(path, &file, &err), &err);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_memory_equal(bytes.data, text, sizeof text);
+    ggdm_bytes_deinit(&bytes);
+    ggdm_test_error(ggdm_file_read(&file, 0, text, file.size, &err), &err, GGDM_EIO,
+                    "changed while it was read: 5000 bytes, expected 12288");
+    ggdm_file_close(&file);
+    free(path);
+}
+
+static void test_fs_load_gives_content(void **state)
 {
     char *path = ggdm_test_path(*state, "m"), *empty = ggdm_test_path(*state, "e");
-    ggdm_mapping map;
+    ggdm_bytes map;
     ggdm_error err;
     ggdm_test_write(path, "mapped", 6);
     ggdm_test_write(empty, "", 0);
-    ggdm_test_ok(ggdm_map_file(path, &map, &err), &err);
+    ggdm_test_ok(ggdm_load_file(path, &map, &err), &err);
     assert_int_equal(map.size, 6);
     assert_memory_equal(map.data, "mapped", 6);
-    ggdm_unmap_file(&map);
-    ggdm_unmap_file(&map);
-    ggdm_test_ok(ggdm_map_file(empty, &map, &err), &err);
+    ggdm_bytes_deinit(&map);
+    ggdm_bytes_deinit(&map);
+    ggdm_test_ok(ggdm_load_file(empty, &map, &err), &err);
     assert_int_equal(map.size, 0);
     assert_non_null(map.data);
-    ggdm_unmap_file(&map);
+    ggdm_bytes_deinit(&map);
     free(path);
     free(empty);
 }
@@ -211,7 +231,9 @@ int main(void)
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_read_of_what_is_no_file_fails, make_dir,
                                         remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_map_gives_content, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_file_that_is_cut_is_an_error_or_harmless, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(test_fs_load_gives_content, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_make_dirs_makes_parents_and_repeats, make_dir,
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_make_dirs_through_a_file_fails, make_dir,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/io/safetensors.h"
 
@@ -168,6 +169,38 @@ static void test_safetensors_header_size_beyond_file_is_error(void **state)
     }
 }
 
+/* A sparse file of a terabyte: its header says that this cannot be, before the rest is read. */
+static void test_safetensors_file_that_the_header_does_not_describe_is_not_read(void **state)
+{
+    (void)state;
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "w.safetensors");
+    ggdm_error err = {0};
+    ggdm_st_file f;
+    size_t size;
+    char *file =
+        make_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, &size);
+    ggdm_test_write(path, file, size);
+    ggdm_test_ok(ggdm_st_file_open(path, &f, &err), &err);
+    ggdm_test_ok(ggdm_st_file_read(&f, &err), &err);
+    assert_int_equal(f.bytes.size, size);
+    assert_memory_equal(f.bytes.data, file, size);
+    ggdm_st_file_close(&f);
+    ggdm_test_ok(ggdm_st_file_open(path, &f, &err), &err);
+    assert_int_equal(truncate(path, (off_t)size - 1), 0);
+    ggdm_test_error(ggdm_st_file_read(&f, &err), &err, GGDM_EIO, "changed while it was read");
+    ggdm_st_file_close(&f);
+    for (int empty = 0; empty < 2; empty++) {
+        if (empty)
+            ggdm_test_write(path, "", 0);
+        assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+        ggdm_status st = ggdm_st_file_open(path, &f, &err);
+        assert_true(st == GGDM_EFORMAT || st == GGDM_ENOMEM); /* or no such address space */
+    }
+    free(file);
+    free(path);
+    ggdm_test_rmdir(dir);
+}
+
 static void test_safetensors_misaligned_data_is_refused_for_f32(void **state)
 {
     (void)state;
@@ -248,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_malformed_header_is_error),
         cmocka_unit_test(test_safetensors_every_truncation_is_error),
         cmocka_unit_test(test_safetensors_header_size_beyond_file_is_error),
+        cmocka_unit_test(test_safetensors_file_that_the_header_does_not_describe_is_not_read),
         cmocka_unit_test(test_safetensors_misaligned_data_is_refused_for_f32),
         cmocka_unit_test(test_safetensors_written_file_reads_back),
         cmocka_unit_test(test_safetensors_write_refuses_bad_tensors),

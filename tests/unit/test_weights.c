@@ -179,9 +179,13 @@ static void test_weights_half_precision_is_widened_exactly(void **state)
     ggdm_safetensors_to_f32(&f16, wide);
     for (int i = 0; i < ALL; i++) {
         int e = i >> 10 & 31, m = i & 1023;
-        double want = e == 0 ? ldexp(m, -24) : e < 31 ? ldexp(1024 + m, e - 25) : m ? NAN : INFINITY;
+        double want = e == 0   ? ldexp(m, -24)
+                      : e < 31 ? ldexp(1024 + m, e - 25)
+                      : m      ? NAN
+                               : INFINITY;
         want = i >> 15 ? -want : want;
-        if (!(wide[i] == want || (isnan(want) && isnan(wide[i]))) || !signbit(wide[i]) != !(i >> 15))
+        if (!(wide[i] == want || (isnan(want) && isnan(wide[i]))) ||
+            !signbit(wide[i]) != !(i >> 15))
             ggdm_test_fail("F16 %04x is %a, expected %a", i, (double)wide[i], want);
     }
     const ggdm_st_tensor bf16 = {"x", GGDM_ST_BF16, GGDM_SHAPE1(ALL), half, 2 * ALL};
@@ -210,7 +214,8 @@ static void test_weights_index_and_files_must_agree(void **state)
     static const struct {
         const char *map, *text;
     } rows[] = {
-        {"\"a\": \"../" SHARD("2", "2") "\"", "value '../model-00002-of-00002.safetensors', expected"},
+        {"\"a\": \"../" SHARD("2", "2") "\"",
+         "value '../model-00002-of-00002.safetensors', expected"},
         {"\"a\": \"/etc/x.safetensors\"", "beside the index"},
         {"\"a\": \"..\"", "beside the index"},
         {"\"a\": \".x.safetensors\"", "beside the index"},
@@ -221,7 +226,8 @@ static void test_weights_index_and_files_must_agree(void **state)
         {"\"b\": \"" SHARD("2", "2") "\"", "tensor 'a' of model-00002-of-00002.safetensors is not"},
         {"\"a\": \"" SHARD("1", "2") "\", \"b\": \"" SHARD("2", "2") "\"",
          "tensor 'a' is in model-00002-of-00002.safetensors, the index says model-00001"},
-        {"\"a\": \"" SHARD("2", "2") "\", \"b\": \"" SHARD("1", "2") "\", \"c\": \"" SHARD("1", "2") "\"",
+        {"\"a\": \"" SHARD("2", "2") "\", \"b\": \"" SHARD("1", "2") "\", \"c\": \"" SHARD(
+             "1", "2") "\"",
          "tensor 'c' is not in model-00001-of-00002.safetensors"},
         {"", "no 'weight_map'"},
     };
@@ -266,7 +272,8 @@ static void test_weights_missing_say_what_there_is(void **state)
     put_text("a.pth", "");
     refuse(GGDM_EINVAL, "there is a.pth, a pickle, which may run code");
     put_text("pytorch_model.bin", "");
-    refuse(GGDM_EINVAL, "save_file(torch.load('pytorch_model.bin', weights_only=True), '" NAME "')");
+    refuse(GGDM_EINVAL,
+           "save_file(torch.load('pytorch_model.bin', weights_only=True), '" NAME "')");
     put_text("model.fp16.safetensors", "");
     refuse(GGDM_EINVAL, "there is model.fp16.safetensors: give it that name");
 }
