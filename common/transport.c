@@ -6,7 +6,18 @@
 
 bool ggdm_launched_by_mpi(void)
 {
-    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+    /* Who says which rank this is, and who says how many there are. */
+    static const struct {
+        const char *rank, *size;
+    } launchers[] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                     {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"},
+                     {"PMI_RANK", "PMI_SIZE"}};
+    bool launched = false;
+    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+        const char *size = getenv(launchers[i].rank) ? getenv(launchers[i].size) : NULL;
+        launched = launched || (size && atoi(size) > 1);
+    }
+    return launched && !getenv("SLURM_PTY_PORT");
 }
 
 void ggdm_packet_deinit(ggdm_packet *packet)

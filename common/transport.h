@@ -44,7 +44,9 @@ void ggdm_packet_deinit(ggdm_packet *packet);
 
 typedef struct ggdm_transport ggdm_transport;
 
-/** Is this process a rank of an MPI world: did mpirun, or srun with PMI(x), start it? */
+/** Is this process a rank of a world of at least two: did mpirun, or srun with PMI(x), start it as
+ *  one of several?  (One that is alone is no world to work in: a shell that srun has started, say,
+ *  or `mpirun -n 1`.  Nor is one at a terminal, srun --pty.) */
 bool ggdm_launched_by_mpi(void);
 
 /** Join the MPI world this process was started in (MPI_Init_thread, FUNNELED).  Once per process.

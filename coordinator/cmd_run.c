@@ -255,6 +255,8 @@ static ggdm_status find_hosts(const run_options *options, int threads, ggdm_host
     int each = ggdm_usable_cores() / threads;
     if (options->workers > 0 && out->n)
         each = (options->workers + (int)out->n - 1) / (int)out->n;
+    if (out->slurm && options->workers > ggdm_hosts_slots(out))
+        ggdm_hosts_raise_slots(out, each); /* asked for more than the job's tasks */
     ggdm_hosts_default_slots(out, each > 0 ? each : 1);
     return GGDM_OK;
 }

@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "slurm/nodelist.h"
 
 #define MAX_SLOTS 100000
-#define MAX_FILE ((size_t)16 << 20) /* bytes */
+#define INTERACTIVE_STEP "4294967290" /* SLURM_INTERACTIVE_STEP of slurm.h */
+#define MAX_FILE ((size_t)16 << 20)   /* bytes */
 
 void ggdm_hosts_deinit(ggdm_hosts *hosts)
 {
@@ -152,28 +153,36 @@ static void spread_tasks(ggdm_hosts *h, const char *text)
     }
 }
 
+typedef struct node_list {
+    ggdm_hosts *hosts;
+    size_t cap;
+} node_list;
+
+static ggdm_status add_node(void *context, const char *name, ggdm_error *err)
+{
+    node_list *l = context;
+    return add(l->hosts, &l->cap, name, strlen(name), 0, err);
+}
+
+/* In a step that srun has started (other than the one in which salloc puts a shell), a process has
+ * the step's cores of this node, not the job's nodes. */
+static bool in_step(void)
+{
+    const char *step = getenv("SLURM_STEP_ID");
+    return step && strcmp(step, INTERACTIVE_STEP) != 0;
+}
+
 ggdm_status ggdm_hosts_of_slurm(ggdm_hosts *out, ggdm_error *err)
 {
+    const char *job = getenv("SLURM_JOB_ID"), *nodes = getenv("SLURM_JOB_NODELIST");
+    node_list list = {.hosts = out};
     *out = (ggdm_hosts){0};
-    if (!getenv("SLURM_JOB_ID") || !getenv("SLURM_JOB_NODELIST"))
+    if (!job || !nodes || in_step())
         return GGDM_OK;
-    char line[256];
-    size_t cap = 0;
-    ggdm_status st = GGDM_OK;
-    FILE *pipe = popen("scontrol show hostnames \"$SLURM_JOB_NODELIST\"", "re");
-    while (pipe && st == GGDM_OK && fgets(line, sizeof line, pipe)) {
-        line[strcspn(line, "\n")] = '\0';
-        st = read_line(out, &cap, line, err);
-    }
-    int status = pipe ? pclose(pipe) : -1;
-    if (st == GGDM_OK && (status != 0 || out->n == 0))
-        st = GGDM_FAIL(err, GGDM_EIO,
-                       "cannot read the nodes of Slurm job %s (scontrol show hostnames): exit "
-                       "status %d, %zu nodes",
-                       getenv("SLURM_JOB_ID"), WEXITSTATUS(status), out->n);
+    ggdm_status st = ggdm_slurm_each_node(nodes, add_node, &list, err);
     if (st != GGDM_OK) {
         ggdm_hosts_deinit(out);
-        return st;
+        return ggdm_error_prefix(err, "Slurm job %s: SLURM_JOB_NODELIST", job);
     }
     spread_tasks(out, getenv("SLURM_TASKS_PER_NODE"));
     out->slurm = true;
@@ -181,6 +190,13 @@ ggdm_status ggdm_hosts_of_slurm(ggdm_hosts *out, ggdm_error *err)
 }
 
 /* ---- use ---- */
+
+void ggdm_hosts_raise_slots(ggdm_hosts *hosts, int slots)
+{
+    for (size_t i = 0; i < hosts->n; i++)
+        if (hosts->list[i].slots < slots)
+            hosts->list[i].slots = slots;
+}
 
 void ggdm_hosts_default_slots(ggdm_hosts *hosts, int slots)
 {

@@ -27,12 +27,15 @@ ggdm_status ggdm_hosts_parse(const char *text, ggdm_hosts *out, ggdm_error *err)
  *  Errors: GGDM_EINVAL with file and line, GGDM_EIO. */
 ggdm_status ggdm_hosts_read(const char *path, ggdm_hosts *out, ggdm_error *err);
 /** The nodes of the Slurm job this process runs in; none outside of one.  slots are the job's tasks
- *  per node.  Errors: GGDM_EIO when Slurm does not tell (scontrol). */
+ *  per node.  None as well in a step that srun has started: that has cores of this machine.
+ *  Errors: GGDM_EINVAL for a list that is none. */
 ggdm_status ggdm_hosts_of_slurm(ggdm_hosts *out, ggdm_error *err);
 void ggdm_hosts_deinit(ggdm_hosts *hosts);
 
 /** Where slots were not said: so many each. */
 void ggdm_hosts_default_slots(ggdm_hosts *hosts, int slots);
+/** At least so many each, whatever was said. */
+void ggdm_hosts_raise_slots(ggdm_hosts *hosts, int slots);
 /** Workers on the hosts that are not left out. */
 int ggdm_hosts_slots(const ggdm_hosts *hosts);
 /** How many hosts are not left out. */

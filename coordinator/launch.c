@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/environment.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/blame.h"
@@ -45,7 +46,11 @@ typedef struct setting {
 
 /* One machine: nothing but shared memory is needed, and nothing else is looked for. */
 static const setting local_environment[] = {
-    {"OMPI_MCA_pml", "ob1"}, {"OMPI_MCA_btl", "self,vader"}, {NULL, NULL}};
+    {"OMPI_MCA_pml", "ob1"},
+    {"OMPI_MCA_btl", "self,vader"},
+    {"OMPI_MCA_ras", "^slurm,tm,lsf,gridengine,alps,loadleveler"}, /* a job's other nodes */
+    {"OMPI_MCA_orte_default_hostfile", "none"},
+    {NULL, NULL}};
 
 /* Several: a host that is cut off is missed after 5 s; by default mpirun would hang for minutes. */
 static const setting hosts_environment[] = {{"OMPI_MCA_oob_tcp_keepalive_time", "2"},
@@ -54,19 +59,19 @@ static const setting hosts_environment[] = {{"OMPI_MCA_oob_tcp_keepalive_time", 
                                             {NULL, NULL}};
 
 /* What ranks on other hosts must have of it (OMPI_* goes there by itself). */
-static const char *const exported[] = {
-    GGDM_LAUNCH_ENV,      GGDM_LOSS_ENV,         GGDM_PROGRESS_ENV, GGDM_DEADLINE_ENV,
-    "GGDM_ISA",           "SLURM_RESTART_COUNT", "GGDM_ZOO",        "GGDM_LOG",
-    "GGDM_SHARE",         "OMP_NUM_THREADS",     "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS",
-    "ONEDNN_MAX_CPU_ISA", "LD_LIBRARY_PATH"};
+static const char *const exported[] = {GGDM_LAUNCH_ENV,
+                                       GGDM_LOSS_ENV,
+                                       GGDM_PROGRESS_ENV,
+                                       GGDM_DEADLINE_ENV,
+                                       "GGDM_ISA",
+                                       "SLURM_RESTART_COUNT",
+                                       "GGDM_ZOO",
+                                       "GGDM_LOG",
+                                       "GGDM_SHARE",
+                                       "OMP_WAIT_POLICY",
+                                       "OPENBLAS_NUM_THREADS",
+                                       "LD_LIBRARY_PATH"};
 enum { N_EXPORTED = sizeof exported / sizeof *exported };
-
-static void set_number(const char *name, int value)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%d", value);
-    setenv(name, text, 1);
-}
 
 static void set_progress(void)
 {
@@ -88,15 +93,14 @@ static void set_all(const setting *settings)
 
 static void set_environment(const ggdm_launch *launch)
 {
+    ggdm_environment_remove(GGDM_VARIABLE_RANK);
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
         setenv(environment[i].name, environment[i].value, 0);
     set_all(launch->hosts->n ? hosts_environment : local_environment);
-    unsetenv("SLURM_NTASKS_PER_NODE"); /* the job's: srun would complain that ours are others */
-    if (geteuid() == 0) {              /* containers and CI */
+    if (geteuid() == 0) { /* containers and CI */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
-    set_number("OMP_NUM_THREADS", launch->threads);
     int here = launch->hosts->n ? launch->hosts->list[0].slots : launch->workers;
     if (here * launch->threads > ggdm_usable_cores())
         setenv("OMP_WAIT_POLICY", "passive", 0); /* spinning would keep the others from working */

@@ -7,6 +7,7 @@
 #include "coordinator/command.h"
 #include "coordinator/manual.h"
 #include "coordinator/output.h"
+#include "coordinator/variables.h"
 
 static int cmd_manual(int argc, char **argv);
 
@@ -47,18 +48,6 @@ static const ggdm_note exit_codes[] = {
     {0},
 };
 
-static const ggdm_note environment[] = {
-    {"GGDM_ZOO", "a directory of models, looked into before the shipped ones"},
-    {"GGDM_DEADLINE",
-     "seconds since 1970 by which a run has everything saved and ends with 75; the "
-     "batch script sets it to the end of its job"},
-    {"GGDM_LAUNCHER", "srun: in a Slurm job, start the ranks by srun instead of mpirun"},
-    {"GGDM_ISA", "the instruction set: ref, avx2, avx512, avx512_bf16 or amx (default: the best)"},
-    {"GGDM_LOG", "what is printed: error, warn, info (default) or debug"},
-    {"TMPDIR", "where bench and data put what they remove again (default: /tmp)"},
-    {0},
-};
-
 static const char *const general_options[] = {"--help", "--version", NULL};
 
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
@@ -85,7 +74,7 @@ static void print_help(FILE *out)
                  "  ggdm run examples/mnist-demo.yaml --run runs/demo\n"
                  "  ggdm status runs/demo --watch\n");
     print_notes(out, "Exit codes", exit_codes);
-    print_notes(out, "Environment", environment);
+    print_notes(out, "Environment", ggdm_variable_notes);
 }
 
 /* Of a first argument that is nothing: what was meant, or what there is. */
@@ -175,7 +164,7 @@ static int cmd_manual(int argc, char **argv)
         .doc = "Write the man pages, and completions for bash and zsh, below DIR, a share "
                "directory.\v`make install` has done it.  For a program that was not installed:\n\n"
                "Example:\n  ggdm manual ~/.local/share"};
-    const ggdm_book book = {commands, N_COMMANDS, exit_codes, environment};
+    const ggdm_book book = {commands, N_COMMANDS, exit_codes, ggdm_variable_notes};
     const char *dir = NULL;
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &dir))
@@ -189,7 +178,10 @@ int main(int argc, char **argv)
     static const char *const helps[] = {"help", "--help", "-h", "-?", NULL};
     static const char *const versions[] = {"--version", "-V", NULL};
     char help[] = "--help", version[] = "version";
+    ggdm_error err = {0};
     ggdm_output_guard();
+    if (ggdm_variables_check(&err) != GGDM_OK)
+        return ggdm_command_fail("main", &err);
     if (argc < 2) {
         print_help(stderr);
         return GGDM_EXIT_USAGE;

@@ -164,7 +164,7 @@ static ggdm_status prepare_next(supervisor *v, const ggdm_world_end *end, ggdm_e
     char why[700];
     int culprit = -1;
     ggdm_blame blame = judge(end, &culprit, why, sizeof why);
-    if (end->kept_words) { /* mpirun's, which may say more */
+    if (end->kept_words && blame == GGDM_BLAME_UNKNOWN) { /* mpirun's, which may say more */
         size_t n = strlen(why);
         snprintf(why + n, sizeof why - n, " (see %s)", v->s->launch.log);
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/environment.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "slurm/queue_text.h"
@@ -35,6 +36,7 @@ static ggdm_status run_command(const char *const *argv, bool quiet, char **out, 
         dup2(ends[1], STDOUT_FILENO);
         if (quiet)
             dup2(null, STDERR_FILENO);
+        ggdm_environment_remove(GGDM_VARIABLE_QUESTION);
         execvp(argv[0], (char **)(uintptr_t)argv);
         _exit(127);
     }

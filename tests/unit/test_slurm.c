@@ -6,12 +6,49 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "slurm/nodelist.h"
 #include "slurm/queue_text.h"
 #include "slurm/script.h"
 #include "slurm/settings.h"
 #include "tests/support/ggdm_test.h"
 
 static ggdm_error err;
+
+static ggdm_status join(void *context, const char *name, ggdm_error *e)
+{
+    (void)e;
+    strcat(strcat(context, name), " ");
+    return GGDM_OK;
+}
+
+static void test_nodelist_gives_names_in_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *names;
+    } cases[] = {{"n1", "n1 "},
+                 {"login,n[1-3]", "login n1 n2 n3 "},
+                 {"n[008-010,2],x", "n008 n009 n010 n2 x "},
+                 {"r[0-1]n[1,3]-ib,r2", "r0n1-ib r0n3-ib r1n1-ib r1n3-ib r2 "},
+                 {"", NULL},
+                 {"n[1-", NULL},
+                 {"n[1-2]x]", NULL},
+                 {"n[a-b]", NULL},
+                 {"n[3-1]", NULL},
+                 {"n[1-99999999]", NULL},
+                 {"n1,,n2", NULL},
+                 {"n1;reboot", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char names[100] = "";
+        ggdm_status st = ggdm_slurm_each_node(cases[i].list, join, names, &err);
+        if (!cases[i].names) {
+            ggdm_test_error(st, &err, GGDM_EINVAL, cases[i].list);
+            continue;
+        }
+        ggdm_test_ok(st, &err);
+        assert_string_equal(names, cases[i].names);
+    }
+}
 
 static void test_seconds_reads_what_slurm_reads(void **state)
 {
@@ -247,6 +284,7 @@ static void test_fewest_cores_of_the_partition_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodelist_gives_names_in_order),
         cmocka_unit_test(test_seconds_reads_what_slurm_reads),
         cmocka_unit_test(test_set_bad_values_are_refused),
         cmocka_unit_test(test_set_good_values_are_taken),
