@@ -38,9 +38,73 @@ static void put_count(ggdm_json *j, const char *key, const ggdm_plan_count *work
     ggdm_json_end(j);
 }
 
-static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int workers,
-                              ggdm_error *err)
+/* ---- what is there already ---- */
+
+static bool is_over(const ggdm_setup_found *found)
 {
+    const int64_t *units = found->counts.units;
+    return units[GGDM_UNIT_READY] + units[GGDM_UNIT_RUNNING] + units[GGDM_UNIT_FAILED] == 0;
+}
+
+/* Of the plan as it was made, or of what the run there lacks. */
+static double seconds_left(const ggdm_setup *s, const ggdm_setup_found *found,
+                           const ggdm_estimate *e, int workers)
+{
+    double all = run_seconds(s, e, workers);
+    return !found->present || found->other ? all : is_over(found) ? 0 : all * (1 - found->done);
+}
+
+static void put_found(ggdm_json *j, const ggdm_setup *s, const ggdm_setup_found *found,
+                      const ggdm_estimate *e, int workers)
+{
+    if (!found->present) {
+        ggdm_json_put_null(j, "found");
+        return;
+    }
+    ggdm_json_begin_object(j, "found");
+    ggdm_json_put_string(j, "conflict", found->why.code ? found->why.msg : NULL);
+    ggdm_json_put_bool(j, "other_sweep", found->other);
+    ggdm_json_put_int(j, "images_done", found->counts.images_done);
+    ggdm_json_put_int(j, "images", found->counts.images_total);
+    ggdm_json_put_double(j, "work_done", found->done);
+    if (found->other && !found->why.code) {
+        ggdm_json_put_int(j, "cells_new", found->matched.fresh);
+        ggdm_json_put_int(j, "images_new", s->plan.n_images);
+    }
+    if (!found->why.code)
+        ggdm_json_put_double(j, "seconds_left", seconds_left(s, found, e, workers));
+    ggdm_json_end(j);
+}
+
+static void print_found(const ggdm_setup *s, const ggdm_setup_found *found, const ggdm_estimate *e,
+                        int workers)
+{
+    const ggdm_store_counts *c = &found->counts;
+    const ggdm_store_matched *m = &found->matched;
+    char time[16];
+    if (!found->present)
+        return;
+    printf("  there          ");
+    ggdm_duration_text(seconds_left(s, found, e, workers), time);
+    if (found->why.code)
+        printf("another run: %s\n", found->why.msg);
+    else if (found->other)
+        printf("a run of another sweep; --add would add these %d cell%s: %d new (%lld image%s, "
+               "about %s), %d done, %d queued\n",
+               s->cells.n_cells, ggdm_plural(s->cells.n_cells), m->fresh,
+               (long long)s->plan.n_images, ggdm_plural(s->plan.n_images), time, m->done,
+               m->queued + m->cancelled);
+    else if (is_over(found))
+        printf("this run: %lld of %lld images, nothing is left to do\n", (long long)c->images_done,
+               (long long)c->images_total);
+    else
+        printf("this run: %lld of %lld images, %.1f %% of the work; about %s to go\n",
+               (long long)c->images_done, (long long)c->images_total, 100 * found->done, time);
+}
+
+static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
+{
+    ggdm_setup_found found;
     ggdm_json j;
     char *text = NULL;
     ggdm_json_init(&j, true);
@@ -71,16 +135,24 @@ static ggdm_status print_json(const ggdm_setup *s, const ggdm_estimate *e, int w
     ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
     ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
     ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
+    ggdm_status st = ggdm_setup_look(s, &found, err);
+    if (st == GGDM_OK)
+        put_found(&j, s, &found, e, workers);
     ggdm_json_end(&j);
+    if (st != GGDM_OK) {
+        ggdm_json_deinit(&j);
+        return st;
+    }
     GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
     fputs(text, stdout);
     free(text);
     return GGDM_OK;
 }
 
-static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
+static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
 {
     char time[16];
+    ggdm_setup_found found;
     double mib = 1.0 / (1 << 20);
     printf("%s -> %s\n", s->sweep.name, s->run_dir);
     const long long asked = (long long)s->cells.n_cells * s->sweep.samples;
@@ -106,6 +178,9 @@ static void print_text(const ggdm_setup *s, const ggdm_estimate *e, int workers)
            s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
            e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
+    GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
+    print_found(s, &found, e, workers);
+    return GGDM_OK;
 }
 
 static ggdm_status plan(const plan_options *o, ggdm_error *err)
@@ -121,7 +196,7 @@ static ggdm_status plan(const plan_options *o, ggdm_error *err)
     if (st == GGDM_OK && o->json)
         st = print_json(&setup, &estimate, workers, err);
     else if (st == GGDM_OK)
-        print_text(&setup, &estimate, workers);
+        st = print_text(&setup, &estimate, workers, err);
     ggdm_setup_deinit(&setup);
     return st;
 }
@@ -158,7 +233,7 @@ int ggdm_cmd_plan(int argc, char **argv)
         parse,
         "SWEEP.yaml",
         "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
-        "time.  Writes nothing.\v"
+        "time, and what the run directory has of it already.  Writes nothing.\v"
         "Example:\n  ggdm plan examples/mnist-demo.yaml",
         ggdm_setup_children,
         NULL,

@@ -13,6 +13,7 @@
 #include "common/transport.h"
 #include "coordinator/blame.h"
 #include "coordinator/command.h"
+#include "coordinator/dir_args.h"
 #include "coordinator/run_dir.h"
 #include "models/nn/onednn.h"
 #include "worker/schedule.h"
@@ -374,6 +375,43 @@ ggdm_status ggdm_setup_run_state(const ggdm_setup *s, ggdm_run_state *state,
     return present ? state_of_run(s, state, counts, err) : GGDM_OK;
 }
 
+/* Cells and plan of what the store lacks. */
+static ggdm_status plan_rest(ggdm_setup *s, ggdm_store *store, ggdm_store_matched *matched,
+                             ggdm_error *err)
+{
+    GGDM_TRY(ggdm_store_match(store, &s->cells, matched, err));
+    ggdm_plan_deinit(&s->plan);
+    return plan(s, err);
+}
+
+static ggdm_status compare(ggdm_setup *s, ggdm_store *store, ggdm_setup_found *out, ggdm_error *err)
+{
+    ggdm_store_work work;
+    ggdm_setup adding = *s; /* borrows */
+    adding.add = true;
+    GGDM_TRY(ggdm_store_work_get(store, &work, err));
+    double cost = ggdm_store_cost(store);
+    out->counts = *ggdm_store_counts_get(store);
+    out->done = cost > 0 ? (work.done + work.saved) / cost : 1;
+    if (same_run(&adding, store, &out->other, &out->why) != GGDM_OK || !out->other)
+        return GGDM_OK;
+    return plan_rest(s, store, &out->matched, err);
+}
+
+ggdm_status ggdm_setup_look(ggdm_setup *s, ggdm_setup_found *out, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    ggdm_error why = {0};
+    *out = (ggdm_setup_found){0};
+    ggdm_status st = ggdm_dir_read(s->run_dir, &store, &why);
+    if (st == GGDM_EINVAL) /* no run there */
+        return GGDM_OK;
+    if (st != GGDM_OK)
+        return GGDM_FAIL(err, st, "%s", why.msg);
+    out->present = true;
+    return ggdm_dir_done(&store, compare(s, store, out, err), err);
+}
+
 static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
 {
     char hex[GGDM_N_ROLES][GGDM_HASH_TEXT_SIZE] = {"", "", ""};
@@ -410,9 +448,7 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
 static ggdm_status add_sweep(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
 {
     ggdm_store_matched m;
-    GGDM_TRY(ggdm_store_match(store, &s->cells, &m, err));
-    ggdm_plan_deinit(&s->plan);
-    GGDM_TRY(plan(s, err));
+    GGDM_TRY(plan_rest(s, store, &m, err));
     GGDM_TRY(ggdm_store_add(store, ggdm_wall_clock(), s->sweep_text, s->sweep_digest, &s->cells,
                             &s->plan, err));
     char cancelled[48] = "";

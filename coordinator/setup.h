@@ -74,6 +74,21 @@ typedef enum ggdm_run_state {
 ggdm_status ggdm_setup_run_state(const ggdm_setup *setup, ggdm_run_state *state,
                                  ggdm_store_counts *counts, ggdm_error *err);
 
+/* What the run directory holds, for who only plans. */
+typedef struct ggdm_setup_found {
+    bool present;   /* a run */
+    bool other;     /* ... of other sweeps, to which this one can be added ... */
+    ggdm_error why; /* ... or (code not GGDM_OK) that this sweep does not fit */
+    double done;    /* part of the run's work, [0, 1] */
+    ggdm_store_counts counts;
+    ggdm_store_matched matched; /* this sweep's cells, where they can be added */
+} ggdm_setup_found;
+
+/** Look at the run directory, whoever owns it, without the right to write.  Of a sweep that can be
+ *  added, cells and plan in *setup are then those that the store lacks.
+ *  Errors: those of reading the store. */
+ggdm_status ggdm_setup_look(ggdm_setup *setup, ggdm_setup_found *out, ggdm_error *err);
+
 /** Open the run's store as its owner; create directory, store and RUN/sweep.yaml where new, or add
  *  the sweep (its cells and plan in *setup are then those that the store lacked).
  *  Errors: as above. */

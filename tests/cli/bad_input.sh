@@ -187,6 +187,17 @@ tr -d ' \n' <notes/plan >notes/plan.line
 grep -q '"naive":{"forwards":96,"backwards":24,' notes/plan.line &&
     grep -q '"shared":{"forwards":40,"backwards":16,' notes/plan.line
 report $? "plan counts naive and shared evaluations"
+"$GGDM" plan sweep.yaml --run finished 2>notes/err |
+    grep -q '^  there .* this run: 6 of 6 images, nothing is left to do$'
+report $? "plan of a finished run" || cat notes/err
+changed notes/more.yaml 's/duration: .*/duration: [2, 4]/'
+"$GGDM" plan notes/more.yaml --run finished 2>notes/err |
+    grep -q '^  there .* --add would add these 4 cells: 1 new (2 images, .*), 3 done, 0 queued$'
+report $? "plan of what could be added" || cat notes/err
+changed notes/other.yaml 's/seed: 11/seed: 12/'
+"$GGDM" plan notes/other.yaml --run finished --json 2>notes/err | grep -q "\"conflict\": \".*seed was '11'.*now '12'"
+report $? "plan of what does not fit the run there" || cat notes/err
+rm -f notes/more.yaml notes/other.yaml
 files >notes/after
 cmp -s notes/before notes/after
 report $? "plan writes nothing"
