@@ -36,7 +36,7 @@ static void print_retried(const retry_options *o, int64_t units, const ggdm_stor
     int64_t ready = counts->units[GGDM_UNIT_READY];
     printf("%lld unit%s back%s\n", (long long)units, units == 1 ? " goes" : "s go",
            units ? "" : ": nothing of these cells has failed or was cancelled");
-    if (o->sent)
+    if (o->sent && units)
         printf("the running coordinator has taken %s up\n", units == 1 ? "it" : "them");
     else if (ready)
         printf("%lld unit%s %s ready; continue with\n  ggdm run %s/sweep.yaml --run %s\n",
@@ -47,9 +47,9 @@ static void print_cancelled(const retry_options *o, int64_t units, const ggdm_st
 {
     printf("%lld unit%s %s cancelled%s\n", (long long)units, ggdm_plural(units), ggdm_is(units),
            units ? "" : ": these cells are done, running, or share their units with wanted cells");
-    if (o->sent)
+    if (o->sent && units)
         printf("the running coordinator knows; what runs now is finished\n");
-    else if (counts->units[GGDM_UNIT_READY] + counts->units[GGDM_UNIT_FAILED] == 0)
+    else if (!o->sent && counts->units[GGDM_UNIT_READY] + counts->units[GGDM_UNIT_FAILED] == 0)
         printf("no unit is left; archives and summary: ggdm run %s/sweep.yaml --run %s\n",
                o->where.dir, o->where.dir);
     if (units)

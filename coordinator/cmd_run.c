@@ -117,6 +117,12 @@ static ggdm_status generate(session *s, ggdm_error *err)
 static ggdm_status finish(session *s, ggdm_error *err)
 {
     const char *dir = s->setup.run_dir;
+    ggdm_stop_default(); /* what is written from here on can be written again */
+    if (s->end == GGDM_DISPATCH_FINISHED && ggdm_stop_count() > 0)
+        return GGDM_FAIL(err, GGDM_ECANCELLED,
+                         "stopped when all images were done; the same command writes archives and "
+                         "summary in %s",
+                         dir);
     if (s->end == GGDM_DISPATCH_INTERRUPTED) {
         const ggdm_store_counts *c = ggdm_store_counts_get(s->store);
         ggdm_log(GGDM_LOG_INFO,
@@ -136,7 +142,6 @@ static int coordinate(ggdm_transport *t, const run_options *options)
 {
     session s = {.t = t, .end = GGDM_DISPATCH_INTERRUPTED};
     ggdm_error err = {0};
-    ggdm_stop_install();
     ggdm_status st = prepare(&s, options, &err);
     if (st == GGDM_OK)
         st = generate(&s, &err);
@@ -214,6 +219,7 @@ static int run_alone(const run_options *options, ggdm_error *err)
     }
     if (st != GGDM_OK)
         return ggdm_command_fail("run", err);
+    ggdm_stop_install();
     int code = coordinate(t[0], options);
     pthread_join(thread, NULL);
     return code;

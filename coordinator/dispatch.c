@@ -204,7 +204,8 @@ static void show_progress(ggdm_dispatch *d)
                                  .cost_resumed = d->cost_resumed + d->work.saved,
                                  .workers = d->n - 1 - count_left(d),
                                  .busy = count_busy(d),
-                                 .lost = count_left(d)};
+                                 .lost = count_left(d),
+                                 .stopping = d->stopping};
     for (int i = 1; i < d->n; i++) {
         const ggdm_task *t = ggdm_hand_at_work(&d->workers[i].hand);
         state.cost_done += t ? t->cost * d->workers[i].hand.part : 0;
@@ -234,7 +235,7 @@ static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
             break;
         GGDM_TRY(take_packets(d, d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS, err));
         GGDM_TRY(ggdm_turn(d, err));
-        GGDM_TRY(ggdm_request_serve(d->store, err));
+        GGDM_TRY(ggdm_request_serve(&d->requests, d->store, err));
         show_progress(d);
         GGDM_TRY(check_silence(d, err));
         if (count_left(d) == d->n - 1)
@@ -250,6 +251,7 @@ static ggdm_status drain(ggdm_dispatch *d, bool use_store, bool *clean, ggdm_err
 {
     int stops = ggdm_stop_count();
     d->stopping = true;
+    show_progress(d); /* whoever asked for it knows that it was heard */
     for (int i = 1; i < d->n; i++)
         if (!d->workers[i].left)
             GGDM_TRY(ggdm_send_empty(d->t, i, GGDM_TAG_STOP, err));

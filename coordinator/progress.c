@@ -438,13 +438,14 @@ ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *st
                                  ggdm_error *err)
 {
     double now = ggdm_now();
+    bool news = state->stopping != p->state.stopping;
     p->state = *state;
     sample(p, now);
     view v = look(p, now);
     show(p, &v, now);
-    if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS)
+    if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS && !news)
         return GGDM_OK;
-    GGDM_TRY(ggdm_progress_record(p, "running", -1, NULL, err));
+    GGDM_TRY(ggdm_progress_record(p, state->stopping ? "stopping" : "running", -1, NULL, err));
     publish(p);
     return GGDM_OK;
 }

@@ -25,6 +25,7 @@ typedef struct ggdm_progress_state {
     double cost_done;    /* of finished units and the done part of others */
     double cost_resumed; /* the part of it that checkpoints of earlier sessions brought */
     int workers, busy, lost;
+    bool stopping; /* the wish to stop was heard: recorded at once */
 } ggdm_progress_state;
 
 /** The store is borrowed.  Errors: GGDM_ENOMEM. */
@@ -49,8 +50,8 @@ void ggdm_progress_lost(ggdm_progress *p, int rank, const char *host);
  *  writes archives.  Errors: GGDM_EINTERNAL. */
 ggdm_status ggdm_progress_keep_fresh(ggdm_progress *p, ggdm_error *err);
 
-/** Write the status file now.  phase: "running", "finishing", "done", "failed", "interrupted",
- *  "lost" (the world has to be ended, and a new one may go on).
+/** Write the status file now.  phase: "running", "stopping", "finishing", "done", "failed",
+ *  "interrupted", "lost" (the world has to be ended, and a new one may go on).
  *  exit_code -1: not known yet.  message: why it failed, or NULL. */
 ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
                                  const char *message, ggdm_error *err);

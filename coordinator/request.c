@@ -1,10 +1,11 @@
 #include "coordinator/request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -14,13 +15,30 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "coordinator/world.h"
 #include "jobs/cell_select.h"
 
 #define MAX_FILE ((size_t)1 << 20) /* bytes */
 #define ANSWER_SECONDS 30.0        /* for a coordinator that is busy with a large turn */
-#define LOOK_SECONDS 0.05
+#define SIGN_SECONDS 0.2           /* between two signs of who waits */
+#define LOOK_SECONDS 0.1           /* between two looks at a request */
+#define AWAY_SECONDS 2.0           /* who looks after so long saw nothing of what moved meanwhile */
+#define DROP_SECONDS 5.0           /* without a sign until a request is dropped */
+#define ROOM_SECONDS 8.0           /* for another's request to be done or dropped */
 
 static const char *const kind_names[] = {"retry", "cancel", NULL};
+
+static bool get_text(const ggdm_node *map, const char *key, const char **out)
+{
+    const ggdm_node *node = ggdm_node_get(map, key);
+    return node && ggdm_node_string(node, out, NULL) == GGDM_OK;
+}
+
+static bool get_int(const ggdm_node *map, const char *key, int64_t most, int64_t *out)
+{
+    const ggdm_node *node = ggdm_node_get(map, key);
+    return node && ggdm_node_int(node, 0, most, out, NULL) == GGDM_OK;
+}
 
 /* ---- doing it ---- */
 
@@ -65,24 +83,37 @@ static ggdm_status request_text(const ggdm_request *request, const char *id, cha
     return ggdm_json_finish(&j, text, size, err);
 }
 
-/* Written beside it and linked: whole, or not there, and never over another's request. */
-static ggdm_status post(const char *path, const ggdm_request *request, const char *id,
-                        ggdm_error *err)
+static bool write_request(int fd, const char *text, size_t size)
 {
-    char *text = NULL, *temp = NULL;
+    bool good = write(fd, text, size) == (ssize_t)size;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return good;
+}
+
+/* Never over another's; one that nobody waits for any more makes room soon. */
+static ggdm_status post(const char *path, const ggdm_request *request, const char *id,
+                        ggdm_stop_watch *stops, ggdm_error *err)
+{
+    const double begun = ggdm_now();
+    char *text = NULL;
     size_t size;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, request_text(request, id, &text, &size, err), done);
-    GGDM_TRY_GOTO(st, ggdm_asprintf(&temp, err, "%s.%s", path, id), done);
-    GGDM_TRY_GOTO(st, ggdm_replace_file(temp, text, size, err), done);
-    if (link(temp, path) != 0)
+    int fd;
+    GGDM_TRY(request_text(request, id, &text, &size, err));
+    while ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0 &&
+           errno == EEXIST && ggdm_now() - begun < ROOM_SECONDS && stops->stops == 0)
+        ggdm_stop_watch_sleep(stops, SIGN_SECONDS);
+    ggdm_status st = GGDM_OK;
+    if (fd < 0)
         st = errno == EEXIST ? GGDM_FAIL(err, GGDM_ESTATE,
                                          "%s: another request waits for the coordinator", path)
                              : GGDM_FAIL_ERRNO(err, errno, "%s", path);
-    unlink(temp);
-done:
+    else if (!write_request(fd, text, size)) {
+        st = GGDM_FAIL_ERRNO(err, errno, "%s", path);
+        unlink(path);
+    }
     free(text);
-    free(temp);
     return st;
 }
 
@@ -91,38 +122,41 @@ static bool read_answer(const char *path, const char *id, int64_t *units, ggdm_s
                         ggdm_error *err)
 {
     ggdm_doc *doc = NULL;
+    const char *of, *message;
     int64_t code = 0;
     bool ours = false;
     if (ggdm_exists(path) && ggdm_json_read(path, MAX_FILE, &doc, NULL) == GGDM_OK) {
-        const ggdm_node *of = ggdm_node_get(doc->root, "id");
-        const ggdm_node *status = ggdm_node_get(doc->root, "status");
-        const ggdm_node *changed = ggdm_node_get(doc->root, "units");
-        const ggdm_node *message = ggdm_node_get(doc->root, "message");
-        ours = of && strcmp(of->text, id) == 0 && status && changed && message &&
-               ggdm_node_int(status, 0, GGDM_N_STATUS - 1, &code, NULL) == GGDM_OK &&
-               ggdm_node_int(changed, 0, INT64_MAX, units, NULL) == GGDM_OK;
+        ours = get_text(doc->root, "id", &of) && strcmp(of, id) == 0 &&
+               get_text(doc->root, "message", &message) &&
+               get_int(doc->root, "status", GGDM_N_STATUS - 1, &code) &&
+               get_int(doc->root, "units", INT64_MAX, units);
         if (ours && code)
-            *st = GGDM_FAIL(err, (ggdm_status)code, "%s", message->text);
+            *st = GGDM_FAIL(err, (ggdm_status)code, "%s", message);
     }
     ggdm_doc_destroy(&doc);
     return ours;
 }
 
-static ggdm_status await(const char *request, const char *answer, const char *id, int64_t *units,
-                         ggdm_error *err)
+static ggdm_status withdraw(const char *request, bool stopped, ggdm_error *err)
 {
-    const struct timespec nap = {.tv_nsec = (long)(LOOK_SECONDS * 1e9)};
+    const char *state = unlink(request) == 0 ? "is withdrawn" : "was taken, see `ggdm status`";
+    if (stopped)
+        return GGDM_FAIL(err, GGDM_ECANCELLED, "%s: stopped; the request %s", request, state);
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "%s: the coordinator did not answer within %.0f s; the request %s", request,
+                     ANSWER_SECONDS, state);
+}
+
+static ggdm_status await(const char *request, const char *answer, const char *id,
+                         ggdm_stop_watch *stops, int64_t *units, ggdm_error *err)
+{
     const double begun = ggdm_now();
     ggdm_status st = GGDM_OK;
     while (!read_answer(answer, id, units, &st, err)) {
-        if (ggdm_now() - begun > ANSWER_SECONDS) {
-            bool taken = unlink(request) != 0;
-            return GGDM_FAIL(err, GGDM_ESTATE,
-                             "%s: the coordinator did not answer within %.0f s; the request %s",
-                             request, ANSWER_SECONDS,
-                             taken ? "was taken, see `ggdm status`" : "is withdrawn");
-        }
-        nanosleep(&nap, NULL);
+        if (stops->stops || ggdm_now() - begun > ANSWER_SECONDS)
+            return withdraw(request, stops->stops > 0, err);
+        utimensat(AT_FDCWD, request, NULL, 0); /* somebody waits; it is gone: somebody works */
+        ggdm_stop_watch_sleep(stops, SIGN_SECONDS);
     }
     unlink(answer);
     return st;
@@ -132,14 +166,17 @@ ggdm_status ggdm_request_send(const char *dir, const ggdm_request *request, int6
                               ggdm_error *err)
 {
     char *path = NULL, *answer = NULL, id[64];
+    ggdm_stop_watch stops;
     ggdm_status st;
     *units = 0;
     snprintf(id, sizeof id, "%d-%.6f", (int)getpid(), ggdm_wall_clock());
+    GGDM_TRY(ggdm_stop_watch_begin(&stops, err));
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_REQUEST_FILE, &path, err), done);
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_ANSWER_FILE, &answer, err), done);
-    GGDM_TRY_GOTO(st, post(path, request, id, err), done);
-    st = await(path, answer, id, units, err);
+    GGDM_TRY_GOTO(st, post(path, request, id, &stops, err), done);
+    st = await(path, answer, id, &stops, units, err);
 done:
+    ggdm_stop_watch_end(&stops);
     free(path);
     free(answer);
     return st;
@@ -161,8 +198,7 @@ static ggdm_status read_request(const char *path, ggdm_doc **doc, ggdm_request *
     GGDM_TRY(ggdm_json_read(path, MAX_FILE, doc, err));
     GGDM_TRY(ggdm_fields_read((*doc)->root, table, others, out, err));
     const ggdm_node *cells = ggdm_node_get((*doc)->root, "cells");
-    const ggdm_node *of = ggdm_node_get((*doc)->root, "id");
-    *id = of ? of->text : "";
+    get_text((*doc)->root, "id", id);
     if (cells && cells->kind != GGDM_NODE_NULL)
         GGDM_TRY(ggdm_node_string(cells, &out->cells, err));
     return GGDM_OK;
@@ -187,23 +223,23 @@ static ggdm_status write_answer(const char *dir, const char *id, ggdm_status st,
     return written;
 }
 
-ggdm_status ggdm_request_serve(ggdm_store *store, ggdm_error *err)
+/* Do it, once it is out of the way, and answer. */
+static ggdm_status take(ggdm_request_desk *desk, ggdm_store *store, const char *path,
+                        ggdm_error *err)
 {
     const char *dir = ggdm_store_dir(store), *id;
-    char *path = NULL;
     ggdm_doc *doc = NULL;
     ggdm_request request;
-    ggdm_error why = {0};
+    ggdm_error why = {0}, unsaid = {0};
     int64_t units = 0;
     ggdm_status st = GGDM_OK;
-    GGDM_TRY(ggdm_path_join(dir, GGDM_REQUEST_FILE, &path, err));
-    if (!ggdm_exists(path))
-        goto done;
     ggdm_status result = read_request(path, &doc, &request, &id, &why);
     if (unlink(path) != 0) {
         /* Withdrawn at this moment; or it cannot be removed, and would be done again and again. */
-        if (errno != ENOENT)
-            st = GGDM_FAIL_ERRNO(err, errno, "%s", path);
+        desk->told = errno != ENOENT;
+        if (desk->told)
+            ggdm_log(GGDM_LOG_WARN, "%s cannot be removed and is ignored: %s", path,
+                     strerror(errno));
         goto done;
     }
     if (result == GGDM_OK)
@@ -211,15 +247,93 @@ ggdm_status ggdm_request_serve(ggdm_store *store, ggdm_error *err)
     if (result == GGDM_OK)
         ggdm_log(GGDM_LOG_INFO, "%s by the user: %lld unit%s", kind_names[request.kind],
                  (long long)units, ggdm_plural(units));
-    st = write_answer(dir, id, result, units, why.msg, err);
+    if (write_answer(dir, id, result, units, why.msg, &unsaid) != GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN, "%s", unsaid.msg);
+    desk->answered = ggdm_now();
+    desk->file = 0;
     /* The store itself is the trouble: not only the user has to know. */
-    if (st == GGDM_OK && (result == GGDM_ESTORE || result == GGDM_EIO || result == GGDM_EFULL)) {
+    if (result == GGDM_ESTORE || result == GGDM_EIO || result == GGDM_EFULL) {
         st = result;
         if (err)
             *err = why;
     }
 done:
     ggdm_doc_destroy(&doc);
+    return st;
+}
+
+/* What is at path, opened so that network file systems tell the truth.  False: nothing. */
+static bool look(const char *path, struct stat *info)
+{
+    if (!ggdm_exists(path))
+        return false;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool there = (fd >= 0 ? fstat(fd, info) : stat(path, info)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return there;
+}
+
+static void drop(ggdm_request_desk *desk, const char *path, const char *why)
+{
+    bool gone = strcmp(why, "is no file") != 0 && unlink(path) == 0;
+    ggdm_log(GGDM_LOG_WARN, "%s %s: it is %s", path, why, gone ? "removed" : "ignored");
+    desk->told = true;
+    desk->file = gone ? 0 : desk->file;
+}
+
+static ggdm_status look_at_request(ggdm_request_desk *desk, ggdm_store *store, const char *path,
+                                   ggdm_error *err)
+{
+    const double now = ggdm_now();
+    const bool away = now - desk->looked > AWAY_SECONDS;
+    struct stat info;
+    desk->looked = now;
+    if (!look(path, &info)) {
+        desk->file = 0;
+        return GGDM_OK;
+    }
+    const bool known = desk->file == (int64_t)info.st_ino && !away;
+    const bool moved = memcmp(&desk->moved, &info.st_mtim, sizeof desk->moved) != 0;
+    if (!known)
+        *desk = (ggdm_request_desk){.answered = desk->answered, .looked = now};
+    if (!known || moved) {
+        desk->file = (int64_t)info.st_ino;
+        desk->moved = info.st_mtim;
+        desk->since = now;
+    }
+    if (desk->told)
+        return GGDM_OK;
+    if (!S_ISREG(info.st_mode))
+        drop(desk, path, "is no file");
+    else if (known && moved)
+        return take(desk, store, path, err);
+    else if (now - desk->since > DROP_SECONDS)
+        drop(desk, path, "is a request that nobody waits for");
+    return GGDM_OK;
+}
+
+/* An answer that nobody has fetched while its asker would have waited, or of an earlier life. */
+static ggdm_status expire_answer(ggdm_request_desk *desk, const char *dir, ggdm_error *err)
+{
+    char *answer = NULL;
+    if (desk->looked > 0 && (desk->answered == 0 || ggdm_now() - desk->answered < ANSWER_SECONDS))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_path_join(dir, GGDM_ANSWER_FILE, &answer, err));
+    unlink(answer);
+    free(answer);
+    desk->answered = 0;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_request_serve(ggdm_request_desk *desk, ggdm_store *store, ggdm_error *err)
+{
+    char *path = NULL;
+    if (ggdm_now() - desk->looked < LOOK_SECONDS)
+        return GGDM_OK;
+    GGDM_TRY(expire_answer(desk, ggdm_store_dir(store), err));
+    GGDM_TRY(ggdm_path_join(ggdm_store_dir(store), GGDM_REQUEST_FILE, &path, err));
+    ggdm_status st = look_at_request(desk, store, path, err);
     free(path);
     return st;
 }

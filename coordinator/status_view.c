@@ -43,7 +43,8 @@ ggdm_liveness ggdm_status_liveness(const ggdm_node *root)
     char host[256] = "";
     const char *phase = get_text(root, "phase");
     double age = ggdm_wall_clock() - get_real(root, "updated", 0);
-    if (strcmp(phase, "running") != 0 && strcmp(phase, "finishing") != 0)
+    if (strcmp(phase, "running") != 0 && strcmp(phase, "stopping") != 0 &&
+        strcmp(phase, "finishing") != 0)
         return GGDM_AT_REST;
     if (age > STALE_SECONDS)
         return GGDM_AT_REST;

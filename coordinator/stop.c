@@ -7,10 +7,11 @@ static volatile sig_atomic_t count;
 
 static const int signals[] = {SIGINT, SIGTERM, SIGUSR1};
 
+/* SIGUSR1 says the same however often it comes: a supervisor says it until it is heard. */
 static void on_signal(int number)
 {
-    (void)number;
-    count++;
+    if (number != SIGUSR1 || count == 0)
+        count++;
 }
 
 static void set(void (*handler)(int))
@@ -25,6 +26,11 @@ void ggdm_stop_install(void)
 {
     count = 0;
     set(on_signal);
+}
+
+void ggdm_stop_default(void)
+{
+    set(SIG_DFL);
 }
 
 void ggdm_stop_ignore(void)

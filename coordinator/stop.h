@@ -2,8 +2,11 @@
 #ifndef GGDM_COORDINATOR_STOP_H
 #define GGDM_COORDINATOR_STOP_H
 
-/** Catch the signals, and count them, from now on. */
+/** Catch the signals, and count them, from now on (SIGUSR1 once at most).  Once in the life of a
+ * run: what was counted before is forgotten. */
 void ggdm_stop_install(void);
+/** Let the signals end the process from now on: there is nothing to save. */
+void ggdm_stop_default(void);
 /** Let the signals pass by: a worker's rank, which stops when the coordinator says so. */
 void ggdm_stop_ignore(void);
 /** How many such signals came. */

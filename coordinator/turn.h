@@ -10,6 +10,7 @@
 #include "common/transport.h"
 #include "coordinator/hand.h"
 #include "coordinator/progress.h"
+#include "coordinator/request.h"
 #include "jobs/store.h"
 
 #define GGDM_COMMIT_SECONDS 0.02 /* results wait so long for others, while no worker runs dry */
@@ -37,7 +38,8 @@ typedef struct ggdm_dispatch {
     bool out_of_time;   /* the job ends soon (walltime.h) */
     double longest_gap; /* between two signs of a worker that has a unit */
     double last_look;   /* at who is silent */
-    ggdm_error broken;  /* why a worker could not begin, code GGDM_OK: none */
+    ggdm_request_desk requests;
+    ggdm_error broken; /* why a worker could not begin, code GGDM_OK: none */
 } ggdm_dispatch;
 
 /** Has it a unit that it has not reported? */

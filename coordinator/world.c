@@ -23,6 +23,8 @@
 #define LOOK_SECONDS 0.25 /* between two looks at mpirun and the status file */
 #define TERM_SECONDS 4.0  /* for mpirun to end its ranks, before it is killed */
 #define SWEEP_SECONDS 5.0 /* for killed processes to vanish */
+#define ASK_SECONDS 1.0   /* until a wish to stop that was not heard is said again */
+#define HEAR_SECONDS 30.0 /* for the coordinator to hear it, before the world is ended */
 
 /* ---- signals ---- */
 
@@ -75,6 +77,8 @@ typedef struct world {
     struct timespec written; /* when the status file was, as last seen */
     bool at_work;            /* the status file is of this world */
     double begun, last_sign, longest_gap, last_look, deadline;
+    double stop_since, last_asked; /* there is a wish to stop; it was said last; 0: none, never */
+    bool heard;                    /* the coordinator knows it */
     ggdm_world_end *end;
 } world;
 
@@ -189,18 +193,39 @@ static void clear_away(world *w)
 
 /* ---- its life ---- */
 
-static void pass_stops(world *w, ggdm_stop_watch *stops)
+static void take_stops(world *w, ggdm_stop_watch *stops)
 {
-    int n = new_stops(stops);
-    if (n == 0)
+    new_stops(stops);
+    if (stops->stops == 0)
         return;
-    if (n == stops->stops) {
+    if (w->stop_since == 0) {
+        w->stop_since = ggdm_now();
         fprintf(stderr, "\n");
         ggdm_log(GGDM_LOG_INFO, "stopping; once more to end at once");
+    }
+    if (stops->stops > 1 && w->deadline == 0)
+        w->deadline = ggdm_now();
+}
+
+/* A signal may get lost on its way, while mpirun or the coordinator start: it is said again until
+ * the status file tells that it was heard.  Where no unit runs there is nothing to save: before the
+ * run was opened, and when images are done. */
+static void pass_stop(world *w)
+{
+    ggdm_world_status s;
+    double now = ggdm_now();
+    if (w->stop_since == 0 || w->heard || w->deadline > 0)
+        return;
+    ggdm_world_status_read(w->status_path, w->token, &s);
+    bool at_work = s.ours && strcmp(s.phase, "running") == 0;
+    bool nothing_to_save = !s.ours || strcmp(s.phase, "finishing") == 0;
+    w->heard = !at_work && !nothing_to_save;
+    if (nothing_to_save || (at_work && now - w->stop_since > HEAR_SECONDS))
+        w->deadline = now;
+    if (at_work && now - w->last_asked > ASK_SECONDS) {
+        w->last_asked = now;
         kill(w->mpirun, SIGUSR1);
     }
-    if (stops->stops > 1)
-        w->deadline = ggdm_now();
 }
 
 static void watch(world *w, ggdm_stop_watch *stops, bool may_be_silent)
@@ -211,7 +236,8 @@ static void watch(world *w, ggdm_stop_watch *stops, bool may_be_silent)
                                {.fd = stops->fd, .events = POLLIN}};
         poll(fds, sizeof fds / sizeof *fds, (int)(1000 * LOOK_SECONDS));
         ggdm_relay_pass(&w->relay);
-        pass_stops(w, stops);
+        take_stops(w, stops);
+        pass_stop(w);
         if (!may_be_silent)
             check_silence(w);
         if (w->deadline > 0)

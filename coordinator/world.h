@@ -33,7 +33,8 @@ typedef struct ggdm_world_end {
 
 /** Start a world and watch it until nothing of it is left.  What it says is passed on
  *  (coordinator/relay.h).  The first stop asks it to stop between sampler steps (SIGUSR1, which
- * mpirun forwards); a second one ends it at once.  A world whose coordinator gives no sign of life
+ *  mpirun forwards, until the status file says that it was heard), or ends it where no unit runs; a
+ *  second one ends it at once.  A world whose coordinator gives no sign of life
  *  (coordinator/silence.h) is ended.
  *  Errors: GGDM_EIO, GGDM_ENOMEM: it could not be started. */
 ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_stop_watch *stops,
