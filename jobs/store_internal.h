@@ -169,7 +169,8 @@ ggdm_status ggdm_store_load(ggdm_store *store, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
 
-/** The schema must be ours to the letter: no statement of this program then meets a surprise. */
+/** The schema must be ours to the letter: no statement of this program then meets a surprise. Views
+ *  are free, as this program asks none. */
 ggdm_status ggdm_store_check_schema(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_read.c ---- */
@@ -177,6 +178,12 @@ ggdm_status ggdm_store_check_schema(ggdm_store *store, ggdm_error *err);
 /** Copy all pages into another connection's database, without a log. */
 ggdm_status ggdm_store_copy(ggdm_store *store, struct sqlite3 *copy, const char *path,
                             ggdm_error *err);
+
+/* ---- store_views.c ---- */
+
+/** The views of this program for people with other programs, where they are not there as they
+ * should be.  What else somebody has made there stays. */
+ggdm_status ggdm_store_make_views(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_migrate.c ---- */
 

@@ -285,7 +285,7 @@ ggdm_status ggdm_store_check_schema(ggdm_store *s, ggdm_error *err)
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_prepare(s,
                                 "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
-                                "AND name NOT LIKE 'sqlite_stat%'",
+                                "AND type <> 'view' AND name NOT LIKE 'sqlite_stat%'",
                                 &stmt, err));
     ggdm_status st;
     size_t found = 0;
@@ -424,6 +424,7 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
         GGDM_TRY_GOTO(st, ggdm_store_check_schema(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_load(s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_make_views(s, err), done);
     if (s->options.mode == GGDM_STORE_RUN)
         GGDM_TRY_GOTO(st, start_epoch(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_owner_set_epoch(s->owner, s->epoch, err), done);

@@ -1,0 +1,65 @@
+#!/bin/bash
+# What docs/DATABASE.md says works with plain SQLite, at rest and while a run goes on, and readers of
+# this program find a run from its first moment on.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/database.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+page=$root/docs/DATABASE.md
+
+# blocks LANGUAGE: the code of its blocks; with N only that of the N-th.
+blocks() {
+    awk -v start="^\`\`\`$1$" -v n="${2:-0}" '/^```/ { on = $0 ~ start; i += on; next } on && (!n || i == n)' "$page"
+}
+ask() { "$TOOLS/ask_store" "$@" 2>err || { sed 's/^/# /' err; return 1; }; }
+
+sweep 8 5 "0, 0.5, 2" "0, 4, 8" >small.yaml
+"$GGDM" run small.yaml --run small --workers 0 >out 2>&1 || sed 's/^/# /' out
+[ "$(blocks sql | grep -c ';$')" -eq 3 ]
+report $? "there are three examples"
+chmod a-w small small/ggdm.db
+ask small "$(blocks sql 1)" >got
+# The same from summary.csv: kappa, and the mean of the cells' judge_accuracy.
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    { n[$at["kappa"]] += $at["n"]; right[$at["kappa"]] += $at["n"] * $at["judge_accuracy"] }
+    END { for (k in n) print k + 0, n[k], sprintf("%.3f", right[k] / n[k]) }' small/summary.csv | sort -n >want
+[ -s want ] && awk -F'|' '{ print $1 + 0, $2, sprintf("%.3f", $3) }' got | cmp - want
+report $? "accuracy by kappa is that of summary.csv" || sed 's/^/# /' got want
+# The tiny guide is never right; in a copy they change places.
+cp -r small swapped && chmod u+w swapped swapped/ggdm.db
+ask swapped "UPDATE image SET guide_logp = judge_logp, judge_logp = guide_logp RETURNING 1" >got
+ask swapped "$(blocks sql 2)" >got && awk -F'|' 'NF != 3 || $1 == $2 { exit 1 } { n += $3 } END { exit n != 45 }' got
+report $? "what the judge saw instead"
+ask small "$(blocks sql 3)" >got && [ "$(cut -d'|' -f1 got | tr '\n' ' ')" = "0.0 0.5 2.0 " ]
+report $? "the best duration of each kappa"
+name="pandas and NumPy"
+if python3 -c 'import numpy, pandas' 2>/dev/null; then
+    blocks python >ten.py
+    [ "$(grep -c . ten.py)" -le 10 ] && python3 ten.py small >got 2>&1 && grep -q "(45, 8, 8, 1) (45, 10)" got
+    report $? "$name" || sed 's/^/# /' got
+else
+    report 0 "$name # SKIP python3-numpy and python3-pandas are not installed"
+fi
+chmod u+w small small/ggdm.db
+
+# ---- from the first moment of a run on ----
+
+sweep 8 40000 "0, 0.5, 2" "0, 4, 8" >long.yaml
+"$GGDM" run long.yaml --run long --workers 1 >run.out 2>&1 &
+pid=$!
+for _ in $(seq 600); do
+    "$GGDM" introspect long >out 2>&1 && break
+    sleep 0.02
+done
+missed=0
+for _ in $(seq 15); do
+    "$GGDM" introspect long >out 2>&1 || { missed=1; sed 's/^/# /' out; }
+done
+report $missed "once a run is there, readers always find it"
+! ask long "SELECT count(*) FROM v_cells" >got && [ "$(ask long/ggdm.snapshot.db "SELECT count(*) FROM v_cells")" -eq 9 ]
+report $? "the database is locked, its snapshot is for everybody"
+kill -INT $pid
+wait $pid
+[ ! -e long/ggdm.snapshot.db ] && [ "$(ask long "SELECT count(*) FROM v_cells")" -eq 9 ]
+report $? "at rest the database takes its place"
+exit $failed
