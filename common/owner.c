@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/process.h"
@@ -55,6 +56,12 @@ static int64_t inode_of(const char *file)
 {
     struct stat info;
     return stat(file, &info) == 0 ? (int64_t)info.st_ino : 0;
+}
+
+static ggdm_status record_path(const char *file, char **out, ggdm_error *err)
+{
+    const char *own = ggdm_is_dir(file) ? "/ggdm" : "";
+    return ggdm_asprintf(out, err, "%s%s" GGDM_OWNER_SUFFIX, file, own);
 }
 
 static ggdm_status describe_self(record *r, ggdm_error *err)
@@ -271,7 +278,7 @@ ggdm_status ggdm_owner_take(const char *file, const ggdm_owner_options *options,
     *out = NULL;
     GGDM_TRY(ggdm_alloc(&o, 1, sizeof *o, err));
     GGDM_TRY_GOTO(st, ggdm_strdup(file, &o->file, err), fail);
-    GGDM_TRY_GOTO(st, ggdm_asprintf(&o->path, err, "%s" GGDM_OWNER_SUFFIX, file), fail);
+    GGDM_TRY_GOTO(st, record_path(file, &o->path, err), fail);
     GGDM_TRY_GOTO(st, describe_self(&o->mine, err), fail);
     o->mine.file = inode_of(file);
     GGDM_TRY_GOTO(st, take(o, options, err), fail);
@@ -290,8 +297,8 @@ ggdm_life ggdm_owner_look(const char *file)
     ggdm_owner me = {.file = NULL};
     ggdm_life life = GGDM_DEAD;
     if (ggdm_strdup(file, &me.file, NULL) == GGDM_OK &&
-        ggdm_asprintf(&me.path, NULL, "%s" GGDM_OWNER_SUFFIX, file) == GGDM_OK &&
-        describe_self(&me.mine, NULL) == GGDM_OK && look(me.path, &r))
+        record_path(file, &me.path, NULL) == GGDM_OK && describe_self(&me.mine, NULL) == GGDM_OK &&
+        look(me.path, &r))
         life = judge(&me, &r);
     free(me.file);
     free(me.path);

@@ -1,5 +1,6 @@
-/* Who owns a file that only one process in the cluster may use: a record beside it, FILE.owner,
- * with host, boot, process, Slurm job, epoch, and a sign of life that its owner renews.
+/* Who owns a file that only one process in the cluster may use: a record beside it, FILE.owner (of
+ * a directory: in it, DIR/ggdm.owner), with host, boot, process, Slurm job, epoch, and a sign of
+ * life that its owner renews.
  *
  * File locks alone do not do: on some network file systems they do not work between hosts.  A
  * record is dead

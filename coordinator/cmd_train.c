@@ -16,6 +16,7 @@ typedef struct arguments {
     const char *recipe, *out;
     int threads;
     int stop_after;
+    bool take_over;
 } arguments;
 
 enum { KEY_STOP_AFTER = 256 };
@@ -27,6 +28,10 @@ static const struct argp_option options[] = {
      "its machine)",
      0},
     {"stop-after", KEY_STOP_AFTER, "N", 0, "Stop with a checkpoint after N steps of this call", 0},
+    {"take-over", 'T', NULL, 0,
+     "The training on another host that is in the folder is dead: do not wait until it was silent "
+     "for 60 s",
+     0},
     {0}};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -41,6 +46,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_STOP_AFTER:
         a->stop_after = ggdm_command_int(state, "--stop-after", arg, 1, 1000000000);
+        return 0;
+    case 'T':
+        a->take_over = true;
         return 0;
     case ARGP_KEY_ARG:
         if (a->recipe)
@@ -173,6 +181,7 @@ static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
     GGDM_TRY_GOTO(st, command_text(a, out, ggdm_world_size(world), &command, err), done);
     ggdm_train_options o = {.out = out,
                             .command = command,
+                            .take_over = a->take_over,
                             .threads = a->threads,
                             .isa = isa,
                             .stop_after = a->stop_after,

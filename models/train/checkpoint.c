@@ -1,7 +1,6 @@
 #include "models/train/checkpoint.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include "common/mem.h"
 #include "models/io/safetensors.h"
 
-enum { N_ARRAYS = 4, N_META = 7, N_REQUIRED = 6 };
+enum { N_ARRAYS = 4 };
 static const char *const prefixes[N_ARRAYS] = {"param", "m", "v", "ema"};
 
 static void flat_arrays(const ggdm_flat *f, float *out[N_ARRAYS])
@@ -21,23 +20,62 @@ static void flat_arrays(const ggdm_flat *f, float *out[N_ARRAYS])
     out[3] = f->ema;
 }
 
+/* ---- the state as metadata ------------------------------------------------------------------ */
+
+enum { STEP, RECIPE, DATA, LOSS, SECONDS, RANKS, THREADS, ISA, SHA256, N_META, TEXT = 80 };
+static const char *const keys[N_META] = {"step",  "recipe",  "data", "loss",  "seconds",
+                                         "ranks", "threads", "isa",  "sha256"};
+
+static void print_state(const ggdm_train_state *s, char text[SHA256][TEXT])
+{
+    snprintf(text[STEP], TEXT, "%" PRId64, s->step);
+    snprintf(text[RECIPE], TEXT, "%s", s->recipe);
+    snprintf(text[DATA], TEXT, "%s", s->data);
+    snprintf(text[LOSS], TEXT, "%a", s->loss);
+    snprintf(text[SECONDS], TEXT, "%.3f", s->seconds);
+    snprintf(text[RANKS], TEXT, "%d", s->ranks);
+    snprintf(text[THREADS], TEXT, "%d", s->threads);
+    snprintf(text[ISA], TEXT, "%s", s->isa);
+}
+
+/* Of everything a training goes on from. */
+static void digest_of(const ggdm_flat *flat, const char *const values[SHA256],
+                      char text[GGDM_HASH_TEXT_SIZE])
+{
+    float *arrays[N_ARRAYS];
+    uint8_t digest[GGDM_HASH_SIZE];
+    ggdm_hash h;
+    flat_arrays(flat, arrays);
+    ggdm_hash_init(&h);
+    for (int i = 0; i < SHA256; i++)
+        ggdm_hash_text(&h, values[i]);
+    for (int a = 0; a < N_ARRAYS; a++)
+        for (int i = 0; i < flat->n_params; i++)
+            ggdm_hash_update(&h, arrays[a] + flat->offset[i], sizeof(float) * flat->size[i]);
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, text);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
 ggdm_status ggdm_checkpoint_write(const char *path, const ggdm_flat *flat,
                                   const ggdm_train_state *state, ggdm_error *err)
 {
     size_t n = 0, total = (size_t)flat->n_params * N_ARRAYS;
     ggdm_tensor *tensors = NULL;
     float *arrays[N_ARRAYS];
-    char step[32], loss[40], seconds[40], ranks[16], threads[16];
+    char text[SHA256][TEXT], digest[GGDM_HASH_TEXT_SIZE];
+    const char *values[SHA256];
+    ggdm_st_meta meta[N_META];
     ggdm_status st;
     flat_arrays(flat, arrays);
-    snprintf(step, sizeof step, "%" PRId64, state->step);
-    snprintf(loss, sizeof loss, "%a", state->loss);
-    snprintf(seconds, sizeof seconds, "%.3f", state->seconds);
-    snprintf(ranks, sizeof ranks, "%d", state->ranks);
-    snprintf(threads, sizeof threads, "%d", state->threads);
-    const ggdm_st_meta meta[N_META] = {
-        {"step", step},   {"recipe", state->recipe}, {"loss", loss},     {"seconds", seconds},
-        {"ranks", ranks}, {"threads", threads},      {"isa", state->isa}};
+    print_state(state, text);
+    for (int i = 0; i < SHA256; i++) {
+        values[i] = text[i];
+        meta[i] = (ggdm_st_meta){keys[i], text[i]};
+    }
+    digest_of(flat, values, digest);
+    meta[SHA256] = (ggdm_st_meta){keys[SHA256], digest};
     GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, total, sizeof *tensors, err), done);
     for (int a = 0; a < N_ARRAYS; a++)
         for (int i = 0; i < flat->n_params; i++, n++) {
@@ -55,6 +93,8 @@ done:
     free(tensors);
     return st;
 }
+
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Copy one tensor of the file into the flat arrays. */
 static ggdm_status read_tensor(const ggdm_safetensors *file, const char *path, const char *prefix,
@@ -79,59 +119,91 @@ static ggdm_status read_tensor(const ggdm_safetensors *file, const char *path, c
     return st;
 }
 
-static ggdm_status read_state(const ggdm_safetensors *file, const char *path,
-                              ggdm_train_state *state, ggdm_error *err)
+static ggdm_status read_tensors(const ggdm_safetensors *file, const char *path,
+                                const ggdm_flat *flat, ggdm_error *err)
 {
-    static const char *const keys[N_META] = {"step",  "recipe",  "loss", "seconds",
-                                             "ranks", "threads", "isa"};
-    const char *values[N_META];
+    float *arrays[N_ARRAYS];
+    flat_arrays(flat, arrays);
+    if (file->n_tensors != (size_t)flat->n_params * N_ARRAYS)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %zu tensors, expected %zu for this network", path,
+                         file->n_tensors, (size_t)flat->n_params * N_ARRAYS);
+    for (int a = 0; a < N_ARRAYS; a++)
+        for (int i = 0; i < flat->n_params; i++)
+            GGDM_TRY(read_tensor(file, path, prefixes[a], flat, i, arrays[a], err));
+    return GGDM_OK;
+}
+
+static ggdm_status read_meta(const ggdm_safetensors *file, const char *path,
+                             const char *values[N_META], ggdm_error *err)
+{
     for (int i = 0; i < N_META; i++) {
         values[i] = ggdm_safetensors_meta(file, keys[i]);
-        if (!values[i] && i < N_REQUIRED)
+        if (!values[i])
             return GGDM_FAIL(err, GGDM_EFORMAT,
-                             "%s: metadata '%s' is missing, expected a training checkpoint", path,
-                             keys[i]);
+                             "%s: metadata '%s' is missing, expected a training checkpoint of this "
+                             "version; remove it to begin anew",
+                             path, keys[i]);
     }
+    return GGDM_OK;
+}
+
+/* Is it of the training that wants to go on? */
+static ggdm_status check_identity(const char *path, const char *const values[N_META],
+                                  const ggdm_train_state *want, ggdm_error *err)
+{
+    if (strcmp(values[RECIPE], want->recipe) != 0)
+        return GGDM_FAIL(err, GGDM_ESTATE,
+                         "%s is of another recipe or config; remove it or choose another --out",
+                         path);
+    if (strcmp(values[DATA], want->data) != 0)
+        return GGDM_FAIL(err, GGDM_ESTATE,
+                         "%s was trained on data of SHA-256 %.80s, which are now %s; bring them "
+                         "back, remove it or choose another --out",
+                         path, values[DATA], want->data);
+    return GGDM_OK;
+}
+
+static ggdm_status scan_state(const char *path, const char *const values[N_META],
+                              ggdm_train_state *s, ggdm_error *err)
+{
     char *end;
-    state->step = strtoll(values[0], &end, 10);
-    if (*end || end == values[0] || state->step < 0)
+    s->step = strtoll(values[STEP], &end, 10);
+    if (*end || end == values[STEP] || s->step < 0)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: step '%.40s', expected an integer >= 0", path,
-                         values[0]);
-    snprintf(state->recipe, sizeof state->recipe, "%s", values[1]);
-    state->loss = strtod(values[2], NULL);
-    state->seconds = strtod(values[3], &end);
-    if (*end || end == values[3] || !isfinite(state->seconds) || state->seconds < 0)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: seconds '%.40s', expected a number >= 0", path,
-                         values[3]);
-    state->ranks = atoi(values[4]);
-    state->threads = atoi(values[5]);
-    snprintf(state->isa, sizeof state->isa, "%s", values[6] ? values[6] : "");
+                         values[STEP]);
+    s->loss = strtod(values[LOSS], NULL);
+    s->seconds = strtod(values[SECONDS], NULL);
+    s->ranks = atoi(values[RANKS]);
+    s->threads = atoi(values[THREADS]);
+    snprintf(s->isa, sizeof s->isa, "%s", values[ISA]);
     return GGDM_OK;
 }
 
 ggdm_status ggdm_checkpoint_read(const char *path, ggdm_flat *flat, ggdm_train_state *state,
                                  bool *found, ggdm_error *err)
 {
-    ggdm_st_file in;
-    float *arrays[N_ARRAYS];
+    ggdm_st_file file;
+    const char *values[N_META];
+    char digest[GGDM_HASH_TEXT_SIZE];
     ggdm_status st;
     *found = ggdm_exists(path);
     if (!*found)
         return GGDM_OK;
-    flat_arrays(flat, arrays);
-    GGDM_TRY(ggdm_st_file_open(path, &in, err));
-    const ggdm_safetensors *file = in.parsed;
-    GGDM_TRY_GOTO(st, ggdm_st_file_read(&in, err), done);
-    GGDM_TRY_GOTO(st, read_state(file, path, state, err), done);
-    if (file->n_tensors != (size_t)flat->n_params * N_ARRAYS) {
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s: %zu tensors, expected %zu for this network", path,
-                       file->n_tensors, (size_t)flat->n_params * N_ARRAYS);
+    GGDM_TRY(ggdm_st_file_open(path, &file, err));
+    GGDM_TRY_GOTO(st, read_meta(file.parsed, path, values, err), done);
+    GGDM_TRY_GOTO(st, check_identity(path, values, state, err), done);
+    GGDM_TRY_GOTO(st, ggdm_st_file_read(&file, err), done);
+    GGDM_TRY_GOTO(st, read_tensors(file.parsed, path, flat, err), done);
+    digest_of(flat, values, digest);
+    if (strcmp(digest, values[SHA256]) != 0) {
+        st = GGDM_FAIL(err, GGDM_EFORMAT,
+                       "%s is damaged: the SHA-256 of its content is %s, expected %.80s; remove it "
+                       "to begin anew",
+                       path, digest, values[SHA256]);
         goto done;
     }
-    for (int a = 0; a < N_ARRAYS; a++)
-        for (int i = 0; i < flat->n_params; i++)
-            GGDM_TRY_GOTO(st, read_tensor(file, path, prefixes[a], flat, i, arrays[a], err), done);
+    st = scan_state(path, values, state, err);
 done:
-    ggdm_st_file_close(&in);
+    ggdm_st_file_close(&file);
     return st;
 }

@@ -20,6 +20,7 @@
 #include "models/train/curve.h"
 #include "models/train/dataset.h"
 #include "models/train/export.h"
+#include "models/train/folder.h"
 #include "models/train/objective.h"
 
 #define EVAL_BATCH 100
@@ -44,7 +45,7 @@ typedef struct trainer {
     ggdm_tensor *ema_items;
     ggdm_train_state state;
     ggdm_curve curve; /* rank 0 */
-    char *checkpoint_path, *curve_path;
+    ggdm_folder folder;
     ggdm_evaluation last;      /* most recent evaluation */
     double rate, step_seconds; /* images per second, seconds of a step, smoothed */
     double started;            /* clock at the begin of this call, minus earlier seconds */
@@ -70,6 +71,20 @@ static ggdm_status open_data(trainer *t, ggdm_error *err)
         return GGDM_FAIL(err, GGDM_ESHAPE, "%s: %d classes, the network has %d", r->data_dir,
                          t->train.n_classes, t->info.n_classes);
     return ggdm_order_init(&t->order, r->seed, t->train.n, err);
+}
+
+static void data_digest(const trainer *t, char text[GGDM_HASH_TEXT_SIZE])
+{
+    uint8_t digest[GGDM_HASH_SIZE];
+    ggdm_hash h;
+    ggdm_hash_init(&h);
+    const ggdm_dataset *sets[] = {&t->train, &t->test};
+    for (int i = 0; i < 2; i++) {
+        ggdm_hash_text(&h, sets[i]->image_sha256);
+        ggdm_hash_text(&h, sets[i]->label_sha256);
+    }
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, text);
 }
 
 /* Graphs and parameters.  The parameters are made from the declarations before compiling. */
@@ -100,43 +115,59 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
 /* Note by what the training goes on, and warn where a checkpoint was made by something else. */
 static void adopt(ggdm_train_state *s, int ranks, const ggdm_train_options *o, bool found)
 {
-    const char *isa = ggdm_isa_name(o->isa), *old = *s->isa ? s->isa : isa;
-    if (found && (s->ranks != ranks || s->threads != o->threads || strcmp(old, isa) != 0))
+    const char *isa = ggdm_isa_name(o->isa);
+    if (found && (s->ranks != ranks || s->threads != o->threads || strcmp(s->isa, isa) != 0))
         ggdm_log(GGDM_LOG_WARN,
                  "checkpoint was made by %d rank(s) with %d thread(s) and %s, now %d with %d and "
                  "%s: the weights will differ in the last bits",
-                 s->ranks, s->threads, old, ranks, o->threads, isa);
+                 s->ranks, s->threads, s->isa, ranks, o->threads, isa);
     s->ranks = ranks;
     s->threads = o->threads;
     snprintf(s->isa, sizeof s->isa, "%s", isa);
 }
 
-/* Rank 0 reads the checkpoint, the others get its content. */
+static ggdm_status save(trainer *t, ggdm_error *err)
+{
+    t->state.seconds = ggdm_now() - t->started;
+    t->saved = ggdm_now();
+    return ggdm_checkpoint_write(t->folder.checkpoint, t->flat, &t->state, err);
+}
+
+/* Rank 0 reads the checkpoint; where there is none it writes one, by which the folder is this
+ * training's from its first step on. */
+static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
+{
+    bool found = false;
+    memcpy(t->state.recipe, t->recipe->digest, sizeof t->state.recipe);
+    GGDM_TRY(ggdm_checkpoint_read(t->folder.checkpoint, t->flat, &t->state, &found, err));
+    adopt(&t->state, ggdm_world_size(t->world), t->options, found);
+    t->started = ggdm_now() - t->state.seconds;
+    if (!found) {
+        GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
+        GGDM_TRY(save(t, err));
+    }
+    return ggdm_curve_open(t->folder.curve, t->state.step, &t->curve, err);
+}
+
+/* The others get what rank 0 has; their data must be the same. */
 static ggdm_status resume(trainer *t, ggdm_error *err)
 {
-    const ggdm_recipe *r = t->recipe;
+    char data[GGDM_HASH_TEXT_SIZE];
     ggdm_flat *f = t->flat;
-    bool found = false;
-    if (t->rank == 0) {
-        GGDM_TRY(ggdm_checkpoint_read(t->checkpoint_path, f, &t->state, &found, err));
-        if (found && strcmp(t->state.recipe, r->digest))
-            return GGDM_FAIL(err, GGDM_ESTATE,
-                             "%s is of another recipe or config than %s; remove it or choose "
-                             "another --out",
-                             t->checkpoint_path, r->path);
-        adopt(&t->state, ggdm_world_size(t->world), t->options, found);
-        memcpy(t->state.recipe, r->digest, sizeof t->state.recipe);
-    }
+    data_digest(t, data);
+    memcpy(t->state.data, data, sizeof data);
+    if (t->rank == 0)
+        GGDM_TRY(read_checkpoint(t, err));
     GGDM_TRY(ggdm_world_broadcast(t->world, &t->state, sizeof t->state, err));
+    if (strcmp(t->state.data, data) != 0)
+        return GGDM_FAIL(err, GGDM_ESTATE, "%s: rank %d has other data there than rank 0",
+                         t->recipe->data_dir, t->rank);
     if (t->state.step > 0) {
         float *const arrays[] = {f->w, f->m, f->v, f->ema};
         for (int i = 0; i < 4; i++)
             GGDM_TRY(ggdm_world_broadcast(t->world, arrays[i], sizeof(float) * f->n, err));
     }
     ggdm_graph_params_changed(t->step_graph->g);
-    if (t->rank == 0)
-        GGDM_TRY(ggdm_curve_open(t->curve_path, t->state.step, &t->curve, err));
-    t->started = ggdm_now() - t->state.seconds;
     t->saved = ggdm_now();
     return GGDM_OK;
 }
@@ -147,10 +178,8 @@ static ggdm_status set_up(trainer *t, ggdm_error *err)
     GGDM_TRY(ggdm_arch_parse(r->config, strlen(r->config), r->path, &t->arch, err));
     t->info = ggdm_arch_get_info(t->arch);
     GGDM_TRY(open_data(t, err));
-    GGDM_TRY(ggdm_path_join(t->options->out, "checkpoint.safetensors", &t->checkpoint_path, err));
-    GGDM_TRY(ggdm_path_join(t->options->out, "curve.csv", &t->curve_path, err));
-    if (t->rank == 0)
-        GGDM_TRY(ggdm_make_dirs(t->options->out, err));
+    GGDM_TRY(
+        ggdm_folder_open(t->options->out, t->rank == 0, t->options->take_over, &t->folder, err));
     GGDM_TRY(build_networks(t, err));
     return resume(t, err);
 }
@@ -166,8 +195,7 @@ static void tear_down(trainer *t)
     ggdm_dataset_close(&t->train);
     ggdm_dataset_close(&t->test);
     ggdm_arch_destroy(&t->arch);
-    free(t->checkpoint_path);
-    free(t->curve_path);
+    ggdm_folder_close(&t->folder);
 }
 
 /* --- stepping --- */
@@ -255,13 +283,6 @@ static ggdm_status record(trainer *t, double lr, ggdm_error *err)
     return GGDM_OK;
 }
 
-static ggdm_status save(trainer *t, ggdm_error *err)
-{
-    t->state.seconds = ggdm_now() - t->started;
-    t->saved = ggdm_now();
-    return ggdm_checkpoint_write(t->checkpoint_path, t->flat, &t->state, err);
-}
-
 /* Images per second over about the last 20 steps of this call, without evaluations and checkpoints
  * and without the first step, which warms caches up. */
 static void measure(trainer *t, int64_t done, double seconds)
@@ -284,6 +305,7 @@ static ggdm_status loop(trainer *t, ggdm_error *err)
         measure(t, t->state.step - first_step, ggdm_now() - before);
         if (t->rank != 0)
             continue;
+        GGDM_TRY(ggdm_owner_beat(t->folder.owner, err));
         GGDM_TRY(record(t, lr, err));
         bool due = r->checkpoint_seconds > 0 && ggdm_now() - t->saved >= r->checkpoint_seconds;
         if (stop || t->state.step == t->steps || due || divides(r->checkpoint_steps, t->state.step))

@@ -25,6 +25,7 @@ typedef struct ggdm_train_progress {
 typedef struct ggdm_train_options {
     const char *out;     /* model directory; made if missing */
     const char *command; /* for the model card */
+    bool take_over;      /* the folder's owner on another host is surely dead */
     int threads;         /* OpenMP threads of this rank */
     ggdm_isa isa;        /* the instruction set that is pinned, the same on all ranks */
     int64_t stop_after;  /* stop like at a signal after this many steps of this call; 0: never */
@@ -36,8 +37,10 @@ typedef struct ggdm_train_options {
 
 /** Train, resuming from OUT/checkpoint.safetensors if it is there, and write config.json,
  *  scheduler_config.json (diffusion), the weights, README.md and curve.csv to OUT.  Collective.
- *  Errors: GGDM_ECANCELLED after a checkpoint when asked to stop; GGDM_ESTATE for a checkpoint of
- *  another recipe; GGDM_ENUMERIC when the loss is not finite. */
+ *  Errors: GGDM_ECANCELLED after a checkpoint when asked to stop; GGDM_ESTATE for a folder that is
+ *  in use or holds something else, and for a checkpoint of another recipe or of other data;
+ *  GGDM_EFULL: as far as the last checkpoint all is kept; GGDM_ENUMERIC when the loss is not
+ * finite. */
 ggdm_status ggdm_train(const ggdm_recipe *recipe, const ggdm_train_options *options,
                        ggdm_world *world, ggdm_error *err);
 

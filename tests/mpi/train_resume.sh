@@ -4,34 +4,11 @@
 #   GGDM=PROGRAM tests/mpi/train_resume.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/train.sh"
 cd "$work" || exit 1
 
-# IDX files of 60 (train) and 20 (t10k) images of 8 x 8 pixels, the program's own bytes.
-mkdir data
-for split in train:60:3c t10k:20:14; do
-    IFS=: read -r name n hex <<<"$split"
-    { printf "\x00\x00\x08\x03\x00\x00\x00\x$hex\x00\x00\x00\x08\x00\x00\x00\x08"
-      tail -c +4097 "$GGDM" | head -c $((n * 64)); } >data/"$name"-images-idx3-ubyte
-    { printf "\x00\x00\x08\x01\x00\x00\x00\x$hex"
-      for ((i = 0; i < n; i++)); do printf "\x0$((i % 10))"; done; } >data/"$name"-labels-idx1-ubyte
-done
-cat >net.json <<'JSON'
-{"_class_name": "GgdmCNN", "sample_size": 8, "in_channels": 1, "num_classes": 10,
- "layers": [{"conv": 8, "kernel": 3, "act": "silu"}, {"pool": "avg", "size": 2}, {"flatten": true}]}
-JSON
-cat >r.yaml <<'YAML'
-name: tiny
-objective: classifier
-config: net.json
-images: 32000
-batch: 16
-data: {dir: data}
-optimizer: {warmup_steps: 5}
-augment: {rotate: 10, noise: 0.1, noise_share: 1}
-evaluate_steps: 10000
-curve_steps: 1000
-checkpoint: {steps: 100, seconds: 0}
-YAML
+idx_data data
+recipe 32000 >r.yaml
 
 train() {
     timeout 120 mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 -n 2 \

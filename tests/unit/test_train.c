@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "common/owner.h"
 #include "models/model.h"
 #include "models/train/train.h"
 #include "tests/support/tiny_data.h"
@@ -176,6 +178,101 @@ static void test_train_checkpoint_of_another_recipe_is_refused(void **state)
     end(&f);
 }
 
+/* Change one bit of a file, at a share of its length. */
+static void flip(const fixture *f, const char *name, double where)
+{
+    size_t size;
+    char *path = ggdm_test_path(f->dir, name), *bytes = ggdm_test_read(path, &size);
+    bytes[(size_t)(where * (double)size)] ^= 1;
+    ggdm_test_write(path, bytes, size);
+    free(bytes);
+    free(path);
+}
+
+/* Of the tensors and of the numbers beside them: loss, ranks, isa ... */
+static void test_train_checkpoint_with_a_flipped_bit_is_refused(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    size_t size;
+    char *bytes = read_out(&f, "a", "checkpoint.safetensors", &size), *path;
+    char *loss = memmem(bytes, size, "\"loss\": \"0x", 11);
+    assert_non_null(loss);
+    const double places[] = {0.5, 0.999, ((double)(loss - bytes) + 13.5) / (double)size};
+    path = ggdm_test_path(f.dir, "a/checkpoint.safetensors");
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        flip(&f, "a/checkpoint.safetensors", places[i]);
+        ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_EFORMAT, "is damaged: the SHA-256");
+        ggdm_test_write(path, bytes, size);
+    }
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 4");
+    free(bytes);
+    free(path);
+    end(&f);
+}
+
+static void test_train_goes_on_only_with_the_same_data(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    flip(&f, "t10k-images-idx3-ubyte", 0.5);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ESTATE, "was trained on data of SHA-256");
+    flip(&f, "t10k-images-idx3-ubyte", 0.5);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 4");
+    end(&f);
+}
+
+/* A model of something else, and a note of somebody. */
+static void test_train_overwrites_nothing_that_is_not_its_own(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a/model.safetensors", "b/README.md"};
+    static const char *const dirs[] = {"a", "b"};
+    ggdm_error err = {0};
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        char *dir = ggdm_test_path(f.dir, dirs[i]), *path = ggdm_test_path(f.dir, names[i]);
+        assert_int_equal(mkdir(dir, 0777), 0);
+        ggdm_test_write(path, "precious", 8);
+        ggdm_test_error(train(&f, dirs[i], 0, &err), &err, GGDM_ESTATE, names[i] + 2);
+        char *text = ggdm_test_read(path, &size);
+        assert_int_equal(size, 8);
+        assert_memory_equal(text, "precious", 8);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(dir), 0); /* nothing was left there */
+        free(text);
+        free(path);
+        free(dir);
+    }
+    end(&f);
+}
+
+static void test_train_folder_in_use_is_refused(void **state)
+{
+    (void)state;
+    const ggdm_owner_options options = {0};
+    ggdm_error err = {0};
+    ggdm_owner *other = NULL;
+    fixture f;
+    begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    char *dir = ggdm_test_path(f.dir, "a");
+    ggdm_test_ok(ggdm_owner_take(dir, &options, &other, &err), &err);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ESTATE, "in use by another ggdm process");
+    ggdm_owner_release(&other);
+    ggdm_test_error(train(&f, "a", 2, &err), &err, GGDM_ECANCELLED, "step 4");
+    free(dir);
+    end(&f);
+}
+
 static void test_train_malformed_checkpoint_is_error(void **state)
 {
     (void)state;
@@ -228,6 +325,10 @@ int main(void)
         cmocka_unit_test(test_train_classifier_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_ddpm_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_checkpoint_of_another_recipe_is_refused),
+        cmocka_unit_test(test_train_checkpoint_with_a_flipped_bit_is_refused),
+        cmocka_unit_test(test_train_goes_on_only_with_the_same_data),
+        cmocka_unit_test(test_train_overwrites_nothing_that_is_not_its_own),
+        cmocka_unit_test(test_train_folder_in_use_is_refused),
         cmocka_unit_test(test_train_malformed_checkpoint_is_error),
         cmocka_unit_test(test_train_network_that_does_not_fit_is_refused),
         cmocka_unit_test(test_train_exploding_loss_is_numeric_error),
