@@ -11,7 +11,8 @@
 #include "models/model.h"
 
 typedef struct arguments {
-    const char *action, *path;
+    int action; /* of actions; -1: not given */
+    const char *path;
     ggdm_apply_options apply;
 } arguments;
 
@@ -25,6 +26,8 @@ static const struct argp_option options[] = {
     {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
     {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
     {0}};
+
+static const char *const action_names[] = {"info", "verify", "apply", NULL};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -47,15 +50,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->apply.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         return 0;
     case ARGP_KEY_ARG:
-        if (!a->action)
-            a->action = arg;
+        if (a->action < 0)
+            a->action = ggdm_command_choice(state, "action", arg, action_names);
         else if (!a->path)
             a->path = arg;
         else
             argp_error(state, "too many arguments, expected an action and a model");
         return 0;
     case ARGP_KEY_END:
-        if (!a->action || !a->path)
+        if (a->action < 0 || !a->path)
             argp_error(state, "expected an action (info, verify or apply) and a model");
         return 0;
     default:
@@ -157,31 +160,23 @@ static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *er
     return ggdm_model_apply(m, &a->apply, err);
 }
 
-static const struct {
-    const char *name;
-    ggdm_status (*run)(const ggdm_model *m, const arguments *a, ggdm_error *err);
-} actions[] = {{"info", show_info}, {"verify", show_verified}, {"apply", apply}};
+/* As action_names. */
+static ggdm_status (*const actions[])(const ggdm_model *m, const arguments *a,
+                                      ggdm_error *err) = {show_info, show_verified, apply};
 
 int ggdm_cmd_model(int argc, char **argv)
 {
-    arguments a = {.apply.threads = ggdm_usable_cores()};
+    arguments a = {.action = -1, .apply.threads = ggdm_usable_cores()};
     ggdm_error err = {0};
     ggdm_model_files files = {0};
     ggdm_model *model = NULL;
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;
-    size_t i = 0, n = sizeof actions / sizeof *actions;
-    while (i < n && strcmp(actions[i].name, a.action))
-        i++;
-    ggdm_status st = i < n ? GGDM_OK
-                           : GGDM_FAIL(&err, GGDM_EINVAL,
-                                       "action '%s', expected info, verify or apply", a.action);
-    if (st == GGDM_OK)
-        st = ggdm_model_files_open(a.path, &files, &err);
+    ggdm_status st = ggdm_model_files_open(a.path, &files, &err);
     if (st == GGDM_OK)
         st = ggdm_model_create(&files, &model, &err);
     if (st == GGDM_OK)
-        st = actions[i].run(model, &a, &err);
+        st = actions[a.action](model, &a, &err);
     ggdm_model_destroy(&model);
     ggdm_model_files_close(&files);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("model", &err);
