@@ -275,6 +275,21 @@ static int count_workers(const run_options *options, int threads, const ggdm_hos
     return most > 0 ? most : 1;
 }
 
+/* What a user calls a host may be misspelt; mpirun would say so in many lines, world after world.
+ */
+static ggdm_status check_hosts(ggdm_hosts *hosts, ggdm_error *err)
+{
+    if (!hosts->n || hosts->slurm)
+        return GGDM_OK;
+    ggdm_launch_probe(hosts);
+    if (ggdm_hosts_in(hosts))
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ECOMM,
+                     "host %s%s: no answer, expected %s that ssh reaches without a password",
+                     hosts->list[0].name, hosts->n > 1 ? " and the others" : "",
+                     hosts->n > 1 ? "names" : "a name");
+}
+
 static ggdm_status prepare_log(const char *dir, char **out, ggdm_error *err)
 {
     char *logs = NULL;
@@ -295,6 +310,7 @@ static ggdm_status supervise(const run_options *options, const ggdm_setup *setup
     char *log = NULL;
     GGDM_TRY(find_hosts(options, threads, &hosts, err));
     ggdm_status st;
+    GGDM_TRY_GOTO(st, check_hosts(&hosts, err), done);
     GGDM_TRY_GOTO(st, prepare_log(setup->run_dir, &log, err), done);
     const ggdm_supervision s = {.launch = {.workers = count_workers(options, threads, &hosts),
                                            .threads = threads,
@@ -361,7 +377,8 @@ static int run_checked(const run_options *options, const ggdm_setup *setup, char
 {
     int lock = -1;
     ggdm_status st = GGDM_OK;
-    if (!ggdm_exists(setup->run_dir)) {
+    const bool fresh = !ggdm_exists(setup->run_dir);
+    if (fresh) {
         /* Nothing is made before it is certain that it can be used. */
         ggdm_run_state state;
         st = ggdm_setup_run_state(setup, &state, NULL, err);
@@ -374,6 +391,8 @@ static int run_checked(const run_options *options, const ggdm_setup *setup, char
         st = ggdm_run_dir_lock(setup->run_dir, &lock, err);
     int code =
         st == GGDM_OK ? run_locked(options, setup, argv, err) : ggdm_command_fail("run", err);
+    if (fresh)
+        rmdir(setup->run_dir); /* where nothing has come into it */
     if (lock >= 0)
         close(lock);
     return code;

@@ -307,39 +307,50 @@ static pid_t start_probe(const ggdm_host *host)
     return child;
 }
 
-/* Note whether a host answers; returns whether it was lost. */
-static bool mark(ggdm_host *host, bool answers)
+/* Does the process end well until then?  (One look after that, too: it may be over because of
+ * another host.) */
+static bool ends_well(pid_t child, double deadline)
 {
-    bool was_out = host->left_out;
-    host->left_out = !answers;
-    if (was_out != host->left_out)
+    int status = -1;
+    pid_t done = 0;
+    while (child > 0 && (done = waitpid(child, &status, WNOHANG)) == 0 && ggdm_now() < deadline)
+        ggdm_sleep(0.02);
+    if (child > 0 && done == 0) {
+        kill(-child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    return done > 0 && status == 0;
+}
+
+/* Who has changed.  Where none is left the caller has more to say. */
+static void tell(const ggdm_host *host, bool was_out, size_t left)
+{
+    if (was_out != host->left_out && left)
         ggdm_log(GGDM_LOG_WARN, "host %s %s", host->name,
-                 answers ? "answers again" : "does not answer and is left out");
-    return !answers && !was_out;
+                 host->left_out ? "does not answer and is left out" : "answers again");
 }
 
 bool ggdm_launch_probe(ggdm_hosts *hosts)
 {
-    pid_t *child;
+    struct {
+        pid_t child;
+        bool was_out;
+    } * probes;
     bool lost = false;
-    if (ggdm_alloc(&child, hosts->n, sizeof *child, NULL) != GGDM_OK)
+    if (ggdm_alloc(&probes, hosts->n, sizeof *probes, NULL) != GGDM_OK)
         return false;
     for (size_t i = 0; i < hosts->n; i++)
-        child[i] = start_probe(&hosts->list[i]);
+        probes[i].child = start_probe(&hosts->list[i]);
     double deadline = ggdm_now() + PROBE_SECONDS;
     for (size_t i = 0; i < hosts->n; i++) {
-        int status = -1;
-        pid_t done = 0;
-        /* (One look after the deadline, too: it may be over because of another host.) */
-        while (child[i] > 0 && (done = waitpid(child[i], &status, WNOHANG)) == 0 &&
-               ggdm_now() < deadline)
-            ggdm_sleep(0.02);
-        if (child[i] > 0 && done == 0) {
-            kill(-child[i], SIGKILL);
-            waitpid(child[i], NULL, 0);
-        }
-        lost |= mark(&hosts->list[i], done > 0 && status == 0);
+        ggdm_host *host = &hosts->list[i];
+        probes[i].was_out = host->left_out;
+        host->left_out = !ends_well(probes[i].child, deadline);
+        lost |= host->left_out && !probes[i].was_out;
     }
-    free(child);
+    size_t left = ggdm_hosts_in(hosts);
+    for (size_t i = 0; i < hosts->n; i++)
+        tell(&hosts->list[i], probes[i].was_out, left);
+    free(probes);
     return lost;
 }

@@ -34,8 +34,8 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, cons
                               pid_t *mpirun, int *output, int *errors, ggdm_error *err);
 
 /** Does each host answer?  mpirun starts `true` on each, all at once; a host on which that does not
- *  end well within a few seconds is left out, others are not any more (both is logged).  Returns
- *  whether a host was lost that was in. */
+ *  end well within a few seconds is left out, others are not any more (both is logged, unless none
+ * is left). Returns whether a host was lost that was in. */
 bool ggdm_launch_probe(ggdm_hosts *hosts);
 
 #define GGDM_EXEC_FAILED 127 /* exit code of a child that could not become mpirun */

@@ -96,6 +96,17 @@ told "--sbatch: value '--array=1-3', expected an option of sbatch" "$GGDM" submi
 [ "$(ls)" = "$(printf 'err\ngood.yaml\nout\nzoo')" ]
 report $? "nothing was written" || ls
 
+# ---- hosts that are not there: one sentence, and nothing is left behind ----
+
+timeout 60 "$GGDM" run good.yaml --hosts nosuch.invalid >out 2>err
+[ $? -eq 75 ] && [ "$(cat err)" = "ggdm: error: host nosuch.invalid: no answer, expected a name that ssh reaches without a password" ] &&
+    [ ! -e runs/tiny ]
+report $? "a host that is not there" || sed 's/^/# /' err
+timeout 60 "$GGDM" run good.yaml --hosts localhost:1,nosuch.invalid:1 --run two >out 2>err &&
+    [ "$(cat err)" = "ggdm: warning: host nosuch.invalid does not answer and is left out" ]
+report $? "it is left out where another is there" || sed 's/^/# /' err
+rm -rf runs two
+
 # ---- submit --dry-run: the script, whatever there is of Slurm and of the run ----
 
 mkdir path && ln -s "$(command -v timeout)" path/ # a PATH without Slurm
