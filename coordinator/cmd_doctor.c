@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/fs.h"
 #include "common/isa.h"
 #include "common/json_write.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "common/limits.h"
 #include "coordinator/cmd_model.h"
 #include "coordinator/command.h"
 #include "models/io/weights.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/json_write.h"
+#include "common/limits.h"
 #include "common/plural.h"
 #include "coordinator/command.h"
 #include "coordinator/estimate.h"

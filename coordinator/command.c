@@ -1,7 +1,6 @@
 #include "coordinator/command.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,13 +123,6 @@ int ggdm_command_choice(const struct argp_state *state, const char *option, cons
                meant.name ? "did you mean '" : "", meant.name ? meant.name : "",
                meant.name ? "'? " : "", all);
     return 0;
-}
-
-int ggdm_usable_cores(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? n : 1;
 }
 
 int ggdm_command_fail(const char *name, const ggdm_error *err)

@@ -75,9 +75,6 @@ double ggdm_command_real(const struct argp_state *state, const char *option, con
 int ggdm_command_choice(const struct argp_state *state, const char *option, const char *text,
                         const char *const *names);
 
-/** Cores this process may run on, at least 1. */
-int ggdm_usable_cores(void);
-
 /** Print "ggdm: error: MESSAGE" on standard error and return the exit code for err->code. */
 int ggdm_command_fail(const char *name, const ggdm_error *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/limits.h"
 #include "coordinator/bench_timing.h"
 #include "coordinator/command.h"
 #include "worker/networks.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/environment.h"
 #include "common/log.h"
 #include "common/mem.h"
