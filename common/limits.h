@@ -11,8 +11,8 @@ typedef struct ggdm_group_limits {
     uint64_t memory; /* bytes; UINT64_MAX: no limit */
 } ggdm_group_limits;
 
-/** Of this process, the tightest of its groups and those above them.  root: in front of /proc and of
- *  the mount points, "" but for tests.  What cannot be read limits nothing. */
+/** Of this process, the tightest of its groups and those above them.  root: in front of /proc and
+ * of the mount points, "" but for tests.  What cannot be read limits nothing. */
 void ggdm_group_limits_read(const char *root, ggdm_group_limits *out);
 
 /** Cores: by affinity and CPU quota (rounded up: a part of a core is better than none), at least

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/plural.h"
 #include "coordinator/command.h"
+#include "coordinator/stop.h"
 #include "models/train/train.h"
 
 typedef struct arguments {
@@ -149,8 +150,10 @@ static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!ggdm_stop_ignored(numbers[i]))
+            sigaction(numbers[i], &action, NULL);
 }
 
 /* The command as the user would type it again. */

@@ -204,6 +204,7 @@ static void become(const command *c, int output, int errors, pid_t parent)
         dup2(null, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
+    signal(SIGUSR1, SIG_DFL); /* by which the supervisor speaks, whoever ignored it before */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(c->argv[0], (char **)c->argv);

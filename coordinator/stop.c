@@ -14,12 +14,23 @@ static void on_signal(int number)
         count++;
 }
 
+bool ggdm_stop_ignored(int number)
+{
+    static bool known, ignored[NSIG];
+    struct sigaction now;
+    for (int i = 1; !known && i < NSIG; i++)
+        ignored[i] = sigaction(i, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    known = true;
+    return ignored[number];
+}
+
 static void set(void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaction(signals[i], &action, NULL);
+        if (!ggdm_stop_ignored(signals[i]))
+            sigaction(signals[i], &action, NULL);
 }
 
 void ggdm_stop_install(void)

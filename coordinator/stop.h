@@ -2,6 +2,12 @@
 #ifndef GGDM_COORDINATOR_STOP_H
 #define GGDM_COORDINATOR_STOP_H
 
+#include <stdbool.h>
+
+/** Was this signal ignored when the program was started (nohup; a background job of a script)? Then
+ *  it stays so: none of the following touches it. */
+bool ggdm_stop_ignored(int number);
+
 /** Catch the signals, and count them, from now on (SIGUSR1 once at most).  Once in the life of a
  * run: what was counted before is forgotten. */
 void ggdm_stop_install(void);

@@ -19,6 +19,7 @@
 #include "coordinator/progress.h"
 #include "coordinator/relay.h"
 #include "coordinator/silence.h"
+#include "coordinator/stop.h"
 
 #define LOOK_SECONDS 0.25 /* between two looks at mpirun and the status file */
 #define TERM_SECONDS 4.0  /* for mpirun to end its ranks, before it is killed */
@@ -34,7 +35,8 @@ ggdm_status ggdm_stop_watch_begin(ggdm_stop_watch *w, ggdm_error *err)
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(&set, numbers[i]);
+        if (!ggdm_stop_ignored(numbers[i]))
+            sigaddset(&set, numbers[i]);
     w->stops = 0;
     sigprocmask(SIG_BLOCK, &set, &w->old);
     w->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

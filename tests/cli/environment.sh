@@ -44,6 +44,21 @@ bound() { env "$@" "$GGDM" doctor | sed -n 's/^ok *cores *//p'; }
 [ "$(bound "${site[@]}")" = "$(bound A=B)" ]
 report $? "OMP_PROC_BIND takes no core away"
 
+# ignored WORKERS: a run whose starter ignored the signals is not stopped by them.
+ignored() (
+    trap '' INT HUP TERM
+    "$GGDM" run small.yaml --run "deaf$1" --workers "$1" >deaf.out 2>deaf.err &
+    while kill -INT $! && kill -HUP $! && kill -TERM $!; do sleep 0.1; done 2>/dev/null
+    wait $!
+    rc=$?
+    [ $rc -eq 0 ] && same "deaf$1" && exit 0
+    echo "# exit code $rc"
+    sed 's/^/# /' deaf.err
+    exit 1
+)
+ignored 0 && ignored 1
+report $? "signals that were ignored at the start (nohup) stay ignored"
+
 # wrong VARIABLE=VALUE: refused, whatever the command.
 wrong() {
     env "$1" "$GGDM" version >out 2>err

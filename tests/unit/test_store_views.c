@@ -106,14 +106,18 @@ static void test_views_without_target_know_no_right(void **state)
     run_fixture_work(f, 100, 1);
     ggdm_store_close(&f->store);
     run_fixture_sql(f->dir, "UPDATE cell SET target = -1; UPDATE image SET judge_logp = X''");
-    assert_answer(f, "SELECT count(*), count(target), count(guide_right), count(guide_label) "
-                     "FROM v_images", "90|0|0|90\n");
+    assert_answer(f,
+                  "SELECT count(*), count(target), count(guide_right), count(guide_label) "
+                  "FROM v_images",
+                  "90|0|0|90\n");
     run_fixture_sql(f->dir, "UPDATE cell SET target = 3");
-    assert_answer(f, "SELECT count(judge_right), count(judge_label), min(guide_right) FROM v_images",
+    assert_answer(f,
+                  "SELECT count(judge_right), count(judge_label), min(guide_right) FROM v_images",
                   "0|0|0\n");
 }
 
-/* Whatever the scores, the label is that of the program: ties, zeros, infinities, NaN, denormals. */
+/* Whatever the scores, the label is that of the program: ties, zeros, infinities, NaN, denormals.
+ */
 static void test_view_label_is_argmax(void **state)
 {
     static const float odd[] = {0.0F, -1e-45F, -1e-38F, -1.0F, -1.0000001F, -88.0F, -3e38F};
@@ -142,7 +146,8 @@ static void test_view_label_is_argmax(void **state)
         run_fixture_sql(f->dir, sql);
         if (ggdm_argmax(logp, n) >= 0)
             snprintf(want, sizeof want, "%d\n", ggdm_argmax(logp, n));
-        assert_answer(f, "SELECT judge_label FROM v_images WHERE cell = 'c0000' AND image = 0", want);
+        assert_answer(f, "SELECT judge_label FROM v_images WHERE cell = 'c0000' AND image = 0",
+                      want);
     }
 }
 
