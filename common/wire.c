@@ -30,7 +30,7 @@ void ggdm_wire_reset(ggdm_wire *w)
     w->status = GGDM_OK;
 }
 
-/* Room for size more bytes, or NULL. */
+/* Room for size more bytes, or NULL (also for none: there may be no memory yet to point into). */
 static uint8_t *put_space(ggdm_wire *w, size_t size)
 {
     if (w->status == GGDM_OK && w->data && !w->cap)
@@ -39,7 +39,7 @@ static uint8_t *put_space(ggdm_wire *w, size_t size)
         w->status = GGDM_ESHAPE;
     if (w->status == GGDM_OK)
         w->status = ggdm_grow(&w->data, &w->cap, w->size + size, 1, NULL);
-    if (w->status != GGDM_OK)
+    if (w->status != GGDM_OK || size == 0)
         return NULL;
     uint8_t *p = w->data + w->size;
     w->size += size;
@@ -53,12 +53,12 @@ static void put_le(ggdm_wire *w, uint64_t v, size_t size)
         p[i] = (uint8_t)(v >> (8 * i));
 }
 
-/* The next size bytes, or NULL. */
+/* The next size bytes, or NULL (also for none). */
 static const uint8_t *get_space(ggdm_wire *w, size_t size)
 {
     if (w->status == GGDM_OK && size > w->size - w->pos)
         w->status = GGDM_EFORMAT;
-    if (w->status != GGDM_OK)
+    if (w->status != GGDM_OK || size == 0)
         return NULL;
     const uint8_t *p = w->data + w->pos;
     w->pos += size;
@@ -116,7 +116,7 @@ void ggdm_put_f64(ggdm_wire *w, double v)
 void ggdm_put_raw(ggdm_wire *w, const void *data, size_t size)
 {
     uint8_t *p = put_space(w, size);
-    if (p && size)
+    if (p)
         memcpy(p, data, size);
 }
 
@@ -128,7 +128,7 @@ void ggdm_put_bytes(ggdm_wire *w, const void *data, size_t size)
     }
     ggdm_put_u32(w, (uint32_t)size);
     uint8_t *p = put_space(w, size);
-    if (p && size)
+    if (p)
         memcpy(p, data, size);
 }
 
@@ -185,9 +185,9 @@ const uint8_t *ggdm_get_bytes(ggdm_wire *w, size_t *size)
 void ggdm_get_raw(ggdm_wire *w, void *out, size_t size)
 {
     const uint8_t *p = get_space(w, size);
-    if (p && size)
+    if (p)
         memcpy(out, p, size);
-    else
+    else if (size)
         memset(out, 0, size);
 }
 
