@@ -244,4 +244,4 @@ test-deb: $(B)/ggdm
 clean:
 	rm -rf build
 
--include $(lib.o:.o=.d) $(B)/coordinator/main.d $(tests:=.d) $(mpi.x:=.d) $(support.o:.o=.d)
+-include $(lib.o:.o=.d) $(B)/coordinator/main.d $(tests:=.d) $(mpi.x:=.d) $(support.o:.o=.d) $(B)/tests/fuzz/libfuzzer.d

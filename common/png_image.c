@@ -158,8 +158,9 @@ static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t
     char text[100];
     png_set_read_fn(png, task, read_bytes);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_cache_max(png, 16);
-    png_set_chunk_malloc_max(png, 1 << 20);
+    /* Texts, profiles and the like: skipped, as the library would allocate what they say they have,
+     * whatever its own limit. */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(png, info);
     png_uint_32 width = png_get_image_width(png, info), height = png_get_image_height(png, info);

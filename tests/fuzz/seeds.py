@@ -37,6 +37,9 @@ put("safetensors", "mixed", safetensors(
 put("safetensors", "empty", safetensors([], {}))
 put("safetensors", "odd", safetensors([("a", "F16", [3], bytes(6)), ("b", "U8", [0], b"")], {},
                                       pad=False))
+put("weights", "half", safetensors([("a", "F16", [3], bytes(6)), ("b", "BF16", [2, 1], bytes(4))],
+                                   {}))
+put("weights", "full", safetensors([("a", "F32", [3], bytes(12))], {}))
 put("checkpoint", "two-params", safetensors(
     [(f"{array}/{name}", "F32", shape, struct.pack(f"<{n}f", *range(n)))
      for array in ("param", "m", "v", "ema")
@@ -66,6 +69,10 @@ put("png", "interlaced", png(3, 2, 3, interlace=1))
 put("png", "palette", png(3, 2, 1, color=3, extra=[(b"PLTE", bytes(9)), (b"tRNS", b"\1")]))
 put("png", "text-that-unpacks", png(3, 2, 1, extra=[
     (b"zTXt", b"k\0\0" + zlib.compress(bytes(100000)))]))
+for kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"sPLT", b"pCAL", b"sCAL", b"hIST", b"abCd"):
+    good = png(3, 2, 1, extra=[(kind, b"k\0" + bytes(8))])
+    put("png", f"length-of-{kind.decode()}", good.replace(struct.pack(">I", 10) + kind,
+                                                         struct.pack(">I", 0x7FFFFFF0) + kind))
 put("png", "side-beyond-the-limit", png(100000, 100000, 1, rows=b""))
 
 

@@ -1,10 +1,12 @@
 /* Models, their training, and images. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/fs.h"
 #include "common/png_image.h"
 #include "models/arch/arch.h"
-#include "models/io/safetensors.h"
+#include "models/io/weights.h"
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
@@ -46,9 +48,46 @@ bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size)
         assert_true(inside >= data && inside <= data + size);
         assert_true(t->size <= (size_t)(data + size - inside));
         assert_non_null(ggdm_safetensors_find(file, t->name));
-        ggdm_safetensors_as_f32(t, "fuzz", NULL);
+        if (ggdm_safetensors_check_float(t, "fuzz", NULL) == GGDM_OK) {
+            float *widened = ggdm_test_alloc(t->size, 2); /* F16: twice the bytes */
+            ggdm_safetensors_to_f32(t, widened);
+            free(widened);
+        }
     }
     ggdm_safetensors_destroy(&file);
+    return st == GGDM_OK;
+}
+
+/* An index of two files that are there, a.safetensors and b.safetensors; or one file. */
+bool ggdm_fuzz_weights(const uint8_t *data, size_t size)
+{
+    static float numbers[] = {1, 2, 3};
+    const ggdm_tensor a = {"a", GGDM_F32, GGDM_SHAPE1(3), numbers};
+    const ggdm_tensor b = {"b", GGDM_F32, GGDM_SHAPE1(2), numbers};
+    ggdm_error err = {0};
+    ggdm_weights w;
+    const bool index = size > 0 && data[0] == '{';
+    char *dir = ggdm_test_path(ggdm_fuzz_dir(), "weights");
+    char *shards[] = {ggdm_test_path(dir, "a.safetensors"), ggdm_test_path(dir, "b.safetensors")};
+    if (!ggdm_is_dir(dir)) {
+        ggdm_test_ok(ggdm_make_dirs(dir, &err), &err);
+        ggdm_test_ok(ggdm_safetensors_write(shards[0], &a, 1, NULL, 0, &err), &err);
+        ggdm_test_ok(ggdm_safetensors_write(shards[1], &b, 1, NULL, 0, &err), &err);
+    }
+    char *path = ggdm_fuzz_file(
+        index ? "weights/m.safetensors.index.json" : "weights/m.safetensors", data, size);
+    ggdm_status st = ggdm_weights_open(dir, "m.safetensors", &w, &err);
+    if (st == GGDM_OK)
+        st = ggdm_weights_load(&w, &err);
+    if (st != GGDM_EIO) /* a file that the index names and that is not there */
+        ggdm_fuzz_clean(st, &err);
+    assert_true(st != GGDM_OK || w.data);
+    ggdm_weights_close(&w);
+    unlink(path);
+    free(path);
+    free(shards[0]);
+    free(shards[1]);
+    free(dir);
     return st == GGDM_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "common/png_image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,42 @@ static void test_png_decode_other_kinds_are_refused(void **state)
     }
 }
 
+/* Whatever length a text, a profile and so on are said to have, nothing is allocated for it: the
+ * peak of address space stays where it was (it never goes down, so this also sees what was freed).
+ */
+static long peak_kib(void)
+{
+    char line[200];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmPeak:", 7) == 0)
+            kib = strtol(line + 7, NULL, 10);
+    if (f)
+        fclose(f);
+    assert_true(kib > 0);
+    return kib;
+}
+
+static void test_png_chunks_that_are_not_needed_cost_no_memory(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"tEXt", "zTXt", "iTXt", "iCCP", "eXIf", "sPLT",
+                                        "pCAL", "sCAL", "hIST", "abCd", "gAMA"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        uint8_t pixels[64] = {0}, *png;
+        size_t size;
+        ggdm_pixels out;
+        ggdm_test_ok(ggdm_png_encode(pixels, 8, 8, 1, &png, &size, &err), &err);
+        memcpy(png + 33, "\x7f\xff\xff\xf0", 4); /* the chunk behind the header */
+        memcpy(png + 37, kinds[i], 4);
+        long before = peak_kib();
+        ggdm_test_error(ggdm_png_decode(png, size, 64, &out, &err), &err, GGDM_EFORMAT, "PNG");
+        assert_true(peak_kib() < before + 100000);
+        free(png);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_png_encode_bad_sides_fail),
         cmocka_unit_test(test_png_decode_larger_than_limit_fails),
         cmocka_unit_test(test_png_decode_other_kinds_are_refused),
+        cmocka_unit_test(test_png_chunks_that_are_not_needed_cost_no_memory),
     };
     return ggdm_test_main(tests);
 }
