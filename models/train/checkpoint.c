@@ -1,6 +1,7 @@
 #include "models/train/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static void flat_arrays(const ggdm_flat *f, float *out[N_ARRAYS])
 }
 
 /* ---- the state as metadata ------------------------------------------------------------------ */
+
+#define MAX_STEP INT64_C(1000000000000) /* so that images can be counted */
 
 enum { STEP, RECIPE, DATA, LOSS, SECONDS, RANKS, THREADS, ISA, SHA256, N_META, TEXT = 80 };
 static const char *const keys[N_META] = {"step",  "recipe",  "data", "loss",  "seconds",
@@ -168,11 +171,15 @@ static ggdm_status scan_state(const char *path, const char *const values[N_META]
 {
     char *end;
     s->step = strtoll(values[STEP], &end, 10);
-    if (*end || end == values[STEP] || s->step < 0)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: step '%.40s', expected an integer >= 0", path,
-                         values[STEP]);
+    if (*end || end == values[STEP] || s->step < 0 || s->step > MAX_STEP)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: step '%.40s', expected an integer from 0 to %" PRId64, path,
+                         values[STEP], MAX_STEP);
     s->loss = strtod(values[LOSS], NULL);
-    s->seconds = strtod(values[SECONDS], NULL);
+    s->seconds = strtod(values[SECONDS], &end);
+    if (*end || end == values[SECONDS] || !isfinite(s->seconds) || s->seconds < 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: seconds '%.40s', expected a number >= 0", path,
+                         values[SECONDS]);
     s->ranks = atoi(values[RANKS]);
     s->threads = atoi(values[THREADS]);
     snprintf(s->isa, sizeof s->isa, "%s", values[ISA]);

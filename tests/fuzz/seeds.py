@@ -2,6 +2,7 @@
 """Write the seeds of the targets whose inputs are not texts: tests/fuzz/corpus/TARGET/NAME.
 
 Texts, and inputs that once broke something, are files of their own, which this leaves alone."""
+import hashlib
 import json
 import os
 import struct
@@ -40,12 +41,26 @@ put("safetensors", "odd", safetensors([("a", "F16", [3], bytes(6)), ("b", "U8", 
 put("weights", "half", safetensors([("a", "F16", [3], bytes(6)), ("b", "BF16", [2, 1], bytes(4))],
                                    {}))
 put("weights", "full", safetensors([("a", "F32", [3], bytes(12))], {}))
-put("checkpoint", "two-params", safetensors(
-    [(f"{array}/{name}", "F32", shape, struct.pack(f"<{n}f", *range(n)))
-     for array in ("param", "m", "v", "ema")
-     for name, shape, n in (("weight", [2, 3], 6), ("bias", [2], 2))],
-    {"step": "12", "recipe": "ab" * 32, "loss": "0x1p-1", "seconds": "3.5", "ranks": "1",
-     "threads": "2", "isa": "avx2"}))
+
+# --- checkpoints of a training (models/train/checkpoint.c), of whose data and recipe nothing is known
+
+STATE = {"step": "12", "recipe": "", "data": "", "loss": "0x1p-1", "seconds": "3.5", "ranks": "1",
+         "threads": "2", "isa": "avx2"}
+ARRAYS = [(f"{array}/{name}", "F32", shape, struct.pack(f"<{n}f", *range(n)))
+          for array in ("param", "m", "v", "ema")
+          for name, shape, n in (("weight", [2, 3], 6), ("bias", [2], 2))]
+
+
+def checkpoint(**changes):
+    state = {**STATE, **changes}
+    digest = hashlib.sha256(b"".join(struct.pack("<Q", len(v)) + v.encode() for v in state.values())
+                            + b"".join(a[3] for a in ARRAYS))
+    return safetensors(ARRAYS, {**state, "sha256": digest.hexdigest()})
+
+
+put("checkpoint", "two-params", checkpoint())
+put("checkpoint", "step-of-another-world", checkpoint(step="9223372036854775807"))
+put("checkpoint", "time-that-is-none", checkpoint(seconds="nan"))
 
 
 # --- PNG
