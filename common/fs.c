@@ -234,11 +234,8 @@ ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err)
 ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err)
 {
     char *dir;
-    GGDM_TRY(ggdm_strdup(path, &dir, err));
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = '\0'; /* "/x" is in "/" */
-    ggdm_status st = ggdm_sync_dir(slash ? dir : ".", err);
+    GGDM_TRY(ggdm_folder_of(path, &dir, err));
+    ggdm_status st = ggdm_sync_dir(dir, err);
     free(dir);
     return st;
 }
@@ -281,6 +278,13 @@ ggdm_status ggdm_path_join(const char *dir, const char *name, char **out, ggdm_e
     if (n == 0 || name[0] == '/')
         return ggdm_strdup(name, out, err);
     return ggdm_asprintf(out, err, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}
+
+ggdm_status ggdm_folder_of(const char *path, char **out, ggdm_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    int n = slash && slash != path ? (int)(slash - path) : 1;
+    return ggdm_asprintf(out, err, "%.*s", n, slash ? path : ".");
 }
 
 ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err)

@@ -82,4 +82,7 @@ bool ggdm_is_dir(const char *path);
  *  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_path_join(const char *dir, const char *name, char **out, ggdm_error *err);
 
+/** The directory that path is in, in *out (owned): "." for a bare name.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_folder_of(const char *path, char **out, ggdm_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* `ggdm plan`: everything `ggdm run` would check, and what the run will be.  Writes nothing. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/json_write.h"
 #include "common/limits.h"
@@ -37,6 +38,35 @@ static void put_count(ggdm_json *j, const char *key, const ggdm_plan_count *work
     ggdm_json_put_int(j, "guided", work->guided);
     ggdm_json_put_double(j, "worker_seconds", ggdm_estimate_seconds(e, work));
     ggdm_json_end(j);
+}
+
+/* ---- what was assumed ---- */
+
+/* The next line of *text into line, without its end; false behind the last. */
+static bool next_line(const char **text, char line[1000])
+{
+    if (!*text || !**text)
+        return false;
+    size_t n = strcspn(*text, "\n");
+    snprintf(line, 1000, "%.*s", (int)n, *text);
+    *text += n + ((*text)[n] != '\0');
+    return true;
+}
+
+static void put_notes(ggdm_json *j, const char *notes)
+{
+    char line[1000];
+    ggdm_json_begin_array(j, "notes");
+    while (next_line(&notes, line))
+        ggdm_json_put_string(j, NULL, line);
+    ggdm_json_end(j);
+}
+
+static void print_notes(const char *notes)
+{
+    char line[1000];
+    while (next_line(&notes, line))
+        printf("  note           %s\n", line);
 }
 
 /* ---- what is there already ---- */
@@ -136,6 +166,7 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
     ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
     ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
+    put_notes(&j, s->notes);
     ggdm_status st = ggdm_setup_look(s, &found, err);
     if (st == GGDM_OK)
         put_found(&j, s, &found, e, workers);
@@ -179,6 +210,7 @@ static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers
            s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
            e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
+    print_notes(s->notes);
     GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
     print_found(s, &found, e, workers);
     return GGDM_OK;

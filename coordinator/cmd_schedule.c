@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/json_write.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "coordinator/command.h"
 #include "models/model.h"
@@ -146,19 +147,33 @@ static ggdm_status print_json(const ggdm_schedule *s, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* To stderr, as standard output is the table. */
+static ggdm_status say_assumed(const arguments *a, const ggdm_model_files *files, ggdm_error *err)
+{
+    const ggdm_schedule_use use = {
+        .clip_given = true, .variance = a->variance, .variance_given = true};
+    char *notes;
+    GGDM_TRY(ggdm_schedule_review(files->scheduler, files->scheduler_path, &use, &notes, err));
+    if (notes)
+        ggdm_log(GGDM_LOG_INFO, "%s", notes);
+    free(notes);
+    return GGDM_OK;
+}
+
 static ggdm_status run(const arguments *a, ggdm_error *err)
 {
     ggdm_model_files files = {0};
     ggdm_schedule s = {0};
     char *made = NULL;
+    int32_t steps = a->steps;
     ggdm_status st =
         a->model ? ggdm_model_files_open(a->model, &files, err) : make_config(a, &made, err);
-    const char *json = a->model ? files.scheduler : made, *where = a->model ? a->model : "options";
-    /* The number of timesteps is the file's: a chain of one step tells it. */
-    if (st == GGDM_OK)
-        st = ggdm_schedule_create(json, where, 1, a->variance, &s, err);
-    int32_t steps = a->steps ? a->steps : s.train_steps;
-    ggdm_schedule_deinit(&s);
+    const char *json = a->model ? files.scheduler : made;
+    const char *where = a->model ? files.scheduler_path : "options";
+    if (st == GGDM_OK && !steps)
+        st = ggdm_schedule_train_steps(json, where, &steps, err);
+    if (st == GGDM_OK && a->model)
+        st = say_assumed(a, &files, err);
     if (st == GGDM_OK)
         st = ggdm_schedule_create(json, where, steps, a->variance, &s, err);
     if (st == GGDM_OK && a->json)

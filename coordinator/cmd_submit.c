@@ -203,6 +203,8 @@ static ggdm_status write_files(const submission *s, ggdm_error *err)
     if (st == GGDM_OK && s->state == GGDM_RUN_NEW)
         st = ggdm_replace_file_in(s->run, "sweep.yaml", s->setup.sweep_text,
                                   strlen(s->setup.sweep_text), err);
+    if (st == GGDM_OK && s->state == GGDM_RUN_NEW)
+        st = ggdm_setup_freeze_models(&s->setup, s->run, err);
     if (st == GGDM_OK)
         st =
             ggdm_replace_file_in(s->run, GGDM_SLURM_SCRIPT_FILE, s->script, strlen(s->script), err);

@@ -354,6 +354,7 @@ static void put_parameters(FILE *f, ggdm_store *store)
     put_row(f, "judge, SHA-256", info->judge_digest);
     put_row(f, "sweep, SHA-256", info->sweep_digest);
     put_row(f, "started by ggdm", info->version);
+    put_row(f, "notes", info->notes);
     fputs("</table>\n<pre>", f);
     put_text(f, info->sweep_text);
     fputs("</pre></section>\n", f);

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
+#include "coordinator/model_paths.h"
 #include "coordinator/report.h"
 #include "coordinator/walltime.h"
 #include "slurm/queue.h"
@@ -76,6 +77,7 @@ static bool is_ours(const char *name)
                                            "shards",
                                            "merging",
                                            "sweep.yaml",
+                                           GGDM_MODEL_PATHS_FILE,
                                            GGDM_SLURM_JOBS_FILE,
                                            GGDM_SLURM_SCRIPT_FILE,
                                            GGDM_SLURM_STATE_FILE};

@@ -14,6 +14,7 @@
 #include "coordinator/blame.h"
 #include "coordinator/command.h"
 #include "coordinator/dir_args.h"
+#include "coordinator/model_paths.h"
 #include "coordinator/run_dir.h"
 #include "models/nn/onednn.h"
 #include "worker/schedule.h"
@@ -44,8 +45,10 @@ static ggdm_status open_model(ggdm_setup *s, int role, ggdm_error *err)
         return GGDM_OK;
     ggdm_model *model = NULL;
     ggdm_model_files *files = &s->outfit.files[role];
+    char *path = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_model_files_open(name, files, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_path_find(s->run_dir, s->sweep.where, name, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_files_open(path, files, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_create(files, &model, err), done);
     s->info[role] = model->info;
     if (model->info.role != roles[role].role)
@@ -60,8 +63,19 @@ static ggdm_status open_model(ggdm_setup *s, int role, ggdm_error *err)
     s->info[role].class_name = ""; /* the strings belong to the model; only the presence counts */
     s->info[role].weights_file = "";
 done:
+    free(path);
     ggdm_model_destroy(&model);
     return st == GGDM_OK ? st : ggdm_sweep_blame(&s->sweep, roles[role].field, err);
+}
+
+ggdm_status ggdm_setup_freeze_models(const ggdm_setup *s, const char *dir, ggdm_error *err)
+{
+    const char *names[GGDM_N_ROLES], *paths[GGDM_N_ROLES];
+    for (int role = 0; role < GGDM_N_ROLES; role++) {
+        names[role] = model_name(&s->sweep, role);
+        paths[role] = s->outfit.files[role].path;
+    }
+    return ggdm_model_paths_write(dir, names, paths, GGDM_N_ROLES, err);
 }
 
 static ggdm_status check_images(const ggdm_setup *s, int role, ggdm_error *err)
@@ -76,22 +90,36 @@ static ggdm_status check_images(const ggdm_setup *s, int role, ggdm_error *err)
     return ggdm_sweep_blame(&s->sweep, roles[role].field, err);
 }
 
-/* The chain must fit the schedule the model was trained with. */
-static ggdm_status check_steps(const ggdm_setup *s, ggdm_error *err)
+/* Is key one of those of the sweep's sampler? */
+static bool sampler_says(const ggdm_setup *s, const char *key)
 {
-    const ggdm_model_files *files = &s->outfit.files[GGDM_ROLE_DIFFUSION];
-    ggdm_schedule schedule;
-    ggdm_status st = ggdm_schedule_create(files->scheduler, files->scheduler_path, 1,
-                                          s->outfit.job.variance, &schedule, err);
-    if (st != GGDM_OK)
-        return ggdm_sweep_blame(&s->sweep, roles[GGDM_ROLE_DIFFUSION].field, err);
-    int32_t most = schedule.train_steps;
-    ggdm_schedule_deinit(&schedule);
+    return ggdm_node_get(ggdm_node_get(s->sweep.doc->root, "sampler"), key) != NULL;
+}
+
+/* The chain must fit the schedule the model was trained with. */
+static ggdm_status check_steps(const ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
+{
+    int32_t most;
+    GGDM_TRY(ggdm_schedule_train_steps(files->scheduler, files->scheduler_path, &most, err));
     if (s->sweep.job.steps <= most)
         return GGDM_OK;
     GGDM_FAIL(err, GGDM_EINVAL, "value '%d', expected 1 to %d, the timesteps of model '%s'",
               s->sweep.job.steps, most, s->sweep.model);
     return ggdm_sweep_blame(&s->sweep, "sampler.steps", err);
+}
+
+static ggdm_status review_schedule(ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
+{
+    const ggdm_job *job = &s->outfit.job;
+    const ggdm_schedule_use use = {job->clip_x0, sampler_says(s, "clip_x0"), job->variance,
+                                   sampler_says(s, "variance")};
+    ggdm_schedule schedule;
+    ggdm_status st = ggdm_schedule_create(files->scheduler, files->scheduler_path, job->steps,
+                                          job->variance, &schedule, err);
+    ggdm_schedule_deinit(&schedule);
+    if (st == GGDM_OK)
+        st = ggdm_schedule_review(files->scheduler, files->scheduler_path, &use, &s->notes, err);
+    return st == GGDM_OK ? st : ggdm_sweep_blame(&s->sweep, roles[GGDM_ROLE_DIFFUSION].field, err);
 }
 
 /* Targets must be classes of both classifiers. */
@@ -187,15 +215,29 @@ static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
     return plan(s, err);
 }
 
+/* Where none is given: that of a run whose own copy of the sweep this is, else one of its name. */
+static ggdm_status choose_run_dir(ggdm_setup *s, const char *given, ggdm_error *err)
+{
+    char *folder = NULL, *store = NULL;
+    if (given)
+        return ggdm_strdup(given, &s->run_dir, err);
+    if (s->shards)
+        return ggdm_asprintf(&s->run_dir, err, "runs/%s/shards/%d", s->sweep.name, s->shard);
+    ggdm_status st = ggdm_folder_of(s->sweep.where, &folder, err);
+    if (st == GGDM_OK)
+        st = ggdm_path_join(folder, GGDM_STORE_FILE, &store, err);
+    if (st == GGDM_OK)
+        st = ggdm_exists(store) ? ggdm_strdup(folder, &s->run_dir, err)
+                                : ggdm_asprintf(&s->run_dir, err, "runs/%s", s->sweep.name);
+    free(folder);
+    free(store);
+    return st;
+}
+
 static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
 {
     GGDM_TRY(read_sweep(s, options->sweep, err));
-    if (options->run)
-        GGDM_TRY(ggdm_strdup(options->run, &s->run_dir, err));
-    else if (s->shards)
-        GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s/shards/%d", s->sweep.name, s->shard));
-    else
-        GGDM_TRY(ggdm_asprintf(&s->run_dir, err, "runs/%s", s->sweep.name));
+    GGDM_TRY(choose_run_dir(s, options->run, err));
     resolve_job(s, options);
     if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_sweep_blame(&s->sweep, "precision", err);
@@ -204,7 +246,9 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     for (int role = 0; role < GGDM_N_ROLES; role++)
         GGDM_TRY(open_model(s, role, err));
     warn_of_judge(s);
-    GGDM_TRY(check_steps(s, err));
+    const ggdm_model_files *diffusion = &s->outfit.files[GGDM_ROLE_DIFFUSION];
+    GGDM_TRY(check_steps(s, diffusion, err));
+    GGDM_TRY(review_schedule(s, diffusion, err));
     for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
         GGDM_TRY(check_images(s, role, err));
     GGDM_TRY(expand(s, err));
@@ -235,6 +279,7 @@ void ggdm_setup_deinit(ggdm_setup *s)
     ggdm_sweep_deinit(&s->sweep);
     free(s->sweep_text);
     free(s->run_dir);
+    free(s->notes);
     *s = (ggdm_setup){0};
 }
 
@@ -437,6 +482,7 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
         .guide_digest = hex[GGDM_ROLE_GUIDE],
         .judge = s->sweep.judge,
         .judge_digest = hex[GGDM_ROLE_JUDGE],
+        .notes = s->notes,
         .samples = s->sweep.samples,
         .job = s->outfit.job,
     };
@@ -488,7 +534,7 @@ static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_stor
     GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
     for (int32_t i = 1; i <= n; i++)
         GGDM_TRY(freeze_sweep(s, store, i, err));
-    return GGDM_OK;
+    return ggdm_setup_freeze_models(s, s->run_dir, err);
 }
 
 /* Not an error: a run must survive an upgrade of the machine.  But images are then not what one

@@ -44,6 +44,7 @@ typedef struct ggdm_setup {
     char *run_dir;
     ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
     ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
+    char *notes;                       /* lines: what was assumed for the sampler; NULL: nothing */
     ggdm_cells cells;
     ggdm_plan plan;     /* of a new run: a stored run keeps the plan it was made with */
     size_t image_bytes; /* of the state of one image */
@@ -57,6 +58,10 @@ typedef struct ggdm_setup {
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);
+
+/** Record in dir which directories the sweep's models are (coordinator/model_paths.h).
+ *  Errors: GGDM_EIO. */
+ggdm_status ggdm_setup_freeze_models(const ggdm_setup *setup, const char *dir, ggdm_error *err);
 
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */

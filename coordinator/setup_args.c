@@ -3,7 +3,11 @@
 #include "coordinator/setup.h"
 
 static const struct argp_option options[] = {
-    {"run", 'r', "DIR", 0, "run directory (default: runs/NAME, NAME from the sweep file)", 0},
+    {"run", 'r', "DIR", 0,
+     "run directory (default: that of a run whose sweep.yaml this is, else runs/NAME with the name "
+     "in "
+     "the sweep file)",
+     0},
     {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
     {"no-share", 'n', NULL, 0,
      "compute every trajectory on its own, without common prefixes: the same images, for measuring",

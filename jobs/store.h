@@ -65,6 +65,7 @@ typedef struct ggdm_run_info {
     char *model, *model_digest;
     char *guide, *guide_digest; /* "" where there is none */
     char *judge, *judge_digest; /* "" where there is none */
+    char *notes;                /* lines: what was assumed where nobody said it */
     int32_t samples;            /* images per cell */
     int32_t shard, shards;      /* a part of the run's units; 0, 0: all.  Of the plan when stored */
     int64_t shard_images;       /* images that these units make; 0: all */

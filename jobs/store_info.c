@@ -27,6 +27,7 @@ static const struct {
     {"guide_digest", offsetof(ggdm_run_info, guide_digest)},
     {"judge", offsetof(ggdm_run_info, judge)},
     {"judge_digest", offsetof(ggdm_run_info, judge_digest)},
+    {"notes", offsetof(ggdm_run_info, notes)},
 };
 enum { N_TEXT_FIELDS = sizeof text_fields / sizeof *text_fields };
 

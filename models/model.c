@@ -60,6 +60,14 @@ static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
                      name);
 }
 
+bool ggdm_model_exists(const char *name)
+{
+    char *dir = NULL;
+    bool found = find_dir(name, &dir, NULL) == GGDM_OK;
+    free(dir);
+    return found;
+}
+
 /* --- pipelines of diffusers --- */
 
 /* A component counts unless it is [null, null] or a mere setting. */

@@ -2,6 +2,7 @@
 #ifndef GGDM_MODELS_MODEL_H
 #define GGDM_MODELS_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_
 void ggdm_model_files_close(ggdm_model_files *files);
 /** From now on the weights are these, the same bytes elsewhere, borrowed; own ones are freed. */
 void ggdm_model_files_lend(ggdm_model_files *files, const void *weights);
+/** Is there a model of this name?  (Whether it is a good one shows when it is opened.) */
+bool ggdm_model_exists(const char *name);
 /** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
  */
 void ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32]);

@@ -7,6 +7,9 @@
 #ifndef GGDM_WORKER_SCHEDULE_H
 #define GGDM_WORKER_SCHEDULE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/status.h"
 #include "jobs/messages.h"
 
@@ -28,10 +31,28 @@ typedef struct ggdm_schedule {
 
 /** From scheduler_config.json text (diffusers; NULL: T = 1000, beta linear 1e-4 .. 0.02).
  *  where names the text in errors.
- *  Errors: GGDM_EINVAL with the field (a schedule, prediction type or number of steps that is not
- *  supported, a key that is not known), GGDM_EFORMAT, GGDM_ENOMEM. */
+ *  Errors: GGDM_EINVAL with the field (what would make another chain than ours: a schedule,
+ *  prediction type, spacing or number of steps that is not supported; a key that is not known),
+ *  GGDM_EFORMAT, GGDM_ENOMEM. */
 ggdm_status ggdm_schedule_create(const char *json, const char *where, int32_t steps,
                                  ggdm_variance variance, ggdm_schedule *out, ggdm_error *err);
 void ggdm_schedule_deinit(ggdm_schedule *schedule);
+
+/** T of such a text.  Errors: as above. */
+ggdm_status ggdm_schedule_train_steps(const char *json, const char *where, int32_t *out,
+                                      ggdm_error *err);
+
+/* What a sweep makes of the sampler, and whether it says so or leaves it to the default. */
+typedef struct ggdm_schedule_use {
+    bool clip_x0, clip_given;
+    ggdm_variance variance;
+    bool variance_given;
+} ggdm_schedule_use;
+
+/** What a user should know of such a text: in *notes (owned; NULL: nothing) a line for what is
+ *  assumed because it does not say it, and where a default of the sweep is not what it says.
+ *  Errors: as above, also for what it says of clipping and the sweep's sampler does otherwise. */
+ggdm_status ggdm_schedule_review(const char *json, const char *where, const ggdm_schedule_use *use,
+                                 char **notes, ggdm_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* Schedules against the reference constants of the GGDM code, and the sampler step against the
  * equations written out in double. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/support/ggdm_test.h"
 #include "worker/sampler.h"
@@ -71,20 +73,30 @@ static void test_schedule_bad_config_is_named(void **state)
     (void)state;
     static const struct {
         const char *json, *text;
-    } bad[] = {{"{\"beta_schedule\": \"cosine\"}", "beta_schedule"},
-               {"{\"prediction_type\": \"sample\"}", "prediction_type"},
-               {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
-               {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
-               {"{\"beta_end\": 2}", "beta_end"},
-               {"{\"trained_betas\": [0.1]}", "'trained_betas': a list, expected null"},
-               {"{\"rescale_betas_zero_snr\": true}",
-                "'rescale_betas_zero_snr': value 'true', expected false"},
-               {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
-               {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
-               {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},
-               {"{\"shift\": 3.0}", "'shift': unknown key"},
-               {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
-               {"{", "scheduler_config.json"}};
+    } bad[] = {
+        {"{\"beta_schedule\": \"cosine\"}", "beta_schedule"},
+        {"{\"prediction_type\": \"sample\"}", "prediction_type"},
+        {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
+        {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
+        {"{\"beta_end\": 2}", "beta_end"},
+        {"{\"trained_betas\": [0.1]}", "'trained_betas': a list, expected null"},
+        {"{\"rescale_betas_zero_snr\": true}",
+         "'rescale_betas_zero_snr': value 'true', expected false"},
+        {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
+        {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
+        {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},
+        {"{\"shift\": 3.0}", "'shift': unknown key"},
+        {"{\"timestep_spacing\": \"trailing\"}",
+         "'timestep_spacing': value 'trailing', expected leading, or a chain of all 1000"},
+        {"{\"timestep_spacing\": \"linspace\", \"steps_offset\": 1}",
+         "'timestep_spacing': value 'linspace', expected leading"},
+        {"{\"timestep_spacing\": \"other\"}", "expected leading, linspace or trailing"},
+        {"{\"steps_offset\": 1}", "'steps_offset': value '1', expected 0, or a chain of all"},
+        {"{\"variance_type\": \"learned_range\"}",
+         "'variance_type': value 'learned_range', expected fixed_large, fixed_small"},
+        {"{\"beta_end\": Infinity}", "'beta_end': value 'Infinity', expected"},
+        {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
+        {"{", "scheduler_config.json"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ggdm_schedule s;
         ggdm_error err = {0};
@@ -113,6 +125,9 @@ static void test_schedule_keys_of_diffusers_are_known(void **state)
         " \"rescale_betas_zero_snr\": false, \"sample_max_value\": 1.0, \"steps_offset\": 0,"
         " \"thresholding\": false, \"timestep_spacing\": \"leading\", \"trained_betas\": null,"
         " \"variance_type\": \"fixed_large\"}",
+        "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 2,"
+        " \"algorithm_type\": \"dpmsolver++\", \"lambda_min_clipped\": -Infinity,"
+        " \"timestep_spacing\": \"linspace\", \"variance_type\": null}",
         "{\"_class_name\": \"PNDMScheduler\", \"set_alpha_to_one\": false,"
         " \"skip_prk_steps\": true, \"steps_offset\": 1}",
         "{\"predict_epsilon\": true, \"tensor_format\": \"pt\", \"timestep_values\": null}"};
@@ -124,6 +139,63 @@ static void test_schedule_keys_of_diffusers_are_known(void **state)
         ggdm_schedule_deinit(&s);
     }
     ggdm_schedule_deinit(&want);
+}
+
+/* A line for what nobody said, and for what the file says and the sweep leaves to its default. */
+static void test_schedule_review_says_what_is_assumed(void **state)
+{
+    (void)state;
+    const ggdm_schedule_use left = {.variance = GGDM_FIXED_LARGE};
+    const ggdm_schedule_use given = {
+        .clip_given = true, .variance = GGDM_FIXED_LARGE, .variance_given = true};
+    const ggdm_schedule_use clipped = {.clip_x0 = true, .clip_given = true, .variance_given = true};
+    static const char all[] = "\"num_train_timesteps\": 10, \"beta_schedule\": \"linear\", "
+                              "\"beta_start\": 0.1, \"beta_end\": 0.2";
+    const struct {
+        const char *json; /* in braces, behind all where it begins with a comma */
+        const ggdm_schedule_use *use;
+        const char *notes;
+    } rows[] = {
+        {NULL, &left,
+         "s.json is not there: assumed are num_train_timesteps 1000, beta_schedule linear, "
+         "beta_start 0.0001, beta_end 0.02, prediction_type epsilon"},
+        {"", &given,
+         "s.json does not say all of the noise schedule: assumed are num_train_timesteps 1000, "
+         "beta_schedule linear, beta_start 0.0001, beta_end 0.02, prediction_type epsilon"},
+        {", \"predict_epsilon\": true", &left, NULL},
+        {", \"prediction_type\": \"epsilon\"", &left, NULL},
+        {", \"clip_sample_range\": 2", &given,
+         "s.json does not say all of the noise schedule: assumed are prediction_type epsilon"},
+        {", \"predict_epsilon\": true, \"clip_sample\": true", &left,
+         "s.json says clip_sample true, the sweep does not set sampler.clip_x0: x0-hat is not "
+         "clipped"},
+        {", \"predict_epsilon\": true, \"clip_sample\": true", &given, NULL},
+        {", \"predict_epsilon\": true, \"clip_sample\": true", &clipped, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small_log\"", &left,
+         "s.json says variance_type fixed_small_log, the sweep does not set sampler.variance: it "
+         "is fixed_large"},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", &given, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", &left, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char json[500], *notes;
+        ggdm_error err;
+        const char *more = rows[i].json;
+        snprintf(json, sizeof json, "{%s%s}", more && *more ? all : "", more ? more : "");
+        ggdm_test_ok(ggdm_schedule_review(more ? json : NULL, "s.json", rows[i].use, &notes, &err),
+                     &err);
+        if (!rows[i].notes || !notes)
+            assert_ptr_equal(notes, rows[i].notes);
+        else
+            assert_string_equal(notes, rows[i].notes);
+        free(notes);
+    }
+    char *notes;
+    ggdm_error err;
+    ggdm_test_error(
+        ggdm_schedule_review("{\"clip_sample_range\": 2}", "s.json", &clipped, &notes, &err), &err,
+        GGDM_EINVAL, "'clip_sample_range': value '2', expected 1, the range of images");
+    assert_null(notes);
 }
 
 /* Without clipping both forms of the mean agree: posterior mean of x0-hat = eq. (1). */
@@ -187,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_schedule_respaced_uses_leading_timesteps),
         cmocka_unit_test(test_schedule_bad_config_is_named),
         cmocka_unit_test(test_schedule_keys_of_diffusers_are_known),
+        cmocka_unit_test(test_schedule_review_says_what_is_assumed),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),
         cmocka_unit_test(test_sampler_not_finite_is_reported),
         cmocka_unit_test(test_sampler_quantise_rounds_clamps_and_counts),

@@ -1,0 +1,87 @@
+#!/bin/bash
+# Models as people bring them: what is assumed for them is said, what is wrong with them is named,
+# and a run finds them from wherever it is continued.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/models.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+weights=diffusion_pytorch_model.safetensors
+
+# says RC 'WORDS'... -- COMMAND ARG...: exit code RC and all the words, on standard output or error.
+says() {
+    local want=$1 words=() ok=0 name=$2
+    shift 2
+    while [ "$1" != -- ]; do words+=("$1") && shift; done
+    shift
+    timeout 100 "$@" >out 2>&1 </dev/null
+    local rc=$?
+    [ $rc -eq "$want" ] || { echo "# exit code $rc, expected $want"; ok=1; }
+    for word in "${words[@]}"; do
+        grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }
+    done
+    [ $ok -eq 0 ] || sed 's/^/# /' out
+    report $ok "$name"
+}
+
+# ---- what is assumed ----
+
+sweep 8 2 "0, 0.02" "0, 8" >tiny.yaml
+note="zoo/tiny-ddpm/scheduler_config.json is not there: assumed are num_train_timesteps 1000, beta_schedule linear"
+says 0 "plan says what is assumed without a scheduler_config.json" "  note  " "$note" -- "$GGDM" plan tiny.yaml
+[ "$(grep -c "assumed" out)" -eq 1 ] && "$GGDM" plan tiny.yaml --json 2>&1 | grep -A1 '"notes": \[' | grep -qF "$note"
+report $? "once, and in the JSON"
+says 0 "a run" -- "$GGDM" run tiny.yaml -w 0 && grep -qF "$note" runs/tiny/report.html
+report $? "its report says it, too"
+
+mkdir -p pipe/scheduler && cp -r zoo/tiny-ddpm pipe/unet
+echo '{"_class_name": "DDPMPipeline", "scheduler": ["diffusers", "DDPMScheduler"], "unet": ["diffusers", "UNet2DModel"]}' >pipe/model_index.json
+schedule() { echo "{\"num_train_timesteps\": 1000, \"beta_schedule\": \"linear\", \"beta_start\": 0.0001, \"beta_end\": 0.02, \"prediction_type\": \"epsilon\"${1:-}}" >pipe/scheduler/scheduler_config.json; }
+sed 's/^model: .*/model: pipe/' tiny.yaml >pipe.yaml
+schedule
+says 0 "a pipeline" -- "$GGDM" plan pipe.yaml && ! grep -q "note" out
+report $? "nothing is assumed"
+schedule ', "timestep_spacing": "trailing"'
+says 2 "a spacing that makes another chain" "pipe.yaml:2:" "scheduler/scheduler_config.json: field 'timestep_spacing': value 'trailing', expected leading" -- "$GGDM" plan pipe.yaml
+sed 's/steps: 8/steps: 1000/' pipe.yaml >long.yaml
+says 0 "of all timesteps it makes the same" -- "$GGDM" plan long.yaml
+
+# ---- what is wrong ----
+
+cp -r zoo/tiny-cnn bad-cnn && printf '\0\0\300\177' | dd of=bad-cnn/model.safetensors bs=1 seek=$(($(stat -c %s bad-cnn/model.safetensors) - 4)) conv=notrunc status=none
+says 2 "weights that are not finite do not verify" ".bias', element [9]: value nan" -- "$GGDM" model verify bad-cnn
+sed 's/^judge: .*/judge: bad-cnn/' tiny.yaml >bad.yaml
+says 2 "and no run begins with them" "bad.yaml:13:8: field 'judge': bad-cnn: tensor" -- "$GGDM" run bad.yaml -w 0 --run none
+[ ! -e none ]
+report $? "nothing is made"
+cp -r zoo/tiny-ddpm pickled && mv pickled/$weights pickled/diffusion_pytorch_model.bin
+says 2 "a pickle" "there is diffusion_pytorch_model.bin" "safetensors.torch.save_file" -- "$GGDM" model verify pickled
+cp -r zoo/tiny-ddpm absurd && truncate -s 100G absurd/$weights
+says 2 "weights of 100 GB that cannot be: at once" "cover" -- timeout 5 "$GGDM" model verify absurd
+
+sed 's/^samples: 2/sample: 2/' tiny.yaml >bad.yaml
+says 2 "a key that is nearly one" "bad.yaml:11:1: field 'sample': unknown key, did you mean 'samples'?" -- "$GGDM" plan bad.yaml
+sed 's/^  gradient/\tgradient/' tiny.yaml >bad.yaml
+says 2 "a tab" "bad.yaml:6:1: a tab, expected spaces" -- "$GGDM" plan bad.yaml
+sed 's/loss: {kind: classifier, model: tiny-cnn,/loss: {<<: {kind: classifier, model: none}, model: tiny-cnn,/' tiny.yaml >merge.yaml
+says 0 "a merge key makes the same sweep" -- "$GGDM" run merge.yaml --run runs/tiny
+
+# ---- where it is ----
+
+unset GGDM_ZOO
+mkdir -p project/models elsewhere
+cp -r zoo/* project/models/
+sed 's#tiny-\(ddpm\|cnn\|judge\)#models/tiny-\1#' tiny.yaml >project/s.yaml
+cd elsewhere
+says 0 "models beside the sweep file" -- "$GGDM" plan ../project/s.yaml
+cd ../project
+says 0 "a run of models with relative paths" -- "$GGDM" run s.yaml -w 0
+cd "$work" && cp -r project/runs/tiny before && rm project/runs/tiny/summary.csv project/s.yaml
+cd elsewhere
+says 0 "goes on from its own copy of the sweep alone" -- "$GGDM" run ../project/runs/tiny/sweep.yaml
+cmp ../before/summary.csv ../project/runs/tiny/summary.csv && [ ! -e runs ]
+report $? "in its own directory"
+says 0 "plan of that copy" "-> ../project/runs/tiny" -- "$GGDM" plan ../project/runs/tiny/sweep.yaml
+mv ../project/models/tiny-cnn .
+says 2 "a model that is gone" "field 'guidance.loss.model': model 'models/tiny-cnn': no such directory" -- "$GGDM" plan ../project/runs/tiny/sweep.yaml
+
+exit $failed
