@@ -13,7 +13,7 @@
 #include "common/mem.h"
 
 #define MAX_DEPTH 64
-#define MAX_NODES ((size_t)4 << 20)
+#define MAX_NODES ((size_t)1 << 20) /* of some 250 bytes each, with the library's own */
 
 /* Upper bounds on values and depth, before the library allocates anything for them: every value
  * but the first follows a ',', '[', '{' or ':' outside of a string. */

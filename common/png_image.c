@@ -3,6 +3,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ typedef struct png_task {
     uint8_t *out; /* encoding, owned */
     size_t out_size, out_cap;
     ggdm_pixels pixels; /* decoding, owned */
+    size_t memory;      /* decoding: what libpng may still take */
 } png_task;
 
 static ggdm_status check_format(int32_t width, int32_t height, int32_t channels, ggdm_error *err)
@@ -137,6 +139,34 @@ ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height
 
 /* ---- decoding ------------------------------------------------------------------------------- */
 
+/* A chunk of 53 bytes that says it has two gigabytes makes libpng allocate them, whatever it was
+ * told about limits: its allocations are ours. */
+#define DECODE_MEMORY ((size_t)16 << 20) /* bytes beside the pixels */
+
+typedef union png_block {
+    size_t size;
+    max_align_t align;
+} png_block;
+
+static png_voidp take_memory(png_structp png, png_alloc_size_t size)
+{
+    png_task *task = png_get_mem_ptr(png);
+    png_block *b = size <= task->memory ? malloc(sizeof *b + size) : NULL;
+    if (!b)
+        return NULL;
+    task->memory -= size;
+    b->size = size;
+    return b + 1;
+}
+
+static void give_memory(png_structp png, png_voidp memory)
+{
+    png_task *task = png_get_mem_ptr(png);
+    png_block *b = (png_block *)memory - 1;
+    task->memory += b->size;
+    free(b);
+}
+
 static void read_bytes(png_structp png, png_bytep data, size_t size)
 {
     png_task *task = png_get_io_ptr(png);
@@ -197,7 +227,9 @@ ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggd
     GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
     task->in = data;
     task->in_size = size;
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, task, on_error, on_warning);
+    task->memory = DECODE_MEMORY;
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, task, on_error, on_warning,
+                                               task, take_memory, give_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
     if (st == GGDM_OK) {

@@ -196,13 +196,17 @@ static ggdm_status remember(loader *l, const yaml_event_t *event, const char *na
 static ggdm_status copy_children(loader *l, const place *at, const ggdm_node *to,
                                  const ggdm_node *from);
 
-/* Copy of an anchored tree; it keeps its positions, its own key is that of the new place. */
-static ggdm_status copy_tree(loader *l, const place *at, yaml_mark_t mark, const ggdm_node *from)
+/* Copy of an anchored tree; it keeps its positions, its own key is that of the new place.  Texts
+ * are shared: a long one that many aliases name is there once. */
+static ggdm_status copy_tree(loader *l, const place *at, yaml_mark_t mark, const ggdm_node *from,
+                             ggdm_node **out)
 {
     if (at->depth > MAX_DEPTH)
         return fail_at(l, mark, "nested deeper than 32 levels");
     ggdm_node *node;
-    GGDM_TRY(add_node(l, at, from->text, mark, &node));
+    GGDM_TRY(add_node(l, at, NULL, mark, &node));
+    *out = node;
+    node->text = from->text;
     node->kind = from->kind;
     node->boolean = from->boolean;
     node->negative = from->negative;
@@ -216,10 +220,12 @@ static ggdm_status copy_children(loader *l, const place *at, const ggdm_node *to
 {
     for (const ggdm_node *n = from->first; n; n = n->next) {
         yaml_mark_t child = {.line = (size_t)n->line - 1, .column = (size_t)n->column - 1};
-        place below = {.parent = to, .key = n->key, .depth = at->depth + 1};
+        place below = {.parent = to, .depth = at->depth + 1};
+        ggdm_node *copy = NULL;
         below.key_mark.line = (size_t)n->key_line - 1;
         below.key_mark.column = (size_t)n->key_column - 1;
-        GGDM_TRY(copy_tree(l, &below, child, n));
+        GGDM_TRY(copy_tree(l, &below, child, n, &copy));
+        copy->key = n->key;
     }
     return GGDM_OK;
 }
@@ -227,9 +233,10 @@ static ggdm_status copy_children(loader *l, const place *at, const ggdm_node *to
 static ggdm_status load_alias(loader *l, const place *at, const yaml_event_t *event)
 {
     const char *name = (const char *)event->data.alias.anchor;
+    ggdm_node *copy;
     for (int i = 0; i < l->n_anchors; i++)
         if (strcmp(l->anchors[i].name, name) == 0)
-            return copy_tree(l, at, event->start_mark, l->anchors[i].node);
+            return copy_tree(l, at, event->start_mark, l->anchors[i].node, &copy);
     return fail_at(l, event->start_mark, "alias of an unknown anchor");
 }
 
