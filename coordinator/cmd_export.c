@@ -13,6 +13,7 @@
 #include "coordinator/report.h"
 #include "jobs/archive.h"
 #include "jobs/cell_select.h"
+#include "jobs/measures.h"
 #include "jobs/plot.h"
 #include "jobs/summary.h"
 
@@ -109,9 +110,17 @@ int ggdm_cmd_report(int argc, char **argv)
 
 /* ---- export ---- */
 
+/* Those of the archive, cell by cell, and one table of all. */
+enum { CSV = GGDM_EXPORT_PNG + 1 };
+static const char *const formats[] = {[GGDM_EXPORT_TAR] = "tar",
+                                      [GGDM_EXPORT_NPZ] = "npz",
+                                      [GGDM_EXPORT_PNG] = "png",
+                                      [CSV] = "csv",
+                                      NULL};
+
 typedef struct export_options {
     ggdm_dir_options where;
-    int format; /* ggdm_export_format; -1: not given */
+    int format; /* in formats; -1: not given */
     const char *cells, *out;
 } export_options;
 
@@ -140,6 +149,20 @@ static ggdm_status export_cells(ggdm_store *store, const export_options *o, cons
     return GGDM_OK;
 }
 
+static ggdm_status export_table(ggdm_store *store, const bool *chosen, const char *out,
+                                ggdm_error *err)
+{
+    char *path = NULL;
+    int64_t n = 0;
+    GGDM_TRY(ggdm_make_dirs(out, err));
+    GGDM_TRY(ggdm_path_join(out, "images.csv", &path, err));
+    ggdm_status st = ggdm_measures_write(store, chosen, path, &n, err);
+    if (st == GGDM_OK)
+        printf("%lld image%s in %s\n", (long long)n, ggdm_plural(n), path);
+    free(path);
+    return st;
+}
+
 static ggdm_status export_run(const export_options *o, ggdm_error *err)
 {
     ggdm_store *store = NULL;
@@ -155,7 +178,8 @@ static ggdm_status export_run(const export_options *o, ggdm_error *err)
                   o->out ? ggdm_strdup(o->out, &out, err)
                          : ggdm_path_join(o->where.dir, "export", &out, err),
                   done);
-    st = export_cells(store, o, chosen, out, err);
+    st = o->format == CSV ? export_table(store, chosen, out, err)
+                          : export_cells(store, o, chosen, out, err);
 done:
     free(chosen);
     free(out);
@@ -163,10 +187,13 @@ done:
 }
 
 static const struct argp_option export_arguments[] = {
-    {"format", 'f', "tar|npz|png", 0,
-     "tar: WebDataset; npz: arr_0 u8 NHWC, arr_1 labels; png: a file an image", 0},
+    {"format", 'f', "tar|npz|png|csv", 0,
+     "tar: WebDataset; npz: arr_0 u8 NHWC, arr_1 labels; png: a file an image; csv: images.csv, a "
+     "line with the measures of each image that is there",
+     0},
     {"cell", 'c', "EXPR", 0, "these cells only", 0},
-    {"out", 'o', "DIR", 0, "where to write CELL/... (default: export below the run directory)", 0},
+    {"out", 'o', "DIR", 0,
+     "where to write CELL/... or images.csv (default: export below the run directory)", 0},
     {0},
 };
 
@@ -178,7 +205,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &o->where;
         break;
     case 'f':
-        o->format = ggdm_command_choice(state, "--format", arg, ggdm_export_format_names);
+        o->format = ggdm_command_choice(state, "--format", arg, formats);
         break;
     case 'c':
         o->cells = arg;
@@ -188,7 +215,7 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         break;
     case ARGP_KEY_END:
         if (o->format < 0)
-            argp_error(state, "--format is missing, expected tar, npz or png");
+            argp_error(state, "--format is missing, expected tar, npz, png or csv");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -202,7 +229,8 @@ int ggdm_cmd_export(int argc, char **argv)
         export_arguments,
         parse_export,
         "DIR",
-        "Write the images of complete cells of the run in DIR.\v" GGDM_CELL_SELECT_HELP
+        "Write the images of complete cells of the run in DIR, or the measures of all its "
+        "images.\v" GGDM_CELL_SELECT_HELP
         "Example:\n  ggdm export runs/figure4 --format png --cell 'kappa=0.1' --out pictures",
         ggdm_dir_children,
         NULL,

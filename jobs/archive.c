@@ -19,9 +19,6 @@
 static const char *const file_names[] = {"samples.tar", "samples.npz", "sheet.png"};
 enum { TAR, NPZ, SHEET, N_FILES };
 
-const char *const ggdm_export_format_names[] = {
-    [GGDM_EXPORT_TAR] = "tar", [GGDM_EXPORT_NPZ] = "npz", [GGDM_EXPORT_PNG] = "png", NULL};
-
 /* One pass over a cell's images feeds all of its files. */
 typedef struct cell_archive {
     const ggdm_run_info *info;

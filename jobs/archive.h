@@ -34,9 +34,6 @@ typedef enum ggdm_export_format {
     GGDM_EXPORT_PNG  /* 000042.png, ... */
 } ggdm_export_format;
 
-/* "tar", "npz", "png", NULL. */
-extern const char *const ggdm_export_format_names[];
-
 /** Write the images of one complete cell below directory out, as out/CELL/FILE.  Errors: as for
  *  ggdm_archive_cell. */
 ggdm_status ggdm_archive_export(ggdm_store *store, const char *out, int32_t cell,

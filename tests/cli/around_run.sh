@@ -66,7 +66,8 @@ report $? "export png writes one file an image"
 report $? "export tar writes the archive's bytes"
 "$GGDM" export small --format npz --out e >out && cmp e/c0004/samples.npz small/archive/c0004/samples.npz
 report $? "export npz writes the archive's bytes"
-says "unknown format" 2 "expected tar, npz or png" -- "$GGDM" export small --format zip
+says "export csv of what one chooses" 0 "60 images in e/images.csv" -- "$GGDM" export small --format csv --cell 'kappa=0.1' --out e
+says "unknown format" 2 "expected tar, npz, png or csv" -- "$GGDM" export small --format zip
 
 # ---- doctor ----
 
