@@ -1,5 +1,4 @@
-/* `ggdm status`: from RUN/status.json alone while a coordinator runs, whose database is never
- * touched; where one ended without a word, from the database. */
+/* `ggdm status`: one run, again and again with --watch; or all runs. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,100 +8,21 @@
 
 #include "common/clock.h"
 #include "common/fs.h"
-#include "common/json.h"
-#include "common/log.h"
 #include "coordinator/command.h"
 #include "coordinator/dir_args.h"
-#include "coordinator/progress.h"
+#include "coordinator/run_list.h"
+#include "coordinator/status_file.h"
 #include "coordinator/status_view.h"
 #include "coordinator/stop.h"
 #include "slurm/queue.h"
 
-#define MAX_STATUS ((size_t)64 << 20) /* bytes */
-#define WATCH_SECONDS 1.0             /* between two looks on a terminal ... */
-#define WATCH_SECONDS_PLAIN 10.0      /* ... and in a file */
+#define WATCH_SECONDS 1.0        /* between two looks on a terminal ... */
+#define WATCH_SECONDS_PLAIN 10.0 /* ... and in a file */
 
 typedef struct status_options {
     ggdm_dir_options where;
     bool json, watch;
 } status_options;
-
-typedef struct status_text {
-    char *text; /* owned */
-    size_t size;
-    ggdm_doc *doc; /* owned */
-} status_text;
-
-static void drop(status_text *s)
-{
-    free(s->text);
-    s->text = NULL;
-    ggdm_doc_destroy(&s->doc);
-}
-
-static ggdm_status parse_text(status_text *s, const char *path, ggdm_error *err)
-{
-    GGDM_TRY(ggdm_json_parse(s->text, s->size, MAX_STATUS, path, &s->doc, err));
-    return s->doc->root->kind == GGDM_NODE_MAP ? GGDM_OK
-                                               : ggdm_node_expected(s->doc->root, err, "an object");
-}
-
-static ggdm_status read_file(const char *dir, status_text *s, ggdm_error *err)
-{
-    char *path = NULL;
-    ggdm_status st;
-    if (!ggdm_is_dir(dir))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no such run directory", dir);
-    GGDM_TRY_GOTO(st, ggdm_path_join(dir, GGDM_STATUS_FILE, &path, err), done);
-    if (!ggdm_exists(path)) {
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: no %s in it, expected a run directory", dir,
-                       GGDM_STATUS_FILE);
-        goto done;
-    }
-    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_STATUS, &s->text, &s->size, err), done);
-    st = parse_text(s, path, err);
-done:
-    free(path);
-    return st;
-}
-
-static ggdm_status read_database(const char *dir, status_text *s, ggdm_error *err)
-{
-    ggdm_store *store = NULL;
-    GGDM_TRY(ggdm_dir_read(dir, &store, err));
-    ggdm_status st = ggdm_progress_at_rest(store, &s->text, &s->size, err);
-    if (st == GGDM_OK)
-        st = parse_text(s, ggdm_store_dir(store), err);
-    return ggdm_dir_done(&store, st, err);
-}
-
-/* The file tells of a coordinator that runs, or of its proper end; else the database is asked. */
-static bool is_settled(const status_text *s)
-{
-    const ggdm_node *code = ggdm_node_get(s->doc->root, "exit_code");
-    return ggdm_status_liveness(s->doc->root) == GGDM_LIVE || (code && code->kind == GGDM_NODE_INT);
-}
-
-static ggdm_status look(const char *dir, status_text *s, ggdm_error *err)
-{
-    status_text other = {0};
-    ggdm_error why = {0};
-    ggdm_status st = read_file(dir, s, err);
-    if (st == GGDM_OK && is_settled(s))
-        return st;
-    ggdm_status asked = read_database(dir, &other, &why);
-    if (asked == GGDM_OK) {
-        drop(s);
-        *s = other;
-        return asked;
-    }
-    drop(&other);
-    if (st == GGDM_OK) /* in use by one that starts, or not to be opened: the file is the best */
-        ggdm_log(GGDM_LOG_WARN, "the database says nothing newer: %s", why.msg);
-    else
-        drop(s);
-    return st;
-}
 
 /* The jobs of the run, where some were submitted. */
 static void print_jobs(FILE *out, const char *dir)
@@ -136,12 +56,14 @@ static void print_shards(FILE *out, const char *dir)
     int n = scandir(path, &names, NULL, versionsort);
     for (int i = 0; i < n; i++) {
         char *shard = NULL;
-        status_text s = {0};
+        ggdm_run_status s = {0};
         if (names[i]->d_name[0] != '.' &&
             ggdm_path_join(path, names[i]->d_name, &shard, NULL) == GGDM_OK &&
-            read_file(shard, &s, NULL) == GGDM_OK)
-            ggdm_status_print_line(out, s.doc->root, names[i]->d_name);
-        drop(&s);
+            ggdm_run_status_read(shard, &s, NULL) == GGDM_OK) {
+            fprintf(out, "  shard %-4s ", names[i]->d_name);
+            ggdm_status_print_line(out, s.doc->root);
+        }
+        ggdm_run_status_free(&s);
         free(shard);
         free(names[i]);
     }
@@ -160,8 +82,8 @@ static bool waits(const char *dir)
 
 static ggdm_status show(const status_options *o, ggdm_error *err)
 {
-    status_text s = {0};
-    ggdm_status st = look(o->where.dir, &s, err);
+    ggdm_run_status s = {0};
+    ggdm_status st = ggdm_run_status_look(o->where.dir, &s, err);
     if (st != GGDM_OK && !o->json && waits(o->where.dir)) {
         printf("%s: no images here yet\n", o->where.dir);
         print_jobs(stdout, o->where.dir);
@@ -176,7 +98,7 @@ static ggdm_status show(const status_options *o, ggdm_error *err)
         ggdm_status_print(stdout, s.doc->root, o->where.dir);
         print_jobs(stdout, o->where.dir);
     }
-    drop(&s);
+    ggdm_run_status_free(&s);
     return GGDM_OK;
 }
 
@@ -219,7 +141,7 @@ static void draw(screen *s, const char *text)
     fflush(stdout);
 }
 
-static ggdm_status draw_status(screen *s, const status_text *status, const char *dir,
+static ggdm_status draw_status(screen *s, const ggdm_run_status *status, const char *dir,
                                ggdm_error *err)
 {
     char *text = NULL;
@@ -245,13 +167,13 @@ static ggdm_status watch(const status_options *o, ggdm_error *err)
     measure(&s);
     ggdm_stop_install();
     while (st == GGDM_OK && !resting && ggdm_stop_count() == 0) {
-        status_text status = {0};
-        st = read_file(o->where.dir, &status, err);
+        ggdm_run_status status = {0};
+        st = ggdm_run_status_read(o->where.dir, &status, err);
         if (st == GGDM_OK) {
             resting = ggdm_status_liveness(status.doc->root) == GGDM_AT_REST;
             st = draw_status(&s, &status, o->where.dir, err);
         }
-        drop(&status);
+        ggdm_run_status_free(&status);
         if (st == GGDM_OK && !resting)
             ggdm_sleep(s.terminal ? WATCH_SECONDS : WATCH_SECONDS_PLAIN);
     }
@@ -281,6 +203,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->json && o->watch)
             argp_error(state, "--json and --watch: expected one of them");
+        if (o->watch && !o->where.dir)
+            argp_error(state, "--watch: expected a run directory");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -293,18 +217,20 @@ int ggdm_cmd_status(int argc, char **argv)
     static const struct argp argp = {
         arguments,
         parse,
-        "DIR",
+        "[DIR]",
         "Show how far the run in DIR is: totals, failures, cells with their accuracy so far, and "
         "whether a coordinator works on it or what command continues it.  Never disturbs a "
-        "running coordinator.\v"
+        "running coordinator.  Without DIR: all runs below runs, a line each.\v"
         "Example:\n  ggdm status runs/figure4 --watch",
         ggdm_dir_children,
         NULL,
         NULL};
-    status_options options = {0};
+    status_options options = {.where.optional = true};
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    ggdm_status st = options.watch ? watch(&options, &err) : show(&options, &err);
+    ggdm_status st = !options.where.dir ? ggdm_run_list_print("runs", options.json, &err)
+                     : options.watch    ? watch(&options, &err)
+                                        : show(&options, &err);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("status", &err);
 }

@@ -243,13 +243,31 @@ void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir)
     print_cells(out, root);
 }
 
-void ggdm_status_print_line(FILE *out, const ggdm_node *root, const char *shard)
+static const char *state_of(const ggdm_node *root)
 {
-    const ggdm_node *images = ggdm_node_get(root, "images");
-    fprintf(out, "  shard %-4s ", shard);
+    return ggdm_status_liveness(root) == GGDM_LOST ? "its coordinator is gone"
+                                                   : get_text(root, "phase");
+}
+
+void ggdm_status_print_line(FILE *out, const ggdm_node *root)
+{
+    const ggdm_node *images = ggdm_node_get(root, "images"), *units = ggdm_node_get(root, "units");
+    long long bad = get_int(units, "failed") + get_int(units, "quarantined");
     print_bar(out, get_real(root, "fraction", 0), BAR);
-    fprintf(out, " %5.1f %%  %lld of %lld images, %s\n", 100 * get_real(root, "fraction", 0),
-            get_int(images, "done"), get_int(images, "total"),
-            ggdm_status_liveness(root) == GGDM_LOST ? "its coordinator is gone"
-                                                    : get_text(root, "phase"));
+    fprintf(out, " %5.1f %%  %lld of %lld images, %s", 100 * get_real(root, "fraction", 0),
+            get_int(images, "done"), get_int(images, "total"), state_of(root));
+    if (bad)
+        fprintf(out, ", %lld unit%s failed", bad, ggdm_plural(bad));
+    fprintf(out, "\n");
+}
+
+void ggdm_status_put_line(ggdm_json *j, const ggdm_node *root)
+{
+    const ggdm_node *images = ggdm_node_get(root, "images"), *units = ggdm_node_get(root, "units");
+    ggdm_json_put_string(j, "name", get_text(root, "name"));
+    ggdm_json_put_string(j, "state", state_of(root));
+    ggdm_json_put_double(j, "fraction", get_real(root, "fraction", 0));
+    ggdm_json_put_int(j, "images", get_int(images, "done"));
+    ggdm_json_put_int(j, "images_total", get_int(images, "total"));
+    ggdm_json_put_int(j, "units_failed", get_int(units, "failed") + get_int(units, "quarantined"));
 }

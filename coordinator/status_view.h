@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/fields.h"
+#include "common/json_write.h"
 
 typedef enum ggdm_liveness {
     GGDM_LIVE, /* a coordinator runs */
@@ -19,7 +20,9 @@ ggdm_liveness ggdm_status_liveness(const ggdm_node *root);
 /** dir: as the user named it, for the command that continues the run. */
 void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir);
 
-/** One line, of a shard. */
-void ggdm_status_print_line(FILE *out, const ggdm_node *root, const char *shard);
+/** The rest of a line about a run or a shard: progress and state. */
+void ggdm_status_print_line(FILE *out, const ggdm_node *root);
+/** The same as members of a JSON object. */
+void ggdm_status_put_line(ggdm_json *j, const ggdm_node *root);
 
 #endif

@@ -23,29 +23,27 @@
     "CASE WHEN target IS NULL OR length(" who "_logp) = 0 THEN NULL WHEN diverged THEN 0 "         \
     "ELSE " who "_label = target END AS " who "_right"
 
-static const ggdm_schema_object views[] =
-    {
-        {"v_images",
-         "CREATE VIEW v_images AS SELECT cell, kappa, start, duration, target, image, "
-         "diverged, diverged_step, saturated, guide_label, " RIGHT(
-             "guide") ", "
-                      "judge_label, " RIGHT(
-                          "judge") ", guide_logp, judge_logp, png FROM "
-                                   "(SELECT c.name AS cell, c.kappa, c.start, c.duration, "
-                                   "nullif(c.target, -1) AS target, i.idx AS image, i.diverged, "
-                                   "nullif(i.diverged_step, -1) AS diverged_step, "
-                                   "i.saturated, " LABEL("i.guide_logp") " AS guide_label, " LABEL(
-                                       "i.judge_logp") " AS judge_label, "
-                                                       "i.guide_logp, i.judge_logp, i.png "
-                                                       "FROM cell AS c JOIN image AS i ON "
-                                                       "i.trajectory = c.trajectory)"},
-        {"v_cells",
-         "CREATE VIEW v_cells AS SELECT c.name AS cell, c.kappa, c.start, c.duration, "
-         "nullif(c.target, -1) AS target, count(v.image) AS n, count(v.image) = "
-         "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') AS complete, "
-         "coalesce(sum(v.diverged), 0) AS diverged, avg(v.guide_right) AS guide_accuracy, "
-         "avg(v.judge_right) AS judge_accuracy FROM cell AS c "
-         "LEFT JOIN v_images AS v ON v.cell = c.name GROUP BY c.idx ORDER BY c.idx"},
+static const ggdm_schema_object views[] = {
+    {"v_images",
+     "CREATE VIEW v_images AS SELECT cell, kappa, start, duration, target, image, "
+     "diverged, diverged_step, saturated, guide_label, " RIGHT(
+         "guide") ", "
+                  "judge_label, " RIGHT(
+                      "judge") ", guide_logp, judge_logp, png FROM "
+                               "(SELECT c.name AS cell, c.kappa, c.start, c.duration, "
+                               "nullif(c.target, -1) AS target, i.idx AS image, i.diverged, "
+                               "nullif(i.diverged_step, -1) AS diverged_step, "
+                               "i.saturated, " LABEL("i.guide_logp") " AS guide_label, " LABEL(
+                                   "i.judge_logp") " AS judge_label, "
+                                                   "i.guide_logp, i.judge_logp, i.png "
+                                                   "FROM cell AS c JOIN image AS i ON "
+                                                   "i.trajectory = c.trajectory)"},
+    {"v_cells", "CREATE VIEW v_cells AS SELECT c.name AS cell, c.kappa, c.start, c.duration, "
+                "nullif(c.target, -1) AS target, count(v.image) AS n, count(v.image) = "
+                "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') AS complete, "
+                "coalesce(sum(v.diverged), 0) AS diverged, avg(v.guide_right) AS guide_accuracy, "
+                "avg(v.judge_right) AS judge_accuracy FROM cell AS c "
+                "LEFT JOIN v_images AS v ON v.cell = c.name GROUP BY c.idx ORDER BY c.idx"},
 };
 
 static ggdm_status is_current(ggdm_store *s, const ggdm_schema_object *view, bool *yes,

@@ -74,7 +74,6 @@ says "unknown format" 2 "expected tar, npz, png or csv" -- "$GGDM" export small 
 says "doctor" 0 "oneDNN" "workers" "of 1 thread" "best: --threads" "bits, f32" "do not depend on batch" "every page, reference and count is sound" \
     "0 missing of 9" "0 warnings, 0 problems" -- "$GGDM" doctor small
 rm -r small/archive/c0003 && mkdir small/archive/c9999
-says "doctor sees a lost archive and a foreign one" 1 "1 of 9 written ones lack files" "c9999" -- "$GGDM" doctor small
 cp -r small damaged
 dd if=/dev/zero of=damaged/ggdm.db bs=4096 seek=$(($(stat -c %s damaged/ggdm.db) / 4096 - 2)) count=1 conv=notrunc status=none
 says "doctor sees a damaged page" 1 "FAIL" -- "$GGDM" doctor damaged --json
@@ -104,6 +103,18 @@ wait $pid 2>/dev/null
 sleep 3.5
 says "status of a killed run says how to go on" 0 "at rest: interrupted (exit code 75)" \
     "ggdm run long/sweep.yaml --run long" -- "$GGDM" status long
+
+# ---- all runs ----
+
+says "status where no runs are" 2 "runs: No such file or directory" -- "$GGDM" status
+mkdir -p runs/notes && says "status of no runs" 0 "no runs below runs" -- "$GGDM" status
+mv small long runs/ && touch -d '1 hour ago' runs/small/status.json
+says "status of all runs" 0 "runs/small" "100 of 100 images, done" "runs/long" "images, interrupted" -- "$GGDM" status
+[ "$(sed -n 's/^runs.\([a-z]*\) .*/\1/p' out | tr '\n' ' ')" = "long small " ]
+report $? "a line each, the latest first"
+says "status of all runs as JSON" 0 '"run": "runs/small"' '"state": "done"' '"images": 100' -- "$GGDM" status --json
+mv runs/small runs/long .
+
 says "cancel of a run at rest" 0 "units are cancelled" "ggdm retry long" -- "$GGDM" cancel long --cell '3-8'
 says "status tells of cancelled cells" 0 "cancelled" "c0008" -- "$GGDM" status long
 "$GGDM" run long/sweep.yaml --run long --workers 0 >run.out 2>run.err &
@@ -132,7 +143,8 @@ for command in report evaluate "export --format tar"; do
     says "$command that would write there says where else" 2 "theirs: " "cannot be written there (" "expected --out DIR" -- \
         "${them[@]}" "$GGDM" $command theirs
 done
-says "doctor of it" 1 "the run can be looked at, not continued" "every page, reference and count is sound" -- \
+says "doctor of it sees a lost archive and a foreign one" 1 "the run can be looked at, not continued" \
+    "every page, reference and count is sound" "1 of 9 written ones lack files" "c9999" -- \
     "${them[@]}" "$GGDM" doctor theirs
 list theirs >after
 cmp before after && cmp small/report.html mine/r/report.html && cmp small/summary.csv mine/s/summary.csv

@@ -34,7 +34,7 @@ bool ggdm_fuzz_status(const uint8_t *data, size_t size)
         FILE *f = open_memstream(&shown, &n);
         assert_non_null(f);
         ggdm_status_print(f, doc->root, "RUN");
-        ggdm_status_print_line(f, doc->root, "0");
+        ggdm_status_print_line(f, doc->root);
         fclose(f);
         assert_true(n > 0);
         ggdm_world_status_read(path, "token", &world);

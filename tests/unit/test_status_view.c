@@ -22,7 +22,7 @@ static char *view(const char *text)
     FILE *f = open_memstream(&out, &size);
     assert_non_null(f);
     ggdm_status_print(f, doc->root, "RUN");
-    ggdm_status_print_line(f, doc->root, "0");
+    ggdm_status_print_line(f, doc->root);
     fclose(f);
     ggdm_doc_destroy(&doc);
     return out;
