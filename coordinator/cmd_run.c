@@ -440,15 +440,14 @@ static const struct argp_option arguments[] = {
 
 static void parse_shard(const struct argp_state *state, const char *text, ggdm_setup_options *o)
 {
-    char first[12];
-    size_t n = strcspn(text, "/");
-    if (!text[n] || n >= sizeof first) {
-        argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1", text);
-        return;
-    }
-    snprintf(first, sizeof first, "%.*s", (int)n, text);
-    o->shards = ggdm_command_int(state, "--shard I/N, N", text + n + 1, 1, GGDM_MAX_SHARDS);
-    o->shard = ggdm_command_int(state, "--shard I/N, I", first, 0, o->shards - 1);
+    char *end;
+    long shard = strtol(text, &end, 10);
+    long shards = *end == '/' ? strtol(end + 1, &end, 10) : 0;
+    if (*end || shard < 0 || shard >= shards || shards > GGDM_MAX_SHARDS)
+        argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1, N at most %d",
+                   text, GGDM_MAX_SHARDS);
+    o->shard = (int)shard;
+    o->shards = (int)shards;
 }
 
 /* Too many for one machine are a slip of the finger that would bring it down. */

@@ -80,9 +80,9 @@ report $unchecked "no option with a value is left out here"
 # ---- others ----
 
 told "--shard: value '3', expected I/N" "$GGDM" run good.yaml --shard 3
-told "--shard I/N, I: value '3', expected an integer from 0 to 2" "$GGDM" run good.yaml --shard 3/3
-told "--shard I/N, I: value '4294967296', expected" "$GGDM" run good.yaml --shard 4294967296/3
-told "--shard I/N, N: value 'x', expected" "$GGDM" run good.yaml --shard 0/x
+told "--shard: value '3/3', expected I/N" "$GGDM" run good.yaml --shard 3/3
+told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yaml --shard 4294967296/4294967299
+told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
 told "--kind: value 'cubic', expected linear or scaled_linear" "$GGDM" schedule --kind cubic
 told "--variance: value 'fixed', expected fixed_large or fixed_small" "$GGDM" schedule --variance fixed
 told "--beta-end: value 'nan', expected a number above 0" "$GGDM" schedule --beta-end nan

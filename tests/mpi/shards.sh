@@ -38,7 +38,7 @@ fails "the same shard as a whole run" 2 "--shard" "$GGDM" run small.yaml --run r
 cp -r runs/tiny/shards/1 undone
 "$TOOLS/ask_store" undone "UPDATE unit SET state = 'ready' WHERE id = (SELECT min(id) FROM unit) RETURNING id" >out 2>&1
 "$TOOLS/ask_store" undone "UPDATE counter SET value = value + (CASE name WHEN 'ready' THEN 1 ELSE -1 END) WHERE name IN ('ready', 'done') RETURNING name" >>out 2>&1
-fails "a shard that is not done" 75 "1 units are left to do" "$GGDM" merge merged runs/tiny/shards/{0,2} undone
+fails "a shard that is not done" 75 "1 unit is left to do" "$GGDM" merge merged runs/tiny/shards/{0,2} undone
 
 sed 's/seed: 11/seed: 12/' small.yaml >other.yaml
 "$GGDM" run other.yaml --shard 1/3 --run other --workers 0 >out 2>&1
