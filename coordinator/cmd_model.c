@@ -1,4 +1,4 @@
-/* `ggdm model info|verify|apply MODEL`: looks into model directories. */
+/* `ggdm model list|info|verify|apply`: looks into model directories. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 #include "coordinator/command.h"
 #include "models/io/weights.h"
 #include "models/model.h"
+
+enum { LIST }; /* as action_names */
 
 typedef struct arguments {
     int action; /* of actions; -1: not given */
@@ -28,7 +30,7 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
     {0}};
 
-static const char *const action_names[] = {"info", "verify", "apply", NULL};
+static const char *const action_names[] = {"list", "info", "verify", "apply", NULL};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -59,8 +61,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "too many arguments, expected an action and a model");
         return 0;
     case ARGP_KEY_END:
-        if (a->action < 0 || !a->path)
-            argp_error(state, "expected an action (info, verify or apply) and a model");
+        if (a->action < 0 || (a->action != LIST && !a->path))
+            argp_error(state, "expected an action (list, info, verify or apply) and a model");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -70,12 +72,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp parser = {
     .options = options,
     .parser = parse_option,
-    .args_doc = "info|verify|apply MODEL",
+    .args_doc = "list [DIR]\ninfo|verify|apply MODEL",
     .doc =
         "Look into a model: a name under models/zoo or a directory with config.json and "
         "safetensors weights."
-        "\v  info    kind, size, digest, and a table of all tensors\n"
-        "  verify  check that the weights are exactly those of the architecture\n"
+        "\v  list    the models in DIR (default: in the zoo), and what they are for\n"
+        "  info    kind, size, digest, and a table of all tensors\n"
+        "  verify  check that the weights are exactly those of the architecture, and finite\n"
         "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
         "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
         "probabilities [N, K]\n\n"
@@ -161,9 +164,9 @@ static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *er
     return ggdm_model_apply(m, &a->apply, err);
 }
 
-/* As action_names. */
+/* As action_names; without the list, which is of no model. */
 static ggdm_status (*const actions[])(const ggdm_model *m, const arguments *a,
-                                      ggdm_error *err) = {show_info, show_verified, apply};
+                                      ggdm_error *err) = {NULL, show_info, show_verified, apply};
 
 int ggdm_cmd_model(int argc, char **argv)
 {
@@ -173,6 +176,9 @@ int ggdm_cmd_model(int argc, char **argv)
     ggdm_model *model = NULL;
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;
+    if (a.action == LIST)
+        return ggdm_model_list(a.path, &err) == GGDM_OK ? GGDM_EXIT_OK
+                                                        : ggdm_command_fail("model", &err);
     ggdm_status st = ggdm_model_files_open(a.path, &files, &err);
     if (st == GGDM_OK)
         st = ggdm_model_create(&files, &model, &err);

@@ -24,4 +24,8 @@ typedef struct ggdm_apply_options {
 ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *options,
                              ggdm_error *err);
 
+/** Print the models of directory dir, or of the zoos where that is NULL, each with what it is for.
+ *  Errors: GGDM_EINVAL when there is no such directory. */
+ggdm_status ggdm_model_list(const char *dir, ggdm_error *err);
+
 #endif

@@ -11,7 +11,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "models/model.h"
+#include "models/find.h"
 
 #define MAX_FILE ((size_t)1 << 20)
 

@@ -1,6 +1,6 @@
 /* Which directories the models of a run's sweeps are: RUN/models.json, {"NAME": "DIRECTORY"}, names
- * as the sweeps write them, directories absolute.  It belongs to RUN/sweep.yaml, which with it means
- * the same from every working directory. */
+ * as the sweeps write them, directories absolute.  It belongs to RUN/sweep.yaml, which with it
+ * means the same from every working directory. */
 #ifndef GGDM_COORDINATOR_MODEL_PATHS_H
 #define GGDM_COORDINATOR_MODEL_PATHS_H
 

@@ -1,6 +1,5 @@
 #include "models/model.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,63 +9,11 @@
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/mem.h"
-#include "common/shipped.h"
+#include "models/find.h"
 #include "models/io/weights.h"
 
 #define MAX_TEXT ((size_t)1 << 20) /* bytes of config.json and scheduler_config.json */
-#define PIPELINE "model_index.json"
 #define SCHEDULER "scheduler_config.json"
-
-/* --- finding the directory --- */
-
-static bool has_file(const char *dir, const char *name)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
-    return n > 0 && (size_t)n < sizeof path && ggdm_exists(path);
-}
-
-static bool is_model_dir(const char *dir)
-{
-    return has_file(dir, "config.json") || has_file(dir, PIPELINE);
-}
-
-static ggdm_status find_dir(const char *name, char **out, ggdm_error *err)
-{
-    if (!*name)
-        return GGDM_FAIL(err, GGDM_EINVAL, "model name is empty, expected a name or a directory");
-    if (is_model_dir(name))
-        return ggdm_strdup(name, out, err);
-    if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
-        return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
-                         name);
-    char built[PATH_MAX], installed[PATH_MAX]; /* build/release/ggdm, PREFIX/bin/ggdm */
-    ggdm_beside_program("../../models/zoo", built, sizeof built);
-    ggdm_beside_program("../share/ggdm/zoo", installed, sizeof installed);
-    const char *const zoos[] = {getenv("GGDM_ZOO"), built, installed, "models/zoo"};
-    for (size_t i = 0; i < sizeof zoos / sizeof *zoos; i++) {
-        if (!zoos[i] || !*zoos[i])
-            continue;
-        GGDM_TRY(ggdm_path_join(zoos[i], name, out, err));
-        if (is_model_dir(*out))
-            return GGDM_OK;
-        free(*out);
-        *out = NULL;
-    }
-    return GGDM_FAIL(err, GGDM_EINVAL,
-                     "model '%s' not found: no config.json in ./%s, $GGDM_ZOO/%s (GGDM_ZOO is "
-                     "%.200s), %.200s/%s, %.200s/%s, models/zoo/%s",
-                     name, name, name, zoos[0] ? zoos[0] : "not set", built, name, installed, name,
-                     name);
-}
-
-bool ggdm_model_exists(const char *name)
-{
-    char *dir = NULL;
-    bool found = find_dir(name, &dir, NULL) == GGDM_OK;
-    free(dir);
-    return found;
-}
 
 /* --- pipelines of diffusers --- */
 
@@ -98,7 +45,7 @@ static ggdm_status enter_pipeline(ggdm_model_files *f, ggdm_error *err)
     char *path = NULL, *unet = NULL;
     ggdm_doc *doc = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, PIPELINE, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, GGDM_PIPELINE_FILE, &path, err), done);
     GGDM_TRY_GOTO(st, ggdm_json_read(path, MAX_TEXT, &doc, err), done);
     GGDM_TRY_GOTO(st, check_pipeline(doc->root, err), done);
     GGDM_TRY_GOTO(st, ggdm_path_join(f->path, "unet", &unet, err), done);
@@ -133,8 +80,8 @@ static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
  * network is; that pipelines have one is certain. */
 static ggdm_status read_scheduler(ggdm_model_files *f, ggdm_arch_role role, ggdm_error *err)
 {
-    const bool of_pipeline = role == GGDM_DIFFUSION && !has_file(f->path, SCHEDULER) &&
-                             has_file(f->path, "../" PIPELINE);
+    const bool of_pipeline = role == GGDM_DIFFUSION && !ggdm_has_file(f->path, SCHEDULER) &&
+                             ggdm_has_file(f->path, "../" GGDM_PIPELINE_FILE);
     GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
                             &f->scheduler_path, err));
     return of_pipeline || ggdm_exists(f->scheduler_path)
@@ -317,17 +264,20 @@ void ggdm_model_destroy(ggdm_model **model)
 
 /* --- opening a directory --- */
 
-/* Headers first: what does not fit the network is neither copied nor hashed, however large it is.
- */
-static ggdm_status open_weights(ggdm_model_files *f, ggdm_model *m, ggdm_error *err)
+/* The texts, and the weights' headers, which must fit the network: what does not is neither copied
+ * nor hashed, however large it is. */
+static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_model *m,
+                                ggdm_error *err)
 {
+    GGDM_TRY(ggdm_model_find(name, &f->path, err));
+    if (!ggdm_has_file(f->path, "config.json"))
+        GGDM_TRY(enter_pipeline(f, err));
+    GGDM_TRY(read_config(f, err));
+    GGDM_TRY(read_arch(m, f, err));
+    GGDM_TRY(read_scheduler(f, m->info.role, err));
     GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
     GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
-    GGDM_TRY(fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err));
-    GGDM_TRY(ggdm_weights_load(f->stored, err));
-    f->weights = f->stored->data;
-    f->weights_size = f->stored->size;
-    return GGDM_OK;
+    return fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);
 }
 
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err)
@@ -336,17 +286,33 @@ ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_
     ggdm_model *m = NULL; /* for its architecture */
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_alloc(&m, 1, sizeof *m, err), done);
-    GGDM_TRY_GOTO(st, find_dir(name, &f.path, err), done);
-    if (!has_file(f.path, "config.json"))
-        GGDM_TRY_GOTO(st, enter_pipeline(&f, err), done);
-    GGDM_TRY_GOTO(st, read_config(&f, err), done);
-    GGDM_TRY_GOTO(st, read_arch(m, &f, err), done);
-    GGDM_TRY_GOTO(st, read_scheduler(&f, m->info.role, err), done);
-    GGDM_TRY_GOTO(st, open_weights(&f, m, err), done);
+    GGDM_TRY_GOTO(st, open_headers(name, &f, m, err), done);
+    GGDM_TRY_GOTO(st, ggdm_weights_load(f.stored, err), done);
+    f.weights = f.stored->data;
+    f.weights_size = f.stored->size;
     ggdm_model_files_digest(&f, f.digest);
     *out = f;
     f = (ggdm_model_files){0};
 done:
+    ggdm_model_destroy(&m);
+    ggdm_model_files_close(&f);
+    return st;
+}
+
+ggdm_status ggdm_model_look(const char *name, ggdm_model_view *out, ggdm_error *err)
+{
+    ggdm_model_files f = {0};
+    ggdm_model *m = NULL;
+    *out = (ggdm_model_view){.parameters = 0};
+    GGDM_TRY(ggdm_alloc(&m, 1, sizeof *m, err));
+    ggdm_status st = open_headers(name, &f, m, err);
+    if (st == GGDM_OK) {
+        out->info = m->info; /* its texts are static */
+        for (size_t i = 0; i < m->params.n; i++)
+            out->parameters += ggdm_shape_count(&m->params.items[i].shape);
+        for (size_t i = 0; i < f.stored->n_tensors; i++)
+            out->bytes += f.stored->tensors[i].size;
+    }
     ggdm_model_destroy(&m);
     ggdm_model_files_close(&f);
     return st;

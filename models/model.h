@@ -2,7 +2,6 @@
 #ifndef GGDM_MODELS_MODEL_H
 #define GGDM_MODELS_MODEL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,21 +21,27 @@ typedef struct ggdm_model_files {
     uint8_t digest[32]; /* SHA-256 over config, scheduler and weights: the model's identity */
 } ggdm_model_files;
 
-/** Find a model by name (models/zoo of the source tree or of the installation, $GGDM_ZOO) or by
- *  directory, read its texts, check that its weights are those of the architecture, and digest
- *  them: nothing that does not fit is read beyond its headers.  The directory may be that of a
- *  pipeline of diffusers (model_index.json) whose components are unet/ and scheduler/.
- *  Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file; those of
- *  ggdm_model_create. */
+/** Find a model (models/find.h), read its texts, check that its weights are those of the
+ * architecture, and digest them: nothing that does not fit is read beyond its headers.  The
+ * directory may be that of a pipeline of diffusers (model_index.json) whose components are unet/
+ * and scheduler/. Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file;
+ * those of ggdm_model_create. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
 /** From now on the weights are these, the same bytes elsewhere, borrowed; own ones are freed. */
 void ggdm_model_files_lend(ggdm_model_files *files, const void *weights);
-/** Is there a model of this name?  (Whether it is a good one shows when it is opened.) */
-bool ggdm_model_exists(const char *name);
 /** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
  */
 void ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32]);
+
+typedef struct ggdm_model_view {
+    ggdm_arch_info info;
+    int64_t parameters;
+    size_t bytes; /* of the weights, as stored */
+} ggdm_model_view;
+
+/** What a model is, from its texts and headers alone.  Errors: as ggdm_model_files_open. */
+ggdm_status ggdm_model_look(const char *name, ggdm_model_view *out, ggdm_error *err);
 
 typedef struct ggdm_model {
     const ggdm_model_files *files; /* borrowed */

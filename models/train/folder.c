@@ -37,10 +37,11 @@ ggdm_status ggdm_folder_check_free(const ggdm_folder *folder, const char *weight
         bool there = ggdm_exists(path);
         free(path);
         if (there)
-            return GGDM_FAIL(err, GGDM_ESTATE,
-                             "%s: %s is there, which training would overwrite, and no checkpoint of "
-                             "it; expected a new or an empty folder (choose another --out)",
-                             folder->dir, ours[i]);
+            return GGDM_FAIL(
+                err, GGDM_ESTATE,
+                "%s: %s is there, which training would overwrite, and no checkpoint of "
+                "it; expected a new or an empty folder (choose another --out)",
+                folder->dir, ours[i]);
     }
     return GGDM_OK;
 }

@@ -65,6 +65,15 @@ says 2 "a tab" "bad.yaml:6:1: a tab, expected spaces" -- "$GGDM" plan bad.yaml
 sed 's/loss: {kind: classifier, model: tiny-cnn,/loss: {<<: {kind: classifier, model: none}, model: tiny-cnn,/' tiny.yaml >merge.yaml
 says 0 "a merge key makes the same sweep" -- "$GGDM" run merge.yaml --run runs/tiny
 
+# ---- which there are ----
+
+says 0 "the shipped models" "mnist-ddpm           UNet2DModel  28 x 28 x 1         1539329      5.9 MiB  \`model' of a sweep" "trained apart" -- env -u GGDM_ZOO "$GGDM" model list
+[ "$(grep -c "^  mnist-cnn " out)" -eq 1 ]
+report $? "each once"
+mkdir mine && cp -r --sparse=always zoo/tiny-cnn absurd pipe mine/
+says 0 "one's own" "guide (\`guidance.loss.model') or \`judge', 10 classes" "absurd               cannot be used: mine/absurd/$weights" "pipe                 UNet2DModel" -- "$GGDM" model list mine
+says 2 "no such directory" "nosuch: no such directory" -- "$GGDM" model list nosuch
+
 # ---- where it is ----
 
 unset GGDM_ZOO
