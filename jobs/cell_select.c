@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/nearest.h"
 
 /* ---- columns and comparisons ---------------------------------------------------------------- */
 
@@ -159,6 +161,15 @@ static ggdm_status parse_term(parser *p)
             return parse_condition(p, i);
     if (isdigit((unsigned char)*p->at) || (length == 1 && *p->at == 'c'))
         return parse_range(p);
+    char word[16];
+    snprintf(word, sizeof word, "%.*s", (int)length, p->at);
+    ggdm_nearest meant = {.word = word};
+    for (int i = 0; i < N_COLUMNS; i++)
+        ggdm_nearest_try(&meant, columns[i].name);
+    if (meant.name)
+        return GGDM_FAIL(p->err, GGDM_EINVAL,
+                         "cell expression '%.200s', column %d: found '%s', did you mean '%s'?",
+                         p->text, (int)(p->at - p->text) + 1, word, meant.name);
     return complain(p, p->at,
                     "a cell (7 or c0007), a range (3-9), or a condition on kappa, start, duration "
                     "or target (kappa>=0.1)");
