@@ -202,7 +202,7 @@ help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's/: /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: install uninstall dist deb test-deb
-# What is installed, and where.  The program finds its models by its own path (models/model.c), so
+# What is installed, and where.  The program finds its models by its own path (models/find.c), so
 # that an installed tree may be moved.
 PREFIX ?= /usr/local
 bin   = $(DESTDIR)$(PREFIX)/bin

@@ -50,7 +50,8 @@ static ggdm_status print_model(const char *dir, const char *name, ggdm_error *er
     return GGDM_OK;
 }
 
-/* With its name as a heading; a directory without models is not worth one, unless it was asked for. */
+/* With its name as a heading; a directory without models is not worth one, unless it was asked for.
+ */
 static ggdm_status print_dir(const char *dir, bool asked, bool *any, ggdm_error *err)
 {
     char **names;

@@ -1,5 +1,5 @@
 /* "GgdmCNN": a convolutional classifier, layer by layer as its config.json lists them
- * (models/arch/README.md has the language). */
+ * (docs/MODELS.md has the language). */
 #ifndef GGDM_MODELS_ARCH_CNN_H
 #define GGDM_MODELS_ARCH_CNN_H
 

@@ -93,4 +93,19 @@ says 0 "plan of that copy" "-> ../project/runs/tiny" -- "$GGDM" plan ../project/
 mv ../project/models/tiny-cnn .
 says 2 "a model that is gone" "field 'guidance.loss.model': model 'models/tiny-cnn': no such directory" -- "$GGDM" plan ../project/runs/tiny/sweep.yaml
 
+# ---- what docs/MODELS.md exports from PyTorch ----
+
+cd "$work" || exit 1
+awk '/^```python/ { on = 1; next } /^```/ { on = 0 } on' "$root/docs/MODELS.md" >export.py
+if /usr/bin/python3 -c "import torch" 2>/dev/null; then
+    /usr/bin/python3 export.py && "$GGDM" model verify my-cnn >out 2>&1 &&
+        "$GGDM" model apply my-cnn --in x.safetensors --out y.safetensors >>out 2>&1 &&
+        /usr/bin/python3 -c "
+import numpy
+y, want = (numpy.frombuffer(open(f, 'rb').read()[-160:], '<f4') for f in ('y.safetensors', 'want.safetensors'))
+assert abs(y - want).max() < 1e-5, (y, want)"
+    report $? "a classifier from PyTorch, as docs/MODELS.md exports it" || sed 's/^/# /' out
+else
+    echo "ok $((tap_number + 1)) - a classifier from PyTorch # SKIP python3-torch is not installed"
+fi
 exit $failed

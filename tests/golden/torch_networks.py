@@ -1,4 +1,4 @@
-"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and GgdmCNN (models/arch/README.md),
+"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and GgdmCNN (docs/MODELS.md),
 written from their published semantics, with the same tensor names; they know nothing of the C code.
 
 make_goldens.py computes the golden files with them, tests/bench/pytorch.py measures them."""
