@@ -207,12 +207,15 @@ static void check_database(doctor *d, ggdm_store *store)
     int before = d->found[BAD];
     say(d, OK, "run", "%s, made by ggdm %s, session %lld", ggdm_store_run_info(store)->name,
         ggdm_store_run_info(store)->version, (long long)ggdm_store_epoch(store));
+    if (ggdm_store_older_version(store))
+        say(d, OK, "schema",
+            "version %lld, of an older ggdm: who continues the run brings it up to date, and mends "
+            "what that one left",
+            (long long)ggdm_store_older_version(store));
     if (ggdm_store_audit_integrity(store, say_damage, d, &err) != GGDM_OK)
         say(d, BAD, "database", "%s", err.msg);
     else if (d->found[BAD] == before)
-        say(d, OK, "database",
-            "schema version as this program knows it; every page, reference and "
-            "count is sound");
+        say(d, OK, "database", "every page, reference and count is sound");
     check_counts(d, store);
 }
 
@@ -272,9 +275,34 @@ static ggdm_status check_archive(doctor *d, ggdm_store *store, const char *dir, 
     check_orphans(d, store, path);
     free(path);
     GGDM_TRY(ggdm_path_join(dir, GGDM_REQUEST_FILE, &path, err));
-    if (ggdm_exists(path))
-        say(d, WARN, "request", "%s waits for a coordinator: the next one does it", path);
+    if (ggdm_exists(path) && ggdm_store_snapshot_time(store) == 0)
+        say(d, WARN, "request", "%s was left behind: the next coordinator drops it", path);
     free(path);
+    return GGDM_OK;
+}
+
+/* The frozen texts beside the database are for people, and for who continues the run. */
+static ggdm_status check_sweeps(doctor *d, ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    int32_t n = 0;
+    GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
+    for (int32_t i = 1; i <= n; i++) {
+        char name[40] = "sweep.yaml", *path = NULL, *stored = NULL, *found = NULL;
+        ggdm_error why = {0};
+        if (i > 1)
+            snprintf(name, sizeof name, "sweep-%d.yaml", i);
+        ggdm_status st = ggdm_store_sweep_text(store, i, &stored, err);
+        if (st == GGDM_OK)
+            st = ggdm_path_join(dir, name, &path, err);
+        if (st == GGDM_OK && ggdm_read_file(path, strlen(stored), &found, NULL, &why) != GGDM_OK)
+            say(d, WARN, "sweep", "%s", why.msg);
+        else if (st == GGDM_OK && strcmp(found, stored) != 0)
+            say(d, WARN, "sweep", "%s is not the text in the database, which holds", path);
+        free(path);
+        free(stored);
+        free(found);
+        GGDM_TRY(st);
+    }
     return GGDM_OK;
 }
 
@@ -292,6 +320,8 @@ static void check_run(doctor *d, const char *dir)
         check_database(d, store);
         st = check_archive(d, store, dir, &err);
     }
+    if (st == GGDM_OK)
+        st = check_sweeps(d, store, dir, &err);
     st = ggdm_dir_done(&store, st, &err);
     if (st != GGDM_OK)
         say(d, st == GGDM_ESTATE ? WARN : BAD, "database", "%s", err.msg);

@@ -176,6 +176,8 @@ void ggdm_store_close(ggdm_store **store);
 
 /** "wal" or "truncate": what the file system granted. */
 const char *ggdm_store_journal(const ggdm_store *store);
+/** Schema version that the database had when it was opened; 0: that of this program. */
+int64_t ggdm_store_older_version(const ggdm_store *store);
 int64_t ggdm_store_epoch(const ggdm_store *store);
 /** Units that were found running when the store was opened in RUN mode. */
 int64_t ggdm_store_requeued(const ggdm_store *store);

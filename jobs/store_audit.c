@@ -208,12 +208,89 @@ static ggdm_status take_foreign_key(ggdm_store *s, sqlite3_stmt *row, void *cont
     return GGDM_OK;
 }
 
-static ggdm_status take_count(ggdm_store *s, sqlite3_stmt *row, void *context, ggdm_error *err)
+static ggdm_status take_text(ggdm_store *s, sqlite3_stmt *row, void *context, ggdm_error *err)
 {
     (void)s, (void)err;
     const finding *f = context;
     f->visit(f->context, text_of(row, 0));
     return GGDM_OK;
+}
+
+/* What two places say of one thing, where they do not agree; a text each. */
+#define SAMPLES "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples')"
+#define MOST " LIMIT 20"
+static const char *const disagreements[] = {
+    "SELECT 'trajectory ' || t.id || ' counts ' || t.done || ' images, ' || t.diverged || "
+    "' diverged; it has ' || count(i.idx) || ', ' || coalesce(sum(i.diverged), 0) "
+    "FROM trajectory AS t LEFT JOIN image AS i ON i.trajectory = t.id GROUP BY t.id "
+    "HAVING t.done <> count(i.idx) OR t.diverged <> coalesce(sum(i.diverged), 0)" MOST,
+    "SELECT 'unit ' || u.id || ' is ' || u.state || ' but has images' FROM unit AS u "
+    "WHERE u.state <> 'done' AND u.id IN (SELECT DISTINCT unit FROM image)" MOST,
+    "SELECT 'unit ' || u.id || ' is done and makes ' || u.image_count || ' images of each "
+    "trajectory; it has ' || count(i.idx) || ' of all' FROM unit AS u LEFT JOIN image AS i "
+    "ON i.unit = u.id WHERE u.state = 'done' GROUP BY u.id "
+    "HAVING count(i.idx) = 0 OR count(i.idx) % u.image_count <> 0" MOST,
+    "SELECT 'unit ' || id || ' is done but keeps a checkpoint' FROM checkpoint "
+    "JOIN unit ON id = unit WHERE state = 'done'" MOST,
+    "SELECT 'unit ' || id || ' makes images ' || image_first || ' to ' || "
+    "(image_first + image_count - 1) || ' of ' || " SAMPLES
+    " FROM unit WHERE image_first + image_count > " SAMPLES MOST,
+    "SELECT 'the units of tree ' || tree || ' make ' || sum(image_count) || ' of ' || " SAMPLES
+    " || ' images' FROM unit WHERE NOT EXISTS (SELECT 1 FROM run WHERE key = 'shard') "
+    "GROUP BY tree HAVING sum(image_count) <> " SAMPLES MOST,
+    "SELECT 'image ' || idx || ' of trajectory ' || trajectory || ' is beyond the ' || " SAMPLES
+    " || ' of a cell' FROM image WHERE idx < 0 OR idx >= " SAMPLES MOST,
+    "SELECT 'there are scores of the ' || who || ' with ' || (min(n) / 4) || ' and with ' || "
+    "(max(n) / 4) || ' classes' FROM (SELECT 'guide' AS who, length(guide_logp) AS n FROM image "
+    "UNION ALL SELECT 'judge', length(judge_logp) FROM image) GROUP BY who "
+    "HAVING min(n) <> max(n)",
+    "SELECT 'cell ' || c.name || ' has another key than its trajectory ' || t.id FROM cell AS c "
+    "JOIN trajectory AS t ON t.id = c.trajectory WHERE c.key <> t.key" MOST,
+    "SELECT 'cell ' || c.name || ' was archived with ' || t.done || ' of ' || " SAMPLES " || "
+    "' images' FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory "
+    "WHERE c.archived AND t.done <> " SAMPLES MOST,
+    "SELECT 'sweep' || substr(key, 13) || ' has a digest but no text' FROM run "
+    "WHERE key GLOB 'sweep_digest*' "
+    "AND 'sweep_text' || substr(key, 13) NOT IN (SELECT key FROM run)" MOST,
+};
+
+/* The counters are compared at each opening of a small store only. */
+static ggdm_status compare_counters(ggdm_store *s, finding *f, ggdm_error *err)
+{
+    char *sql = NULL;
+    GGDM_TRY(ggdm_asprintf(&sql, err,
+                           "WITH found (name, n) AS (%s) SELECT 'counter ' || found.name || ' is ' "
+                           "|| coalesce(value, 'missing') || ', but there are ' || n FROM found "
+                           "LEFT JOIN counter ON counter.name = found.name WHERE value IS NOT n",
+                           ggdm_store_sql[GGDM_SQL_COUNT_ALL]));
+    ggdm_status st = each_row(s, sql, 0, take_text, f, err);
+    free(sql);
+    return st;
+}
+
+/* Each trajectory is in one tree, or nobody makes its images, or two do. */
+static ggdm_status compare_trees(ggdm_store *s, finding *f, ggdm_error *err)
+{
+    ggdm_tree_audit *trees = NULL;
+    int32_t n_trees = 0, *seen = NULL;
+    char text[100];
+    ggdm_status st;
+    GGDM_TRY(ggdm_store_audit_trees(s, &trees, &n_trees, err));
+    GGDM_TRY_GOTO(st, ggdm_alloc(&seen, (size_t)s->n_trajectories, sizeof *seen, err), done);
+    for (int32_t i = 0; i < n_trees; i++)
+        for (int32_t k = 0; k < trees[i].n; k++)
+            seen[trees[i].trajectories[k]]++;
+    for (int32_t i = 0; i < s->n_trajectories; i++) {
+        if (seen[i] == 1)
+            continue;
+        snprintf(text, sizeof text, "trajectory %" PRId32 " is in %" PRId32 " trees, expected one",
+                 i, seen[i]);
+        f->visit(f->context, text);
+    }
+done:
+    ggdm_tree_audits_free(&trees, n_trees);
+    free(seen);
+    return st;
 }
 
 ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visit, void *context,
@@ -222,17 +299,8 @@ ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visi
     finding f = {visit, context};
     GGDM_TRY(each_row(store, "PRAGMA main.integrity_check", 0, take_integrity, &f, err));
     GGDM_TRY(each_row(store, "PRAGMA main.foreign_key_check", 0, take_foreign_key, &f, err));
-    GGDM_TRY(each_row(store,
-                      "SELECT 'trajectory ' || t.id || ' counts ' || t.done || ' images, ' || "
-                      "t.diverged || ' diverged; it has ' || count(i.idx) || ', ' || "
-                      "coalesce(sum(i.diverged), 0) FROM trajectory AS t "
-                      "LEFT JOIN image AS i ON i.trajectory = t.id GROUP BY t.id "
-                      "HAVING t.done <> count(i.idx) OR t.diverged <> coalesce(sum(i.diverged), 0) "
-                      "LIMIT 20",
-                      0, take_count, &f, err));
-    return each_row(store,
-                    "SELECT 'unit ' || u.id || ' is ' || u.state || ' but has images' "
-                    "FROM unit AS u WHERE u.state <> 'done' "
-                    "AND u.id IN (SELECT DISTINCT unit FROM image) LIMIT 20",
-                    0, take_count, &f, err);
+    for (size_t i = 0; i < sizeof disagreements / sizeof *disagreements; i++)
+        GGDM_TRY(each_row(store, disagreements[i], 0, take_text, &f, err));
+    GGDM_TRY(compare_counters(store, &f, err));
+    return compare_trees(store, &f, err);
 }

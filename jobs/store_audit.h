@@ -58,9 +58,9 @@ ggdm_status ggdm_store_audit_sessions(ggdm_store *store, ggdm_session_visitor vi
 
 typedef void (*ggdm_text_visitor)(void *context, const char *text);
 
-/** SQLite's integrity_check and foreign_key_check and our own counts (images of trajectories,
- *  images of units that are done), all of the file.  Each thing found is told to visit; nothing:
- *  the database is sound. */
+/** SQLite's integrity_check and foreign_key_check, and whatever two places say of one thing:
+ * counts, units and their images, cells and trajectories, trees and units; all of the file.  Each
+ * thing found is told to visit; nothing: the database is sound. */
 ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visit, void *context,
                                        ggdm_error *err);
 

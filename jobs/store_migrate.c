@@ -48,9 +48,7 @@ ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err)
     ggdm_status st = run_steps(store, err);
     if (st == GGDM_OK)
         st = ggdm_store_exec(store, "COMMIT", err);
-    if (st == GGDM_OK)
-        store->version = GGDM_STORE_VERSION;
-    else if (!sqlite3_get_autocommit(store->db))
+    if (st != GGDM_OK && !sqlite3_get_autocommit(store->db))
         ggdm_store_exec(store, "ROLLBACK", NULL);
     return st;
 }

@@ -1,0 +1,135 @@
+/* What `ggdm doctor` says of a database in which two places do not agree. */
+#include "jobs/store_audit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/run_fixture.h"
+
+enum { SAID = 4000 };
+
+static ggdm_error err;
+
+static void listen(void *context, const char *text)
+{
+    char *said = context;
+    size_t n = strlen(said);
+    snprintf(said + n, SAID - n, "%s\n", text);
+}
+
+/* Everything that is found in the store of f, which is closed. */
+static void audit(const run_fixture *f, char said[SAID])
+{
+    ggdm_store *store;
+    *said = '\0';
+    ggdm_test_ok(ggdm_store_read(f->dir, &store, &err), &err);
+    ggdm_test_ok(ggdm_store_audit_integrity(store, listen, said, &err), &err);
+    ggdm_store_close(&store);
+}
+
+static void test_audit_of_sound_runs_finds_nothing(void **state)
+{
+    run_fixture *f = *state;
+    char said[SAID];
+    for (int work = 0; work < 4; work++) { /* fresh, begun, half way, done */
+        run_fixture_reopen(f, NULL);
+        run_fixture_work(f, work == 3 ? 100 : work, 1);
+        ggdm_store_close(&f->store);
+        audit(f, said);
+        assert_string_equal(said, "");
+    }
+}
+
+/* One change each, made as a program with an error would, and the one thing that is said of it. */
+static const struct {
+    const char *change, *said;
+} cases[] = {
+    {"UPDATE trajectory SET done = done - 1 WHERE id = 4; "
+     "UPDATE counter SET value = value - 1 WHERE name = 'images'",
+     "trajectory 4 counts 9 images, 3 diverged; it has 10, 3\n"},
+    {"UPDATE unit SET state = 'ready' WHERE id = 0; "
+     "UPDATE counter SET value = value - 1 WHERE name = 'done'; "
+     "UPDATE counter SET value = value + 1 WHERE name = 'ready'",
+     "unit 0 is ready but has images\n"},
+    {"INSERT INTO checkpoint VALUES (2, 1, 1, X'00')", "unit 2 is done but keeps a checkpoint\n"},
+    {"UPDATE image SET judge_logp = X'0000000000000000' WHERE trajectory = 1 AND idx = 1",
+     "there are scores of the judge with 2 and with 10 classes\n"},
+    {"UPDATE cell SET key = zeroblob(32) WHERE idx = 7",
+     "cell c0007 has another key than its trajectory 3\n"},
+    {"INSERT INTO run VALUES ('sweep_digest.2', 'x')", "sweep.2 has a digest but no text\n"},
+    {"UPDATE image SET idx = 10 WHERE trajectory = 2 AND idx = 9",
+     "image 10 of trajectory 2 is beyond the 10 of a cell\n"},
+};
+
+static void test_audit_says_what_does_not_agree(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_fixture f;
+        char said[SAID];
+        run_fixture_open(&f);
+        run_fixture_work(&f, 100, 1);
+        ggdm_store_close(&f.store);
+        run_fixture_sql(f.dir, cases[i].change);
+        audit(&f, said);
+        assert_string_equal(said, cases[i].said);
+        run_fixture_close(&f);
+    }
+}
+
+static void test_audit_of_lost_units_says_so(void **state)
+{
+    run_fixture *f = *state;
+    char said[SAID];
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "DELETE FROM unit WHERE id = 8; "
+                            "UPDATE counter SET value = value - 1 WHERE name = 'ready'");
+    audit(f, said);
+    assert_non_null(strstr(said, "the units of tree 2 make "));
+    assert_non_null(strstr(said, " of 10 images\n"));
+}
+
+/* The cell is archived, then one of its images is lost, with all counts. */
+static void test_audit_of_lost_images_says_so(void **state)
+{
+    run_fixture *f = *state;
+    char said[SAID];
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_store_cell_archived(f->store, 8, &err), &err);
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "DELETE FROM image WHERE trajectory = 4 AND idx = 9; "
+                            "UPDATE trajectory SET done = done - 1 WHERE id = 4; "
+                            "UPDATE counter SET value = value - 1 WHERE name = 'images'");
+    audit(f, said);
+    assert_non_null(strstr(said, " is done and makes "));
+    assert_non_null(strstr(said, "cell c0008 was archived with 9 of 10 images\n"));
+}
+
+/* A small store is not even opened then. */
+static void test_audit_of_large_store_compares_its_counters(void **state)
+{
+    run_fixture *f = *state;
+    char said[SAID];
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "WITH RECURSIVE k (i) AS (SELECT 9 UNION ALL SELECT i + 1 FROM k "
+                            "WHERE i < 21000) INSERT INTO unit (id, tree, image_first, "
+                            "image_count) SELECT i, 0, 9, 2 FROM k; "
+                            "UPDATE counter SET value = value + 20992 WHERE name = 'ready'");
+    run_fixture_sql(f->dir, "UPDATE counter SET value = value + 1 WHERE name = 'ready'");
+    audit(f, said);
+    assert_non_null(strstr(said, "unit 9 makes images 9 to 10 of 10\n"));
+    assert_non_null(strstr(said, "counter ready is 21002, but there are 21001\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN_FIXTURE_TEST(test_audit_of_sound_runs_finds_nothing),
+        cmocka_unit_test(test_audit_says_what_does_not_agree),
+        RUN_FIXTURE_TEST(test_audit_of_lost_units_says_so),
+        RUN_FIXTURE_TEST(test_audit_of_lost_images_says_so),
+        RUN_FIXTURE_TEST(test_audit_of_large_store_compares_its_counters),
+    };
+    return ggdm_test_main(tests);
+}
