@@ -2,7 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/mem.h"
 
 static const struct {
     const char *descr;
@@ -46,4 +49,102 @@ ggdm_status ggdm_npy_header(ggdm_npy_type type, const int64_t *shape, int n_dims
     *header_size = total;
     *data_size = bytes;
     return GGDM_OK;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+enum { MAX_TEXT = 1 << 16 }; /* bytes of a dict */
+
+/* Behind "'KEY': " of the dict; NULL: it has no such key. */
+static const char *value_of(const char *dict, const char *key)
+{
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "'%s':", key);
+    const char *at = strstr(dict, quoted);
+    at = at ? at + strlen(quoted) : NULL;
+    return at ? at + strspn(at, " ") : NULL;
+}
+
+/* "'<i8'": byte order, kind, bytes. */
+static bool parse_descr(const char *at, ggdm_npy *out)
+{
+    char order, kind;
+    int bytes, used = 0;
+    if (sscanf(at, "'%c%c%2d'%n", &order, &kind, &bytes, &used) != 3 || used == 0 ||
+        !strchr("<>|=", order) || bytes < 1)
+        return false;
+    out->kind = kind;
+    out->bytes = bytes;
+    out->big_endian = order == '>';
+    return true;
+}
+
+/* "(60000, 28, 28)" */
+static bool parse_shape(const char *at, ggdm_npy *out)
+{
+    out->size = (uint64_t)out->bytes;
+    if (*at++ != '(')
+        return false;
+    for (out->n_dims = 0; *at != ')'; out->n_dims++) {
+        char *end;
+        long long d = strtoll(at, &end, 10);
+        if (end == at || d < 0 || out->n_dims == GGDM_NPY_MAX_DIMS ||
+            __builtin_mul_overflow(out->size, (uint64_t)d, &out->size))
+            return false;
+        out->shape[out->n_dims] = d;
+        at = end + strspn(end, " ");
+        if (*at != ',' && *at != ')')
+            return false;
+        at += *at == ',';
+        at += strspn(at, " ");
+    }
+    return true;
+}
+
+static ggdm_status parse_dict(const char *dict, const char *where, ggdm_npy *out, ggdm_error *err)
+{
+    const char *descr = value_of(dict, "descr"), *order = value_of(dict, "fortran_order"),
+               *shape = value_of(dict, "shape");
+    if (!descr || !order || !shape)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: npy header without 'descr', 'fortran_order' or 'shape'", where);
+    if (!parse_descr(descr, out))
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: dtype %.20s, expected plain numbers", where,
+                         descr);
+    if (strncmp(order, "False", 5) != 0)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "%s: in Fortran order, expected C order (numpy.ascontiguousarray)", where);
+    if (!parse_shape(shape, out))
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: shape %.60s, expected at most %d dimensions",
+                         where, shape, GGDM_NPY_MAX_DIMS);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_npy_read(ggdm_source *s, ggdm_npy *out, ggdm_error *err)
+{
+    const char *where = ggdm_source_where(s);
+    uint8_t begin[8], length[4];
+    *out = (ggdm_npy){0};
+    GGDM_TRY(ggdm_source_read(s, begin, sizeof begin, err));
+    if (memcmp(begin, "\x93NUMPY", 6) != 0 || begin[6] < 1 || begin[6] > 3)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: expected an array in NumPy's npy format", where);
+    size_t n = begin[6] == 1 ? 2 : 4, size = 0;
+    GGDM_TRY(ggdm_source_read(s, length, n, err));
+    for (size_t i = n; i-- > 0;)
+        size = size << 8 | length[i];
+    if (size >= MAX_TEXT)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: npy header of %zu bytes, expected less than %d",
+                         where, size, MAX_TEXT);
+    char *dict = NULL;
+    GGDM_TRY(ggdm_alloc(&dict, size + 1, 1, err));
+    ggdm_status st = ggdm_source_read(s, dict, size, err);
+    if (st == GGDM_OK)
+        st = parse_dict(dict, where, out, err);
+    free(dict);
+    if (st == GGDM_OK && out->size > ggdm_source_most(s))
+        st = GGDM_FAIL(err, GGDM_EFORMAT,
+                       "%s: truncated: %" PRIu64 " bytes by its header, at most %" PRIu64
+                       " are there",
+                       where, out->size, ggdm_source_most(s));
+    return st;
 }

@@ -59,7 +59,7 @@ static const struct {
     {"MPI", "MPI_Get_library_version", mpi_version}, {"oneDNN", "dnnl_version", onednn_version},
     {"SQLite", "sqlite3_libversion", plain},         {"libpng", "png_get_libpng_ver", png_version},
     {"libyaml", "yaml_get_version_string", plain},   {"jansson", "jansson_version_str", plain},
-    {"libarchive", "archive_version_string", plain},
+    {"libarchive", "archive_version_string", plain}, {"zlib", "zlibVersion", plain},
 };
 
 void ggdm_each_library(ggdm_library_visitor visit, void *context)

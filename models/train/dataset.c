@@ -1,124 +1,201 @@
 #include "models/train/dataset.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/fs.h"
 #include "common/mem.h"
 #include "common/philox.h"
-#include "models/train/idx.h"
 
 const char *const ggdm_part_names[] = {"all", "first", "second", NULL};
 
 /* The halves must not change: the guide and the judge are trained on them. */
 static const uint64_t half_seed = 28;
 
-static ggdm_status map_file(const char *dir, const char *name, ggdm_bytes *map, char **path,
-                            ggdm_error *err)
+/* Those that are held out for testing: as fixed as the halves. */
+static const uint64_t hold_out_seed = 29;
+
+static const ggdm_image_format *const formats[] = {&ggdm_format_idx, &ggdm_format_npz,
+                                                   &ggdm_format_tree};
+enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+/* --- finding --- */
+
+static ggdm_status fail_nothing(const char *dir, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_path_join(dir, name, path, err));
-    if (!ggdm_exists(*path))
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s: no such file; `ggdm data mnist --out %s` obtains it", *path, dir);
-    return ggdm_load_file(*path, map, err);
+    const char *name = strrchr(dir, '/');
+    bool mnist = strcmp(name ? name + 1 : dir, "mnist") == 0;
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s; expected %s; or %s; or %s (docs/TRAINING.md)%s%s",
+                     dir, ggdm_exists(dir) ? "no images to train on" : "no such directory",
+                     ggdm_format_tree.what, ggdm_format_npz.what, ggdm_format_idx.what,
+                     mnist ? "; `ggdm data mnist` obtains MNIST, --out " : "", mnist ? dir : "");
 }
 
-static void file_sha256(const ggdm_bytes *map, char text[GGDM_HASH_TEXT_SIZE])
+/* Of everything that training sees of them. */
+static void digest_images(ggdm_images *set)
 {
     uint8_t digest[GGDM_HASH_SIZE];
-    ggdm_hash_buffer(map->data, map->size, digest);
-    ggdm_hash_hex(digest, text);
+    ggdm_hash h;
+    ggdm_hash_init(&h);
+    const int64_t shape[4] = {set->n, set->height, set->width, set->channels};
+    size_t bytes = (size_t)set->n;
+    for (int i = 0; i < 4; i++)
+        ggdm_hash_u64(&h, (uint64_t)shape[i]);
+    for (int i = 1; i < 4; i++)
+        bytes *= (size_t)shape[i];
+    ggdm_hash_update(&h, set->pixels, bytes);
+    for (int32_t i = 0; i < set->n && set->labels; i++)
+        ggdm_hash_u64(&h, (uint64_t)set->labels[i]);
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, set->sha256);
 }
 
-static ggdm_status choose_part(ggdm_dataset *set, int32_t n, ggdm_part part, ggdm_error *err)
+static ggdm_status check_labels(const ggdm_images *set, const ggdm_image_want *want,
+                                ggdm_error *err)
 {
-    GGDM_TRY(ggdm_alloc(&set->index, (size_t)n, sizeof *set->index, err));
-    int32_t half = n / 2;
-    if (part == GGDM_PART_ALL) {
-        for (int32_t i = 0; i < n; i++)
-            set->index[i] = i;
-        set->n = n;
+    if (want->n_classes > 0 && !set->labels)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: images without labels, expected labels beside them",
+                         set->source);
+    return GGDM_OK;
+}
+
+static ggdm_status read_split(const ggdm_image_format *format, const ggdm_data_spec *spec,
+                              ggdm_split split, ggdm_images *out, ggdm_error *err)
+{
+    GGDM_TRY(format->read(spec->dir, split, &spec->want, out, err));
+    if (out->n == 0)
         return GGDM_OK;
-    }
-    int32_t *perm = NULL;
+    digest_images(out);
+    return check_labels(out, &spec->want, err);
+}
+
+/* A class must mean the same in both. */
+static ggdm_status check_same_classes(const ggdm_images *a, const ggdm_images *b, ggdm_error *err)
+{
+    for (int i = 0; i < a->n_classes && i < b->n_classes; i++)
+        if (strcmp(a->classes[i], b->classes[i]) != 0)
+            return GGDM_FAIL(err, GGDM_ESHAPE, "class %d is '%.80s' in %s and '%.80s' in %s", i,
+                             a->classes[i], a->source, b->classes[i], b->source);
+    return GGDM_OK;
+}
+
+static ggdm_status read_images(const ggdm_data_spec *spec, ggdm_images out[2], ggdm_error *err)
+{
+    int f = 0;
+    for (; f < N_FORMATS && out[0].n == 0; f++)
+        GGDM_TRY(read_split(formats[f], spec, GGDM_SPLIT_TRAIN, &out[0], err));
+    if (out[0].n == 0)
+        return fail_nothing(spec->dir, err);
+    GGDM_TRY(read_split(formats[f - 1], spec, GGDM_SPLIT_TEST, &out[1], err));
+    return check_same_classes(&out[0], &out[1], err);
+}
+
+/* --- choosing --- */
+
+/* All of a set, in its order. */
+static ggdm_status take_all(const ggdm_images *from, ggdm_dataset *out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(&out->index, (size_t)from->n, sizeof *out->index, err));
+    out->from = from;
+    out->n = from->n;
+    for (int32_t i = 0; i < from->n; i++)
+        out->index[i] = i;
+    return GGDM_OK;
+}
+
+/* A set without test images: some of it are those. */
+static ggdm_status hold_out(const ggdm_data_spec *spec, ggdm_data *d, ggdm_error *err)
+{
+    const ggdm_images *all = &d->images[0];
+    int32_t *perm = NULL, n = (int32_t)((double)all->n * spec->test_share);
+    if (n < 1 || n >= all->n)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: no test images, and a share of %g of its %d images is %d of them, "
+                         "expected 1 to %d",
+                         spec->dir, spec->test_share, all->n, n, all->n - 1);
+    GGDM_TRY(ggdm_alloc(&perm, (size_t)all->n, sizeof *perm, err));
+    ggdm_permutation(hold_out_seed, 0, all->n, perm);
+    memcpy(d->test.index, perm, (size_t)n * sizeof *perm);
+    d->test.n = n;
+    d->train.n = all->n - n;
+    memcpy(d->train.index, perm + n, (size_t)d->train.n * sizeof *perm);
+    free(perm);
+    return GGDM_OK;
+}
+
+static ggdm_status choose_part(ggdm_dataset *set, ggdm_part part, ggdm_error *err)
+{
+    if (part == GGDM_PART_ALL)
+        return GGDM_OK;
+    const int32_t n = set->n, half = n / 2, begin = part == GGDM_PART_FIRST ? 0 : half;
+    int32_t *perm = NULL, *old = set->index;
     GGDM_TRY(ggdm_alloc(&perm, (size_t)n, sizeof *perm, err));
     ggdm_permutation(half_seed, 0, n, perm);
-    int32_t begin = part == GGDM_PART_FIRST ? 0 : half;
     set->n = part == GGDM_PART_FIRST ? half : n - half;
-    for (int32_t i = 0; i < set->n; i++)
-        set->index[i] = perm[begin + i];
+    for (int32_t i = 0; i < n; i++)
+        perm[i] = old[perm[i]];
+    memcpy(old, perm + begin, (size_t)set->n * sizeof *perm);
     free(perm);
     if (set->n == 0)
         return GGDM_FAIL(err, GGDM_EINVAL, "this part of the training set is empty");
     return GGDM_OK;
 }
 
-static ggdm_status open_pair(const char *dir, ggdm_split split, ggdm_part part, ggdm_dataset *set,
-                             char **image_path, char **label_path, ggdm_error *err)
+static void digest_data(ggdm_data *d)
 {
-    const char *prefix = split == GGDM_SPLIT_TRAIN ? "train" : "t10k";
-    char image_name[64], label_name[64];
-    snprintf(image_name, sizeof image_name, "%s-images-idx3-ubyte", prefix);
-    snprintf(label_name, sizeof label_name, "%s-labels-idx1-ubyte", prefix);
-    GGDM_TRY(map_file(dir, image_name, &set->image_file, image_path, err));
-    GGDM_TRY(map_file(dir, label_name, &set->label_file, label_path, err));
-    ggdm_idx images, labels;
-    GGDM_TRY(
-        ggdm_idx_parse(set->image_file.data, set->image_file.size, 3, *image_path, &images, err));
-    GGDM_TRY(
-        ggdm_idx_parse(set->label_file.data, set->label_file.size, 1, *label_path, &labels, err));
-    if (images.dims[0] != labels.dims[0] || images.dims[0] > INT32_MAX / 2)
-        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: %u images, but %s has %u labels", *image_path,
-                         images.dims[0], *label_path, labels.dims[0]);
-    if (images.dims[1] > 4096 || images.dims[2] > 4096)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: images of %u x %u pixels, at most 4096",
-                         *image_path, images.dims[1], images.dims[2]);
-    set->n_classes = 10;
-    for (uint32_t i = 0; i < labels.dims[0]; i++)
-        if (labels.data[i] >= set->n_classes)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: label %u of image %u, expected 0..%d",
-                             *label_path, labels.data[i], i, set->n_classes - 1);
-    set->height = (int)images.dims[1];
-    set->width = (int)images.dims[2];
-    set->channels = 1;
-    set->images = images.data;
-    set->labels = labels.data;
-    file_sha256(&set->image_file, set->image_sha256);
-    file_sha256(&set->label_file, set->label_sha256);
-    return choose_part(set, (int32_t)images.dims[0], part, err);
+    uint8_t digest[GGDM_HASH_SIZE];
+    ggdm_hash h;
+    ggdm_hash_init(&h);
+    for (int i = 0; i < 2; i++)
+        ggdm_hash_text(&h, d->images[i].sha256);
+    ggdm_hash_final(&h, digest);
+    ggdm_hash_hex(digest, d->sha256);
 }
 
-ggdm_status ggdm_dataset_open(const char *dir, ggdm_split split, ggdm_part part, ggdm_dataset *out,
-                              ggdm_error *err)
+static ggdm_status open_data(const ggdm_data_spec *spec, ggdm_data *d, ggdm_error *err)
 {
-    char *image_path = NULL, *label_path = NULL;
-    *out = (ggdm_dataset){0};
-    ggdm_status st = open_pair(dir, split, part, out, &image_path, &label_path, err);
-    free(image_path);
-    free(label_path);
+    GGDM_TRY(read_images(spec, d->images, err));
+    const bool has_test = d->images[1].n > 0;
+    GGDM_TRY(take_all(&d->images[0], &d->train, err));
+    GGDM_TRY(take_all(&d->images[has_test], &d->test, err));
+    if (!has_test)
+        GGDM_TRY(hold_out(spec, d, err));
+    digest_data(d);
+    return choose_part(&d->train, spec->part, err);
+}
+
+ggdm_status ggdm_data_open(const ggdm_data_spec *spec, ggdm_data *out, ggdm_error *err)
+{
+    *out = (ggdm_data){0};
+    ggdm_status st = open_data(spec, out, err);
     if (st != GGDM_OK)
-        ggdm_dataset_close(out);
+        ggdm_data_close(out);
     return st;
 }
 
-void ggdm_dataset_close(ggdm_dataset *set)
+void ggdm_data_close(ggdm_data *d)
 {
-    ggdm_bytes_deinit(&set->image_file);
-    ggdm_bytes_deinit(&set->label_file);
-    free(set->index);
-    *set = (ggdm_dataset){0};
+    for (int i = 0; i < 2; i++)
+        ggdm_images_deinit(&d->images[i]);
+    free(d->train.index);
+    free(d->test.index);
+    *d = (ggdm_data){0};
 }
+
+/* --- looking --- */
 
 void ggdm_dataset_image(const ggdm_dataset *set, int32_t i, float *out)
 {
-    int64_t n = (int64_t)set->height * set->width * set->channels;
-    const uint8_t *u = set->images + set->index[i] * n;
+    const ggdm_images *from = set->from;
+    int64_t n = (int64_t)from->height * from->width * from->channels;
+    const uint8_t *u = from->pixels + set->index[i] * n;
     for (int64_t k = 0; k < n; k++)
         out[k] = (float)u[k] / 127.5f - 1.0f;
 }
 
 int32_t ggdm_dataset_label(const ggdm_dataset *set, int32_t i)
 {
-    return set->labels[set->index[i]];
+    return set->from->labels[set->index[i]];
 }
 
 /* --- order --- */

@@ -1,36 +1,44 @@
-/* Labelled image sets in memory, and the order in which training sees them. */
+/* What is trained on and what is measured on, and the order in which training sees them. */
 #ifndef GGDM_MODELS_TRAIN_DATASET_H
 #define GGDM_MODELS_TRAIN_DATASET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/fs.h"
 #include "common/hash.h"
 #include "common/status.h"
+#include "models/train/images.h"
 
 /* Which part of the training set: the halves are disjoint, cut from one fixed permutation. */
 typedef enum ggdm_part { GGDM_PART_ALL, GGDM_PART_FIRST, GGDM_PART_SECOND } ggdm_part;
 extern const char *const ggdm_part_names[]; /* "all", "first", "second", NULL */
 
+/* Some of a set of images, in an order. */
 typedef struct ggdm_dataset {
-    int height, width, channels, n_classes;
-    int32_t n;             /* images of this part */
-    const uint8_t *images; /* [all, H, W, C] u8 */
-    const uint8_t *labels; /* [all] */
-    int32_t *index;        /* [n]: which of all; owned */
-    ggdm_bytes image_file, label_file;
-    char image_sha256[GGDM_HASH_TEXT_SIZE], label_sha256[GGDM_HASH_TEXT_SIZE]; /* of the files */
+    const ggdm_images *from; /* borrowed */
+    int32_t n;
+    int32_t *index; /* [n]: which of from; owned */
 } ggdm_dataset;
 
-typedef enum ggdm_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_split;
+typedef struct ggdm_data_spec {
+    const char *dir; /* a directory, or one .npz */
+    ggdm_part part;
+    double test_share; /* of the images, where the data have no test set of their own */
+    ggdm_image_want want;
+} ggdm_data_spec;
 
-/** Read the MNIST-format files {train,t10k}-{images-idx3,labels-idx1}-ubyte of a split from dir.
- *  Errors: GGDM_EIO naming the file and the command that obtains it; GGDM_EFORMAT; GGDM_ESHAPE
- * where images and labels do not match; a label >= 10. */
-ggdm_status ggdm_dataset_open(const char *dir, ggdm_split split, ggdm_part part, ggdm_dataset *out,
-                              ggdm_error *err);
-void ggdm_dataset_close(ggdm_dataset *set);
+typedef struct ggdm_data {
+    ggdm_images images[2]; /* of the splits; no test images: they are held out of the others */
+    ggdm_dataset train, test;
+    char sha256[GGDM_HASH_TEXT_SIZE]; /* of both */
+} ggdm_data;
+
+/** Read what is in spec->dir, in whatever format of models/train/images.h it is, and choose from
+ * it. *out may not be moved: the sets point into it. Errors: GGDM_EINVAL saying what was looked
+ * for; those of the formats, naming the file. */
+ggdm_status ggdm_data_open(const ggdm_data_spec *spec, ggdm_data *out, ggdm_error *err);
+/** Safe on zeroed data and twice. */
+void ggdm_data_close(ggdm_data *data);
 
 /** Image i (0 <= i < n) as f32 in [-1, 1]: out [H, W, C] = u8 / 127.5 - 1. */
 void ggdm_dataset_image(const ggdm_dataset *set, int32_t i, float *out);

@@ -86,14 +86,22 @@ static void card_curve(FILE *f, const ggdm_curve *c, bool classifier)
 
 static void card_data(FILE *f, const ggdm_export *e)
 {
-    const ggdm_dataset *a = e->train, *b = e->test;
+    static const char *const names[] = {"training", "test"};
+    const ggdm_data *d = e->data;
+    const ggdm_images *all = d->images;
     fprintf(f,
-            "Trained on %d images (part \"%s\" of the training set), measured on the %d images of "
-            "the test set.\n\n| file | SHA-256 |\n|---|---|\n"
-            "| train-images-idx3-ubyte | `%s` |\n| train-labels-idx1-ubyte | `%s` |\n"
-            "| t10k-images-idx3-ubyte | `%s` |\n| t10k-labels-idx1-ubyte | `%s` |\n",
-            a->n, ggdm_part_names[e->recipe->part], b->n, a->image_sha256, a->label_sha256,
-            b->image_sha256, b->label_sha256);
+            "Trained on %d images (part \"%s\" of the training set), measured on %d images%s.\n\n",
+            d->train.n, ggdm_part_names[e->recipe->part], d->test.n,
+            all[1].n > 0 ? " of the test set" : " that were held out of the same set");
+    fprintf(f, "| set | images | from | SHA-256 of pixels and labels |\n|---|---:|---|---|\n");
+    for (int i = 0; i < 2; i++)
+        if (all[i].n > 0)
+            fprintf(f, "| %s | %d | %s | `%s` |\n", names[i], all[i].n, all[i].source,
+                    all[i].sha256);
+    if (all[0].n_classes > 0)
+        fprintf(f, "\n| class | name |\n|---:|---|\n");
+    for (int i = 0; i < all[0].n_classes; i++)
+        fprintf(f, "| %d | %s |\n", i, all[0].classes[i]);
 }
 
 static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT_SIZE],
@@ -124,7 +132,7 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
             "- %" PRId64
             " steps of %d images, %.1f passes over the data, %.0f s on %d rank(s) with "
             "%d thread(s), %s\n",
-            e->state->step, r->batch, (double)e->state->step * r->batch / (double)e->train->n,
+            e->state->step, r->batch, (double)e->state->step * r->batch / (double)e->data->train.n,
             e->state->seconds, e->state->ranks, e->state->threads, e->state->isa);
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " clean test images: ", e->final->n);
     if (classifier)

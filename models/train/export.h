@@ -17,7 +17,7 @@ typedef struct ggdm_export {
     const ggdm_recipe *recipe;
     const ggdm_arch_info *arch;
     const ggdm_flat *flat;
-    const ggdm_dataset *train, *test;
+    const ggdm_data *data;
     const ggdm_train_state *state;
     const ggdm_curve *curve;
     const ggdm_evaluation *final; /* on the test set, of the weights that are written */

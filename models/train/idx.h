@@ -1,26 +1,36 @@
-/* The IDX format of MNIST: u16 zero, u8 element type (8: u8), u8 number of dimensions, one u32
- * big-endian extent per dimension, then the elements, last index fastest. */
+/* The IDX format of MNIST: u16 zero, u8 element type, u8 number of dimensions, one u32 big-endian
+ * extent per dimension, then the elements, big-endian, last index fastest. */
 #ifndef GGDM_MODELS_TRAIN_IDX_H
 #define GGDM_MODELS_TRAIN_IDX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/status.h"
+#include "common/source.h"
 
 #define GGDM_IDX_MAX_DIMS 4
+
+/* What a file may hold: its first four bytes. */
+typedef struct ggdm_idx_kinds {
+    uint32_t magic[5]; /* 0 ends them */
+    const char *what;  /* in words */
+} ggdm_idx_kinds;
+extern const ggdm_idx_kinds ggdm_idx_images; /* u8; count, height, width, or with channels behind */
+extern const ggdm_idx_kinds ggdm_idx_labels; /* u8, i8, i16, i32; count */
 
 typedef struct ggdm_idx {
     int n_dims;
     uint32_t dims[GGDM_IDX_MAX_DIMS];
-    size_t count;        /* product of dims */
-    const uint8_t *data; /* [dims...] u8, borrowed from the parsed bytes */
+    size_t bytes; /* of an element; integers, signed but for u8 */
+    bool is_signed;
+    size_t size; /* bytes of data that follow */
 } ggdm_idx;
 
-/** Parse the size bytes of a whole file that must be u8 with n_dims dimensions (images 3, labels
- * 1). bytes is borrowed; where names it in errors. Errors: GGDM_EFORMAT: wrong magic, truncated,
- * trailing bytes, an extent of 0. */
-ggdm_status ggdm_idx_parse(const void *bytes, size_t size, int n_dims, const char *where,
-                           ggdm_idx *out, ggdm_error *err);
+/** Read the header; the data follow in the source.
+ *  Errors: GGDM_EFORMAT: another kind, an extent of 0, more data than the source can hold. */
+ggdm_status ggdm_idx_read(ggdm_source *source, const ggdm_idx_kinds *kinds, ggdm_idx *out,
+                          ggdm_error *err);
 
 #endif

@@ -13,6 +13,7 @@ const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 
 #define MAX_CONFIG ((size_t)1 << 20) /* bytes */
+#define DATA_DIR "data/mnist"
 
 /* The file as written: its top level, with the maps inside as nodes. */
 typedef struct raw_recipe {
@@ -46,6 +47,7 @@ static const ggdm_field top_fields[] = {
 static const ggdm_field data_fields[] = {
     {"dir", GGDM_FIELD_STRING, IN(data_dir)},
     {"part", GGDM_FIELD_CHOICE, IN(part), .choices = ggdm_part_names},
+    {"test_share", GGDM_FIELD_DOUBLE, IN(test_share), .lo = 0, .hi = 1},
     {0}};
 
 static const ggdm_field optimizer_fields[] = {
@@ -85,6 +87,7 @@ static const ggdm_field checkpoint_fields[] = {
 
 static const ggdm_recipe defaults = {
     .batch = 64,
+    .test_share = 0.1,
     .optim = {.lr = 1e-3,
               .lr_floor = 0,
               .warmup = 200,
@@ -135,22 +138,41 @@ static ggdm_status check_objective(const raw_recipe *raw, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* NAME in the directory of the recipe. */
+static ggdm_status beside(const ggdm_recipe *r, const char *name, char **out, ggdm_error *err)
+{
+    const char *slash = strrchr(r->path, '/');
+    char *dir = NULL;
+    GGDM_TRY(ggdm_asprintf(&dir, err, "%.*s", slash ? (int)(slash - r->path) : 0, r->path));
+    ggdm_status st = ggdm_path_join(slash == r->path ? "/" : dir, name, out, err);
+    free(dir);
+    return st;
+}
+
 /* config is named relative to the recipe. */
 static ggdm_status read_config(raw_recipe *raw, ggdm_error *err)
 {
-    const char *slash = strrchr(raw->r.path, '/');
-    char *dir = NULL, *path = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(
-        st, ggdm_asprintf(&dir, err, "%.*s", slash ? (int)(slash - raw->r.path) : 0, raw->r.path),
-        done);
-    GGDM_TRY_GOTO(
-        st, ggdm_path_join(slash == raw->r.path ? "/" : dir, raw->config_name, &path, err), done);
-    st = ggdm_read_file(path, MAX_CONFIG, &raw->r.config, NULL, err);
-done:
-    free(dir);
+    char *path = NULL;
+    GGDM_TRY(beside(&raw->r, raw->config_name, &path, err));
+    ggdm_status st = ggdm_read_file(path, MAX_CONFIG, &raw->r.config, NULL, err);
     free(path);
     return st;
+}
+
+/* Data are where the user is, or beside the recipe. */
+static ggdm_status find_data(ggdm_recipe *r, ggdm_error *err)
+{
+    char *path = NULL;
+    if (ggdm_exists(r->data_dir))
+        return GGDM_OK;
+    GGDM_TRY(beside(r, r->data_dir, &path, err));
+    if (ggdm_exists(path)) {
+        free(r->data_dir);
+        r->data_dir = path;
+    } else {
+        free(path);
+    }
+    return GGDM_OK;
 }
 
 static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
@@ -164,7 +186,8 @@ static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
     GGDM_TRY(check_objective(raw, err));
     GGDM_TRY(read_config(raw, err));
     if (!r->data_dir)
-        GGDM_TRY(ggdm_strdup("data/mnist", &r->data_dir, err));
+        GGDM_TRY(ggdm_strdup(DATA_DIR, &r->data_dir, err));
+    GGDM_TRY(find_data(r, err));
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);

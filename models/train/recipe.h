@@ -29,8 +29,9 @@ typedef struct ggdm_recipe {
     ggdm_train_precision precision;
     uint64_t seed;
     ggdm_part part;
-    int64_t images; /* training images in all, repetitions counted */
-    int32_t batch;  /* images of one step over all ranks */
+    double test_share; /* of the images, where the data have no test set */
+    int64_t images;    /* training images in all, repetitions counted */
+    int32_t batch;     /* images of one step over all ranks */
     ggdm_optim optim;
     ggdm_augment augment;
     double label_smoothing; /* 0: none */

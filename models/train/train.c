@@ -37,7 +37,7 @@ typedef struct trainer {
     int64_t steps;
     ggdm_arch *arch;
     ggdm_arch_info info;
-    ggdm_dataset train, test;
+    ggdm_data data;
     ggdm_order order;
     ggdm_objective_graph *step_graph, *eval_graph; /* eval_graph: rank 0 */
     ggdm_flat *flat;
@@ -57,34 +57,15 @@ typedef struct trainer {
 static ggdm_status open_data(trainer *t, ggdm_error *err)
 {
     const ggdm_recipe *r = t->recipe;
-    GGDM_TRY(ggdm_dataset_open(r->data_dir, GGDM_SPLIT_TRAIN, r->part, &t->train, err));
-    GGDM_TRY(ggdm_dataset_open(r->data_dir, GGDM_SPLIT_TEST, GGDM_PART_ALL, &t->test, err));
-    const ggdm_dataset *sets[] = {&t->train, &t->test};
-    for (int i = 0; i < 2; i++)
-        if (sets[i]->height != t->info.size || sets[i]->width != t->info.size ||
-            sets[i]->channels != t->info.channels)
-            return GGDM_FAIL(err, GGDM_ESHAPE,
-                             "%s: images of %d x %d x %d, the network takes %d x %d x %d",
-                             r->data_dir, sets[i]->height, sets[i]->width, sets[i]->channels,
-                             t->info.size, t->info.size, t->info.channels);
-    if (t->info.role == GGDM_CLASSIFIER && t->info.n_classes != t->train.n_classes)
-        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: %d classes, the network has %d", r->data_dir,
-                         t->train.n_classes, t->info.n_classes);
-    return ggdm_order_init(&t->order, r->seed, t->train.n, err);
-}
-
-static void data_digest(const trainer *t, char text[GGDM_HASH_TEXT_SIZE])
-{
-    uint8_t digest[GGDM_HASH_SIZE];
-    ggdm_hash h;
-    ggdm_hash_init(&h);
-    const ggdm_dataset *sets[] = {&t->train, &t->test};
-    for (int i = 0; i < 2; i++) {
-        ggdm_hash_text(&h, sets[i]->image_sha256);
-        ggdm_hash_text(&h, sets[i]->label_sha256);
-    }
-    ggdm_hash_final(&h, digest);
-    ggdm_hash_hex(digest, text);
+    const ggdm_data_spec spec = {
+        .dir = r->data_dir,
+        .part = r->part,
+        .test_share = r->test_share,
+        .want = {.size = t->info.size,
+                 .channels = t->info.channels,
+                 .n_classes = t->info.role == GGDM_CLASSIFIER ? t->info.n_classes : 0}};
+    GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
+    return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
 }
 
 /* Graphs and parameters.  The parameters are made from the declarations before compiling. */
@@ -152,10 +133,9 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
 /* The others get what rank 0 has; their data must be the same. */
 static ggdm_status resume(trainer *t, ggdm_error *err)
 {
-    char data[GGDM_HASH_TEXT_SIZE];
+    const char *data = t->data.sha256;
     ggdm_flat *f = t->flat;
-    data_digest(t, data);
-    memcpy(t->state.data, data, sizeof data);
+    memcpy(t->state.data, data, sizeof t->state.data);
     if (t->rank == 0)
         GGDM_TRY(read_checkpoint(t, err));
     GGDM_TRY(ggdm_world_broadcast(t->world, &t->state, sizeof t->state, err));
@@ -192,8 +172,7 @@ static void tear_down(trainer *t)
     free(t->ema_items);
     ggdm_curve_close(&t->curve);
     ggdm_order_deinit(&t->order);
-    ggdm_dataset_close(&t->train);
-    ggdm_dataset_close(&t->test);
+    ggdm_data_close(&t->data);
     ggdm_arch_destroy(&t->arch);
     ggdm_folder_close(&t->folder);
 }
@@ -214,7 +193,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     ggdm_flat *f = t->flat;
     int64_t step = t->state.step;
     int64_t first = step * r->batch + (int64_t)t->rank * t->step_graph->batch;
-    ggdm_objective_fill(t->step_graph, r, &t->train, &t->order, first);
+    ggdm_objective_fill(t->step_graph, r, &t->data.train, &t->order, first);
     ggdm_graph_run(t->step_graph->g);
     f->g[f->n + SLOT_LOSS] = (float)ggdm_objective_collect(t->step_graph, f);
     f->g[f->n + SLOT_STOP] = wants_stop(t, first_step) ? 1.0f : 0.0f;
@@ -241,8 +220,8 @@ static void evaluate(trainer *t)
 {
     bool ddpm = t->recipe->objective == GGDM_OBJECTIVE_DDPM;
     ggdm_graph_params_changed(t->eval_graph->g);
-    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->test,
-                                      ddpm ? EVAL_IMAGES_DDPM : t->test.n);
+    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test,
+                                      ddpm ? EVAL_IMAGES_DDPM : t->data.test.n);
 }
 
 static bool divides(int64_t every, int64_t step)
@@ -270,7 +249,7 @@ static ggdm_status record(trainer *t, double lr, ggdm_error *err)
         ggdm_train_progress p = {
             .step = step,
             .steps = t->steps,
-            .epoch = (double)step * r->batch / t->train.n,
+            .epoch = (double)step * r->batch / t->data.train.n,
             .loss = t->state.loss,
             .lr = lr,
             .rate = t->rate,
@@ -329,8 +308,7 @@ static ggdm_status finish(trainer *t, ggdm_error *err)
                      .recipe = t->recipe,
                      .arch = &t->info,
                      .flat = t->flat,
-                     .train = &t->train,
-                     .test = &t->test,
+                     .data = &t->data,
                      .state = &t->state,
                      .curve = &t->curve,
                      .final = &t->last};

@@ -61,12 +61,25 @@ static void test_recipe_good_file_is_read(void **state)
     ggdm_recipe_deinit(&other);
 }
 
+static void test_recipe_data_beside_it_are_found(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_recipe r;
+    char *data = ggdm_test_path(dir, "pictures");
+    ggdm_test_write(data, "", 0);
+    ggdm_test_ok(read_text(HEAD "data: {dir: pictures}\n", &r, &err), &err);
+    assert_string_equal(r.data_dir, data);
+    ggdm_recipe_deinit(&r);
+    free(data);
+}
+
 static const struct {
     const char *text;
     ggdm_status code;
     const char *message;
 } bad[] = {
-    {"", GGDM_EFORMAT, "r.yaml"},
+    {"", GGDM_EINVAL, "r.yaml:1:1: the file is empty"},
     {"name: [", GGDM_EFORMAT, "r.yaml:2:1"},
     {HEAD "lr: 1\n", GGDM_EINVAL, "r.yaml:6"},
     {HEAD "optimizer: {learning_rate: 1}\n", GGDM_EINVAL, "learning_rate"},
@@ -74,6 +87,7 @@ static const struct {
     {HEAD "optimizer: {lr: fast}\n", GGDM_EINVAL, "'fast'"},
     {HEAD "optimizer: {lr: 0.1, lr_floor: 0.2}\n", GGDM_EINVAL, "expected at most lr"},
     {HEAD "data: {part: third}\n", GGDM_EINVAL, "'third'"},
+    {HEAD "data: {test_share: 2}\n", GGDM_EINVAL, "test_share"},
     {HEAD "diffusion: {timesteps: 10}\n", GGDM_EINVAL, "no meaning for objective 'classifier'"},
     {"name: x\nobjective: gan\nconfig: net.json\nimages: 1\nbatch: 1\n", GGDM_EINVAL, "'gan'"},
     {"name: x\nobjective: ddpm\nconfig: net.json\nimages: 1\nbatch: 0\n", GGDM_EINVAL, "batch"},
@@ -98,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_recipe_good_file_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recipe_data_beside_it_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recipe_bad_file_is_error_with_place, setup, teardown),
     };
     return ggdm_test_main(tests);

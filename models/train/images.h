@@ -1,0 +1,58 @@
+/* Labelled images in memory, and the formats they come in: a format is one file and one row of
+ * ggdm_image_formats. */
+#ifndef GGDM_MODELS_TRAIN_IMAGES_H
+#define GGDM_MODELS_TRAIN_IMAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/status.h"
+#include "common/source.h"
+
+typedef enum ggdm_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_split;
+
+/* What the network takes. */
+typedef struct ggdm_image_want {
+    int size, channels; /* size x size pixels */
+    int n_classes;      /* 0: labels do not matter */
+} ggdm_image_want;
+
+typedef struct ggdm_images {
+    int32_t n;
+    int height, width, channels;
+    uint8_t *pixels; /* [n, H, W, C]; owned */
+    int32_t *labels; /* [n], 0..; NULL: there are none; owned */
+    char **classes;  /* [n_classes] names, NULL where they have none; owned */
+    int n_classes;   /* of classes */
+    char *source;    /* where they come from, for people; owned */
+    char sha256[GGDM_HASH_TEXT_SIZE]; /* of shape, pixels and labels, however they were stored */
+} ggdm_images;
+
+void ggdm_images_deinit(ggdm_images *images);
+
+/* One way in which a directory holds images.  read leaves *out without images (n = 0) where it finds
+ * none of its format for the split. */
+typedef struct ggdm_image_format {
+    const char *what; /* for the message where nothing is found */
+    ggdm_status (*read)(const char *dir, ggdm_split split, const ggdm_image_want *want,
+                        ggdm_images *out, ggdm_error *err);
+} ggdm_image_format;
+
+extern const ggdm_image_format ggdm_format_idx, ggdm_format_npz, ggdm_format_tree;
+
+/* --- for the formats --- */
+
+/** Check the shape against what the network takes, and make room for the pixels.
+ *  Errors: GGDM_ESHAPE, GGDM_ENOMEM naming where. */
+ggdm_status ggdm_images_init(ggdm_images *images, const int64_t shape[4],
+                             const ggdm_image_want *want, const char *where, ggdm_error *err);
+
+/** Read n labels, integers of bytes bytes each, and check them.
+ *  Errors: those of ggdm_source_read; GGDM_EFORMAT for one that is no class of the network. */
+ggdm_status ggdm_images_read_labels(ggdm_images *images, ggdm_source *source, int64_t n, int bytes,
+                                    bool is_signed, bool big_endian, const ggdm_image_want *want,
+                                    ggdm_error *err);
+
+#endif

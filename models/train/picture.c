@@ -1,0 +1,48 @@
+#include "models/train/picture.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/fs.h"
+#include "common/jpeg_image.h"
+
+#define MAX_FILE ((size_t)64 << 20) /* bytes */
+
+static const struct {
+    const char *begin; /* of the content */
+    ggdm_status (*decode)(const void *bytes, size_t size, int32_t max_side, ggdm_pixels *out,
+                          ggdm_error *err);
+} kinds[] = {{"\x89PNG\r\n\x1a\n", ggdm_png_decode}, {"\xff\xd8\xff", ggdm_jpeg_decode}};
+static const char *const endings[] = {".png", ".jpg", ".jpeg"};
+
+bool ggdm_picture_is_one(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+static ggdm_status decode(const char *bytes, size_t size, int32_t max_side, ggdm_pixels *out,
+                          ggdm_error *err)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].begin);
+        if (size >= n && memcmp(bytes, kinds[i].begin, n) == 0)
+            return kinds[i].decode(bytes, size, max_side, out, err);
+    }
+    return GGDM_FAIL(err, GGDM_EFORMAT, "expected a PNG or JPEG image");
+}
+
+ggdm_status ggdm_picture_read(const char *path, int32_t max_side, ggdm_pixels *out, ggdm_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    *out = (ggdm_pixels){0};
+    GGDM_TRY(ggdm_read_file(path, MAX_FILE, &bytes, &size, err));
+    ggdm_status st = decode(bytes, size, max_side, out, err);
+    free(bytes);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", path);
+}
