@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/** Index of the largest of n values, the first one of equals; NaN is passed over.  -1 where there
- *  is none. */
+/** Index of the largest of n values, the first one of equals.  -1, which is no answer and never a
+ *  wrong one, where there is none, or one that is not finite. */
 int32_t ggdm_argmax(const float *values, int32_t n);
 
 #endif

@@ -76,14 +76,23 @@ typedef struct table {
     bool cut; /* not all rows and columns fit */
 } table;
 
-static ggdm_status load(ggdm_store *store, cell_view *views, bool *judge, ggdm_error *err)
+/* What is said of all cells. */
+typedef struct totals {
+    bool judge;
+    int64_t images, guide_unscored, judge_unscored; /* of all cells */
+} totals;
+
+static ggdm_status load(ggdm_store *store, cell_view *views, totals *all, ggdm_error *err)
 {
-    *judge = false;
+    *all = (totals){0};
     for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
         ggdm_cell_summary s;
         GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
         const ggdm_scores *scores = s.judge.known ? &s.judge : &s.guide;
-        *judge = *judge || s.judge.known;
+        all->judge = all->judge || s.judge.known;
+        all->images += s.n;
+        all->guide_unscored += s.guide.unscored;
+        all->judge_unscored += s.judge.unscored;
         views[i] = (cell_view){.kappa = s.cell.cell.kappa,
                                .start = s.cell.cell.start,
                                .duration = s.cell.cell.duration,
@@ -91,7 +100,7 @@ static ggdm_status load(ggdm_store *store, cell_view *views, bool *judge, ggdm_e
                                .accuracy = scores->accuracy,
                                .n = s.n,
                                .diverged = s.diverged,
-                               .known = scores->known && scores->has_accuracy};
+                               .known = scores->has_accuracy};
         ggdm_cell_summary_deinit(&s);
     }
     return GGDM_OK;
@@ -158,15 +167,14 @@ static void print_tables(cell_view *views, int32_t n, bool judge, int32_t sample
 {
     table t = {.cells = views, .n = n};
     int64_t diverged = 0, images = 0;
+    bool seen[GGDM_MAX_CLASSES] = {false};
     for (int32_t i = 0; i < n; i++) {
-        bool seen = false;
-        for (int32_t j = 0; j < i && !seen; j++)
-            seen = views[j].target == views[i].target;
         diverged += views[i].diverged;
         images += views[i].n;
-        if (seen || views[i].target < 0)
-            continue;
         t.target = views[i].target;
+        if (t.target < 0 || t.target >= GGDM_MAX_CLASSES || seen[t.target])
+            continue;
+        seen[t.target] = true;
         lay_out(&t);
         printf("\n  accuracy by the %s for target %d, %% of n = %d image%s (diverged ones count as "
                "wrong)\n",
@@ -177,6 +185,16 @@ static void print_tables(cell_view *views, int32_t n, bool judge, int32_t sample
         printf("    diverged: %lld of %lld images\n", (long long)diverged, (long long)images);
     if (t.cut)
         printf("    (not all cells fit here: see summary.csv)\n");
+}
+
+/* Scores that are not finite are missing, not wrong. */
+static void warn_of_unscored(const char *who, const char *model, int64_t unscored, int64_t images)
+{
+    if (unscored)
+        ggdm_log(GGDM_LOG_WARN,
+                 "%s '%s' gave no finite score to %lld of %lld images of the cells: they are in no "
+                 "figure (see %s_unscored in summary.csv)",
+                 who, model, (long long)unscored, (long long)images, who);
 }
 
 static void print_place(const char *what, const char *dir, const char *name)
@@ -193,7 +211,7 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
     int32_t n = ggdm_store_n_cells(store);
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     cell_view *views = NULL;
-    bool judge;
+    totals all;
     const ggdm_run_info *info = ggdm_store_run_info(store);
     if (info->shards) {
         printf("%s: shard %d of %d, %lld image%s; `ggdm merge` joins the shards\n", info->name,
@@ -201,7 +219,7 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
         return GGDM_OK;
     }
     GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
-    ggdm_status st = load(store, views, &judge, err);
+    ggdm_status st = load(store, views, &all, err);
     if (st == GGDM_OK) {
         printf("%s: %d cell%s, %lld image%s\n", ggdm_store_run_info(store)->name, n, ggdm_plural(n),
                (long long)c->images_done, ggdm_plural(c->images_done));
@@ -210,8 +228,10 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
         print_place("summary", dir, "summary.csv");
         print_place("plot", dir, "figures/accuracy.png");
         print_place("report", dir, GGDM_REPORT_FILE);
-        print_tables(views, n, judge, ggdm_store_run_info(store)->samples);
+        print_tables(views, n, all.judge, info->samples);
         fflush(stdout);
+        warn_of_unscored("guide", info->guide, all.guide_unscored, all.images);
+        warn_of_unscored("judge", info->judge, all.judge_unscored, all.images);
     }
     free(views);
     return st;

@@ -216,7 +216,7 @@ done:
 
 static const ggdm_scores *scores_of(const ggdm_cell_summary *s)
 {
-    return s->judge.has_accuracy ? &s->judge : &s->guide;
+    return s->judge.known ? &s->judge : &s->guide;
 }
 
 /* A row of cards for each kappa: in a product of kappa and duration the columns are durations. */
@@ -243,7 +243,12 @@ static ggdm_status put_card(FILE *f, ggdm_store *store, int32_t i, gallery *g, g
         if (c->target >= 0)
             fprintf(f, ", target %d", c->target);
         if (scores_of(&s)->has_accuracy)
-            fprintf(f, "<br>%.1f %% right of n = %d", 100 * scores_of(&s)->accuracy.p, s.n);
+            fprintf(f, "<br>%.1f %% right of n = %d", 100 * scores_of(&s)->accuracy.p,
+                    scores_of(&s)->n);
+        else if (scores_of(&s)->unscored)
+            fputs("<br>&ndash;", f);
+        if (scores_of(&s)->unscored)
+            fprintf(f, ", <span class=bad>%d without a score</span>", scores_of(&s)->unscored);
         if (s.diverged)
             fprintf(f, ", <span class=bad>%d diverged</span>", s.diverged);
         fputs("</div>", f);
@@ -274,15 +279,20 @@ static ggdm_status put_gallery(FILE *f, ggdm_store *store, ggdm_error *err)
 
 static void put_share(FILE *f, const ggdm_scores *s)
 {
-    if (!s->has_accuracy) {
+    if (!s->has_accuracy && s->unscored)
+        fprintf(f, "<td>&ndash;</td><td class=bad>%d without a score</td>", s->unscored);
+    else if (!s->has_accuracy)
         fputs("<td>&ndash;</td><td></td>", f);
+    if (!s->has_accuracy)
         return;
-    }
     const ggdm_share *a = &s->accuracy;
     fprintf(f,
             "<td><span class=bar><i style=\"width:%.1f%%\"></i><u "
-            "style=\"left:%.1f%%;width:%.1f%%\"></u></span>%.1f %%</td><td>[%.1f, %.1f]</td>",
+            "style=\"left:%.1f%%;width:%.1f%%\"></u></span>%.1f %%</td><td>[%.1f, %.1f]",
             100 * a->p, 100 * a->lo, 100 * (a->hi - a->lo), 100 * a->p, 100 * a->lo, 100 * a->hi);
+    if (s->unscored)
+        fprintf(f, ", <span class=bad>%d without a score</span>", s->unscored);
+    fputs("</td>", f);
 }
 
 static void put_line(FILE *f, const ggdm_cell_summary *s)
@@ -309,7 +319,8 @@ static void put_line(FILE *f, const ggdm_cell_summary *s)
 static ggdm_status put_table(FILE *f, ggdm_store *store, ggdm_error *err)
 {
     fputs("<section><h2>Cells</h2><p class=sub>Share of the images that are taken for the target, "
-          "with Wilson 95 % intervals; diverged images count as wrong.</p>\n<table><tr><th class=l>"
+          "with Wilson 95 % intervals; diverged images count as wrong, "
+          "images without a score (it was not finite) not at all.</p>\n<table><tr><th class=l>"
           "cell<th>&kappa;<th>t&#771;<th>target<th>n<th>diverged<th>judge<th>95 %<th>guide<th>95 %"
           "<th>mean loss</tr>\n",
           f);

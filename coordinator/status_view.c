@@ -166,6 +166,13 @@ static void print_next(FILE *out, const ggdm_node *root, const char *dir)
 static const char *const classifiers[] = {"judge", "guide"};
 enum { N_CLASSIFIERS = 2, ACCURACY_WIDTH = 22 };
 
+static long long unscored_of(const ggdm_node *cell, const char *who)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_unscored", who);
+    return get_int(cell, key);
+}
+
 static double accuracy_of(const ggdm_node *cell, const char *who, const char *end, double missing)
 {
     char key[32];
@@ -202,7 +209,12 @@ static void print_cell(FILE *out, const ggdm_node *cell, const bool *shown, long
     for (int i = 0; i < N_CLASSIFIERS; i++)
         if (shown[i])
             print_accuracy(out, cell, classifiers[i]);
-    fprintf(out, "  %4lld\n", get_int(cell, "n"));
+    fprintf(out, "  %4lld", get_int(cell, "n"));
+    for (int i = 0; i < N_CLASSIFIERS; i++)
+        if (unscored_of(cell, classifiers[i]))
+            fprintf(out, "  %lld without a score of the %s", unscored_of(cell, classifiers[i]),
+                    classifiers[i]);
+    fputc('\n', out);
 }
 
 static void print_cells(FILE *out, const ggdm_node *root)
@@ -216,7 +228,8 @@ static void print_cells(FILE *out, const ggdm_node *root)
     bool shown[N_CLASSIFIERS] = {false};
     for (const ggdm_node *n = cells->first; n; n = n->next)
         for (int i = 0; i < N_CLASSIFIERS; i++)
-            shown[i] = shown[i] || accuracy_of(n, classifiers[i], "", -1) >= 0;
+            shown[i] = shown[i] || accuracy_of(n, classifiers[i], "", -1) >= 0 ||
+                       unscored_of(n, classifiers[i]);
     fprintf(out, "\n  %-7s %9s %8s %6s  %-*s %6s %-9s %8s", "cell", "kappa", "duration", "target",
             CELL_BAR + 2, "images", "", "state", "diverged");
     for (int i = 0; i < N_CLASSIFIERS; i++)

@@ -15,6 +15,7 @@ typedef struct tally_cell {
     int32_t scored; /* images when its scores were read */
     struct {
         bool known;
+        int32_t unscored;
         ggdm_share accuracy; /* of scored images */
     } guide, judge;
 } tally_cell;
@@ -70,8 +71,10 @@ static ggdm_status score_cell(ggdm_tally *t, int32_t i, ggdm_error *err)
     GGDM_TRY(ggdm_cell_summarise(t->store, i, &s, err));
     c->guide.known = s.guide.has_accuracy;
     c->guide.accuracy = s.guide.accuracy;
+    c->guide.unscored = s.guide.unscored;
     c->judge.known = s.judge.has_accuracy;
     c->judge.accuracy = s.judge.accuracy;
+    c->judge.unscored = s.judge.unscored;
     c->scored = s.n;
     ggdm_cell_summary_deinit(&s);
     return GGDM_OK;
@@ -137,6 +140,10 @@ void ggdm_tally_put(const ggdm_tally *tally, ggdm_json *j)
             put_accuracy(j, "guide_accuracy", &c->guide.accuracy);
         if (c->judge.known)
             put_accuracy(j, "judge_accuracy", &c->judge.accuracy);
+        if (c->guide.unscored)
+            ggdm_json_put_int(j, "guide_unscored", c->guide.unscored);
+        if (c->judge.unscored)
+            ggdm_json_put_int(j, "judge_unscored", c->judge.unscored);
         ggdm_json_end(j);
     }
     ggdm_json_end(j);

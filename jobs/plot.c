@@ -25,6 +25,7 @@ typedef struct plot_share {
     bool known;
     double p_sum, lo, hi;
     int32_t cells;
+    int32_t n; /* images of distinct trajectories that it is of */
 } plot_share;
 
 typedef struct plot_point {
@@ -75,7 +76,7 @@ static int by_place(const void *a, const void *b)
 
 static plot_share share_of(const ggdm_scores *s)
 {
-    return (plot_share){.known = s->has_accuracy, .p_sum = s->accuracy.p, .cells = 1};
+    return (plot_share){.known = s->has_accuracy, .p_sum = s->accuracy.p, .cells = 1, .n = s->n};
 }
 
 static ggdm_status collect(ggdm_store *store, plot_data *d, ggdm_error *err)
@@ -116,11 +117,12 @@ static int32_t count_targets(const plot_data *d)
     return n;
 }
 
-static void add_share(plot_share *into, const plot_share *more)
+static void add_share(plot_share *into, const plot_share *more, bool distinct)
 {
     into->known = into->known && more->known;
     into->p_sum += more->p_sum;
     into->cells += more->cells;
+    into->n += distinct ? more->n : 0;
 }
 
 /* A cell that is there again (a sweep that was added may have it, too) says nothing new. */
@@ -132,10 +134,10 @@ static bool is_repeated(const plot_point *p, const plot_point *before)
 
 /* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
  * images shown for ten targets is not ten times as much evidence. */
-static void close_share(plot_share *s, int32_t n)
+static void close_share(plot_share *s)
 {
     double p = s->p_sum / s->cells;
-    ggdm_share w = ggdm_wilson((int64_t)llround(p * n), n);
+    ggdm_share w = ggdm_wilson((int64_t)llround(p * s->n), s->n);
     s->p_sum = p;
     s->cells = 1;
     s->lo = w.lo < p ? w.lo : p;
@@ -154,10 +156,11 @@ static void merge(plot_data *d)
         if (is_repeated(&p, &last))
             continue;
         if (into && into->kappa == p.kappa && compare_windows(into, &p) == 0) {
-            into->n += p.trajectory != last.trajectory ? p.n : 0;
-            into->diverged += p.trajectory != last.trajectory ? p.diverged : 0;
-            add_share(&into->judge, &p.judge);
-            add_share(&into->guide, &p.guide);
+            bool distinct = p.trajectory != last.trajectory;
+            into->n += distinct ? p.n : 0;
+            into->diverged += distinct ? p.diverged : 0;
+            add_share(&into->judge, &p.judge, distinct);
+            add_share(&into->guide, &p.guide, distinct);
         } else {
             d->points[n++] = p;
         }
@@ -167,8 +170,8 @@ static void merge(plot_data *d)
     d->n_min = INT32_MAX;
     for (size_t i = 0; i < n; i++) {
         plot_point *p = &d->points[i];
-        close_share(&p->judge, p->n);
-        close_share(&p->guide, p->n);
+        close_share(&p->judge);
+        close_share(&p->guide);
         d->n_curves += i == 0 || p->kappa != p[-1].kappa;
         d->n_min = p->n < d->n_min ? p->n : d->n_min;
         d->n_max = p->n > d->n_max ? p->n : d->n_max;

@@ -7,44 +7,49 @@
 #include "common/mem.h"
 #include "jobs/store_internal.h"
 
-/* The class of the largest log probability, the first of equals.  Plain SQL cannot read a float,
- * but it can compare two: of numbers up to 0 the larger has the smaller bits.  NaN is never the
- * largest. */
+/* The class of the largest log probability, the first of equals; NULL where one is not finite.
+ * Plain SQL cannot read a float, but it can compare two: of numbers up to 0 the larger has the
+ * smaller bits. */
 #define LABEL(logp)                                                                                \
     "(WITH RECURSIVE k (class) AS (SELECT 0 UNION ALL SELECT class + 1 FROM k "                    \
-    "WHERE class + 1 < length(" logp ") / 4) SELECT class FROM (SELECT class, "                    \
+    "WHERE class + 1 < length(" logp ") / 4) SELECT CASE WHEN sum(bits BETWEEN '7F800000' AND "    \
+    "'7FFFFFFF' OR bits >= 'FF800000') = 0 THEN CAST(substr(min(CASE WHEN bits = '00000000' OR "   \
+    "bits >= '80000000' THEN bits || printf('%09d', class) END), 9) AS INTEGER) END FROM "         \
+    "(SELECT class, "                                                                              \
     "hex(substr(" logp ", 4 * class + 4, 1)) || hex(substr(" logp ", 4 * class + 3, 1)) || "       \
     "hex(substr(" logp ", 4 * class + 2, 1)) || hex(substr(" logp ", 4 * class + 1, 1)) AS bits "  \
-    "FROM k) WHERE bits = '00000000' OR bits BETWEEN '80000000' AND 'FF800000' "                   \
-    "ORDER BY bits, class LIMIT 1)"
+    "FROM k))"
 
 /* 1 or 0; NULL where there is no target, no classifier, or no score. */
 #define RIGHT(who)                                                                                 \
     "CASE WHEN target IS NULL OR length(" who "_logp) = 0 THEN NULL WHEN diverged THEN 0 "         \
     "ELSE " who "_label = target END AS " who "_right"
 
-static const ggdm_schema_object views[] = {
-    {"v_images",
-     "CREATE VIEW v_images AS SELECT cell, kappa, start, duration, target, image, "
-     "diverged, diverged_step, saturated, guide_label, " RIGHT(
-         "guide") ", "
-                  "judge_label, " RIGHT(
-                      "judge") ", guide_logp, judge_logp, png FROM "
-                               "(SELECT c.name AS cell, c.kappa, c.start, c.duration, "
-                               "nullif(c.target, -1) AS target, i.idx AS image, i.diverged, "
-                               "nullif(i.diverged_step, -1) AS diverged_step, "
-                               "i.saturated, " LABEL("i.guide_logp") " AS guide_label, " LABEL(
-                                   "i.judge_logp") " AS judge_label, "
-                                                   "i.guide_logp, i.judge_logp, i.png "
-                                                   "FROM cell AS c JOIN image AS i ON "
-                                                   "i.trajectory = c.trajectory)"},
-    {"v_cells", "CREATE VIEW v_cells AS SELECT c.name AS cell, c.kappa, c.start, c.duration, "
-                "nullif(c.target, -1) AS target, count(v.image) AS n, count(v.image) = "
-                "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') AS complete, "
-                "coalesce(sum(v.diverged), 0) AS diverged, avg(v.guide_right) AS guide_accuracy, "
-                "avg(v.judge_right) AS judge_accuracy FROM cell AS c "
-                "LEFT JOIN v_images AS v ON v.cell = c.name GROUP BY c.idx ORDER BY c.idx"},
-};
+/* The share of those; where no image but diverged ones has a score, nobody says. */
+#define SHARE(who)                                                                                 \
+    "CASE WHEN sum(NOT v.diverged) = 0 OR sum(NOT v.diverged AND v." who "_right IS NOT NULL) "    \
+    "THEN avg(v." who "_right) END AS " who "_accuracy"
+
+/* Statements as one reads them: */
+/* clang-format off */
+#define IMAGES                                                                                     \
+    "CREATE VIEW v_images AS SELECT cell, kappa, start, duration, target, image, diverged, "       \
+    "diverged_step, saturated, guide_label, " RIGHT("guide") ", judge_label, " RIGHT("judge") ", " \
+    "guide_logp, judge_logp, png FROM (SELECT c.name AS cell, c.kappa, c.start, c.duration, "      \
+    "nullif(c.target, -1) AS target, i.idx AS image, i.diverged, "                                 \
+    "nullif(i.diverged_step, -1) AS diverged_step, i.saturated, "                                  \
+    LABEL("i.guide_logp") " AS guide_label, " LABEL("i.judge_logp") " AS judge_label, "            \
+    "i.guide_logp, i.judge_logp, i.png "                                                           \
+    "FROM cell AS c JOIN image AS i ON i.trajectory = c.trajectory)"
+#define CELLS                                                                                      \
+    "CREATE VIEW v_cells AS SELECT c.name AS cell, c.kappa, c.start, c.duration, "                 \
+    "nullif(c.target, -1) AS target, count(v.image) AS n, count(v.image) = "                       \
+    "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') AS complete, "                 \
+    "coalesce(sum(v.diverged), 0) AS diverged, " SHARE("guide") ", " SHARE("judge") " "            \
+    "FROM cell AS c LEFT JOIN v_images AS v ON v.cell = c.name GROUP BY c.idx ORDER BY c.idx"
+/* clang-format on */
+
+static const ggdm_schema_object views[] = {{"v_images", IMAGES}, {"v_cells", CELLS}};
 
 static ggdm_status is_current(ggdm_store *s, const ggdm_schema_object *view, bool *yes,
                               ggdm_error *err)

@@ -48,6 +48,8 @@ static ggdm_status add_scores(ggdm_scores *scores, score_sums *sums, const float
         return GGDM_FAIL(err, GGDM_EFORMAT, "scores of %d classes, expected %d", n,
                          scores->classes);
     int32_t best = ggdm_argmax(logp, n);
+    scores->n += diverged || best >= 0;
+    scores->unscored += !diverged && best < 0;
     if (diverged || best < 0)
         return GGDM_OK;
     double p = exp((double)logp[best]);
@@ -81,12 +83,15 @@ done:
     return st == GGDM_OK ? st : ggdm_error_prefix(err, "image %d", image->index);
 }
 
-static void close_scores(ggdm_scores *scores, const score_sums *sums, int32_t n, int32_t target)
+static void close_scores(ggdm_scores *scores, const score_sums *sums, int32_t target)
 {
     double m = sums->n ? (double)sums->n : 1;
-    scores->has_accuracy = scores->known && target >= 0 && target < scores->classes;
-    scores->has_loss = scores->has_accuracy && sums->n > 0;
-    scores->accuracy = ggdm_wilson(scores->right, n);
+    bool is_class = target >= 0 && target < scores->classes;
+    scores->has_mean = sums->n > 0;
+    scores->has_loss = scores->has_mean && is_class;
+    scores->has_share = scores->has_mean || (scores->n > 0 && scores->unscored == 0);
+    scores->has_accuracy = scores->has_share && is_class;
+    scores->accuracy = ggdm_wilson(scores->right, scores->n);
     scores->confidence = sums->probability / m;
     scores->loss = sums->loss / m;
 }
@@ -103,8 +108,8 @@ ggdm_status ggdm_cell_summarise(ggdm_store *store, int32_t cell, ggdm_cell_summa
         ggdm_cell_summary_deinit(out);
         return ggdm_error_prefix(err, "cell %d", cell);
     }
-    close_scores(&out->guide, &v.guide, out->n, c->target);
-    close_scores(&out->judge, &v.judge, out->n, c->target);
+    close_scores(&out->guide, &v.guide, c->target);
+    close_scores(&out->judge, &v.judge, c->target);
     return st;
 }
 

@@ -17,13 +17,17 @@ typedef struct ggdm_share {
 /** k successes of n; n = 0 gives {0, 0, 1}. */
 ggdm_share ggdm_wilson(int64_t k, int64_t n);
 
-/* One classifier's view of a cell.  An image that diverged, or that this classifier did not score,
- * is nowhere right, confident, or part of a mean. */
+/* One classifier's view of a cell.  An image that diverged is nowhere right, confident, or part of
+ * a mean.  One whose scores are not finite is missing: it is in no number but `unscored`. */
 typedef struct ggdm_scores {
-    bool known;          /* it scored at least one image of the cell */
-    bool has_accuracy;   /* known, and the target is one of its classes */
-    bool has_loss;       /* the same, and an image that did not diverge */
+    bool known;          /* there is such a classifier, and an image of the cell */
+    bool has_share;      /* and it could say something about one, or all diverged */
+    bool has_accuracy;   /* and the target is one of its classes */
+    bool has_mean;       /* it could say something about one that did not diverge */
+    bool has_loss;       /* and the target is one of its classes */
     int32_t classes;     /* 0 where there is no such classifier */
+    int32_t unscored;    /* images that did not diverge and have no score */
+    int32_t n;           /* the others: shares are of these */
     int64_t right;       /* argmax = target */
     ggdm_share accuracy; /* right of n */
     int64_t confident;   /* argmax has a probability of at least 0.9 */

@@ -85,6 +85,11 @@ static field of_key(const ggdm_cell_summary *s)
 }
 
 /* The same fields of the two classifiers. */
+#define COUNT(who, name)                                                                           \
+    static field who##_##name(const ggdm_cell_summary *s)                                          \
+    {                                                                                              \
+        return number(s->who.known ? WHOLE : NOTHING, s->who.name);                                \
+    }
 #define SCORE(who, name, condition, value)                                                         \
     static field who##_##name(const ggdm_cell_summary *s)                                          \
     {                                                                                              \
@@ -95,8 +100,9 @@ static field of_key(const ggdm_cell_summary *s)
     SCORE(who, accuracy_lo, has_accuracy, accuracy.lo)                                             \
     SCORE(who, accuracy_hi, has_accuracy, accuracy.hi)                                             \
     SCORE(who, loss, has_loss, loss)                                                               \
-    SCORE(who, confidence, known, confidence)                                                      \
-    SCORE(who, confident, known, confident / (double)s->n)
+    SCORE(who, confidence, has_mean, confidence)                                                   \
+    SCORE(who, confident, has_share, confident / (double)s->who.n)                                 \
+    COUNT(who, unscored)
 SCORES(guide)
 SCORES(judge)
 
@@ -127,6 +133,8 @@ static const struct {
     {"judge_confidence", judge_confidence},
     {"judge_confident", judge_confident},
     {"key", of_key},
+    {"guide_unscored", guide_unscored},
+    {"judge_unscored", judge_unscored},
     /* clang-format on */
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };

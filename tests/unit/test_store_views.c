@@ -116,6 +116,26 @@ static void test_views_without_target_know_no_right(void **state)
                   "0|0|0\n");
 }
 
+/* Scores that are not finite are missing here as in the summary, and no share is made of diverged
+ * images alone. */
+static void test_views_of_scores_that_are_not_finite_say_nothing(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    for (int n = 5; n <= 10; n += 5) {
+        char sql[200];
+        ggdm_store_close(&f->store);
+        snprintf(sql, sizeof sql,
+                 "UPDATE image SET judge_logp = CAST(X'0000c07f' || substr(judge_logp, 5) AS BLOB) "
+                 "WHERE trajectory = 4 AND idx < %d",
+                 n);
+        run_fixture_sql(f->dir, sql);
+        assert_answer(f, "SELECT judge_accuracy, guide_accuracy FROM v_cells WHERE cell = 'c0008'",
+                      n == 5 ? "0.625|0.7\n" : "|0.7\n");
+        run_fixture_reopen(f, NULL);
+    }
+}
+
 /* Whatever the scores, the label is that of the program: ties, zeros, infinities, NaN, denormals.
  */
 static void test_view_label_is_argmax(void **state)
@@ -175,6 +195,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_views_of_snapshot_count_as_the_summary),
         RUN_FIXTURE_TEST(test_views_of_a_run_that_has_begun_have_all_cells),
         RUN_FIXTURE_TEST(test_views_give_accuracy_by_kappa),
+        RUN_FIXTURE_TEST(test_views_of_scores_that_are_not_finite_say_nothing),
         RUN_FIXTURE_TEST(test_views_without_target_know_no_right),
         RUN_FIXTURE_TEST(test_view_label_is_argmax),
         RUN_FIXTURE_TEST(test_views_are_made_anew_and_those_of_others_stay),
