@@ -71,7 +71,9 @@ done_well() {
     return 1
 }
 
-submit mpirun --nodes 2 && mpirun=$job
+submit mpirun --nodes 2 --sbatch --comment=free --sbatch --nice=1 && mpirun=$job
+scontrol show job "$job" >out && grep -q 'Comment=free' out && grep -q 'Nice=1' out
+report $? "free lines of #SBATCH reach Slurm" && [ "$failed" -eq 0 ] || sed 's/^/# /' out
 submit srun --nodes 2 --launcher srun && srun=$job
 twice() {
     "$GGDM" submit small.yaml --run mpirun --nodes 2 >out 2>&1
@@ -109,6 +111,7 @@ report $? "... and the same summary"
 mkdir bin
 printf '#!/bin/sh\necho "$*" >>%s/apptainer.log\nshift 2\nexec "$@"\n' "$work" >bin/apptainer
 chmod +x bin/apptainer
+: >"an image.sif"
 PATH=$work/bin:$PATH submit contained --nodes 2 --container "an image.sif" && done_well contained "$job" &&
     grep -q 'exec an image.sif .*/ggdm run' apptainer.log
 report $? "inside a container (a stand-in for apptainer): the same bytes"
