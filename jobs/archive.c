@@ -96,12 +96,12 @@ static ggdm_status describe(const cell_archive *a, const ggdm_image *image, char
 
 static ggdm_status add_to_tar(cell_archive *a, const ggdm_image *image, ggdm_error *err)
 {
-    char name[32], *text = NULL;
+    char name[GGDM_CELL_NAME_SIZE + 32], *text = NULL;
     size_t size = 0;
-    snprintf(name, sizeof name, "%06d.png", image->index);
+    snprintf(name, sizeof name, "%s_%06d.png", a->cell.name, image->index);
     GGDM_TRY(ggdm_container_add(a->tar, name, image->png, image->png_size, err));
     GGDM_TRY(describe(a, image, &text, &size, err));
-    snprintf(name, sizeof name, "%06d.json", image->index);
+    snprintf(name, sizeof name, "%s_%06d.json", a->cell.name, image->index);
     ggdm_status st = ggdm_container_add(a->tar, name, text, size, err);
     free(text);
     return st;

@@ -1,8 +1,8 @@
 /* RUN/archive/CELL/{samples.tar, samples.npz, sheet.png}: a pure function of the store.
  *
- * samples.tar  WebDataset shard: for each image in index order 000042.png (the stored bytes) and
- *              000042.json (cell, its parameters, index, diverged, label and probability by the
- *              guide and by the judge)
+ * samples.tar  WebDataset shard: for each image in index order c0007_000042.png (the stored bytes)
+ *              and c0007_000042.json (cell, its parameters, index, diverged, label and probability
+ *              by the guide and by the judge); no key is twice in the shards of a run
  * samples.npz  arr_0 u8 [N, H, W, C] (grey: C = 1), arr_1 i64 [N]: the cell's target, or -1
  * sheet.png    contact sheet (jobs/sheet.h) */
 #ifndef GGDM_JOBS_ARCHIVE_H

@@ -134,6 +134,8 @@ static const char *const to_3[] = {
     "UPDATE cell SET cancelled = 1 WHERE "
     "substr((SELECT value FROM run WHERE key = 'cancelled_cells'), idx + 1, 1) = '1'",
     "DELETE FROM run WHERE key = 'cancelled_cells'",
+    /* Names in archives begin with the cell: written again at the end of the run. */
+    "UPDATE cell SET archived = 0",
     "INSERT OR IGNORE INTO run (key, value) VALUES ('notes', '')",
     NULL,
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/png_image.h"
 #include "jobs/sheet.h"
 #include "tests/support/run_fixture.h"
@@ -119,13 +120,13 @@ static void check_tar(const char *path, int64_t trajectory)
         char name[32], bytes[4000];
         ggdm_image want;
         run_fixture_image(trajectory, i, 1, &want);
-        snprintf(name, sizeof name, "%06d.png", i);
+        snprintf(name, sizeof name, "c0008_%06d.png", i);
         assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
         assert_string_equal(archive_entry_pathname(entry), name);
         assert_int_equal(archive_read_data(a, bytes, sizeof bytes), want.png_size);
         assert_memory_equal(bytes, want.png, want.png_size);
         ggdm_image_deinit(&want);
-        snprintf(name, sizeof name, "%06d.json", i);
+        snprintf(name, sizeof name, "c0008_%06d.json", i);
         assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
         assert_string_equal(archive_entry_pathname(entry), name);
         la_ssize_t n = archive_read_data(a, bytes, sizeof bytes - 1);
@@ -137,6 +138,39 @@ static void check_tar(const char *path, int64_t trajectory)
     }
     assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_EOF);
     archive_read_free(a);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The shards of a run, read together as WebDataset does, hold no name twice. */
+static void test_archive_names_are_unique_in_the_run(void **state)
+{
+    enum { N = 2 * RUN_CELLS * RUN_SAMPLES };
+    run_fixture *f = *state;
+    char *names[N];
+    int n = 0;
+    run_fixture_work(f, 100, 1);
+    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, NULL, NULL, &err), &err);
+    for (int i = 0; i < RUN_CELLS; i++) {
+        struct archive *a = archive_read_new();
+        struct archive_entry *entry;
+        char path[300];
+        snprintf(path, sizeof path, "%s/archive/c%04d/samples.tar", f->dir, i);
+        archive_read_support_format_tar(a);
+        assert_int_equal(archive_read_open_filename(a, path, 10240), ARCHIVE_OK);
+        while (archive_read_next_header(a, &entry) == ARCHIVE_OK && n < N)
+            ggdm_test_ok(ggdm_strdup(archive_entry_pathname(entry), &names[n++], &err), &err);
+        archive_read_free(a);
+    }
+    assert_int_equal(n, N);
+    qsort(names, N, sizeof *names, by_text);
+    for (int i = 1; i < N; i++)
+        assert_string_not_equal(names[i - 1], names[i]);
+    while (n > 0)
+        free(names[--n]);
 }
 
 /* The stored npy arrays, found by their magic. */
@@ -241,6 +275,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_archive_twice_gives_equal_bytes),
         RUN_FIXTURE_TEST(test_archive_after_trouble_gives_equal_bytes),
         RUN_FIXTURE_TEST(test_archive_holds_the_images_of_the_cell),
+        RUN_FIXTURE_TEST(test_archive_names_are_unique_in_the_run),
         RUN_FIXTURE_TEST(test_archive_of_rgb_images_keeps_channels),
         RUN_FIXTURE_TEST(test_archive_in_turn_is_refused),
         cmocka_unit_test(test_sheet_frames_and_pixels_are_in_place),
