@@ -124,8 +124,9 @@ static ggdm_status read_some(ggdm_source *s, char *out, size_t size, size_t *got
 {
     for (*got = 0; *got < size;) {
         size_t left = size - *got;
-        la_ssize_t n = s->plain ? gzread(s->plain, out + *got, left < BLOCK ? (unsigned)left : BLOCK)
-                                : archive_read_data(s->zip, out + *got, left);
+        la_ssize_t n = s->plain
+                           ? gzread(s->plain, out + *got, left < BLOCK ? (unsigned)left : BLOCK)
+                           : archive_read_data(s->zip, out + *got, left);
         if (n == 0)
             break;
         if (n < 0 && !s->plain)

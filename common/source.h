@@ -1,6 +1,6 @@
 /* The bytes of a file in their order, or of what is packed in it: gzip (whose sum is checked), or
- * the members of a zip archive.  How much memory that takes is up to the reader: nothing is unpacked
- * but what is asked for. */
+ * the members of a zip archive.  How much memory that takes is up to the reader: nothing is
+ * unpacked but what is asked for. */
 #ifndef GGDM_COMMON_SOURCE_H
 #define GGDM_COMMON_SOURCE_H
 

@@ -168,12 +168,16 @@ static ggdm_status check_no_other_shard(const char *dir, const char *stem, const
     return st;
 }
 
+static bool holds(const struct ggdm_weights_file *f, const ggdm_st_tensor *t)
+{
+    const char *begin = f->file.bytes.data, *data = t->data;
+    return data >= begin && data <= begin + f->file.bytes.size;
+}
+
 static const struct ggdm_weights_file *file_of(const ggdm_weights *w, const ggdm_st_tensor *t)
 {
     size_t i = 0;
-    while ((const char *)t->data < (const char *)w->files[i].file.bytes.data ||
-           (const char *)t->data >
-               (const char *)w->files[i].file.bytes.data + w->files[i].file.bytes.size)
+    while (!holds(&w->files[i], t))
         i++;
     return &w->files[i];
 }
@@ -306,37 +310,52 @@ static bool is_plain(const ggdm_weights *w)
     return plain;
 }
 
-ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
+/* Put the tensors of one file where they belong: all of w are packed from to on, as they are
+ * sorted. */
+static void widen(const ggdm_weights *w, const struct ggdm_weights_file *file, char *to)
 {
-    ggdm_tensor *items = NULL;
-    ggdm_status st;
-    size_t data;
-    for (size_t i = 0; i < w->n_files; i++)
-        GGDM_TRY(ggdm_st_file_read(&w->files[i].file, err));
-    if (is_plain(w)) {
-        w->data = w->files[0].file.bytes.data;
-        w->size = w->files[0].file.bytes.size;
-        return GGDM_OK;
-    }
-    sort_tensors(w);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&items, w->n_tensors, sizeof *items, err), done);
-    for (size_t i = 0; i < w->n_tensors; i++)
-        items[i] = (ggdm_tensor){w->tensors[i].name, GGDM_F32, w->tensors[i].shape, NULL};
-    GGDM_TRY_GOTO(st,
-                  ggdm_safetensors_layout(w->where, items, w->n_tensors, NULL, 0, (char **)&w->copy,
-                                          &data, &w->size, err),
-                  done);
-    char *to = (char *)w->copy + data;
     for (size_t i = 0; i < w->n_tensors; i++) {
-        ggdm_safetensors_to_f32(&w->tensors[i], (float *)(void *)to);
-        to += (size_t)ggdm_shape_count(&w->tensors[i].shape) * sizeof(float);
+        const ggdm_st_tensor *t = &w->tensors[i];
+        if (holds(file, t))
+            ggdm_safetensors_to_f32(t, (float *)(void *)to);
+        to += (size_t)ggdm_shape_count(&t->shape) * sizeof(float);
+    }
+}
+
+/* File by file, so that beside the copy one of them is in memory. */
+static ggdm_status copy_all(ggdm_weights *w, size_t data, ggdm_error *err)
+{
+    for (size_t i = 0; i < w->n_files; i++) {
+        GGDM_TRY(ggdm_st_file_read(&w->files[i].file, err));
+        widen(w, &w->files[i], (char *)w->copy + data);
+        ggdm_bytes_deinit(&w->files[i].file.bytes);
     }
     w->data = w->copy;
-    for (size_t i = 0; i < w->n_files; i++)
-        ggdm_bytes_deinit(&w->files[i].file.bytes);
-done:
+    return GGDM_OK;
+}
+
+static ggdm_status load_copy(ggdm_weights *w, ggdm_error *err)
+{
+    ggdm_tensor *items = NULL;
+    size_t data;
+    sort_tensors(w);
+    GGDM_TRY(ggdm_alloc(&items, w->n_tensors, sizeof *items, err));
+    for (size_t i = 0; i < w->n_tensors; i++)
+        items[i] = (ggdm_tensor){w->tensors[i].name, GGDM_F32, w->tensors[i].shape, NULL};
+    ggdm_status st = ggdm_safetensors_layout(w->where, items, w->n_tensors, NULL, 0,
+                                             (char **)&w->copy, &data, &w->size, err);
     free(items);
-    return st;
+    return st == GGDM_OK ? copy_all(w, data, err) : st;
+}
+
+ggdm_status ggdm_weights_load(ggdm_weights *w, ggdm_error *err)
+{
+    if (!is_plain(w))
+        return load_copy(w, err);
+    GGDM_TRY(ggdm_st_file_read(&w->files[0].file, err));
+    w->data = w->files[0].file.bytes.data;
+    w->size = w->files[0].file.bytes.size;
+    return GGDM_OK;
 }
 
 void ggdm_weights_close(ggdm_weights *w)

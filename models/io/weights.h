@@ -5,8 +5,8 @@
  *   is exact.  F64 is refused: to narrow it would round.
  *
  * What comes out is the bytes of one safetensors file, F32 and aligned.  A file that is that
- * already is used as it is; of others a copy is made, with the tensors in the order of
- * their names and without metadata: the same for the same numbers, however they were stored. */
+ * already is used as it is; of others a copy is made, with the tensors in the order of their names
+ * and without metadata: the same for the same numbers, however they were stored. */
 #ifndef GGDM_MODELS_IO_WEIGHTS_H
 #define GGDM_MODELS_IO_WEIGHTS_H
 

@@ -36,11 +36,12 @@ static ggdm_status read_pixels(ggdm_source *s, const ggdm_image_want *want, ggdm
     ggdm_npy a;
     GGDM_TRY(ggdm_npy_read(s, &a, err));
     if (a.kind != 'u' || a.bytes != 1)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: elements '%c%d', expected uint8 ('u1'), 0..255",
-                         where, a.kind, a.bytes);
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                         "%s: elements '%c%d', expected uint8 ('u1'), 0..255", where, a.kind,
+                         a.bytes);
     if (a.n_dims != 3 && a.n_dims != 4)
-        return GGDM_FAIL(err, GGDM_ESHAPE,
-                         "%s: %d dimensions, expected [N, H, W] or [N, H, W, C]", where, a.n_dims);
+        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: %d dimensions, expected [N, H, W] or [N, H, W, C]",
+                         where, a.n_dims);
     const int64_t shape[4] = {a.shape[0], a.shape[1], a.shape[2], a.n_dims == 4 ? a.shape[3] : 1};
     GGDM_TRY(ggdm_images_init(out, shape, want, where, err));
     return ggdm_source_read(s, out->pixels, (size_t)a.size, err);

@@ -126,17 +126,16 @@ done:
     return st;
 }
 
-static ggdm_status check_classes(const ggdm_images *out, const tree *t,
-                                 const ggdm_image_want *want, ggdm_error *err)
+static ggdm_status check_classes(const ggdm_images *out, const tree *t, const ggdm_image_want *want,
+                                 ggdm_error *err)
 {
     int n = out->n_classes > 0 ? out->n_classes : 1;
     if (want->n_classes == 0 || want->n_classes == n)
         return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_ESHAPE,
-                     "%s: %d class folder%s (%.40s%s), the network has %d classes", t->root,
-                     out->n_classes, out->n_classes == 1 ? "" : "s",
-                     out->n_classes > 0 ? out->classes[0] : "", out->n_classes > 1 ? ", ..." : "",
-                     want->n_classes);
+    return GGDM_FAIL(
+        err, GGDM_ESHAPE, "%s: %d class folder%s (%.40s%s), the network has %d classes", t->root,
+        out->n_classes, out->n_classes == 1 ? "" : "s", out->n_classes > 0 ? out->classes[0] : "",
+        out->n_classes > 1 ? ", ..." : "", want->n_classes);
 }
 
 /* A grey picture serves a network of colours, not the other way round. */
@@ -181,8 +180,7 @@ static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_erro
     return split == GGDM_SPLIT_TRAIN && ggdm_is_dir(dir) ? ggdm_strdup(dir, out, err) : GGDM_OK;
 }
 
-static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *out,
-                            ggdm_error *err)
+static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *out, ggdm_error *err)
 {
     GGDM_TRY(look(t, out, err));
     if (t->n == 0)

@@ -22,18 +22,18 @@ typedef struct ggdm_image_want {
 typedef struct ggdm_images {
     int32_t n;
     int height, width, channels;
-    uint8_t *pixels; /* [n, H, W, C]; owned */
-    int32_t *labels; /* [n], 0..; NULL: there are none; owned */
-    char **classes;  /* [n_classes] names, NULL where they have none; owned */
-    int n_classes;   /* of classes */
-    char *source;    /* where they come from, for people; owned */
+    uint8_t *pixels;                  /* [n, H, W, C]; owned */
+    int32_t *labels;                  /* [n], 0..; NULL: there are none; owned */
+    char **classes;                   /* [n_classes] names, NULL where they have none; owned */
+    int n_classes;                    /* of classes */
+    char *source;                     /* where they come from, for people; owned */
     char sha256[GGDM_HASH_TEXT_SIZE]; /* of shape, pixels and labels, however they were stored */
 } ggdm_images;
 
 void ggdm_images_deinit(ggdm_images *images);
 
-/* One way in which a directory holds images.  read leaves *out without images (n = 0) where it finds
- * none of its format for the split. */
+/* One way in which a directory holds images.  read leaves *out without images (n = 0) where it
+ * finds none of its format for the split. */
 typedef struct ggdm_image_format {
     const char *what; /* for the message where nothing is found */
     ggdm_status (*read)(const char *dir, ggdm_split split, const ggdm_image_want *want,

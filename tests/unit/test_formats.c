@@ -91,7 +91,8 @@ static void drop(const char *name)
 
 static void put_idx(const char *images, const char *labels, bool packed)
 {
-    uint8_t image_bytes[16 + N * SIDE * SIDE] = {0, 0, 8, 3, 0, 0, 0, N, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    uint8_t image_bytes[16 + N * SIDE * SIDE] = {0, 0, 8, 3,    0, 0, 0, N,
+                                                 0, 0, 0, SIDE, 0, 0, 0, SIDE};
     uint8_t label_bytes[8 + N] = {0, 0, 8, 1, 0, 0, 0, N};
     for (int i = 0; i < N; i++) {
         label_bytes[8 + i] = (uint8_t)(i / (N / CLASSES));
@@ -157,8 +158,8 @@ static void put_tree(const char *name, int channels)
 static void test_formats_of_one_data_set_are_the_same(void **state)
 {
     (void)state;
-    static const char *const ways[] = {"plain", "packed", "dotted", "torch", "emnist",
-                                       "npz",   "keys",   "file.npz", "tree", "split"};
+    static const char *const ways[] = {"plain", "packed", "dotted",   "torch", "emnist",
+                                       "npz",   "keys",   "file.npz", "tree",  "split"};
     char first[GGDM_HASH_TEXT_SIZE], other[GGDM_HASH_TEXT_SIZE];
     put_idx("plain/train-images-idx3-ubyte", "plain/train-labels-idx1-ubyte", false);
     put_idx("packed/train-images-idx3-ubyte.gz", "packed/train-labels-idx1-ubyte.gz", true);
