@@ -63,6 +63,13 @@ put("checkpoint", "step-of-another-world", checkpoint(step="9223372036854775807"
 put("checkpoint", "time-that-is-none", checkpoint(seconds="nan"))
 
 
+# --- data sets
+
+put("idx", "images", b"\1" + struct.pack(">IIII", 0x803, 2, 3, 2) + bytes(range(12)))
+put("idx", "labels", b"\0" + struct.pack(">II", 0x801, 4) + bytes(range(4)))
+put("idx", "extents-overflow", b"\1" + struct.pack(">IIII", 0x803, 1 << 31, 1 << 31, 4) + bytes(4))
+
+
 # --- PNG
 
 

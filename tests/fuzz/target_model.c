@@ -10,6 +10,7 @@
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
+#include "models/train/idx.h"
 #include "models/train/recipe.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -104,6 +105,20 @@ bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
         assert_true(ggdm_recipe_steps(&r) > 0);
     ggdm_recipe_deinit(&r);
     free(path);
+    return st == GGDM_OK;
+}
+
+/* Images or labels; the first byte says which. */
+bool ggdm_fuzz_idx(const uint8_t *data, size_t size)
+{
+    ggdm_idx idx;
+    ggdm_error err = {0};
+    if (size == 0)
+        return false;
+    ggdm_status st = ggdm_idx_parse(data + 1, size - 1, data[0] % 2 ? 3 : 1, "fuzz", &idx, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        assert_true(idx.data > data && idx.data + idx.count == data + size);
     return st == GGDM_OK;
 }
 

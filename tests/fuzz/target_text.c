@@ -105,7 +105,7 @@ bool ggdm_fuzz_values(const uint8_t *data, size_t size)
     if (size == 0)
         return false;
     char *text = ggdm_fuzz_text(data + 1, size - 1);
-    int what = data[0] % (GGDM_SLURM_N_KEYS + 1);
+    int what = data[0] % (GGDM_SLURM_N_KEYS + 2);
     ggdm_status st;
     if (what < GGDM_SLURM_N_KEYS) {
         ggdm_slurm_job job = {{0}};
@@ -117,14 +117,16 @@ bool ggdm_fuzz_values(const uint8_t *data, size_t size)
         ggdm_slurm_job_deinit(&job);
     } else {
         ggdm_hosts hosts;
-        char *argument = NULL;
-        st = ggdm_hosts_parse(text, &hosts, &err);
+        char *argument = NULL, *path = ggdm_fuzz_file("hostfile", data + 1, size - 1);
+        st = what == GGDM_SLURM_N_KEYS ? ggdm_hosts_parse(text, &hosts, &err)
+                                       : ggdm_hosts_read(path, &hosts, &err);
         if (st == GGDM_OK) {
             ggdm_hosts_default_slots(&hosts, 2);
             assert_true(ggdm_hosts_slots(&hosts) > 0);
             ggdm_test_ok(ggdm_hosts_argument(&hosts, &argument, &err), &err);
         }
         free(argument);
+        free(path);
         ggdm_hosts_deinit(&hosts);
     }
     ggdm_fuzz_clean(st, &err);
