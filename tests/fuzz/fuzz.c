@@ -25,6 +25,8 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"safetensors", ggdm_fuzz_safetensors, 4096, 1.0},
     {"weights", ggdm_fuzz_weights, 1024, 0.3},
     {"idx", ggdm_fuzz_idx, 512, 0.2},
+    {"npz", ggdm_fuzz_npz, 4096, 0.4},
+    {"jpeg", ggdm_fuzz_jpeg, 4096, 0.3},
     {"checkpoint", ggdm_fuzz_checkpoint, 8192, 0.3},
     {"png", ggdm_fuzz_png, 8192, 0.6},
     {"wire", ggdm_fuzz_wire, 1024, 0.6},

@@ -2,10 +2,13 @@
 """Write the seeds of the targets whose inputs are not texts: tests/fuzz/corpus/TARGET/NAME.
 
 Texts, and inputs that once broke something, are files of their own, which this leaves alone."""
+import gzip
 import hashlib
+import io
 import json
 import os
 import struct
+import zipfile
 import zlib
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
@@ -63,11 +66,53 @@ put("checkpoint", "step-of-another-world", checkpoint(step="9223372036854775807"
 put("checkpoint", "time-that-is-none", checkpoint(seconds="nan"))
 
 
-# --- data sets
+# --- data sets: images of 2 x 2
 
-put("idx", "images", b"\1" + struct.pack(">IIII", 0x803, 2, 3, 2) + bytes(range(12)))
-put("idx", "labels", b"\0" + struct.pack(">II", 0x801, 4) + bytes(range(4)))
-put("idx", "extents-overflow", b"\1" + struct.pack(">IIII", 0x803, 1 << 31, 1 << 31, 4) + bytes(4))
+IMAGES = struct.pack(">IIII", 0x803, 3, 2, 2) + bytes(range(12))
+put("idx", "images", b"\0" + IMAGES)
+put("idx", "images-packed", b"\0" + gzip.compress(IMAGES, mtime=0))
+put("idx", "images-with-channels", b"\0" + struct.pack(">IIIII", 0x804, 1, 2, 2, 1) + bytes(4))
+put("idx", "labels", b"\1" + struct.pack(">II", 0x801, 4) + bytes(range(4)))
+put("idx", "labels-of-32-bits", b"\1" + struct.pack(">IIii", 0xc01, 2, 3, 9))
+put("idx", "extents-overflow", b"\0" + struct.pack(">IIII", 0x803, 1 << 31, 1 << 31, 4) + bytes(4))
+
+
+def npy(descr, shape, data, version=1):
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return (b"\x93NUMPY" + bytes([version, 0])
+            + struct.pack("<H" if version == 1 else "<I", len(text)) + text + data)
+
+
+def npz(packing, **arrays):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as z:
+        for name, data in arrays.items():
+            z.writestr(zipfile.ZipInfo(name + ".npy"), data, packing)
+    return out.getvalue()
+
+
+PIXELS = npy("|u1", (3, 2, 2, 1), bytes(range(12)))
+put("npz", "plain", npz(zipfile.ZIP_STORED, arr_0=PIXELS, arr_1=npy("<i8", (3,), bytes(24))))
+put("npz", "packed", npz(zipfile.ZIP_DEFLATED, y_train=npy(">i4", (3, 1), bytes(12), 2),
+                         x_train=npy("|u1", (3, 2, 2), bytes(12))))
+put("npz", "shape-overflows", npz(zipfile.ZIP_STORED, arr_0=npy("|u1", (1 << 62, 1 << 62), b"")))
+
+
+# --- JPEG: grey, 8 x 8, one block (of the tables of the standard those that it needs)
+
+def jpeg(width, height):
+    def segment(marker, data):
+        return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+    return (b"\xff\xd8" + segment(0xDB, b"\0" + bytes([16] * 64))
+            + segment(0xC0, struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0]))
+            + segment(0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0")
+            + segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0")
+            + segment(0xDA, bytes([1, 1, 0, 0, 63, 0])) + b"\x3f\xff\xd9")
+
+
+put("jpeg", "grey", jpeg(8, 8))
+put("jpeg", "side-beyond-the-limit", jpeg(60000, 60000))
 
 
 # --- PNG

@@ -1,16 +1,14 @@
-/* Models, their training, and images. */
+/* Models and their training. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/fs.h"
-#include "common/png_image.h"
 #include "models/arch/arch.h"
 #include "models/io/weights.h"
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
-#include "models/train/idx.h"
 #include "models/train/recipe.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -108,20 +106,6 @@ bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
     return st == GGDM_OK;
 }
 
-/* Images or labels; the first byte says which. */
-bool ggdm_fuzz_idx(const uint8_t *data, size_t size)
-{
-    ggdm_idx idx;
-    ggdm_error err = {0};
-    if (size == 0)
-        return false;
-    ggdm_status st = ggdm_idx_parse(data + 1, size - 1, data[0] % 2 ? 3 : 1, "fuzz", &idx, &err);
-    ggdm_fuzz_clean(st, &err);
-    if (st == GGDM_OK)
-        assert_true(idx.data > data && idx.data + idx.count == data + size);
-    return st == GGDM_OK;
-}
-
 /* A network of one layer, whose training goes on from the file. */
 bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size)
 {
@@ -154,34 +138,4 @@ bool ggdm_fuzz_curve(const uint8_t *data, size_t size)
     ggdm_curve_close(&c);
     free(path);
     return any;
-}
-
-/* Checksums of the chunks are made to fit, or mutations would not get past them. */
-static void mend(uint8_t *png, size_t size)
-{
-    for (size_t at = 8; at + 12 <= size;) {
-        size_t n = (size_t)png[at] << 24 | (size_t)png[at + 1] << 16 | (size_t)png[at + 2] << 8 |
-                   png[at + 3];
-        if (n > size - at - 12)
-            return;
-        uint32_t crc = ggdm_test_crc32(png + at + 4, n + 4);
-        for (size_t i = 0; i < 4; i++)
-            png[at + 8 + n + i] = (uint8_t)(crc >> (24 - 8 * i));
-        at += n + 12;
-    }
-}
-
-bool ggdm_fuzz_png(const uint8_t *data, size_t size)
-{
-    ggdm_error err = {0};
-    ggdm_pixels pixels;
-    uint8_t *png = (uint8_t *)ggdm_fuzz_text(data, size);
-    if (size % 4)
-        mend(png, size);
-    ggdm_status st = ggdm_png_decode(png, size, 1024, &pixels, &err);
-    ggdm_fuzz_clean(st, &err);
-    assert_true((st == GGDM_OK) == (pixels.data != NULL));
-    ggdm_pixels_deinit(&pixels);
-    free(png);
-    return st == GGDM_OK;
 }

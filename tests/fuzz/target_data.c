@@ -1,0 +1,109 @@
+/* Images, one by one and as data sets. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/jpeg_image.h"
+#include "common/png_image.h"
+#include "models/train/idx.h"
+#include "models/train/images.h"
+#include "tests/fuzz/fuzz.h"
+
+/* What the network of these data sets takes. */
+static const ggdm_image_want want = {.size = 2, .channels = 1, .n_classes = 10};
+
+static void check_images(const ggdm_images *images)
+{
+    assert_true(images->n > 0 && images->pixels);
+    for (int32_t i = 0; i < images->n && images->labels; i++)
+        assert_in_range(images->labels[i], 0, want.n_classes - 1);
+}
+
+/* Images or labels, packed or not: the first byte says which. */
+bool ggdm_fuzz_idx(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_source *source = NULL;
+    ggdm_images images = {0};
+    ggdm_idx idx;
+    ggdm_status st;
+    if (size == 0)
+        return false;
+    const bool labels = data[0] % 2;
+    char *path = ggdm_fuzz_file("idx", data + 1, size - 1);
+    GGDM_TRY_GOTO(st, ggdm_source_open(path, &source, &err), done);
+    GGDM_TRY_GOTO(
+        st, ggdm_idx_read(source, labels ? &ggdm_idx_labels : &ggdm_idx_images, &idx, &err), done);
+    const int64_t shape[4] = {idx.dims[0], labels ? 2 : idx.dims[1], labels ? 2 : idx.dims[2],
+                              idx.n_dims == 4 ? idx.dims[3] : 1};
+    GGDM_TRY_GOTO(st, ggdm_images_init(&images, shape, &want, path, &err), done);
+    if (labels)
+        st = ggdm_images_read_labels(&images, source, idx.dims[0], (int)idx.bytes, idx.is_signed,
+                                     true, &want, &err);
+    else
+        st = ggdm_source_read(source, images.pixels, idx.size, &err);
+    if (st == GGDM_OK)
+        st = ggdm_source_end(source, &err);
+    if (st == GGDM_OK)
+        check_images(&images);
+done:
+    ggdm_fuzz_clean(st, &err);
+    ggdm_images_deinit(&images);
+    ggdm_source_close(&source);
+    free(path);
+    return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_npz(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_images images = {0};
+    char *path = ggdm_fuzz_file("data.npz", data, size);
+    ggdm_status st = ggdm_format_npz.read(path, GGDM_SPLIT_TRAIN, &want, &images, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        check_images(&images);
+    ggdm_images_deinit(&images);
+    free(path);
+    return st == GGDM_OK;
+}
+
+bool ggdm_fuzz_jpeg(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_pixels pixels;
+    ggdm_status st = ggdm_jpeg_decode(data, size, 1024, &pixels, &err);
+    ggdm_fuzz_clean(st, &err);
+    assert_true((st == GGDM_OK) == (pixels.data != NULL));
+    ggdm_pixels_deinit(&pixels);
+    return st == GGDM_OK;
+}
+
+/* Checksums of the chunks are made to fit, or mutations would not get past them. */
+static void mend(uint8_t *png, size_t size)
+{
+    for (size_t at = 8; at + 12 <= size;) {
+        size_t n = (size_t)png[at] << 24 | (size_t)png[at + 1] << 16 | (size_t)png[at + 2] << 8 |
+                   png[at + 3];
+        if (n > size - at - 12)
+            return;
+        uint32_t crc = ggdm_test_crc32(png + at + 4, n + 4);
+        for (size_t i = 0; i < 4; i++)
+            png[at + 8 + n + i] = (uint8_t)(crc >> (24 - 8 * i));
+        at += n + 12;
+    }
+}
+
+bool ggdm_fuzz_png(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_pixels pixels;
+    uint8_t *png = (uint8_t *)ggdm_fuzz_text(data, size);
+    if (size % 4)
+        mend(png, size);
+    ggdm_status st = ggdm_png_decode(png, size, 1024, &pixels, &err);
+    ggdm_fuzz_clean(st, &err);
+    assert_true((st == GGDM_OK) == (pixels.data != NULL));
+    ggdm_pixels_deinit(&pixels);
+    free(png);
+    return st == GGDM_OK;
+}
