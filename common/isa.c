@@ -1,10 +1,11 @@
 #include "common/isa.h"
 
+#include <cpuid.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cpuid.h>
 
 static bool has_avx2(void)
 {
@@ -78,9 +79,57 @@ ggdm_status ggdm_isa_choose(ggdm_isa *out, ggdm_error *err)
                      "GGDM_ISA is '%s', expected ref, avx2, avx512, avx512_bf16 or amx", wish);
 }
 
-ggdm_status ggdm_isa_pin(ggdm_isa isa, ggdm_error *err)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int pinned = -1;
+
+static ggdm_status pin(ggdm_isa isa, ggdm_error *err)
 {
     if (setenv("ONEDNN_MAX_CPU_ISA", isas[isa].onednn, 1) != 0)
         return GGDM_FAIL(err, GGDM_EIO, "cannot set ONEDNN_MAX_CPU_ISA");
+    pinned = (int)isa;
     return GGDM_OK;
+}
+
+ggdm_status ggdm_isa_pin(ggdm_isa isa, ggdm_error *err)
+{
+    pthread_mutex_lock(&lock);
+    ggdm_status st = pin(isa, err);
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
+ggdm_status ggdm_isa_pinned(ggdm_isa *out, ggdm_error *err)
+{
+    ggdm_status st = GGDM_OK;
+    pthread_mutex_lock(&lock);
+    if (pinned >= 0) {
+        *out = (ggdm_isa)pinned;
+    } else {
+        st = ggdm_isa_choose(out, err);
+        if (st == GGDM_OK)
+            st = pin(*out, err);
+    }
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
+void ggdm_processor_name(char name[GGDM_PROCESSOR_SIZE])
+{
+    unsigned r[4] = {0};
+    name[0] = '\0';
+    if (!__get_cpuid(0x80000004, &r[0], &r[1], &r[2], &r[3])) {
+        snprintf(name, GGDM_PROCESSOR_SIZE, "unnamed");
+        return;
+    }
+    char text[49] = "";
+    for (unsigned leaf = 0; leaf < 3; leaf++) {
+        __get_cpuid(0x80000002 + leaf, &r[0], &r[1], &r[2], &r[3]);
+        memcpy(text + 16 * leaf, r, sizeof r);
+    }
+    unsigned a = 0, b, c, d;
+    __get_cpuid(1, &a, &b, &c, &d);
+    const unsigned family = (a >> 8 & 15) + (a >> 20 & 255),
+                   model = (a >> 4 & 15) | (a >> 12 & 240);
+    snprintf(name, GGDM_PROCESSOR_SIZE, "%s (family %u, model %u)", text + strspn(text, " "),
+             family, model);
 }

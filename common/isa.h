@@ -23,8 +23,16 @@ const char *ggdm_isa_name(ggdm_isa isa);
  */
 ggdm_status ggdm_isa_choose(ggdm_isa *out, ggdm_error *err);
 
-/** Pin it for this process: sets ONEDNN_MAX_CPU_ISA, which oneDNN reads at its first call.  To be
- *  called before any network is built.  Errors: GGDM_EIO. */
+/** Pin it for this process: what our kernels and oneDNN (by ONEDNN_MAX_CPU_ISA, which it reads at
+ *  its first call) use at most.  To be called before any network is built.  Errors: GGDM_EIO. */
 ggdm_status ggdm_isa_pin(ggdm_isa isa, ggdm_error *err);
+
+/** The pinned one; where none is yet, that of ggdm_isa_choose is pinned first: no network is ever
+ *  built without one.  Errors: theirs. */
+ggdm_status ggdm_isa_pinned(ggdm_isa *out, ggdm_error *err);
+
+/** The processor as it calls itself, with family and model: "AMD EPYC (family 25, model 17)". */
+#define GGDM_PROCESSOR_SIZE 96
+void ggdm_processor_name(char name[GGDM_PROCESSOR_SIZE]);
 
 #endif

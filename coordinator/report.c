@@ -360,6 +360,8 @@ static void put_parameters(FILE *f, ggdm_store *store)
     put_row(f, "loss", ggdm_loss_form_names[job->form]);
     put_row(f, "precision", ggdm_precision_names[job->precision]);
     put_row(f, "instruction set", info->isa);
+    put_row(f, "began on", info->processor);
+    put_row(f, "library", info->library);
     put_row(f, "model, SHA-256", info->model_digest);
     put_row(f, "guide, SHA-256", info->guide_digest);
     put_row(f, "judge, SHA-256", info->judge_digest);

@@ -242,6 +242,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_sweep_blame(&s->sweep, "precision", err);
     GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
+    GGDM_TRY(ggdm_startup_bits(s->outfit.job.precision, s->outfit.bits, err));
     set_batch(&s->outfit.job);
     for (int role = 0; role < GGDM_N_ROLES; role++)
         GGDM_TRY(open_model(s, role, err));
@@ -342,7 +343,30 @@ static ggdm_status same_job(const ggdm_setup *s, const ggdm_run_info *info, ggdm
     return GGDM_OK;
 }
 
-/* Models and instruction set. */
+/* That images to come have the bits that those stored would have here: by the digest of the
+ * self-check, and by the library's version, which may differ elsewhere. */
+static ggdm_status same_bits(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
+{
+    static const char remedy[] = "; images made here would not be the same to the bit: go on where "
+                                 "the run began, or use another --run DIR";
+    char processor[GGDM_PROCESSOR_SIZE], bits[GGDM_HASH_TEXT_SIZE];
+    ggdm_processor_name(processor);
+    ggdm_hash_hex(s->outfit.bits, bits);
+    if (info->processor && *info->processor && strcmp(info->processor, processor) != 0)
+        ggdm_log(GGDM_LOG_INFO, "the run began on another processor: %s; now %s", info->processor,
+                 processor);
+    const struct {
+        const char *what, *was, *now;
+    } facts[] = {
+        {"the version of oneDNN", info->library, ggdm_onednn_version()},
+        {"the digest of the self-check (what processor and library compute)", info->bits, bits}};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        if (facts[i].was && *facts[i].was)
+            GGDM_TRY(same_text(s, facts[i].what, facts[i].was, facts[i].now, remedy, err));
+    return GGDM_OK;
+}
+
+/* Models, instruction set, processor and library. */
 static ggdm_status same_machinery(const ggdm_setup *s, const ggdm_run_info *info, ggdm_error *err)
 {
     const char *const recorded[] = {info->model_digest, info->guide_digest, info->judge_digest};
@@ -358,8 +382,9 @@ static ggdm_status same_machinery(const ggdm_setup *s, const ggdm_run_info *info
     snprintf(remedy, sizeof remedy,
              "; set GGDM_ISA=%s on machines that have it, or use another --run DIR",
              info->isa ? info->isa : "");
-    return same_text(s, "the instruction set", info->isa, ggdm_isa_name(s->outfit.isa), remedy,
-                     err);
+    GGDM_TRY(
+        same_text(s, "the instruction set", info->isa, ggdm_isa_name(s->outfit.isa), remedy, err));
+    return same_bits(s, info, err);
 }
 
 /* Is the run in the store one of this setup, or one that it can be added to (*add)? */
@@ -466,9 +491,11 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
     char version[32], digest[GGDM_HASH_TEXT_SIZE];
     snprintf(version, sizeof version, "%s", ggdm_version);
     memcpy(digest, s->sweep_digest, sizeof digest);
-    char isa[16], library[48];
+    char isa[16], library[48], processor[GGDM_PROCESSOR_SIZE], bits[GGDM_HASH_TEXT_SIZE];
     snprintf(library, sizeof library, "%s", ggdm_onednn_version());
     snprintf(isa, sizeof isa, "%s", ggdm_isa_name(s->outfit.isa));
+    ggdm_processor_name(processor);
+    ggdm_hash_hex(s->outfit.bits, bits);
     const ggdm_run_info info = {
         .name = s->sweep.name,
         .sweep_text = s->sweep_text,
@@ -476,6 +503,8 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
         .isa = isa,
         .version = version,
         .library = library,
+        .processor = processor,
+        .bits = bits,
         .model = s->sweep.model,
         .model_digest = hex[GGDM_ROLE_DIFFUSION],
         .guide = s->sweep.guide,

@@ -62,6 +62,8 @@ typedef struct ggdm_run_info {
     char *isa;          /* instruction set agreed by the ranks that started the run */
     char *version;      /* of the program that started it */
     char *library;      /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
+    char *processor;    /* of the coordinator that created it; "": not recorded */
+    char *bits;         /* digest of the self-check there, hex; "": not recorded */
     char *model, *model_digest;
     char *guide, *guide_digest; /* "" where there is none */
     char *judge, *judge_digest; /* "" where there is none */

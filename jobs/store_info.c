@@ -21,6 +21,8 @@ static const struct {
     {"isa", offsetof(ggdm_run_info, isa)},
     {"version", offsetof(ggdm_run_info, version)},
     {"library", offsetof(ggdm_run_info, library)},
+    {"processor", offsetof(ggdm_run_info, processor)},
+    {"bits", offsetof(ggdm_run_info, bits)},
     {"model", offsetof(ggdm_run_info, model)},
     {"model_digest", offsetof(ggdm_run_info, model_digest)},
     {"guide", offsetof(ggdm_run_info, guide)},

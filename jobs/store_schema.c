@@ -136,7 +136,7 @@ static const char *const to_3[] = {
     "DELETE FROM run WHERE key = 'cancelled_cells'",
     /* Names in archives begin with the cell: written again at the end of the run. */
     "UPDATE cell SET archived = 0",
-    "INSERT OR IGNORE INTO run (key, value) VALUES ('notes', '')",
+    "INSERT OR IGNORE INTO run (key, value) VALUES ('notes', ''), ('processor', ''), ('bits', '')",
     NULL,
 };
 

@@ -265,6 +265,7 @@ static void put_run(ggdm_json *j, const ggdm_run_info *info)
     ggdm_json_put_string(j, "precision", ggdm_precision_names[job->precision]);
     ggdm_json_put_string(j, "isa", info->isa);
     ggdm_json_put_string(j, "library", info->library);
+    ggdm_json_put_string(j, "processor", info->processor);
     ggdm_json_put_string(j, "version", info->version);
     ggdm_json_put_string(j, "interval", "Wilson, 95 %");
 }

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "common/hash.h"
 #include "common/mem.h"
+#include "models/nn/onednn.h"
+#include "models/nn/selfcheck.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 2u
+#define HELLO_VERSION 3u
 
 void ggdm_outfit_deinit(ggdm_outfit *outfit)
 {
@@ -69,8 +71,10 @@ ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error
     ggdm_put_u32(&w, HELLO);
     ggdm_put_u32(&w, HELLO_VERSION);
     ggdm_put_u8(&w, outfit != NULL);
-    if (outfit)
+    if (outfit) {
         ggdm_put_u8(&w, (uint8_t)outfit->isa);
+        ggdm_put_bytes(&w, outfit->bits, sizeof outfit->bits);
+    }
     ggdm_status st = outfit ? ggdm_job_pack(&outfit->job, &w, err) : GGDM_OK;
     for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++)
         put_files(&w, &outfit->files[i]);
@@ -104,6 +108,18 @@ static char *get_text(ggdm_wire *w)
     return text ? strndup((const char *)text, size) : NULL;
 }
 
+static ggdm_status get_digest(ggdm_wire *w, uint8_t digest[GGDM_HASH_SIZE], ggdm_error *err)
+{
+    size_t size = 0;
+    const uint8_t *data = ggdm_get_bytes(w, &size);
+    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
+    if (size != GGDM_HASH_SIZE)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "digest of %zu bytes, expected %d", size,
+                         GGDM_HASH_SIZE);
+    memcpy(digest, data, size);
+    return GGDM_OK;
+}
+
 static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
 {
     bool present = ggdm_get_u8(w) != 0;
@@ -114,15 +130,9 @@ static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
     f->config = get_text(w);
     bool has_scheduler = ggdm_get_u8(w) != 0;
     f->scheduler = has_scheduler ? get_text(w) : NULL;
-    size_t size = 0;
-    const uint8_t *digest = ggdm_get_bytes(w, &size);
-    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
+    GGDM_TRY(get_digest(w, f->digest, err));
     if (!f->path || !f->config || (has_scheduler && !f->scheduler))
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot copy the texts of a model");
-    if (size != sizeof f->digest)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "digest of %zu bytes, expected %zu", size,
-                         sizeof f->digest);
-    memcpy(f->digest, digest, size);
     return GGDM_OK;
 }
 
@@ -145,6 +155,7 @@ static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out,
         return GGDM_FAIL(err, GGDM_EFORMAT, "start-up message with instruction set %d",
                          (int)out->isa);
     GGDM_TRY(ggdm_isa_pin(out->isa, err));
+    GGDM_TRY(get_digest(&w, out->bits, err));
     GGDM_TRY(ggdm_job_unpack(&out->job, &w, err));
     for (int i = 0; i < GGDM_N_ROLES; i++)
         GGDM_TRY(get_files(&w, &out->files[i], err));
@@ -165,6 +176,30 @@ static ggdm_status take_weights(ggdm_transport *t, ggdm_model_files *f, ggdm_err
     return GGDM_OK;
 }
 
+ggdm_status ggdm_startup_bits(ggdm_precision precision, uint8_t bits[GGDM_HASH_SIZE],
+                              ggdm_error *err)
+{
+    return ggdm_nn_selfcheck(precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, false, bits,
+                             err);
+}
+
+static ggdm_status same_bits(const ggdm_outfit *outfit, ggdm_error *err)
+{
+    uint8_t mine[GGDM_HASH_SIZE];
+    char host[256] = "", processor[GGDM_PROCESSOR_SIZE];
+    GGDM_TRY(ggdm_startup_bits(outfit->job.precision, mine, err));
+    if (memcmp(mine, outfit->bits, sizeof mine) == 0)
+        return GGDM_OK;
+    gethostname(host, sizeof host - 1);
+    ggdm_processor_name(processor);
+    return GGDM_FAIL(
+        err, GGDM_EUNSUPPORTED,
+        "host %s (%s, %s) gives other bits than rank 0 with the instruction set %s: "
+        "images must not depend on where they are made; leave this host out (--hosts), "
+        "or install the same oneDNN on all",
+        host, processor, ggdm_onednn_version(), ggdm_isa_name(outfit->isa));
+}
+
 ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, ggdm_error *err)
 {
     *out = (ggdm_outfit){0};
@@ -178,6 +213,8 @@ ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, g
     for (int i = 0; i < GGDM_N_ROLES && *work && st == GGDM_OK; i++)
         if (out->files[i].config)
             st = take_weights(t, &out->files[i], err);
+    if (st == GGDM_OK && *work)
+        st = same_bits(out, err);
     if (st != GGDM_OK)
         ggdm_outfit_deinit(out);
     return st;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "common/hash.h"
 #include "common/isa.h"
 #include "common/status.h"
 #include "common/transport.h"
@@ -21,7 +22,8 @@ typedef enum ggdm_model_role {
 /* What workers get.  A role that is not there has files.config == NULL. */
 typedef struct ggdm_outfit {
     ggdm_job job;
-    ggdm_isa isa; /* that all ranks compute with */
+    ggdm_isa isa;                 /* that all ranks compute with */
+    uint8_t bits[GGDM_HASH_SIZE]; /* what rank 0's processor and library make of the self-check */
     ggdm_model_files files[GGDM_N_ROLES];
 } ggdm_outfit;
 
@@ -38,15 +40,21 @@ ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err);
  *  Errors: GGDM_EUNSUPPORTED for bf16 where *isa has no bf16 products. */
 ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggdm_error *err);
 
+/** The digest of the self-check (models/nn/selfcheck.h) in the precision of the run, which must be
+ *  settled and its instruction set pinned. */
+ggdm_status ggdm_startup_bits(ggdm_precision precision, uint8_t bits[GGDM_HASH_SIZE],
+                              ggdm_error *err);
+
 /** Collective, rank 0's side: send the outfit, whose weights are then borrowed from the transport;
  *  NULL: there is nothing to do, workers leave.  */
 ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err);
 
 /** Collective, the workers' side: *work = false when there is nothing to do.  Pins the outfit's
- *  instruction set; the weights are
- *  borrowed from the transport and checked against the digest once per node.
- *  Errors: GGDM_EFORMAT, GGDM_ENOMEM, GGDM_ECOMM.  A rank that fails here has still taken part in
- *  every collective call as far as it could. */
+ *  instruction set; the weights are borrowed from the transport and checked against the digest once
+ *  per node.
+ *  Errors: GGDM_EFORMAT, GGDM_ENOMEM, GGDM_ECOMM; GGDM_EUNSUPPORTED where this rank gives other
+ * bits than rank 0.  A rank that fails here has still taken part in every collective call as far as
+ * it could. */
 ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, ggdm_error *err);
 
 #endif

@@ -48,9 +48,9 @@ size_t ggdm_dtype_size(ggdm_dtype dtype)
 static ggdm_status check_dtype(ggdm_dtype dtype, ggdm_error *err)
 {
     ggdm_isa isa;
+    GGDM_TRY(ggdm_isa_pinned(&isa, err)); /* before the first kernel runs */
     if (dtype == GGDM_F32)
         return GGDM_OK;
-    GGDM_TRY(ggdm_isa_choose(&isa, err));
     if (dtype != GGDM_BF16 || isa < GGDM_ISA_AVX512_BF16)
         return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
                          "activations in bf16 need the instruction set avx512_bf16 or amx, this "
@@ -75,6 +75,7 @@ void ggdm_graph_destroy(ggdm_graph **graph)
         return;
     for (size_t i = 0; i < g->n_ops; i++) {
         ggdm_prim_destroy(&g->ops[i].prim);
+        ggdm_direct_destroy(&g->ops[i].direct);
         ggdm_winograd_destroy(&g->ops[i].winograd);
     }
     for (size_t i = 0; i < g->n_values; i++)

@@ -25,6 +25,8 @@
 
 typedef enum ggdm_dtype { GGDM_F32, GGDM_BF16, GGDM_I32 } ggdm_dtype;
 
+size_t ggdm_dtype_size(ggdm_dtype dtype);
+
 typedef struct ggdm_shape {
     int n;                    /* number of dimensions, 1..4 */
     int64_t d[GGDM_MAX_DIMS]; /* extents, slowest first; unused ones are 1 */

@@ -2,6 +2,7 @@
 #ifndef GGDM_MODELS_NN_GRAPH_IMPL_H
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
+#include "models/nn/direct.h"
 #include "models/nn/graph.h"
 #include "models/nn/kernels.h"
 #include "models/nn/onednn.h"
@@ -15,8 +16,8 @@ typedef struct ggdm_op ggdm_op;
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
-    /** Compile time, optional: create op->prim or op->winograd, set op->scratch_bytes, add to
-     * g->flops. */
+    /** Compile time, optional: create op->prim, op->direct or op->winograd, set op->scratch_bytes,
+     *  add to g->flops. */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
     /** Optional: read the parameters' content again after it changed (packing). */
     void (*bind)(ggdm_graph *g, ggdm_op *op);
@@ -37,8 +38,9 @@ struct ggdm_op {
     int k, k2;
     bool flag, flag2;
     double f, f2;
-    ggdm_prim *prim;         /* owned */
-    ggdm_winograd *winograd; /* a convolution has one of the two; owned */
+    ggdm_prim *prim;         /* products, gradients of weights; owned */
+    ggdm_direct *direct;     /* a convolution has this ... */
+    ggdm_winograd *winograd; /* ... or this; owned */
     size_t scratch_bytes;    /* wanted during run */
     void *scratch;           /* in the arena */
     int group;               /* set by compile: ops of equal numbers run together, image by image */
@@ -89,7 +91,6 @@ ggdm_op ggdm_op_make(const ggdm_op_kind *kind, ggdm_val a, ggdm_val b, ggdm_val 
 const ggdm_value *ggdm_graph_check(ggdm_graph *g, const char *op, const char *arg, ggdm_val v,
                                    int n);
 
-size_t ggdm_dtype_size(ggdm_dtype dtype);
 /** Elements per image: everything but the first dimension. */
 int64_t ggdm_shape_inner(const ggdm_shape *s);
 

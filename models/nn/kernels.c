@@ -11,7 +11,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void choose(void)
 {
     ggdm_isa isa;
-    if (ggdm_isa_choose(&isa, NULL) != GGDM_OK)
+    if (ggdm_isa_pinned(&isa, NULL) != GGDM_OK)
         isa = GGDM_ISA_REF;
     chosen = isa >= GGDM_ISA_AVX512 ? ggdm_kernels_avx512
              : isa == GGDM_ISA_AVX2 ? ggdm_kernels_avx2

@@ -5,6 +5,7 @@
  * (scratchpad_mode_user), so that a run allocates nothing. */
 #include "models/nn/onednn.h"
 
+#include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,21 @@ typedef struct packing {
     ggdm_dtype dtype;
 } packing;
 
+/* What one thread runs the primitive with: its own handles of memory. */
+typedef struct seat {
+    dnnl_memory_t mem[MAX_ARGS]; /* each owned, or NULL */
+    dnnl_exec_arg_t args[MAX_ARGS];
+    int n_args;
+} seat;
+
+/* Places in seat.mem. */
+enum { MEM_A, MEM_B, MEM_C, MEM_BIAS, MEM_SCRATCH };
+
 struct ggdm_prim {
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
-    dnnl_memory_t mem_a, mem_b, mem_c, mem_bias, mem_scratch;
-    dnnl_exec_arg_t args[MAX_ARGS];
-    int n_args;
+    seat *seats; /* [n_seats], owned */
+    int n_seats;
     size_t pad_bytes; /* library scratch, aligned; packed gradient of weights follows it */
     size_t packed_bytes;
     packing packing;
@@ -73,27 +83,22 @@ static dnnl_data_type_t data_type(ggdm_dtype dtype)
     return dtype == GGDM_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* A memory object without memory, for the layout that the primitive has for a query. */
-static ggdm_status new_memory(layout_ref md, dnnl_memory_t *out, ggdm_error *err)
+/* In each seat a memory object without memory, for a layout of the primitive. */
+static ggdm_status add_arg(ggdm_prim *p, layout_ref md, int arg, int mem, ggdm_error *err)
 {
-    DNNL_TRY(dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE));
-    return GGDM_OK;
-}
-
-static void add_arg(ggdm_prim *p, int arg, dnnl_memory_t mem)
-{
-    p->args[p->n_args++] = (dnnl_exec_arg_t){arg, mem};
-}
-
-static ggdm_status query_memory(ggdm_prim *p, dnnl_query_t what, int index, int arg,
-                                dnnl_memory_t *out, ggdm_error *err)
-{
-    layout_ref md = dnnl_primitive_desc_query_md(p->desc, what, index);
     if (!md)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "oneDNN: no layout for argument %d", arg);
-    GGDM_TRY(new_memory(md, out, err));
-    add_arg(p, arg, *out);
+    for (int i = 0; i < p->n_seats; i++) {
+        seat *t = &p->seats[i];
+        DNNL_TRY(dnnl_memory_create(&t->mem[mem], md, engine, DNNL_MEMORY_NONE));
+        t->args[t->n_args++] = (dnnl_exec_arg_t){arg, t->mem[mem]};
+    }
     return GGDM_OK;
+}
+
+static layout_ref queried(const ggdm_prim *p, dnnl_query_t what)
+{
+    return dnnl_primitive_desc_query_md(p->desc, what, 0);
 }
 
 static ggdm_status new_attr(dnnl_primitive_attr_t *attr, ggdm_error *err)
@@ -107,10 +112,9 @@ static ggdm_status new_attr(dnnl_primitive_attr_t *attr, ggdm_error *err)
 static ggdm_status finish(ggdm_prim *p, ggdm_error *err)
 {
     DNNL_TRY(dnnl_primitive_create(&p->primitive, p->desc));
-    GGDM_TRY(
-        query_memory(p, dnnl_query_scratchpad_md, 0, DNNL_ARG_SCRATCHPAD, &p->mem_scratch, err));
-    p->pad_bytes = ggdm_align_up(dnnl_memory_desc_get_size(
-        dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0)));
+    layout_ref scratch = queried(p, dnnl_query_scratchpad_md);
+    GGDM_TRY(add_arg(p, scratch, DNNL_ARG_SCRATCHPAD, MEM_SCRATCH, err));
+    p->pad_bytes = ggdm_align_up(dnnl_memory_desc_get_size(scratch));
     return GGDM_OK;
 }
 
@@ -273,10 +277,10 @@ static ggdm_status conv_weights(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_con
                                 const void *plain, ggdm_packs *packs, ggdm_error *err)
 {
     const struct conv_args *k = &conv_args[pass];
-    layout_ref md = dnnl_primitive_desc_query_md(p->desc, k->query_weights, 0);
+    layout_ref md = queried(p, k->query_weights);
     p->gradient = pass == GGDM_CONV_BACKWARD_WEIGHTS;
     p->packed_bytes = ggdm_align_up(dnnl_memory_desc_get_size(md));
-    GGDM_TRY(query_memory(p, k->query_weights, 0, k->weights, &p->mem_b, err));
+    GGDM_TRY(add_arg(p, md, k->weights, MEM_B, err));
     ggdm_dtype dtype = p->gradient ? GGDM_F32 : pass == GGDM_CONV_BACKWARD_DATA ? s->dst : s->src;
     ggdm_pack_form form;
     GGDM_TRY(packing_init(&p->packing, s, md, dtype, &form, err));
@@ -284,50 +288,55 @@ static ggdm_status conv_weights(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_con
         return GGDM_OK;
     bool filled;
     GGDM_TRY(ggdm_pack_place(packs, plain, &form, p->packed_bytes, &p->pack, &filled, err));
-    DNNL_TRY(dnnl_memory_set_data_handle(p->mem_b, p->pack.data));
+    for (int i = 0; i < p->n_seats; i++)
+        DNNL_TRY(dnnl_memory_set_data_handle(p->seats[i].mem[MEM_B], p->pack.data));
     if (!filled)
         ggdm_prim_pack(p, plain);
     return GGDM_OK;
 }
 
 static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_pass pass,
-                              const void *plain, ggdm_packs *packs, dnnl_primitive_attr_t attr,
-                              conv_layouts *l, ggdm_error *err)
+                              dnnl_primitive_attr_t attr, conv_layouts *l, ggdm_error *err)
 {
     const struct conv_args *k = &conv_args[pass];
     GGDM_TRY(conv_layouts_init(s, pass, l, err));
     GGDM_TRY(conv_desc(s, pass, l, attr, &p->desc, err));
-    GGDM_TRY(query_memory(p, k->query_a, 0, k->a, &p->mem_a, err));
+    GGDM_TRY(add_arg(p, queried(p, k->query_a), k->a, MEM_A, err));
     if (k->c)
-        GGDM_TRY(query_memory(p, k->query_c, 0, k->c, &p->mem_c, err));
+        GGDM_TRY(add_arg(p, queried(p, k->query_c), k->c, MEM_C, err));
     if (k->b) /* backward weights: b is the gradient of dst, the weights are the result */
-        GGDM_TRY(query_memory(p, k->query_b, 0, k->b, &p->mem_c, err));
-    if (s->bias && k->bias) {
-        GGDM_TRY(new_memory(ggdm_dnnl_layout_ref(&l->bias), &p->mem_bias, err));
-        add_arg(p, k->bias, p->mem_bias);
-    }
-    return conv_weights(p, s, pass, plain, packs, err);
+        GGDM_TRY(add_arg(p, queried(p, k->query_b), k->b, MEM_C, err));
+    if (s->bias && k->bias)
+        GGDM_TRY(add_arg(p, ggdm_dnnl_layout_ref(&l->bias), k->bias, MEM_BIAS, err));
+    return finish(p, err);
 }
 
-static ggdm_status create(ggdm_prim **out, dnnl_primitive_attr_t *attr, ggdm_error *err)
+static ggdm_status create(ggdm_prim **out, int seats, dnnl_primitive_attr_t *attr, ggdm_error *err)
 {
     pthread_once(&engine_once, engine_start);
     GGDM_TRY(check(engine_status, "starting the CPU engine", err));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    (*out)->n_seats = seats;
+    GGDM_TRY(ggdm_alloc(&(*out)->seats, (size_t)seats, sizeof *(*out)->seats, err));
     return new_attr(attr, err);
 }
 
 ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
                            ggdm_packs *packs, ggdm_prim **out, ggdm_error *err)
 {
+    const bool alone = pass != GGDM_CONV_BACKWARD_WEIGHTS;
+    const int threads = omp_get_max_threads();
     dnnl_primitive_attr_t attr = NULL;
     conv_layouts l = {0};
     *out = NULL;
-    ggdm_status st = create(out, &attr, err);
+    if (alone)
+        omp_set_num_threads(1); /* which the library reads now */
+    ggdm_status st = create(out, alone ? threads : 1, &attr, err);
     if (st == GGDM_OK)
-        st = conv_build(*out, s, pass, plain, packs, attr, &l, err);
+        st = conv_build(*out, s, pass, attr, &l, err);
+    omp_set_num_threads(threads);
     if (st == GGDM_OK)
-        st = finish(*out, err);
+        st = conv_weights(*out, s, pass, plain, packs, err);
     conv_layouts_free(&l);
     dnnl_primitive_attr_destroy(attr);
     if (st != GGDM_OK)
@@ -341,20 +350,13 @@ static ggdm_status matmul_layouts_init(const ggdm_matmul_shape *s, layout *l, gg
 {
     const dnnl_data_type_t types[3] = {data_type(s->dtype), data_type(s->dtype),
                                        data_type(s->c_dtype)};
-    /* Batch dimensions of extent one are dropped: the plain kernels are the fast ones. */
-    int skip = s->b0 == 1 && s->b1 == 1 ? 2 : s->b1 == 1 ? 1 : 0;
-    int64_t dims[3][4] = {
-        {s->b0, s->b1, s->m, s->k}, {s->b0, s->b1, s->k, s->n}, {s->b0, s->b1, s->m, s->n}};
-    const int64_t *strides[3] = {s->a, s->b, s->c};
-    for (int i = 0; i < 3; i++) {
-        dnnl_dims_t d = {0}, st = {0};
-        for (int j = skip; j < 4; j++) {
-            int from = skip == 1 && j == 1 ? 0 : j; /* keep b0, drop b1 */
-            d[j - skip] = dims[i][from];
-            st[j - skip] = strides[i][from];
-        }
-        DNNL_TRY(ggdm_dnnl_layout_by_strides(&l[i], 4 - skip, d, types[i], st));
-    }
+    /* A batch dimension of extent one is dropped: the plain kernels are the fast ones. */
+    const int skip = s->b == 1;
+    dnnl_dims_t dims[3] = {{s->b, s->m, s->k}, {s->b, s->k, s->n}, {s->b, s->m, s->n}};
+    const int64_t *strides[3] = {s->a_strides, s->b_strides, s->c_strides};
+    for (int i = 0; i < 3; i++)
+        DNNL_TRY(ggdm_dnnl_layout_by_strides(&l[i], 3 - skip, dims[i] + skip, types[i],
+                                             strides[i] + skip));
     return GGDM_OK;
 }
 
@@ -364,22 +366,23 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
     GGDM_TRY(matmul_layouts_init(s, l, err));
     DNNL_TRY(
         ggdm_dnnl_matmul_desc(engine, &l[MATMUL_A], &l[MATMUL_B], &l[MATMUL_C], attr, &p->desc));
-    GGDM_TRY(query_memory(p, dnnl_query_src_md, 0, DNNL_ARG_SRC, &p->mem_a, err));
-    GGDM_TRY(query_memory(p, dnnl_query_weights_md, 0, DNNL_ARG_WEIGHTS, &p->mem_b, err));
-    GGDM_TRY(query_memory(p, dnnl_query_dst_md, 0, DNNL_ARG_DST, &p->mem_c, err));
-    return GGDM_OK;
+    GGDM_TRY(add_arg(p, queried(p, dnnl_query_src_md), DNNL_ARG_SRC, MEM_A, err));
+    GGDM_TRY(add_arg(p, queried(p, dnnl_query_weights_md), DNNL_ARG_WEIGHTS, MEM_B, err));
+    GGDM_TRY(add_arg(p, queried(p, dnnl_query_dst_md), DNNL_ARG_DST, MEM_C, err));
+    return finish(p, err);
 }
 
 ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err)
 {
+    const int threads = omp_get_max_threads();
     dnnl_primitive_attr_t attr = NULL;
     layout l[MATMUL_LAYOUTS] = {0};
     *out = NULL;
-    ggdm_status st = create(out, &attr, err);
+    omp_set_num_threads(1);
+    ggdm_status st = create(out, threads, &attr, err);
     if (st == GGDM_OK)
         st = matmul_build(*out, s, attr, l, err);
-    if (st == GGDM_OK)
-        st = finish(*out, err);
+    omp_set_num_threads(threads);
     for (int i = 0; i < MATMUL_LAYOUTS; i++)
         ggdm_dnnl_layout_free(&l[i]);
     dnnl_primitive_attr_destroy(attr);
@@ -393,10 +396,11 @@ void ggdm_prim_destroy(ggdm_prim **prim)
     ggdm_prim *p = *prim;
     if (!p)
         return;
-    dnnl_memory_t memories[] = {p->mem_a, p->mem_b, p->mem_c, p->mem_bias, p->mem_scratch};
-    for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
-        if (memories[i])
-            dnnl_memory_destroy(memories[i]);
+    for (int i = 0; p->seats && i < p->n_seats; i++)
+        for (int m = 0; m < MAX_ARGS; m++)
+            if (p->seats[i].mem[m])
+                dnnl_memory_destroy(p->seats[i].mem[m]);
+    free(p->seats);
     if (p->primitive)
         dnnl_primitive_destroy(p->primitive);
     if (p->desc)
@@ -407,9 +411,14 @@ void ggdm_prim_destroy(ggdm_prim **prim)
     *prim = NULL;
 }
 
+int ggdm_prim_seats(const ggdm_prim *prim)
+{
+    return prim->n_seats;
+}
+
 size_t ggdm_prim_scratch(const ggdm_prim *prim)
 {
-    return prim->pad_bytes + (prim->pack.data ? 0 : prim->packed_bytes);
+    return prim->pad_bytes + (prim->gradient ? prim->packed_bytes : 0);
 }
 
 /* Everything that can be wrong was checked when the primitive was made; what is left (no memory
@@ -429,25 +438,38 @@ void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
     pack(&prim->packing, plain, prim->pack.data);
 }
 
-void ggdm_prim_run(const ggdm_prim *prim, const void *a, const void *b, void *c, const void *bias,
-                   void *scratch)
+void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, void *c,
+                   const void *bias, void *scratch)
 {
-    dnnl_memory_set_data_handle(prim->mem_a, (void *)a);
-    dnnl_memory_set_data_handle(prim->mem_scratch, scratch);
-    if (prim->mem_bias)
-        dnnl_memory_set_data_handle(prim->mem_bias, (void *)bias);
+    const seat *t = &prim->seats[at];
     void *gradient = (char *)scratch + prim->pad_bytes;
-    if (prim->gradient) {
-        dnnl_memory_set_data_handle(prim->mem_c, (void *)b);
-        dnnl_memory_set_data_handle(prim->mem_b, gradient);
-    } else {
-        dnnl_memory_set_data_handle(prim->mem_c, c);
-        if (!prim->pack.data)
-            dnnl_memory_set_data_handle(prim->mem_b, (void *)b);
-    }
-    execute(prim->primitive, prim->n_args, prim->args);
+    dnnl_memory_set_data_handle(t->mem[MEM_A], (void *)a);
+    dnnl_memory_set_data_handle(t->mem[MEM_SCRATCH], scratch);
+    if (t->mem[MEM_BIAS])
+        dnnl_memory_set_data_handle(t->mem[MEM_BIAS], (void *)bias);
+    dnnl_memory_set_data_handle(t->mem[MEM_C], prim->gradient ? (void *)b : c);
+    if (prim->gradient)
+        dnnl_memory_set_data_handle(t->mem[MEM_B], gradient);
+    else if (!prim->pack.data)
+        dnnl_memory_set_data_handle(t->mem[MEM_B], (void *)b);
+    execute(prim->primitive, t->n_args, t->args);
     if (prim->gradient)
         unpack(&prim->packing, gradient, c);
+}
+
+void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with)
+{
+    int threads = omp_get_max_threads() < prim->n_seats ? omp_get_max_threads() : prim->n_seats;
+    if (threads > pieces)
+        threads = (int)pieces;
+#pragma omp parallel num_threads(threads)
+    {
+        const int at = omp_get_thread_num();
+        omp_set_num_threads(1); /* here: a piece is not to be shared once more */
+#pragma omp for
+        for (int64_t i = 0; i < pieces; i++)
+            run(with, i, at);
+    }
 }
 
 const char *ggdm_prim_impl(const ggdm_prim *prim)

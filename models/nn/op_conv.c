@@ -27,14 +27,18 @@ static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
     const void *plain = weights ? weights->data : NULL;
     g->flops += 2.0 * (double)(s->n * s->oh * s->ow * s->oc) * (double)(s->ic * s->kh * s->kw);
     ggdm_prim_destroy(&op->prim);
+    ggdm_direct_destroy(&op->direct);
     ggdm_winograd_destroy(&op->winograd);
-    if (ggdm_winograd_fits(s, pass)) {
+    if (pass == GGDM_CONV_BACKWARD_WEIGHTS) {
+        GGDM_TRY(ggdm_prim_conv(s, pass, plain, g->packs, &op->prim, err));
+        op->scratch_bytes = ggdm_prim_scratch(op->prim);
+    } else if (ggdm_winograd_fits(s)) {
         GGDM_TRY(ggdm_winograd_create(s, pass, plain, g->packs, &op->winograd, err));
         op->scratch_bytes = ggdm_winograd_scratch(op->winograd);
-        return GGDM_OK;
+    } else {
+        GGDM_TRY(ggdm_direct_create(s, pass, plain, g->packs, &op->direct, err));
+        op->scratch_bytes = ggdm_direct_scratch(op->direct);
     }
-    GGDM_TRY(ggdm_prim_conv(s, pass, plain, g->packs, &op->prim, err));
-    op->scratch_bytes = ggdm_prim_scratch(op->prim);
     return GGDM_OK;
 }
 
@@ -52,7 +56,7 @@ static void pack(ggdm_graph *g, ggdm_op *op)
     if (op->winograd)
         ggdm_winograd_pack(op->winograd, plain);
     else
-        ggdm_prim_pack(op->prim, plain);
+        ggdm_direct_pack(op->direct, plain);
 }
 
 /* in src or its counterpart, w, bias where there is one; out dst or its counterpart */
@@ -64,7 +68,7 @@ static void run(const ggdm_graph *g, const ggdm_op *op)
     if (op->winograd)
         ggdm_winograd_run(op->winograd, x, bias, y, op->scratch);
     else
-        ggdm_prim_run(op->prim, x, NULL, y, bias, op->scratch);
+        ggdm_direct_run(op->direct, x, bias, y, op->scratch);
 }
 
 /* gradient of src: in gy, w; out gx */
@@ -88,7 +92,7 @@ static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 static void weights_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *gb = ggdm_out(g, op, 1);
-    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
+    ggdm_prim_run(op->prim, 0, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
                   ggdm_out(g, op, 0)->data, gb ? gb->data : NULL, op->scratch);
 }
 

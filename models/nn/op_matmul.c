@@ -6,19 +6,43 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_matmul_shape *s, ggdm_error *err)
+/* Products in pieces, each one call of oneDNN for one thread: op->prim computes one. */
+static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_matmul_shape *piece,
+                           int64_t pieces, ggdm_error *err)
 {
-    g->flops += 2.0 * (double)(s->b0 * s->b1) * (double)(s->m * s->n) * (double)s->k;
+    g->flops += 2.0 * (double)pieces * (double)(piece->m * piece->n) * (double)piece->k;
     ggdm_prim_destroy(&op->prim);
-    GGDM_TRY(ggdm_prim_matmul(s, &op->prim, err));
-    op->scratch_bytes = ggdm_prim_scratch(op->prim);
+    GGDM_TRY(ggdm_prim_matmul(piece, &op->prim, err));
+    op->scratch_bytes = (size_t)ggdm_prim_seats(op->prim) * ggdm_prim_scratch(op->prim);
     return GGDM_OK;
 }
 
-static void matmul_run(const ggdm_graph *g, const ggdm_op *op)
+/* Piece i is part i % parts of image i / parts: elements from one image, and one part, to the
+ * next, in A, B and C. */
+typedef struct product_call {
+    const ggdm_graph *g;
+    const ggdm_op *op;
+    int64_t images, parts, image_step[3], part_step[3];
+} product_call;
+
+static void run_piece(const void *with, int64_t piece, int seat)
 {
-    ggdm_prim_run(op->prim, ggdm_in(g, op, 0)->data, ggdm_in(g, op, 1)->data,
-                  ggdm_out(g, op, 0)->data, NULL, op->scratch);
+    const product_call *call = with;
+    const ggdm_op *op = call->op;
+    const ggdm_value *v[3] = {ggdm_in(call->g, op, 0), ggdm_in(call->g, op, 1),
+                              ggdm_out(call->g, op, 0)};
+    char *at[3];
+    for (int i = 0; i < 3; i++)
+        at[i] = (char *)v[i]->data + (piece / call->parts * call->image_step[i] +
+                                      piece % call->parts * call->part_step[i]) *
+                                         (int64_t)ggdm_dtype_size(v[i]->dtype);
+    ggdm_prim_run(op->prim, seat, at[0], at[1], at[2], NULL,
+                  (char *)op->scratch + (size_t)seat * ggdm_prim_scratch(op->prim));
+}
+
+static void run_products(const product_call *call)
+{
+    ggdm_prim_share(call->op->prim, call->images * call->parts, run_piece, call);
 }
 
 /* Rows of a matrix view: everything but the last dimension. */
@@ -70,26 +94,44 @@ static void linear_data_run(const ggdm_graph *g, const ggdm_op *op)
 static const ggdm_op_kind kind_linear_data = {"linear_backward_data", linear_prepare, NULL,
                                               linear_data_run,        NULL,           NULL};
 
-/* gw [O, I] = gy^T [O, M] x [M, I] */
+/* gw [O, I] = gy^T [O, M] x [M, I], some rows of gw at a time */
+
+#define ROWS_AT_A_TIME 32
+
+static int64_t rows_at_a_time(int64_t o)
+{
+    int64_t rows = o < ROWS_AT_A_TIME ? o : ROWS_AT_A_TIME;
+    while (o % rows)
+        rows--;
+    return rows;
+}
+
 static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     const ggdm_shape *gy = &ggdm_in(g, op, 0)->shape, *gw = &ggdm_out(g, op, 0)->shape;
-    int64_t m = rows_of(gy), o = gw->d[0], i = gw->d[1];
-    ggdm_matmul_shape s = {1,
-                           1,
-                           o,
-                           i,
-                           m,
-                           {m * o, m * o, 1, o},
-                           {m * i, m * i, i, 1},
-                           {o * i, o * i, i, 1},
-                           GGDM_F32,
-                           GGDM_F32};
-    return prepare(g, op, &s, err);
+    const int64_t m = rows_of(gy), o = gw->d[0], i = gw->d[1], rows = rows_at_a_time(o);
+    const ggdm_matmul_shape s = {.b = 1,
+                                 .m = rows,
+                                 .n = i,
+                                 .k = m,
+                                 .a_strides = {m * o, 1, o},
+                                 .b_strides = {m * i, i, 1},
+                                 .c_strides = {o * i, i, 1},
+                                 .dtype = GGDM_F32,
+                                 .c_dtype = GGDM_F32};
+    return prepare(g, op, &s, o / rows, err);
+}
+
+static void linear_weights_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const int64_t *gw = ggdm_out(g, op, 0)->shape.d, rows = rows_at_a_time(gw[0]);
+    const product_call call = {
+        .g = g, .op = op, .images = 1, .parts = gw[0] / rows, .part_step = {rows, 0, rows * gw[1]}};
+    run_products(&call);
 }
 
 static const ggdm_op_kind kind_linear_weights = {
-    "linear_backward_weights", linear_weights_prepare, NULL, matmul_run, NULL, NULL};
+    "linear_backward_weights", linear_weights_prepare, NULL, linear_weights_run, NULL, NULL};
 
 /* gb [O] = sum over the rows of gy [M, O] */
 static void bias_run(const ggdm_graph *g, const ggdm_op *op)
@@ -148,14 +190,14 @@ ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 /* ---- attention products: operands are tokens x [N, T, C] seen as [N, H, T, D], or weights
  * p [N, H, T, S]; op->flag: a is transposed, flag2: b is transposed ---- */
 
-/* Strides of a value in the order batch, head, row, column. */
-static void view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
+/* Strides of a head of a value: none, row, column; returns the step from one head to the next. */
+static int64_t view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
 {
-    int64_t t = s->d[s->n - 2], c = s->d[s->n - 1];
+    const int64_t t = s->d[s->n - 2], c = s->d[s->n - 1];
     out[0] = ggdm_shape_inner(s);
-    out[1] = weights ? t * c : c / heads;
-    out[2] = transposed ? 1 : c;
-    out[3] = transposed ? c : 1;
+    out[1] = transposed ? 1 : c;
+    out[2] = transposed ? c : 1;
+    return weights ? t * c : c / heads;
 }
 
 /* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights.  A result that
@@ -167,22 +209,34 @@ static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     bool wa = op->k2 & 1, wb = op->k2 & 2, wc = op->k2 & 4;
     int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (wa ? 1 : op->k);
     int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (wb ? 1 : op->k);
-    ggdm_matmul_shape s = {
-        .b0 = a->d[0], .b1 = op->k, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
+    ggdm_matmul_shape s = {.b = 1, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
     s.m = op->flag ? a_cols : a_rows;
     s.k = op->flag ? a_rows : a_cols;
     s.n = op->flag2 ? b_rows : b_cols;
-    view(a, op->k, wa, op->flag, s.a);
-    view(b, op->k, wb, op->flag2, s.b);
-    view(c, op->k, wc, false, s.c);
-    return prepare(g, op, &s, err);
+    view(a, op->k, wa, op->flag, s.a_strides);
+    view(b, op->k, wb, op->flag2, s.b_strides);
+    view(c, op->k, wc, false, s.c_strides);
+    return prepare(g, op, &s, a->d[0] * op->k, err);
+}
+
+/* A piece is a head of an image. */
+static void product_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *v[3] = {ggdm_in(g, op, 0), ggdm_in(g, op, 1), ggdm_out(g, op, 0)};
+    product_call call = {.g = g, .op = op, .images = v[0]->shape.d[0], .parts = op->k};
+    for (int i = 0; i < 3; i++) {
+        int64_t strides[3];
+        call.part_step[i] = view(&v[i]->shape, op->k, op->k2 >> i & 1, false, strides);
+        call.image_step[i] = strides[0];
+    }
+    run_products(&call);
 }
 
 static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin);
 
 static const ggdm_op_kind kind_product = {
-    "attention_product", product_prepare, NULL, matmul_run, NULL, product_vjp};
+    "attention_product", product_prepare, NULL, product_run, NULL, product_vjp};
 
 static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb, int heads,
                         int weights, ggdm_shape shape)

@@ -1,6 +1,5 @@
 #include "models/nn/winograd.h"
 
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/isa.h"
@@ -21,11 +20,10 @@ struct ggdm_winograd {
     int64_t images, bands; /* of an image */
     ggdm_tiles_args in, out;
     bool turned; /* backward data: weights turned by half a circle, channels exchanged */
-    size_t in_bytes, product_bytes, thread_bytes; /* of scratch; thread_bytes: all of one thread */
-    int threads;
-    ggdm_prim **products; /* one for each thread, owned */
-    ggdm_pack weights;    /* [16, channels in, channels out] */
-    float *zeros;         /* owned */
+    size_t in_bytes, product_bytes, seat_bytes; /* of scratch; seat_bytes: all of one seat */
+    ggdm_prim *product;                         /* owned */
+    ggdm_pack weights;                          /* [16, channels in, channels out] */
+    float *zeros;                               /* owned */
 };
 
 /* Transformed pixels and products of a row of tiles. */
@@ -34,13 +32,13 @@ static size_t row_bytes(int64_t width, int64_t channels)
     return (size_t)(POINTS * ((width + 1) / 2) * channels) * sizeof(float);
 }
 
-bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
+bool ggdm_winograd_fits(const ggdm_conv_shape *s)
 {
     ggdm_isa isa;
-    return pass != GGDM_CONV_BACKWARD_WEIGHTS && s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
+    return s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
            row_bytes(s->iw > s->ow ? s->iw : s->ow, s->ic + s->oc) <= MAX_ROW_BYTES &&
            s->ic >= MIN_CHANNELS && s->oc >= MIN_CHANNELS && s->src == GGDM_F32 &&
-           s->dst == GGDM_F32 && ggdm_isa_choose(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2;
+           s->dst == GGDM_F32 && ggdm_isa_pinned(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2;
 }
 
 /* ---- the weights ---- */
@@ -118,29 +116,21 @@ static void cut(ggdm_winograd *w)
     w->product_bytes = ggdm_align_up((size_t)(POINTS * w->out.part) * sizeof(float));
 }
 
-static ggdm_status make_products(ggdm_winograd *w, ggdm_error *err)
+static ggdm_status make_product(ggdm_winograd *w, ggdm_error *err)
 {
     const int64_t k = w->in.c, n = w->out.c, m = w->in.part / k;
-    const ggdm_matmul_shape shape = {.b0 = POINTS,
-                                     .b1 = 1,
+    const ggdm_matmul_shape shape = {.b = POINTS,
                                      .m = m,
                                      .n = n,
                                      .k = k,
-                                     .a = {m * k, m * k, k, 1},
-                                     .b = {k * n, k * n, n, 1},
-                                     .c = {m * n, m * n, n, 1},
+                                     .a_strides = {m * k, k, 1},
+                                     .b_strides = {k * n, n, 1},
+                                     .c_strides = {m * n, n, 1},
                                      .dtype = GGDM_F32,
                                      .c_dtype = GGDM_F32};
-    ggdm_status st = GGDM_OK;
-    w->threads = omp_get_max_threads();
-    GGDM_TRY(ggdm_alloc(&w->products, (size_t)w->threads, sizeof *w->products, err));
-    omp_set_num_threads(1); /* which the library reads now */
-    for (int i = 0; i < w->threads && st == GGDM_OK; i++)
-        st = ggdm_prim_matmul(&shape, &w->products[i], err);
-    omp_set_num_threads(w->threads);
-    if (st == GGDM_OK)
-        w->thread_bytes = w->in_bytes + w->product_bytes + ggdm_prim_scratch(w->products[0]);
-    return st;
+    GGDM_TRY(ggdm_prim_matmul(&shape, &w->product, err));
+    w->seat_bytes = w->in_bytes + w->product_bytes + ggdm_prim_scratch(w->product);
+    return GGDM_OK;
 }
 
 static ggdm_status make_weights(ggdm_winograd *w, const void *plain, ggdm_packs *packs,
@@ -166,7 +156,7 @@ ggdm_status ggdm_winograd_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, 
     ggdm_status st = ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err);
     w->in.zeros = w->zeros;
     if (st == GGDM_OK)
-        st = make_products(w, err);
+        st = make_product(w, err);
     if (st == GGDM_OK)
         st = make_weights(w, plain, packs, err);
     if (st != GGDM_OK)
@@ -179,9 +169,7 @@ void ggdm_winograd_destroy(ggdm_winograd **winograd)
     ggdm_winograd *w = *winograd;
     if (!w)
         return;
-    for (int i = 0; w->products && i < w->threads; i++)
-        ggdm_prim_destroy(&w->products[i]);
-    free(w->products);
+    ggdm_prim_destroy(&w->product);
     ggdm_pack_drop(&w->weights);
     free(w->zeros);
     free(w);
@@ -192,33 +180,35 @@ void ggdm_winograd_destroy(ggdm_winograd **winograd)
 
 size_t ggdm_winograd_scratch(const ggdm_winograd *w)
 {
-    return (size_t)w->threads * w->thread_bytes;
+    return (size_t)ggdm_prim_seats(w->product) * w->seat_bytes;
 }
 
-static void run_band(const ggdm_winograd *w, int64_t image, int64_t band, const float *x,
-                     const float *bias, float *y, int thread, char *scratch)
+typedef struct winograd_call {
+    const ggdm_winograd *w;
+    const float *x, *bias;
+    float *y;
+    char *scratch;
+} winograd_call;
+
+static void run_band(const void *with, int64_t piece, int seat)
 {
+    const winograd_call *call = with;
+    const ggdm_winograd *w = call->w;
+    const int64_t image = piece / w->bands, band = piece % w->bands;
     const ggdm_kernels *k = ggdm_kernels_of(GGDM_F32);
     ggdm_tiles_args in = w->in, out = w->out;
-    float *pixels = (float *)scratch, *products = (float *)(scratch + w->in_bytes);
+    char *mine = call->scratch + (size_t)seat * w->seat_bytes;
+    float *pixels = (float *)mine, *products = (float *)(mine + w->in_bytes);
     in.first = out.first = band * in.rows;
-    k->tiles_in(&in, x + image * in.h * in.w * in.c, pixels);
-    ggdm_prim_run(w->products[thread], pixels, w->weights.data, products, NULL,
-                  scratch + w->in_bytes + w->product_bytes);
-    k->tiles_out(&out, products, bias, y + image * out.h * out.w * out.c);
+    k->tiles_in(&in, call->x + image * in.h * in.w * in.c, pixels);
+    ggdm_prim_run(w->product, seat, pixels, w->weights.data, products, NULL,
+                  mine + w->in_bytes + w->product_bytes);
+    k->tiles_out(&out, products, call->bias, call->y + image * out.h * out.w * out.c);
 }
 
 void ggdm_winograd_run(const ggdm_winograd *w, const float *x, const float *bias, float *y,
                        void *scratch)
 {
-    int threads = omp_get_max_threads() < w->threads ? omp_get_max_threads() : w->threads;
-#pragma omp parallel num_threads(threads)
-    {
-        const int thread = omp_get_thread_num();
-        char *const mine = (char *)scratch + (size_t)thread * w->thread_bytes;
-        omp_set_num_threads(1); /* here: a product is not to be shared once more */
-#pragma omp for
-        for (int64_t i = 0; i < w->images * w->bands; i++)
-            run_band(w, i / w->bands, i % w->bands, x, bias, y, thread, mine);
-    }
+    const winograd_call call = {w, x, bias, y, scratch};
+    ggdm_prim_share(w->product, w->images * w->bands, run_band, &call);
 }

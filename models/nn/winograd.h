@@ -13,8 +13,9 @@
 
 typedef struct ggdm_winograd ggdm_winograd;
 
-/** Whether a convolution is computed so: by its shape, dtype and the instruction set alone. */
-bool ggdm_winograd_fits(const ggdm_conv_shape *s, ggdm_conv_pass pass);
+/** Whether a convolution, and its gradient to the input, is computed so: by its shape, dtype and
+ * the instruction set alone. */
+bool ggdm_winograd_fits(const ggdm_conv_shape *s);
 
 /** Arguments and errors as those of ggdm_prim_conv; pass: forward or backward data.  It will run on
  *  as many threads as OpenMP has now, at most. */

@@ -79,6 +79,8 @@ void run_fixture_plan(run_fixture *f)
         .sweep_digest = "00ff",
         .isa = "avx2",
         .library = "oneDNN 2.6.3",
+        .processor = "a processor",
+        .bits = "",
         .version = "test",
         .model = "mnist-ddpm",
         .model_digest = "aa",
