@@ -125,7 +125,7 @@ static const struct {
                   {"same", {4, {CHANNELS, CHANNELS, 3, 3}}},
                   {"half", {4, {CHANNELS, CHANNELS, 3, 3}}},
                   {"one", {4, {FEATURES, CHANNELS, 1, 1}}},
-                  {"linear", {2, {10, LINEAR}}}};
+                  {"linear", {2, {10, LINEAR, 1, 1}}}};
 enum { N_PARAMS = sizeof own_params / sizeof *own_params };
 
 static ggdm_val emit_own(const void *with, ggdm_graph *g, int batch, ggdm_val in[GGDM_CHECK_INPUTS])

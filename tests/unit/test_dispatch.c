@@ -175,6 +175,7 @@ static outcome run(run_fixture *f, int workers)
                                   .checkpoint = fake.checkpoint}};
     char *dir =
         ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
+    ggdm_test_ok(ggdm_isa_pinned(&outfit.isa, &err), &err);
     ggdm_test_ok(ggdm_startup_bits(outfit.job.precision, outfit.bits, &err), &err);
     ggdm_test_ok(ggdm_model_files_open(dir, &outfit.files[GGDM_ROLE_DIFFUSION], &err), &err);
     ggdm_test_ok(ggdm_transport_loop_open(workers + 1, t, &err), &err);
