@@ -103,7 +103,7 @@ demo: deps
 	@$(B)/ggdm run examples/mnist-demo.yaml --run runs/demo
 
 # Once more with the kernels and products of older machines, where there are newer ones.
-older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(filter %/test_ops %/test_golden,$(tests)))
+older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(filter %/test_ops %/test_golden %/test_invariance %/test_invariance_nets,$(tests)))
 
 ## test: set up, build, and run all tests (warnings are errors where CI is set)
 test: deps
@@ -137,10 +137,9 @@ test-slurm:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/ggdm $(mpi.x)
 	@$(run_tests) $(sort $(wildcard tests/slurm/*.sh))
 
-## test-soak: what takes long: fuzzing, many worlds one after the other, and those of test-slurm
-test-soak: $(B)/ggdm $(mpi.x)
-	@scripts/deps.sh slurm
-	@scripts/deps.sh fuzz
+## test-soak: what takes long: fuzzing, other processors, many worlds, and those of test-slurm
+test-soak: $(B)/ggdm $(mpi.x) $(B)/tests/kernels/test_digests $(B)/tests/kernels/test_invariance
+	@for p in slurm fuzz qemu; do scripts/deps.sh $$p; done
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz fuzzers
 	@$(run_tests) -t 100000 tests/fuzz/fuzz.sh $(sort $(wildcard tests/soak/*.sh tests/slurm/*.sh))
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Make sure that the Debian packages for a purpose are there.  Silent when they are.
 #
-#   scripts/deps.sh [build|deb|slurm|pytorch|trixie|fuzz]    default: build, for building and testing ggdm
+#   scripts/deps.sh [build|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
 #   scripts/deps.sh --list                        print those for building and testing
 #
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
@@ -19,9 +19,10 @@ case ${1:-build} in
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
     pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
     trixie) packages=(debootstrap) ;; # make test-trixie
+    qemu) packages=(qemu-user) ;; # processors in make test-soak
     fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
     --list) echo "${build[*]}" && exit 0 ;;
-    *) echo "ggdm: deps.sh: $1, expected build, deb, slurm, pytorch, trixie, fuzz or --list" >&2 && exit 2 ;;
+    *) echo "ggdm: deps.sh: $1, expected build, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
 esac
 
 missing_packages() {

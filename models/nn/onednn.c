@@ -150,7 +150,6 @@ static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, cons
                              {s->conv.bottom, s->conv.right}};
     if (pass == GGDM_CONV_FORWARD) {
         DNNL_TRY(ggdm_dnnl_conv_forward_desc(engine, l, s->bias, false, &c, attr, out));
-        DNNL_TRY(ggdm_dnnl_conv_settle(s, *out));
         return GGDM_OK;
     }
     dnnl_primitive_desc_t hint;
@@ -159,8 +158,6 @@ static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, cons
         pass == GGDM_CONV_BACKWARD_DATA
             ? ggdm_dnnl_conv_data_desc(engine, l, &c, hint, attr, out)
             : ggdm_dnnl_conv_weights_desc(engine, l, s->bias, &c, hint, attr, out);
-    if (status == dnnl_success)
-        status = ggdm_dnnl_conv_settle(s, *out); /* looks at the hint again */
     dnnl_primitive_desc_destroy(hint);
     return check(status, "convolution backward", err);
 }

@@ -1,7 +1,5 @@
 #include "models/nn/onednn_versions.h"
 
-#include <string.h>
-
 #if DNNL_VERSION_MAJOR >= 3
 
 layout_ref ggdm_dnnl_layout_ref(const layout *l)
@@ -54,19 +52,6 @@ dnnl_status_t ggdm_dnnl_conv_weights_desc(dnnl_engine_t engine, const conv_layou
     return dnnl_convolution_backward_weights_primitive_desc_create(
         out, engine, dnnl_convolution_direct, l->src.md, l->weights_gradient.md,
         bias ? l->bias.md : NULL, l->dst.md, c->stride, NULL, c->begin, c->end, hint, attr);
-}
-
-/* The 1x1 kernels of version 3.7 settle by the number of threads how they cut sums over channels
- * that are no multiple of the vector: there the next implementation is taken. */
-dnnl_status_t ggdm_dnnl_conv_settle(const ggdm_conv_shape *s, dnnl_primitive_desc_t desc)
-{
-    const char *name;
-    dnnl_status_t status = dnnl_success;
-    while (status == dnnl_success && (s->ic % 16 || s->oc % 16) &&
-           dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
-           strstr(name, "brgconv_1x1"))
-        status = dnnl_primitive_desc_next_impl(desc);
-    return status;
 }
 
 dnnl_status_t ggdm_dnnl_matmul_desc(dnnl_engine_t engine, const layout *a, const layout *b,
@@ -156,12 +141,6 @@ dnnl_status_t ggdm_dnnl_conv_weights_desc(dnnl_engine_t engine, const conv_layou
         &op, dnnl_convolution_direct, &l->src.md, &l->weights_gradient.md,
         bias ? &l->bias.md : NULL, &l->dst.md, c->stride, c->begin, c->end);
     return status ? status : dnnl_primitive_desc_create(out, &op, attr, engine, hint);
-}
-
-dnnl_status_t ggdm_dnnl_conv_settle(const ggdm_conv_shape *s, dnnl_primitive_desc_t desc)
-{
-    (void)s, (void)desc;
-    return dnnl_success;
 }
 
 dnnl_status_t ggdm_dnnl_matmul_desc(dnnl_engine_t engine, const layout *a, const layout *b,

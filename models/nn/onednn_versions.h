@@ -62,7 +62,4 @@ dnnl_status_t ggdm_dnnl_matmul_desc(dnnl_engine_t engine, const layout *a, const
                                     const layout *c, dnnl_primitive_attr_t attr,
                                     dnnl_primitive_desc_t *out);
 
-/** Leave out implementations whose bits depend on the number of threads; while the hint lives. */
-dnnl_status_t ggdm_dnnl_conv_settle(const ggdm_conv_shape *s, dnnl_primitive_desc_t desc);
-
 #endif

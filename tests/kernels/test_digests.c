@@ -139,16 +139,15 @@ static void test_digest_of_guided_images_is_the_known_one(void **state)
         ggdm_test_ok(ggdm_model_files_open(names[i], &files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&files[i], &model[i], &err), &err);
     }
-    const ggdm_job job = {
-        .seed = 1,
-        .steps = STEPS,
-        .clip_x0 = true,
-        .precision = dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32,
-        .batch = IMAGES,
-        .threads = 2};
+    const ggdm_job job = {.seed = 1,
+                          .steps = STEPS,
+                          .clip_x0 = true,
+                          .precision =
+                              dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32,
+                          .batch = IMAGES,
+                          .threads = 2};
     ggdm_segment guided = {-1, 0, STEPS, 0.1, 3, 0};
-    const ggdm_unit unit = {
-        .id = 1, .image_count = IMAGES, .n_segments = 1, .segments = &guided};
+    const ggdm_unit unit = {.id = 1, .image_count = IMAGES, .n_segments = 1, .segments = &guided};
     ggdm_executor *e;
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
@@ -175,8 +174,10 @@ static int run(void)
         cmocka_unit_test_prestate(test_digest_of_all_ops_is_the_known_one, (void *)&dtypes[1]),
         cmocka_unit_test_prestate(test_digest_of_self_check_is_the_known_one, (void *)&dtypes[0]),
         cmocka_unit_test_prestate(test_digest_of_self_check_is_the_known_one, (void *)&dtypes[1]),
-        cmocka_unit_test_prestate(test_digest_of_guided_images_is_the_known_one, (void *)&dtypes[0]),
-        cmocka_unit_test_prestate(test_digest_of_guided_images_is_the_known_one, (void *)&dtypes[1]),
+        cmocka_unit_test_prestate(test_digest_of_guided_images_is_the_known_one,
+                                  (void *)&dtypes[0]),
+        cmocka_unit_test_prestate(test_digest_of_guided_images_is_the_known_one,
+                                  (void *)&dtypes[1]),
     };
     for (int i = 0; i < 2; i++)
         ggdm_hash_init(&ops[i]);
