@@ -44,17 +44,18 @@ static bool check_words(const struct argp *argp, int argc, char **argv)
     bool is_value = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
+        const bool option = !is_value && strncmp(word, "--", 2) == 0;
+        const char *value = option ? strchr(word, '=') : NULL;
         lookup l = {.meant.word = l.word};
-        if (!*word || (strncmp(word, "--", 2) == 0 && word[strlen(word) - 1] == '=')) {
+        if (!*word || (value && !value[1])) {
             fprintf(stderr, "%s: argument %d, '%s', is empty\n", argv[0], i, word);
             return false;
         }
-        if (strcmp(word, "--") == 0)
+        is_value = false;
+        if (option && !word[2])
             break;
-        if (is_value || strncmp(word, "--", 2) != 0) {
-            is_value = false;
+        if (!option)
             continue;
-        }
         snprintf(l.word, sizeof l.word, "%.*s", (int)strcspn(word + 2, "="), word + 2);
         ggdm_each_option(argp, look_at_option, &l);
         if (!l.found && l.meant.name) {
@@ -62,7 +63,7 @@ static bool check_words(const struct argp *argp, int argc, char **argv)
                     l.meant.name);
             return false;
         }
-        is_value = l.found && l.found->arg && !strchr(word, '=');
+        is_value = l.found && l.found->arg && !value;
     }
     return true;
 }

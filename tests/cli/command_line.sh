@@ -41,6 +41,8 @@ done
 
 told "ggdm run: argument 3, '', is empty" "$GGDM" run good.yaml --run ""
 told "ggdm run: argument 2, '--run=', is empty" "$GGDM" run good.yaml --run=
+told "--sbatch: value '-x=', expected an option of sbatch" "$GGDM" submit good.yaml --sbatch -x=
+told "no such run directory" "$GGDM" export nowhere --format png --cell=kappa=
 told "ggdm status: argument 1, '', is empty" "$GGDM" status ""
 told "ggdm submit: argument 3, '', is empty" "$GGDM" submit good.yaml --setup ""
 
