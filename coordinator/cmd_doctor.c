@@ -295,10 +295,9 @@ static ggdm_status check_sweeps(doctor *d, ggdm_store *store, const char *dir, g
     int32_t n = 0;
     GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
     for (int32_t i = 1; i <= n; i++) {
-        char name[40] = "sweep.yaml", *path = NULL, *stored = NULL, *found = NULL;
+        char name[GGDM_SWEEP_NAME_SIZE], *path = NULL, *stored = NULL, *found = NULL;
         ggdm_error why = {0};
-        if (i > 1)
-            snprintf(name, sizeof name, "sweep-%d.yaml", i);
+        ggdm_sweep_file_name(i, name);
         ggdm_status st = ggdm_store_sweep_text(store, i, &stored, err);
         if (st == GGDM_OK)
             st = ggdm_path_join(dir, name, &path, err);

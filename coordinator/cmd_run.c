@@ -126,10 +126,10 @@ static ggdm_status finish(session *s, ggdm_error *err)
                          dir);
     if (s->end == GGDM_DISPATCH_INTERRUPTED) {
         const ggdm_store_counts *c = ggdm_store_counts_get(s->store);
+        char text[96];
         ggdm_log(GGDM_LOG_INFO,
-                 "interrupted with %lld of %lld images done; the same command "
-                 "continues the run in %s",
-                 (long long)c->images_done, (long long)c->images_total, dir);
+                 "interrupted with %s done; the same command continues the run in %s",
+                 ggdm_images_text(c->images_done, c->images_total, c->images_asked, text), dir);
         return GGDM_OK;
     }
     GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
@@ -352,6 +352,7 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
 {
     ggdm_run_state state = GGDM_RUN_NEW;
     ggdm_store_counts counts = {0};
+    char text[96];
     int code = GGDM_EXIT_OK;
     ggdm_status st = take_over(options, setup->run_dir, err);
     if (st == GGDM_OK)
@@ -368,8 +369,9 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
         return code;
     }
     if (state == GGDM_RUN_STARTED)
-        ggdm_log(GGDM_LOG_INFO, "continuing the run in %s: %lld of %lld images are done",
-                 setup->run_dir, (long long)counts.images_done, (long long)counts.images_total);
+        ggdm_log(
+            GGDM_LOG_INFO, "continuing the run in %s: %s are done", setup->run_dir,
+            ggdm_images_text(counts.images_done, counts.images_total, counts.images_asked, text));
     return run_started(options, setup, &counts, argv, err);
 }
 

@@ -221,8 +221,9 @@ ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *e
     GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
     ggdm_status st = load(store, views, &all, err);
     if (st == GGDM_OK) {
-        printf("%s: %d cell%s, %lld image%s\n", ggdm_store_run_info(store)->name, n, ggdm_plural(n),
-               (long long)c->images_done, ggdm_plural(c->images_done));
+        printf("%s: %d cell%s, %lld %simage%s\n", info->name, n, ggdm_plural(n),
+               (long long)c->images_done, c->images_asked > c->images_total ? "distinct " : "",
+               ggdm_plural(c->images_done));
         print_place("archive", dir, "archive/c*/samples.tar");
         print_place("contact sheets", dir, "archive/c*/sheet.png");
         print_place("summary", dir, "summary.csv");

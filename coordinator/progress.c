@@ -184,13 +184,26 @@ const char *ggdm_duration_text(double seconds, char text[16])
 
 /* ---- on the terminal ---- */
 
+const char *ggdm_images_text(int64_t done, int64_t total, int64_t asked, char text[96])
+{
+    int n = snprintf(text, 96, "%lld of %lld ", (long long)done, (long long)total);
+    if (asked > total)
+        snprintf(text + n, 96 - (size_t)n, "distinct images (%lld asked for)", (long long)asked);
+    else
+        snprintf(text + n, 96 - (size_t)n, "images");
+    return text;
+}
+
 static void numbers_text(const ggdm_progress *p, const view *v, char *text, size_t size)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
     char eta[16];
     int64_t bad = c->units[GGDM_UNIT_FAILED] + c->units[GGDM_UNIT_QUARANTINED];
-    snprintf(text, size, "%lld/%lld images  %.*f images/s  ETA %s  workers %d/%d",
-             (long long)c->images_done, (long long)c->images_total, v->rate < 99.95 ? 2 : 0,
+    char of[40] = "";
+    if (c->images_asked != c->images_total)
+        snprintf(of, sizeof of, " distinct of %lld", (long long)c->images_asked);
+    snprintf(text, size, "%lld/%lld%s images  %.*f images/s  ETA %s  workers %d/%d",
+             (long long)c->images_done, (long long)c->images_total, of, v->rate < 99.95 ? 2 : 0,
              v->rate, ggdm_duration_text(v->eta, eta), p->state.busy, p->state.workers);
     size_t n = strlen(text);
     if (c->images_diverged && n < size)
@@ -298,6 +311,7 @@ static void put_counts(const ggdm_progress *p, ggdm_json *j)
     ggdm_json_begin_object(j, "images");
     ggdm_json_put_int(j, "done", c->images_done);
     ggdm_json_put_int(j, "total", c->images_total);
+    ggdm_json_put_int(j, "asked", c->images_asked);
     ggdm_json_put_int(j, "diverged", c->images_diverged);
     ggdm_json_end(j);
     ggdm_json_begin_object(j, "units");

@@ -62,6 +62,9 @@ ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, 
 /** Write the status file of a run at rest that was changed. */
 ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err);
 
+/** "5 of 72 images", or, where cells share some, "5 of 72 distinct images (120 asked for)". */
+const char *ggdm_images_text(int64_t done, int64_t total, int64_t asked, char text[96]);
+
 /** Seconds as "1:02:03" or "2:03" in text; "-:--" when unknown (negative or not finite). */
 const char *ggdm_duration_text(double seconds, char text[16]);
 

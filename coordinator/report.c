@@ -140,6 +140,8 @@ static void put_head(FILE *f, ggdm_store *store)
     fputs("</p>\n<div class=tiles>", f);
     put_tile(f, "cells", "%d", ggdm_store_n_cells(store));
     put_tile(f, "images a cell (n)", "%d", info->samples);
+    if (c->images_asked > c->images_total)
+        put_tile(f, "images asked for", "%lld", (long long)c->images_asked);
     put_tile(f, "distinct images", "%lld / %lld", (long long)c->images_done,
              (long long)c->images_total);
     put_tile(f, "diverged images", "%lld", (long long)c->images_diverged);
@@ -365,12 +367,38 @@ static void put_parameters(FILE *f, ggdm_store *store)
     put_row(f, "model, SHA-256", info->model_digest);
     put_row(f, "guide, SHA-256", info->guide_digest);
     put_row(f, "judge, SHA-256", info->judge_digest);
-    put_row(f, "sweep, SHA-256", info->sweep_digest);
     put_row(f, "started by ggdm", info->version);
     put_row(f, "notes", info->notes);
-    fputs("</table>\n<pre>", f);
-    put_text(f, info->sweep_text);
-    fputs("</pre></section>\n", f);
+    fputs("</table></section>\n", f);
+}
+
+/* The sweep that the run was made from, and those that were added. */
+static ggdm_status put_sweep(FILE *f, ggdm_store *store, int32_t i, ggdm_error *err)
+{
+    char name[GGDM_SWEEP_NAME_SIZE], *text = NULL, *digest = NULL;
+    ggdm_sweep_file_name(i, name);
+    ggdm_status st = ggdm_store_sweep_text(store, i, &text, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_sweep_digest(store, i, &digest, err);
+    if (st == GGDM_OK) {
+        fprintf(f, "<section><h2>%s%s</h2><table>\n", i == 1 ? "" : "Added: ", name);
+        put_row(f, "SHA-256", digest);
+        fputs("</table>\n<pre>", f);
+        put_text(f, text);
+        fputs("</pre></section>\n", f);
+    }
+    free(text);
+    free(digest);
+    return st;
+}
+
+static ggdm_status put_sweeps(FILE *f, ggdm_store *store, ggdm_error *err)
+{
+    int32_t n = 0;
+    GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
+    for (int32_t i = 1; i <= n; i++)
+        GGDM_TRY(put_sweep(f, store, i, err));
+    return GGDM_OK;
 }
 
 /* ---- timeline ------------------------------------------------------------------------------- */
@@ -433,6 +461,7 @@ static ggdm_status put_page(FILE *f, ggdm_store *store, const char *dir, ggdm_er
     GGDM_TRY(put_table(f, store, err));
     GGDM_TRY(put_timeline(f, store, err));
     put_parameters(f, store);
+    GGDM_TRY(put_sweeps(f, store, err));
     fprintf(f, "</main></body></html>\n");
     return GGDM_OK;
 }

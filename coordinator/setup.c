@@ -539,10 +539,9 @@ static ggdm_status add_sweep(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
  * that a start that was killed leaves nothing that looks like somebody else's directory. */
 static ggdm_status freeze_sweep(const ggdm_setup *s, ggdm_store *store, int32_t i, ggdm_error *err)
 {
-    char name[40] = "sweep.yaml", *path = NULL, *text = NULL;
+    char name[GGDM_SWEEP_NAME_SIZE], *path = NULL, *text = NULL;
     ggdm_status st = GGDM_OK;
-    if (i > 1)
-        snprintf(name, sizeof name, "sweep-%d.yaml", i);
+    ggdm_sweep_file_name(i, name);
     GGDM_TRY(ggdm_path_join(s->run_dir, name, &path, err));
     if (!ggdm_exists(path)) {
         st = ggdm_store_sweep_text(store, i, &text, err);

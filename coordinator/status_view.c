@@ -103,11 +103,18 @@ static void print_session(FILE *out, const ggdm_node *root)
     fprintf(out, "\n");
 }
 
+static const char *images_of(const ggdm_node *root, char text[96])
+{
+    const ggdm_node *images = ggdm_node_get(root, "images");
+    return ggdm_images_text(get_int(images, "done"), get_int(images, "total"),
+                            get_int(images, "asked"), text);
+}
+
 static void print_images(FILE *out, const ggdm_node *root, bool live)
 {
-    char elapsed[16], eta[16];
+    char elapsed[16], eta[16], text[96];
     const ggdm_node *images = ggdm_node_get(root, "images");
-    fprintf(out, "  images     %lld of %lld", get_int(images, "done"), get_int(images, "total"));
+    fprintf(out, "  images     %s", images_of(root, text));
     if (get_int(images, "diverged"))
         fprintf(out, ", %lld diverged", get_int(images, "diverged"));
     if (live)
@@ -264,11 +271,12 @@ static const char *state_of(const ggdm_node *root)
 
 void ggdm_status_print_line(FILE *out, const ggdm_node *root)
 {
-    const ggdm_node *images = ggdm_node_get(root, "images"), *units = ggdm_node_get(root, "units");
+    const ggdm_node *units = ggdm_node_get(root, "units");
     long long bad = get_int(units, "failed") + get_int(units, "quarantined");
+    char text[96];
     print_bar(out, get_real(root, "fraction", 0), BAR);
-    fprintf(out, " %5.1f %%  %lld of %lld images, %s", 100 * get_real(root, "fraction", 0),
-            get_int(images, "done"), get_int(images, "total"), state_of(root));
+    fprintf(out, " %5.1f %%  %s, %s", 100 * get_real(root, "fraction", 0), images_of(root, text),
+            state_of(root));
     if (bad)
         fprintf(out, ", %lld unit%s failed", bad, ggdm_plural(bad));
     fprintf(out, "\n");

@@ -40,6 +40,7 @@ typedef struct ggdm_store ggdm_store;
  * database cannot be read by itself, because a process owns it or was killed while it did. */
 #define GGDM_STORE_FILE "ggdm.db"
 #define GGDM_STORE_SNAPSHOT_FILE "ggdm.snapshot.db"
+#define GGDM_SWEEP_NAME_SIZE 32 /* bytes */
 
 typedef enum ggdm_unit_state {
     GGDM_UNIT_READY,
@@ -265,8 +266,9 @@ typedef struct ggdm_store_counts {
     int64_t units[GGDM_UNIT_STATES];
     int64_t units_total;
     int64_t images_done, images_total; /* distinct images: each trajectory counts once */
-    int64_t images_diverged;           /* of images_done */
-    int64_t suspects;                  /* ready units with GGDM_SUSPECT_LOSSES or more */
+    int64_t images_asked;    /* by all cells, which share them; of a shard: images_total */
+    int64_t images_diverged; /* of images_done */
+    int64_t suspects;        /* ready units with GGDM_SUSPECT_LOSSES or more */
 } ggdm_store_counts;
 
 /** Counters kept in memory: free of cost. */
@@ -277,9 +279,13 @@ ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err
 
 const ggdm_run_info *ggdm_store_run_info(const ggdm_store *store);
 
-/** The sweeps of the run, one and those added; the text of number i, from 1 (owned). */
+/** The sweeps of the run, one and those added; the text and the digest (hex) of number i, from 1
+ * (both owned). */
 ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err);
 ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err);
+ggdm_status ggdm_store_sweep_digest(ggdm_store *store, int32_t i, char **out, ggdm_error *err);
+/** The name of its copy below the run directory: "sweep.yaml", "sweep-2.yaml", ... */
+void ggdm_sweep_file_name(int32_t i, char name[GGDM_SWEEP_NAME_SIZE]);
 /** Is the sweep with this digest (hex) one of them? */
 ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has, ggdm_error *err);
 

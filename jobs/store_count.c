@@ -163,6 +163,8 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
     store->n_cells = (int32_t)now.value[CELLS];
     c->images_total = store->info.shards ? store->info.shard_images
                                          : (int64_t)store->n_trajectories * store->info.samples;
+    c->images_asked =
+        store->info.shards ? c->images_total : (int64_t)store->n_cells * store->info.samples;
     if (c->units_total <= COUNT_BELOW)
         GGDM_TRY(compare(store, &now, err));
     GGDM_TRY(check_numbers(store, err));

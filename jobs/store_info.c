@@ -117,6 +117,21 @@ ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm
     return ggdm_store_get_run(store, key, out, err);
 }
 
+ggdm_status ggdm_store_sweep_digest(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
+{
+    char key[40];
+    sweep_key("digest", i, key);
+    return ggdm_store_get_run(store, key, out, err);
+}
+
+void ggdm_sweep_file_name(int32_t i, char name[GGDM_SWEEP_NAME_SIZE])
+{
+    if (i == 1)
+        snprintf(name, GGDM_SWEEP_NAME_SIZE, "sweep.yaml");
+    else
+        snprintf(name, GGDM_SWEEP_NAME_SIZE, "sweep-%d.yaml", i);
+}
+
 ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;

@@ -109,7 +109,7 @@ says "status of a killed run says how to go on" 0 "at rest: interrupted (exit co
 says "status where no runs are" 2 "runs: No such file or directory" -- "$GGDM" status
 mkdir -p runs/notes && says "status of no runs" 0 "no runs below runs" -- "$GGDM" status
 mv small long runs/ && touch -d '1 hour ago' runs/small/status.json
-says "status of all runs" 0 "runs/small" "100 of 100 images, done" "runs/long" "images, interrupted" -- "$GGDM" status
+says "status of all runs" 0 "runs/small" "100 of 100 distinct images (180 asked for), done" "runs/long" "asked for), interrupted" -- "$GGDM" status
 [ "$(sed -n 's/^runs.\([a-z]*\) .*/\1/p' out | tr '\n' ' ')" = "long small " ]
 report $? "a line each, the latest first"
 says "status of all runs as JSON" 0 '"run": "runs/small"' '"state": "done"' '"images": 100' -- "$GGDM" status --json

@@ -1,0 +1,51 @@
+#!/bin/bash
+# A run grows: cells of another sweep beside what was put back and cancelled, and what is told of it.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/add.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+
+sweep 8 4 "0, 0.5" "0, 4, 8" >a.yaml
+sweep 8 4 "0, 0.5, 2" "0, 4, 8" >b.yaml
+# run ARG...: into r, without a world.
+run() { timeout 120 "$GGDM" run --run r --workers 0 "$@" >out 2>err; }
+
+run a.yaml && "$GGDM" retry r >out && "$GGDM" cancel r --cell 5 >>out && run b.yaml --add &&
+    grep -q "2 new, 7 already done, 0 already queued$" err && [ "$(wc -l <r/summary.csv)" -eq 16 ] &&
+    "$GGDM" cancel r --cell 14 >out && "$GGDM" retry r >>out && "$GGDM" doctor r >>out
+report $? "retry, cancel, --add, cancel, retry, in this order" || cat out err
+
+grep -q "tiny: 15 cells, 20 distinct images" <(run b.yaml && cat out) &&
+    "$GGDM" status r | grep -q "20 of 20 distinct images (60 asked for)"
+report $? "distinct images and those asked for are both told"
+
+cmp a.yaml r/sweep.yaml && cmp b.yaml r/sweep-2.yaml && grep -q "<h2>sweep.yaml" r/report.html &&
+    grep -q "<h2>Added: sweep-2.yaml" r/report.html && grep -q "kappa: \[0, 0.5, 2\]" r/report.html
+report $? "every sweep is in the run directory and in the report"
+
+# Modes of files, and names that a library might read as something else.
+(umask 002 && "$GGDM" run a.yaml --run 'file:r?mode=memory&x=%41' --workers 0 >out 2>err) &&
+    [ -s 'file:r?mode=memory&x=%41/ggdm.db' ] && [ -z "$(find file:r* -type f ! -perm 664)" ]
+report $? "a run named like a URI is a directory, its files have the mode of the umask" || find file:r* -type f ! -perm 664 -ls
+
+long=$(printf 'd%.0s' $(seq 200))
+"$GGDM" run a.yaml --run "$long/$long/$long/r" --workers 0 >out 2>err
+[ $? -eq 2 ] && grep -q "path is too long" err && [ ! -e "$long" ]
+report $? "a path that SQLite cannot take is refused before anything is made" || cat err
+
+# Weights that are finite, scores that are not.
+cp -r zoo odd
+python3 - <<'PY'
+import struct
+p = "odd/tiny-judge/model.safetensors"
+b = open(p, "rb").read()
+n = 8 + struct.unpack("<Q", b[:8])[0]
+open(p, "wb").write(b[:n] + struct.pack("<f", 3e38) * ((len(b) - n) // 4))
+PY
+GGDM_ZOO=$PWD/odd "$GGDM" run a.yaml --run odd-run --workers 0 >out 2>err &&
+    grep -q "warning: judge 'tiny-judge' gave no finite score to 24 of 24 images" err &&
+    grep -q "^ *0.5 *- *- *-$" out && [ "$(grep -c ',,,,,,[0-9a-f]*,0,4$' odd-run/summary.csv)" -eq 6 ] &&
+    grep -q "4 without a score" odd-run/report.html && ! grep -qi "nan" odd-run/summary.json
+report $? "a judge without finite scores has no figure, and a warning names it" || cat out err odd-run/summary.csv
+
+exit $failed
