@@ -2,12 +2,14 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/nearest.h"
 #include "common/shipped.h"
 
 bool ggdm_has_file(const char *dir, const char *name)
@@ -46,18 +48,70 @@ void ggdm_zoos_deinit(ggdm_zoos *zoos)
     *zoos = (ggdm_zoos){{NULL}};
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+ggdm_status ggdm_models_in(const char *dir, char ***out, size_t *n, ggdm_error *err)
+{
+    DIR *d = opendir(dir);
+    ggdm_status st = GGDM_OK;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
+    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));) {
+        char path[PATH_MAX];
+        int length = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        if (e->d_name[0] == '.' || length >= (int)sizeof path || !is_model_dir(path))
+            continue;
+        st = ggdm_grow(out, &cap, *n + 1, sizeof **out, err);
+        if (st == GGDM_OK)
+            st = ggdm_strdup(e->d_name, &(*out)[*n], err);
+        *n += st == GGDM_OK;
+    }
+    if (d)
+        closedir(d);
+    if (*n)
+        qsort(*out, *n, sizeof **out, by_name);
+    return st;
+}
+
+/* The name in a zoo that is nearest to this one, as ", did you mean 'NAME'"; "" where none is near.
+ */
+static void guess(const ggdm_zoos *zoos, const char *name, char *out, size_t size)
+{
+    ggdm_nearest meant = {.word = name}; /* its name does not outlive a list: only steps count */
+    *out = '\0';
+    for (int i = 0; i < GGDM_N_ZOOS; i++) {
+        char **names = NULL;
+        size_t n = 0;
+        if (zoos->dir[i])
+            ggdm_models_in(zoos->dir[i], &names, &n, NULL);
+        for (size_t k = 0; k < n; k++) {
+            const size_t before = meant.name ? meant.steps : SIZE_MAX;
+            ggdm_nearest_try(&meant, names[k]);
+            if (meant.name && meant.steps < before)
+                snprintf(out, size, ", did you mean '%.100s'", names[k]);
+            free(names[k]);
+        }
+        free(names);
+    }
+}
+
 static ggdm_status fail_nowhere(const ggdm_zoos *zoos, const char *name, ggdm_error *err)
 {
-    char places[700] = "";
+    char places[700] = "", meant[128];
     for (int i = 0; i < GGDM_N_ZOOS; i++) {
         size_t n = strlen(places);
         if (zoos->dir[i])
             snprintf(places + n, sizeof places - n, ", %.200s/%.100s", zoos->dir[i], name);
     }
+    guess(zoos, name, meant, sizeof meant);
     return GGDM_FAIL(err, GGDM_EINVAL,
-                     "model '%.100s' not found: no config.json in ./%.100s%s%s (`ggdm model list' "
-                     "shows those there are)",
-                     name, name, places, zoos->dir[0] ? "" : "; GGDM_ZOO is not set");
+                     "model '%.100s' not found%s: no config.json in ./%.100s%s%s (`ggdm model "
+                     "list' shows those there are)",
+                     name, meant, name, places, zoos->dir[0] ? "" : "; GGDM_ZOO is not set");
 }
 
 ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err)
@@ -93,33 +147,4 @@ bool ggdm_model_exists(const char *name)
     bool found = ggdm_model_find(name, &dir, NULL) == GGDM_OK;
     free(dir);
     return found;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-ggdm_status ggdm_models_in(const char *dir, char ***out, size_t *n, ggdm_error *err)
-{
-    DIR *d = opendir(dir);
-    ggdm_status st = GGDM_OK;
-    size_t cap = 0;
-    *out = NULL;
-    *n = 0;
-    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));) {
-        char path[PATH_MAX];
-        int length = snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        if (e->d_name[0] == '.' || length >= (int)sizeof path || !is_model_dir(path))
-            continue;
-        st = ggdm_grow(out, &cap, *n + 1, sizeof **out, err);
-        if (st == GGDM_OK)
-            st = ggdm_strdup(e->d_name, &(*out)[*n], err);
-        *n += st == GGDM_OK;
-    }
-    if (d)
-        closedir(d);
-    if (*n)
-        qsort(*out, *n, sizeof **out, by_name);
-    return st;
 }

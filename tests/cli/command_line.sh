@@ -31,6 +31,8 @@ told "unknown option '--tasks-pre-node', did you mean '--tasks-per-node'?" "$GGD
 told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
 told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
 told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
+told "model 'tiny-dppm' not found, did you mean 'tiny-ddpm': no config.json in" "$GGDM" model info tiny-dppm
+told "model 'other' not found: no config.json in" "$GGDM" model info other
 told "action: value 'verfiy', did you mean 'verify'? expected list, info" "$GGDM" model verfiy x
 for word in -V --version; do
     [ "$("$GGDM" $word)" = "$("$GGDM" version)" ]
