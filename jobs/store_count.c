@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
+#define MAX_CLAIM (INT64_C(1) << 60)
 #define COUNT_BELOW 20000 /* units: so many are counted at each start, which costs milliseconds */
 
 /* All counters as one row. */
@@ -169,5 +170,11 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
         GGDM_TRY(compare(store, &now, err));
     GGDM_TRY(check_numbers(store, err));
     GGDM_TRY(ask_number(store, GGDM_SQL_COUNT_SUSPECTS, &c->suspects, err));
-    return ask_number(store, GGDM_SQL_LAST_CLAIM, &store->last_claim, err);
+    GGDM_TRY(ask_number(store, GGDM_SQL_LAST_CLAIM, &store->last_claim, err));
+    if (store->last_claim < 0 || store->last_claim > MAX_CLAIM)
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s is damaged: column claimed of a unit is %" PRId64
+                         ", expected 0 to %" PRId64,
+                         store->path, store->last_claim, MAX_CLAIM);
+    return GGDM_OK;
 }
