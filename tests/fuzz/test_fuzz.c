@@ -14,6 +14,10 @@ enum { MAX_SEEDS = 256, MAX_TARGETS = 64 };
 #define CORPUS "tests/fuzz/corpus"
 #define MEMORY ((rlim_t)1 << 30) /* bytes that any input may need */
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
 typedef struct bytes {
     uint8_t *data;
     size_t size;
@@ -249,7 +253,7 @@ static void test_fuzz_every_corpus_has_a_target(void **state)
  * sanitizer, which reserves terabytes: libFuzzer has a limit of its own). */
 static void limit_memory(void)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) /* gcc, clang */
     setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY, MEMORY});
 #endif
 }

@@ -250,8 +250,17 @@ static ggdm_status read_safetensors(const input *in, ggdm_error *err)
 
 static ggdm_status read_idx(const input *in, ggdm_error *err)
 {
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "t.idx");
+    ggdm_source *source = NULL;
     ggdm_idx idx;
-    return ggdm_idx_parse(in->data, in->size, 3, "t.idx", &idx, err);
+    ggdm_test_write(path, in->data, in->size);
+    ggdm_status st = ggdm_source_open(path, &source, err);
+    if (st == GGDM_OK)
+        st = ggdm_idx_read(source, &ggdm_idx_images, &idx, err);
+    ggdm_source_close(&source);
+    free(path);
+    ggdm_test_rmdir(dir);
+    return st;
 }
 
 static ggdm_status read_unit(const input *in, ggdm_error *err)
