@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/status.h"
 
@@ -114,6 +115,7 @@ typedef struct ggdm_field {
     double lo, hi;              /* inclusive range of numbers, of each item in lists; 0, 0: any */
     const char *const *choices; /* GGDM_FIELD_CHOICE: names, NULL-terminated */
     const char *expected;       /* text for messages; NULL: made from type, range and choices */
+    const char *help;           /* one sentence for the documentation */
 } ggdm_field;
 
 /** Fill *out from a map.  Unknown keys are errors (with "did you mean" where one is close) unless
@@ -127,6 +129,12 @@ ggdm_status ggdm_fields_read(const ggdm_node *map, const ggdm_field *table,
 /** Read one node as table row says, into its place in *out. */
 ggdm_status ggdm_field_read(const ggdm_node *node, const ggdm_field *field, void *out,
                             ggdm_error *err);
+
+/** The rows of a table with a help text as rows of Markdown: "| `PREFIX.KEY` | type | default |
+ * help
+ *  |".  Defaults are those of the struct that would be filled. */
+void ggdm_fields_print(FILE *out, const char *prefix, const ggdm_field *table,
+                       const void *defaults);
 
 /** Free the owned strings and lists and null them. */
 void ggdm_fields_release(const ggdm_field *table, void *out);

@@ -18,10 +18,10 @@ typedef struct arguments {
     const char *recipe, *out;
     int threads;
     int stop_after;
-    bool take_over;
+    bool take_over, keys;
 } arguments;
 
-enum { KEY_STOP_AFTER = 256 };
+enum { KEY_STOP_AFTER = 256, KEY_KEYS };
 
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "Model directory to write (default: trained/NAME of the recipe)", 0},
@@ -34,6 +34,7 @@ static const struct argp_option options[] = {
      "The training on another host that is in the folder is dead: do not wait until it was silent "
      "for 60 s",
      0},
+    {"keys", KEY_KEYS, NULL, 0, "Print the keys of recipes, as docs/TRAINING.md has them", 0},
     {0}};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -49,6 +50,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_STOP_AFTER:
         a->stop_after = ggdm_command_int(state, "--stop-after", arg, 1, 1000000000);
         return 0;
+    case KEY_KEYS:
+        a->keys = true;
+        return 0;
     case 'T':
         a->take_over = true;
         return 0;
@@ -58,7 +62,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         a->recipe = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!a->recipe)
+        if (!a->recipe && !a->keys)
             argp_error(state, "no recipe given");
         return 0;
     default:
@@ -70,10 +74,12 @@ static const struct argp parser = {
     .options = options,
     .parser = parse_option,
     .args_doc = "RECIPE.yaml",
-    .doc = "Train a model from a recipe and write it as a Hugging Face style directory."
-           "\vStopped with Ctrl-C or killed, the same command continues from the last checkpoint. "
-           "Under mpirun the batch is divided among the ranks.\n\n"
-           "Example:\n  ggdm train models/zoo/recipes/mnist-cnn.yaml --out my-cnn",
+    .doc =
+        "Train a model from a recipe and write it as a Hugging Face style directory.  The images "
+        "may be one's own: a folder for each class, npz or IDX files (docs/TRAINING.md)."
+        "\vStopped with Ctrl-C or killed, the same command continues from the last checkpoint. "
+        "Under mpirun the batch is divided among the ranks.\n\n"
+        "Example:\n  ggdm train models/zoo/recipes/mnist-cnn.yaml --out my-cnn",
 };
 
 /* --- progress --- */
@@ -216,6 +222,10 @@ int ggdm_cmd_train(int argc, char **argv)
     ggdm_world *world = NULL;
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;
+    if (a.keys) {
+        ggdm_recipe_print_keys(stdout);
+        return GGDM_EXIT_OK;
+    }
     catch_signals();
     ggdm_status st = ggdm_world_open(&world, &err);
     if (st == GGDM_OK)

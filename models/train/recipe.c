@@ -13,7 +13,6 @@ const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 
 #define MAX_CONFIG ((size_t)1 << 20) /* bytes */
-#define DATA_DIR "data/mnist"
 
 /* The file as written: its top level, with the maps inside as nodes. */
 typedef struct raw_recipe {
@@ -26,67 +25,106 @@ typedef struct raw_recipe {
 #define IN(member) .offset = offsetof(ggdm_recipe, member)
 
 static const ggdm_field top_fields[] = {
-    {"name", GGDM_FIELD_STRING, TOP(r.name), .required = true},
+    {"name", GGDM_FIELD_STRING, TOP(r.name), .required = true,
+     .help = "of the model; it is trained into `trained/NAME` unless `--out` says otherwise"},
     {"objective", GGDM_FIELD_CHOICE, TOP(r.objective), .required = true,
-     .choices = ggdm_objective_names},
-    {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true},
-    {"seed", GGDM_FIELD_UINT64, TOP(r.seed)},
-    {"precision", GGDM_FIELD_CHOICE, TOP(r.precision), .choices = precision_names},
-    {"images", GGDM_FIELD_INT64, TOP(r.images), .required = true, .lo = 1, .hi = 1e12},
-    {"batch", GGDM_FIELD_INT32, TOP(r.batch), .required = true, .lo = 1, .hi = 65536},
+     .choices = ggdm_objective_names,
+     .help = "what is learnt: `ddpm`, a diffusion model that predicts the noise (Ho et al. 2020, "
+             "algorithm 1); `classifier`, the classes of the images (cross entropy)"},
+    {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true,
+     .help =
+         "the network: its `config.json` ([MODELS.md](MODELS.md)), by its path from the recipe"},
+    {"seed", GGDM_FIELD_UINT64, TOP(r.seed),
+     .help = "of the first weights, the order of the images, their changes and the noise"},
+    {"precision", GGDM_FIELD_CHOICE, TOP(r.precision), .choices = precision_names,
+     .help = "of activations and weights inside the network; `bf16` needs a CPU with bf16 "
+             "products, parameters, optimiser and evaluations are f32 in both"},
+    {"images", GGDM_FIELD_INT64, TOP(r.images), .required = true, .lo = 1, .hi = 1e12,
+     .help = "training images in all, repetitions counted: passes times images of a pass"},
+    {"batch", GGDM_FIELD_INT32, TOP(r.batch), .required = true, .lo = 1, .hi = 65536,
+     .help = "images of one step, over all ranks; a multiple of their number"},
     {"data", GGDM_FIELD_NODE, TOP(data)},
     {"optimizer", GGDM_FIELD_NODE, TOP(optimizer)},
     {"augment", GGDM_FIELD_NODE, TOP(augment)},
     {"diffusion", GGDM_FIELD_NODE, TOP(diffusion)},
-    {"label_smoothing", GGDM_FIELD_DOUBLE, TOP(r.label_smoothing), .lo = 0, .hi = 0.9},
-    {"evaluate_steps", GGDM_FIELD_INT64, TOP(r.evaluate_steps), .lo = 1, .hi = 1e12},
-    {"curve_steps", GGDM_FIELD_INT64, TOP(r.curve_steps), .lo = 1, .hi = 1e12},
+    {"label_smoothing", GGDM_FIELD_DOUBLE, TOP(r.label_smoothing), .lo = 0, .hi = 0.9,
+     .help = "share of each label that is spread over all classes (classifier)"},
+    {"evaluate_steps", GGDM_FIELD_INT64, TOP(r.evaluate_steps), .lo = 1, .hi = 1e12,
+     .help = "measure on the test images every so many steps, and after the last"},
+    {"curve_steps", GGDM_FIELD_INT64, TOP(r.curve_steps), .lo = 1, .hi = 1e12,
+     .help = "a row of `curve.csv` every so many steps"},
     {"checkpoint", GGDM_FIELD_NODE, TOP(checkpoint)},
     {0}};
 
 static const ggdm_field data_fields[] = {
-    {"dir", GGDM_FIELD_STRING, IN(data_dir)},
-    {"part", GGDM_FIELD_CHOICE, IN(part), .choices = ggdm_part_names},
-    {"test_share", GGDM_FIELD_DOUBLE, IN(test_share), .lo = 0, .hi = 1},
+    {"dir", GGDM_FIELD_STRING, IN(data_dir),
+     .help = "the data, see above: a directory or an .npz, from where `ggdm` is called, else from "
+             "the recipe"},
+    {"part", GGDM_FIELD_CHOICE, IN(part), .choices = ggdm_part_names,
+     .help = "the training images that are used: all, or one of two halves without a common image "
+             "(for a guide and its judge)"},
+    {"test_share", GGDM_FIELD_DOUBLE, IN(test_share), .lo = 0, .hi = 1,
+     .help = "share of the images that are held out for testing, where the data have no test set"},
     {0}};
 
 static const ggdm_field optimizer_fields[] = {
-    {"lr", GGDM_FIELD_DOUBLE, IN(optim.lr), .lo = 1e-9, .hi = 10},
-    {"lr_floor", GGDM_FIELD_DOUBLE, IN(optim.lr_floor), .lo = 0, .hi = 10},
-    {"warmup_steps", GGDM_FIELD_INT64, IN(optim.warmup), .lo = 0, .hi = 1e9},
-    {"beta1", GGDM_FIELD_DOUBLE, IN(optim.beta1), .lo = 0, .hi = 0.999999},
-    {"beta2", GGDM_FIELD_DOUBLE, IN(optim.beta2), .lo = 0, .hi = 0.999999},
-    {"eps", GGDM_FIELD_DOUBLE, IN(optim.eps), .lo = 1e-16, .hi = 1},
-    {"weight_decay", GGDM_FIELD_DOUBLE, IN(optim.weight_decay), .lo = 0, .hi = 10},
-    {"clip", GGDM_FIELD_DOUBLE, IN(optim.clip), .lo = 0, .hi = 1e9},
-    {"ema", GGDM_FIELD_DOUBLE, IN(optim.ema), .lo = 0, .hi = 0.9999999},
+    {"lr", GGDM_FIELD_DOUBLE, IN(optim.lr), .lo = 1e-9, .hi = 10,
+     .help = "learning rate, after the warm-up"},
+    {"lr_floor", GGDM_FIELD_DOUBLE, IN(optim.lr_floor), .lo = 0, .hi = 10,
+     .help = "learning rate of the last step; it falls along half a cosine"},
+    {"warmup_steps", GGDM_FIELD_INT64, IN(optim.warmup), .lo = 0, .hi = 1e9,
+     .help = "steps in which the learning rate rises from 0"},
+    {"beta1", GGDM_FIELD_DOUBLE, IN(optim.beta1), .lo = 0, .hi = 0.999999,
+     .help = "of AdamW (Loshchilov and Hutter 2019)"},
+    {"beta2", GGDM_FIELD_DOUBLE, IN(optim.beta2), .lo = 0, .hi = 0.999999, .help = "of AdamW"},
+    {"eps", GGDM_FIELD_DOUBLE, IN(optim.eps), .lo = 1e-16, .hi = 1, .help = "of AdamW"},
+    {"weight_decay", GGDM_FIELD_DOUBLE, IN(optim.weight_decay), .lo = 0, .hi = 10,
+     .help = "of AdamW, times the learning rate; of matrices and kernels only"},
+    {"clip", GGDM_FIELD_DOUBLE, IN(optim.clip), .lo = 0, .hi = 1e9,
+     .help = "largest norm of all gradients together; 0: any"},
+    {"ema", GGDM_FIELD_DOUBLE, IN(optim.ema), .lo = 0, .hi = 0.9999999,
+     .help = "decay of the running average of the weights, which is what is measured and written; "
+             "0: the weights themselves"},
     {0}};
 
 static const ggdm_field augment_fields[] = {
-    {"rotate", GGDM_FIELD_DOUBLE, IN(augment.rotate), .lo = 0, .hi = 180},
-    {"scale", GGDM_FIELD_DOUBLE, IN(augment.scale), .lo = 0, .hi = 1},
-    {"shear", GGDM_FIELD_DOUBLE, IN(augment.shear), .lo = 0, .hi = 2},
-    {"shift", GGDM_FIELD_DOUBLE, IN(augment.shift), .lo = 0, .hi = 64},
-    {"blur", GGDM_FIELD_DOUBLE, IN(augment.blur), .lo = 0, .hi = 4},
-    {"blur_share", GGDM_FIELD_DOUBLE, IN(augment.blur_share), .lo = 0, .hi = 1},
-    {"noise", GGDM_FIELD_DOUBLE, IN(augment.noise), .lo = 0, .hi = 4},
-    {"noise_share", GGDM_FIELD_DOUBLE, IN(augment.noise_share), .lo = 0, .hi = 1},
-    {"contrast", GGDM_FIELD_DOUBLE, IN(augment.contrast), .lo = 0, .hi = 1},
+    {"rotate", GGDM_FIELD_DOUBLE, IN(augment.rotate), .lo = 0, .hi = 180,
+     .help = "degrees, to either side"},
+    {"scale", GGDM_FIELD_DOUBLE, IN(augment.scale), .lo = 0, .hi = 1,
+     .help = "each axis by up to exp of this, larger or smaller"},
+    {"shear", GGDM_FIELD_DOUBLE, IN(augment.shear), .lo = 0, .hi = 2,
+     .help = "tangent of the angle, to either side"},
+    {"shift", GGDM_FIELD_DOUBLE, IN(augment.shift), .lo = 0, .hi = 64,
+     .help = "pixels, in each direction"},
+    {"blur", GGDM_FIELD_DOUBLE, IN(augment.blur), .lo = 0, .hi = 4,
+     .help = "largest standard deviation of a Gaussian, in pixels"},
+    {"blur_share", GGDM_FIELD_DOUBLE, IN(augment.blur_share), .lo = 0, .hi = 1,
+     .help = "share of the images that are blurred"},
+    {"noise", GGDM_FIELD_DOUBLE, IN(augment.noise), .lo = 0, .hi = 4,
+     .help = "largest standard deviation of added noise, in units of the range [-1, 1]"},
+    {"noise_share", GGDM_FIELD_DOUBLE, IN(augment.noise_share), .lo = 0, .hi = 1,
+     .help = "share of the images that get noise"},
+    {"contrast", GGDM_FIELD_DOUBLE, IN(augment.contrast), .lo = 0, .hi = 1,
+     .help = "amplitude about mid-grey by a factor of 1 - this to 1 + this"},
     {0}};
 
 static const ggdm_field diffusion_fields[] = {
-    {"timesteps", GGDM_FIELD_INT32, IN(timesteps), .lo = 1, .hi = 100000},
-    {"beta_start", GGDM_FIELD_DOUBLE, IN(beta_start), .lo = 1e-9, .hi = 0.999},
-    {"beta_end", GGDM_FIELD_DOUBLE, IN(beta_end), .lo = 1e-9, .hi = 0.999},
+    {"timesteps", GGDM_FIELD_INT32, IN(timesteps), .lo = 1, .hi = 100000,
+     .help = "T, the number of noise levels"},
+    {"beta_start", GGDM_FIELD_DOUBLE, IN(beta_start), .lo = 1e-9, .hi = 0.999,
+     .help = "first of the linearly rising betas"},
+    {"beta_end", GGDM_FIELD_DOUBLE, IN(beta_end), .lo = 1e-9, .hi = 0.999, .help = "last of them"},
     {0}};
 
 static const ggdm_field checkpoint_fields[] = {
-    {"steps", GGDM_FIELD_INT64, IN(checkpoint_steps), .lo = 0, .hi = 1e12},
-    {"seconds", GGDM_FIELD_DOUBLE, IN(checkpoint_seconds), .lo = 0, .hi = 1e9},
+    {"steps", GGDM_FIELD_INT64, IN(checkpoint_steps), .lo = 0, .hi = 1e12,
+     .help = "a checkpoint every so many steps; 0: by time only"},
+    {"seconds", GGDM_FIELD_DOUBLE, IN(checkpoint_seconds), .lo = 0, .hi = 1e9,
+     .help = "a checkpoint every so many seconds; 0: by steps only"},
     {0}};
 
 static const ggdm_recipe defaults = {
-    .batch = 64,
+    .data_dir = (char *)"data/mnist",
     .test_share = 0.1,
     .optim = {.lr = 1e-3,
               .lr_floor = 0,
@@ -105,27 +143,46 @@ static const ggdm_recipe defaults = {
     .checkpoint_seconds = 120,
 };
 
+/* The maps inside. */
+static const struct {
+    const char *key;
+    size_t node; /* offset in raw_recipe */
+    const ggdm_field *fields;
+} maps[] = {
+    {"data", offsetof(raw_recipe, data), data_fields},
+    {"optimizer", offsetof(raw_recipe, optimizer), optimizer_fields},
+    {"augment", offsetof(raw_recipe, augment), augment_fields},
+    {"diffusion", offsetof(raw_recipe, diffusion), diffusion_fields},
+    {"checkpoint", offsetof(raw_recipe, checkpoint), checkpoint_fields},
+};
+enum { N_MAPS = sizeof maps / sizeof *maps };
+
 static ggdm_status read_maps(raw_recipe *raw, ggdm_error *err)
 {
-    const struct {
-        const ggdm_node *node;
-        const ggdm_field *fields;
-    } maps[] = {{raw->data, data_fields},
-                {raw->optimizer, optimizer_fields},
-                {raw->augment, augment_fields},
-                {raw->diffusion, diffusion_fields},
-                {raw->checkpoint, checkpoint_fields}};
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        if (maps[i].node)
-            GGDM_TRY(ggdm_fields_read(maps[i].node, maps[i].fields, NULL, &raw->r, err));
+    for (int i = 0; i < N_MAPS; i++) {
+        const ggdm_node *node = *(const ggdm_node **)((char *)raw + maps[i].node);
+        if (node)
+            GGDM_TRY(ggdm_fields_read(node, maps[i].fields, NULL, &raw->r, err));
+    }
     return GGDM_OK;
 }
 
-/* A map that says nothing to this objective is a mistake. */
-static ggdm_status check_objective(const raw_recipe *raw, ggdm_error *err)
+void ggdm_recipe_print_keys(FILE *out)
+{
+    const raw_recipe raw = {.r = defaults};
+    fputs("| key | value | default | meaning |\n|---|---|---|---|\n", out);
+    ggdm_fields_print(out, "", top_fields, &raw);
+    for (int i = 0; i < N_MAPS; i++)
+        ggdm_fields_print(out, maps[i].key, maps[i].fields, &raw.r);
+}
+
+/* What says nothing to this objective is a mistake. */
+static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root, ggdm_error *err)
 {
     bool ddpm = raw->r.objective == GGDM_OBJECTIVE_DDPM;
     const ggdm_node *other = ddpm ? raw->augment : raw->diffusion;
+    if (ddpm && !other)
+        other = ggdm_node_get(root, "label_smoothing");
     if (other)
         return ggdm_node_fail(other, err, "has no meaning for objective '%s'",
                               ggdm_objective_names[raw->r.objective]);
@@ -183,10 +240,8 @@ static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
     GGDM_TRY(ggdm_yaml_parse(r->text, size, r->path, doc, err));
     GGDM_TRY(ggdm_fields_read((*doc)->root, top_fields, NULL, raw, err));
     GGDM_TRY(read_maps(raw, err));
-    GGDM_TRY(check_objective(raw, err));
+    GGDM_TRY(check_objective(raw, (*doc)->root, err));
     GGDM_TRY(read_config(raw, err));
-    if (!r->data_dir)
-        GGDM_TRY(ggdm_strdup(DATA_DIR, &r->data_dir, err));
     GGDM_TRY(find_data(r, err));
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
@@ -202,7 +257,10 @@ ggdm_status ggdm_recipe_read(const char *path, ggdm_recipe *out, ggdm_error *err
 {
     raw_recipe raw = {.r = defaults};
     ggdm_doc *doc = NULL;
-    ggdm_status st = ggdm_shipped_file(path, &raw.r.path, err);
+    raw.r.data_dir = NULL; /* what is replaced is freed */
+    ggdm_status st = ggdm_strdup(defaults.data_dir, &raw.r.data_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_shipped_file(path, &raw.r.path, err);
     if (st == GGDM_OK)
         st = read_recipe(&raw, &doc, err);
     ggdm_doc_destroy(&doc);

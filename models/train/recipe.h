@@ -3,6 +3,7 @@
 #define GGDM_MODELS_TRAIN_RECIPE_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/hash.h"
 #include "common/status.h"
@@ -47,6 +48,8 @@ typedef struct ggdm_recipe {
 /** Read and check a recipe; unknown keys are errors with line and column.
  *  Errors: GGDM_EIO, GGDM_EINVAL naming file, line, field, value and what was expected. */
 ggdm_status ggdm_recipe_read(const char *path, ggdm_recipe *out, ggdm_error *err);
+/** All keys, from the tables that read them, as a table in Markdown. */
+void ggdm_recipe_print_keys(FILE *out);
 void ggdm_recipe_deinit(ggdm_recipe *recipe);
 
 /** Number of steps: images / batch, rounded up. */

@@ -90,6 +90,8 @@ static const struct {
     {HEAD "data: {test_share: 2}\n", GGDM_EINVAL, "test_share"},
     {HEAD "diffusion: {timesteps: 10}\n", GGDM_EINVAL, "no meaning for objective 'classifier'"},
     {"name: x\nobjective: gan\nconfig: net.json\nimages: 1\nbatch: 1\n", GGDM_EINVAL, "'gan'"},
+    {"name: x\nobjective: ddpm\nconfig: net.json\nimages: 1\nbatch: 1\nlabel_smoothing: 0.1\n",
+     GGDM_EINVAL, "label_smoothing': has no meaning for objective 'ddpm'"},
     {"name: x\nobjective: ddpm\nconfig: net.json\nimages: 1\nbatch: 0\n", GGDM_EINVAL, "batch"},
     {"name: x\nobjective: ddpm\nconfig: none.json\nimages: 1\nbatch: 1\n", GGDM_EIO, "none.json"},
     {"objective: ddpm\nconfig: net.json\nimages: 1\nbatch: 1\n", GGDM_EINVAL, "name"},
