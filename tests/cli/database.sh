@@ -58,7 +58,7 @@ done
 report $missed "once a run is there, readers always find it"
 ! ask long "SELECT count(*) FROM v_cells" >got && [ "$(ask long/ggdm.snapshot.db "SELECT count(*) FROM v_cells")" -eq 9 ]
 report $? "the database is locked, its snapshot is for everybody"
-kill -INT $pid
+kill -TERM $pid
 wait $pid
 [ ! -e long/ggdm.snapshot.db ] && [ "$(ask long "SELECT count(*) FROM v_cells")" -eq 9 ]
 report $? "at rest the database takes its place"
