@@ -439,7 +439,7 @@ void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, 
                    const void *bias, void *scratch)
 {
     const seat *t = &prim->seats[at];
-    void *gradient = prim->pad_bytes ? (char *)scratch + prim->pad_bytes : scratch;
+    void *gradient = (char *)scratch + prim->pad_bytes;
     dnnl_memory_set_data_handle(t->mem[MEM_A], (void *)a);
     dnnl_memory_set_data_handle(t->mem[MEM_SCRATCH], scratch);
     if (t->mem[MEM_BIAS])

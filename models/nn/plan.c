@@ -109,6 +109,8 @@ ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err)
         g->arena = NULL;
         st = ggdm_alloc(&g->arena, g->arena_bytes, 1, err);
     }
+    for (size_t o = 0; st == GGDM_OK && o < g->n_ops; o++)
+        g->ops[o].scratch = g->arena; /* also of none: shares of it are counted from somewhere */
     for (size_t i = 0; st == GGDM_OK && i < n; i++)
         *blocks[i].where = g->arena + blocks[i].offset;
     free(blocks);
