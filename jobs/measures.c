@@ -22,15 +22,17 @@ static const char head[] =
     "guide_label,guide_right,guide_confidence,guide_probability,guide_loss,"
     "judge_label,judge_right,judge_confidence,judge_probability,judge_loss\n";
 
+/* As the summary counts: what diverged is not right, whatever its scores are. */
 static void put_view(const table *t, const float *logp, int32_t n, bool diverged)
 {
+    const bool asked = t->target >= 0 && t->target < n;
     int32_t label = ggdm_argmax(logp, n);
     if (label < 0) {
-        fputs(",,,,,", t->f);
+        fputs(asked && diverged ? ",,0,,," : ",,,,,", t->f);
         return;
     }
     fprintf(t->f, ",%" PRId32, label);
-    if (t->target >= 0 && t->target < n)
+    if (asked)
         fprintf(t->f, ",%d,%.6g,%.6g,%.6g", label == t->target && !diverged,
                 exp((double)logp[label]), exp((double)logp[t->target]), -(double)logp[t->target]);
     else

@@ -20,9 +20,10 @@
     "hex(substr(" logp ", 4 * class + 2, 1)) || hex(substr(" logp ", 4 * class + 1, 1)) AS bits "  \
     "FROM k))"
 
-/* 1 or 0; NULL where there is no target, no classifier, or no score. */
+/* 1 or 0; NULL where there is no target, no classifier that knows it, or no score. */
 #define RIGHT(who)                                                                                 \
-    "CASE WHEN target IS NULL OR length(" who "_logp) = 0 THEN NULL WHEN diverged THEN 0 "         \
+    "CASE WHEN target IS NULL OR target >= length(" who "_logp) / 4 THEN NULL "                    \
+    "WHEN diverged THEN 0 "                                                                        \
     "ELSE " who "_label = target END AS " who "_right"
 
 /* The share of those; where no image but diverged ones has a score, nobody says. */

@@ -65,6 +65,23 @@ static void test_measures_that_nobody_says_are_empty(void **state)
     free(text);
 }
 
+#define NAN_5 "0000c07f0000c07f0000c07f0000c07f0000c07f"
+
+/* One image that diverged and one that did not, whose scores the judge could not give. */
+static void test_measures_without_score_are_missing_or_not_right(void **state)
+{
+    run_fixture *f = *state;
+    run_fixture_work(f, 100, 1);
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "UPDATE image SET judge_logp = X'" NAN_5 NAN_5
+                            "' WHERE trajectory = 4 AND idx IN (2, 3)");
+    run_fixture_reopen(f, NULL);
+    char *text = measures(f, NULL, RUN_CELLS * RUN_SAMPLES);
+    assert_non_null(strstr(text, "\nc0008,1,0,1000,3,2,1,19,0.5,3,0,0.9,0.9,0.105361,,0,,,\n"));
+    assert_non_null(strstr(text, "\nc0008,1,0,1000,3,3,0,,0,3,1,0.9,0.9,0.105361,,,,,\n"));
+    free(text);
+}
+
 static void test_measures_on_a_full_disk_leave_no_file(void **state)
 {
     run_fixture *f = *state;
@@ -85,6 +102,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_measures_of_complete_run_are_exact),
         RUN_FIXTURE_TEST(test_measures_have_the_images_that_are_there),
         RUN_FIXTURE_TEST(test_measures_that_nobody_says_are_empty),
+        RUN_FIXTURE_TEST(test_measures_without_score_are_missing_or_not_right),
         RUN_FIXTURE_TEST(test_measures_on_a_full_disk_leave_no_file),
     };
     return ggdm_test_main(tests);

@@ -110,6 +110,8 @@ static void test_views_without_target_know_no_right(void **state)
                   "SELECT count(*), count(target), count(guide_right), count(guide_label) "
                   "FROM v_images",
                   "90|0|0|90\n");
+    run_fixture_sql(f->dir, "UPDATE cell SET target = 10"); /* no class of the guide */
+    assert_answer(f, "SELECT count(guide_right) FROM v_images", "0\n");
     run_fixture_sql(f->dir, "UPDATE cell SET target = 3");
     assert_answer(f,
                   "SELECT count(judge_right), count(judge_label), min(guide_right) FROM v_images",
