@@ -242,6 +242,21 @@ static ggdm_status submit(submission *s, ggdm_error *err)
     return st;
 }
 
+/* For a dry run it does not matter that a run of this sweep is going on. */
+static ggdm_status look_at_run(submission *s, ggdm_error *err)
+{
+    ggdm_setup_found found;
+    ggdm_error why = {0};
+    ggdm_status st = ggdm_setup_run_state(&s->setup, &s->state, NULL, &why);
+    if (st == GGDM_ESTATE && s->o->dry_run && ggdm_setup_look(&s->setup, &found, NULL) == GGDM_OK &&
+        found.present && !found.other && found.why.code == GGDM_OK) {
+        ggdm_log(GGDM_LOG_WARN, "it would not be submitted now: %s", why.msg);
+        s->state = GGDM_RUN_STARTED;
+        return GGDM_OK;
+    }
+    return st == GGDM_OK ? st : GGDM_FAIL(err, st, "%s", why.msg);
+}
+
 static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
 {
     ggdm_setup_options setup = s->o->setup;
@@ -251,11 +266,11 @@ static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
         setup.threads = (int)s->cpus;
     GGDM_TRY(ggdm_setup_make(&setup, isa, &s->setup, err));
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
-    if (!s->o->dry_run)
+    if (!s->o->dry_run) {
         GGDM_TRY(check_no_live_job(s, err));
-    if (!s->o->dry_run)
         GGDM_TRY(ggdm_run_dir_forget_jobs(s->run, err));
-    GGDM_TRY(ggdm_setup_run_state(&s->setup, &s->state, NULL, err));
+    }
+    GGDM_TRY(look_at_run(s, err));
     return render(s, err);
 }
 
@@ -267,10 +282,8 @@ static ggdm_status run(submission *s, ggdm_error *err)
     if (s->state == GGDM_RUN_COMPLETE)
         ggdm_log(GGDM_LOG_INFO, "nothing is left to do in %s%s", s->setup.run_dir,
                  s->o->dry_run ? ": it would not be submitted" : "");
-    if (s->state == GGDM_RUN_COMPLETE && !s->o->dry_run)
-        return GGDM_OK;
     if (!s->o->dry_run)
-        return submit(s, err);
+        return s->state == GGDM_RUN_COMPLETE ? GGDM_OK : submit(s, err);
     fputs(s->script, stdout);
     fflush(stdout);
     return print_cost(s, err);

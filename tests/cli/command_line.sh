@@ -124,6 +124,17 @@ timeout 120 "$GGDM" run good.yaml --workers 0 >out 2>&1
 submit --tasks-per-node 3 && grep -q '^#SBATCH --nodes=2' script && grep -q "nothing is left to do" err
 report $? "of a finished run" || cat err
 
+sweep 1000 400 "0, 0.02" "400, 800" >long.yaml
+"$GGDM" run long.yaml --run long --workers 0 >out 2>&1 &
+pid=$!
+for ((i = 0; i < 100; i++)); do grep -qs '"running"' long/status.json && break || sleep 0.1; done
+PATH=$work/path timeout 60 "$GGDM" submit long.yaml --run long --nodes 2 --time 1:00:00 --dry-run >script 2>err &&
+    grep -q '^#SBATCH --nodes=2' script && grep -q "would not be submitted now: .*in use" err
+report $? "of a run that is going on" || cat err
+kill -USR1 $pid && wait $pid
+[ $? -eq 75 ]
+report $? "which does not mind" || cat out
+
 # ---- numbers in sentences ----
 
 "$GGDM" export runs/tiny --format png --cell 0 --out one >out 2>&1 && grep -q '^1 cell of 2 images' out &&
