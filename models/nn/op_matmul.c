@@ -190,14 +190,24 @@ ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 /* ---- attention products: operands are tokens x [N, T, C] seen as [N, H, T, D], or weights
  * p [N, H, T, S]; op->flag: a is transposed, flag2: b is transposed ---- */
 
-/* Strides of a head of a value: none, row, column; returns the step from one head to the next. */
-static int64_t view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
+/* Strides of a value in the order head, row, column. */
+static void view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
 {
     const int64_t t = s->d[s->n - 2], c = s->d[s->n - 1];
-    out[0] = ggdm_shape_inner(s);
+    out[0] = weights ? t * c : c / heads;
     out[1] = transposed ? 1 : c;
     out[2] = transposed ? c : 1;
-    return weights ? t * c : c / heads;
+}
+
+/* Heads that one piece computes: one, or all where a head has one channel, as oneDNN 3.7 returns
+ * wrong numbers for single columns with a stride. */
+static int heads_at_a_time(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *v[3] = {ggdm_in(g, op, 0), ggdm_in(g, op, 1), ggdm_out(g, op, 0)};
+    for (int i = 0; i < 3; i++)
+        if (!(op->k2 >> i & 1) && v[i]->shape.d[v[i]->shape.n - 1] == op->k)
+            return op->k;
+    return 1;
 }
 
 /* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights.  A result that
@@ -209,25 +219,28 @@ static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     bool wa = op->k2 & 1, wb = op->k2 & 2, wc = op->k2 & 4;
     int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (wa ? 1 : op->k);
     int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (wb ? 1 : op->k);
-    ggdm_matmul_shape s = {.b = 1, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
+    const int together = heads_at_a_time(g, op);
+    ggdm_matmul_shape s = {.b = together, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
     s.m = op->flag ? a_cols : a_rows;
     s.k = op->flag ? a_rows : a_cols;
     s.n = op->flag2 ? b_rows : b_cols;
     view(a, op->k, wa, op->flag, s.a_strides);
     view(b, op->k, wb, op->flag2, s.b_strides);
     view(c, op->k, wc, false, s.c_strides);
-    return prepare(g, op, &s, a->d[0] * op->k, err);
+    return prepare(g, op, &s, a->d[0] * (op->k / together), err);
 }
 
-/* A piece is a head of an image. */
+/* A piece is a head of an image, or some. */
 static void product_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *v[3] = {ggdm_in(g, op, 0), ggdm_in(g, op, 1), ggdm_out(g, op, 0)};
-    product_call call = {.g = g, .op = op, .images = v[0]->shape.d[0], .parts = op->k};
+    const int together = heads_at_a_time(g, op);
+    product_call call = {.g = g, .op = op, .images = v[0]->shape.d[0], .parts = op->k / together};
     for (int i = 0; i < 3; i++) {
         int64_t strides[3];
-        call.part_step[i] = view(&v[i]->shape, op->k, op->k2 >> i & 1, false, strides);
-        call.image_step[i] = strides[0];
+        view(&v[i]->shape, op->k, op->k2 >> i & 1, false, strides);
+        call.part_step[i] = strides[0] * together;
+        call.image_step[i] = ggdm_shape_inner(&v[i]->shape);
     }
     run_products(&call);
 }
