@@ -107,11 +107,14 @@ ggdm_status ggdm_doc_add(ggdm_doc *doc, const ggdm_node *parent, const char *key
     return GGDM_OK;
 }
 
+const ggdm_node *ggdm_node_entries(const ggdm_node *map)
+{
+    return map && map->kind == GGDM_NODE_MAP ? map->first : NULL;
+}
+
 const ggdm_node *ggdm_node_get(const ggdm_node *map, const char *key)
 {
-    if (!map || map->kind != GGDM_NODE_MAP)
-        return NULL;
-    for (const ggdm_node *n = map->first; n; n = n->next)
+    for (const ggdm_node *n = ggdm_node_entries(map); n; n = n->next)
         if (strcmp(n->key, key) == 0)
             return n;
     return NULL;

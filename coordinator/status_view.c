@@ -137,8 +137,8 @@ static void print_units(FILE *out, const ggdm_node *root)
     const ggdm_node *units = ggdm_node_get(root, "units");
     const char *separator = ":";
     fprintf(out, "  units      %lld", get_int(units, "total"));
-    for (const ggdm_node *n = units ? units->first : NULL; n; n = n->next) {
-        if (!n->key || strcmp(n->key, "total") == 0 || n->kind != GGDM_NODE_INT || !n->magnitude)
+    for (const ggdm_node *n = ggdm_node_entries(units); n; n = n->next) {
+        if (strcmp(n->key, "total") == 0 || n->kind != GGDM_NODE_INT || !n->magnitude)
             continue;
         fprintf(out, "%s %s %s", separator, n->text, n->key);
         separator = ",";

@@ -232,7 +232,7 @@ static ggdm_status visit_images(ggdm_store *store, int64_t trajectory, bool with
 {
     sqlite3_stmt *stmt = NULL;
     float guide[GGDM_MAX_CLASSES], judge[GGDM_MAX_CLASSES];
-    ggdm_status st;
+    ggdm_status st = GGDM_OK;
     bool row = true;
     GGDM_TRY(ggdm_store_prepare(store, with_png ? ggdm_store_sql_images_png : ggdm_store_sql_images,
                                 &stmt, err));

@@ -84,7 +84,7 @@ static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double
 {
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *first = NULL, *other = NULL;
-    ggdm_status st;
+    ggdm_status st = GGDM_OK;
     *cost = 0;
     for (int32_t i = 0; i < n; i++)
         at[i] = -1;

@@ -28,7 +28,7 @@ static bool is_component(const ggdm_node *n)
  * encoder would add must not be left out in silence. */
 static ggdm_status check_pipeline(const ggdm_node *root, ggdm_error *err)
 {
-    for (const ggdm_node *n = root->first; n; n = n->next)
+    for (const ggdm_node *n = ggdm_node_entries(root); n; n = n->next)
         if (is_component(n) && strcmp(n->key, "unet") && strcmp(n->key, "scheduler"))
             return ggdm_node_fail(n, err,
                                   "a pipeline with this component is not supported, expected unet "

@@ -287,6 +287,7 @@ static void test_model_pipeline_that_is_more_is_refused(void **state)
         {"{" PART("scheduler", "DDPMScheduler") "}", "no 'unet'", true},
         {"{\"unet\": [null, null]}", "no 'unet'", true},
         {"[]", "no 'unet'", true},
+        {"[[\"diffusers\", \"UNet2DModel\"]]", "no 'unet'", true}, /* items have no keys */
         {"{", "model_index.json", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
