@@ -11,6 +11,7 @@
 #include "models/train/curve.h"
 #include "models/train/recipe.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/tiny_model.h"
 
 bool ggdm_fuzz_config(const uint8_t *data, size_t size)
 {
@@ -86,6 +87,27 @@ bool ggdm_fuzz_weights(const uint8_t *data, size_t size)
     free(path);
     free(shards[0]);
     free(shards[1]);
+    free(dir);
+    return st == GGDM_OK;
+}
+
+/* The index of a pipeline whose U-Net and scheduler are there. */
+bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_model_files files = {0};
+    char *dir = ggdm_test_path(ggdm_fuzz_dir(), "pipeline");
+    if (!ggdm_is_dir(dir)) {
+        char *scheduler = ggdm_test_path(dir, "scheduler");
+        ggdm_test_ok(ggdm_make_dirs(scheduler, &err), &err);
+        free(ggdm_fuzz_file("pipeline/scheduler/scheduler_config.json", "{}", 2));
+        free(ggdm_tiny_model_write(dir, "unet", ggdm_tiny_unet_config, 1));
+        free(scheduler);
+    }
+    free(ggdm_fuzz_file("pipeline/model_index.json", data, size));
+    ggdm_status st = ggdm_model_files_open(dir, &files, &err);
+    ggdm_fuzz_clean(st, &err);
+    ggdm_model_files_close(&files);
     free(dir);
     return st == GGDM_OK;
 }
