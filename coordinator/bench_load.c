@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/fs.h"
+#include "common/isa.h"
 #include "common/mem.h"
 #include "coordinator/dispatch.h"
 #include "coordinator/progress.h"
@@ -281,6 +282,14 @@ typedef struct timing {
     double cpu;     /* of the coordinator in that time */
 } timing;
 
+/* Workers that compute other bits are refused, here as well. */
+static ggdm_status prepare_bits(ggdm_outfit *outfit, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_isa_choose(&outfit->isa, err));
+    GGDM_TRY(ggdm_isa_pin(outfit->isa, err));
+    return ggdm_startup_bits(outfit->job.precision, outfit->bits, err);
+}
+
 static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_run *run, watch *w,
                             ggdm_error *err)
 {
@@ -289,7 +298,9 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_ru
     bool clean;
     GGDM_TRY(ggdm_progress_create(store, &progress, err));
     ggdm_outfit outfit = {.job = run->job};
-    ggdm_status st = ggdm_startup_give(t, &outfit, err);
+    ggdm_status st = prepare_bits(&outfit, err);
+    if (st == GGDM_OK)
+        st = ggdm_startup_give(t, &outfit, err);
     if (st == GGDM_OK) {
         *w = (watch){.base = {&watch_ops, ggdm_transport_rank(t), ggdm_transport_size(t)},
                      .inner = t};

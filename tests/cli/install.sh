@@ -32,7 +32,7 @@ report $? "files that man pages name: $seen"
 mkdir examples && echo "name: [" >examples/mnist-demo.yaml
 ! moved/bin/ggdm plan examples/mnist-demo.yaml >out 2>&1 && grep -q "error: examples/mnist-demo.yaml:" out
 report $? "a file of this name here goes before" || cat out
-for file in man/man1/ggdm-run.1 bash-completion/completions/ggdm zsh/site-functions/_ggdm doc/ggdm/README.md doc/ggdm/docs/MODELS.md doc/ggdm/docs/TRAINING.md; do
+for file in man/man1/ggdm-run.1 bash-completion/completions/ggdm zsh/site-functions/_ggdm doc/ggdm/README.md doc/ggdm/docs/DATABASE.md doc/ggdm/docs/MODELS.md doc/ggdm/docs/TRAINING.md; do
     [ -s "moved/share/$file" ]
     report $? "share/$file"
 done
