@@ -34,10 +34,39 @@ struct ggdm_op {
     const ggdm_op_kind *kind;
     ggdm_val in[GGDM_MAX_IN];   /* -1: absent */
     ggdm_val out[GGDM_MAX_OUT]; /* -1: absent */
-    ggdm_conv conv;             /* attributes; which ones count is the kind's business */
-    int k, k2;
-    bool flag, flag2;
-    double f, f2;
+    union {                     /* attributes: those of the kind */
+        ggdm_conv conv;
+        struct {
+            double scale, shift;
+        } affine;
+        struct {
+            int dim;
+            bool cosines_first;
+            double shift; /* of the frequencies */
+        } time;
+        struct {
+            int heads;
+            bool a_turned, b_turned; /* transposed */
+            bool weights[3];         /* a, b, c are weights p [N, H, T, S], not tokens [N, T, C] */
+        } product;
+        struct {
+            double scale;
+        } softmax;
+        struct {
+            int groups;
+            double eps;
+            bool silu;
+        } norm;
+        struct {
+            int part;
+        } sum;
+        struct {
+            int first; /* channel */
+        } slice;
+        struct {
+            int window; /* pixels, each way */
+        } pool;
+    };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_direct *direct;     /* a convolution has this ... */
     ggdm_winograd *winograd; /* ... or this; owned */

@@ -277,12 +277,12 @@ ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_va
     return ggdm_graph_emit(g, &op);
 }
 
-/* ---- y = scale x + shift, with constants (op->f, op->f2); in x ---- */
+/* ---- y = scale x + shift, with constants (op->affine); in x ---- */
 
 static void affine_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->affine((float)op->f, ggdm_act_image(x, n), (float)op->f2,
+    ggdm_k(x)->affine((float)op->affine.scale, ggdm_act_image(x, n), (float)op->affine.shift,
                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
@@ -290,7 +290,7 @@ static void affine_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
                        ggdm_val *gin)
 {
     (void)need;
-    gin[0] = ggdm_affine(g, gy, op->f, 0.0);
+    gin[0] = ggdm_affine(g, gy, op->affine.scale, 0.0);
 }
 
 static const ggdm_op_kind kind_affine = {"affine", NULL, NULL, NULL, affine_run, affine_vjp};
@@ -301,8 +301,8 @@ ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift)
         return -1;
     x = ggdm_graph_act(g, x);
     ggdm_op op = ggdm_op_make(&kind_affine, x, -1, -1, -1);
-    op.f = scale;
-    op.f2 = shift;
+    op.affine.scale = scale;
+    op.affine.shift = shift;
     op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, x), *ggdm_graph_shape(g, x));
     return ggdm_graph_emit(g, &op);
 }

@@ -6,19 +6,19 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-/* in t [N]; out [N, dim].  op->k: dim, op->flag: cosines first, op->f: frequency shift.
+/* in t [N]; out [N, dim].
  * Frequencies and angles are rounded to f32 as in diffusers. */
 static void time_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
-    int half = op->k / 2;
+    int half = op->time.dim / 2;
     float t = ggdm_f32(ggdm_in(g, op, 0))[n], *y = ggdm_f32_image(ggdm_out(g, op, 0), n);
     for (int i = 0; i < half; i++) {
-        float f = (float)exp(-log(10000.0) * i / (half - op->f)), angle = t * f;
-        y[i + (op->flag ? half : 0)] = (float)sin((double)angle);
-        y[i + (op->flag ? 0 : half)] = (float)cos((double)angle);
+        float f = (float)exp(-log(10000.0) * i / (half - op->time.shift)), angle = t * f;
+        y[i + (op->time.cosines_first ? half : 0)] = (float)sin((double)angle);
+        y[i + (op->time.cosines_first ? 0 : half)] = (float)cos((double)angle);
     }
-    if (op->k % 2)
-        y[op->k - 1] = 0.0f;
+    if (op->time.dim % 2)
+        y[op->time.dim - 1] = 0.0f;
 }
 
 static const ggdm_op_kind kind_time = {"time_features", NULL, NULL, NULL, time_run, NULL};
@@ -34,9 +34,9 @@ ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, doubl
                                "%g",
                                dim, freq_shift);
     ggdm_op op = ggdm_op_make(&kind_time, t, -1, -1, -1);
-    op.k = dim;
-    op.flag = flip;
-    op.f = freq_shift;
+    op.time.dim = dim;
+    op.time.cosines_first = flip;
+    op.time.shift = freq_shift;
     op.out[0] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE2(v->shape.d[0], dim));
     return ggdm_graph_emit(g, &op);
 }

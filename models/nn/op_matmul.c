@@ -188,7 +188,7 @@ ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 }
 
 /* ---- attention products: operands are tokens x [N, T, C] seen as [N, H, T, D], or weights
- * p [N, H, T, S]; op->flag: a is transposed, flag2: b is transposed ---- */
+ * p [N, H, T, S] ---- */
 
 /* Strides of a value in the order head, row, column. */
 static void view(const ggdm_shape *s, int heads, bool weights, bool transposed, int64_t *out)
@@ -205,29 +205,30 @@ static int heads_at_a_time(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *v[3] = {ggdm_in(g, op, 0), ggdm_in(g, op, 1), ggdm_out(g, op, 0)};
     for (int i = 0; i < 3; i++)
-        if (!(op->k2 >> i & 1) && v[i]->shape.d[v[i]->shape.n - 1] == op->k)
-            return op->k;
+        if (!op->product.weights[i] && v[i]->shape.d[v[i]->shape.n - 1] == op->product.heads)
+            return op->product.heads;
     return 1;
 }
 
-/* in a, b; out c.  op->k: heads, op->k2: bit 0, 1, 2 set where a, b, c are weights.  A result that
- * is weights (scores, or a gradient of weights) is f32: a softmax follows. */
+/* in a, b; out c.  A result that is weights (scores, or a gradient of weights) is f32: a softmax
+ * follows. */
 static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 {
     const ggdm_shape *a = &ggdm_in(g, op, 0)->shape, *b = &ggdm_in(g, op, 1)->shape;
     const ggdm_shape *c = &ggdm_out(g, op, 0)->shape;
-    bool wa = op->k2 & 1, wb = op->k2 & 2, wc = op->k2 & 4;
-    int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (wa ? 1 : op->k);
-    int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (wb ? 1 : op->k);
+    const int heads = op->product.heads;
+    const bool *weights = op->product.weights;
+    const int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (weights[0] ? 1 : heads);
+    const int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (weights[1] ? 1 : heads);
     const int together = heads_at_a_time(g, op);
     ggdm_matmul_shape s = {.b = together, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
-    s.m = op->flag ? a_cols : a_rows;
-    s.k = op->flag ? a_rows : a_cols;
-    s.n = op->flag2 ? b_rows : b_cols;
-    view(a, op->k, wa, op->flag, s.a_strides);
-    view(b, op->k, wb, op->flag2, s.b_strides);
-    view(c, op->k, wc, false, s.c_strides);
-    return prepare(g, op, &s, a->d[0] * (op->k / together), err);
+    s.m = op->product.a_turned ? a_cols : a_rows;
+    s.k = op->product.a_turned ? a_rows : a_cols;
+    s.n = op->product.b_turned ? b_rows : b_cols;
+    view(a, heads, weights[0], op->product.a_turned, s.a_strides);
+    view(b, heads, weights[1], op->product.b_turned, s.b_strides);
+    view(c, heads, weights[2], false, s.c_strides);
+    return prepare(g, op, &s, a->d[0] * (heads / together), err);
 }
 
 /* A piece is a head of an image, or some. */
@@ -235,10 +236,11 @@ static void product_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *v[3] = {ggdm_in(g, op, 0), ggdm_in(g, op, 1), ggdm_out(g, op, 0)};
     const int together = heads_at_a_time(g, op);
-    product_call call = {.g = g, .op = op, .images = v[0]->shape.d[0], .parts = op->k / together};
+    product_call call = {
+        .g = g, .op = op, .images = v[0]->shape.d[0], .parts = op->product.heads / together};
     for (int i = 0; i < 3; i++) {
         int64_t strides[3];
-        view(&v[i]->shape, op->k, op->k2 >> i & 1, false, strides);
+        view(&v[i]->shape, op->product.heads, op->product.weights[i], false, strides);
         call.part_step[i] = strides[0] * together;
         call.image_step[i] = ggdm_shape_inner(&v[i]->shape);
     }
@@ -251,15 +253,15 @@ static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
 static const ggdm_op_kind kind_product = {
     "attention_product", product_prepare, NULL, product_run, NULL, product_vjp};
 
-static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb, int heads,
-                        int weights, ggdm_shape shape)
+static ggdm_val product(ggdm_graph *g, ggdm_val a, bool a_turned, ggdm_val b, bool b_turned,
+                        int heads, const bool weights[3], ggdm_shape shape)
 {
     ggdm_op op = ggdm_op_make(&kind_product, a, b, -1, -1);
-    op.flag = ta;
-    op.flag2 = tb;
-    op.k = heads;
-    op.k2 = weights;
-    op.out[0] = ggdm_graph_value(g, weights & 4 ? GGDM_F32 : g->dtype, shape);
+    op.product.heads = heads;
+    op.product.a_turned = a_turned;
+    op.product.b_turned = b_turned;
+    memcpy(op.product.weights, weights, sizeof op.product.weights);
+    op.out[0] = ggdm_graph_value(g, weights[2] ? GGDM_F32 : g->dtype, shape);
     return ggdm_graph_emit(g, &op);
 }
 
@@ -268,33 +270,31 @@ static ggdm_val product(ggdm_graph *g, ggdm_val a, bool ta, ggdm_val b, bool tb,
 static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
 {
-    int wa = op->k2 & 1, wb = op->k2 >> 1 & 1, wc = op->k2 >> 2 & 1;
-    ggdm_val a = op->in[0], b = op->in[1];
+    const bool *w = op->product.weights, turned = op->product.b_turned;
+    const bool ga[3] = {w[2], w[1], w[0]}, gb[3] = {w[turned ? 2 : 0], w[turned ? 0 : 2], w[1]};
+    const int heads = op->product.heads;
+    const ggdm_val a = op->in[0], b = op->in[1];
     if (need[0])
-        gin[0] = product(g, gy, false, b, !op->flag2, op->k, wc | wb << 1 | wa << 2,
-                         *ggdm_graph_shape(g, a));
-    if (need[1] && op->flag2)
-        gin[1] =
-            product(g, gy, true, a, false, op->k, wc | wa << 1 | wb << 2, *ggdm_graph_shape(g, b));
-    else if (need[1])
-        gin[1] =
-            product(g, a, true, gy, false, op->k, wa | wc << 1 | wb << 2, *ggdm_graph_shape(g, b));
+        gin[0] = product(g, gy, false, b, !turned, heads, ga, *ggdm_graph_shape(g, a));
+    if (need[1])
+        gin[1] = product(g, turned ? gy : a, true, turned ? a : gy, false, heads, gb,
+                         *ggdm_graph_shape(g, b));
 }
 
-/* softmax over the last dimension of [N, H, T, S] scaled by op->f: f32 scores to weights of the
+/* softmax over the last dimension of [N, H, T, S] and scaled: f32 scores to weights of the
  * graph's dtype; its gradient goes from f32 to that dtype too, for the products that follow */
 static void softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     ggdm_k(y)->softmax(ggdm_f32_image(x, n), ggdm_act_image(y, n), x->shape.d[1] * x->shape.d[2],
-                       x->shape.d[3], (float)op->f);
+                       x->shape.d[3], (float)op->softmax.scale);
 }
 
 static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *y = ggdm_in(g, op, 0), *gy = ggdm_in(g, op, 1), *gx = ggdm_out(g, op, 0);
     ggdm_k(y)->softmax_bwd(ggdm_act_image(y, n), ggdm_f32_image(gy, n), ggdm_act_image(gx, n),
-                           y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->f);
+                           y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->softmax.scale);
 }
 
 static const ggdm_op_kind kind_softmax_bwd = {"softmax_backward", NULL, NULL, NULL,
@@ -305,7 +305,7 @@ static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
 {
     (void)need;
     ggdm_op bwd = ggdm_op_make(&kind_softmax_bwd, op->out[0], gy, -1, -1);
-    bwd.f = op->f;
+    bwd.softmax = op->softmax;
     bwd.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
@@ -364,10 +364,11 @@ ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int h
     q = reshape(g, ggdm_graph_act(g, q), t);
     k = reshape(g, ggdm_graph_act(g, k), t);
     v = reshape(g, ggdm_graph_act(g, v), t);
-    ggdm_val s = product(g, q, false, k, true, heads, 4, scores);
+    static const bool to_weights[3] = {[2] = true}, by_weights[3] = {true};
+    ggdm_val s = product(g, q, false, k, true, heads, to_weights, scores);
     ggdm_op softmax = ggdm_op_make(&kind_softmax, s, -1, -1, -1);
-    softmax.f = 1.0 / sqrt((double)(t.d[2] / heads));
+    softmax.softmax.scale = 1.0 / sqrt((double)(t.d[2] / heads));
     softmax.out[0] = ggdm_graph_value(g, g->dtype, scores);
     ggdm_val p = ggdm_graph_emit(g, &softmax);
-    return reshape(g, product(g, p, false, v, false, heads, 1, t), shape);
+    return reshape(g, product(g, p, false, v, false, heads, by_weights, t), shape);
 }

@@ -25,9 +25,9 @@ static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const gg
                             .hw = d[1] * d[2],
                             .w = d[2],
                             .c = d[3],
-                            .groups = op->k,
-                            .eps = op->f,
-                            .silu = op->flag};
+                            .groups = op->norm.groups,
+                            .eps = op->norm.eps,
+                            .silu = op->norm.silu};
 }
 
 /* in x, gamma, beta; out y, stats [N, G, 2] */
@@ -50,7 +50,7 @@ static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 static const ggdm_op_kind kind_backward = {
     "group_norm_backward", prepare, NULL, NULL, backward, NULL};
 
-/* in partial [N, P, C]; out [C]: sum over images of part op->k, in image order */
+/* in partial [N, P, C]; out [C]: sum over images of part op->sum.part, in image order */
 static void sum_images(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *p = ggdm_in(g, op, 0);
@@ -59,7 +59,7 @@ static void sum_images(const ggdm_graph *g, const ggdm_op *op)
     for (int64_t j = 0; j < c; j++)
         y[j] = 0.0f;
     for (int64_t n = 0; n < p->shape.d[0]; n++)
-        ggdm_k(p)->add(y, ggdm_f32_image(p, n) + op->k * c, y, c);
+        ggdm_k(p)->add(y, ggdm_f32_image(p, n) + op->sum.part * c, y, c);
 }
 
 static const ggdm_op_kind kind_sum_images = {"sum_images", NULL, NULL, sum_images, NULL, NULL};
@@ -67,7 +67,7 @@ static const ggdm_op_kind kind_sum_images = {"sum_images", NULL, NULL, sum_image
 ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape)
 {
     ggdm_op op = ggdm_op_make(&kind_sum_images, partial, -1, -1, -1);
-    op.k = part;
+    op.sum.part = part;
     op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
     return ggdm_graph_emit(g, &op);
 }
@@ -77,8 +77,7 @@ static void vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
     ggdm_shape shape = *ggdm_graph_shape(g, op->in[0]), c = *ggdm_graph_shape(g, op->in[1]);
     ggdm_op bwd = ggdm_op_make(&kind_backward, op->in[0], op->in[1], op->in[2], op->out[1]);
     bwd.in[4] = gy;
-    bwd.k = op->k;
-    bwd.flag = op->flag;
+    bwd.norm = op->norm;
     bwd.out[0] = ggdm_graph_value(g, g->dtype, shape);
     bwd.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], 2, shape.d[3]));
     gin[0] = ggdm_graph_emit(g, &bwd);
@@ -105,9 +104,9 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
                                groups, (long long)c);
     x = ggdm_graph_act(g, x);
     ggdm_op op = ggdm_op_make(&kind_forward, x, gamma, beta, -1);
-    op.k = groups;
-    op.f = eps;
-    op.flag = silu;
+    op.norm.groups = groups;
+    op.norm.eps = eps;
+    op.norm.silu = silu;
     ggdm_shape shape = *ggdm_graph_shape(g, x);
     op.out[0] = ggdm_graph_value(g, g->dtype, shape);
     op.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], groups, 2));

@@ -5,11 +5,8 @@
 #include "models/nn/ops.h"
 
 /* An op whose result has the activation dtype of its shape. */
-static ggdm_val emit(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_shape shape, ggdm_val a,
-                     ggdm_val b, int k)
+static ggdm_val emit(ggdm_graph *g, ggdm_op op, ggdm_shape shape)
 {
-    ggdm_op op = ggdm_op_make(kind, a, b, -1, -1);
-    op.k = k;
     op.out[0] = ggdm_graph_value(g, ggdm_graph_act_dtype(g, &shape), shape);
     return ggdm_graph_emit(g, &op);
 }
@@ -45,12 +42,11 @@ static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     }
 }
 
-/* op->k: first channel */
 static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     size_t size = ggdm_dtype_size(y->dtype), width = size * (size_t)channels(&y->shape);
-    copy_rows((char *)ggdm_act_image(x, n) + size * (size_t)op->k,
+    copy_rows((char *)ggdm_act_image(x, n) + size * (size_t)op->slice.first,
               size * (size_t)channels(&x->shape), ggdm_act_image(y, n), width, width,
               ggdm_shape_inner(&y->shape) / channels(&y->shape));
 }
@@ -63,8 +59,10 @@ static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     int first = 0;
     for (int i = 0; i < 2; i++) {
         ggdm_shape shape = *ggdm_graph_shape(g, op->in[i]);
+        ggdm_op op_slice = ggdm_op_make(&kind_slice, gy, -1, -1, -1);
+        op_slice.slice.first = first;
         if (need[i])
-            gin[i] = emit(g, &kind_slice, shape, gy, -1, first);
+            gin[i] = emit(g, op_slice, shape);
         first += (int)channels(&shape);
     }
 }
@@ -86,7 +84,7 @@ ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b)
     shape.d[last] = c + vb->shape.d[last];
     a = ggdm_graph_act(g, a);
     b = ggdm_graph_act(g, b);
-    return emit(g, &kind_concat, shape, a, b, 0);
+    return emit(g, ggdm_op_make(&kind_concat, a, b, -1, -1), shape);
 }
 
 /* ---- nearest upsampling by two; its gradient sums 2x2 blocks ---- */
@@ -122,7 +120,8 @@ static void upsample_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
                          ggdm_val *gin)
 {
     (void)need;
-    gin[0] = emit(g, &kind_upsample_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, op->k);
+    gin[0] =
+        emit(g, ggdm_op_make(&kind_upsample_bwd, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
 static const ggdm_op_kind kind_upsample = {"upsample2", NULL,         NULL,
@@ -134,15 +133,15 @@ ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x)
     if (!v)
         return -1;
     const ggdm_shape s = v->shape;
-    return emit(g, &kind_upsample, GGDM_SHAPE4(s.d[0], 2 * s.d[1], 2 * s.d[2], s.d[3]),
-                ggdm_graph_act(g, x), -1, 0);
+    return emit(g, ggdm_op_make(&kind_upsample, ggdm_graph_act(g, x), -1, -1, -1),
+                GGDM_SHAPE4(s.d[0], 2 * s.d[1], 2 * s.d[2], s.d[3]));
 }
 
 /* ---- pooling over k x k windows; pixels beyond the last whole window do not count ---- */
 
 static ggdm_pool_args pool_args(const ggdm_op *op, const ggdm_shape *small, const ggdm_shape *large)
 {
-    return (ggdm_pool_args){small->d[1], small->d[2], large->d[2], small->d[3], op->k};
+    return (ggdm_pool_args){small->d[1], small->d[2], large->d[2], small->d[3], op->pool.window};
 }
 
 static void max_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
@@ -193,7 +192,7 @@ static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
 {
     (void)need;
     ggdm_op bwd = ggdm_op_make(&kind_max_pool_bwd, op->in[0], op->out[0], gy, -1);
-    bwd.k = op->k;
+    bwd.pool = op->pool;
     bwd.out[0] =
         ggdm_graph_value(g, ggdm_graph_dtype(g, op->in[0]), *ggdm_graph_shape(g, op->in[0]));
     gin[0] = ggdm_graph_emit(g, &bwd);
@@ -203,7 +202,9 @@ static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
                          ggdm_val *gin)
 {
     (void)need;
-    gin[0] = emit(g, &kind_avg_pool_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, op->k);
+    ggdm_op bwd = ggdm_op_make(&kind_avg_pool_bwd, gy, -1, -1, -1);
+    bwd.pool = op->pool;
+    gin[0] = emit(g, bwd, *ggdm_graph_shape(g, op->in[0]));
 }
 
 static const ggdm_op_kind kind_max_pool = {"max_pool", NULL,         NULL,
@@ -221,7 +222,9 @@ static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "%s: window of %d for an image of %lldx%lld",
                                kind->name, k, (long long)d[1], (long long)d[2]);
     const ggdm_shape shape = GGDM_SHAPE4(d[0], d[1] / k, d[2] / k, d[3]);
-    return emit(g, kind, shape, ggdm_graph_act(g, x), -1, k);
+    ggdm_op op = ggdm_op_make(kind, ggdm_graph_act(g, x), -1, -1, -1);
+    op.pool.window = k;
+    return emit(g, op, shape);
 }
 
 ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k)
@@ -259,7 +262,7 @@ static const ggdm_op_kind kind_mean_bwd = {
 static void mean_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
     (void)need;
-    gin[0] = emit(g, &kind_mean_bwd, *ggdm_graph_shape(g, op->in[0]), gy, -1, 0);
+    gin[0] = emit(g, ggdm_op_make(&kind_mean_bwd, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
 static const ggdm_op_kind kind_mean = {"global_avg_pool", NULL, NULL, NULL, mean_run, mean_vjp};
@@ -270,7 +273,7 @@ ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x)
     if (!v)
         return -1;
     const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], v->shape.d[3]);
-    return emit(g, &kind_mean, shape, ggdm_graph_act(g, x), -1, 0);
+    return emit(g, ggdm_op_make(&kind_mean, ggdm_graph_act(g, x), -1, -1, -1), shape);
 }
 
 /* ---- [N, H, W, C] <-> [N, C*H*W] ---- */
@@ -298,7 +301,8 @@ static void flatten_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
                         ggdm_val *gin)
 {
     (void)need;
-    gin[0] = emit(g, &kind_unflatten, *ggdm_graph_shape(g, op->in[0]), gy, -1, 0);
+    gin[0] =
+        emit(g, ggdm_op_make(&kind_unflatten, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
 static const ggdm_op_kind kind_flatten = {"flatten", NULL, NULL, NULL, flatten_run, flatten_vjp};
@@ -309,5 +313,5 @@ ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x)
     if (!v)
         return -1;
     const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], ggdm_shape_inner(&v->shape));
-    return emit(g, &kind_flatten, shape, ggdm_graph_act(g, x), -1, 0);
+    return emit(g, ggdm_op_make(&kind_flatten, ggdm_graph_act(g, x), -1, -1, -1), shape);
 }
