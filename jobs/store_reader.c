@@ -106,6 +106,12 @@ static ggdm_status open_database(ggdm_store *s, bool log, ggdm_error *err)
     return ggdm_store_harden(s, err);
 }
 
+/* Without a write-ahead log a change is made in place, and undone by who opens it to write. */
+static bool is_torn(const char *path)
+{
+    return stamp_beside(path, "-journal").size > 0 && stamp_of(path).size > 0;
+}
+
 /* The database, unless it may be changed any moment, or was left in the middle of a change (the
  * log is no such thing: what it holds counts up to its last whole transaction). */
 static ggdm_status choose(ggdm_store *s, ggdm_error *err)
@@ -117,7 +123,7 @@ static ggdm_status choose(ggdm_store *s, ggdm_error *err)
     for (;;) {
         struct stat info;
         ggdm_life owner = ggdm_owner_look(s->path);
-        bool torn = stamp_beside(s->path, "-journal").size > 0;
+        bool torn = is_torn(s->path);
         if ((owner != GGDM_DEAD || torn) && stat(snapshot, &info) == 0) {
             s->snapshot_time = (double)info.st_mtim.tv_sec + 1e-9 * (double)info.st_mtim.tv_nsec;
             free(s->path);
@@ -152,10 +158,13 @@ static ggdm_status open_to_read(ggdm_store *s, ggdm_error *err)
     GGDM_TRY(choose(s, err));
     s->seen[0] = stamp_of(s->path);
     s->seen[1] = stamp_beside(s->path, "-wal");
-    bool log = s->snapshot_time == 0 &&
-               (s->seen[1].size > 0 || stamp_beside(s->path, "-journal").size > 0);
+    if (s->snapshot_time == 0 && is_torn(s->path))
+        return GGDM_FAIL(err, GGDM_EIO,
+                         "%s: was left in the middle of a change by a process that was killed; the "
+                         "next `ggdm run` or `ggdm retry` mends it",
+                         s->path);
     if (ggdm_exists(s->path)) {
-        GGDM_TRY(open_database(s, log, err));
+        GGDM_TRY(open_database(s, s->seen[1].size > 0, err));
         GGDM_TRY(ggdm_store_identify(s, &complete, err));
     }
     if (!complete)

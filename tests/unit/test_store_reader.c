@@ -155,6 +155,39 @@ static void test_store_reader_of_killed_run_sees_all_that_was_committed(void **s
     assert_int_equal(ggdm_store_counts_get(f->store)->units[GGDM_UNIT_DONE], 4);
 }
 
+/* Without a write-ahead log, in the middle of a change: what is in the file is not to be trusted.
+ */
+static void test_store_reader_of_run_killed_in_a_change_sees_the_snapshot(void **state)
+{
+    run_fixture *f = *state;
+    const ggdm_store_options truncate = {.mode = GGDM_STORE_RUN, .force_rollback_journal = true};
+    ggdm_store_close(&f->store);
+    pid_t child = fork();
+    if (child == 0) {
+        ggdm_unit unit;
+        int32_t n;
+        if (ggdm_store_open(f->dir, &truncate, &f->store, &err) != GGDM_OK ||
+            run_fixture_work(f, 2, 1) != 2)
+            _exit(1);
+        ggdm_store_publish(f->store);
+        _exit(ggdm_store_begin(f->store, 1, &err) != GGDM_OK ||
+              ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &n, &err) != GGDM_OK);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_reader_finds(f->dir, 2, true);
+    char *path = ggdm_test_path(f->dir, GGDM_STORE_SNAPSHOT_FILE);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    ggdm_store *reader;
+    ggdm_test_error(ggdm_store_read(f->dir, &reader, &err), &err, GGDM_EIO,
+                    "was left in the middle of a change");
+    run_fixture_reopen(f, NULL);
+    ggdm_store_close(&f->store);
+    assert_reader_finds(f->dir, 2, false);
+}
+
 /* Somebody elsewhere owns it, or did: nobody here can tell. */
 static void own_elsewhere(const run_fixture *f)
 {
@@ -249,6 +282,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_reader_of_running_run_sees_the_snapshot),
         RUN_FIXTURE_TEST(test_store_snapshot_is_for_all_who_may_read_the_database),
         RUN_FIXTURE_TEST(test_store_reader_of_killed_run_sees_all_that_was_committed),
+        RUN_FIXTURE_TEST(test_store_reader_of_run_killed_in_a_change_sees_the_snapshot),
         RUN_FIXTURE_TEST(test_store_reader_does_not_wait_for_an_owner_elsewhere),
         cmocka_unit_test(test_store_reader_of_older_schema_migrates_nothing),
         RUN_FIXTURE_TEST(test_store_reader_notices_an_owner_that_came_meanwhile),
