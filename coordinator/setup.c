@@ -260,13 +260,13 @@ static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, g
     return s->add ? st : another_sweep(s, info, st == GGDM_OK, err);
 }
 
+/* Looks only: who goes on opens the store to write, and migrates an older one. */
 static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
                                 ggdm_store_counts *counts, ggdm_error *err)
 {
-    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *store = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_store_open(s->run_dir, &inspect, &store, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_read(s->run_dir, &store, err), done);
     bool add;
     GGDM_TRY_GOTO(st, same_run(s, store, &add, err), done);
     const ggdm_store_counts *c = ggdm_store_counts_get(store);

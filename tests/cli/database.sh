@@ -42,6 +42,27 @@ else
 fi
 chmod u+w small small/ggdm.db
 
+# ---- of an older program ----
+
+cp -r small old
+for change in "ALTER TABLE cell DROP COLUMN cancelled" "PRAGMA user_version = 2"; do
+    "$TOOLS/ask_store" old "$change" >out 2>&1
+done
+[ "$(ask old 'PRAGMA user_version')" = 2 ] && sha256sum old/ggdm.db >before
+looked=0
+for command in "status" "introspect" "evaluate --out looked" "report --out looked" "export --format csv --out looked"; do
+    # shellcheck disable=SC2086 # a command and its options
+    "$GGDM" $command old >out 2>&1 || { looked=1; sed 's/^/# /' out; }
+done
+for command in "plan" "submit --nodes 1 --time 1:00:00 --dry-run"; do
+    # shellcheck disable=SC2086
+    "$GGDM" $command small.yaml --run old >out 2>&1 || { looked=1; sed 's/^/# /' out; }
+done
+[ $looked -eq 0 ] && sha256sum -c --quiet before && [ -z "$(ls old | grep -E 'ggdm.db.|snapshot')" ]
+report $? "commands that look leave the database of an older program as it is"
+"$GGDM" retry old >out 2>&1 && [ -s old/ggdm.db.v2 ] && [ "$(ask old 'SELECT count(*) FROM v_cells')" -eq 9 ]
+report $? "one that writes brings it up to date, with its views"
+
 # ---- from the first moment of a run on ----
 
 sweep 8 40000 "0, 0.5, 2" "0, 4, 8" >long.yaml
