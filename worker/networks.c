@@ -68,6 +68,9 @@ void ggdm_networks_destroy(ggdm_networks **nets)
     *nets = NULL;
 }
 
+/* Slots of a graph. */
+static const char DIFFUSION[] = "diffusion", CLASSIFIER[] = "classifier";
+
 /* Values of a graph while it is built. */
 typedef struct values {
     ggdm_val x, t, x0_x, x0_eps, target, seed, eps, grad, logp;
@@ -80,6 +83,7 @@ static void build_eps(const ggdm_networks *nets, ggdm_graph *g, int32_t n, value
     v->x =
         ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
     v->t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(n));
+    ggdm_graph_slot(g, DIFFUSION);
     v->eps = ggdm_arch_emit(nets->diffusion->arch, g, v->x, v->t, -1);
     ggdm_graph_output(g, v->eps);
 }
@@ -98,6 +102,7 @@ static void build_guided(const ggdm_networks *nets, ggdm_graph *g, int32_t n, va
     v->target = ggdm_graph_input(g, "target", GGDM_I32, GGDM_SHAPE1(n));
     v->seed = ggdm_graph_input(g, "seed", GGDM_F32, GGDM_SHAPE1(n));
     ggdm_val x0 = ggdm_lincomb(g, v->x, v->eps, v->x0_x, v->x0_eps);
+    ggdm_graph_slot(g, CLASSIFIER);
     ggdm_val logp = ggdm_arch_emit(nets->guide->arch, g, x0, -1, -1);
     ggdm_val loss = losses[nets->job.form](g, logp, v->target);
     ggdm_val wrt = nets->job.gradient == GGDM_XT_FULL ? v->x : x0;
@@ -109,21 +114,9 @@ static void build_score(const ggdm_model *classifier, ggdm_graph *g, int32_t n, 
     const ggdm_arch_info *info = &classifier->info;
     v->x =
         ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    ggdm_graph_slot(g, CLASSIFIER);
     v->logp = ggdm_arch_emit(classifier->arch, g, v->x, -1, -1);
     ggdm_graph_output(g, v->logp);
-}
-
-/* Parameters of the models that a purpose uses, in one list.  Names of the diffusion model and of
- * the guide must not collide: their naming schemes ("down_blocks...", "layers...") do not. */
-static ggdm_status join_params(const ggdm_model *a, const ggdm_model *b, ggdm_params *out,
-                               ggdm_error *err)
-{
-    size_t n = a->params.n + (b ? b->params.n : 0);
-    GGDM_TRY(ggdm_alloc(&out->items, n, sizeof *out->items, err));
-    out->n = n;
-    for (size_t i = 0; i < n; i++)
-        out->items[i] = i < a->params.n ? a->params.items[i] : b->params.items[i - a->params.n];
-    return GGDM_OK;
 }
 
 /* Of activations: bf16 is for sampling, scores are f32 always, so that precision changes images but
@@ -139,8 +132,7 @@ static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_
 {
     ggdm_graph *g;
     values v = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
-    ggdm_params params = {.packs = nets->packs};
-    const ggdm_model *first = nets->diffusion, *second = NULL;
+    const ggdm_model *classifier = nets->guide;
     GGDM_TRY(ggdm_graph_create(dtype_of(nets, purpose), &g, err));
     net->graph = g;
     net->batch = n;
@@ -149,19 +141,15 @@ static ggdm_status build(const ggdm_networks *nets, ggdm_purpose purpose, int32_
         build_eps(nets, g, n, &v);
         break;
     case GGDM_NET_GUIDED:
-        second = nets->guide;
         build_guided(nets, g, n, &v);
         break;
     default:
-        first = purpose == GGDM_NET_GUIDE_SCORE ? nets->guide : nets->judge;
-        build_score(first, g, n, &v);
+        classifier = purpose == GGDM_NET_GUIDE_SCORE ? nets->guide : nets->judge;
+        build_score(classifier, g, n, &v);
     }
-    ggdm_status st = join_params(first, second, &params, err);
-    if (st == GGDM_OK)
-        st = ggdm_graph_compile(g, &params, err);
-    free(params.items);
-    if (st != GGDM_OK)
-        return st;
+    const ggdm_slot slots[] = {{DIFFUSION, &nets->diffusion->params},
+                               {CLASSIFIER, classifier ? &classifier->params : NULL}};
+    GGDM_TRY(ggdm_graph_compile_slots(g, slots, 2, nets->packs, err));
     net->x = ggdm_graph_data(g, v.x);
     net->t = ggdm_graph_data(g, v.t);
     net->x0_x = ggdm_graph_data(g, v.x0_x);

@@ -65,6 +65,7 @@ ggdm_status ggdm_graph_create(ggdm_dtype dtype, ggdm_graph **out, ggdm_error *er
     GGDM_TRY(check_dtype(dtype, err));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     (*out)->dtype = dtype;
+    (*out)->slot = "";
     return GGDM_OK;
 }
 
@@ -135,6 +136,11 @@ ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggd
     return v;
 }
 
+void ggdm_graph_slot(ggdm_graph *g, const char *slot)
+{
+    g->slot = slot;
+}
+
 ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggdm_init init)
 {
     ggdm_val v = new_value(g, GGDM_VALUE_PARAM, GGDM_F32, shape);
@@ -142,6 +148,7 @@ ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggd
         ggdm_grow(&g->params, &g->cap_params, g->n_params + 1, sizeof *g->params, &g->error))
         return -1;
     g->values[v].init = init;
+    g->values[v].slot = g->slot;
     g->params[g->n_params++] = v;
     return v;
 }
@@ -168,6 +175,8 @@ ggdm_val ggdm_graph_emit(ggdm_graph *g, const ggdm_op *op)
         ggdm_grow(&g->ops, &g->cap_ops, g->n_ops + 1, sizeof *g->ops, &g->error))
         return -1;
     g->ops[g->n_ops++] = *op;
+    if (op->kind->flops)
+        g->flops += op->kind->flops(g, op);
     return op->out[0];
 }
 
@@ -326,29 +335,40 @@ static void form_groups(ggdm_graph *g)
     }
 }
 
-static const ggdm_tensor *find_param(const ggdm_params *params, const char *name)
+static const ggdm_tensor *find_param(const ggdm_slot *slots, int n_slots, const ggdm_value *v)
 {
-    for (size_t i = 0; params && i < params->n; i++)
-        if (strcmp(params->items[i].name, name) == 0)
-            return &params->items[i];
+    for (int k = 0; k < n_slots; k++) {
+        const ggdm_params *params = slots[k].params;
+        for (size_t i = 0; params && strcmp(slots[k].name, v->slot) == 0 && i < params->n; i++)
+            if (strcmp(params->items[i].name, v->name) == 0)
+                return &params->items[i];
+    }
     return NULL;
 }
 
-static ggdm_status bind_params(ggdm_graph *g, const ggdm_params *params, ggdm_error *err)
+static ggdm_status bind_param(ggdm_value *v, const ggdm_tensor *t, ggdm_error *err)
+{
+    char found[128], expected[128];
+    if (!t)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "tensor %s is missing", v->name);
+    if (!ggdm_shape_equal(&t->shape, &v->shape))
+        return GGDM_FAIL(err, GGDM_ESHAPE, "tensor %s: shape %s, expected %s", v->name,
+                         ggdm_shape_text(&t->shape, found, sizeof found),
+                         ggdm_shape_text(&v->shape, expected, sizeof expected));
+    if (t->dtype != GGDM_F32)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "tensor %s: dtype is not F32", v->name);
+    v->data = (void *)t->data;
+    return GGDM_OK;
+}
+
+static ggdm_status bind_params(ggdm_graph *g, const ggdm_slot *slots, int n_slots, ggdm_error *err)
 {
     for (size_t i = 0; i < g->n_params; i++) {
         ggdm_value *v = &g->values[g->params[i]];
-        const ggdm_tensor *t = find_param(params, v->name);
-        if (!t)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "tensor %s is missing", v->name);
-        char found[128], expected[128];
-        if (!ggdm_shape_equal(&t->shape, &v->shape))
-            return GGDM_FAIL(err, GGDM_ESHAPE, "tensor %s: shape %s, expected %s", v->name,
-                             ggdm_shape_text(&t->shape, found, sizeof found),
-                             ggdm_shape_text(&v->shape, expected, sizeof expected));
-        if (t->dtype != GGDM_F32)
-            return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "tensor %s: dtype is not F32", v->name);
-        v->data = (void *)t->data;
+        ggdm_status st = bind_param(v, find_param(slots, n_slots, v), err);
+        if (st != GGDM_OK && *v->slot)
+            ggdm_error_prefix(err, "%s", v->slot);
+        GGDM_TRY(st);
     }
     return GGDM_OK;
 }
@@ -362,13 +382,20 @@ void ggdm_graph_params_changed(ggdm_graph *g)
 
 ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_error *err)
 {
+    const ggdm_slot only = {"", params};
+    return ggdm_graph_compile_slots(g, &only, 1, params ? params->packs : NULL, err);
+}
+
+ggdm_status ggdm_graph_compile_slots(ggdm_graph *g, const ggdm_slot *slots, int n_slots,
+                                     ggdm_packs *packs, ggdm_error *err)
+{
     if (g->error.code != GGDM_OK) {
         if (err)
             *err = g->error;
         return g->error.code;
     }
-    GGDM_TRY(bind_params(g, params, err));
-    g->packs = params ? params->packs : NULL;
+    GGDM_TRY(bind_params(g, slots, n_slots, err));
+    g->packs = packs;
     for (size_t o = 0; o < g->n_ops; o++) {
         ggdm_op *op = &g->ops[o];
         ggdm_status st = op->kind->prepare ? op->kind->prepare(g, op, err) : GGDM_OK;

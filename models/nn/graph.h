@@ -86,7 +86,12 @@ void ggdm_graph_destroy(ggdm_graph **g);
 /** An input that the caller fills (ggdm_graph_data) before each run. */
 ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggdm_shape shape);
 
-/** A parameter: bound by name at compile time. */
+/** Parameters declared from now on are of this slot ("diffusion", "guide"; borrowed, it must
+ * outlive the graph): two networks in one graph may name theirs alike.  A graph begins with slot
+ * "". */
+void ggdm_graph_slot(ggdm_graph *g, const char *slot);
+
+/** A parameter: bound by slot and name at compile time. */
 ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggdm_init init);
 
 /** Keep v readable after a run. */
@@ -114,10 +119,19 @@ typedef struct ggdm_param_info {
 int ggdm_graph_param_count(const ggdm_graph *g);
 ggdm_param_info ggdm_graph_param_info(const ggdm_graph *g, int i);
 
+/* The parameters of a slot. */
+typedef struct ggdm_slot {
+    const char *name;
+    const ggdm_params *params;
+} ggdm_slot;
+
 /** Finish the graph: report building errors, bind the parameters, plan and allocate the arena.
- *  params is borrowed for the lifetime of the graph.  Only shapes are checked of parameters that
- * the graph does not use. Errors: the first building error; GGDM_ESHAPE naming the tensor, the
- * shape found and the shape expected; GGDM_EFORMAT for a missing tensor. */
+ *  What the parameters view, and packs (or NULL), are borrowed for the lifetime of the graph.
+ *  Errors: the first building error; GGDM_ESHAPE naming the tensor, the shape found and the shape
+ *  expected; GGDM_EFORMAT for a missing tensor. */
+ggdm_status ggdm_graph_compile_slots(ggdm_graph *g, const ggdm_slot *slots, int n_slots,
+                                     struct ggdm_packs *packs, ggdm_error *err);
+/** The same for a graph of one network, in slot "". */
 ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_error *err);
 
 /** Memory of an input, output or gradient, aligned to 64 bytes; valid after compile.  Outputs keep
@@ -132,7 +146,8 @@ void ggdm_graph_run(ggdm_graph *g);
 
 /** Bytes of the arena (activations, gradients and scratch). */
 size_t ggdm_graph_arena_bytes(const ggdm_graph *g);
-/** Floating point operations of one run in convolutions and matrix products. */
+/** Floating point operations of one run in convolutions and matrix products: counted while it is
+ *  built, so it need not be compiled. */
 double ggdm_graph_flops(const ggdm_graph *g);
 
 #endif

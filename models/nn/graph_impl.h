@@ -16,8 +16,8 @@ typedef struct ggdm_op ggdm_op;
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
-    /** Compile time, optional: create op->prim, op->direct or op->winograd, set op->scratch_bytes,
-     *  add to g->flops. */
+    /** Compile time, optional: create op->prim, op->direct or op->winograd, set op->scratch_bytes.
+     */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
     /** Optional: read the parameters' content again after it changed (packing). */
     void (*bind)(ggdm_graph *g, ggdm_op *op);
@@ -28,6 +28,8 @@ typedef struct ggdm_op_kind {
     /** Emit the vector-Jacobian product: given the gradient gy of out[0], set gin[i] for those
      *  inputs with need[i].  NULL: the op has no gradient. */
     void (*vjp)(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin);
+    /** Floating point operations; NULL: too few to count. */
+    double (*flops)(const ggdm_graph *g, const ggdm_op *op);
 } ggdm_op_kind;
 
 struct ggdm_op {
@@ -81,15 +83,17 @@ typedef struct ggdm_value {
     ggdm_value_kind kind;
     ggdm_dtype dtype;
     ggdm_shape shape;
-    char *name;     /* inputs and parameters; owned */
-    ggdm_init init; /* parameters */
-    int def;        /* op that writes it, -1 for inputs and parameters */
-    bool output;    /* stays readable after a run */
-    void *data;     /* in the arena; parameters: borrowed */
+    char *name;       /* inputs and parameters; owned */
+    const char *slot; /* parameters; borrowed */
+    ggdm_init init;   /* parameters */
+    int def;          /* op that writes it, -1 for inputs and parameters */
+    bool output;      /* stays readable after a run */
+    void *data;       /* in the arena; parameters: borrowed */
 } ggdm_value;
 
 struct ggdm_graph {
     ggdm_dtype dtype;
+    const char *slot; /* of the parameters that come; borrowed */
     ggdm_error error; /* first building error, code GGDM_OK when none */
     ggdm_value *values;
     size_t n_values, cap_values;

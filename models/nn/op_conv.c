@@ -20,12 +20,32 @@ static ggdm_conv_shape conv_shape(const ggdm_op *op, const ggdm_value *src,
                              w[2],   w[3],   op->conv, bias,   src->dtype, dst->dtype};
 }
 
+/* Of each pass: a multiplication and an addition for each destination value and weight of it. */
+static double count_flops(const ggdm_value *dst, const ggdm_value *weights)
+{
+    return 2.0 * (double)ggdm_shape_count(&dst->shape) * (double)ggdm_shape_inner(&weights->shape);
+}
+
+static double forward_flops(const ggdm_graph *g, const ggdm_op *op)
+{
+    return count_flops(ggdm_out(g, op, 0), ggdm_in(g, op, 1));
+}
+
+static double data_flops(const ggdm_graph *g, const ggdm_op *op)
+{
+    return count_flops(ggdm_in(g, op, 0), ggdm_in(g, op, 1));
+}
+
+static double weights_flops(const ggdm_graph *g, const ggdm_op *op)
+{
+    return count_flops(ggdm_in(g, op, 1), ggdm_out(g, op, 0));
+}
+
 /* weights: NULL where they are what is computed. */
 static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
                            ggdm_conv_pass pass, const ggdm_value *weights, ggdm_error *err)
 {
     const void *plain = weights ? weights->data : NULL;
-    g->flops += 2.0 * (double)(s->n * s->oh * s->ow * s->oc) * (double)(s->ic * s->kh * s->kw);
     ggdm_prim_destroy(&op->prim);
     ggdm_direct_destroy(&op->direct);
     ggdm_winograd_destroy(&op->winograd);
@@ -79,7 +99,11 @@ static ggdm_status data_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     return prepare(g, op, &s, GGDM_CONV_BACKWARD_DATA, ggdm_in(g, op, 1), err);
 }
 
-static const ggdm_op_kind kind_data = {"conv2d_backward_data", data_prepare, pack, run, NULL, NULL};
+static const ggdm_op_kind kind_data = {.name = "conv2d_backward_data",
+                                       .prepare = data_prepare,
+                                       .bind = pack,
+                                       .run = run,
+                                       .flops = data_flops};
 
 /* gradient of weights: in x, gy; out gw, gb */
 static ggdm_status weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
@@ -96,8 +120,10 @@ static void weights_run(const ggdm_graph *g, const ggdm_op *op)
                   ggdm_out(g, op, 0)->data, gb ? gb->data : NULL, op->scratch);
 }
 
-static const ggdm_op_kind kind_weights = {
-    "conv2d_backward_weights", weights_prepare, NULL, weights_run, NULL, NULL};
+static const ggdm_op_kind kind_weights = {.name = "conv2d_backward_weights",
+                                          .prepare = weights_prepare,
+                                          .run = weights_run,
+                                          .flops = weights_flops};
 
 static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
@@ -120,7 +146,12 @@ static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *
     }
 }
 
-static const ggdm_op_kind kind_conv = {"conv2d", forward_prepare, pack, run, NULL, conv_vjp};
+static const ggdm_op_kind kind_conv = {.name = "conv2d",
+                                       .prepare = forward_prepare,
+                                       .bind = pack,
+                                       .run = run,
+                                       .vjp = conv_vjp,
+                                       .flops = forward_flops};
 
 static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv,
                           ggdm_dtype dtype, ggdm_shape shape)

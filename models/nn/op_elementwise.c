@@ -34,7 +34,7 @@ static void cast_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *
     gin[0] = ggdm_cast(g, gy, ggdm_graph_dtype(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_cast = {"cast", NULL, NULL, NULL, cast_run, cast_vjp};
+static const ggdm_op_kind kind_cast = {.name = "cast", .run_image = cast_run, .vjp = cast_vjp};
 
 ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype)
 {
@@ -50,31 +50,31 @@ ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype)
 
 /* ---- activations: y = f(x); gx = gy f'(x) ---- */
 
-#define ACTIVATION(name)                                                                           \
-    static void name##_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                      \
+#define ACTIVATION(of)                                                                             \
+    static void of##_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                        \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k(x)->name(ggdm_act_image(x, n), ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));    \
+        ggdm_k(x)->of(ggdm_act_image(x, n), ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));      \
     }                                                                                              \
-    static void name##_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                  \
+    static void of##_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)                    \
     {                                                                                              \
         const ggdm_value *x = ggdm_in(g, op, 0);                                                   \
-        ggdm_k(x)->name##_bwd(ggdm_act_image(x, n), ggdm_act_image(ggdm_in(g, op, 1), n),          \
-                              ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));                    \
+        ggdm_k(x)->of##_bwd(ggdm_act_image(x, n), ggdm_act_image(ggdm_in(g, op, 1), n),            \
+                            ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));                      \
     }                                                                                              \
-    static const ggdm_op_kind kind_##name##_bwd = {#name "_backward", NULL, NULL, NULL,            \
-                                                   name##_bwd_run,    NULL};                       \
-    static void name##_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,        \
-                           ggdm_val *gin)                                                          \
+    static const ggdm_op_kind kind_##of##_bwd = {.name = #of "_backward",                          \
+                                                 .run_image = of##_bwd_run};                       \
+    static void of##_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,          \
+                         ggdm_val *gin)                                                            \
     {                                                                                              \
         (void)need;                                                                                \
-        gin[0] = emit_like(g, &kind_##name##_bwd, op->in[0], op->in[0], gy, -1);                   \
+        gin[0] = emit_like(g, &kind_##of##_bwd, op->in[0], op->in[0], gy, -1);                     \
     }                                                                                              \
-    static const ggdm_op_kind kind_##name = {#name, NULL, NULL, NULL, name##_run, name##_vjp};     \
-    ggdm_val ggdm_##name(ggdm_graph *g, ggdm_val x)                                                \
+    static const ggdm_op_kind kind_##of = {.name = #of, .run_image = of##_run, .vjp = of##_vjp};   \
+    ggdm_val ggdm_##of(ggdm_graph *g, ggdm_val x)                                                  \
     {                                                                                              \
-        x = ggdm_graph_check(g, #name, "x", x, 0) ? ggdm_graph_act(g, x) : -1;                     \
-        return x < 0 ? -1 : emit_like(g, &kind_##name, x, x, -1, -1);                              \
+        x = ggdm_graph_check(g, #of, "x", x, 0) ? ggdm_graph_act(g, x) : -1;                       \
+        return x < 0 ? -1 : emit_like(g, &kind_##of, x, x, -1, -1);                                \
     }
 
 ACTIVATION(silu)
@@ -95,7 +95,7 @@ static void add_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *n
     gin[0] = gin[1] = gy;
 }
 
-static const ggdm_op_kind kind_add = {"add", NULL, NULL, NULL, add_run, add_vjp};
+static const ggdm_op_kind kind_add = {.name = "add", .run_image = add_run, .vjp = add_vjp};
 
 ggdm_val ggdm_emit_add(ggdm_graph *g, ggdm_val a, ggdm_val b)
 {
@@ -137,7 +137,7 @@ static void sum_pixels_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                         x->shape.d[2], x->shape.d[3]);
 }
 
-static const ggdm_op_kind kind_sum_pixels = {"sum_pixels", NULL, NULL, NULL, sum_pixels_run, NULL};
+static const ggdm_op_kind kind_sum_pixels = {.name = "sum_pixels", .run_image = sum_pixels_run};
 
 static void add_embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                               ggdm_val *gin)
@@ -148,7 +148,7 @@ static void add_embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, con
 }
 
 static const ggdm_op_kind kind_add_embedding = {
-    "add_embedding", NULL, NULL, NULL, add_embedding_run, add_embedding_vjp};
+    .name = "add_embedding", .run_image = add_embedding_run, .vjp = add_embedding_vjp};
 
 /* x and e of the broadcasting ops fit: e has times * C features. */
 static bool rows_fit(ggdm_graph *g, const char *op, ggdm_val x, ggdm_val e, int times)
@@ -203,10 +203,10 @@ static void scale_shift_rows_run(const ggdm_graph *g, const ggdm_op *op, int64_t
     ggdm_k(gy)->sum_rows(pgy, ge + c, pixels(gy), w, c);
 }
 
-static const ggdm_op_kind kind_scale_shift_data = {"scale_shift_backward_data", NULL, NULL, NULL,
-                                                   scale_shift_data_run,        NULL};
-static const ggdm_op_kind kind_scale_shift_rows = {"scale_shift_backward_rows", NULL, NULL, NULL,
-                                                   scale_shift_rows_run,        NULL};
+static const ggdm_op_kind kind_scale_shift_data = {.name = "scale_shift_backward_data",
+                                                   .run_image = scale_shift_data_run};
+static const ggdm_op_kind kind_scale_shift_rows = {.name = "scale_shift_backward_rows",
+                                                   .run_image = scale_shift_rows_run};
 
 static void scale_shift_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                             ggdm_val *gin)
@@ -217,8 +217,8 @@ static void scale_shift_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const
         gin[1] = emit_like(g, &kind_scale_shift_rows, op->in[1], gy, op->in[0], -1);
 }
 
-static const ggdm_op_kind kind_scale_shift = {"scale_shift",   NULL,           NULL, NULL,
-                                              scale_shift_run, scale_shift_vjp};
+static const ggdm_op_kind kind_scale_shift = {
+    .name = "scale_shift", .run_image = scale_shift_run, .vjp = scale_shift_vjp};
 
 ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e)
 {
@@ -246,8 +246,7 @@ static void scale_image_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                        ggdm_act_image(ggdm_out(g, op, 0), n), inner(gy));
 }
 
-static const ggdm_op_kind kind_scale_image = {"scale_image",   NULL, NULL, NULL,
-                                              scale_image_run, NULL};
+static const ggdm_op_kind kind_scale_image = {.name = "scale_image", .run_image = scale_image_run};
 
 static void lincomb_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -257,7 +256,8 @@ static void lincomb_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
             gin[i] = emit_like(g, &kind_scale_image, op->in[i], gy, op->in[2 + i], -1);
 }
 
-static const ggdm_op_kind kind_lincomb = {"lincomb", NULL, NULL, NULL, lincomb_run, lincomb_vjp};
+static const ggdm_op_kind kind_lincomb = {
+    .name = "lincomb", .run_image = lincomb_run, .vjp = lincomb_vjp};
 
 ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_val b)
 {
@@ -293,7 +293,8 @@ static void affine_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     gin[0] = ggdm_affine(g, gy, op->affine.scale, 0.0);
 }
 
-static const ggdm_op_kind kind_affine = {"affine", NULL, NULL, NULL, affine_run, affine_vjp};
+static const ggdm_op_kind kind_affine = {
+    .name = "affine", .run_image = affine_run, .vjp = affine_vjp};
 
 ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift)
 {

@@ -21,7 +21,7 @@ static void time_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
         y[op->time.dim - 1] = 0.0f;
 }
 
-static const ggdm_op_kind kind_time = {"time_features", NULL, NULL, NULL, time_run, NULL};
+static const ggdm_op_kind kind_time = {.name = "time_features", .run_image = time_run};
 
 ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift)
 {
@@ -67,8 +67,8 @@ static void embedding_bwd_run(const ggdm_graph *g, const ggdm_op *op)
             ggdm_k(gy)->add(dst + index[n] * c, ggdm_f32_image(gy, n), dst + index[n] * c, c);
 }
 
-static const ggdm_op_kind kind_embedding_bwd = {"embedding_backward", NULL, NULL,
-                                                embedding_bwd_run,    NULL, NULL};
+static const ggdm_op_kind kind_embedding_bwd = {.name = "embedding_backward",
+                                                .run = embedding_bwd_run};
 
 static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                           ggdm_val *gin)
@@ -80,8 +80,8 @@ static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const b
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
 
-static const ggdm_op_kind kind_embedding = {"embedding", NULL,          NULL,
-                                            NULL,        embedding_run, embedding_vjp};
+static const ggdm_op_kind kind_embedding = {
+    .name = "embedding", .run_image = embedding_run, .vjp = embedding_vjp};
 
 ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
 {

@@ -34,8 +34,8 @@ static void log_softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t 
         gx[k] = (float)(gy[k] - exp(logp[k]) * sum);
 }
 
-static const ggdm_op_kind kind_log_softmax_bwd = {"log_softmax_backward", NULL, NULL, NULL,
-                                                  log_softmax_bwd_run,    NULL};
+static const ggdm_op_kind kind_log_softmax_bwd = {.name = "log_softmax_backward",
+                                                  .run_image = log_softmax_bwd_run};
 
 static void log_softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                             ggdm_val *gin)
@@ -44,8 +44,8 @@ static void log_softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const
     gin[0] = emit(g, &kind_log_softmax_bwd, *ggdm_graph_shape(g, op->in[0]), op->out[0], gy, -1);
 }
 
-static const ggdm_op_kind kind_log_softmax = {"log_softmax",   NULL,           NULL, NULL,
-                                              log_softmax_run, log_softmax_vjp};
+static const ggdm_op_kind kind_log_softmax = {
+    .name = "log_softmax", .run_image = log_softmax_run, .vjp = log_softmax_vjp};
 
 ggdm_val ggdm_log_softmax(ggdm_graph *g, ggdm_val x)
 {
@@ -96,9 +96,9 @@ static void neg_prob_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     scatter(g, op, n, true);
 }
 
-static const ggdm_op_kind kind_nll_bwd = {"nll_backward", NULL, NULL, NULL, nll_bwd_run, NULL};
-static const ggdm_op_kind kind_neg_prob_bwd = {"neg_prob_backward", NULL, NULL, NULL,
-                                               neg_prob_bwd_run,    NULL};
+static const ggdm_op_kind kind_nll_bwd = {.name = "nll_backward", .run_image = nll_bwd_run};
+static const ggdm_op_kind kind_neg_prob_bwd = {.name = "neg_prob_backward",
+                                               .run_image = neg_prob_bwd_run};
 
 static void nll_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
@@ -113,9 +113,9 @@ static void neg_prob_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     gin[0] = emit(g, &kind_neg_prob_bwd, *ggdm_graph_shape(g, op->in[0]), op->in[0], op->in[1], gy);
 }
 
-static const ggdm_op_kind kind_nll = {"nll", NULL, NULL, NULL, nll_run, nll_vjp};
-static const ggdm_op_kind kind_neg_prob = {"neg_prob", NULL,         NULL,
-                                           NULL,       neg_prob_run, neg_prob_vjp};
+static const ggdm_op_kind kind_nll = {.name = "nll", .run_image = nll_run, .vjp = nll_vjp};
+static const ggdm_op_kind kind_neg_prob = {
+    .name = "neg_prob", .run_image = neg_prob_run, .vjp = neg_prob_vjp};
 
 static ggdm_val class_loss(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val logp, ggdm_val target)
 {
@@ -164,7 +164,7 @@ static void mse_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                        ggdm_f32_image(ggdm_out(g, op, 0), n), count);
 }
 
-static const ggdm_op_kind kind_mse_bwd = {"mse_backward", NULL, NULL, NULL, mse_bwd_run, NULL};
+static const ggdm_op_kind kind_mse_bwd = {.name = "mse_backward", .run_image = mse_bwd_run};
 
 static void mse_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
@@ -174,7 +174,7 @@ static void mse_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *n
                           op->in[1 - i], gy);
 }
 
-static const ggdm_op_kind kind_mse = {"mse", NULL, NULL, NULL, mse_run, mse_vjp};
+static const ggdm_op_kind kind_mse = {.name = "mse", .run_image = mse_run, .vjp = mse_vjp};
 
 ggdm_val ggdm_mse(ggdm_graph *g, ggdm_val a, ggdm_val b)
 {

@@ -7,10 +7,8 @@
 #include "models/nn/ops.h"
 
 /* Products in pieces, each one call of oneDNN for one thread: op->prim computes one. */
-static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_matmul_shape *piece,
-                           int64_t pieces, ggdm_error *err)
+static ggdm_status prepare(ggdm_op *op, const ggdm_matmul_shape *piece, ggdm_error *err)
 {
-    g->flops += 2.0 * (double)pieces * (double)(piece->m * piece->n) * (double)piece->k;
     ggdm_prim_destroy(&op->prim);
     GGDM_TRY(ggdm_prim_matmul(piece, &op->prim, err));
     op->scratch_bytes = (size_t)ggdm_prim_seats(op->prim) * ggdm_prim_scratch(op->prim);
@@ -58,12 +56,10 @@ static int64_t rows_of(const ggdm_shape *s)
 
 #define FORK_PRODUCTS 100000 /* below, threads cost more than they save */
 
-static ggdm_status linear_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+static double linear_flops(const ggdm_graph *g, const ggdm_op *op)
 {
-    (void)err;
-    const ggdm_shape *w = &ggdm_in(g, op, 1)->shape;
-    g->flops += 2.0 * (double)rows_of(&ggdm_in(g, op, 0)->shape) * (double)ggdm_shape_count(w);
-    return GGDM_OK;
+    return 2.0 * (double)rows_of(&ggdm_in(g, op, 0)->shape) *
+           (double)ggdm_shape_count(&ggdm_in(g, op, 1)->shape);
 }
 
 static void linear_run(const ggdm_graph *g, const ggdm_op *op)
@@ -91,8 +87,8 @@ static void linear_data_run(const ggdm_graph *g, const ggdm_op *op)
                               in - i < GGDM_LINEAR_COLUMNS ? in - i : GGDM_LINEAR_COLUMNS);
 }
 
-static const ggdm_op_kind kind_linear_data = {"linear_backward_data", linear_prepare, NULL,
-                                              linear_data_run,        NULL,           NULL};
+static const ggdm_op_kind kind_linear_data = {
+    .name = "linear_backward_data", .run = linear_data_run, .flops = linear_flops};
 
 /* gw [O, I] = gy^T [O, M] x [M, I], some rows of gw at a time */
 
@@ -119,7 +115,13 @@ static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error
                                  .c_strides = {o * i, i, 1},
                                  .dtype = GGDM_F32,
                                  .c_dtype = GGDM_F32};
-    return prepare(g, op, &s, o / rows, err);
+    return prepare(op, &s, err);
+}
+
+static double linear_weights_flops(const ggdm_graph *g, const ggdm_op *op)
+{
+    return 2.0 * (double)rows_of(&ggdm_in(g, op, 0)->shape) *
+           (double)ggdm_shape_count(&ggdm_out(g, op, 0)->shape);
 }
 
 static void linear_weights_run(const ggdm_graph *g, const ggdm_op *op)
@@ -130,8 +132,10 @@ static void linear_weights_run(const ggdm_graph *g, const ggdm_op *op)
     run_products(&call);
 }
 
-static const ggdm_op_kind kind_linear_weights = {
-    "linear_backward_weights", linear_weights_prepare, NULL, linear_weights_run, NULL, NULL};
+static const ggdm_op_kind kind_linear_weights = {.name = "linear_backward_weights",
+                                                 .prepare = linear_weights_prepare,
+                                                 .run = linear_weights_run,
+                                                 .flops = linear_weights_flops};
 
 /* gb [O] = sum over the rows of gy [M, O] */
 static void bias_run(const ggdm_graph *g, const ggdm_op *op)
@@ -141,7 +145,7 @@ static void bias_run(const ggdm_graph *g, const ggdm_op *op)
     ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), m, 32, o);
 }
 
-static const ggdm_op_kind kind_bias = {"linear_backward_bias", NULL, NULL, bias_run, NULL, NULL};
+static const ggdm_op_kind kind_bias = {.name = "linear_backward_bias", .run = bias_run};
 
 static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                        ggdm_val *gin)
@@ -161,8 +165,8 @@ static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     }
 }
 
-static const ggdm_op_kind kind_linear = {"linear",   linear_prepare, NULL,
-                                         linear_run, NULL,           linear_vjp};
+static const ggdm_op_kind kind_linear = {
+    .name = "linear", .run = linear_run, .vjp = linear_vjp, .flops = linear_flops};
 
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 {
@@ -212,7 +216,7 @@ static int heads_at_a_time(const ggdm_graph *g, const ggdm_op *op)
 
 /* in a, b; out c.  A result that is weights (scores, or a gradient of weights) is f32: a softmax
  * follows. */
-static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+static ggdm_matmul_shape product_shape(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_shape *a = &ggdm_in(g, op, 0)->shape, *b = &ggdm_in(g, op, 1)->shape;
     const ggdm_shape *c = &ggdm_out(g, op, 0)->shape;
@@ -220,15 +224,29 @@ static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
     const bool *weights = op->product.weights;
     const int64_t a_rows = a->d[a->n - 2], a_cols = a->d[a->n - 1] / (weights[0] ? 1 : heads);
     const int64_t b_rows = b->d[b->n - 2], b_cols = b->d[b->n - 1] / (weights[1] ? 1 : heads);
-    const int together = heads_at_a_time(g, op);
-    ggdm_matmul_shape s = {.b = together, .dtype = g->dtype, .c_dtype = ggdm_out(g, op, 0)->dtype};
-    s.m = op->product.a_turned ? a_cols : a_rows;
-    s.k = op->product.a_turned ? a_rows : a_cols;
-    s.n = op->product.b_turned ? b_rows : b_cols;
+    ggdm_matmul_shape s = {.b = heads_at_a_time(g, op),
+                           .m = op->product.a_turned ? a_cols : a_rows,
+                           .n = op->product.b_turned ? b_rows : b_cols,
+                           .k = op->product.a_turned ? a_rows : a_cols,
+                           .dtype = g->dtype,
+                           .c_dtype = ggdm_out(g, op, 0)->dtype};
     view(a, heads, weights[0], op->product.a_turned, s.a_strides);
     view(b, heads, weights[1], op->product.b_turned, s.b_strides);
     view(c, heads, weights[2], false, s.c_strides);
-    return prepare(g, op, &s, a->d[0] * (heads / together), err);
+    return s;
+}
+
+static ggdm_status product_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+{
+    const ggdm_matmul_shape s = product_shape(g, op);
+    return prepare(op, &s, err);
+}
+
+static double product_flops(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_matmul_shape s = product_shape(g, op);
+    return 2.0 * (double)(ggdm_in(g, op, 0)->shape.d[0] * op->product.heads) * (double)(s.m * s.n) *
+           (double)s.k;
 }
 
 /* A piece is a head of an image, or some. */
@@ -250,8 +268,11 @@ static void product_run(const ggdm_graph *g, const ggdm_op *op)
 static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin);
 
-static const ggdm_op_kind kind_product = {
-    "attention_product", product_prepare, NULL, product_run, NULL, product_vjp};
+static const ggdm_op_kind kind_product = {.name = "attention_product",
+                                          .prepare = product_prepare,
+                                          .run = product_run,
+                                          .vjp = product_vjp,
+                                          .flops = product_flops};
 
 static ggdm_val product(ggdm_graph *g, ggdm_val a, bool a_turned, ggdm_val b, bool b_turned,
                         int heads, const bool weights[3], ggdm_shape shape)
@@ -297,8 +318,8 @@ static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                            y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->softmax.scale);
 }
 
-static const ggdm_op_kind kind_softmax_bwd = {"softmax_backward", NULL, NULL, NULL,
-                                              softmax_bwd_run,    NULL};
+static const ggdm_op_kind kind_softmax_bwd = {.name = "softmax_backward",
+                                              .run_image = softmax_bwd_run};
 
 static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -310,7 +331,8 @@ static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
 
-static const ggdm_op_kind kind_softmax = {"softmax", NULL, NULL, NULL, softmax_run, softmax_vjp};
+static const ggdm_op_kind kind_softmax = {
+    .name = "softmax", .run_image = softmax_run, .vjp = softmax_vjp};
 
 /* [N, H, W, C] or [N, T, C] seen as tokens [N, T, C]: same memory, so no op is needed; only the
  * shape that the products see differs. */
@@ -336,7 +358,8 @@ static void reshape_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
     gin[0] = reshape(g, gy, *ggdm_graph_shape(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_reshape = {"reshape", NULL, NULL, NULL, reshape_run, reshape_vjp};
+static const ggdm_op_kind kind_reshape = {
+    .name = "reshape", .run_image = reshape_run, .vjp = reshape_vjp};
 
 static ggdm_val reshape(ggdm_graph *g, ggdm_val x, ggdm_shape shape)
 {

@@ -48,7 +48,7 @@ static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 }
 
 static const ggdm_op_kind kind_backward = {
-    "group_norm_backward", prepare, NULL, NULL, backward, NULL};
+    .name = "group_norm_backward", .prepare = prepare, .run_image = backward};
 
 /* in partial [N, P, C]; out [C]: sum over images of part op->sum.part, in image order */
 static void sum_images(const ggdm_graph *g, const ggdm_op *op)
@@ -62,7 +62,7 @@ static void sum_images(const ggdm_graph *g, const ggdm_op *op)
         ggdm_k(p)->add(y, ggdm_f32_image(p, n) + op->sum.part * c, y, c);
 }
 
-static const ggdm_op_kind kind_sum_images = {"sum_images", NULL, NULL, sum_images, NULL, NULL};
+static const ggdm_op_kind kind_sum_images = {.name = "sum_images", .run = sum_images};
 
 ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape)
 {
@@ -86,7 +86,8 @@ static void vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
             gin[i] = ggdm_emit_sum_images(g, bwd.out[1], i - 1, c);
 }
 
-static const ggdm_op_kind kind_forward = {"group_norm", prepare, NULL, NULL, forward, vjp};
+static const ggdm_op_kind kind_forward = {
+    .name = "group_norm", .prepare = prepare, .run_image = forward, .vjp = vjp};
 
 ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, int groups,
                          double eps, bool silu)

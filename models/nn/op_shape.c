@@ -51,7 +51,7 @@ static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
               ggdm_shape_inner(&y->shape) / channels(&y->shape));
 }
 
-static const ggdm_op_kind kind_slice = {"slice", NULL, NULL, NULL, slice_run, NULL};
+static const ggdm_op_kind kind_slice = {.name = "slice", .run_image = slice_run};
 
 static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                        ggdm_val *gin)
@@ -67,7 +67,8 @@ static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     }
 }
 
-static const ggdm_op_kind kind_concat = {"concat", NULL, NULL, NULL, concat_run, concat_vjp};
+static const ggdm_op_kind kind_concat = {
+    .name = "concat", .run_image = concat_run, .vjp = concat_vjp};
 
 ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b)
 {
@@ -113,8 +114,8 @@ static void upsample_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                              d[2], d[3]);
 }
 
-static const ggdm_op_kind kind_upsample_bwd = {"upsample2_backward", NULL, NULL, NULL,
-                                               upsample_bwd_run,     NULL};
+static const ggdm_op_kind kind_upsample_bwd = {.name = "upsample2_backward",
+                                               .run_image = upsample_bwd_run};
 
 static void upsample_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                          ggdm_val *gin)
@@ -124,8 +125,8 @@ static void upsample_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
         emit(g, ggdm_op_make(&kind_upsample_bwd, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_upsample = {"upsample2", NULL,         NULL,
-                                           NULL,        upsample_run, upsample_vjp};
+static const ggdm_op_kind kind_upsample = {
+    .name = "upsample2", .run_image = upsample_run, .vjp = upsample_vjp};
 
 ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x)
 {
@@ -182,10 +183,10 @@ static void avg_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     ggdm_k(gx)->avg_pool_bwd(&a, ggdm_act_image(gy, n), cleared_image(gx, n));
 }
 
-static const ggdm_op_kind kind_max_pool_bwd = {"max_pool_backward", NULL, NULL, NULL,
-                                               max_pool_bwd_run,    NULL};
-static const ggdm_op_kind kind_avg_pool_bwd = {"avg_pool_backward", NULL, NULL, NULL,
-                                               avg_pool_bwd_run,    NULL};
+static const ggdm_op_kind kind_max_pool_bwd = {.name = "max_pool_backward",
+                                               .run_image = max_pool_bwd_run};
+static const ggdm_op_kind kind_avg_pool_bwd = {.name = "avg_pool_backward",
+                                               .run_image = avg_pool_bwd_run};
 
 static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                          ggdm_val *gin)
@@ -207,10 +208,10 @@ static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     gin[0] = emit(g, bwd, *ggdm_graph_shape(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_max_pool = {"max_pool", NULL,         NULL,
-                                           NULL,       max_pool_run, max_pool_vjp};
-static const ggdm_op_kind kind_avg_pool = {"avg_pool", NULL,         NULL,
-                                           NULL,       avg_pool_run, avg_pool_vjp};
+static const ggdm_op_kind kind_max_pool = {
+    .name = "max_pool", .run_image = max_pool_run, .vjp = max_pool_vjp};
+static const ggdm_op_kind kind_avg_pool = {
+    .name = "avg_pool", .run_image = avg_pool_run, .vjp = avg_pool_vjp};
 
 static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
 {
@@ -256,8 +257,8 @@ static void mean_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                        ggdm_act_image(gx, n), pixels, gx->shape.d[3]);
 }
 
-static const ggdm_op_kind kind_mean_bwd = {
-    "global_avg_pool_backward", NULL, NULL, NULL, mean_bwd_run, NULL};
+static const ggdm_op_kind kind_mean_bwd = {.name = "global_avg_pool_backward",
+                                           .run_image = mean_bwd_run};
 
 static void mean_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
@@ -265,7 +266,8 @@ static void mean_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *
     gin[0] = emit(g, ggdm_op_make(&kind_mean_bwd, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_mean = {"global_avg_pool", NULL, NULL, NULL, mean_run, mean_vjp};
+static const ggdm_op_kind kind_mean = {
+    .name = "global_avg_pool", .run_image = mean_run, .vjp = mean_vjp};
 
 ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x)
 {
@@ -294,8 +296,7 @@ static void unflatten_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                           d[3]);
 }
 
-static const ggdm_op_kind kind_unflatten = {"flatten_backward", NULL, NULL, NULL,
-                                            unflatten_run,      NULL};
+static const ggdm_op_kind kind_unflatten = {.name = "flatten_backward", .run_image = unflatten_run};
 
 static void flatten_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
@@ -305,7 +306,8 @@ static void flatten_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
         emit(g, ggdm_op_make(&kind_unflatten, gy, -1, -1, -1), *ggdm_graph_shape(g, op->in[0]));
 }
 
-static const ggdm_op_kind kind_flatten = {"flatten", NULL, NULL, NULL, flatten_run, flatten_vjp};
+static const ggdm_op_kind kind_flatten = {
+    .name = "flatten", .run_image = flatten_run, .vjp = flatten_vjp};
 
 ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x)
 {

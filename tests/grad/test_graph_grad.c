@@ -230,9 +230,44 @@ static void test_compile_names_missing_and_misshapen_tensors(void **state)
     }
 }
 
+/* Two networks in one graph name their parameters alike: slots keep them apart. */
+static void test_graph_slots_of_equal_names_have_their_own_parameters(void **state)
+{
+    (void)state;
+    const ggdm_init init = {GGDM_INIT_ZERO, 0};
+    const float first[1] = {2}, second[1] = {5};
+    ggdm_tensor a = {"w", GGDM_F32, GGDM_SHAPE2(1, 1), first}, b = a;
+    b.data = second;
+    const ggdm_params pa = {.items = &a, .n = 1}, pb = {.items = &b, .n = 1};
+    const ggdm_slot slots[] = {{"guide", &pb}, {"diffusion", &pa}};
+    ggdm_error err;
+    for (int n = 2; n > 0; n--) {
+        ggdm_graph *g = new_graph();
+        ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE2(3, 1)), y[2];
+        for (int i = 0; i < 2; i++) {
+            ggdm_graph_slot(g, slots[i].name);
+            y[i] = ggdm_linear(g, x, ggdm_graph_param(g, "w", GGDM_SHAPE2(1, 1), init), -1);
+            ggdm_graph_output(g, y[i]);
+        }
+        assert_true(ggdm_graph_flops(g) == 2 * 2.0 * 3);
+        if (n < 2) {
+            ggdm_test_error(ggdm_graph_compile_slots(g, slots, n, NULL, &err), &err, GGDM_EFORMAT,
+                            "diffusion: tensor w is missing");
+        } else {
+            ggdm_test_ok(ggdm_graph_compile_slots(g, slots, n, NULL, &err), &err);
+            set(g, x, (float[]){1, 10, 100});
+            ggdm_graph_run(g);
+            expect(g, y[0], (float[]){5, 50, 500});
+            expect(g, y[1], (float[]){2, 20, 200});
+        }
+        ggdm_graph_destroy(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_graph_slots_of_equal_names_have_their_own_parameters),
         cmocka_unit_test(test_max_pool_tie_goes_to_first),
         cmocka_unit_test(test_relu_at_zero_has_no_gradient),
         cmocka_unit_test(test_attention_large_scores_are_shifted),
