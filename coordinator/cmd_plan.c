@@ -162,6 +162,7 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     ggdm_json_put_uint(&j, "weights_bytes_per_node", e->weights);
     ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
     ggdm_json_put_uint(&j, "state_bytes_per_worker", e->states);
+    ggdm_json_put_int(&j, "workers_that_fit", ggdm_estimate_room(e));
     ggdm_json_put_double(&j, "forward_gflop_per_image", e->flops_forward * 1e-9);
     ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
     ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
@@ -179,6 +180,17 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     fputs(text, stdout);
     free(text);
     return GGDM_OK;
+}
+
+static void print_room(const ggdm_estimate *e, int workers)
+{
+    const int room = ggdm_estimate_room(e);
+    if (room < workers)
+        printf("  too little     memory on this machine for %d worker%s of about %llu MiB each, "
+               "program and packed weights included: room for %d; fewer --workers, a smaller "
+               "--batch, or more memory\n",
+               workers, ggdm_plural(workers),
+               (unsigned long long)(ggdm_estimate_worker_bytes(e) >> 20), room);
 }
 
 static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
@@ -210,6 +222,7 @@ static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers
            s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
            e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
+    print_room(e, workers);
     print_notes(s->notes);
     GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
     print_found(s, &found, e, workers);

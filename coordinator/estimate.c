@@ -1,12 +1,17 @@
 #include "coordinator/estimate.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/limits.h"
 #include "worker/networks.h"
 
 #define MEASURE_SECONDS 0.5
+#define MIB ((uint64_t)1 << 20)
+#define PROGRAM_BYTES (48 * MIB)  /* of a rank: MPI, oneDNN's code, the heap */
+#define ADDRESS_BYTES (512 * MIB) /* libraries and stacks, of which little is in memory */
 
 /* Best time of a run, after one that warms up. */
 static double time_network(const ggdm_network *net)
@@ -70,4 +75,18 @@ ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_err
     for (int role = 0; role < GGDM_N_ROLES; role++)
         ggdm_model_destroy(&models[role]);
     return st;
+}
+
+uint64_t ggdm_estimate_worker_bytes(const ggdm_estimate *e)
+{
+    return (uint64_t)e->arenas + e->states + e->weights /* packed */ + PROGRAM_BYTES;
+}
+
+int ggdm_estimate_room(const ggdm_estimate *e)
+{
+    const uint64_t all = ggdm_usable_memory(), worker = ggdm_estimate_worker_bytes(e);
+    if (all < e->weights || ggdm_address_space() < worker + e->weights + ADDRESS_BYTES)
+        return 0;
+    const uint64_t n = (all - e->weights) / worker;
+    return n < INT_MAX ? (int)n : INT_MAX;
 }

@@ -2,6 +2,8 @@
 #ifndef GGDM_COORDINATOR_ESTIMATE_H
 #define GGDM_COORDINATOR_ESTIMATE_H
 
+#include <stdint.h>
+
 #include <stddef.h>
 
 #include "common/status.h"
@@ -22,5 +24,12 @@ double ggdm_estimate_seconds(const ggdm_estimate *estimate, const ggdm_plan_coun
 /** Build the networks at the setup's batch and time a few steps (about a second).
  *  Errors: those of building. */
 ggdm_status ggdm_estimate_make(const ggdm_setup *setup, ggdm_estimate *out, ggdm_error *err);
+
+/** What a worker takes, with the program itself and its packed weights. */
+uint64_t ggdm_estimate_worker_bytes(const ggdm_estimate *estimate);
+
+/** How many of these workers there is memory for on this machine (common/limits.h: control groups
+ *  and RLIMIT_AS count). */
+int ggdm_estimate_room(const ggdm_estimate *estimate);
 
 #endif

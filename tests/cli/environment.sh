@@ -59,6 +59,10 @@ ignored() (
 ignored 0 && ignored 1
 report $? "signals that were ignored at the start (nohup) stay ignored"
 
+(ulimit -v 450000 && "$GGDM" plan small.yaml --workers 2) >plan.out 2>&1 &&
+    grep -q "too little .*room for 0" plan.out && ! "$GGDM" plan small.yaml | grep -q "too little"
+report $? "plan says so where a limit on address space leaves no room for the workers"
+
 # wrong VARIABLE=VALUE: refused, whatever the command.
 wrong() {
     env "$1" "$GGDM" version >out 2>err
