@@ -59,20 +59,19 @@ int ggdm_finish_exit_code(const ggdm_store *store)
 
 typedef struct cell_view {
     double kappa;
-    int32_t start, duration, target;
+    int32_t index, start, duration, target;
     ggdm_share accuracy;
     int32_t n, diverged;
     bool known;
 } cell_view;
 
 typedef struct table {
-    cell_view *cells;
+    const cell_view *cells; /* [n], of one target */
     int32_t n;
     double kappas[MAX_ROWS];
     int n_kappas;
     const cell_view *windows[MAX_COLUMNS]; /* a cell of each */
     int n_windows;
-    int32_t target;
     bool cut; /* not all rows and columns fit */
 } table;
 
@@ -93,7 +92,8 @@ static ggdm_status load(ggdm_store *store, cell_view *views, totals *all, ggdm_e
         all->images += s.n;
         all->guide_unscored += s.guide.unscored;
         all->judge_unscored += s.judge.unscored;
-        views[i] = (cell_view){.kappa = s.cell.cell.kappa,
+        views[i] = (cell_view){.index = i,
+                               .kappa = s.cell.cell.kappa,
                                .start = s.cell.cell.start,
                                .duration = s.cell.cell.duration,
                                .target = s.cell.cell.target,
@@ -116,8 +116,6 @@ static void lay_out(table *t)
 {
     t->n_kappas = t->n_windows = 0;
     for (int32_t i = 0; i < t->n; i++) {
-        if (t->cells[i].target != t->target)
-            continue;
         int k = 0, d = 0;
         while (k < t->n_kappas && t->kappas[k] != t->cells[i].kappa)
             k++;
@@ -134,8 +132,7 @@ static void lay_out(table *t)
 static const cell_view *find(const table *t, double kappa, const cell_view *window)
 {
     for (int32_t i = 0; i < t->n; i++)
-        if (t->cells[i].target == t->target && t->cells[i].kappa == kappa &&
-            same_window(&t->cells[i], window))
+        if (t->cells[i].kappa == kappa && same_window(&t->cells[i], window))
             return &t->cells[i];
     return NULL;
 }
@@ -162,23 +159,32 @@ static void print_table(const table *t)
     }
 }
 
-/* One table per target that occurs. */
+static int by_target(const void *a, const void *b)
+{
+    const cell_view *x = a, *y = b;
+    if (x->target != y->target)
+        return x->target < y->target ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+/* One table per target. */
 static void print_tables(cell_view *views, int32_t n, bool judge, int32_t samples)
 {
-    table t = {.cells = views, .n = n};
+    table t = {0};
     int64_t diverged = 0, images = 0;
-    bool seen[GGDM_MAX_CLASSES] = {false};
-    for (int32_t i = 0; i < n; i++) {
-        diverged += views[i].diverged;
-        images += views[i].n;
-        t.target = views[i].target;
-        if (t.target < 0 || t.target >= GGDM_MAX_CLASSES || seen[t.target])
+    qsort(views, (size_t)n, sizeof *views, by_target);
+    for (int32_t i = 0; i < n; i += t.n) {
+        t.cells = &views[i];
+        for (t.n = 0; i + t.n < n && t.cells[t.n].target == t.cells->target; t.n++) {
+            diverged += t.cells[t.n].diverged;
+            images += t.cells[t.n].n;
+        }
+        if (t.cells->target < 0)
             continue;
-        seen[t.target] = true;
         lay_out(&t);
         printf("\n  accuracy by the %s for target %d, %% of n = %d image%s (diverged ones count as "
                "wrong)\n",
-               judge ? "judge" : "guide", t.target, samples, ggdm_plural(samples));
+               judge ? "judge" : "guide", t.cells->target, samples, ggdm_plural(samples));
         print_table(&t);
     }
     if (diverged)

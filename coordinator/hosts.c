@@ -27,7 +27,6 @@ static int at_most(int slots)
     return slots < MAX_SLOTS ? slots : MAX_SLOTS;
 }
 
-/* Add a host, or slots to one that is there already (Open MPI adds them up, too). */
 static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len, int slots,
                        ggdm_error *err)
 {
@@ -37,15 +36,43 @@ static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len,
     if (!fine)
         return GGDM_FAIL(err, GGDM_EINVAL, "host '%.*s', expected a name such as node1", (int)len,
                          name);
-    for (size_t i = 0; i < h->n; i++)
-        if (strlen(h->list[i].name) == len && strncmp(h->list[i].name, name, len) == 0) {
-            h->list[i].slots = at_most(h->list[i].slots + slots);
-            return GGDM_OK;
-        }
     GGDM_TRY(ggdm_grow(&h->list, cap, h->n + 1, sizeof *h->list, err));
     ggdm_host *host = &h->list[h->n++];
     *host = (ggdm_host){.slots = slots};
     memcpy(host->name, name, len);
+    return GGDM_OK;
+}
+
+/* By name, and of one name the first. */
+static int by_name(const void *a, const void *b)
+{
+    const ggdm_host *x = *(ggdm_host *const *)a, *y = *(ggdm_host *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Each host once, at its first place, with the slots of all its places (Open MPI adds them up). */
+static ggdm_status join_same(ggdm_hosts *h, ggdm_error *err)
+{
+    ggdm_host **sorted = NULL;
+    size_t n = 0;
+    GGDM_TRY(ggdm_alloc(&sorted, h->n, sizeof *sorted, err));
+    for (size_t i = 0; i < h->n; i++)
+        sorted[i] = &h->list[i];
+    qsort(sorted, h->n, sizeof *sorted, by_name);
+    for (size_t i = 1, first = 0; i < h->n; i++) {
+        if (strcmp(sorted[i]->name, sorted[first]->name) != 0) {
+            first = i;
+            continue;
+        }
+        sorted[first]->slots = at_most(sorted[first]->slots + sorted[i]->slots);
+        sorted[i]->name[0] = '\0';
+    }
+    free(sorted);
+    for (size_t i = 0; i < h->n; i++)
+        if (h->list[i].name[0])
+            h->list[n++] = h->list[i];
+    h->n = n;
     return GGDM_OK;
 }
 
@@ -81,6 +108,8 @@ ggdm_status ggdm_hosts_parse(const char *text, ggdm_hosts *out, ggdm_error *err)
         if (!at[strcspn(at, ",")])
             break;
     }
+    if (st == GGDM_OK)
+        st = join_same(out, err);
     if (st != GGDM_OK) {
         ggdm_hosts_deinit(out);
         ggdm_error_prefix(err, "--hosts %.200s", text);
@@ -126,6 +155,8 @@ ggdm_status ggdm_hosts_read(const char *path, ggdm_hosts *out, ggdm_error *err)
             ggdm_error_prefix(err, "%s:%d", path, number);
     }
     free(text);
+    if (st == GGDM_OK)
+        st = join_same(out, err);
     if (st == GGDM_OK && out->n == 0)
         st = GGDM_FAIL(err, GGDM_EINVAL, "%s: no host, expected lines such as 'node1 slots=4'",
                        path);
@@ -180,6 +211,8 @@ ggdm_status ggdm_hosts_of_slurm(ggdm_hosts *out, ggdm_error *err)
     if (!job || !nodes || in_step())
         return GGDM_OK;
     ggdm_status st = ggdm_slurm_each_node(nodes, add_node, &list, err);
+    if (st == GGDM_OK)
+        st = join_same(out, err);
     if (st != GGDM_OK) {
         ggdm_hosts_deinit(out);
         return ggdm_error_prefix(err, "Slurm job %s: SLURM_JOB_NODELIST", job);
@@ -225,9 +258,10 @@ ggdm_status ggdm_hosts_of_ranks(const ggdm_hosts *hosts, int ranks, char **out, 
 {
     size_t size = (size_t)ranks * (GGDM_HOST_NAME_SIZE + 1) + 1, at = 0, i = 0;
     char *text;
+    const bool any = ggdm_hosts_slots(hosts) > 0;
     GGDM_TRY(ggdm_alloc(&text, size, 1, err));
     *out = text;
-    for (; ranks > 0 && ggdm_hosts_slots(hosts) > 0; i = (i + 1) % hosts->n) {
+    for (; any && ranks > 0; i = (i + 1) % hosts->n) {
         const ggdm_host *h = &hosts->list[i];
         if (h->left_out)
             continue;
