@@ -11,12 +11,13 @@ sweep_of 40 >small.yaml
 start reference --workers 2
 wait "$pid" || { show reference; exit 1; }
 
+slow=2000 # milliseconds a unit waits before it is done
 # submit RUN ARG...: $job
 submit() {
     local run=$1
     shift
     job=$("$GGDM" submit small.yaml --run "$run" --batch 4 --tasks-per-node 2 --time 10 \
-        --setup "export LD_PRELOAD=$TOOLS/poison.so GGDM_SLOW=2000" "$@" 2>submit.err) || {
+        --setup "export LD_PRELOAD=$TOOLS/poison.so GGDM_SLOW=$slow" "$@" 2>submit.err) || {
         show submit
         return 1
     }
@@ -75,7 +76,9 @@ lost
 report $? "the node of the job dies: requeued on the other: the same bytes"
 start_node 1
 
+# The job must still run when Slurm misses the slurmd (10 s of silence, seen up to 25 s later).
 unseen() {
+    local slow=6000
     await 60 all_idle
     submit unseen --nodes 1 && await 60 reached unseen 4 || return 1
     kill -9 "$(cat "$cluster/pid/slurmd-${nodename}1.pid")"
