@@ -79,6 +79,11 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
     for (int32_t i = 0; st == GGDM_OK && i < s.steps; i++)
         assert_in_range(s.step[i].t, 0, s.train_steps - 1);
     ggdm_schedule_deinit(&s);
+    const ggdm_schedule_use use = {size & 2, size & 4, size & 1, size & 8};
+    char *notes = NULL;
+    ggdm_status reviewed = ggdm_schedule_review(text, "scheduler_config.json", &use, &notes, &err);
+    ggdm_fuzz_clean(reviewed, &err);
+    free(notes);
     free(text);
     return st == GGDM_OK;
 }
