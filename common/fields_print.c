@@ -79,8 +79,7 @@ static void put_default(FILE *out, const ggdm_field *f, const void *defaults)
     }
 }
 
-void ggdm_fields_print(FILE *out, const char *prefix, const ggdm_field *table,
-                       const void *defaults)
+void ggdm_fields_print(FILE *out, const char *prefix, const ggdm_field *table, const void *defaults)
 {
     for (const ggdm_field *f = table; f->key; f++) {
         if (!f->help)

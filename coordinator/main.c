@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/nearest.h"
-#include "coordinator/command.h"
-#include "coordinator/manual.h"
-#include "coordinator/output.h"
-#include "coordinator/variables.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/cmd/manual.h"
+#include "coordinator/cmd/output.h"
+#include "coordinator/cmd/variables.h"
 
 static int cmd_manual(int argc, char **argv);
 

@@ -25,7 +25,11 @@ BEGIN {
     may["jobs"]         = "common jobs"
     may["worker"]       = "common models worker jobs/messages.h"
     may["slurm"]        = "common slurm"
-    may["coordinator"]  = "common models jobs worker coordinator slurm"
+    may["coordinator"]       = "common models jobs worker coordinator slurm"
+    may["coordinator/cmd"]   = "common models jobs worker coordinator slurm"
+    may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world"
+    may["coordinator/run"]   = "common models jobs worker slurm coordinator/run coordinator/world"
+    may["coordinator/world"] = "common jobs slurm coordinator/world"
 
     # Header (pattern) -> the files (patterns) that may include it.
     n = 0
@@ -41,7 +45,7 @@ BEGIN {
     rule("nettle/.*",                "common/hash\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
     # (Files of others are read, not mapped: common/fs.h says why.)
-    rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/plot\\.c|coordinator/disk_check\\.c")
+    rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/plot\\.c|coordinator/cmd/disk_check\\.c")
     rule("cmocka\\.h",               "nothing")
     rule("models/nn/graph_impl\\.h", "models/nn/.*")
 }

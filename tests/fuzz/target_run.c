@@ -9,9 +9,9 @@
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/owner.h"
-#include "coordinator/request.h"
-#include "coordinator/status_view.h"
-#include "coordinator/world_status.h"
+#include "coordinator/run/request.h"
+#include "coordinator/show/status_view.h"
+#include "coordinator/world/world_status.h"
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/run_fixture.h"

@@ -11,7 +11,7 @@
 
 #include "common/fs.h"
 #include "common/png_image.h"
-#include "coordinator/progress.h"
+#include "coordinator/run/progress.h"
 #include "jobs/store_audit.h"
 #include "jobs/summary.h"
 #include "tests/fuzz/fuzz.h"

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "coordinator/hosts.h"
-#include "coordinator/obituary.h"
+#include "coordinator/world/hosts.h"
+#include "coordinator/world/obituary.h"
 #include "jobs/cell_select.h"
 #include "jobs/planner.h"
 #include "slurm/queue_text.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/cmd_model.h"
+#include "coordinator/cmd/cmd_model.h"
 #include "tests/support/golden.h"
 
 /* A safetensors file under construction; the writer of the program knows f32 only. */

@@ -9,13 +9,14 @@
 #include <string.h>
 
 #include "tests/support/ggdm_test.h"
+#include "coordinator/world/world_status.h"
 #include "tests/support/run_fixture.h"
 #include "tests/support/tiny_model.h"
 
 #include "common/clock.h"
 #include "common/transport.h"
-#include "coordinator/dispatch.h"
-#include "coordinator/stop.h"
+#include "coordinator/run/dispatch.h"
+#include "coordinator/world/stop.h"
 #include "models/model.h"
 #include "worker/executor.h"
 #include "worker/protocol.h"

@@ -1,5 +1,5 @@
 /* The units in a worker's hands: their order, how many there are, what a report is about. */
-#include "coordinator/hand.h"
+#include "coordinator/run/hand.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/fs.h"
-#include "coordinator/model_paths.h"
+#include "coordinator/run/model_paths.h"
 #include "tests/support/tiny_model.h"
 
 static char *dir, *was;

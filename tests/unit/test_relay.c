@@ -1,5 +1,5 @@
 /* What a world says: its own lines to the terminal, those of others to the log. */
-#include "coordinator/relay.h"
+#include "coordinator/world/relay.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Requests to a running coordinator: answered, withdrawn, or dropped; never done for nobody. */
-#include "coordinator/request.h"
+#include "coordinator/run/request.h"
 
 #include <fcntl.h>
 #include <signal.h>

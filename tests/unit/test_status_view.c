@@ -1,5 +1,5 @@
 /* A status file may come from anywhere: whatever its numbers and kinds, it is shown. */
-#include "coordinator/status_view.h"
+#include "coordinator/show/status_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "common/fs.h"
 #include "common/json.h"
-#include "coordinator/world_status.h"
+#include "coordinator/world/world_status.h"
 #include "tests/support/ggdm_test.h"
 
 static ggdm_error err;

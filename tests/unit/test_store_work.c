@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/progress.h"
+#include "coordinator/run/progress.h"
 #include "tests/support/run_fixture.h"
 
 static ggdm_error err;

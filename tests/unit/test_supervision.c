@@ -7,10 +7,10 @@
 #include "common/fs.h"
 #include "common/mem.h"
 
-#include "coordinator/blame.h"
-#include "coordinator/hosts.h"
-#include "coordinator/obituary.h"
-#include "coordinator/silence.h"
+#include "coordinator/world/blame.h"
+#include "coordinator/world/hosts.h"
+#include "coordinator/world/obituary.h"
+#include "coordinator/world/silence.h"
 #include "tests/support/ggdm_test.h"
 
 static ggdm_error err;

@@ -1,0 +1,252 @@
+/* `ggdm bench network`: how fast a network is, with the graphs that a worker runs. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/isa.h"
+#include "common/json_write.h"
+#include "common/philox.h"
+#include "coordinator/cmd/bench_timing.h"
+#include "coordinator/cmd/command.h"
+#include "models/random_model.h"
+#include "worker/networks.h"
+#include "worker/startup.h"
+
+typedef struct bench_options {
+    const char *action, *model, *guide;
+    int batch, threads, seconds;
+    ggdm_precision precision;
+    bool json;
+} bench_options;
+
+/* A model by name or directory, or a config.json with random weights. */
+typedef struct bench_model {
+    ggdm_model_files files;
+    ggdm_random_model random;
+    ggdm_model *model; /* one of the two; NULL: none */
+} bench_model;
+
+typedef struct report {
+    ggdm_isa isa;
+    ggdm_job job;
+    ggdm_timing forward, guided;
+    double flops; /* forward pass of one image */
+    double peak;  /* flop/s of a large matrix product */
+} report;
+
+static ggdm_status open_model(const char *name, bench_model *m, ggdm_error *err)
+{
+    struct stat s;
+    if (stat(name, &s) == 0 && S_ISREG(s.st_mode)) {
+        GGDM_TRY(ggdm_random_model_make(name, &m->random, err));
+        m->model = m->random.model;
+        return GGDM_OK;
+    }
+    GGDM_TRY(ggdm_model_files_open(name, &m->files, err));
+    return ggdm_model_create(&m->files, &m->model, err);
+}
+
+static void close_model(bench_model *m)
+{
+    if (m->model != m->random.model)
+        ggdm_model_destroy(&m->model);
+    ggdm_random_model_deinit(&m->random);
+    ggdm_model_files_close(&m->files);
+}
+
+/* Values of a noisy image and of a timestep in the middle of the chain. */
+static void fill(const ggdm_network *net, const ggdm_model *model)
+{
+    int64_t n = (int64_t)model->info.size * model->info.size * model->info.channels;
+    for (int32_t i = 0; i < net->batch; i++) {
+        ggdm_normals(0, GGDM_STREAM_SAMPLER, (uint32_t)i, 0, n, net->x + i * n);
+        net->t[i] = 500.0f;
+        if (net->x0_x) {
+            net->x0_x[i] = 3.6f;
+            net->x0_eps[i] = -3.4f;
+            net->target[i] = 0;
+        }
+    }
+}
+
+static ggdm_status measure_network(ggdm_networks *nets, ggdm_purpose purpose,
+                                   const bench_options *o, const ggdm_model *m, ggdm_timing *out,
+                                   double *flops, ggdm_error *err)
+{
+    ggdm_network *net;
+    GGDM_TRY(ggdm_networks_get(nets, purpose, o->batch, &net, err));
+    fill(net, m);
+    *out = ggdm_bench_graph(net->graph, o->seconds);
+    out->median /= o->batch;
+    out->best /= o->batch;
+    out->cpu /= o->batch;
+    if (flops)
+        *flops = ggdm_graph_flops(net->graph) / o->batch;
+    return GGDM_OK;
+}
+
+static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
+{
+    bench_model model = {0}, guide = {0};
+    ggdm_networks *nets = NULL;
+    ggdm_status st;
+    r->job =
+        (ggdm_job){.steps = 1, .precision = o->precision, .batch = o->batch, .threads = o->threads};
+    GGDM_TRY(ggdm_isa_choose(&r->isa, err));
+    GGDM_TRY(ggdm_startup_precision(&r->job.precision, &r->isa, err));
+    GGDM_TRY(ggdm_isa_pin(r->isa, err));
+    omp_set_num_threads(o->threads);
+    GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
+    if (o->guide)
+        GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
+    GGDM_TRY_GOTO(st, ggdm_networks_create(&r->job, model.model, guide.model, NULL, &nets, err),
+                  done);
+    GGDM_TRY_GOTO(
+        st, measure_network(nets, GGDM_NET_EPS, o, model.model, &r->forward, &r->flops, err), done);
+    if (o->guide)
+        GGDM_TRY_GOTO(st,
+                      measure_network(nets, GGDM_NET_GUIDED, o, model.model, &r->guided, NULL, err),
+                      done);
+    st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
+                         &r->peak, err);
+done:
+    ggdm_networks_destroy(&nets);
+    close_model(&guide);
+    close_model(&model);
+    return st;
+}
+
+static void put_timing(ggdm_json *j, const char *name, const ggdm_timing *t)
+{
+    static const char *const suffix[] = {"ms_per_image", "best_ms_per_image", "cpu_ms_per_image"};
+    const double seconds[] = {t->median, t->best, t->cpu};
+    for (int i = 0; t->runs && i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s_%s", name, suffix[i]);
+        ggdm_json_put_double(j, key, 1e3 * seconds[i]);
+    }
+    char key[64];
+    snprintf(key, sizeof key, "%s_runs", name);
+    ggdm_json_put_int(j, key, t->runs);
+}
+
+static ggdm_status print_json(const report *r, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    put_timing(&j, "forward", &r->forward);
+    put_timing(&j, "guided", &r->guided);
+    ggdm_json_put_string(&j, "isa", ggdm_isa_name(r->isa));
+    ggdm_json_put_string(&j, "precision", ggdm_precision_names[r->job.precision]);
+    ggdm_json_put_int(&j, "batch", r->job.batch);
+    ggdm_json_put_int(&j, "threads", r->job.threads);
+    ggdm_json_put_double(&j, "forward_gflop_per_image", 1e-9 * r->flops);
+    ggdm_json_put_double(&j, "peak_gflops", 1e-9 * r->peak);
+    ggdm_json_put_double(&j, "peak_share", r->flops / r->forward.best / r->peak);
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+static void print_timing(const char *name, const ggdm_timing *t)
+{
+    if (t->runs)
+        printf("%-8s %8.3f ms per image (median of %d; best %.3f; CPU time %.3f)\n", name,
+               1e3 * t->median, t->runs, 1e3 * t->best, 1e3 * t->cpu);
+}
+
+static void print_text(const report *r)
+{
+    printf("%s, %s, batch %d, threads %d\n", ggdm_isa_name(r->isa),
+           ggdm_precision_names[r->job.precision], r->job.batch, r->job.threads);
+    print_timing("forward", &r->forward);
+    print_timing("guided", &r->guided);
+    printf("%.1f GFLOP/s forward, %.1f %% of a large matrix product's %.1f\n",
+           1e-9 * r->flops / r->forward.best, 100 * r->flops / r->forward.best / r->peak,
+           1e-9 * r->peak);
+}
+
+static const struct argp_option arguments[] = {
+    {"guide", 'g', "DIR", 0, "classifier whose gradient guides: measures guided steps too", 0},
+    {"batch", 'b', "N", 0, "images of a batch (default: 32)", 0},
+    {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
+    {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
+    {"seconds", 's', "S", 0, "measure each network for so long, at least (default: 2)", 0},
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    bench_options *o = state->input;
+    switch (key) {
+    case 'g':
+        o->guide = arg;
+        break;
+    case 'b':
+        o->batch = ggdm_command_int(state, "--batch", arg, 1, 4096);
+        break;
+    case 't':
+        o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        break;
+    case 'p':
+        o->precision =
+            (ggdm_precision)ggdm_command_choice(state, "--precision", arg, ggdm_precision_names);
+        break;
+    case 's':
+        o->seconds = ggdm_command_int(state, "--seconds", arg, 1, 3600);
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1)
+            argp_error(state,
+                       "too many arguments, expected 'network' and a model, 'ops' or 'dispatch'");
+        *(state->arg_num == 0 ? &o->action : &o->model) = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->model || strcmp(o->action, "network") != 0)
+            argp_error(state, "expected 'network' and a model, 'ops' or 'dispatch'");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_bench(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "network MODEL\nops\ndispatch",
+        "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
+        "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
+        "network: measure a diffusion model: the forward pass, and with --guide the guided step "
+        "(forward "
+        "pass and gradient to x_t through both networks), as workers run them.\v"
+        "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
+        "random weights.\n\n"
+        "Example:\n  ggdm bench network mnist-ddpm --guide mnist-cnn",
+        NULL,
+        NULL,
+        NULL};
+    bench_options options = {.batch = 32, .threads = 1, .seconds = 2};
+    report r = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    ggdm_status st = bench(&options, &r, &err);
+    if (st == GGDM_OK && options.json)
+        st = print_json(&r, &err);
+    else if (st == GGDM_OK)
+        print_text(&r);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("bench", &err);
+}

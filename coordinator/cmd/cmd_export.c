@@ -1,0 +1,244 @@
+/* The later stages of a run, each alone: `ggdm evaluate`, `ggdm report`, `ggdm export`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/plural.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/run/dir_args.h"
+#include "coordinator/run/run_dir.h"
+#include "coordinator/show/finish.h"
+#include "coordinator/show/report.h"
+#include "jobs/archive.h"
+#include "jobs/cell_select.h"
+#include "jobs/measures.h"
+#include "jobs/plot.h"
+#include "jobs/summary.h"
+
+/* ---- evaluate, report ---- */
+
+typedef struct stage_options {
+    ggdm_dir_options where;
+    const char *out;
+} stage_options;
+
+static ggdm_status evaluate(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    GGDM_TRY(ggdm_summary_write(store, dir, err));
+    return ggdm_finish_report(store, dir, err);
+}
+
+static ggdm_status report(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
+    GGDM_TRY(ggdm_report_write(store, dir, err));
+    printf("%s/%s\n", dir, GGDM_REPORT_FILE);
+    return GGDM_OK;
+}
+
+static const struct argp_option stage_arguments[] = {
+    {"out", 'o', "DIR", 0, "write below this directory (default: the run directory)", 0},
+    {0},
+};
+
+static error_t parse_stage(int key, char *arg, struct argp_state *state)
+{
+    stage_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
+    case 'o':
+        o->out = arg;
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static int run_stage(const struct argp *argp, const char *name, const char *what, int argc,
+                     char **argv, ggdm_status (*stage)(ggdm_store *, const char *, ggdm_error *))
+{
+    stage_options o = {.out = NULL};
+    ggdm_store *store = NULL;
+    ggdm_error err = {0};
+    const char *place;
+    if (ggdm_command_parse(argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    ggdm_status st = ggdm_dir_read(o.where.dir, &store, &err);
+    if (st == GGDM_OK)
+        st = ggdm_dir_to_write(o.where.dir, o.out, what, &place, &err);
+    if (st == GGDM_OK)
+        st = stage(store, place, &err);
+    st = ggdm_dir_done(&store, st, &err);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail(name, &err);
+}
+
+int ggdm_cmd_evaluate(int argc, char **argv)
+{
+    static const struct argp argp = {
+        stage_arguments,
+        parse_stage,
+        "DIR",
+        "Write summary.csv, summary.json and the figures of the run in DIR anew from its database, "
+        "or, while it runs, from its latest snapshot, and print the accuracies.\v"
+        "Example:\n  ggdm evaluate runs/figure4",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    return run_stage(&argp, "evaluate", "summary.csv", argc, argv, evaluate);
+}
+
+int ggdm_cmd_report(int argc, char **argv)
+{
+    static const struct argp argp = {
+        stage_arguments,
+        parse_stage,
+        "DIR",
+        "Write report.html of the run in DIR anew from its database, or, while it runs, from its "
+        "latest snapshot: one page that needs no other file.\v"
+        "Example:\n  ggdm report runs/figure4",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    return run_stage(&argp, "report", GGDM_REPORT_FILE, argc, argv, report);
+}
+
+/* ---- export ---- */
+
+/* Those of the archive, cell by cell, and one table of all. */
+enum { CSV = GGDM_EXPORT_PNG + 1 };
+static const char *const formats[] = {[GGDM_EXPORT_TAR] = "tar",
+                                      [GGDM_EXPORT_NPZ] = "npz",
+                                      [GGDM_EXPORT_PNG] = "png",
+                                      [CSV] = "csv",
+                                      NULL};
+
+typedef struct export_options {
+    ggdm_dir_options where;
+    int format; /* in formats; -1: not given */
+    const char *cells, *out;
+} export_options;
+
+static ggdm_status export_cells(ggdm_store *store, const export_options *o, const bool *chosen,
+                                const char *out, ggdm_error *err)
+{
+    const int32_t samples = ggdm_store_run_info(store)->samples;
+    int32_t written = 0, incomplete = 0;
+    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
+        ggdm_store_cell cell;
+        if (chosen && !chosen[i])
+            continue;
+        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
+        if (cell.images_done != samples) {
+            incomplete++;
+            continue;
+        }
+        GGDM_TRY(ggdm_archive_export(store, out, i, (ggdm_export_format)o->format, err));
+        written++;
+    }
+    if (incomplete)
+        ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and left out", incomplete,
+                 ggdm_plural(incomplete), ggdm_is(incomplete));
+    printf("%d cell%s of %d image%s below %s\n", written, ggdm_plural(written), samples,
+           ggdm_plural(samples), out);
+    return GGDM_OK;
+}
+
+static ggdm_status export_table(ggdm_store *store, const bool *chosen, const char *out,
+                                ggdm_error *err)
+{
+    char *path = NULL;
+    int64_t n = 0;
+    GGDM_TRY(ggdm_make_dirs(out, err));
+    GGDM_TRY(ggdm_path_join(out, "images.csv", &path, err));
+    ggdm_status st = ggdm_measures_write(store, chosen, path, &n, err);
+    if (st == GGDM_OK)
+        printf("%lld image%s in %s\n", (long long)n, ggdm_plural(n), path);
+    free(path);
+    return st;
+}
+
+static ggdm_status export_run(const export_options *o, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    bool *chosen = NULL;
+    char *out = NULL;
+    const char *place;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_dir_read(o->where.dir, &store, err), done);
+    GGDM_TRY_GOTO(st, ggdm_dir_to_write(o->where.dir, o->out, "export", &place, err), done);
+    if (o->cells)
+        GGDM_TRY_GOTO(st, ggdm_cell_select_in(store, o->cells, &chosen, err), done);
+    GGDM_TRY_GOTO(st,
+                  o->out ? ggdm_strdup(o->out, &out, err)
+                         : ggdm_path_join(o->where.dir, "export", &out, err),
+                  done);
+    st = o->format == CSV ? export_table(store, chosen, out, err)
+                          : export_cells(store, o, chosen, out, err);
+done:
+    free(chosen);
+    free(out);
+    return ggdm_dir_done(&store, st, err);
+}
+
+static const struct argp_option export_arguments[] = {
+    {"format", 'f', "tar|npz|png|csv", 0,
+     "tar: WebDataset; npz: arr_0 u8 NHWC, arr_1 labels; png: a file an image; csv: images.csv, a "
+     "line with the measures of each image that is there",
+     0},
+    {"cell", 'c', "EXPR", 0, "these cells only", 0},
+    {"out", 'o', "DIR", 0,
+     "where to write CELL/... or images.csv (default: export below the run directory)", 0},
+    {0},
+};
+
+static error_t parse_export(int key, char *arg, struct argp_state *state)
+{
+    export_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
+    case 'f':
+        o->format = ggdm_command_choice(state, "--format", arg, formats);
+        break;
+    case 'c':
+        o->cells = arg;
+        break;
+    case 'o':
+        o->out = arg;
+        break;
+    case ARGP_KEY_END:
+        if (o->format < 0)
+            argp_error(state, "--format is missing, expected tar, npz, png or csv");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_export(int argc, char **argv)
+{
+    static const struct argp argp = {
+        export_arguments,
+        parse_export,
+        "DIR",
+        "Write the images of complete cells of the run in DIR, or the measures of all its "
+        "images.\v" GGDM_CELL_SELECT_HELP
+        "Example:\n  ggdm export runs/figure4 --format png --cell 'kappa=0.1' --out pictures",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    export_options options = {.format = -1};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    return export_run(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("export", &err);
+}

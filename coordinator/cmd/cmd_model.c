@@ -1,0 +1,190 @@
+/* `ggdm model list|info|verify|apply`: looks into model directories. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+#include "common/limits.h"
+#include "coordinator/cmd/cmd_model.h"
+#include "coordinator/cmd/command.h"
+#include "models/io/weights.h"
+#include "models/model.h"
+
+enum { LIST }; /* as action_names */
+
+typedef struct arguments {
+    int action; /* of actions; -1: not given */
+    const char *path;
+    ggdm_apply_options apply;
+} arguments;
+
+enum { KEY_IN = 256, KEY_OUT, KEY_VJP };
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "apply:", 0},
+    {"in", KEY_IN, "FILE", 0, "safetensors file with the tensors to run the network on", 0},
+    {"out", KEY_OUT, "FILE", 0, "safetensors file to write", 0},
+    {"vjp", KEY_VJP, NULL, 0, "with the cotangent gy in FILE, also write gx", 0},
+    {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
+    {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
+    {0}};
+
+static const char *const action_names[] = {"list", "info", "verify", "apply", NULL};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case KEY_IN:
+        a->apply.in = arg;
+        return 0;
+    case KEY_OUT:
+        a->apply.out = arg;
+        return 0;
+    case KEY_VJP:
+        a->apply.vjp = true;
+        return 0;
+    case 'p':
+        a->apply.precision =
+            (ggdm_precision)ggdm_command_choice(state, "--precision", arg, ggdm_precision_names);
+        return 0;
+    case 't':
+        a->apply.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->action < 0)
+            a->action = ggdm_command_choice(state, "action", arg, action_names);
+        else if (!a->path)
+            a->path = arg;
+        else
+            argp_error(state, "too many arguments, expected an action and a model");
+        return 0;
+    case ARGP_KEY_END:
+        if (a->action < 0 || (a->action != LIST && !a->path))
+            argp_error(state, "expected an action (list, info, verify or apply) and a model");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse_option,
+    .args_doc = "list [DIR]\ninfo|verify|apply MODEL",
+    .doc =
+        "Look into a model: a name under models/zoo or a directory with config.json and "
+        "safetensors weights."
+        "\v  list    the models in DIR (default: in the zoo), and what they are for\n"
+        "  info    kind, size, digest, and a table of all tensors\n"
+        "  verify  check that the weights are exactly those of the architecture, and finite\n"
+        "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
+        "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
+        "probabilities [N, K]\n\n"
+        "Example:\n"
+        "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp",
+};
+
+static int64_t count_parameters(const ggdm_model *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->params.n; i++)
+        n += ggdm_shape_count(&m->params.items[i].shape);
+    return n;
+}
+
+/* What is loaded, and where it is not the file itself, from how many it was made. */
+static void print_weights(const ggdm_weights *w)
+{
+    printf("weights     %s, %zu bytes", w->where, w->size);
+    if (w->copy)
+        printf(" as F32, made from %zu file%s", w->n_files, w->n_files == 1 ? "" : "s");
+    printf("\n");
+}
+
+static void print_summary(const ggdm_model *m)
+{
+    char digest[GGDM_HASH_TEXT_SIZE];
+    const ggdm_arch_info *a = &m->info;
+    ggdm_hash_hex(m->files->digest, digest);
+    printf("path        %s\n", m->files->path);
+    printf("class       %s (%s)\n", a->class_name,
+           a->role == GGDM_DIFFUSION ? "diffusion model" : "classifier");
+    printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    if (a->n_classes)
+        printf("classes     %d\n", a->n_classes);
+    printf("tensors     %zu\n", m->params.n);
+    printf("parameters  %" PRId64 "\n", count_parameters(m));
+    print_weights(m->files->stored);
+    printf("digest      %s\n", digest);
+}
+
+static void print_info(const ggdm_model *m)
+{
+    print_summary(m);
+    printf("\n%-56s %-5s %12s  shape\n", "tensor", "dtype", "elements");
+    const ggdm_weights *w = m->files->stored;
+    for (size_t i = 0; i < w->n_tensors; i++) {
+        const ggdm_st_tensor *t = &w->tensors[i];
+        char shape[128];
+        printf("%-56s %-5s %12" PRId64 "  %s\n", t->name, ggdm_safetensors_dtype_name(t->dtype),
+               ggdm_shape_count(&t->shape), ggdm_shape_text(&t->shape, shape, sizeof shape));
+    }
+}
+
+static void print_verified(const ggdm_model *m)
+{
+    char digest[GGDM_HASH_TEXT_SIZE];
+    ggdm_hash_hex(m->files->digest, digest);
+    printf("%s: ok: %zu tensors, %" PRId64 " parameters, exactly those of config.json; digest %s\n",
+           m->files->path, m->params.n, count_parameters(m), digest);
+}
+
+static ggdm_status show_info(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    (void)a, (void)err;
+    print_info(m);
+    return GGDM_OK;
+}
+
+static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    (void)a;
+    GGDM_TRY(ggdm_model_check_finite(m, err));
+    print_verified(m);
+    return GGDM_OK;
+}
+
+static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *err)
+{
+    if (!a->apply.in || !a->apply.out)
+        return GGDM_FAIL(err, GGDM_EINVAL, "apply: %s is missing, expected --in FILE --out FILE",
+                         a->apply.in ? "--out" : "--in");
+    return ggdm_model_apply(m, &a->apply, err);
+}
+
+/* As action_names; without the list, which is of no model. */
+static ggdm_status (*const actions[])(const ggdm_model *m, const arguments *a,
+                                      ggdm_error *err) = {NULL, show_info, show_verified, apply};
+
+int ggdm_cmd_model(int argc, char **argv)
+{
+    arguments a = {.action = -1, .apply.threads = ggdm_usable_cores()};
+    ggdm_error err = {0};
+    ggdm_model_files files = {0};
+    ggdm_model *model = NULL;
+    if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
+        return GGDM_EXIT_USAGE;
+    if (a.action == LIST)
+        return ggdm_model_list(a.path, &err) == GGDM_OK ? GGDM_EXIT_OK
+                                                        : ggdm_command_fail("model", &err);
+    ggdm_status st = ggdm_model_files_open(a.path, &files, &err);
+    if (st == GGDM_OK)
+        st = ggdm_model_create(&files, &model, &err);
+    if (st == GGDM_OK)
+        st = actions[a.action](model, &a, &err);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("model", &err);
+}

@@ -1,0 +1,292 @@
+/* `ggdm plan`: everything `ggdm run` would check, and what the run will be.  Writes nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/limits.h"
+#include "common/plural.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/run/estimate.h"
+#include "coordinator/run/progress.h"
+#include "coordinator/run/setup.h"
+
+typedef struct plan_options {
+    ggdm_setup_options setup;
+    int workers;
+    bool json;
+} plan_options;
+
+static double run_seconds(const ggdm_setup *s, const ggdm_estimate *e, int workers)
+{
+    return ggdm_estimate_seconds(e, &s->plan.shared) / workers;
+}
+
+/* Work of the plan by that of all cells on their own: forward and backward evaluations weighted by
+ * the measured time of an unguided and of a guided step. */
+static double work_share(const ggdm_setup *s, const ggdm_estimate *e)
+{
+    return ggdm_estimate_seconds(e, &s->plan.shared) / ggdm_estimate_seconds(e, &s->plan.naive);
+}
+
+static void put_count(ggdm_json *j, const char *key, const ggdm_plan_count *work,
+                      const ggdm_estimate *e)
+{
+    ggdm_json_begin_object(j, key);
+    ggdm_json_put_int(j, "forwards", work->forwards);
+    ggdm_json_put_int(j, "backwards", work->backwards);
+    ggdm_json_put_int(j, "guided", work->guided);
+    ggdm_json_put_double(j, "worker_seconds", ggdm_estimate_seconds(e, work));
+    ggdm_json_end(j);
+}
+
+/* ---- what was assumed ---- */
+
+/* The next line of *text into line, without its end; false behind the last. */
+static bool next_line(const char **text, char line[1000])
+{
+    if (!*text || !**text)
+        return false;
+    size_t n = strcspn(*text, "\n");
+    snprintf(line, 1000, "%.*s", (int)n, *text);
+    *text += n + ((*text)[n] != '\0');
+    return true;
+}
+
+static void put_notes(ggdm_json *j, const char *notes)
+{
+    char line[1000];
+    ggdm_json_begin_array(j, "notes");
+    while (next_line(&notes, line))
+        ggdm_json_put_string(j, NULL, line);
+    ggdm_json_end(j);
+}
+
+static void print_notes(const char *notes)
+{
+    char line[1000];
+    while (next_line(&notes, line))
+        printf("  note           %s\n", line);
+}
+
+/* ---- what is there already ---- */
+
+static bool is_over(const ggdm_setup_found *found)
+{
+    const int64_t *units = found->counts.units;
+    return units[GGDM_UNIT_READY] + units[GGDM_UNIT_RUNNING] + units[GGDM_UNIT_FAILED] == 0;
+}
+
+/* Of the plan as it was made, or of what the run there lacks. */
+static double seconds_left(const ggdm_setup *s, const ggdm_setup_found *found,
+                           const ggdm_estimate *e, int workers)
+{
+    double all = run_seconds(s, e, workers);
+    return !found->present || found->other ? all : is_over(found) ? 0 : all * (1 - found->done);
+}
+
+static void put_found(ggdm_json *j, const ggdm_setup *s, const ggdm_setup_found *found,
+                      const ggdm_estimate *e, int workers)
+{
+    if (!found->present) {
+        ggdm_json_put_null(j, "found");
+        return;
+    }
+    ggdm_json_begin_object(j, "found");
+    ggdm_json_put_string(j, "conflict", found->why.code ? found->why.msg : NULL);
+    ggdm_json_put_bool(j, "other_sweep", found->other);
+    ggdm_json_put_int(j, "images_done", found->counts.images_done);
+    ggdm_json_put_int(j, "images", found->counts.images_total);
+    ggdm_json_put_double(j, "work_done", found->done);
+    if (found->other && !found->why.code) {
+        ggdm_json_put_int(j, "cells_new", found->matched.fresh);
+        ggdm_json_put_int(j, "images_new", s->plan.n_images);
+    }
+    if (!found->why.code)
+        ggdm_json_put_double(j, "seconds_left", seconds_left(s, found, e, workers));
+    ggdm_json_end(j);
+}
+
+static void print_found(const ggdm_setup *s, const ggdm_setup_found *found, const ggdm_estimate *e,
+                        int workers)
+{
+    const ggdm_store_counts *c = &found->counts;
+    const ggdm_store_matched *m = &found->matched;
+    char time[16];
+    if (!found->present)
+        return;
+    printf("  there          ");
+    ggdm_duration_text(seconds_left(s, found, e, workers), time);
+    if (found->why.code)
+        printf("another run: %s\n", found->why.msg);
+    else if (found->other)
+        printf("a run of another sweep; --add would add these %d cell%s: %d new (%lld image%s, "
+               "about %s), %d done, %d queued\n",
+               s->cells.n_cells, ggdm_plural(s->cells.n_cells), m->fresh,
+               (long long)s->plan.n_images, ggdm_plural(s->plan.n_images), time, m->done,
+               m->queued + m->cancelled);
+    else if (is_over(found))
+        printf("this run: %lld of %lld images, nothing is left to do\n", (long long)c->images_done,
+               (long long)c->images_total);
+    else
+        printf("this run: %lld of %lld images, %.1f %% of the work; about %s to go\n",
+               (long long)c->images_done, (long long)c->images_total, 100 * found->done, time);
+}
+
+static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
+{
+    ggdm_setup_found found;
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "name", s->sweep.name);
+    ggdm_json_put_string(&j, "run", s->run_dir);
+    ggdm_json_put_string(&j, "sweep_digest", s->sweep_digest);
+    ggdm_json_put_string(&j, "isa", ggdm_isa_name(s->outfit.isa));
+    ggdm_json_put_string(&j, "precision", ggdm_precision_names[s->outfit.job.precision]);
+    ggdm_json_put_int(&j, "cells", s->cells.n_cells);
+    ggdm_json_put_int(&j, "samples", s->sweep.samples);
+    ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->sweep.samples);
+    ggdm_json_put_int(&j, "images", s->plan.n_images);
+    ggdm_json_put_int(&j, "trajectories", s->cells.n_trajectories);
+    ggdm_json_put_int(&j, "families", s->plan.n_families);
+    ggdm_json_put_int(&j, "units", s->plan.n_units);
+    put_count(&j, "naive", &s->plan.naive, e);
+    put_count(&j, "shared", &s->plan.shared, e);
+    ggdm_json_put_double(&j, "work_share", work_share(s, e));
+    ggdm_json_put_double(&j, "cost", s->plan.cost);
+    ggdm_json_put_int(&j, "workers", workers);
+    ggdm_json_put_int(&j, "threads", s->outfit.job.threads);
+    ggdm_json_put_int(&j, "batch", s->outfit.job.batch);
+    ggdm_json_put_uint(&j, "weights_bytes_per_node", e->weights);
+    ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
+    ggdm_json_put_uint(&j, "state_bytes_per_worker", e->states);
+    ggdm_json_put_int(&j, "workers_that_fit", ggdm_estimate_room(e));
+    ggdm_json_put_double(&j, "forward_gflop_per_image", e->flops_forward * 1e-9);
+    ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
+    ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
+    ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
+    put_notes(&j, s->notes);
+    ggdm_status st = ggdm_setup_look(s, &found, err);
+    if (st == GGDM_OK)
+        put_found(&j, s, &found, e, workers);
+    ggdm_json_end(&j);
+    if (st != GGDM_OK) {
+        ggdm_json_deinit(&j);
+        return st;
+    }
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+static void print_room(const ggdm_estimate *e, int workers)
+{
+    const int room = ggdm_estimate_room(e);
+    if (room < workers)
+        printf("  too little     memory on this machine for %d worker%s of about %llu MiB each, "
+               "program and packed weights included: room for %d; fewer --workers, a smaller "
+               "--batch, or more memory\n",
+               workers, ggdm_plural(workers),
+               (unsigned long long)(ggdm_estimate_worker_bytes(e) >> 20), room);
+}
+
+static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
+{
+    char time[16];
+    ggdm_setup_found found;
+    double mib = 1.0 / (1 << 20);
+    printf("%s -> %s\n", s->sweep.name, s->run_dir);
+    const long long asked = (long long)s->cells.n_cells * s->sweep.samples;
+    printf("  cells          %d of %d image%s: %lld image%s\n", s->cells.n_cells, s->sweep.samples,
+           ggdm_plural(s->sweep.samples), asked, ggdm_plural(asked));
+    printf("  trajectories   %d distinct, %lld image%s to generate, in %d unit%s\n",
+           s->cells.n_trajectories, (long long)s->plan.n_images, ggdm_plural(s->plan.n_images),
+           s->plan.n_units, ggdm_plural(s->plan.n_units));
+    printf("  U-Net, naive   %lld forward, %lld backward evaluations\n",
+           (long long)s->plan.naive.forwards, (long long)s->plan.naive.backwards);
+    printf("  U-Net, shared  %lld forward, %lld backward: %.1f %% of the naive work (a guided step "
+           "is %.2f forwards here)\n",
+           (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards,
+           100 * work_share(s, e), e->guided / e->seconds);
+    printf(
+        "  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
+        "way; weights %.1f MiB per node\n",
+        (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
+        (double)e->states * mib, (double)e->weights * mib);
+    printf("  time           about %s with %d worker%s of %d thread%s (%.2f ms per image forward, "
+           "%.2f guided, %s, %s)\n",
+           ggdm_duration_text(run_seconds(s, e, workers), time), workers, ggdm_plural(workers),
+           s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
+           e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
+           ggdm_isa_name(s->outfit.isa));
+    print_room(e, workers);
+    print_notes(s->notes);
+    GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
+    print_found(s, &found, e, workers);
+    return GGDM_OK;
+}
+
+static ggdm_status plan(const plan_options *o, ggdm_error *err)
+{
+    ggdm_isa isa;
+    ggdm_setup setup;
+    ggdm_estimate estimate;
+    GGDM_TRY(ggdm_isa_choose(&isa, err));
+    GGDM_TRY(ggdm_setup_make(&o->setup, isa, &setup, err));
+    ggdm_status st = ggdm_estimate_make(&setup, &estimate, err);
+    int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
+    workers = workers > 0 ? workers : 1;
+    if (st == GGDM_OK && o->json)
+        st = print_json(&setup, &estimate, workers, err);
+    else if (st == GGDM_OK)
+        st = print_text(&setup, &estimate, workers, err);
+    ggdm_setup_deinit(&setup);
+    return st;
+}
+
+static const struct argp_option arguments[] = {
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {"workers", 'w', "N", 0, "workers to estimate for (default: one per core)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    plan_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->setup;
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case 'w':
+        o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_plan(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "SWEEP.yaml",
+        "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
+        "time, and what the run directory has of it already.  Writes nothing.\v"
+        "Example:\n  ggdm plan examples/mnist-demo.yaml",
+        ggdm_setup_children,
+        NULL,
+        NULL};
+    plan_options options = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &options))
+        return GGDM_EXIT_USAGE;
+    return plan(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("plan", &err);
+}

@@ -1,0 +1,525 @@
+/* `ggdm run`: creates a run or continues it.
+ *
+ * Started bare, everything that can be wrong is checked here first, before anything is written or
+ * started; then this process launches an MPI world of itself and watches it (launch.c).  In a
+ * world, rank 0 coordinates and the others work. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/fs.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/transport.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/run/dispatch.h"
+#include "coordinator/show/finish.h"
+#include "coordinator/world/hosts.h"
+#include "coordinator/world/orphan.h"
+#include "coordinator/run/progress.h"
+#include "coordinator/world/relay.h"
+#include "coordinator/run/run_dir.h"
+#include "coordinator/run/setup.h"
+#include "coordinator/world/stop.h"
+#include "coordinator/world/supervise.h"
+#include "worker/worker_loop.h"
+
+#define MAX_WORKERS_PER_CORE 64 /* on this machine */
+
+typedef struct run_options {
+    ggdm_setup_options setup;
+    int workers;                  /* -1: not given */
+    const char *hosts, *hostfile; /* NULL: not given */
+    bool take_over;               /* the owner on another host is dead */
+} run_options;
+
+/* By the process that the user started: what a world finds later is not what the user saw. */
+static ggdm_status take_over(const run_options *options, const char *dir, ggdm_error *err)
+{
+    bool ours = options->take_over && !getenv(GGDM_LAUNCH_ENV);
+    return ours ? ggdm_store_take_over(dir, err) : GGDM_OK;
+}
+
+/* ---- rank 0 ---- */
+
+typedef struct session {
+    ggdm_transport *t;
+    ggdm_setup setup;
+    ggdm_store *store;
+    ggdm_progress *progress;
+    ggdm_dispatch_end end;
+} session;
+
+/* Everything before the workers get their outfit.  A failure here is told to them as well. */
+static ggdm_status prepare(session *s, const run_options *options, ggdm_error *err)
+{
+    ggdm_isa isa;
+    GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
+    GGDM_TRY_GOTO(st, take_over(options, s->setup.run_dir, err), tell);
+    GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
+    st = ggdm_progress_create(s->store, &s->progress, err);
+tell:
+    if (st != GGDM_OK)
+        ggdm_startup_give(s->t, NULL, NULL);
+    return st;
+}
+
+static int exit_code_of(const session *s, ggdm_status st)
+{
+    if (st == GGDM_EIO && s->store)
+        return GGDM_EXIT_INTERRUPTED; /* disk full, file system gone: the run itself is fine */
+    if (st != GGDM_OK)
+        return ggdm_exit_code(st);
+    return s->end == GGDM_DISPATCH_INTERRUPTED ? GGDM_EXIT_INTERRUPTED
+                                               : ggdm_rest_exit_code(s->store);
+}
+
+/* Into the status file; returns whether it is there. */
+static bool record(session *s, ggdm_status st, const ggdm_error *why)
+{
+    int code = exit_code_of(s, st);
+    const char *phase = st == GGDM_ECOMM                                         ? "lost"
+                        : code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS ? "done"
+                        : code == GGDM_EXIT_INTERRUPTED                          ? "interrupted"
+                                                                                 : "failed";
+    ggdm_error err = {0};
+    ggdm_status written =
+        ggdm_progress_record(s->progress, phase, code, st == GGDM_OK ? NULL : why->msg, &err);
+    if (written != GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN, "status file: %s", err.msg);
+    return written == GGDM_OK;
+}
+
+/* Generate; in the end the world is left, or ended where workers do not answer. */
+static ggdm_status generate(session *s, ggdm_error *err)
+{
+    bool clean = false;
+    GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
+    ggdm_status st = ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
+    if (!clean) {
+        if (st == GGDM_OK)
+            st = GGDM_FAIL(err, s->end == GGDM_DISPATCH_FINISHED ? GGDM_ECOMM : GGDM_ECANCELLED,
+                           "some workers did not leave");
+        ggdm_log(GGDM_LOG_WARN, "%s", err->msg);
+        record(s, st, err);
+        int code = exit_code_of(s, st);
+        ggdm_store_close(&s->store);
+        ggdm_transport_abort(s->t, code);
+    }
+    ggdm_transport_close(&s->t); /* workers need not wait for what follows */
+    return st;
+}
+
+static ggdm_status finish(session *s, ggdm_error *err)
+{
+    const char *dir = s->setup.run_dir;
+    ggdm_stop_default(); /* what is written from here on can be written again */
+    if (s->end == GGDM_DISPATCH_FINISHED && ggdm_stop_count() > 0)
+        return GGDM_FAIL(err, GGDM_ECANCELLED,
+                         "stopped when all images were done; the same command writes archives and "
+                         "summary in %s",
+                         dir);
+    if (s->end == GGDM_DISPATCH_INTERRUPTED) {
+        const ggdm_store_counts *c = ggdm_store_counts_get(s->store);
+        char text[96];
+        ggdm_log(GGDM_LOG_INFO,
+                 "interrupted with %s done; the same command continues the run in %s",
+                 ggdm_images_text(c->images_done, c->images_total, c->images_asked, text), dir);
+        return GGDM_OK;
+    }
+    GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
+    GGDM_TRY(ggdm_progress_keep_fresh(s->progress, err));
+    GGDM_TRY(ggdm_finish_products(s->store, dir, err));
+    return ggdm_finish_report(s->store, dir, err);
+}
+
+/* The life of rank 0.  Closes *t. */
+static int coordinate(ggdm_transport *t, const run_options *options)
+{
+    session s = {.t = t, .end = GGDM_DISPATCH_INTERRUPTED};
+    ggdm_error err = {0};
+    ggdm_status st = prepare(&s, options, &err);
+    if (st == GGDM_OK)
+        st = generate(&s, &err);
+    ggdm_transport_close(&s.t);
+    if (st == GGDM_OK)
+        st = finish(&s, &err);
+    int code = s.store ? exit_code_of(&s, st) : ggdm_exit_code(st);
+    if (st != GGDM_OK)
+        ggdm_command_fail("run", &err);
+    bool told = s.progress && record(&s, st, &err) && getenv(GGDM_LAUNCH_ENV);
+    ggdm_progress_destroy(&s.progress);
+    ggdm_store_close(&s.store);
+    ggdm_setup_deinit(&s.setup);
+    /* The launching process reads the code in the status file; mpirun would make a fuss about it.
+     */
+    return told ? GGDM_EXIT_OK : code;
+}
+
+/* ---- other ranks ---- */
+
+static int work(ggdm_transport *t)
+{
+    ggdm_error err = {0};
+    ggdm_isa isa;
+    ggdm_status st = ggdm_startup_isa(t, &isa, &err);
+    bool together = st != GGDM_OK; /* all ranks fail there or none */
+    if (st == GGDM_OK)
+        st = ggdm_worker_run(t, &ggdm_engine_sampler, &err);
+    if (st != GGDM_OK && !together) {
+        ggdm_log(GGDM_LOG_ERROR, "%s", err.msg);
+        ggdm_transport_abort(t, ggdm_exit_code(st));
+    }
+    ggdm_transport_close(&t);
+    return GGDM_EXIT_OK; /* the coordinator speaks for the world */
+}
+
+static int run_rank(const run_options *options)
+{
+    ggdm_error err = {0};
+    ggdm_transport *t = NULL;
+    ggdm_stop_install(); /* before MPI: a signal must not end a rank that starts */
+    ggdm_end_with_parent();
+    if (ggdm_transport_mpi_open(&t, &err) != GGDM_OK)
+        return ggdm_command_fail("run", &err);
+    if (ggdm_transport_rank(t) == 0 && ggdm_transport_size(t) < 2) {
+        ggdm_log(GGDM_LOG_ERROR, "the MPI world has one rank, expected a coordinator and at least "
+                                 "one worker (mpirun -n 2)");
+        ggdm_transport_close(&t);
+        return GGDM_EXIT_USAGE;
+    }
+    if (ggdm_transport_rank(t) == 0)
+        return coordinate(t, options);
+    ggdm_log_set_rank(ggdm_transport_rank(t));
+    ggdm_stop_ignore();
+    return work(t);
+}
+
+/* ---- without MPI: one worker in a thread ---- */
+
+static void *worker_thread(void *context)
+{
+    work(context);
+    return NULL;
+}
+
+static int run_alone(const run_options *options, ggdm_error *err)
+{
+    ggdm_transport *t[2];
+    pthread_t thread;
+    ggdm_status st = ggdm_transport_loop_open(2, t, err);
+    if (st == GGDM_OK && pthread_create(&thread, NULL, worker_thread, t[1]) != 0) {
+        ggdm_transport_close(&t[0]);
+        ggdm_transport_close(&t[1]);
+        st = GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
+    }
+    if (st != GGDM_OK)
+        return ggdm_command_fail("run", err);
+    ggdm_stop_install();
+    int code = coordinate(t[0], options);
+    pthread_join(thread, NULL);
+    return code;
+}
+
+/* ---- started bare ---- */
+
+/* All units are at rest: what is left to do needs no world. */
+static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, int *code,
+                               ggdm_error *err)
+{
+    const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
+    ggdm_store *store = NULL;
+    GGDM_TRY(ggdm_store_open(setup->run_dir, &inspect, &store, err));
+    ggdm_status st = GGDM_OK;
+    if (state == GGDM_RUN_UNITS_DONE)
+        ggdm_store_publish(store);
+    if (state == GGDM_RUN_UNITS_DONE)
+        st = ggdm_finish_products(store, setup->run_dir, err);
+    if (st == GGDM_OK && state == GGDM_RUN_UNITS_DONE)
+        st = ggdm_progress_note(store, err); /* their world may have been killed */
+    if (st == GGDM_OK)
+        st = ggdm_finish_report(store, setup->run_dir, err);
+    *code = ggdm_rest_exit_code(store);
+    ggdm_store_close(&store);
+    return st;
+}
+
+/* The hosts to run on; none: this machine alone. */
+static ggdm_status find_hosts(const run_options *options, int threads, ggdm_hosts *out,
+                              ggdm_error *err)
+{
+    if (options->hosts)
+        GGDM_TRY(ggdm_hosts_parse(options->hosts, out, err));
+    else if (options->hostfile)
+        GGDM_TRY(ggdm_hosts_read(options->hostfile, out, err));
+    else
+        GGDM_TRY(ggdm_hosts_of_slurm(out, err));
+    int each = ggdm_usable_cores() / threads;
+    if (options->workers > 0 && out->n)
+        each = (options->workers + (int)out->n - 1) / (int)out->n;
+    if (out->slurm && options->workers > ggdm_hosts_slots(out))
+        ggdm_hosts_raise_slots(out, each); /* asked for more than the job's tasks */
+    ggdm_hosts_default_slots(out, each > 0 ? each : 1);
+    return GGDM_OK;
+}
+
+static int count_workers(const run_options *options, int threads, const ggdm_hosts *hosts)
+{
+    int most = hosts->n ? ggdm_hosts_slots(hosts) : ggdm_usable_cores() / threads;
+    if (options->workers > 0 && (!hosts->n || options->workers < most))
+        return options->workers;
+    return most > 0 ? most : 1;
+}
+
+/* What a user calls a host may be misspelt; mpirun would say so in many lines, world after world.
+ */
+static ggdm_status check_hosts(ggdm_hosts *hosts, ggdm_error *err)
+{
+    if (!hosts->n || hosts->slurm)
+        return GGDM_OK;
+    ggdm_launch_probe(hosts);
+    if (ggdm_hosts_in(hosts))
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ECOMM,
+                     "host %s%s: no answer, expected %s that ssh reaches without a password",
+                     hosts->list[0].name, hosts->n > 1 ? " and the others" : "",
+                     hosts->n > 1 ? "names" : "a name");
+}
+
+static ggdm_status prepare_log(const char *dir, char **out, ggdm_error *err)
+{
+    char *logs = NULL;
+    GGDM_TRY(ggdm_path_join(dir, "log", &logs, err));
+    ggdm_status st = ggdm_make_dirs(logs, err);
+    free(logs);
+    return st == GGDM_OK ? ggdm_path_join(dir, GGDM_RELAY_LOG, out, err) : st;
+}
+
+static ggdm_status supervise(const run_options *options, const ggdm_setup *setup,
+                             const ggdm_store_counts *counts, char **argv, int *code,
+                             ggdm_error *err)
+{
+    int threads = setup->outfit.job.threads;
+    ggdm_hosts hosts;
+    bool at_rest;
+    ggdm_run_state state;
+    char *log = NULL;
+    GGDM_TRY(find_hosts(options, threads, &hosts, err));
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, check_hosts(&hosts, err), done);
+    GGDM_TRY_GOTO(st, prepare_log(setup->run_dir, &log, err), done);
+    const ggdm_supervision s = {.launch = {.workers = count_workers(options, threads, &hosts),
+                                           .threads = threads,
+                                           .run_dir = setup->run_dir,
+                                           .log = log,
+                                           .args = argv,
+                                           .hosts = &hosts},
+                                .hosts = &hosts,
+                                .images_done = counts->images_done};
+    GGDM_TRY_GOTO(st, ggdm_supervise(&s, code, &at_rest, err), done);
+    if (at_rest)
+        GGDM_TRY_GOTO(st, ggdm_setup_run_state(setup, &state, NULL, err), done);
+    if (at_rest)
+        st = finish_here(setup, state, code, err);
+done:
+    ggdm_hosts_deinit(&hosts);
+    free(log);
+    return st;
+}
+
+/* Something is left to do. */
+static int run_started(const run_options *options, const ggdm_setup *setup,
+                       const ggdm_store_counts *counts, char **argv, ggdm_error *err)
+{
+    char name[] = "run";
+    int code = GGDM_EXIT_OK;
+    argv[0] = name;
+    if (options->workers == 0)
+        return run_alone(options, err);
+    ggdm_status st = ggdm_launch_possible(err);
+    if (st == GGDM_OK)
+        st = supervise(options, setup, counts, argv, &code, err);
+    return st == GGDM_OK ? code : ggdm_command_fail("run", err);
+}
+
+static int run_locked(const run_options *options, const ggdm_setup *setup, char **argv,
+                      ggdm_error *err)
+{
+    ggdm_run_state state = GGDM_RUN_NEW;
+    ggdm_store_counts counts = {0};
+    char text[96];
+    int code = GGDM_EXIT_OK;
+    ggdm_status st = take_over(options, setup->run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_run_dir_forget_jobs(setup->run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_run_dir_wait(setup->run_dir, false, err);
+    if (st == GGDM_OK)
+        st = ggdm_setup_run_state(setup, &state, &counts, err);
+    if (st != GGDM_OK)
+        return ggdm_command_fail("run", err);
+    if (state == GGDM_RUN_UNITS_DONE || state == GGDM_RUN_COMPLETE) {
+        if (finish_here(setup, state, &code, err) != GGDM_OK)
+            return ggdm_command_fail("run", err);
+        return code;
+    }
+    if (state == GGDM_RUN_STARTED)
+        ggdm_log(
+            GGDM_LOG_INFO, "continuing the run in %s: %s are done", setup->run_dir,
+            ggdm_images_text(counts.images_done, counts.images_total, counts.images_asked, text));
+    return run_started(options, setup, &counts, argv, err);
+}
+
+static int run_checked(const run_options *options, const ggdm_setup *setup, char **argv,
+                       ggdm_error *err)
+{
+    int lock = -1;
+    ggdm_status st = GGDM_OK;
+    const bool fresh = !ggdm_exists(setup->run_dir);
+    if (fresh) {
+        /* Nothing is made before it is certain that it can be used. */
+        ggdm_run_state state;
+        st = ggdm_setup_run_state(setup, &state, NULL, err);
+        if (st == GGDM_OK && options->workers != 0)
+            st = ggdm_launch_possible(err);
+        if (st == GGDM_OK)
+            st = ggdm_make_dirs(setup->run_dir, err);
+    }
+    if (st == GGDM_OK)
+        st = ggdm_run_dir_lock(setup->run_dir, &lock, err);
+    int code =
+        st == GGDM_OK ? run_locked(options, setup, argv, err) : ggdm_command_fail("run", err);
+    if (fresh)
+        rmdir(setup->run_dir); /* where nothing has come into it */
+    if (lock >= 0)
+        close(lock);
+    return code;
+}
+
+static int run_bare(const run_options *options, char **argv)
+{
+    ggdm_error err = {0};
+    ggdm_isa isa;
+    ggdm_setup setup;
+    ggdm_status st = ggdm_isa_choose(&isa, &err);
+    if (st == GGDM_OK)
+        st = ggdm_setup_make(&options->setup, isa, &setup, &err);
+    if (st != GGDM_OK)
+        return ggdm_command_fail("run", &err);
+    int code = run_checked(options, &setup, argv, &err);
+    ggdm_setup_deinit(&setup);
+    return code;
+}
+
+/* ---- arguments ---- */
+
+static const struct argp_option arguments[] = {
+    {"workers", 'w', "N", 0,
+     "worker ranks beside the coordinator (default: one per core; 0: no MPI, one worker in this "
+     "process); in a world that mpirun or srun started, its size counts",
+     0},
+    {"add", 'a', NULL, 0,
+     "add the cells of this sweep to the run in --run DIR; what is there is not computed again", 0},
+    {"shard", 'S', "I/N", 0,
+     "run part I of N of the units, from 0, in a directory of its own (default: "
+     "runs/NAME/shards/I); `ggdm merge' joins them",
+     0},
+    {"take-over", 'T', NULL, 0,
+     "the coordinator on another host that owns the run is dead: do not wait until it was silent "
+     "for 60 s",
+     0},
+    {"hosts", 'H', "NAME[:N],...", 0,
+     "run on these hosts, with N workers each (default: under Slurm the job's nodes, else here)",
+     0},
+    {"hostfile", 'F', "FILE", 0, "the same from a file with lines such as `node1 slots=4'", 0},
+    {0},
+};
+
+static void parse_shard(const struct argp_state *state, const char *text, ggdm_setup_options *o)
+{
+    char *end;
+    long shard = strtol(text, &end, 10);
+    long shards = *end == '/' ? strtol(end + 1, &end, 10) : 0;
+    if (*end || shard < 0 || shard >= shards || shards > GGDM_MAX_SHARDS)
+        argp_error(state, "--shard: value '%s', expected I/N with I from 0 to N - 1, N at most %d",
+                   text, GGDM_MAX_SHARDS);
+    o->shard = (int)shard;
+    o->shards = (int)shards;
+}
+
+/* Too many for one machine are a slip of the finger that would bring it down. */
+static void check_workers(const struct argp_state *state, const run_options *o)
+{
+    int most = MAX_WORKERS_PER_CORE * ggdm_usable_cores();
+    bool here = !o->hosts && !o->hostfile && !getenv("SLURM_JOB_ID") && !ggdm_launched_by_mpi();
+    if (here && o->workers > most)
+        argp_error(state, "--workers: value %d, expected at most %d, %d for each core", o->workers,
+                   most, MAX_WORKERS_PER_CORE);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    run_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->setup;
+        break;
+    case 'w':
+        o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
+        break;
+    case 'T':
+        o->take_over = true;
+        break;
+    case 'a':
+        o->setup.add = true;
+        break;
+    case 'S':
+        parse_shard(state, arg, &o->setup);
+        break;
+    case 'H':
+        o->hosts = arg;
+        break;
+    case 'F':
+        o->hostfile = arg;
+        break;
+    case ARGP_KEY_END:
+        if (o->hosts && o->hostfile)
+            argp_error(state, "--hosts and --hostfile: expected one of them");
+        if (o->setup.add && o->setup.shards)
+            argp_error(state, "--add and --shard: expected one of them");
+        check_workers(state, o);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse,
+        "SWEEP.yaml",
+        "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
+        "once when nothing is left.\v"
+        "Results are in RUN/archive, RUN/summary.csv and RUN/report.html.  Ctrl-C stops between "
+        "two sampler steps; whatever was done is kept.  When a worker, mpirun or a host dies or "
+        "hangs, the run goes on by itself on what is left.\n"
+        "GGDM_ISA=ref|avx2|avx512|avx512_bf16|amx pins the instruction set, on which the bits of "
+        "images depend.\n\n"
+        "Example:\n  ggdm run examples/mnist-demo.yaml --run runs/demo",
+        ggdm_setup_children,
+        NULL,
+        NULL};
+    run_options options = {.workers = -1};
+    int rc = ggdm_command_parse(&argp, argc, argv, &options);
+    if (rc)
+        return GGDM_EXIT_USAGE;
+    return ggdm_launched_by_mpi() ? run_rank(&options) : run_bare(&options, argv);
+}

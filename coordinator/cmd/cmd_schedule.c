@@ -1,0 +1,196 @@
+/* `ggdm schedule`: the numbers that a chain is computed with, to compare them with another
+ * program's or to choose a duration. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "coordinator/cmd/command.h"
+#include "models/model.h"
+#include "worker/schedule.h"
+
+#define MAX_BETA 0.999 /* of scheduler_config.json */
+
+typedef struct arguments {
+    const char *model, *kind;
+    int train_steps; /* T, where no model is given */
+    double beta_start, beta_end;
+    int steps; /* of the chain; 0: T */
+    ggdm_variance variance;
+    bool json;
+} arguments;
+
+enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_VARIANCE };
+
+static const struct argp_option options[] = {
+    {"steps", 's', "N", 0, "sampler steps of the chain (default: all timesteps)", 0},
+    {"variance", KEY_VARIANCE, "fixed_large|fixed_small", 0,
+     "variance of the sampler (default: fixed_large)", 0},
+    {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {NULL, 0, NULL, 0, "Without a model:", 0},
+    {"kind", KEY_KIND, "linear|scaled_linear", 0, "form of the betas (default: linear)", 0},
+    {"timesteps", KEY_TRAIN_STEPS, "T", 0, "timesteps of the training (default: 1000)", 0},
+    {"beta-start", KEY_BETA_START, "B", 0, "first beta (default: 1e-4)", 0},
+    {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
+    {0}};
+
+/* As scheduler_config.json has them. */
+static const char *const kinds[] = {"linear", "scaled_linear", NULL};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case 's':
+        a->steps = ggdm_command_int(state, "--steps", arg, 1, 1000000);
+        return 0;
+    case KEY_VARIANCE:
+        a->variance =
+            (ggdm_variance)ggdm_command_choice(state, "--variance", arg, ggdm_variance_names);
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case KEY_KIND:
+        a->kind = kinds[ggdm_command_choice(state, "--kind", arg, kinds)];
+        return 0;
+    case KEY_TRAIN_STEPS:
+        a->train_steps = ggdm_command_int(state, "--timesteps", arg, 1, 100000);
+        return 0;
+    case KEY_BETA_START:
+        a->beta_start = ggdm_command_real(state, "--beta-start", arg, 0, MAX_BETA);
+        return 0;
+    case KEY_BETA_END:
+        a->beta_end = ggdm_command_real(state, "--beta-end", arg, 0, MAX_BETA);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->model)
+            argp_error(state, "too many arguments, expected at most one model");
+        a->model = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "[MODEL]",
+    .doc =
+        "Print the noise schedule of a model (its scheduler_config.json), or of the one described "
+        "by options, and what each sampler step computes with: beta, alpha_bar and the standard "
+        "deviation of the noise, in sampling order, and 1/sqrt(alpha_bar), by which the gradient "
+        "to x_t exceeds that to x0-hat (xt-affine)."
+        "\vExample:\n"
+        "  ggdm schedule mnist-ddpm --steps 250",
+};
+
+/* Options written as a scheduler_config.json: one reader for both. */
+static ggdm_status make_config(const arguments *a, char **out, ggdm_error *err)
+{
+    ggdm_json j;
+    ggdm_json_init(&j, false);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "beta_schedule", a->kind);
+    ggdm_json_put_int(&j, "num_train_timesteps", a->train_steps);
+    ggdm_json_put_double(&j, "beta_start", a->beta_start);
+    ggdm_json_put_double(&j, "beta_end", a->beta_end);
+    ggdm_json_end(&j);
+    return ggdm_json_finish(&j, out, NULL, err);
+}
+
+/* alpha_bar of the state that step i leads to. */
+static double next_alpha_bar(const ggdm_schedule *s, int32_t i)
+{
+    return i + 1 < s->steps ? s->step[i + 1].alpha_bar : 1.0;
+}
+
+static void print_table(const ggdm_schedule *s)
+{
+    printf("%d of %d timesteps, in sampling order\n", s->steps, s->train_steps);
+    printf("%6s %6s %12s %12s %12s %12s\n", "step", "t", "beta", "alpha_bar", "sigma",
+           "1/sqrt(ab)");
+    for (int32_t i = 0; i < s->steps; i++) {
+        const ggdm_step *p = &s->step[i];
+        printf("%6d %6d %12.6g %12.6g %12.6g %12.6g\n", i, p->t,
+               1.0 - p->alpha_bar / next_alpha_bar(s, i), p->alpha_bar, p->sigma, p->x0_x);
+    }
+}
+
+static ggdm_status print_json(const ggdm_schedule *s, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_int(&j, "timesteps", s->train_steps);
+    ggdm_json_put_int(&j, "steps", s->steps);
+    ggdm_json_begin_array(&j, "chain");
+    for (int32_t i = 0; i < s->steps; i++) {
+        const ggdm_step *p = &s->step[i];
+        ggdm_json_begin_object(&j, NULL);
+        ggdm_json_put_int(&j, "t", p->t);
+        ggdm_json_put_double(&j, "beta", 1.0 - p->alpha_bar / next_alpha_bar(s, i));
+        ggdm_json_put_double(&j, "alpha_bar", p->alpha_bar);
+        ggdm_json_put_double(&j, "sigma", p->sigma);
+        ggdm_json_end(&j);
+    }
+    ggdm_json_end(&j);
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+/* To stderr, as standard output is the table. */
+static ggdm_status say_assumed(const arguments *a, const ggdm_model_files *files, ggdm_error *err)
+{
+    const ggdm_schedule_use use = {
+        .clip_given = true, .variance = a->variance, .variance_given = true};
+    char *notes;
+    GGDM_TRY(ggdm_schedule_review(files->scheduler, files->scheduler_path, &use, &notes, err));
+    if (notes)
+        ggdm_log(GGDM_LOG_INFO, "%s", notes);
+    free(notes);
+    return GGDM_OK;
+}
+
+static ggdm_status run(const arguments *a, ggdm_error *err)
+{
+    ggdm_model_files files = {0};
+    ggdm_schedule s = {0};
+    char *made = NULL;
+    int32_t steps = a->steps;
+    ggdm_status st =
+        a->model ? ggdm_model_files_open(a->model, &files, err) : make_config(a, &made, err);
+    const char *json = a->model ? files.scheduler : made;
+    const char *where = a->model ? files.scheduler_path : "options";
+    if (st == GGDM_OK && !steps)
+        st = ggdm_schedule_train_steps(json, where, &steps, err);
+    if (st == GGDM_OK && a->model)
+        st = say_assumed(a, &files, err);
+    if (st == GGDM_OK)
+        st = ggdm_schedule_create(json, where, steps, a->variance, &s, err);
+    if (st == GGDM_OK && a->json)
+        st = print_json(&s, err);
+    else if (st == GGDM_OK)
+        print_table(&s);
+    ggdm_schedule_deinit(&s);
+    ggdm_model_files_close(&files);
+    free(made);
+    return st;
+}
+
+int ggdm_cmd_schedule(int argc, char **argv)
+{
+    arguments a = {.kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
+        return GGDM_EXIT_USAGE;
+    return run(&a, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("schedule", &err);
+}

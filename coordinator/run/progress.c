@@ -1,0 +1,474 @@
+#include "coordinator/run/progress.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/fs.h"
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "coordinator/run/tally.h"
+#include "coordinator/world/launch.h"
+#include "coordinator/world/world_status.h"
+
+#define RECORD_SECONDS 1.0       /* between two status files */
+#define LINE_SECONDS 0.25        /* between two states of the live line */
+#define PLAIN_SECONDS_FIRST 10.0 /* between two lines when there is no terminal, growing ... */
+#define PLAIN_SECONDS_LAST 60.0  /* ... to this */
+#define CELL_SECONDS 2.0         /* between two looks at the cells ... */
+#define TALLY_SECONDS 0.02       /* ... for so long ... */
+#define TALLY_SECONDS_LAST 0.5   /* ... and in the last status file */
+#define MAX_TROUBLES 20
+#define SNAPSHOT_SECONDS 20.0 /* between two copies of the database for readers ... */
+#define SNAPSHOT_SHARE 0.005  /* ... which may take this share of the time */
+#define WINDOW 64             /* samples of the rate ... */
+#define SAMPLE_SECONDS 2.0    /* ... and their distance: about two minutes */
+
+typedef struct rate_sample {
+    double time, cost;
+} rate_sample;
+
+struct ggdm_progress {
+    ggdm_store *store; /* borrowed */
+    char *path;        /* of the status file */
+    char *launch;      /* token of the launching process, or NULL */
+    double cost_total, begun, begun_wall;
+    ggdm_progress_state state;
+    rate_sample window[WINDOW]; /* ring */
+    int n_window, first;
+    bool live;   /* one line that is rewritten, otherwise plain lines */
+    int columns; /* of the terminal */
+    bool dirty;  /* the live line is on the screen */
+    double last_line, last_record, plain_seconds, last_cells;
+    ggdm_tally *tally;
+    bool first_shown;
+    int lost_rank;   /* -1: none by name */
+    char *lost_host; /* owned; NULL: nothing was lost */
+    bool touching;   /* the thread runs */
+    pthread_t toucher;
+    double last_snapshot, snapshot_seconds; /* when it was made, how long it took */
+};
+
+static void look_at_terminal(ggdm_progress *p)
+{
+    const char *told = getenv(GGDM_PROGRESS_ENV);
+    struct winsize size;
+    if (told) {
+        p->live = sscanf(told, "line:%d", &p->columns) == 1;
+    } else if (isatty(STDERR_FILENO)) {
+        p->live = true;
+        p->columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 80;
+    }
+    if (p->columns < 20 || p->columns > 300)
+        p->columns = 80;
+}
+
+ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_error *err)
+{
+    ggdm_progress *p = NULL;
+    ggdm_status st;
+    GGDM_TRY(ggdm_alloc(&p, 1, sizeof *p, err));
+    p->store = store;
+    p->lost_rank = -1;
+    p->cost_total = ggdm_store_cost(store);
+    p->begun = ggdm_now();
+    p->begun_wall = ggdm_wall_clock();
+    p->plain_seconds = PLAIN_SECONDS_FIRST;
+    p->last_line = p->last_snapshot = p->begun;
+    look_at_terminal(p);
+    const char *launch = getenv(GGDM_LAUNCH_ENV);
+    if (launch)
+        GGDM_TRY_GOTO(st, ggdm_strdup(launch, &p->launch, err), fail);
+    GGDM_TRY_GOTO(st, ggdm_tally_create(store, &p->tally, err), fail);
+    GGDM_TRY_GOTO(st, ggdm_path_join(ggdm_store_dir(store), GGDM_STATUS_FILE, &p->path, err), fail);
+    *out = p;
+    return GGDM_OK;
+fail:
+    ggdm_progress_destroy(&p);
+    return st;
+}
+
+void ggdm_progress_destroy(ggdm_progress **progress)
+{
+    ggdm_progress *p = *progress;
+    *progress = NULL;
+    if (!p)
+        return;
+    if (p->touching) {
+        pthread_cancel(p->toucher);
+        pthread_join(p->toucher, NULL);
+    }
+    free(p->path);
+    free(p->launch);
+    ggdm_tally_destroy(&p->tally);
+    free(p->lost_host);
+    free(p);
+}
+
+/* ---- rate ---- */
+
+static void sample(ggdm_progress *p, double now)
+{
+    if (p->n_window) {
+        const rate_sample *last = &p->window[(p->first + p->n_window - 1) % WINDOW];
+        if (now - last->time < SAMPLE_SECONDS)
+            return;
+    }
+    if (p->n_window == WINDOW) {
+        p->first = (p->first + 1) % WINDOW;
+        p->n_window--;
+    }
+    p->window[(p->first + p->n_window++) % WINDOW] =
+        (rate_sample){now, p->state.cost_done - p->state.cost_resumed};
+}
+
+/* Cost per second over the window; 0: not known. */
+static double cost_rate(const ggdm_progress *p, double now)
+{
+    if (!p->n_window)
+        return 0;
+    const rate_sample *old = &p->window[p->first];
+    double cost = p->state.cost_done - p->state.cost_resumed - old->cost;
+    return now - old->time > 0.5 && cost > 0 ? cost / (now - old->time) : 0;
+}
+
+typedef struct view {
+    double fraction; /* of the work, 0 to 1 */
+    double rate;     /* images per second */
+    double eta;      /* seconds; negative: not known */
+} view;
+
+static view look(const ggdm_progress *p, double now)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    view v = {.eta = -1};
+    double rate = cost_rate(p, now);
+    /* What is cancelled is nobody's work; units cost about the same each. */
+    double wanted =
+        c->units_total ? 1 - (double)c->units[GGDM_UNIT_CANCELLED] / (double)c->units_total : 1;
+    double cost = p->cost_total * wanted;
+    if (p->cost_total > 0)
+        v.fraction = cost > 0 ? p->state.cost_done / cost : 1;
+    else
+        v.fraction = (double)c->images_done / (double)c->images_total;
+    if (v.fraction > 1 || c->images_done == c->images_total)
+        v.fraction = 1;
+    if (rate > 0) {
+        v.rate = rate / p->cost_total * (double)c->images_total;
+        v.eta = (1 - v.fraction) * cost / rate;
+    }
+    if (v.fraction >= 1)
+        v.eta = 0;
+    return v;
+}
+
+const char *ggdm_duration_text(double seconds, char text[16])
+{
+    if (!(seconds >= 0) || seconds > 359999) {
+        snprintf(text, 16, "-:--");
+        return text;
+    }
+    int s = (int)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(text, 16, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(text, 16, "%d:%02d", s / 60, s % 60);
+    return text;
+}
+
+/* ---- on the terminal ---- */
+
+const char *ggdm_images_text(int64_t done, int64_t total, int64_t asked, char text[96])
+{
+    int n = snprintf(text, 96, "%lld of %lld ", (long long)done, (long long)total);
+    if (asked > total)
+        snprintf(text + n, 96 - (size_t)n, "distinct images (%lld asked for)", (long long)asked);
+    else
+        snprintf(text + n, 96 - (size_t)n, "images");
+    return text;
+}
+
+static void numbers_text(const ggdm_progress *p, const view *v, char *text, size_t size)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    char eta[16];
+    int64_t bad = c->units[GGDM_UNIT_FAILED] + c->units[GGDM_UNIT_QUARANTINED];
+    char of[40] = "";
+    if (c->images_asked != c->images_total)
+        snprintf(of, sizeof of, " distinct of %lld", (long long)c->images_asked);
+    snprintf(text, size, "%lld/%lld%s images  %.*f images/s  ETA %s  workers %d/%d",
+             (long long)c->images_done, (long long)c->images_total, of, v->rate < 99.95 ? 2 : 0,
+             v->rate, ggdm_duration_text(v->eta, eta), p->state.busy, p->state.workers);
+    size_t n = strlen(text);
+    if (c->images_diverged && n < size)
+        n += (size_t)snprintf(text + n, size - n, "  diverged %lld", (long long)c->images_diverged);
+    if (bad && n < size)
+        snprintf(text + n, size - n, "  units failed %lld", (long long)bad);
+}
+
+static void show_live(ggdm_progress *p, const view *v)
+{
+    char numbers[200], line[512];
+    numbers_text(p, v, numbers, sizeof numbers);
+    int width = p->columns - 1 - (int)strlen(numbers) - 10; /* what is left for the bar */
+    if (width > 40)
+        width = 40;
+    int n = 0;
+    if (width >= 8) {
+        int full = (int)(v->fraction * width);
+        n = snprintf(line, sizeof line, "[%.*s%.*s] ", full,
+                     "########################################", width - full,
+                     "........................................");
+    }
+    snprintf(line + n, sizeof line - (size_t)n, "%3d %%  %s", (int)(v->fraction * 100), numbers);
+    fprintf(stderr, "\r%.*s\033[K", p->columns - 1, line);
+    fflush(stderr);
+    p->dirty = true;
+}
+
+static void show(ggdm_progress *p, const view *v, double now)
+{
+    if (p->live ? now - p->last_line < LINE_SECONDS
+                : now - p->last_line < (p->first_shown ? p->plain_seconds : 2.0))
+        return;
+    p->last_line = now;
+    if (p->live) {
+        show_live(p, v);
+        return;
+    }
+    char numbers[200];
+    numbers_text(p, v, numbers, sizeof numbers);
+    fprintf(stderr, "ggdm: %3d %%  %s\n", (int)(v->fraction * 100), numbers);
+    if (p->first_shown && p->plain_seconds < PLAIN_SECONDS_LAST)
+        p->plain_seconds = fmin(p->plain_seconds * 1.5, PLAIN_SECONDS_LAST);
+    p->first_shown = true;
+}
+
+void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state)
+{
+    p->state = *state;
+}
+
+void ggdm_progress_clear(ggdm_progress *p)
+{
+    if (p->dirty)
+        fprintf(stderr, "\n");
+    p->dirty = false;
+}
+
+/* ---- the status file ---- */
+
+static void *touch(void *context)
+{
+    const ggdm_progress *p = context;
+    for (;;) {
+        utimensat(AT_FDCWD, p->path, NULL, 0);
+        ggdm_sleep(RECORD_SECONDS);
+    }
+    return NULL;
+}
+
+ggdm_status ggdm_progress_keep_fresh(ggdm_progress *p, ggdm_error *err)
+{
+    if (p->touching || pthread_create(&p->toucher, NULL, touch, p) == 0) {
+        p->touching = true;
+        return GGDM_OK;
+    }
+    return GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
+}
+
+void ggdm_progress_lost(ggdm_progress *p, int rank, const char *host)
+{
+    p->lost_rank = rank;
+    free(p->lost_host);
+    p->lost_host = NULL;
+    ggdm_strdup(host, &p->lost_host, NULL);
+}
+
+static ggdm_status put_trouble(void *context, const ggdm_store_trouble *trouble, ggdm_error *err)
+{
+    (void)err;
+    ggdm_json *j = context;
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_int(j, "unit", trouble->unit);
+    ggdm_json_put_string(j, "state", ggdm_unit_state_names[trouble->state]);
+    ggdm_json_put_int(j, "failures", trouble->failures);
+    ggdm_json_put_int(j, "losses", trouble->losses);
+    ggdm_json_put_string(j, "message", trouble->message);
+    ggdm_json_end(j);
+    return GGDM_OK;
+}
+
+static void put_counts(const ggdm_progress *p, ggdm_json *j)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
+    ggdm_json_begin_object(j, "images");
+    ggdm_json_put_int(j, "done", c->images_done);
+    ggdm_json_put_int(j, "total", c->images_total);
+    ggdm_json_put_int(j, "asked", c->images_asked);
+    ggdm_json_put_int(j, "diverged", c->images_diverged);
+    ggdm_json_end(j);
+    ggdm_json_begin_object(j, "units");
+    ggdm_json_put_int(j, "total", c->units_total);
+    for (int s = 0; s < GGDM_UNIT_STATES; s++)
+        ggdm_json_put_int(j, ggdm_unit_state_names[s], c->units[s]);
+    ggdm_json_end(j);
+    ggdm_json_begin_object(j, "workers");
+    ggdm_json_put_int(j, "total", p->state.workers);
+    ggdm_json_put_int(j, "busy", p->state.busy);
+    ggdm_json_put_int(j, "lost", p->state.lost);
+    ggdm_json_end(j);
+}
+
+static ggdm_status put_cells(ggdm_progress *p, ggdm_json *j, double now, bool last, ggdm_error *err)
+{
+    if (last || p->last_cells == 0 || now - p->last_cells >= CELL_SECONDS) {
+        GGDM_TRY(ggdm_tally_refresh(p->tally, last ? TALLY_SECONDS_LAST : TALLY_SECONDS, err));
+        p->last_cells = now;
+    }
+    ggdm_tally_put(p->tally, j);
+    return GGDM_OK;
+}
+
+static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase, int exit_code,
+                              const char *message, ggdm_error *err)
+{
+    double now = ggdm_now();
+    view v = look(p, now);
+    const ggdm_run_info *info = ggdm_store_run_info(p->store);
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_int(j, "format", 1);
+    ggdm_json_put_string(j, "name", info->name);
+    ggdm_json_put_string(j, "phase", phase);
+    if (exit_code >= 0)
+        ggdm_json_put_int(j, "exit_code", exit_code);
+    else
+        ggdm_json_put_null(j, "exit_code");
+    ggdm_json_put_string(j, "message", message);
+    ggdm_json_put_string(j, "launch", p->launch);
+    ggdm_json_put_string(j, "host", host);
+    ggdm_json_put_int(j, "pid", getpid());
+    ggdm_json_put_int(j, "session", ggdm_store_epoch(p->store));
+    ggdm_json_put_int(j, "requeued", ggdm_store_requeued(p->store));
+    ggdm_json_put_string(j, "isa", info->isa);
+    ggdm_json_put_double(j, "started", floor(p->begun_wall));
+    ggdm_json_put_double(j, "updated", floor(ggdm_wall_clock() * 10) / 10);
+    ggdm_json_put_double(j, "elapsed", floor((now - p->begun) * 10) / 10);
+    ggdm_json_put_double(j, "fraction", floor(v.fraction * 1e6) / 1e6);
+    ggdm_json_put_double(j, "rate", v.rate);
+    if (v.eta >= 0)
+        ggdm_json_put_double(j, "eta", floor(v.eta * 10) / 10);
+    else
+        ggdm_json_put_null(j, "eta");
+    ggdm_json_put_int(j, "samples", info->samples);
+    put_counts(p, j);
+    if (p->lost_host) {
+        ggdm_json_begin_object(j, "lost");
+        ggdm_json_put_int(j, "rank", p->lost_rank);
+        ggdm_json_put_string(j, "host", p->lost_host);
+        ggdm_json_end(j);
+    }
+    GGDM_TRY(put_cells(p, j, now, exit_code >= 0, err));
+    ggdm_json_begin_array(j, "troubles");
+    GGDM_TRY(ggdm_store_each_trouble(p->store, MAX_TROUBLES, put_trouble, j, err));
+    ggdm_json_end(j);
+    ggdm_json_end(j);
+    return GGDM_OK;
+}
+
+static ggdm_status status_text(ggdm_progress *p, const char *phase, int exit_code,
+                               const char *message, char **text, size_t *size, ggdm_error *err)
+{
+    ggdm_json j;
+    ggdm_json_init(&j, true);
+    ggdm_status st = put_status(p, &j, phase, exit_code, message, err);
+    if (st == GGDM_OK)
+        return ggdm_json_finish(&j, text, size, err);
+    ggdm_json_deinit(&j);
+    return st;
+}
+
+ggdm_status ggdm_progress_record(ggdm_progress *p, const char *phase, int exit_code,
+                                 const char *message, ggdm_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    ggdm_status st = status_text(p, phase, exit_code, message, &text, &size, err);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file(p->path, text, size, err);
+    free(text);
+    p->last_record = ggdm_now();
+    return st;
+}
+
+int ggdm_rest_exit_code(const ggdm_store *store)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    return c->units[GGDM_UNIT_DONE] + c->units[GGDM_UNIT_CANCELLED] == c->units_total
+               ? GGDM_EXIT_OK
+               : GGDM_EXIT_FAILED_UNITS;
+}
+
+ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(store);
+    bool left =
+        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
+    ggdm_progress *p = NULL;
+    ggdm_store_work work;
+    GGDM_TRY(ggdm_store_work_get(store, &work, err));
+    GGDM_TRY(ggdm_progress_create(store, &p, err));
+    p->begun_wall = 0; /* nobody has begun */
+    p->state.cost_done = work.done + work.saved;
+    ggdm_status st = status_text(p, left ? "interrupted" : "done",
+                                 left ? GGDM_EXIT_INTERRUPTED : ggdm_rest_exit_code(store), NULL,
+                                 text, size, err);
+    ggdm_progress_destroy(&p);
+    return st;
+}
+
+ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    GGDM_TRY(ggdm_progress_at_rest(store, &text, &size, err));
+    ggdm_status st = ggdm_replace_file_in(ggdm_store_dir(store), GGDM_STATUS_FILE, text, size, err);
+    free(text);
+    return st;
+}
+
+/* A copy of the database now and then: the coordinator's own cannot be opened by readers. */
+static void publish(ggdm_progress *p)
+{
+    double begun = ggdm_now();
+    if (begun - p->last_snapshot < fmax(SNAPSHOT_SECONDS, p->snapshot_seconds / SNAPSHOT_SHARE))
+        return;
+    p->last_snapshot = begun;
+    ggdm_store_publish(p->store);
+    p->snapshot_seconds = ggdm_now() - begun;
+}
+
+ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *state,
+                                 ggdm_error *err)
+{
+    double now = ggdm_now();
+    bool news = state->stopping != p->state.stopping;
+    p->state = *state;
+    sample(p, now);
+    view v = look(p, now);
+    show(p, &v, now);
+    if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS && !news)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_progress_record(p, state->stopping ? "stopping" : "running", -1, NULL, err));
+    publish(p);
+    return GGDM_OK;
+}

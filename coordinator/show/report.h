@@ -1,0 +1,13 @@
+/* RUN/report.html: one page about a run that needs no other file and no network.  A function of the
+ * store and of the figure beside it. */
+#ifndef GGDM_COORDINATOR_REPORT_H
+#define GGDM_COORDINATOR_REPORT_H
+
+#include "common/status.h"
+#include "jobs/store.h"
+
+/** Write dir/report.html, replaced atomically.  figures/accuracy.svg is put in where it is there.
+ *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
+ggdm_status ggdm_report_write(ggdm_store *store, const char *dir, ggdm_error *err);
+
+#endif
