@@ -105,8 +105,9 @@ static void check_memory(doctor *d)
     struct sysinfo info;
     struct statvfs fs;
     if (sysinfo(&info) == 0)
-        say(d, OK, "memory", "%.1f GiB, %.1f GiB free", (double)info.totalram * info.mem_unit * GIB,
-            (double)info.freeram * info.mem_unit * GIB);
+        say(d, OK, "memory",
+            "%.1f GiB usable (machine, control groups), %.1f GiB of the machine free",
+            (double)ggdm_usable_memory() * GIB, (double)info.freeram * info.mem_unit * GIB);
     if (statvfs("/dev/shm", &fs) != 0) {
         say(d, WARN, "/dev/shm", "cannot be looked at: each worker will hold its own weights");
         return;

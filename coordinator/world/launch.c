@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -245,6 +246,20 @@ static void close_all(const int *fds, int n)
             close(fds[i]);
 }
 
+/* mpirun holds two descriptors for each rank here and some 24 of its own (measured with 2 and 22
+ * ranks, Open MPI 4.1.4); where there are too few it waits for ever. */
+static ggdm_status check_open_files(const ggdm_launch *launch, ggdm_error *err)
+{
+    const int64_t most = ggdm_raise_open_files(), ranks = launch->workers + 1;
+    const int64_t wanted = 32 + 2 * ranks;
+    if (most >= wanted || (launch->hosts && launch->hosts->n > 0))
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "%" PRId64 " ranks want about %" PRId64 " open files, but a process may have "
+                     "%" PRId64 " (ulimit -Hn); expected fewer --workers or a higher limit",
+                     ranks, wanted, most);
+}
+
 ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, const char *loss,
                               pid_t *mpirun, int *output, int *errors, ggdm_error *err)
 {
@@ -254,6 +269,7 @@ ggdm_status ggdm_launch_world(const ggdm_launch *launch, const char *token, cons
     size_t n = 0;
     while (launch->args[n])
         n++;
+    GGDM_TRY(check_open_files(launch, err));
     GGDM_TRY_GOTO(st, command_init(&c, launch->workers + 1, launch->hosts, n, err), done);
     GGDM_TRY_GOTO(st, own_program(c.program, sizeof c.program, err), done);
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(errs, O_CLOEXEC) != 0) {

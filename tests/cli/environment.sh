@@ -63,6 +63,14 @@ report $? "signals that were ignored at the start (nohup) stay ignored"
     grep -q "too little .*room for 0" plan.out && ! "$GGDM" plan small.yaml | grep -q "too little"
 report $? "plan says so where a limit on address space leaves no room for the workers"
 
+# The soft limit is raised; a hard one that mpirun would wait at for ever is an error.
+few() { (ulimit "$1" 40 && timeout 60 "$GGDM" run small.yaml --run "$2" --workers 6) >"$2.out" 2>"$2.err"; }
+few -Sn soft && same soft
+report $? "a soft limit on open files is raised"
+few -n hard
+[ $? -eq 2 ] && grep -q "7 ranks want about 46 open files, but a process may have 40" hard.err
+report $? "a hard limit on open files that is too low for the ranks is an error"
+
 # wrong VARIABLE=VALUE: refused, whatever the command.
 wrong() {
     env "$1" "$GGDM" version >out 2>err
