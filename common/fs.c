@@ -129,20 +129,6 @@ ggdm_status ggdm_bytes_read(const ggdm_file *file, size_t at, ggdm_bytes *bytes,
     return ggdm_file_read(file, at, (char *)bytes->data + at, bytes->size - at, err);
 }
 
-ggdm_status ggdm_load_file(const char *path, ggdm_bytes *out, ggdm_error *err)
-{
-    ggdm_file file;
-    *out = (ggdm_bytes){0};
-    GGDM_TRY(ggdm_file_open(path, &file, err));
-    ggdm_status st = ggdm_bytes_reserve(&file, out, err);
-    if (st == GGDM_OK)
-        st = ggdm_bytes_read(&file, 0, out, err);
-    if (st != GGDM_OK)
-        ggdm_bytes_deinit(out);
-    ggdm_file_close(&file);
-    return st;
-}
-
 void ggdm_bytes_deinit(ggdm_bytes *bytes)
 {
     if (bytes->data && bytes->size)

@@ -38,8 +38,6 @@ typedef struct ggdm_bytes {
 ggdm_status ggdm_bytes_reserve(const ggdm_file *file, ggdm_bytes *out, ggdm_error *err);
 /** Read into that room from byte at on.  Errors: those of ggdm_file_read; GGDM_ENOMEM. */
 ggdm_status ggdm_bytes_read(const ggdm_file *file, size_t at, ggdm_bytes *bytes, ggdm_error *err);
-/** Both.  Errors: also those of ggdm_file_open. */
-ggdm_status ggdm_load_file(const char *path, ggdm_bytes *out, ggdm_error *err);
 /** Safe on zeroed bytes and twice. */
 void ggdm_bytes_deinit(ggdm_bytes *bytes);
 

@@ -203,12 +203,8 @@ static ggdm_status same_bits(const ggdm_setup *s, const ggdm_run_info *info, ggd
 {
     static const char remedy[] = "; images made here would not be the same to the bit: go on where "
                                  "the run began, or use another --run DIR";
-    char processor[GGDM_PROCESSOR_SIZE], bits[GGDM_HASH_TEXT_SIZE];
-    ggdm_processor_name(processor);
+    char bits[GGDM_HASH_TEXT_SIZE];
     ggdm_hash_hex(s->outfit.bits, bits);
-    if (info->processor && *info->processor && strcmp(info->processor, processor) != 0)
-        ggdm_log(GGDM_LOG_INFO, "the run began on another processor: %s; now %s", info->processor,
-                 processor);
     const struct {
         const char *what, *was, *now;
     } facts[] = {
@@ -419,16 +415,14 @@ static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_stor
     return ggdm_setup_freeze_models(s, s->run_dir, err);
 }
 
-/* Not an error: a run must survive an upgrade of the machine.  But images are then not what one
- * library would have made, in the last bits, and whoever compares them should know. */
-static void compare_library(const ggdm_store *store)
+/* Not an error: the bits are the same there (same_bits). */
+static void note_processor(const ggdm_store *store)
 {
-    const char *was = ggdm_store_run_info(store)->library, *now = ggdm_onednn_version();
+    const char *was = ggdm_store_run_info(store)->processor;
+    char now[GGDM_PROCESSOR_SIZE];
+    ggdm_processor_name(now);
     if (was && *was && strcmp(was, now) != 0)
-        ggdm_log(GGDM_LOG_WARN,
-                 "%s: the run began with %s, now it is %s: images made from now on may differ in "
-                 "the last bits from those of the other",
-                 ggdm_store_dir(store), was, now);
+        ggdm_log(GGDM_LOG_INFO, "the run began on another processor: %s; now %s", was, now);
 }
 
 ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *err)
@@ -442,7 +436,7 @@ ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *e
     ggdm_store_options run = {.mode = GGDM_STORE_RUN};
     ggdm_blame_to_store(getenv(GGDM_LOSS_ENV), &run);
     GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
-    compare_library(*out);
+    note_processor(*out);
     ggdm_status st = complete_store(s, state, *out, err);
     if (st == GGDM_OK)
         ggdm_store_publish(*out);

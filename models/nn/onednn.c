@@ -468,10 +468,3 @@ void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, 
             run(with, i, at);
     }
 }
-
-const char *ggdm_prim_impl(const ggdm_prim *prim)
-{
-    const char *name = "unknown";
-    dnnl_primitive_desc_query(prim->desc, dnnl_query_impl_info_str, 0, &name);
-    return name;
-}

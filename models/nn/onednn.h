@@ -77,7 +77,4 @@ void ggdm_prim_run(const ggdm_prim *prim, int seat, const void *a, const void *b
 typedef void ggdm_piece_fn(const void *with, int64_t piece, int seat);
 void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with);
 
-/** Name of the implementation that oneDNN chose ("brgconv:avx512_core"). */
-const char *ggdm_prim_impl(const ggdm_prim *prim);
-
 #endif
