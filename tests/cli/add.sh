@@ -35,17 +35,26 @@ report $? "a path that SQLite cannot take is refused before anything is made" ||
 
 # Weights that are finite, scores that are not.
 cp -r zoo odd
-python3 - <<'PY'
-import struct
-p = "odd/tiny-judge/model.safetensors"
-b = open(p, "rb").read()
-n = 8 + struct.unpack("<Q", b[:8])[0]
-open(p, "wb").write(b[:n] + struct.pack("<f", 3e38) * ((len(b) - n) // 4))
-PY
+weights=odd/tiny-judge/model.safetensors
+head=$((8 + $(od -An -tu8 -N8 "$weights"))) size=$(stat -c %s "$weights")
+{
+    head -c "$head" "$weights"
+    printf '\xe6\xb1\x61\x7f%.0s' $(seq $(((size - head) / 4))) # 3e38
+} >odd/huge && mv odd/huge "$weights"
 GGDM_ZOO=$PWD/odd "$GGDM" run a.yaml --run odd-run --workers 0 >out 2>err &&
     grep -q "warning: judge 'tiny-judge' gave no finite score to 24 of 24 images" err &&
     grep -q "^ *0.5 *- *- *-$" out && [ "$(grep -c ',,,,,,[0-9a-f]*,0,4$' odd-run/summary.csv)" -eq 6 ] &&
     grep -q "4 without a score" odd-run/report.html && ! grep -qi "nan" odd-run/summary.json
 report $? "a judge without finite scores has no figure, and a warning names it" || cat out err odd-run/summary.csv
+
+# Images that are made now would have other bits.
+cp -r r elsewhere
+record() { "$TOOLS/ask_store" elsewhere "UPDATE run SET value = '$2' WHERE key = '$1' RETURNING key" >out; }
+refused() { ! "$GGDM" run a.yaml --run elsewhere --workers 0 >out 2>err && grep -q "$1" err; }
+record library "oneDNN 1.0.0" &&
+    refused "the version of oneDNN was 'oneDNN 1.0.0' when the run began, now 'oneDNN" &&
+    record library "" && "$GGDM" run a.yaml --run elsewhere --workers 0 >out 2>err &&
+    record bits 00ff && refused "the digest of the self-check .* was '00ff' when the run began"
+report $? "a run goes on only with the library and the bits it began with" || cat out err
 
 exit $failed
