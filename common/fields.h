@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/arena.h"
 #include "common/status.h"
 
 typedef enum ggdm_node_kind {
@@ -58,7 +59,7 @@ struct ggdm_node {
 struct ggdm_doc {
     char *where; /* file name, for messages; owned */
     const ggdm_node *root;
-    void *chunks; /* storage of nodes and texts */
+    ggdm_arena arena; /* of nodes and texts: pointers into a document stay valid */
     size_t n_nodes, max_nodes;
 };
 

@@ -11,46 +11,6 @@
 
 /* ---- documents ---------------------------------------------------------------------------- */
 
-/* Nodes and texts live in chunks that are never moved: pointers into a document stay valid. */
-typedef struct chunk {
-    struct chunk *next;
-    size_t used, size;
-    max_align_t data[];
-} chunk;
-
-#define CHUNK_BYTES ((size_t)16 << 10)
-
-static ggdm_status doc_alloc(ggdm_doc *doc, size_t size, void *out, ggdm_error *err)
-{
-    chunk *c = doc->chunks;
-    size_t align = sizeof(max_align_t);
-    if (size > SIZE_MAX / 2)
-        return GGDM_FAIL(err, GGDM_ESHAPE, "size of %zu bytes overflows", size);
-    size = (size + align - 1) / align * align;
-    if (!c || c->size - c->used < size) {
-        size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        c = malloc(sizeof *c + bytes);
-        if (!c)
-            return GGDM_FAIL(err, GGDM_ENOMEM, "cannot allocate %zu bytes", bytes);
-        *c = (chunk){.next = doc->chunks, .size = bytes};
-        doc->chunks = c;
-    }
-    void *p = (char *)c->data + c->used;
-    c->used += size;
-    memcpy(out, &p, sizeof p);
-    return GGDM_OK;
-}
-
-static ggdm_status doc_text(ggdm_doc *doc, const char *text, const char **out, ggdm_error *err)
-{
-    size_t size = strlen(text) + 1;
-    char *p = NULL;
-    GGDM_TRY(doc_alloc(doc, size, &p, err));
-    memcpy(p, text, size);
-    *out = p;
-    return GGDM_OK;
-}
-
 ggdm_status ggdm_doc_create(const char *where, size_t max_nodes, ggdm_doc **out, ggdm_error *err)
 {
     ggdm_doc *doc = NULL;
@@ -69,11 +29,7 @@ void ggdm_doc_destroy(ggdm_doc **doc)
 {
     if (!*doc)
         return;
-    chunk *next;
-    for (chunk *c = (*doc)->chunks; c; c = next) {
-        next = c->next;
-        free(c);
-    }
+    ggdm_arena_deinit(&(*doc)->arena);
     free((*doc)->where);
     free(*doc);
     *doc = NULL;
@@ -85,12 +41,12 @@ ggdm_status ggdm_doc_add(ggdm_doc *doc, const ggdm_node *parent, const char *key
     ggdm_node *node = NULL;
     if (doc->n_nodes >= doc->max_nodes)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: more than %zu values", doc->where, doc->max_nodes);
-    GGDM_TRY(doc_alloc(doc, sizeof *node, &node, err));
+    GGDM_TRY(ggdm_arena_alloc(&doc->arena, sizeof *node, &node, err));
     *node = (ggdm_node){.doc = doc, .parent = parent, .text = ""};
     if (key)
-        GGDM_TRY(doc_text(doc, key, &node->key, err));
+        GGDM_TRY(ggdm_arena_text(&doc->arena, key, &node->key, err));
     if (text && *text)
-        GGDM_TRY(doc_text(doc, text, &node->text, err));
+        GGDM_TRY(ggdm_arena_text(&doc->arena, text, &node->text, err));
     doc->n_nodes++;
     if (!parent) {
         doc->root = node;

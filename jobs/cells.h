@@ -1,4 +1,5 @@
-/* A sweep's cells in their fixed order, their keys, and the distinct trajectories behind them. */
+/* A sweep's cells in their fixed order, their recipes, and the distinct trajectories behind them.
+ */
 #ifndef GGDM_JOBS_CELLS_H
 #define GGDM_JOBS_CELLS_H
 
@@ -6,63 +7,92 @@
 
 #include "common/hash.h"
 #include "common/status.h"
-#include "jobs/sweep.h"
+#include "jobs/recipe.h"
+#include "jobs/spec.h"
 
-#define GGDM_CELL_NAME_SIZE 16    /* bytes, with the NUL */
-#define GGDM_WINDOW_LABEL_SIZE 24 /* bytes, with the NUL */
+#define GGDM_CELL_NAME_SIZE 16 /* bytes, with the NUL */
 
-/* What changes pixels beside the sweep file. */
-typedef struct ggdm_key_context {
-    uint8_t diffusion[GGDM_HASH_SIZE]; /* model digest */
-    uint8_t guide[GGDM_HASH_SIZE];     /* model digest; unused when unguided */
-    ggdm_precision precision;          /* resolved, not GGDM_PRECISION_AUTO */
-    const char *isa;                   /* instruction set, as recorded with the results */
-} ggdm_key_context;
+/* What the tree's names mean: asked once for each distinct value. */
+typedef struct ggdm_resolver {
+    void *context;
+    /** A model: *digest the hex digest that stands in recipes (borrowed until the resolver goes),
+     *  *classes its classes (0: none).  Whether it has the row's port is checked here.  Errors: put
+     *  no position in front, the caller does. */
+    ggdm_status (*model)(void *context, const ggdm_param *row, const char *name,
+                         const char **digest, int32_t *classes, ggdm_error *err);
+    ggdm_precision precision; /* resolved */
+    const char *isa;          /* as recorded with the results */
+} ggdm_resolver;
 
-typedef struct ggdm_cell {
-    int32_t index;
-    double kappa;
-    int32_t start, duration; /* guided in the sampler steps [start, start + duration) */
-    int32_t target;          /* the class that counts as right, also where kappa is 0; -1: none */
-    int32_t trajectory;      /* index into ggdm_cells.trajectories */
-    uint8_t key[GGDM_HASH_SIZE];
-} ggdm_cell;
+/* Runs of settings: indices into ggdm_cells.settings. */
+typedef struct ggdm_run_of_steps {
+    int32_t end; /* sampler step where it ends; of the last: the chain's length */
+    int32_t setting;
+} ggdm_run_of_steps;
 
-/* What is really computed.  Unguided (kappa 0 or duration 0): kappa, start and duration 0, target
- * -1. */
+/* What is really computed. */
 typedef struct ggdm_trajectory {
-    double kappa;
-    int32_t start, duration;
-    int32_t target;
-    int32_t first_cell; /* lowest index of the cells that show it */
     uint8_t key[GGDM_HASH_SIZE];
+    int32_t head; /* index into ggdm_cells.heads */
+    int32_t n_runs;
+    ggdm_run_of_steps *runs;          /* [n_runs], borrowed from ggdm_cells */
+    int32_t image_first, image_count; /* that are to be made: 0 and the samples, or what a run that
+                                         has it already still lacks */
+    int32_t first_cell;               /* lowest index of the cells that show it */
 } ggdm_trajectory;
 
+typedef struct ggdm_cell {
+    int32_t place; /* in the sweep's product of axes: gives its values */
+    int64_t
+        trajectory; /* number: index into trajectories plus first_trajectory, or one of a store */
+    int32_t panel;  /* index into ggdm_cells.panels */
+} ggdm_cell;
+
+/* A scorer in a panel. */
+typedef struct ggdm_panel_entry {
+    const char *name; /* in results: "guide", "judge", "smooth", "saturation" */
+    int32_t scorer;   /* index into ggdm_cells.scorers */
+} ggdm_panel_entry;
+
+/* The scorers that a cell wants, in the order of its columns. */
+typedef struct ggdm_panel {
+    int32_t n;
+    ggdm_panel_entry *entries;
+} ggdm_panel;
+
+typedef struct ggdm_scorer_text {
+    const char *text; /* canonical */
+    ggdm_output output;
+} ggdm_scorer_text;
+
 typedef struct ggdm_cells {
-    ggdm_cell *cells; /* [n_cells], owned */
+    ggdm_arena arena;      /* of all texts and lists */
+    const ggdm_spec *spec; /* borrowed: parameters and their values */
+    ggdm_cell *cells;      /* [n_cells], owned, by place */
     int32_t n_cells;
     ggdm_trajectory *trajectories; /* [n_trajectories], owned, by first_cell */
     int32_t n_trajectories;
-    int64_t first_trajectory; /* number of trajectories[0]: 0, or where a store went on from */
+    int64_t first_trajectory;  /* number of trajectories[0]: 0, or where a store went on from */
+    const char **heads;        /* [n_heads] distinct texts */
+    const char **settings;     /* [n_settings] */
+    ggdm_scorer_text *scorers; /* [n_scorers] */
+    ggdm_panel *panels;        /* [n_panels] distinct */
+    int32_t n_heads, n_settings, n_scorers, n_panels;
 } ggdm_cells;
 
-/** Expand the product of the axes, first axis slowest.  context may be NULL (a plan without
- *  models): the keys are then only good for telling cells of this sweep apart.
- *  *out is owned: ggdm_cells_deinit.  Errors: GGDM_ENOMEM. */
-ggdm_status ggdm_cells_expand(const ggdm_sweep *sweep, const ggdm_key_context *context,
-                              ggdm_cells *out, ggdm_error *err);
+/** Expand the product of the axes, first axis slowest.  resolver NULL: names stand for digests, the
+ *  keys are only good for telling cells of this sweep apart.
+ *  *out is owned: ggdm_cells_deinit.  Errors: those of the resolver and of ggdm_recipe_make, with
+ *  position; GGDM_ENOMEM. */
+ggdm_status ggdm_cells_expand(ggdm_spec *spec, const ggdm_resolver *resolver, ggdm_cells *out,
+                              ggdm_error *err);
 void ggdm_cells_deinit(ggdm_cells *cells);
+
+/** The recipe of a trajectory: texts borrowed from cells, *runs owned by the arena. */
+ggdm_status ggdm_cells_recipe(const ggdm_cells *cells, ggdm_arena *arena,
+                              const ggdm_trajectory *trajectory, ggdm_recipe *out, ggdm_error *err);
 
 /** "c0007": padded to the digits of the last index, at least 4. */
 void ggdm_cell_name(int32_t n_cells, int32_t index, char name[GGDM_CELL_NAME_SIZE]);
-
-/** When guidance is on, for people: "500", or "250+100" where it starts at step 250. */
-void ggdm_window_label(int32_t start, int32_t duration, char label[GGDM_WINDOW_LABEL_SIZE]);
-
-/** The key of a cell, of its parameters in *cell: SHA-256 over everything that changes its pixels
- *  (DESIGN.md promise 5), canonical: without guidance neither kappa, start, duration, target,
- *  gradient, form nor guide. */
-void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, const ggdm_cell *cell,
-                   uint8_t key[GGDM_HASH_SIZE]);
 
 #endif

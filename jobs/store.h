@@ -57,23 +57,48 @@ extern const char *const ggdm_unit_state_names[];
 
 /* What holds for the whole run.  Strings are NUL-terminated; NULL counts as "". */
 typedef struct ggdm_run_info {
-    char *name;         /* of the first sweep */
-    char *sweep_text;   /* its file as it was given */
-    char *sweep_digest; /* hex SHA-256 of what makes two sweeps the same */
-    char *isa;          /* instruction set agreed by the ranks that started the run */
-    char *version;      /* of the program that started it */
-    char *library;      /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
-    char *processor;    /* of the coordinator that created it; "": not recorded */
-    char *bits;         /* digest of the self-check there, hex; "": not recorded */
-    char *model, *model_digest;
-    char *guide, *guide_digest; /* "" where there is none */
-    char *judge, *judge_digest; /* "" where there is none */
-    char *notes;                /* lines: what was assumed where nobody said it */
-    int32_t samples;            /* images per cell */
-    int32_t shard, shards;      /* a part of the run's units; 0, 0: all.  Of the plan when stored */
-    int64_t shard_images;       /* images that these units make; 0: all */
-    ggdm_job job; /* batch, threads and checkpoint are not part of a run: read back as 0 */
+    char *name; /* of the first sweep */
+    char *isa;  /* instruction set agreed by the ranks that started the run */
+    ggdm_precision precision;
+    char *version;         /* of the program that started it */
+    char *library;         /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
+    char *processor;       /* of the coordinator that created it; "": not recorded */
+    char *bits;            /* digest of the self-check there, hex; "": not recorded */
+    char *notes;           /* lines: what was assumed where nobody said it */
+    int32_t shard, shards; /* a part of the run's units; 0, 0: all.  Of the plan when stored */
+    int64_t shard_images;  /* images that these units make; 0: all */
 } ggdm_run_info;
+
+/* A sweep of the run, as it is added. */
+typedef struct ggdm_sweep_text {
+    const char *text;   /* its file as it was given */
+    const char *digest; /* hex SHA-256 of what makes two sweeps the same */
+} ggdm_sweep_text;
+
+/* A model or a file of recipes. */
+typedef struct ggdm_store_model {
+    const char *digest; /* hex, as in recipes */
+    const char *name;   /* as the sweep writes it */
+} ggdm_store_model;
+typedef struct ggdm_store_asset {
+    const char *digest; /* hex, as in recipes */
+    const char *media;
+    int32_t height, width, channels; /* of an image */
+    const void *data;
+    size_t size;
+} ggdm_store_asset;
+
+/* What a sweep brings into a store. */
+typedef struct ggdm_store_batch {
+    ggdm_sweep_text sweep;
+    const ggdm_cells *cells;
+    const ggdm_plan *plan;
+    const ggdm_store_model
+        *models; /* [n_models] of these recipes and scorers; there already: skipped */
+    size_t n_models;
+    const ggdm_store_asset *assets;
+    size_t n_assets;
+} ggdm_store_batch;
 
 void ggdm_run_info_deinit(ggdm_run_info *info);
 
@@ -112,26 +137,28 @@ ggdm_status ggdm_store_present(const char *dir, bool *present, ggdm_error *err);
  *  transaction.  It is not kept open.  Trajectories are numbered as in cells->trajectories, units
  * as in plan->units. Errors: GGDM_ESTATE when there is a complete store already; GGDM_EINVAL for a
  * malformed plan; GGDM_EIO when the directory cannot be written; GGDM_ESTORE. */
-ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
-                              const ggdm_plan *plan, ggdm_error *err);
+ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info,
+                              const ggdm_store_batch *batch, ggdm_error *err);
 
 typedef struct ggdm_store_matched {
-    /* cells: not in the store, complete, still to be worked on, that nobody wanted any more */
-    int32_t fresh, done, queued, cancelled;
+    /* cells: with images that the store is not to make yet, complete, still to be worked on, that
+     * nobody wanted any more; and how many lack scores of images that are there */
+    int32_t fresh, done, queued, cancelled, unscored;
 } ggdm_store_matched;
 
 /** Find the cells of another sweep in the store by their keys.  *cells is changed into what
- *  ggdm_store_add expects: the trajectories that are not in the store, which are planned next, and
- *  cells that refer to trajectories by the store's numbers.  */
+ *  ggdm_store_add expects: the trajectories that the store does not have, or of which it is to make
+ *  fewer images (image_first, image_count: what is lacking), which are planned next, and cells that
+ *  refer to trajectories by the store's numbers. */
 ggdm_status ggdm_store_match(ggdm_store *store, ggdm_cells *cells, ggdm_store_matched *out,
                              ggdm_error *err);
 
-/** Add the cells of another sweep behind those of the store, and the units that make them; not
- *  inside a turn.  What was cancelled of them is put back.  cells as ggdm_store_match left them,
- *  plan: of these (empty where none is fresh).
+/** Add the cells of another sweep behind those of the store, the units that make their images, and
+ *  units that score images which are there; not inside a turn.  What was cancelled of them is put
+ *  back.  batch->cells as ggdm_store_match left them, plan: of these (empty where none is fresh).
  *  Errors: GGDM_EINVAL for a malformed plan; GGDM_ESTORE. */
-ggdm_status ggdm_store_add(ggdm_store *store, double now, const char *text, const char *digest,
-                           const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err);
+ggdm_status ggdm_store_add(ggdm_store *store, double now, const ggdm_store_batch *batch,
+                           ggdm_error *err);
 
 /** Join the shards of a run (ggdm_run_info.shard), each once and with no unit left to do, into the
  *  store of a new run in the existing directory dir: all of it appears, or nothing.
@@ -217,13 +244,15 @@ typedef enum ggdm_claim_kind {
 ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind kind, int32_t max,
                              ggdm_unit *units, int32_t *n, ggdm_error *err);
 
-/** Store the images of a unit and mark it done.  images [n] must be exactly those the unit asks
- *  for, in any order.  *accepted = false, and nothing but a note is stored, when the result is
- * late: the unit is not running, or runs under another attempt or epoch. Errors: GGDM_EFORMAT when
- * the images are not those of the unit; GGDM_ESTATE when an image is stored already with other
- * bytes (promise 1 broken: fail the unit); GGDM_ESTORE. */
+/** Store the samples of a unit with their scores and mark it done.  samples [n] must be exactly
+ * those the unit asks for, each with the scores it asks for, in any order.  *accepted = false, and
+ * nothing but a note is stored, when the result is late: the unit is not running, or runs under
+ * another attempt or epoch. Errors: GGDM_EFORMAT when the samples are not those of the unit;
+ * GGDM_ESTATE when one is stored already with other bytes or scores (promise 1 broken: fail the
+ * unit); GGDM_ESTORE. */
 ggdm_status ggdm_store_finish(ggdm_store *store, int64_t unit, int32_t attempt,
-                              const ggdm_image *images, int32_t n, bool *accepted, ggdm_error *err);
+                              const ggdm_sample *samples, int32_t n, bool *accepted,
+                              ggdm_error *err);
 
 /** Keep the state of a unit that runs (what ggdm_unit.state takes), instead of an older one: the
  * next claim gives it out, finish removes it.  A late one is dropped as late results are.  When the
@@ -304,10 +333,16 @@ ggdm_status ggdm_store_work_get(ggdm_store *store, ggdm_store_work *out, ggdm_er
 int32_t ggdm_store_n_cells(const ggdm_store *store);
 
 typedef struct ggdm_store_cell {
-    ggdm_cell cell;
-    char name[GGDM_CELL_NAME_SIZE];       /* "c0007" */
-    int32_t images_done, images_diverged; /* of info.samples */
-    bool archived;                        /* its archive was written (jobs/archive.h) */
+    int32_t index;
+    char name[GGDM_CELL_NAME_SIZE]; /* "c0007" */
+    int32_t sweep;                  /* number of its sweep, from 1 */
+    int64_t trajectory;
+    uint8_t key[GGDM_HASH_SIZE]; /* of the trajectory */
+    int32_t wanted;              /* images it wants */
+    int32_t done, diverged;      /* images of the first `wanted` that are there */
+    int32_t panel;
+    bool archived; /* its archive was written (jobs/archive.h) */
+    bool cancelled;
 } ggdm_store_cell;
 
 /** Cell number index in [0, n_cells).  Errors: GGDM_EINVAL, GGDM_EFORMAT, GGDM_ESTORE. */
@@ -318,18 +353,72 @@ ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error
 /** Remember that the archive of a cell is on disk; needs no turn. */
 ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err);
 
-/** Called for each image, which is borrowed for the call. */
-typedef ggdm_status (*ggdm_image_visitor)(void *context, const ggdm_image *image, ggdm_error *err);
+/* A parameter of the run's sweeps: those of one name are one column, whichever sweep they are of.
+ */
+typedef struct ggdm_store_column {
+    const char *name, *path, *label;
+    ggdm_param_type type;
+    bool varies; /* its value is not the same in all cells */
+    bool aim;    /* what the cells aim at: a class */
+} ggdm_store_column;
 
-/** Visit the stored images of a trajectory in the order of their indices.  with_png: read the PNG
- *  bytes as well; otherwise png is NULL and png_size 0.  The visitor must not change the store.
- *  Errors: the visitor's; GGDM_EFORMAT, GGDM_ESTORE. */
-ggdm_status ggdm_store_each_image(ggdm_store *store, int64_t trajectory, bool with_png,
-                                  ggdm_image_visitor visit, void *context, ggdm_error *err);
+/* A value as it is shown and compared.  number: NAN where it is a text (a window that does not
+ * begin at step 0 too); text: always there, "" where the cell has no such parameter. */
+typedef struct ggdm_store_value {
+    double number;
+    const char *text;
+} ggdm_store_value;
 
-/** The same for its first max images, with their PNG bytes. */
-ggdm_status ggdm_store_first_images(ggdm_store *store, int64_t trajectory, int32_t max,
-                                    ggdm_image_visitor visit, void *context, ggdm_error *err);
+/** The columns, in the order of the first sweep's tree, then what others add; borrowed. */
+const ggdm_store_column *ggdm_store_columns(const ggdm_store *store, int32_t *n);
+/** The value of a column in a cell (sweep, index of *cell); borrowed, from memory. */
+ggdm_store_value ggdm_store_value_of(const ggdm_store *store, const ggdm_store_cell *cell,
+                                     int32_t column);
+/** The class a cell aims at, or -1. */
+int32_t ggdm_store_aim(const ggdm_store *store, const ggdm_store_cell *cell);
+
+/* A scorer of a panel. */
+typedef struct ggdm_store_measure {
+    const char *name; /* in results: "guide", "judge", ... */
+    int64_t scorer;
+    ggdm_output output;
+    const char *text; /* of the scorer */
+} ggdm_store_measure;
+/** The measures of a panel, in order; borrowed. */
+const ggdm_store_measure *ggdm_store_panel(const ggdm_store *store, int32_t panel, int32_t *n);
+
+/** The models of the run's recipes, by digest; borrowed from the store. */
+const ggdm_store_model *ggdm_store_models(const ggdm_store *store, int32_t *n);
+/** The recipe of a trajectory, whole (ggdm_recipe_text), owned: free(). */
+ggdm_status ggdm_store_recipe(ggdm_store *store, int64_t trajectory, char **out, ggdm_error *err);
+
+/** Called for each sample, which is borrowed for the call. */
+typedef ggdm_status (*ggdm_sample_visitor)(void *context, const ggdm_sample *sample,
+                                           ggdm_error *err);
+
+/** Visit the stored samples of a trajectory in the order of their indices, at most max.
+ *  with_data: read their bytes as well; otherwise data is NULL and size 0.
+ *  scorers [n_scorers]  what to read of their scores, in this order: sample->scores[i] is that of
+ *                       scorers[i], n = 0 where it is missing
+ *  The visitor must not change the store.  Errors: the visitor's; GGDM_EFORMAT, GGDM_ESTORE. */
+ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_t max,
+                                   bool with_data, const int64_t *scorers, int32_t n_scorers,
+                                   ggdm_sample_visitor visit, void *context, ggdm_error *err);
+
+/* A number of a cell, or of two, from a later stage (ggdm evaluate). */
+typedef struct ggdm_store_result {
+    int32_t cell;
+    const char *metric, *settings;
+    double value, lo, hi; /* lo, hi: NAN where there is no interval */
+    int64_t n;
+} ggdm_store_result;
+/** Put a result, in place of one of the same cell, metric and settings; inside a turn. */
+ggdm_status ggdm_store_put_result(ggdm_store *store, const ggdm_store_result *result,
+                                  ggdm_error *err);
+typedef ggdm_status (*ggdm_result_visitor)(void *context, const ggdm_store_result *result,
+                                           ggdm_error *err);
+ggdm_status ggdm_store_each_result(ggdm_store *store, ggdm_result_visitor visit, void *context,
+                                   ggdm_error *err);
 
 /* A unit that needs a person: failed or quarantined. */
 typedef struct ggdm_store_trouble {

@@ -1,0 +1,90 @@
+/* The sweep file: read against a catalogue, with its axes; and its tree with a cell's values put
+ * in.
+ *
+ * jobs/ knows the skeleton: name, model, sampler, condition, guidance, seed (one stage: the rows of
+ * ggdm_kind_stage), sweep, samples, judge, precision, batch, threads, checkpoint, order.  All else
+ * is rows. */
+#ifndef GGDM_JOBS_SPEC_H
+#define GGDM_JOBS_SPEC_H
+
+#include "jobs/item.h"
+#include "jobs/messages.h"
+
+#define GGDM_MAX_AXES 16
+#define GGDM_MAX_SAMPLES 100000000
+
+typedef enum ggdm_order { GGDM_ORDER_COST, GGDM_ORDER_SHUFFLE } ggdm_order;
+
+/* "cost", "shuffle", NULL. */
+extern const char *const ggdm_order_names[];
+
+/* A parameter of the tree and the values it takes: one, unless it is an axis.  Axes that are joined
+ * by `zip:` have the same stride. */
+typedef struct ggdm_parameter {
+    const char *path; /* "guidance.loss.target" */
+    const char *name; /* "target": the short name where it is unique in this tree, else the path */
+    const char *label;
+    const ggdm_param *row;
+    ggdm_value *slot;     /* in the tree */
+    int64_t stride;       /* cell i has value (i / stride) % count */
+    int32_t count;        /* of values, at least 1 */
+    ggdm_scalar *values;  /* [count]; where count is 1, perhaps the row's default */
+    const ggdm_node **at; /* [count] where they stand; NULL */
+    bool known;           /* it has a value at all (no default, not given: none) */
+} ggdm_parameter;
+
+/* A scorer that the sweep asks for, of images of any cell. */
+typedef struct ggdm_judge {
+    const char *name; /* in results: "judge", or a model's name where there are several */
+    ggdm_item *item;  /* of GGDM_FAMILY_SCORER */
+} ggdm_judge;
+
+typedef struct ggdm_spec {
+    char *where; /* file name, for messages */
+    ggdm_doc *doc;
+    ggdm_arena arena; /* of all below */
+    const ggdm_catalogue *catalogue;
+
+    char *name; /* letters, digits, '.', '_', '-'; at most 64: also the default run directory */
+    ggdm_item *stage;           /* the tree; parameters' slots point into it */
+    ggdm_parameter *parameters; /* [n_parameters], in the order of the tree */
+    int32_t n_parameters;
+    int32_t class_parameter; /* what a cell aims at: the first of type class in its guidance, else
+                                in its condition; -1: none */
+    ggdm_judge *judges;      /* [n_judges] */
+    int32_t n_judges;
+    int32_t samples;  /* images per cell */
+    int64_t n_cells;  /* product of the axes */
+    ggdm_job job;     /* as written: precision may be AUTO, batch and threads 0 */
+    ggdm_order order; /* in which units run; operational, like batch and threads */
+} ggdm_spec;
+
+/** Read and check a sweep text.
+ *  sets      [n_sets] of "PATH=VALUE" (--set): the value is YAML, put in place of what the text
+ * says; a value for an axis takes the axis away *out is owned: ggdm_spec_deinit (safe after an
+ * error).  Errors: GGDM_EFORMAT, GGDM_EINVAL "FILE:LINE:COLUMN: field 'F': value 'V', expected
+ * ...". */
+ggdm_status ggdm_spec_parse(const ggdm_catalogue *c, const char *text, size_t size,
+                            const char *where, const char *const *sets, int n_sets, ggdm_spec *out,
+                            ggdm_error *err);
+void ggdm_spec_deinit(ggdm_spec *spec);
+
+/** The value of a parameter in a cell; borrowed. */
+const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell);
+/** Put a cell's values into spec->stage, which is the cell's until the next call. */
+void ggdm_spec_put_cell(ggdm_spec *spec, int64_t cell);
+
+/** Put "FILE:LINE:COLUMN: field 'FIELD': " in front of the message in err, for errors found later;
+ *  field is a path such as "guidance.loss.model".  Returns err's code. */
+ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error *err);
+
+/** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
+ *  judges, precision; not comments, layout, or the operational keys batch, threads, checkpoint,
+ *  order. */
+ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
+                             ggdm_error *err);
+/** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.
+ */
+ggdm_status ggdm_spec_same(const ggdm_spec *run, const ggdm_spec *spec, ggdm_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* The chain of a sampler: which timesteps it visits and the coefficients of every step, computed in
+ * double (docs/GUIDANCE.md, "The chain").
+ *
+ * Notation: alpha_bar_t = product of (1 - beta).  Timesteps are integers 0 .. T-1 as in diffusers.
+ */
+#ifndef GGDM_WORKER_CHAIN_H
+#define GGDM_WORKER_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+/* What scheduler_config.json says of the noise. */
+typedef struct ggdm_noise_levels {
+    int32_t train_steps; /* T */
+    double *alpha_bar;   /* [T], owned */
+} ggdm_noise_levels;
+
+/* One sampler step from x_t to the next: all factors are plain numbers. */
+typedef struct ggdm_step {
+    int32_t t;                       /* timestep given to the network */
+    double alpha_bar;                /* at t */
+    double alpha_bar_next;           /* at the next; 1 behind the last */
+    float x0_x, x0_eps;              /* x0-hat = x0_x x_t + x0_eps eps */
+    float mean_x, mean_eps;          /* mean = mean_x x_t + mean_eps eps */
+    float clip_x, clip_x0, clip_eps; /* mean = clip_x x_t + clip_x0 clamp(x0-hat) + clip_eps eps */
+    float sigma;                     /* standard deviation of the noise; 0: none is drawn */
+    bool clip;                       /* the second form of the mean */
+} ggdm_step;
+
+typedef struct ggdm_chain {
+    int32_t steps;
+    ggdm_step *step; /* [steps], in sampling order; owned */
+} ggdm_chain;
+
+#endif

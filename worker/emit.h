@@ -1,0 +1,85 @@
+/* A program: the graph of one tick, out of the text of a setting (docs/decisions/017).
+ *
+ * Implementations of guidances and losses emit ops through a ggdm_emit: it holds the graph, the
+ * batch, the models by digest, and the value rows, which become inputs per image that the walk
+ * fills. */
+#ifndef GGDM_WORKER_EMIT_H
+#define GGDM_WORKER_EMIT_H
+
+#include "jobs/item.h"
+#include "models/model.h"
+#include "models/nn/graph.h"
+
+/* The models of a run, by the digest that stands in recipes. */
+typedef struct ggdm_model_ref {
+    const char *digest;      /* hex */
+    const ggdm_model *model; /* with weights, or (for counting operations) without */
+} ggdm_model_ref;
+typedef struct ggdm_models {
+    const ggdm_model_ref *items;
+    size_t n;
+} ggdm_models;
+
+/** NULL: there is none. */
+const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest);
+
+/* An input that the walk fills with a value of each image's setting (or condition). */
+typedef struct ggdm_port {
+    ggdm_val value;           /* [N] f32, or i32 of a class */
+    const ggdm_value *source; /* in the item tree that was emitted */
+    int32_t index; /* of the value among the value rows of that tree, in order of visit */
+    bool of_head;  /* of the head's tree (a condition), not of the setting's */
+    bool is_class;
+} ggdm_port;
+
+#define GGDM_MAX_PORTS 64
+#define GGDM_MAX_SHIFTS 8
+
+/* Where a term's gradient is taken: with respect to what, and how it reaches x. */
+typedef enum ggdm_gradient { GGDM_XT_FULL, GGDM_XT_AFFINE, GGDM_X0 } ggdm_gradient;
+
+/* One gradient that the step applies: shift -= weight * grad (times x0_x for xt-affine).  Terms
+ * that end at the same place with respect to the same thing are one shift. */
+typedef struct ggdm_shift {
+    ggdm_gradient gradient;
+    ggdm_val loss;  /* [N] sum of the terms */
+    ggdm_val grad;  /* [N, H, W, C], after the backward pass */
+    int32_t weight; /* port of the weight that the walk applies; -1: it is inside the loss */
+} ggdm_shift;
+
+typedef struct ggdm_emit {
+    ggdm_graph *graph;
+    int32_t batch;
+    const ggdm_models *models;
+    const ggdm_item *head, *setting; /* the trees that are emitted */
+    ggdm_val x, t, x0_x, x0_eps;     /* inputs */
+    ggdm_val eps, x0;                /* of the network; x0-hat */
+    ggdm_port ports[GGDM_MAX_PORTS];
+    int32_t n_ports;
+    ggdm_shift shifts[GGDM_MAX_SHIFTS];
+    int32_t n_shifts;
+    struct ggdm_emit_slot {
+        char name[80]; /* unique in the graph: the digest */
+        const ggdm_params *params;
+    } slots[16];
+    int32_t n_slots;
+    ggdm_status status; /* sticky, as the graph's */
+    ggdm_error error;
+} ggdm_emit;
+
+/** The input of a value row: REAL as [N] f32, CLASS as [N] i32.  -1 after an error. */
+ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key);
+/** The model in a MODEL row; from now on parameters are of its slot (each model has one in a graph,
+ *  however often it is used).  NULL after an error. */
+const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);
+/** The loss of a loss item at an image estimate [N, H, W, C] -> [N], its `weight` row included. */
+ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
+/** Add a loss [N] to the shift of this gradient; weight: value row of item, applied by the walk
+ * where the shift has one term, inside the graph where it has several. */
+void ggdm_emit_shift(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss, const ggdm_item *item,
+                     const char *weight);
+/** Keep the first error. */
+void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

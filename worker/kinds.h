@@ -1,0 +1,77 @@
+/* What a file in worker/samplers, guidance, losses and scorers provides: its rows and its
+ * functions. worker/methods.c has a line for each. */
+#ifndef GGDM_WORKER_KINDS_H
+#define GGDM_WORKER_KINDS_H
+
+#include "jobs/catalogue.h"
+#include "worker/chain.h"
+#include "worker/emit.h"
+
+#define GGDM_FAMILY_TERM "term"
+#define GGDM_FAMILY_LOSS "loss"
+
+/* One step of one image: a linear sampler leaves it to ggdm_step_linear. */
+typedef struct ggdm_sampler_io {
+    float *x;         /* [n] in: x_t, out: x_{t-1} */
+    const float *eps; /* [n] */
+    const float *z;   /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
+    float *history; /* [kind->history][n] newest first; the walk moves it on after the last tick */
+    int32_t filled; /* how many of them are valid */
+    float *kept;    /* [kind->keeps][n] what one tick keeps for the next of this step */
+    int64_t n;
+} ggdm_sampler_io;
+
+typedef struct ggdm_sampler_kind {
+    ggdm_kind kind;
+    int32_t history;     /* arrays like x that it remembers of earlier steps */
+    int32_t keeps;       /* arrays like x between the ticks of a step */
+    int32_t noises;      /* draws a step */
+    int32_t evaluations; /* ticks a step */
+    /** Fill out->step[] for the chain: timesteps and coefficients.
+     *  Errors: GGDM_EINVAL at the row (steps, spacing) that does not fit. */
+    ggdm_status (*chain)(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
+                         ggdm_error *err);
+    /** NULL: ggdm_step_linear.  Returns whether all of x is finite. */
+    bool (*step)(const ggdm_chain *chain, int32_t step, int32_t tick, const ggdm_item *sampler,
+                 ggdm_sampler_io *io);
+} ggdm_sampler_kind;
+
+typedef struct ggdm_guidance_kind {
+    ggdm_kind kind;
+    /** What acts in one step; NULL for presets, which are expanded. */
+    void (*emit)(ggdm_emit *e, const ggdm_item *guidance);
+} ggdm_guidance_kind;
+
+typedef struct ggdm_loss_kind {
+    ggdm_kind kind; /* its first row is GGDM_LOSS_WEIGHT */
+    /** The loss of x0 [N, H, W, C], data units -> [N]; without the weight. */
+    ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
+} ggdm_loss_kind;
+
+/* The row that every loss begins with: its factor in a sum. */
+#define GGDM_LOSS_WEIGHT                                                                           \
+    {                                                                                              \
+        .key = "weight", .type = GGDM_PARAM_REAL, .lo = -1e9, .hi = 1e9, .fallback = GGDM_REAL(1), \
+        .neutral = GGDM_REAL(0), .help = "Factor of this loss."                                    \
+    }
+
+/* Samples of a batch, as a scorer sees them. */
+typedef struct ggdm_scoring {
+    const float *x;         /* [n, H, W, C] the archived pixels in data units (u8 / 127.5 - 1) */
+    const float *saturated; /* [n] share of values beyond 1.5 times the data range before that;
+                               NULL: not known (scored later) */
+    int32_t n;
+} ggdm_scoring;
+
+typedef struct ggdm_scorer_kind {
+    ggdm_kind kind;
+    /** The graph that makes [N, K] or [N] of x [N, H, W, C]; NULL: `plain`. */
+    ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x);
+    /** One number a sample without a graph; false where it cannot be known. */
+    bool (*plain)(const ggdm_scoring *s, int32_t i, float *out);
+} ggdm_scorer_kind;
+
+/* All there is; the struct behind a kind of a family is the one above. */
+extern const ggdm_catalogue ggdm_methods;
+
+#endif
