@@ -38,7 +38,7 @@ LDFLAGS  += -fopenmp $(filter -fsanitize=%,$(OPT.$(MODE)))
 LDLIBS   += -ldnnl $(PKG_LIBS) -lm
 
 isa_of = $(firstword $(filter avx2 avx512,$(subst _, ,$(basename $(notdir $(1))))))
-lib.c  := $(sort $(wildcard common/*.c models/*.c models/*/*.c jobs/*.c worker/*.c slurm/*.c coordinator/*/*.c))
+lib.c  := $(sort $(wildcard common/*.c models/*.c models/*/*.c jobs/*.c worker/*.c worker/*/*.c slurm/*.c coordinator/*/*.c))
 lib.o  := $(lib.c:%.c=$(B)/%.o)
 test.c := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/grad/test_*.c \
                             tests/golden/test_*.c tests/property/test_*.c tests/fuzz/test_*.c))
