@@ -7,6 +7,7 @@
 #ifndef GGDM_JOBS_SPEC_H
 #define GGDM_JOBS_SPEC_H
 
+#include "common/hash.h"
 #include "jobs/item.h"
 #include "jobs/messages.h"
 
