@@ -97,6 +97,7 @@ typedef struct ggdm_kind {
                             are copied, its row `of` is the node itself; NULL: none */
     const char *measure; /* of such a scorer: its name in results, where it is the only one */
     ggdm_output output;  /* of scorers */
+    bool always;         /* a scorer of every sample, asked for or not */
 
     /** What a preset stands for: *out is another item of its family; NULL: itself. */
     ggdm_status (*expand)(const ggdm_catalogue *c, ggdm_arena *arena, const ggdm_item *preset,
@@ -122,6 +123,9 @@ const char *ggdm_param_axis(const ggdm_param *p);
 const char *ggdm_param_label(const ggdm_param *p);
 /** "a number above 0", "one of a, b": for messages and help. */
 void ggdm_param_expected(const ggdm_param *p, char *text, size_t size);
+/** The bounds of a WHOLE row as integers. */
+int64_t ggdm_param_lowest(const ggdm_param *p);
+int64_t ggdm_param_highest(const ggdm_param *p);
 /** Are the rows such that the house can carry them (unique keys, defaults in range, known families,
  *  neutral values that exist, ...)?  For the tests of a catalogue.  Errors: GGDM_EINVAL naming
  *  kind and row. */

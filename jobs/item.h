@@ -17,7 +17,8 @@ typedef struct ggdm_value {
 
 struct ggdm_item {
     const ggdm_kind *kind;
-    const char *name;    /* of a member of a list; NULL */
+    const char *name;    /* of a member of a list, given or made; else NULL */
+    bool named;          /* it was given */
     const ggdm_node *at; /* NULL */
     ggdm_item *next;     /* of a list */
     ggdm_value values[]; /* [kind->n_params], as its rows */
@@ -29,6 +30,11 @@ ggdm_status ggdm_item_create(ggdm_arena *arena, const ggdm_kind *kind, ggdm_item
 /** A deep copy.  Texts are shared with the original. */
 ggdm_status ggdm_item_copy(ggdm_arena *arena, const ggdm_item *item, ggdm_item **out,
                            ggdm_error *err);
+/** A deep copy without the nodes that a filter does not keep, and without owners that required
+ * them: *out NULL: nothing is left. */
+typedef bool (*ggdm_item_filter)(void *context, const ggdm_item *item);
+ggdm_status ggdm_item_copy_kept(ggdm_arena *arena, const ggdm_item *item, ggdm_item_filter keep,
+                                void *context, ggdm_item **out, ggdm_error *err);
 
 /** The value of a row by key; it must exist. */
 ggdm_value *ggdm_item_value(const ggdm_item *item, const char *key);
@@ -42,16 +48,26 @@ ggdm_item *ggdm_item_child(const ggdm_item *item, const char *key); /* NODE, NOD
 void ggdm_item_set(ggdm_item *item, const char *key, ggdm_scalar scalar);
 void ggdm_item_set_child(ggdm_item *item, const char *key, ggdm_item *child);
 
+/* Whose words a document uses. */
+typedef enum ggdm_dialect {
+    GGDM_OF_SWEEP, /* of a user: names, windows, defaults left to the program */
+    GGDM_OF_RECIPE /* of the canonical text: digests, no windows, no names, revisions count */
+} ggdm_dialect;
+
 /** Read a node of a document (a map; where the family has an implied kind, `kind` may be absent)
- *  against the rows: unknown keys, missing ones, wrong values are errors with position.
+ *  against the rows: unknown keys and wrong values are errors with position.  What is required is
+ *  not asked for yet: ggdm_item_check, when all that may give it has been read.
  *  ignore    keys that are not this reader's, NULL-terminated; NULL: none
- *  Errors: GGDM_EINVAL, GGDM_EFORMAT (depth, number of nodes), GGDM_EUNSUPPORTED (revision). */
+ *  Errors: GGDM_EINVAL, GGDM_EFORMAT (depth, number of nodes), GGDM_EUNSUPPORTED (kind or revision
+ *  of a recipe). */
 ggdm_status ggdm_item_read(const ggdm_catalogue *c, ggdm_arena *arena, const char *family,
-                           const ggdm_node *node, const char *const *ignore, ggdm_item **out,
-                           ggdm_error *err);
+                           const ggdm_node *node, const char *const *ignore, ggdm_dialect dialect,
+                           ggdm_item **out, ggdm_error *err);
+/** Is all there that is required, and as the kinds want it?  Errors: GGDM_EINVAL with position. */
+ggdm_status ggdm_item_check(const ggdm_item *item, ggdm_error *err);
 /** Read one scalar as a row says. */
 ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_node *node,
-                             ggdm_scalar *out, ggdm_error *err);
+                             ggdm_dialect dialect, ggdm_scalar *out, ggdm_error *err);
 /** Fail at the place of a row's value, or of the item where it has none. */
 ggdm_status ggdm_item_fail(const ggdm_item *item, const char *key, ggdm_error *err,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -75,6 +91,9 @@ typedef ggdm_status (*ggdm_value_visitor)(void *context, const ggdm_item *item,
  *  and without the list's key.  Parameters of NODE and NODES rows themselves are not visited. */
 ggdm_status ggdm_item_visit(ggdm_item *root, ggdm_value_visitor visit, void *context,
                             ggdm_error *err);
+
+/** Forget where values stand in a document, which may then go. */
+void ggdm_item_forget_places(ggdm_item *item);
 
 /** The tree without what does nothing: nodes at a neutral value, and owners that required them.
  *  NULL: nothing is left.  Doing it twice changes nothing. */

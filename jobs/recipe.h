@@ -38,8 +38,8 @@ ggdm_status ggdm_recipe_make(const ggdm_catalogue *c, ggdm_arena *arena, const g
 ggdm_status ggdm_recipe_text(const ggdm_recipe *recipe, char **out, ggdm_error *err);
 
 /** The key: SHA-256 of "ggdm recipe 1\n", precision, a space, isa, "\n", and the whole text. */
-ggdm_status ggdm_recipe_key(const ggdm_recipe *recipe, const char *precision, const char *isa,
-                            uint8_t key[GGDM_HASH_SIZE], ggdm_error *err);
+void ggdm_recipe_key(const ggdm_recipe *recipe, const char *precision, const char *isa,
+                     uint8_t key[GGDM_HASH_SIZE]);
 
 /** A head or a setting out of its text, checked row by row, and that it is the canonical text of
  *  what it says.  family: GGDM_FAMILY_STAGE, GGDM_FAMILY_GUIDANCE, GGDM_FAMILY_SCORER.

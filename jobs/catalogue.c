@@ -1,0 +1,206 @@
+#include "jobs/catalogue.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "jobs/item.h"
+
+const char *const ggdm_param_type_names[] = {"real",   "whole", "flag",         "text",
+                                             "choice", "class", "window",       "model",
+                                             "file",   "node",  "list of nodes"};
+
+const ggdm_kind *ggdm_catalogue_find(const ggdm_catalogue *c, const char *family, const char *name)
+{
+    for (size_t i = 0; i < c->n_kinds; i++) {
+        const ggdm_kind *k = c->kinds[i];
+        if (strcmp(k->family, family) == 0 && (name ? strcmp(k->name, name) == 0 : k->implied))
+            return k;
+    }
+    return NULL;
+}
+
+const char *ggdm_param_axis(const ggdm_param *p)
+{
+    return p->axis ? p->axis : p->key;
+}
+
+const char *ggdm_param_label(const ggdm_param *p)
+{
+    return p->label ? p->label : ggdm_param_axis(p);
+}
+
+/* ---- what a row expects, in words ---------------------------------------------------------- */
+
+static void expect_number(const ggdm_param *p, char *text, size_t size)
+{
+    const char *what = p->type == GGDM_PARAM_WHOLE ? "an integer" : "a finite number";
+    char lo[GGDM_NUMBER_SIZE], hi[GGDM_NUMBER_SIZE];
+    ggdm_number_text(p->lo, lo);
+    ggdm_number_text(p->hi, hi);
+    if (p->type == GGDM_PARAM_WHOLE) { /* to 2^63 - 1 every digit counts */
+        snprintf(lo, sizeof lo, "%lld", (long long)ggdm_param_lowest(p));
+        snprintf(hi, sizeof hi, "%lld", (long long)ggdm_param_highest(p));
+    }
+    if (p->lo == 0 && p->hi == 0)
+        snprintf(text, size, "%s", what);
+    else if (p->above)
+        snprintf(text, size, isinf(p->hi) ? "%s above %s" : "%s above %s, at most %s", what, lo,
+                 hi);
+    else if (isinf(p->hi))
+        snprintf(text, size, "%s, %s or more", what, lo);
+    else
+        snprintf(text, size, "%s from %s to %s", what, lo, hi);
+}
+
+static void expect_choice(const ggdm_param *p, char *text, size_t size)
+{
+    size_t n = 0;
+    *text = '\0';
+    for (int i = 0; p->choices[i] && n < size; i++) {
+        const char *join = i == 0 ? "" : p->choices[i + 1] ? ", " : " or ";
+        n += (size_t)snprintf(text + n, size - n, "%s%s", join, p->choices[i]);
+    }
+}
+
+void ggdm_param_expected(const ggdm_param *p, char *text, size_t size)
+{
+    static const char *const expected[GGDM_PARAM_TYPES] = {
+        [GGDM_PARAM_FLAG] = "true or false",
+        [GGDM_PARAM_TEXT] = "a text without control characters, of at most 4095 bytes",
+        [GGDM_PARAM_CLASS] = "a class from 0 to 999",
+        [GGDM_PARAM_WINDOW] = "a number of sampler steps, a share of them from 0.0 to 1.0, or "
+                              "{start_step: S, length: L}",
+        [GGDM_PARAM_MODEL] = "the name of a model or a directory",
+        [GGDM_PARAM_FILE] = "the path of a file",
+        [GGDM_PARAM_NODE] = "a map",
+        [GGDM_PARAM_NODES] = "a list of maps",
+    };
+    if (p->type == GGDM_PARAM_REAL || p->type == GGDM_PARAM_WHOLE)
+        expect_number(p, text, size);
+    else if (p->type == GGDM_PARAM_CHOICE)
+        expect_choice(p, text, size);
+    else
+        snprintf(text, size, "%s", expected[p->type]);
+}
+
+int64_t ggdm_param_lowest(const ggdm_param *p)
+{
+    return p->lo == 0 && p->hi == 0 ? INT64_MIN : p->lo > -0x1p63 ? (int64_t)p->lo : INT64_MIN;
+}
+
+int64_t ggdm_param_highest(const ggdm_param *p)
+{
+    return p->lo == 0 && p->hi == 0 ? INT64_MAX : p->hi < 0x1p63 ? (int64_t)p->hi : INT64_MAX;
+}
+
+/* ---- are the rows sound? ------------------------------------------------------------------- */
+
+static ggdm_status bad_row(const ggdm_kind *k, const ggdm_param *p, const char *why,
+                           ggdm_error *err)
+{
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s '%s'%s%s%s: %s", k->family, k->name, p ? ", row '" : "",
+                     p ? (p->key ? p->key : "?") : "", p ? "'" : "", why);
+}
+
+static bool is_node(const ggdm_param *p)
+{
+    return p->type == GGDM_PARAM_NODE || p->type == GGDM_PARAM_NODES;
+}
+
+static bool has_family(const ggdm_catalogue *c, const char *family)
+{
+    for (size_t i = 0; i < c->n_kinds; i++)
+        if (strcmp(c->kinds[i]->family, family) == 0)
+            return true;
+    return false;
+}
+
+static const ggdm_param *find_row(const ggdm_kind *k, const char *key)
+{
+    for (size_t i = 0; k && i < k->n_params; i++)
+        if (strcmp(k->params[i].key, key) == 0)
+            return &k->params[i];
+    return NULL;
+}
+
+static bool is_model(const ggdm_param *p)
+{
+    return p && p->type == GGDM_PARAM_MODEL;
+}
+
+/* A default or neutral value must be one that could be given. */
+static bool could_be_given(const ggdm_param *p, const ggdm_scalar *v)
+{
+    int64_t choices = 0;
+    switch (p->type) {
+    case GGDM_PARAM_REAL:
+        return isfinite(v->real) &&
+               ((p->lo == 0 && p->hi == 0) || (v->real >= p->lo && v->real <= p->hi));
+    case GGDM_PARAM_WHOLE:
+        return v->whole >= ggdm_param_lowest(p) && v->whole <= ggdm_param_highest(p);
+    case GGDM_PARAM_FLAG:
+        return v->whole == 0 || v->whole == 1;
+    case GGDM_PARAM_CHOICE:
+        while (p->choices[choices])
+            choices++;
+        return v->whole >= 0 && v->whole < choices;
+    case GGDM_PARAM_CLASS:
+        return v->whole >= 0 && v->whole < GGDM_MAX_CLASSES;
+    case GGDM_PARAM_TEXT:
+        return v->text != NULL;
+    default: /* a window, a model, a file, a node: none is there by itself */
+        return false;
+    }
+}
+
+static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p,
+                             ggdm_error *err)
+{
+    static const char *const taken[] = {"kind", "name", "revision", "zip"};
+    if (!p->key || !*p->key || strpbrk(p->key, ". \"="))
+        return bad_row(k, p, "expected a key without '.', ' ', '\"' and '='", err);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(p->key, taken[i]) == 0)
+            return bad_row(k, p, "this key has a meaning of its own", err);
+    if (find_row(k, p->key) != p)
+        return bad_row(k, p, "the key is there twice", err);
+    if (!p->help || p->help[strlen(p->help) - 1] != '.')
+        return bad_row(k, p, "expected one sentence of help", err);
+    if (p->type == GGDM_PARAM_CHOICE && (!p->choices || !p->choices[0]))
+        return bad_row(k, p, "expected names to choose from", err);
+    if (is_node(p) != (p->family != NULL) || (p->family && !has_family(c, p->family)))
+        return bad_row(k, p, "expected a family with kinds, of nodes and of these only", err);
+    if (p->type == GGDM_PARAM_CLASS &&
+        (!p->of || !(is_model(find_row(k, p->of)) ||
+                     is_model(find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)))))
+        return bad_row(k, p, "expected 'of', a row that is a model", err);
+    if (is_model(p) != (p->port != NULL))
+        return bad_row(k, p, "expected a port, of models and of these only", err);
+    if (p->fallback && (p->required || !could_be_given(p, p->fallback)))
+        return bad_row(k, p, "expected a default that could be given, and is not required", err);
+    if (p->neutral && !could_be_given(p, p->neutral))
+        return bad_row(k, p, "expected a neutral value that could be given", err);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_catalogue_check(const ggdm_catalogue *c, ggdm_error *err)
+{
+    for (size_t i = 0; i < c->n_kinds; i++) {
+        const ggdm_kind *k = c->kinds[i];
+        if (!k->family || !k->name || !k->help || k->help[strlen(k->help) - 1] != '.')
+            return bad_row(k, NULL, "expected a family, a name and one sentence of help", err);
+        if (ggdm_catalogue_find(c, k->family, k->name) != k)
+            return bad_row(k, NULL, "the kind is there twice", err);
+        if (k->implied && ggdm_catalogue_find(c, k->family, NULL) != k)
+            return bad_row(k, NULL, "the family has an implied kind already", err);
+        if (k->scorer && !ggdm_catalogue_find(c, GGDM_FAMILY_SCORER, k->scorer))
+            return bad_row(k, NULL, "its scorer is not there", err);
+        for (size_t r = 0; r < k->n_params; r++)
+            GGDM_TRY(check_row(c, k, &k->params[r], err));
+    }
+    if (!ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL))
+        return GGDM_FAIL(err, GGDM_EINVAL, "a catalogue without the stage's kind");
+    return GGDM_OK;
+}
