@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/status.h"
+#include "jobs/item.h"
 
 /* What scheduler_config.json says of the noise. */
 typedef struct ggdm_noise_levels {
@@ -33,5 +34,12 @@ typedef struct ggdm_chain {
     int32_t steps;
     ggdm_step *step; /* [steps], in sampling order; owned */
 } ggdm_chain;
+
+/** The chain of a sampler item (GGDM_FAMILY_SAMPLER) over these noise levels.
+ *  *out is owned: ggdm_chain_deinit (safe after an error).
+ *  Errors: GGDM_EINVAL at the row that does not fit (more steps than timesteps), GGDM_ENOMEM. */
+ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                              ggdm_chain *out, ggdm_error *err);
+void ggdm_chain_deinit(ggdm_chain *chain);
 
 #endif

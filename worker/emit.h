@@ -34,6 +34,7 @@ typedef struct ggdm_port {
 
 #define GGDM_MAX_PORTS 64
 #define GGDM_MAX_SHIFTS 8
+#define GGDM_MAX_SLOTS 16
 
 /* Where a term's gradient is taken: with respect to what, and how it reaches x. */
 typedef enum ggdm_gradient { GGDM_XT_FULL, GGDM_XT_AFFINE, GGDM_X0 } ggdm_gradient;
@@ -44,7 +45,8 @@ typedef struct ggdm_shift {
     ggdm_gradient gradient;
     ggdm_val loss;  /* [N] sum of the terms */
     ggdm_val grad;  /* [N, H, W, C], after the backward pass */
-    int32_t weight; /* port of the weight that the walk applies; -1: it is inside the loss */
+    int32_t weight; /* of the value row that the walk applies, as ggdm_port.index; -1: it is inside
+                       the loss */
 } ggdm_shift;
 
 typedef struct ggdm_emit {
@@ -58,11 +60,9 @@ typedef struct ggdm_emit {
     int32_t n_ports;
     ggdm_shift shifts[GGDM_MAX_SHIFTS];
     int32_t n_shifts;
-    struct ggdm_emit_slot {
-        char name[80]; /* unique in the graph: the digest */
-        const ggdm_params *params;
-    } slots[16];
+    const ggdm_model_ref *slots[GGDM_MAX_SLOTS]; /* models used: their digests name the slots */
     int32_t n_slots;
+    ggdm_val ones;      /* [N] f32, filled with 1 once: d loss / d loss */
     ggdm_status status; /* sticky, as the graph's */
     ggdm_error error;
 } ggdm_emit;

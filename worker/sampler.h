@@ -1,21 +1,22 @@
-/* The arithmetic of one sampler step on one image, in f32 with a fixed order. */
+/* The arithmetic of one sampler step on one image, in f32 with a fixed order, and what becomes of
+ * the last x. */
 #ifndef GGDM_WORKER_SAMPLER_H
 #define GGDM_WORKER_SAMPLER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/schedule.h"
+#include "worker/chain.h"
 
-/** x <- mean(x, eps) + sigma z - kappa grad   (GGDM paper, Algorithm 1 lines 4 and 6).
+/** x <- mean(x, eps) + sigma z   (GGDM paper, Algorithm 1 line 4).
  *
  *  x     [n] f32, in and out: x_t, then x_{t-1}; data units, [-1, 1] at the end
  *  eps   [n] predicted noise;  z [n] standard normal noise (not read where sigma is 0)
- *  grad  [n] gradient of the loss for this step's guidance, or NULL: unguided
- *  clip  the mean is taken from clamp(x0-hat, -1, 1)
  *  Returns whether all of x is finite.  Errors: none.  Not collective. */
-bool ggdm_sampler_step(const ggdm_step *s, bool clip, float *x, const float *eps, const float *z,
-                       const float *grad, float kappa, int64_t n);
+bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const float *z, int64_t n);
+
+/** x <- x - weight grad   (line 6), for each shift of the step in its order.  Returns as above. */
+bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n);
 
 /** Pixels for the archive: u8 = floor(127.5 (x + 1) + 0.5) clamped to 0..255, not finite: 0.
  *  Returns the share of pixels with |x| > 1.5 (1.5 times the data range; not finite counts). */

@@ -1,0 +1,99 @@
+/* The compiled graphs of a worker: programs out of the texts of settings (docs/decisions/017).
+ *
+ * A program is what settings have in common that differ only in values (kappa, target): its graph,
+ * compiled for batches of 1, 2, 4, ... images when first used.  A batch of n images uses the
+ * smallest that holds it; the images of the padding are ignored, and no image's bits depend on its
+ * neighbours.
+ *
+ * A walk interns each setting once (ggdm_programs_tick: a number that is equal where a batch may be
+ * shared), and for each batch takes the graph, fills it image by image, runs it and reads it. */
+#ifndef GGDM_WORKER_PROGRAMS_H
+#define GGDM_WORKER_PROGRAMS_H
+
+#include "jobs/messages.h"
+#include "worker/chain.h"
+#include "worker/emit.h"
+
+/* The value rows of a tree in the order of ggdm_port.index.  Views into the tree. */
+typedef struct ggdm_values {
+    const ggdm_scalar **at;
+    int32_t n;
+} ggdm_values;
+
+/** The arena's; item NULL (an unguided setting): none. */
+ggdm_status ggdm_values_of(ggdm_arena *arena, const ggdm_item *item, ggdm_values *out,
+                           ggdm_error *err);
+
+/* An input of a graph that takes a value of each image. */
+typedef struct ggdm_program_port {
+    void *data;    /* [batch] f32, or i32 of a class */
+    int32_t index; /* into the values of the head's tree (of_head), else of the setting's or the
+                      scorer's */
+    bool of_head, is_class;
+} ggdm_program_port;
+
+/* A gradient that the step applies: x -= weight grad, one after the other. */
+typedef struct ggdm_program_shift {
+    const float *grad; /* [batch, H, W, C] out */
+    const float *loss; /* [batch] out: before the weight that the walk applies */
+    int32_t weight;    /* index into the setting's values; -1: 1 */
+    bool through_x0;   /* the weight is times x0_x of the step (xt-affine) */
+} ggdm_program_shift;
+
+/* A compiled graph and the memory of its inputs and outputs; NULL where it has none. */
+typedef struct ggdm_program {
+    ggdm_graph *graph;
+    int32_t batch;
+    int64_t elements; /* of an image */
+    float *x;         /* [batch, H, W, C] in */
+    float *t;         /* [batch] in: timestep */
+    float *x0_x;      /* [batch] in: x0-hat = x0_x x + x0_eps eps */
+    float *x0_eps;    /* [batch] in */
+    ggdm_program_port ports[GGDM_MAX_PORTS];
+    int32_t n_ports;
+    const float *eps; /* [batch, H, W, C] out */
+    const float *x0;  /* [batch, H, W, C] out: x0-hat */
+    ggdm_program_shift shifts[GGDM_MAX_SHIFTS];
+    int32_t n_shifts;
+    const float *score; /* [batch, width] out, of scorers */
+    int32_t width;
+} ggdm_program;
+
+/* Shape of images. */
+typedef struct ggdm_image_shape {
+    int32_t height, width, channels;
+} ggdm_image_shape;
+
+typedef struct ggdm_programs ggdm_programs;
+
+/** models are borrowed; precision is resolved: of ticks, scores are f32 always, so that precision
+ *  changes images but not the measure that compares them. */
+ggdm_status ggdm_programs_create(const ggdm_models *models, ggdm_precision precision, int32_t batch,
+                                 ggdm_programs **out, ggdm_error *err);
+void ggdm_programs_destroy(ggdm_programs **programs);
+
+/** The number of the program of a head's (GGDM_FAMILY_STAGE) tick with a setting (NULL: unguided).
+ *  The trees are not kept.
+ *  Errors: GGDM_EINVAL, GGDM_ESHAPE where models are not there or do not fit each other. */
+ggdm_status ggdm_programs_tick(ggdm_programs *programs, const ggdm_item *head,
+                               const ggdm_item *setting, int32_t *out, ggdm_error *err);
+/** The same of a scorer that has a graph, for images of a shape. */
+ggdm_status ggdm_programs_score(ggdm_programs *programs, const ggdm_item *scorer,
+                                ggdm_image_shape shape, int32_t *out, ggdm_error *err);
+
+/** The graph of a program for n images, 1 <= n <= batch; borrowed until the next call. */
+ggdm_status ggdm_programs_get(ggdm_programs *programs, int32_t program, int32_t n,
+                              const ggdm_program **out, ggdm_error *err);
+
+/** Fill row i of the inputs but x: the step's numbers (NULL: a scorer) and the image's values. */
+void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
+                       const ggdm_values *head, const ggdm_values *setting);
+/** The factor of a shift in a step. */
+float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step,
+                          const ggdm_values *setting);
+
+/** The images that a head makes. */
+ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, ggdm_image_shape *out,
+                            ggdm_error *err);
+
+#endif
