@@ -21,9 +21,9 @@ typedef enum ggdm_tag {
     GGDM_TAG_ANY = -1,      /* receive only */
     GGDM_TAG_READY = 1,     /* worker: send me a unit */
     GGDM_TAG_UNIT = 2,      /* coordinator: run this unit */
-    GGDM_TAG_IMAGES = 3,    /* worker: finished images of the unit that runs */
+    GGDM_TAG_SAMPLES = 3,   /* worker: finished samples of the unit that runs */
     GGDM_TAG_BEAT = 4,      /* worker: still alive, so much is done */
-    GGDM_TAG_DONE = 5,      /* worker: the unit is finished, all its images were sent */
+    GGDM_TAG_DONE = 5,      /* worker: the unit is finished, all its samples were sent */
     GGDM_TAG_FAILED = 6,    /* worker: the unit failed, and why */
     GGDM_TAG_STOP = 7,      /* coordinator: stop between sampler steps and leave */
     GGDM_TAG_BYE = 8,       /* worker: I leave and send nothing more */

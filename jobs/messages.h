@@ -23,6 +23,9 @@ typedef enum ggdm_precision {
 /* In sweep files, indexed by value, NULL-terminated. */
 extern const char *const ggdm_precision_names[];
 
+#define GGDM_MAX_RECIPE ((size_t)64 << 10) /* bytes of a text, with its NUL */
+#define GGDM_MAX_STEPS 100000              /* of a chain */
+
 /* What is the same for every unit of a run. */
 typedef struct ggdm_job {
     ggdm_precision precision; /* resolved: never GGDM_PRECISION_AUTO on the wire */
@@ -36,7 +39,7 @@ typedef struct ggdm_job {
 typedef struct ggdm_segment {
     int32_t parent;     /* index of the segment it continues (smaller than its own), -1: from x_T */
     int32_t begin, end; /* sampler steps [begin, end); begin = parent's end, or 0 */
-    int32_t setting;    /* index into the unit's settings */
+    int32_t setting;    /* index into the unit's settings; -1: SCORE */
     int64_t trajectory; /* the store's trajectory that ends here (end == steps), or -1 */
     int32_t score_first, score_count; /* of that trajectory: its scorers, a part of unit.scores */
 } ggdm_segment;
@@ -76,8 +79,10 @@ typedef struct ggdm_unit {
 
 /* Bytes of the state of a unit in the middle; a larger one is not saved. */
 #define GGDM_MAX_CHECKPOINT ((size_t)192 << 20)
-/* Bytes of a packed unit without its state: larger trees are cut by the planner. */
-#define GGDM_MAX_UNIT ((size_t)1 << 20)
+/* Bytes of a packed unit without scorers and state: larger trees are cut by the planner. */
+#define GGDM_MAX_TREE ((size_t)1 << 20)
+/* Bytes of a packed unit without its state. */
+#define GGDM_MAX_UNIT ((size_t)4 << 20)
 
 /* What a scorer said of one sample. */
 typedef struct ggdm_score {

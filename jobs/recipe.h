@@ -9,10 +9,9 @@
 
 #include "common/hash.h"
 #include "jobs/item.h"
+#include "jobs/messages.h"
 
-#define GGDM_MAX_RECIPE ((size_t)64 << 10) /* bytes of a text */
-#define GGDM_MAX_STEPS 100000              /* of a chain */
-#define GGDM_MAX_RUNS 1024                 /* of a recipe */
+#define GGDM_MAX_RUNS 1024 /* of a recipe */
 
 /* Settings in [end of the one before, end). */
 typedef struct ggdm_run_text {

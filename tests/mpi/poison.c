@@ -20,7 +20,7 @@ int MPI_Isend(const void *buf, int count, MPI_Datatype type, int dest, int tag, 
     if (slow && tag == GGDM_TAG_DONE)
         nanosleep(&(struct timespec){atoi(slow) / 1000, atoi(slow) % 1000 * 1000000L}, NULL);
     if (poison && count >= 16 &&
-        (tag == GGDM_TAG_BEAT || tag == GGDM_TAG_IMAGES || tag == GGDM_TAG_DONE)) {
+        (tag == GGDM_TAG_BEAT || tag == GGDM_TAG_SAMPLES || tag == GGDM_TAG_DONE)) {
         memcpy(&unit, (const char *)buf + 8, sizeof unit);
         if (unit == atoll(poison))
             raise(SIGSEGV);

@@ -50,7 +50,7 @@ static bool test_big_packets(int rank, int size)
         uint8_t *data = malloc(BIG);
         for (size_t i = 0; i < BIG; i++)
             data[i] = pattern(i, rank);
-        ok = ggdm_transport_send(world, 0, GGDM_TAG_IMAGES, data, BIG, &err) == GGDM_OK;
+        ok = ggdm_transport_send(world, 0, GGDM_TAG_SAMPLES, data, BIG, &err) == GGDM_OK;
         free(data); /* the transport has its copy */
         for (int i = 0; i < 100 && ok; i++)
             ok = ggdm_transport_send(world, 0, GGDM_TAG_BEAT, &i, sizeof i, &err) == GGDM_OK;
@@ -59,7 +59,7 @@ static bool test_big_packets(int rank, int size)
         int next[16] = {0};
         for (int n = 0; n < (size - 1) * 101 && ok; n++) {
             ok = receive(GGDM_TAG_ANY, &packet);
-            if (ok && packet.tag == GGDM_TAG_IMAGES) {
+            if (ok && packet.tag == GGDM_TAG_SAMPLES) {
                 ok = packet.size == BIG && next[packet.from] == 0;
                 for (size_t i = 0; i < packet.size && ok; i++)
                     ok = packet.data[i] == pattern(i, packet.from);
