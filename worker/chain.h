@@ -32,7 +32,8 @@ typedef struct ggdm_step {
 
 typedef struct ggdm_chain {
     int32_t steps;
-    ggdm_step *step; /* [steps], in sampling order; owned */
+    int32_t evaluations; /* ticks of a step: the sampler kind's */
+    ggdm_step *step;     /* [steps, evaluations], in sampling order: a row a tick; owned */
 } ggdm_chain;
 
 /** The chain of a sampler item (GGDM_FAMILY_SAMPLER) over these noise levels.

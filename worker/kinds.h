@@ -15,19 +15,20 @@ typedef struct ggdm_sampler_io {
     float *x;         /* [n] in: x_t, out: x_{t-1} */
     const float *eps; /* [n] */
     const float *z;   /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
-    float *history; /* [kind->history][n] newest first; the walk moves it on after the last tick */
-    int32_t filled; /* how many of them are valid */
-    float *kept;    /* [kind->keeps][n] what one tick keeps for the next of this step */
+    const float *history; /* [kind->history][n] of the steps before, newest first */
+    int32_t filled;       /* how many of them are valid */
+    float *kept; /* [kind->keeps][n] what a tick keeps for the next of this step; after the last
+                    the walk puts the first of them into the history */
     int64_t n;
 } ggdm_sampler_io;
 
 typedef struct ggdm_sampler_kind {
     ggdm_kind kind;
-    int32_t history;     /* arrays like x that it remembers of earlier steps */
+    int32_t history;     /* arrays like x that it remembers of earlier steps; with it, keeps >= 1 */
     int32_t keeps;       /* arrays like x between the ticks of a step */
     int32_t noises;      /* draws a step */
     int32_t evaluations; /* ticks a step */
-    /** Fill out->step[] for the chain: timesteps and coefficients.
+    /** Fill out->step[steps, evaluations], which is there: timesteps and coefficients.
      *  Errors: GGDM_EINVAL at the row (steps, spacing) that does not fit. */
     ggdm_status (*chain)(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
                          ggdm_error *err);
