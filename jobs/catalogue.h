@@ -89,6 +89,7 @@ typedef struct ggdm_kind {
     const char *family, *name;
     int revision;         /* raised by whatever alters its meaning or bits */
     bool implied;         /* of its family, needs no `kind:` and is not written */
+    bool standard;        /* of its family, taken where an owner that requires one has none */
     const char *help;     /* one sentence */
     const char *equation; /* in docs/GUIDANCE.md's notation; NULL */
     const ggdm_param *params;

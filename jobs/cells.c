@@ -5,132 +5,241 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "jobs/panels.h"
 
-#define KEY_VERSION 1 /* of the key's layout and of the meaning of everything in it */
+/* ---- names to digests ---------------------------------------------------------------------- */
 
-static bool is_guided(const ggdm_cell *cell)
+/* What a parameter's values mean, beside what stands in the sweep. */
+typedef struct meaning {
+    const char **digests; /* [count]; NULL: its values mean themselves */
+    int32_t *classes;     /* [count] of models */
+    int32_t of;           /* CLASS: the parameter that is its model, -1: none */
+} meaning;
+
+typedef struct expansion {
+    ggdm_spec *spec;
+    const ggdm_resolver *resolver;
+    ggdm_cells *out;
+    meaning *meanings; /* [n_parameters], the arena's */
+    ggdm_panels panels;
+    ggdm_intern trajectories; /* head and runs as texts */
+    ggdm_arena scratch;       /* of one cell */
+    size_t cap;               /* of trajectories */
+} expansion;
+
+/* An error of who knows no positions, at its place. */
+static ggdm_status blame_value(const ggdm_node *at, ggdm_status st, ggdm_error *err)
 {
-    return cell->kappa != 0 && cell->duration != 0;
-}
-
-void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, const ggdm_cell *cell,
-                   uint8_t key[GGDM_HASH_SIZE])
-{
-    static const ggdm_key_context nothing = {.isa = ""};
-    const ggdm_key_context *c = context ? context : &nothing;
-    ggdm_hash h;
-    ggdm_hash_init(&h);
-    ggdm_hash_text(&h, "ggdm trajectory");
-    ggdm_hash_u64(&h, KEY_VERSION);
-    ggdm_hash_text(&h, "ddpm");
-    ggdm_hash_u64(&h, (uint64_t)sweep->job.steps);
-    ggdm_hash_text(&h, ggdm_variance_names[sweep->job.variance]);
-    ggdm_hash_u64(&h, sweep->job.clip_x0);
-    ggdm_hash_u64(&h, sweep->job.seed);
-    ggdm_hash_text(&h, ggdm_precision_names[c->precision]);
-    ggdm_hash_text(&h, c->isa ? c->isa : "");
-    ggdm_hash_update(&h, c->diffusion, GGDM_HASH_SIZE);
-    ggdm_hash_u64(&h, is_guided(cell));
-    if (is_guided(cell)) {
-        ggdm_hash_text(&h, "gradient of a classifier");
-        ggdm_hash_text(&h, ggdm_gradient_names[sweep->job.gradient]);
-        ggdm_hash_text(&h, ggdm_loss_form_names[sweep->job.form]);
-        ggdm_hash_update(&h, c->guide, GGDM_HASH_SIZE);
-        ggdm_hash_f64(&h, cell->kappa);
-        ggdm_hash_u64(&h, (uint64_t)cell->duration);
-        ggdm_hash_u64(&h, (uint64_t)cell->target);
-        if (cell->start) /* from 0: the key of the time before windows */
-            ggdm_hash_u64(&h, (uint64_t)cell->start);
+    ggdm_error why = *err;
+    if (at) {
+        ggdm_node_fail(at, err, "%s", why.msg);
+        err->code = st;
     }
-    ggdm_hash_final(&h, key);
-}
-
-/* Parameters of cell i: the fixed ones, overlaid by its place in each group (first slowest). */
-static ggdm_cell make_cell(const ggdm_sweep *s, int32_t i)
-{
-    double v[GGDM_N_AXES];
-    size_t rest = (size_t)i;
-    memcpy(v, s->fixed, sizeof v);
-    for (int g = s->n_groups - 1; g >= 0; g--) {
-        const ggdm_axis_group *group = &s->groups[g];
-        size_t k = rest % group->count;
-        rest /= group->count;
-        for (int axis = 0; axis < GGDM_N_AXES; axis++)
-            if (group->values[axis])
-                v[axis] = group->values[axis][k];
-    }
-    return (ggdm_cell){.index = i,
-                       .kappa = v[GGDM_AXIS_KAPPA],
-                       .start = (int32_t)v[GGDM_AXIS_START],
-                       .duration = (int32_t)v[GGDM_AXIS_DURATION],
-                       .target = (int32_t)v[GGDM_AXIS_TARGET]};
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const ggdm_cell *x = *(const ggdm_cell *const *)a, *y = *(const ggdm_cell *const *)b;
-    int order = memcmp(x->key, y->key, GGDM_HASH_SIZE);
-    return order ? order : (x->index > y->index) - (x->index < y->index);
-}
-
-static ggdm_trajectory make_trajectory(const ggdm_cell *cell)
-{
-    ggdm_trajectory t = {.target = -1, .first_cell = cell->index};
-    if (is_guided(cell)) {
-        t.kappa = cell->kappa;
-        t.start = cell->start;
-        t.duration = cell->duration;
-        t.target = cell->target;
-    }
-    memcpy(t.key, cell->key, GGDM_HASH_SIZE);
-    return t;
-}
-
-/* Cells of one key share a trajectory; trajectories are numbered by their first cell. */
-static ggdm_status find_trajectories(ggdm_cells *c, ggdm_error *err)
-{
-    size_t n = (size_t)c->n_cells;
-    const ggdm_cell **sorted = NULL;
-    int32_t *first = NULL; /* of each cell: the first cell with its key */
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&sorted, n, sizeof *sorted, err), done);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&first, n, sizeof *first, err), done);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&c->trajectories, n, sizeof *c->trajectories, err), done);
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = &c->cells[i];
-    qsort(sorted, n, sizeof *sorted, by_key);
-    for (size_t i = 0; i < n; i++) {
-        bool same = i > 0 && memcmp(sorted[i - 1]->key, sorted[i]->key, GGDM_HASH_SIZE) == 0;
-        first[sorted[i]->index] = same ? first[sorted[i - 1]->index] : sorted[i]->index;
-    }
-    for (size_t i = 0; i < n; i++) {
-        ggdm_cell *cell = &c->cells[i];
-        if (first[i] == cell->index) {
-            cell->trajectory = c->n_trajectories++;
-            c->trajectories[cell->trajectory] = make_trajectory(cell);
-        } else {
-            cell->trajectory = c->cells[first[i]].trajectory;
-        }
-    }
-
-done:
-    free(sorted);
-    free(first);
     return st;
 }
 
-ggdm_status ggdm_cells_expand(const ggdm_sweep *sweep, const ggdm_key_context *context,
-                              ggdm_cells *out, ggdm_error *err)
+ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
+                         const ggdm_node *at, const char **digest, int32_t *classes,
+                         ggdm_error *err)
+{
+    ggdm_error why = {0};
+    ggdm_status st = row->type == GGDM_PARAM_MODEL
+                         ? r->model(r->context, row, name, digest, classes, &why)
+                         : r->file(r->context, row, name, digest, &why);
+    if (st == GGDM_OK)
+        return st;
+    if (err)
+        *err = why;
+    return err ? blame_value(at, st, err) : st;
+}
+
+static bool is_named_thing(const ggdm_param *row)
+{
+    return row->type == GGDM_PARAM_MODEL || row->type == GGDM_PARAM_FILE;
+}
+
+static ggdm_status resolve_parameter(expansion *e, int32_t i, ggdm_error *err)
+{
+    const ggdm_parameter *p = &e->spec->parameters[i];
+    meaning *m = &e->meanings[i];
+    if (!e->resolver || !p->known || !is_named_thing(p->row))
+        return GGDM_OK;
+    GGDM_TRY(
+        ggdm_arena_alloc(&e->out->arena, (size_t)p->count * sizeof *m->digests, &m->digests, err));
+    GGDM_TRY(
+        ggdm_arena_alloc(&e->out->arena, (size_t)p->count * sizeof *m->classes, &m->classes, err));
+    for (int32_t v = 0; v < p->count; v++)
+        GGDM_TRY(ggdm_resolve(e->resolver, p->row, p->values[v].text, p->at[v], &m->digests[v],
+                              &m->classes[v], err));
+    return GGDM_OK;
+}
+
+/* The model that a class is of: a row beside it, else one of the stage. */
+static int32_t find_model_of(const ggdm_spec *s, const ggdm_parameter *p)
+{
+    const char *dot = strrchr(p->path, '.');
+    size_t n = dot ? (size_t)(dot - p->path) + 1 : 0;
+    for (; p->row->type == GGDM_PARAM_CLASS; n = 0) {
+        for (int32_t i = 0; i < s->n_parameters; i++)
+            if (strncmp(s->parameters[i].path, p->path, n) == 0 &&
+                strcmp(s->parameters[i].path + n, p->row->of) == 0)
+                return i;
+        if (n == 0)
+            break;
+    }
+    return -1;
+}
+
+static ggdm_status resolve_names(expansion *e, ggdm_error *err)
+{
+    ggdm_spec *s = e->spec;
+    GGDM_TRY(ggdm_arena_alloc(&e->out->arena, (size_t)s->n_parameters * sizeof *e->meanings,
+                              &e->meanings, err));
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        e->meanings[i].of = find_model_of(s, &s->parameters[i]);
+        GGDM_TRY(resolve_parameter(e, i, err));
+    }
+    return GGDM_OK;
+}
+
+/* ---- one cell ------------------------------------------------------------------------------ */
+
+static ggdm_status check_class(const ggdm_parameter *p, int64_t cell, const char *model,
+                               int32_t classes, ggdm_error *err)
+{
+    const int64_t v = cell / p->stride % p->count, target = p->values[v].whole;
+    char text[400];
+    if (classes == 0 || target < classes)
+        return GGDM_OK;
+    snprintf(text, sizeof text, "value '%lld', expected a class of model '%s', 0 to %d",
+             (long long)target, model, classes - 1);
+    if (p->at[v])
+        return ggdm_node_fail(p->at[v], err, "%s", text);
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s", p->path, text);
+}
+
+/* Digests in place of names, and classes that their models have. */
+static ggdm_status put_meanings(expansion *e, int64_t cell, ggdm_error *err)
+{
+    const ggdm_spec *s = e->spec;
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        const ggdm_parameter *p = &s->parameters[i];
+        const meaning *m = &e->meanings[i];
+        if (m->digests)
+            p->slot->scalar.text = m->digests[cell / p->stride % p->count];
+        if (m->of < 0 || !p->known || !e->meanings[m->of].classes)
+            continue;
+        const ggdm_parameter *model = &s->parameters[m->of];
+        const int64_t v = cell / model->stride % model->count;
+        GGDM_TRY(check_class(p, cell, model->values[v].text, e->meanings[m->of].classes[v], err));
+    }
+    return GGDM_OK;
+}
+
+/* Every judge must know the class a cell aims at. */
+static ggdm_status check_judges(const expansion *e, int64_t cell, ggdm_error *err)
+{
+    const ggdm_spec *s = e->spec;
+    if (s->class_parameter < 0)
+        return GGDM_OK;
+    for (int32_t i = 0; i < e->panels.n_judges; i++)
+        GGDM_TRY(check_class(&s->parameters[s->class_parameter], cell, s->judges[i].name,
+                             e->panels.judges[i].classes, err));
+    return GGDM_OK;
+}
+
+/* Head and runs of a recipe by number, as a text that tells trajectories apart. */
+static ggdm_status add_runs(expansion *e, const ggdm_recipe *r, ggdm_trajectory *t,
+                            const char **text, ggdm_error *err)
+{
+    const size_t size = 16 + 28 * (size_t)r->n_runs;
+    char *out = NULL;
+    GGDM_TRY(ggdm_intern_text(&e->out->texts[GGDM_HEAD_TEXTS], r->head, &t->head, err));
+    GGDM_TRY(ggdm_arena_alloc(&e->scratch, size, &out, err));
+    GGDM_TRY(ggdm_arena_alloc(&e->scratch, (size_t)r->n_runs * sizeof *t->runs, &t->runs, err));
+    t->n_runs = r->n_runs;
+    *text = out;
+    int n = snprintf(out, size, "%d", (int)t->head);
+    for (int32_t i = 0; i < r->n_runs; i++) {
+        t->runs[i].end = r->runs[i].end;
+        GGDM_TRY(ggdm_intern_text(&e->out->texts[GGDM_SETTING_TEXTS], r->runs[i].setting,
+                                  &t->runs[i].setting, err));
+        n += snprintf(out + n, size - (size_t)n, ",%d:%d", (int)t->runs[i].setting,
+                      (int)r->runs[i].end);
+    }
+    return GGDM_OK;
+}
+
+/* A trajectory that no cell before has. */
+static ggdm_status keep_trajectory(expansion *e, const ggdm_recipe *r, ggdm_trajectory t,
+                                   int32_t cell, ggdm_error *err)
+{
+    ggdm_cells *c = e->out;
+    const ggdm_run_of_steps *runs = t.runs;
+    const size_t bytes = (size_t)t.n_runs * sizeof *runs;
+    GGDM_TRY(ggdm_grow(&c->trajectories, &e->cap, (size_t)c->n_trajectories + 1,
+                       sizeof *c->trajectories, err));
+    GGDM_TRY(ggdm_arena_alloc(&c->arena, bytes, &t.runs, err));
+    memcpy(t.runs, runs, bytes);
+    t.first_cell = cell;
+    t.image_count = e->spec->samples;
+    ggdm_recipe_key(r, ggdm_precision_names[e->resolver ? e->resolver->precision : 0],
+                    e->resolver ? e->resolver->isa : "", t.key);
+    c->trajectories[c->n_trajectories++] = t;
+    return GGDM_OK;
+}
+
+static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
+{
+    ggdm_cell *cell = &e->out->cells[place];
+    ggdm_trajectory t = {.head = 0};
+    ggdm_recipe recipe;
+    const char *text = NULL;
+    int32_t number = 0;
+    ggdm_arena_reset(&e->scratch);
+    ggdm_spec_put_cell(e->spec, place);
+    GGDM_TRY(put_meanings(e, place, err));
+    GGDM_TRY(check_judges(e, place, err));
+    GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));
+    GGDM_TRY(add_runs(e, &recipe, &t, &text, err));
+    GGDM_TRY(ggdm_intern_text(&e->trajectories, text, &number, err));
+    if (number == e->out->n_trajectories)
+        GGDM_TRY(keep_trajectory(e, &recipe, t, place, err));
+    cell->place = place;
+    cell->trajectory = number;
+    return ggdm_panels_add(&e->panels, &e->scratch, e->spec->stage, &cell->panel, err);
+}
+
+/* ---- all cells ----------------------------------------------------------------------------- */
+
+static ggdm_status expand_all(expansion *e, ggdm_error *err)
+{
+    ggdm_cells *c = e->out;
+    GGDM_TRY(resolve_names(e, err));
+    GGDM_TRY(ggdm_panels_begin(&e->panels, e->spec, &c->arena, &c->texts[GGDM_SCORER_TEXTS], err));
+    for (int32_t i = 0; e->resolver && i < e->panels.n_judges; i++)
+        GGDM_TRY(ggdm_panels_resolve(&e->panels, i, e->resolver, err));
+    GGDM_TRY(ggdm_alloc(&c->cells, (size_t)e->spec->n_cells, sizeof *c->cells, err));
+    for (int32_t i = 0; i < e->spec->n_cells; i++, c->n_cells++)
+        GGDM_TRY(expand_cell(e, i, err));
+    c->heads = c->texts[GGDM_HEAD_TEXTS].texts;
+    c->n_heads = c->texts[GGDM_HEAD_TEXTS].n;
+    c->settings = c->texts[GGDM_SETTING_TEXTS].texts;
+    c->n_settings = c->texts[GGDM_SETTING_TEXTS].n;
+    return ggdm_panels_end(&e->panels, c, err);
+}
+
+ggdm_status ggdm_cells_expand(ggdm_spec *spec, const ggdm_resolver *resolver, ggdm_cells *out,
+                              ggdm_error *err)
 {
     memset(out, 0, sizeof *out);
-    GGDM_TRY(ggdm_alloc(&out->cells, (size_t)sweep->n_cells, sizeof *out->cells, err));
-    out->n_cells = (int32_t)sweep->n_cells;
-    for (int32_t i = 0; i < out->n_cells; i++) {
-        ggdm_cell *cell = &out->cells[i];
-        *cell = make_cell(sweep, i);
-        ggdm_cell_key(sweep, context, cell, cell->key);
-    }
-    ggdm_status st = find_trajectories(out, err);
+    out->spec = spec;
+    expansion e = {.spec = spec, .resolver = resolver, .out = out};
+    ggdm_status st = expand_all(&e, err);
+    ggdm_panels_deinit(&e.panels);
+    ggdm_intern_deinit(&e.trajectories);
+    ggdm_arena_deinit(&e.scratch);
+    ggdm_spec_put_cell(spec, 0); /* names again in place of digests */
     if (st != GGDM_OK)
         ggdm_cells_deinit(out);
     return st;
@@ -138,17 +247,25 @@ ggdm_status ggdm_cells_expand(const ggdm_sweep *sweep, const ggdm_key_context *c
 
 void ggdm_cells_deinit(ggdm_cells *cells)
 {
+    for (int i = 0; i < GGDM_CELL_TEXTS; i++)
+        ggdm_intern_deinit(&cells->texts[i]);
+    ggdm_arena_deinit(&cells->arena);
     free(cells->cells);
     free(cells->trajectories);
     memset(cells, 0, sizeof *cells);
 }
 
-void ggdm_window_label(int32_t start, int32_t duration, char label[GGDM_WINDOW_LABEL_SIZE])
+ggdm_status ggdm_cells_recipe(const ggdm_cells *cells, ggdm_arena *arena,
+                              const ggdm_trajectory *trajectory, ggdm_recipe *out, ggdm_error *err)
 {
-    if (start)
-        snprintf(label, GGDM_WINDOW_LABEL_SIZE, "%d+%d", (int)start, (int)duration);
-    else
-        snprintf(label, GGDM_WINDOW_LABEL_SIZE, "%d", (int)duration);
+    const int32_t n = trajectory->n_runs;
+    *out = (ggdm_recipe){
+        .head = cells->heads[trajectory->head], .steps = trajectory->runs[n - 1].end, .n_runs = n};
+    GGDM_TRY(ggdm_arena_alloc(arena, (size_t)n * sizeof *out->runs, &out->runs, err));
+    for (int32_t i = 0; i < n; i++)
+        out->runs[i] =
+            (ggdm_run_text){trajectory->runs[i].end, cells->settings[trajectory->runs[i].setting]};
+    return GGDM_OK;
 }
 
 void ggdm_cell_name(int32_t n_cells, int32_t index, char name[GGDM_CELL_NAME_SIZE])

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/hash.h"
+#include "common/intern.h"
 #include "common/status.h"
 #include "jobs/recipe.h"
 #include "jobs/spec.h"
@@ -20,9 +21,17 @@ typedef struct ggdm_resolver {
      *  no position in front, the caller does. */
     ggdm_status (*model)(void *context, const ggdm_param *row, const char *name,
                          const char **digest, int32_t *classes, ggdm_error *err);
+    /** A file: *digest that of its meaning. */
+    ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
+                        ggdm_error *err);
     ggdm_precision precision; /* resolved */
     const char *isa;          /* as recorded with the results */
 } ggdm_resolver;
+
+/** Ask a resolver for a MODEL or FILE value; its errors get the position at (NULL: none). */
+ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
+                         const ggdm_node *at, const char **digest, int32_t *classes,
+                         ggdm_error *err);
 
 /* Runs of settings: indices into ggdm_cells.settings. */
 typedef struct ggdm_run_of_steps {
@@ -65,10 +74,14 @@ typedef struct ggdm_scorer_text {
     ggdm_output output;
 } ggdm_scorer_text;
 
+/* What the texts of a sweep's cells are of. */
+enum { GGDM_HEAD_TEXTS, GGDM_SETTING_TEXTS, GGDM_SCORER_TEXTS, GGDM_CELL_TEXTS };
+
 typedef struct ggdm_cells {
-    ggdm_arena arena;      /* of all texts and lists */
-    const ggdm_spec *spec; /* borrowed: parameters and their values */
-    ggdm_cell *cells;      /* [n_cells], owned, by place */
+    ggdm_arena arena;                   /* of all lists */
+    ggdm_intern texts[GGDM_CELL_TEXTS]; /* owners of what the next four point to */
+    const ggdm_spec *spec;              /* borrowed: parameters and their values */
+    ggdm_cell *cells;                   /* [n_cells], owned, by place */
     int32_t n_cells;
     ggdm_trajectory *trajectories; /* [n_trajectories], owned, by first_cell */
     int32_t n_trajectories;

@@ -63,6 +63,8 @@ typedef enum ggdm_dialect {
 ggdm_status ggdm_item_read(const ggdm_catalogue *c, ggdm_arena *arena, const char *family,
                            const ggdm_node *node, const char *const *ignore, ggdm_dialect dialect,
                            ggdm_item **out, ggdm_error *err);
+/** May a member of a list, or a measure, be called so? */
+bool ggdm_item_is_name(const char *text);
 /** Is all there that is required, and as the kinds want it?  Errors: GGDM_EINVAL with position. */
 ggdm_status ggdm_item_check(const ggdm_item *item, ggdm_error *err);
 /** Read one scalar as a row says. */

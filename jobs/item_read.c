@@ -220,7 +220,7 @@ static ggdm_status fail_key(const reader *r, const ggdm_kind *kind, const ggdm_n
 
 /* ---- lists of named nodes ------------------------------------------------------------------ */
 
-static bool is_name(const char *text)
+bool ggdm_item_is_name(const char *text)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     return *text && strlen(text) <= 64 && text[strspn(text, ok)] == '\0';
@@ -239,7 +239,7 @@ static ggdm_status read_name(const reader *r, const ggdm_node *node, ggdm_item *
     const ggdm_node *name = ggdm_node_get(node, "name");
     if (!name || r->dialect == GGDM_OF_RECIPE)
         return GGDM_OK;
-    if (name->kind != GGDM_NODE_STRING || !is_name(name->text))
+    if (name->kind != GGDM_NODE_STRING || !ggdm_item_is_name(name->text))
         return ggdm_node_expected(name, r->err, "letters, digits, '_' and '-'");
     item->named = true;
     return ggdm_arena_text(r->arena, name->text, &item->name, r->err);

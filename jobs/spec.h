@@ -11,7 +11,9 @@
 #include "jobs/item.h"
 #include "jobs/messages.h"
 
-#define GGDM_MAX_AXES 16
+#define GGDM_MAX_AXES 16 /* groups of them */
+#define GGDM_MAX_CELLS 1000000
+#define GGDM_MAX_SETS 64
 #define GGDM_MAX_SAMPLES 100000000
 
 typedef enum ggdm_order { GGDM_ORDER_COST, GGDM_ORDER_SHUFFLE } ggdm_order;
@@ -43,6 +45,8 @@ typedef struct ggdm_judge {
 typedef struct ggdm_spec {
     char *where; /* file name, for messages */
     ggdm_doc *doc;
+    ggdm_doc *sets[GGDM_MAX_SETS]; /* [n_sets] the values of --set, which positions point into */
+    int n_sets;
     ggdm_arena arena; /* of all below */
     const ggdm_catalogue *catalogue;
 

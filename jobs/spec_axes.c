@@ -1,0 +1,351 @@
+/* Parameters of a sweep's tree, the axes among them, and the values that cells have. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/mem.h"
+#include "common/nearest.h"
+#include "jobs/spec_internal.h"
+
+#define MAX_VALUES 10000 /* of an axis */
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+static ggdm_status count_parameter(void *context, const ggdm_item *item, const ggdm_param *row,
+                                   ggdm_value *value, const char *path, ggdm_error *err)
+{
+    (void)item, (void)row, (void)value, (void)path, (void)err;
+    ++*(int32_t *)context;
+    return GGDM_OK;
+}
+
+static ggdm_status add_parameter(void *context, const ggdm_item *item, const ggdm_param *row,
+                                 ggdm_value *value, const char *path, ggdm_error *err)
+{
+    ggdm_spec *s = context;
+    ggdm_parameter *p = &s->parameters[s->n_parameters++];
+    (void)item;
+    *p = (ggdm_parameter){.row = row,
+                          .label = ggdm_param_label(row),
+                          .slot = value,
+                          .stride = 1,
+                          .count = 1,
+                          .known = value->set || row->fallback};
+    GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
+    p->name = p->path;
+    return GGDM_OK;
+}
+
+/* The short name, where it is no other's; a path of one word is nobody else's either. */
+static void name_parameter(const ggdm_spec *s, ggdm_parameter *p)
+{
+    const char *name = ggdm_param_axis(p->row);
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        const ggdm_parameter *other = &s->parameters[i];
+        if (other != p &&
+            (strcmp(ggdm_param_axis(other->row), name) == 0 || strcmp(other->path, name) == 0))
+            return;
+    }
+    p->name = name;
+}
+
+ggdm_status ggdm_spec_list_parameters(ggdm_spec *s, ggdm_error *err)
+{
+    int32_t n = 0;
+    GGDM_TRY(ggdm_item_visit(s->stage, count_parameter, &n, err));
+    GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)n * sizeof *s->parameters, &s->parameters, err));
+    GGDM_TRY(ggdm_item_visit(s->stage, add_parameter, s, err));
+    for (int32_t i = 0; i < s->n_parameters; i++)
+        name_parameter(s, &s->parameters[i]);
+    return GGDM_OK;
+}
+
+/* Nothing of this tree is called so. */
+static ggdm_status fail_name(const ggdm_spec *s, const char *name, const ggdm_node *node,
+                             ggdm_error *err)
+{
+    char names[400] = "";
+    size_t n = 0;
+    ggdm_nearest meant = {.word = name};
+    for (int32_t i = 0; i < s->n_parameters && n < sizeof names; i++) {
+        ggdm_nearest_try(&meant, s->parameters[i].name);
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s, ", s->parameters[i].name);
+    }
+    ggdm_nearest_try(&meant, "zip");
+    if (meant.name)
+        return ggdm_node_fail_key(node, err, "this sweep has no parameter '%s', did you mean '%s'?",
+                                  name, meant.name);
+    return ggdm_node_fail_key(
+        node, err, "this sweep has no parameter '%s', expected one of %szip%s", name, names,
+        ggdm_item_child(s->stage, "guidance") ? ""
+                                              : " (a sweep without guidance has none of guidance)");
+}
+
+ggdm_status ggdm_spec_find(const ggdm_spec *s, const char *name, const ggdm_node *node,
+                           ggdm_parameter **out, ggdm_error *err)
+{
+    char paths[400] = "";
+    size_t n = 0;
+    int found = 0;
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        ggdm_parameter *p = &s->parameters[i];
+        if (strcmp(p->path, name) == 0) {
+            *out = p;
+            return GGDM_OK;
+        }
+        if (strcmp(ggdm_param_axis(p->row), name) != 0)
+            continue;
+        found++;
+        *out = p;
+        if (n < sizeof paths)
+            n += (size_t)snprintf(paths + n, sizeof paths - n, "%s%s", n ? ", " : "", p->path);
+    }
+    if (found == 1)
+        return GGDM_OK;
+    if (found == 0)
+        return fail_name(s, name, node, err);
+    return ggdm_node_fail_key(node, err, "'%s' could be any of %s: expected one of these paths",
+                              name, paths);
+}
+
+/* ---- values of an axis --------------------------------------------------------------------- */
+
+typedef struct values {
+    ggdm_scalar *data;    /* [count], the arena's */
+    const ggdm_node **at; /* [count] */
+    int32_t count;
+} values;
+
+static ggdm_status alloc_values(ggdm_spec *s, size_t count, values *out, ggdm_error *err)
+{
+    out->count = (int32_t)count;
+    GGDM_TRY(ggdm_arena_alloc(&s->arena, count * sizeof *out->data, &out->data, err));
+    return ggdm_arena_alloc(&s->arena, count * sizeof *out->at, &out->at, err);
+}
+
+/* The number of a scalar that a range counts in. */
+static double *number_of(const ggdm_param *row, ggdm_scalar *v, double *whole)
+{
+    *whole = (double)v->whole;
+    return row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WINDOW ? &v->real : whole;
+}
+
+static bool can_range(const ggdm_param *row)
+{
+    return row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WHOLE ||
+           row->type == GGDM_PARAM_CLASS || row->type == GGDM_PARAM_WINDOW;
+}
+
+/* {from, to, step}: both ends included where the step meets them. */
+static ggdm_status read_range(ggdm_spec *s, const ggdm_param *row, const ggdm_node *node,
+                              values *out, ggdm_error *err)
+{
+    struct range {
+        const ggdm_node *from, *to, *step;
+    } map = {NULL, NULL, NULL};
+    const ggdm_field table[] = {{.key = "from",
+                                 .type = GGDM_FIELD_NODE,
+                                 .offset = offsetof(struct range, from),
+                                 .required = true},
+                                {.key = "to",
+                                 .type = GGDM_FIELD_NODE,
+                                 .offset = offsetof(struct range, to),
+                                 .required = true},
+                                {.key = "step",
+                                 .type = GGDM_FIELD_NODE,
+                                 .offset = offsetof(struct range, step),
+                                 .required = true},
+                                {.key = NULL}};
+    ggdm_scalar first, last;
+    double a, b, step = 0;
+    GGDM_TRY(ggdm_fields_read(node, table, NULL, &map, err));
+    GGDM_TRY(ggdm_scalar_read(&s->arena, row, map.from, GGDM_OF_SWEEP, &first, err));
+    GGDM_TRY(ggdm_scalar_read(&s->arena, row, map.to, GGDM_OF_SWEEP, &last, err));
+    double from = *number_of(row, &first, &a), to = *number_of(row, &last, &b);
+    bool real = row->type == GGDM_PARAM_REAL || first.length_share || last.length_share;
+    bool whole = real || map.step->kind == GGDM_NODE_INT;
+    if (!whole || ggdm_node_double(map.step, 0, 0, &step, NULL) != GGDM_OK || step == 0 ||
+        (to != from && (to < from) != (step < 0)))
+        return ggdm_node_expected(map.step, err, "%s %s 0", real ? "a finite number" : "an integer",
+                                  to < from ? "below" : "above");
+    double intervals = floor((to - from) / step + 1e-9);
+    if (!(intervals < MAX_VALUES))
+        return ggdm_node_expected(map.step, err, "a step that gives at most %d values", MAX_VALUES);
+    GGDM_TRY(alloc_values(s, (size_t)intervals + 1, out, err));
+    for (int32_t i = 0; i < out->count; i++) {
+        /* 12 digits, so that 0.1 + 2 * 0.1 is the 0.3 that a list would say. */
+        char text[40];
+        snprintf(text, sizeof text, "%.12g", from + (double)i * step);
+        double v = strtod(text, NULL) + 0.0;
+        out->data[i] = first;
+        out->data[i].length_share = first.length_share || last.length_share;
+        out->data[i].real = v;
+        out->data[i].whole = ggdm_to_int(v, INT64_MIN / 2, INT64_MAX / 2);
+        out->at[i] = node;
+    }
+    return GGDM_OK;
+}
+
+static bool is_window(const ggdm_param *row, const ggdm_node *node)
+{
+    return row->type == GGDM_PARAM_WINDOW &&
+           (ggdm_node_get(node, "start_step") || ggdm_node_get(node, "length"));
+}
+
+static ggdm_status read_list(ggdm_spec *s, const ggdm_param *row, const ggdm_node *node,
+                             values *out, ggdm_error *err)
+{
+    bool list = node->kind == GGDM_NODE_LIST;
+    if (list && (node->count == 0 || node->count > MAX_VALUES))
+        return ggdm_node_expected(node, err, "from 1 to %d values", MAX_VALUES);
+    GGDM_TRY(alloc_values(s, list ? node->count : 1, out, err));
+    const ggdm_node *n = list ? node->first : node;
+    for (int32_t i = 0; i < out->count; i++, n = n->next) {
+        GGDM_TRY(ggdm_scalar_read(&s->arena, row, n, GGDM_OF_SWEEP, &out->data[i], err));
+        out->at[i] = n;
+    }
+    return GGDM_OK;
+}
+
+/* ---- axes ---------------------------------------------------------------------------------- */
+
+typedef struct axes {
+    ggdm_spec *spec;
+    const bool *given;
+    const ggdm_node **at; /* [n_parameters] where each axis stands */
+    int64_t counts[GGDM_MAX_AXES];
+    int32_t group_of[GGDM_MAX_AXES * 16]; /* of each axis, in order: its group ... */
+    ggdm_parameter *axis[GGDM_MAX_AXES * 16];
+    int n_groups, n_axes;
+    ggdm_error *err;
+} axes;
+
+static ggdm_status add_axis(axes *a, const ggdm_node *node, int group)
+{
+    ggdm_spec *s = a->spec;
+    ggdm_parameter *p = NULL;
+    values v = {NULL, NULL, 0};
+    GGDM_TRY(ggdm_spec_find(s, node->key, node, &p, a->err));
+    if (a->given[p - s->parameters])
+        return GGDM_OK; /* --set has the last word */
+    if (a->at[p - s->parameters])
+        return ggdm_node_fail(node, a->err, "axis '%s' is there twice, first in line %d", node->key,
+                              a->at[p - s->parameters]->line);
+    if (p->slot->set)
+        return ggdm_node_fail(node, a->err, "'%s' is also given in line %d, expected in one place",
+                              p->path, p->slot->at ? p->slot->at->line : 0);
+    if (a->n_axes == (int)(sizeof a->axis / sizeof *a->axis))
+        return ggdm_node_fail(node, a->err, "one axis too many");
+    a->at[p - s->parameters] = node;
+    if (node->kind == GGDM_NODE_NULL)
+        return ggdm_node_expected(node, a->err,
+                                  "a value, a list, or a range {from: A, to: B, "
+                                  "step: C}");
+    bool range = node->kind == GGDM_NODE_MAP && can_range(p->row) && !is_window(p->row, node);
+    GGDM_TRY(range ? read_range(s, p->row, node, &v, a->err)
+                   : read_list(s, p->row, node, &v, a->err));
+    if (a->counts[group] && a->counts[group] != v.count)
+        return ggdm_node_fail(node, a->err, "%d values, expected %d as in the axis before it",
+                              (int)v.count, (int)a->counts[group]);
+    a->counts[group] = v.count;
+    p->values = v.data;
+    p->at = v.at;
+    p->count = v.count;
+    p->known = true;
+    a->group_of[a->n_axes] = group;
+    a->axis[a->n_axes++] = p;
+    return GGDM_OK;
+}
+
+static ggdm_status read_group(axes *a, const ggdm_node *node)
+{
+    ggdm_spec *s = a->spec;
+    const int group = a->n_groups;
+    if (group == GGDM_MAX_AXES)
+        return ggdm_node_fail(node, a->err, "more than %d axes", GGDM_MAX_AXES);
+    if (strcmp(node->key, "zip") != 0) {
+        GGDM_TRY(add_axis(a, node, group));
+    } else {
+        if (node->kind != GGDM_NODE_MAP || node->count == 0)
+            return ggdm_node_expected(node, a->err, "a map of axes with equally many values");
+        for (const ggdm_node *n = node->first; n; n = n->next)
+            GGDM_TRY(add_axis(a, n, group));
+    }
+    if (a->counts[group] == 0)
+        return GGDM_OK;
+    a->n_groups++;
+    s->n_cells *= a->counts[group];
+    if (s->n_cells > GGDM_MAX_CELLS)
+        return ggdm_node_fail(node, a->err, "the sweep has %lld cells or more, expected at most %d",
+                              (long long)s->n_cells, GGDM_MAX_CELLS);
+    return GGDM_OK;
+}
+
+/* The first group varies slowest. */
+static void set_strides(axes *a)
+{
+    int64_t stride = 1;
+    for (int group = a->n_groups - 1; group >= 0; group--) {
+        for (int i = 0; i < a->n_axes; i++)
+            if (a->group_of[i] == group)
+                a->axis[i]->stride = stride;
+        stride *= a->counts[group];
+    }
+}
+
+/* Parameters that are no axes have the one value of the tree. */
+static ggdm_status keep_single_values(ggdm_spec *s, ggdm_error *err)
+{
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        ggdm_parameter *p = &s->parameters[i];
+        values v;
+        if (p->values)
+            continue;
+        GGDM_TRY(alloc_values(s, 1, &v, err));
+        v.data[0] = p->slot->scalar;
+        v.at[0] = p->slot->at;
+        p->values = v.data;
+        p->at = v.at;
+        p->known = p->slot->set || p->row->fallback;
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_spec_read_axes(ggdm_spec *s, const ggdm_node *node, const bool *given,
+                                ggdm_error *err)
+{
+    axes a = {.spec = s, .given = given, .err = err};
+    GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)s->n_parameters * sizeof *a.at, &a.at, err));
+    if (node && (node->kind != GGDM_NODE_MAP || node->count == 0))
+        return ggdm_node_expected(node, err, "a map of axes: names of parameters, or zip");
+    for (const ggdm_node *n = node ? node->first : NULL; n; n = n->next)
+        GGDM_TRY(read_group(&a, n));
+    set_strides(&a);
+    return keep_single_values(s, err);
+}
+
+/* ---- cells --------------------------------------------------------------------------------- */
+
+static int64_t value_index(const ggdm_parameter *p, int64_t cell)
+{
+    return cell / p->stride % p->count;
+}
+
+const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell)
+{
+    const ggdm_parameter *p = &spec->parameters[parameter];
+    return &p->values[value_index(p, cell)];
+}
+
+void ggdm_spec_put_cell(ggdm_spec *spec, int64_t cell)
+{
+    for (int32_t i = 0; i < spec->n_parameters; i++) {
+        ggdm_parameter *p = &spec->parameters[i];
+        int64_t v = value_index(p, cell);
+        p->slot->scalar = p->values[v];
+        p->slot->at = p->at[v];
+        p->slot->set = p->at[v] != NULL;
+    }
+}

@@ -1,0 +1,20 @@
+/* What the files of the sweep's reader share.  Only jobs/spec*.c include this. */
+#ifndef GGDM_JOBS_SPEC_INTERNAL_H
+#define GGDM_JOBS_SPEC_INTERNAL_H
+
+#include "jobs/spec.h"
+
+/* ---- spec_axes.c ---- */
+
+/** List the parameters of the tree, each with the value that stands there. */
+ggdm_status ggdm_spec_list_parameters(ggdm_spec *spec, ggdm_error *err);
+/** The parameter that a path or a short name means; key: for messages, what it was.
+ *  Errors: GGDM_EINVAL at node, with what was meant, or what there is. */
+ggdm_status ggdm_spec_find(const ggdm_spec *spec, const char *name, const ggdm_node *node,
+                           ggdm_parameter **out, ggdm_error *err);
+/** Read `sweep:`; parameters that given [n_parameters] says were set otherwise are left as they
+ *  are. */
+ggdm_status ggdm_spec_read_axes(ggdm_spec *spec, const ggdm_node *node, const bool *given,
+                                ggdm_error *err);
+
+#endif
