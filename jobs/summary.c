@@ -1,121 +1,382 @@
 #include "jobs/summary.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/argmax.h"
-#include "common/mem.h"
+#include "common/csv.h"
+#include "common/fs.h"
+#include "common/hash.h"
+#include "common/json_write.h"
 
-#define CONFIDENT 0.9 /* probability */
+enum { KEY_DIGITS = 12 };
 
-ggdm_share ggdm_wilson(int64_t k, int64_t n)
+/* ---- columns: one list for both files -------------------------------------------------------- */
+
+typedef enum form {
+    NOTHING, /* it does not apply: empty, null */
+    WHOLE,
+    REAL, /* six digits in the table, all in JSON */
+    FLAG, /* 1, 0; true, false */
+    TEXT,
+    DIGEST /* its first digits in the table */
+} form;
+
+static const char *const form_names[] = {[WHOLE] = "whole", [REAL] = "real",   [FLAG] = "flag",
+                                         [TEXT] = "text",   [DIGEST] = "text", [NOTHING] = ""};
+
+typedef struct field {
+    double number;
+    const char *text; /* borrowed, or hex */
+    char hex[GGDM_HASH_TEXT_SIZE];
+} field;
+
+typedef struct column column;
+struct column {
+    const char *name;
+    form form;
+    int32_t index;     /* of the parameter's column, the measure, the metric */
+    int32_t of_figure; /* which of its figures */
+    void (*get)(const ggdm_results *r, const ggdm_row *row, const column *c, field *out);
+};
+
+static void get_cell(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
 {
-    /* Wilson 1927; z is the 97.5 % quantile of the normal distribution. */
-    const double z = 1.959963984540054;
-    if (n <= 0)
-        return (ggdm_share){0, 0, 1};
-    double m = (double)n, p = (double)k / m, z2 = z * z / m;
-    double centre = (p + z2 / 2) / (1 + z2);
-    double half = z / (1 + z2) * sqrt(p * (1 - p) / m + z2 / (4 * m));
-    /* At the ends rounding would leave them by a hair. */
-    double lo = k == 0 ? 0 : centre - half, hi = k == n ? 1 : centre + half;
-    return (ggdm_share){p, lo, hi};
+    (void)r, (void)c;
+    out->text = row->cell.name;
 }
 
-/* Sums over the images of a cell that one classifier scored and that did not diverge. */
-typedef struct score_sums {
-    int64_t n;
-    double probability, loss;
-} score_sums;
-
-typedef struct visit_context {
-    ggdm_cell_summary *out;
-    score_sums guide, judge;
-} visit_context;
-
-static ggdm_status add_scores(ggdm_scores *scores, score_sums *sums, const float *logp, int32_t n,
-                              bool diverged, int32_t target, ggdm_error *err)
+static void get_parameter(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
 {
-    if (n == 0)
-        return GGDM_OK;
-    if (!scores->known) {
-        GGDM_TRY(ggdm_alloc(&scores->histogram, (size_t)n, sizeof *scores->histogram, err));
-        scores->known = true;
-        scores->classes = n;
+    const ggdm_store_value v = ggdm_results_value(r, row, c->index);
+    out->number = v.number;
+    out->text = v.text;
+}
+
+static void get_n(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r, (void)c;
+    out->number = row->n;
+}
+
+static void get_complete(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r, (void)c;
+    out->number = row->n == row->cell.wanted;
+}
+
+static void get_diverged(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r, (void)c;
+    out->number = row->diverged;
+}
+
+static void get_key(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r, (void)c;
+    ggdm_hash_hex(row->cell.key, out->hex);
+    out->text = out->hex;
+}
+
+/* The figures of a measure; their order is a promise. */
+typedef struct figure {
+    const char *suffix;
+    form form;
+    double (*get)(const ggdm_measured *m);
+} figure;
+
+#define FIGURE(name, value)                                                                        \
+    static double figure_##name(const ggdm_measured *m)                                            \
+    {                                                                                              \
+        return value;                                                                              \
     }
-    if (n != scores->classes)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "scores of %d classes, expected %d", n,
-                         scores->classes);
-    int32_t best = ggdm_argmax(logp, n);
-    scores->n += diverged || best >= 0;
-    scores->unscored += !diverged && best < 0;
-    if (diverged || best < 0)
-        return GGDM_OK;
-    double p = exp((double)logp[best]);
-    sums->n++;
-    sums->probability += p;
-    scores->histogram[best]++;
-    scores->confident += p >= CONFIDENT;
-    scores->right += best == target;
-    if (target >= 0 && target < n)
-        sums->loss -= (double)logp[target];
+FIGURE(accuracy, m->accuracy.p)
+FIGURE(accuracy_lo, m->accuracy.lo)
+FIGURE(accuracy_hi, m->accuracy.hi)
+FIGURE(loss, m->loss)
+FIGURE(confidence, m->confidence)
+FIGURE(confident, m->confident)
+FIGURE(mean, m->mean)
+FIGURE(deviation, m->deviation)
+FIGURE(n, m->known ? m->n_mean : (double)NAN)
+FIGURE(unscored, m->known ? m->unscored : (double)NAN)
+
+static const figure of_classes[] = {
+    {"accuracy", REAL, figure_accuracy},       {"accuracy_lo", REAL, figure_accuracy_lo},
+    {"accuracy_hi", REAL, figure_accuracy_hi}, {"loss", REAL, figure_loss},
+    {"confidence", REAL, figure_confidence},   {"confident", REAL, figure_confident},
+    {"unscored", WHOLE, figure_unscored},      {NULL, NOTHING, NULL},
+};
+static const figure of_number[] = {
+    {"mean", REAL, figure_mean}, {"deviation", REAL, figure_deviation},
+    {"n", WHOLE, figure_n},      {"unscored", WHOLE, figure_unscored},
+    {NULL, NOTHING, NULL},
+};
+static const figure *const figures[] = {
+    [GGDM_OUTPUT_NUMBER] = of_number, [GGDM_OUTPUT_CLASSES] = of_classes};
+
+static void get_measure(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    out->number = figures[r->measures[c->index].output][c->of_figure].get(&row->measured[c->index]);
+}
+
+static const char *const metric_suffixes[] = {"", "_lo", "_hi", "_n"};
+
+static void get_metric(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r;
+    const ggdm_metric_value *v = &row->metrics[c->index];
+    const double numbers[] = {v->value, v->lo, v->hi, v->n ? (double)v->n : (double)NAN};
+    out->number = numbers[c->of_figure];
+}
+
+typedef struct table {
+    const ggdm_results *r;
+    ggdm_arena arena;
+    column *columns; /* [n] */
+    int32_t n;
+} table;
+
+static form form_of_parameter(ggdm_param_type type)
+{
+    return type == GGDM_PARAM_REAL || type == GGDM_PARAM_WINDOW   ? REAL
+           : type == GGDM_PARAM_WHOLE || type == GGDM_PARAM_CLASS ? WHOLE
+           : type == GGDM_PARAM_FLAG                              ? FLAG
+                                                                  : TEXT;
+}
+
+static void add_column(table *t, const char *name, form f,
+                       void (*get)(const ggdm_results *, const ggdm_row *, const column *, field *))
+{
+    t->columns[t->n++] = (column){.name = name, .form = f, .get = get};
+}
+
+/* "NAME_suffix". */
+static ggdm_status add_figure(table *t, const char *name, const char *separator, const char *suffix,
+                              column c, ggdm_error *err)
+{
+    char text[GGDM_MAX_TEXT + 100];
+    snprintf(text, sizeof text, "%s%s%s", name, separator, suffix);
+    GGDM_TRY(ggdm_arena_text(&t->arena, text, &c.name, err));
+    t->columns[t->n++] = c;
     return GGDM_OK;
 }
 
-static ggdm_status add_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status make_columns(table *t, ggdm_error *err)
 {
-    visit_context *v = context;
-    ggdm_cell_summary *out = v->out;
-    const int32_t target = out->cell.cell.target;
-    ggdm_status st;
-    out->n++;
-    out->diverged += image->diverged;
-    GGDM_TRY_GOTO(st,
-                  add_scores(&out->guide, &v->guide, image->guide_logp, image->n_guide,
-                             image->diverged, target, err),
-                  done);
-    GGDM_TRY_GOTO(st,
-                  add_scores(&out->judge, &v->judge, image->judge_logp, image->n_judge,
-                             image->diverged, target, err),
-                  done);
-done:
-    return st == GGDM_OK ? st : ggdm_error_prefix(err, "image %d", image->index);
-}
-
-static void close_scores(ggdm_scores *scores, const score_sums *sums, int32_t target)
-{
-    double m = sums->n ? (double)sums->n : 1;
-    bool is_class = target >= 0 && target < scores->classes;
-    scores->has_mean = sums->n > 0;
-    scores->has_loss = scores->has_mean && is_class;
-    scores->has_share = scores->has_mean || (scores->n > 0 && scores->unscored == 0);
-    scores->has_accuracy = scores->has_share && is_class;
-    scores->accuracy = ggdm_wilson(scores->right, scores->n);
-    scores->confidence = sums->probability / m;
-    scores->loss = sums->loss / m;
-}
-
-ggdm_status ggdm_cell_summarise(ggdm_store *store, int32_t cell, ggdm_cell_summary *out,
-                                ggdm_error *err)
-{
-    visit_context v = {.out = out};
-    *out = (ggdm_cell_summary){.expected = ggdm_store_run_info(store)->samples};
-    GGDM_TRY(ggdm_store_cell_get(store, cell, &out->cell, err));
-    const ggdm_cell *c = &out->cell.cell;
-    ggdm_status st = ggdm_store_each_image(store, c->trajectory, false, add_image, &v, err);
-    if (st != GGDM_OK) {
-        ggdm_cell_summary_deinit(out);
-        return ggdm_error_prefix(err, "cell %d", cell);
+    enum { FIXED = 5, FIGURES = 8 };
+    const ggdm_results *r = t->r;
+    const size_t most =
+        FIXED + (size_t)r->n_varying + FIGURES * ((size_t)r->n_measures + (size_t)r->n_metrics);
+    GGDM_TRY(ggdm_arena_alloc(&t->arena, most * sizeof *t->columns, &t->columns, err));
+    add_column(t, "cell", TEXT, get_cell);
+    for (int32_t i = 0; i < r->n_varying; i++) {
+        const ggdm_store_column *p = &r->columns[r->varying[i]];
+        add_column(t, p->name, form_of_parameter(p->type), get_parameter);
+        t->columns[t->n - 1].index = r->varying[i];
     }
-    close_scores(&out->guide, &v.guide, c->target);
-    close_scores(&out->judge, &v.judge, c->target);
-    return st;
+    add_column(t, "n", WHOLE, get_n);
+    add_column(t, "complete", FLAG, get_complete);
+    add_column(t, "diverged", WHOLE, get_diverged);
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        const figure *f = figures[r->measures[i].output];
+        for (int32_t k = 0; f[k].suffix; k++)
+            GGDM_TRY(add_figure(
+                t, r->measures[i].name, "_", f[k].suffix,
+                (column){.form = f[k].form, .index = i, .of_figure = k, .get = get_measure}, err));
+    }
+    for (int32_t i = 0; i < r->n_metrics; i++)
+        for (int32_t k = 0; k < 4; k++)
+            GGDM_TRY(add_figure(
+                t, r->metrics[i].name, "", metric_suffixes[k],
+                (column){
+                    .form = k == 3 ? WHOLE : REAL, .index = i, .of_figure = k, .get = get_metric},
+                err));
+    add_column(t, "key", DIGEST, get_key);
+    return GGDM_OK;
 }
 
-void ggdm_cell_summary_deinit(ggdm_cell_summary *summary)
+/* ---- CSV ------------------------------------------------------------------------------------- */
+
+static void put_field(FILE *csv, const column *c, const field *f)
 {
-    free(summary->guide.histogram);
-    free(summary->judge.histogram);
-    summary->guide.histogram = summary->judge.histogram = NULL;
+    if (c->get == get_parameter)
+        ggdm_csv_put(csv, f->text);
+    else if (c->form == TEXT)
+        fputs(f->text, csv);
+    else if (c->form == DIGEST)
+        fprintf(csv, "%.*s", KEY_DIGITS, f->text);
+    else if (!isnan(f->number))
+        fprintf(csv, c->form == REAL ? "%.6g" : "%.0f", f->number);
+}
+
+static void put_header(FILE *csv, const table *t)
+{
+    for (int32_t i = 0; i < t->n; i++) {
+        if (i)
+            fputc(',', csv);
+        ggdm_csv_put(csv, t->columns[i].name);
+    }
+    fputc('\n', csv);
+}
+
+static void put_line(FILE *csv, const table *t, const ggdm_row *row)
+{
+    for (int32_t i = 0; i < t->n; i++) {
+        field f = {0};
+        t->columns[i].get(t->r, row, &t->columns[i], &f);
+        if (i)
+            fputc(',', csv);
+        put_field(csv, &t->columns[i], &f);
+    }
+    fputc('\n', csv);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void put_member(ggdm_json *j, const table *t, const column *c, const field *f)
+{
+    if (c->get == get_parameter)
+        ggdm_results_put_value(j, &t->r->columns[c->index], (ggdm_store_value){f->number, f->text});
+    else if (c->form == TEXT || c->form == DIGEST)
+        ggdm_json_put_string(j, c->name, f->text);
+    else if (c->form == FLAG)
+        ggdm_json_put_bool(j, c->name, f->number != 0);
+    else
+        ggdm_json_put_double(j, c->name, f->number);
+}
+
+/* How often each class was the likeliest, which no column can hold. */
+static void put_histograms(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
+{
+    ggdm_json_begin_object(j, "histograms");
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        const ggdm_measured *m = &row->measured[i];
+        if (!m->histogram)
+            continue;
+        ggdm_json_begin_array(j, r->measures[i].name);
+        for (int32_t c = 0; c < m->classes; c++)
+            ggdm_json_put_int(j, NULL, m->histogram[c]);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+static void put_cell(ggdm_json *j, const table *t, const ggdm_row *row)
+{
+    ggdm_json_begin_object(j, NULL);
+    for (int32_t i = 0; i < t->n; i++) {
+        field f = {0};
+        t->columns[i].get(t->r, row, &t->columns[i], &f);
+        put_member(j, t, &t->columns[i], &f);
+    }
+    ggdm_json_put_int(j, "wanted", row->cell.wanted);
+    ggdm_json_put_bool(j, "cancelled", row->cell.cancelled);
+    put_histograms(j, t->r, row);
+    ggdm_json_end(j);
+}
+
+/* What the columns are, and the parameters that all cells have in common. */
+static void put_columns(ggdm_json *j, const table *t)
+{
+    const ggdm_results *r = t->r;
+    ggdm_json_begin_array(j, "columns");
+    for (int32_t i = 0; i < t->n; i++) {
+        const column *c = &t->columns[i];
+        const bool parameter = c->get == get_parameter;
+        const ggdm_store_column *p = parameter ? &r->columns[c->index] : NULL;
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "name", c->name);
+        ggdm_json_put_string(j, "type", p ? ggdm_param_type_names[p->type] : form_names[c->form]);
+        if (p) {
+            ggdm_json_put_string(j, "path", p->path);
+            ggdm_json_put_string(j, "label", p->label);
+        }
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+static void put_common(ggdm_json *j, const ggdm_results *r)
+{
+    ggdm_json_begin_object(j, "parameters");
+    for (int32_t i = 0; i < r->n_columns && r->n_rows; i++)
+        if (!r->columns[i].varies)
+            ggdm_results_put_value(j, &r->columns[i], ggdm_results_value(r, r->rows, i));
+    ggdm_json_end(j);
+}
+
+static void put_models(ggdm_json *j, ggdm_store *store)
+{
+    int32_t n = 0;
+    const ggdm_store_model *models = ggdm_store_models(store, &n);
+    ggdm_json_begin_array(j, "models");
+    for (int32_t i = 0; i < n; i++) {
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "name", models[i].name);
+        ggdm_json_put_string(j, "digest", models[i].digest);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+static void put_run(ggdm_json *j, const ggdm_run_info *info)
+{
+    ggdm_json_put_string(j, "name", info->name);
+    ggdm_json_put_string(j, "precision", ggdm_precision_names[info->precision]);
+    ggdm_json_put_string(j, "isa", info->isa);
+    ggdm_json_put_string(j, "library", info->library);
+    ggdm_json_put_string(j, "processor", info->processor);
+    ggdm_json_put_string(j, "version", info->version);
+    ggdm_json_put_string(j, "interval", "Wilson, 95 %");
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+static ggdm_status csv_text(const table *t, char **text, size_t *size, ggdm_error *err)
+{
+    FILE *csv = open_memstream(text, size);
+    if (!csv)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for summary.csv");
+    put_header(csv, t);
+    for (int32_t i = 0; i < t->r->n_rows; i++)
+        put_line(csv, t, &t->r->rows[i]);
+    bool bad = ferror(csv) != 0;
+    return fclose(csv) != 0 || bad ? GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for summary.csv")
+                                   : GGDM_OK;
+}
+
+static ggdm_status json_text(const table *t, char **text, size_t *size, ggdm_error *err)
+{
+    ggdm_json j;
+    ggdm_json_init(&j, true);
+    ggdm_json_begin_object(&j, NULL);
+    put_run(&j, ggdm_store_run_info(t->r->store));
+    put_models(&j, t->r->store);
+    put_common(&j, t->r);
+    put_columns(&j, t);
+    ggdm_json_begin_array(&j, "cells");
+    for (int32_t i = 0; i < t->r->n_rows; i++)
+        put_cell(&j, t, &t->r->rows[i]);
+    ggdm_json_end(&j);
+    ggdm_json_end(&j);
+    return ggdm_json_finish(&j, text, size, err);
+}
+
+ggdm_status ggdm_summary_write(const ggdm_results *r, const char *dir, ggdm_error *err)
+{
+    table t = {.r = r};
+    char *csv = NULL, *json = NULL;
+    size_t csv_size = 0, json_size = 0;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, make_columns(&t, err), done);
+    GGDM_TRY_GOTO(st, csv_text(&t, &csv, &csv_size, err), done);
+    GGDM_TRY_GOTO(st, json_text(&t, &json, &json_size, err), done);
+    GGDM_TRY_GOTO(st, ggdm_replace_file_in(dir, "summary.csv", csv, csv_size, err), done);
+    st = ggdm_replace_file_in(dir, "summary.json", json, json_size, err);
+done:
+    free(csv);
+    free(json);
+    ggdm_arena_deinit(&t.arena);
+    return st;
 }
