@@ -1,5 +1,33 @@
-/* Layouts, little-endian, in the order of the struct members; enums and booleans as u8, sizes as
- * in common/wire.h.  Limits protect the reader: a message is never trusted. */
+/* The bytes of the messages: structs of fields, one after the other, without padding; little-endian
+ * as in common/wire.h.  Enums and flags are u8; a TEXT is u32 size and the bytes without a NUL; a
+ * LIST is i32 count and the items.
+ *
+ *   job      u8 precision, i32 batch, i32 threads, f64 checkpoint
+ *   unit     i64 id, i32 attempt, u8 kind, i32 image_first, i32 image_count, i32 steps, TEXT head,
+ *            LIST of settings: TEXT
+ *            LIST of segments: i32 parent, i32 begin, i32 end, i32 setting, i64 trajectory,
+ *                              i32 score_first, i32 score_count
+ *            LIST of scorers:  i64 id, TEXT
+ *            LIST of scores:   i32 index of a scorer
+ *   sample   i64 trajectory, i32 index, u8 diverged, i32 diverged_step, u8 media,
+ *            u32 size and the bytes of the medium
+ *            LIST of scores:   i64 scorer, LIST of f32
+ *
+ * A message is never trusted, and what unpack accepts, pack gives back byte by byte:
+ *
+ *   all      Counts have room in what is left of the message, before memory is taken for them.  A
+ *            text has no NUL and with one fits GGDM_MAX_RECIPE.  Enums have a name, numbers are not
+ *            negative where nothing else is said.
+ *   job      Precision is not auto; at least one image a batch and one thread; checkpoint finite.
+ *   unit     At most GGDM_MAX_UNIT bytes.  At least one image, and one segment.  A parent stands
+ *            before its children, which begin where it ends; -1 begins at 0.  A trajectory (or -1)
+ *            ends at `steps`; only a trajectory has scores, a part of the list.  Settings differ
+ *            from each other, scorers' ids and texts, too.
+ *   generate 1 to GGDM_MAX_STEPS steps; a head; settings that are not empty; segments of at least
+ *            one step, each with one of the settings.
+ *   score    No steps, head and settings: segments are trajectories without parent, setting -1.
+ *   sample   diverged_step is -1 or a step of a chain.  Scores are of different scorers, 1 to
+ *            GGDM_MAX_SCORE numbers each, any numbers. */
 #include "jobs/messages.h"
 
 #include <math.h>
@@ -8,16 +36,15 @@
 
 #include "common/mem.h"
 
-#define MAX_SEGMENTS (1 << 20)
-#define MAX_STEPS 100000
-#define SEGMENT_BYTES 32 /* of one segment on the wire */
+/* Least bytes of items on the wire. */
+enum { TEXT_BYTES = 4, SEGMENT_BYTES = 32, SCORER_BYTES = 12, SCORE_BYTES = 16 };
 
-const char *const ggdm_variance_names[] = {"fixed_large", "fixed_small", NULL};
-const char *const ggdm_gradient_names[] = {"xt-full", "xt-affine", "x0", NULL};
-const char *const ggdm_loss_form_names[] = {"nll", "prob", NULL};
 const char *const ggdm_precision_names[] = {"auto", "fp32", "bf16", NULL};
+const char *const ggdm_media_names[] = {"image/png", NULL};
 
-/* Fail the wire unless the value just read is possible. */
+/* ---- what messages are made of -------------------------------------------------------------- */
+
+/* Fail the wire unless what was just read is possible. */
 static void check(ggdm_wire *w, bool ok)
 {
     if (w->status == GGDM_OK && !ok)
@@ -32,14 +59,84 @@ static unsigned get_enum(ggdm_wire *w, unsigned lo, unsigned hi)
     return w->status == GGDM_OK ? v : lo;
 }
 
+static void put_text(ggdm_wire *w, const char *text)
+{
+    size_t size = text ? strlen(text) : 0;
+    if (w->status == GGDM_OK && size >= GGDM_MAX_RECIPE)
+        w->status = GGDM_ESHAPE;
+    ggdm_put_bytes(w, text, size);
+}
+
+/* Owned; NULL after a failure. */
+static char *get_text(ggdm_wire *w)
+{
+    char *text = NULL;
+    size_t size;
+    const uint8_t *bytes = ggdm_get_bytes(w, &size);
+    check(w, size < GGDM_MAX_RECIPE && !(size && memchr(bytes, 0, size)));
+    if (w->status == GGDM_OK)
+        w->status = ggdm_alloc(&text, size + 1, 1, NULL);
+    if (w->status == GGDM_OK)
+        memcpy(text, bytes, size);
+    return text;
+}
+
+/* The count of a list, and zeroed memory for its items in *out (pointer to T*); 0: none, or after a
+ * failure. */
+static int32_t get_list(ggdm_wire *w, int32_t max, size_t item_bytes, void *out, size_t size)
+{
+    int32_t n = ggdm_get_count(w, max, item_bytes);
+    if (n > 0)
+        w->status = ggdm_alloc(out, (size_t)n, size, NULL);
+    return w->status == GGDM_OK ? n : 0;
+}
+
+/* No two of the items are equal. */
+static void check_distinct(ggdm_wire *w, const void *items, int32_t n, size_t size,
+                           int (*compare)(const void *, const void *))
+{
+    char *sorted = NULL;
+    if (w->status != GGDM_OK || n < 2)
+        return;
+    w->status = ggdm_alloc(&sorted, (size_t)n, size, NULL);
+    if (w->status != GGDM_OK)
+        return;
+    memcpy(sorted, items, (size_t)n * size);
+    qsort(sorted, (size_t)n, size, compare);
+    for (size_t i = 1; i < (size_t)n; i++)
+        check(w, compare(sorted + (i - 1) * size, sorted + i * size) != 0);
+    free(sorted);
+}
+
+static int compare_ids(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int by_scorer_id(const void *a, const void *b)
+{
+    return compare_ids(((const ggdm_scorer_ref *)a)->id, ((const ggdm_scorer_ref *)b)->id);
+}
+
+static int by_scorer_text(const void *a, const void *b)
+{
+    return strcmp(((const ggdm_scorer_ref *)a)->text, ((const ggdm_scorer_ref *)b)->text);
+}
+
+static int by_scorer(const void *a, const void *b)
+{
+    return compare_ids(((const ggdm_score *)a)->scorer, ((const ggdm_score *)b)->scorer);
+}
+
+/* ---- job ------------------------------------------------------------------------------------ */
+
 ggdm_status ggdm_job_pack(const ggdm_job *job, ggdm_wire *w, ggdm_error *err)
 {
-    ggdm_put_u64(w, job->seed);
-    ggdm_put_i32(w, job->steps);
-    ggdm_put_u8(w, (uint8_t)job->variance);
-    ggdm_put_u8(w, job->clip_x0);
-    ggdm_put_u8(w, (uint8_t)job->gradient);
-    ggdm_put_u8(w, (uint8_t)job->form);
     ggdm_put_u8(w, (uint8_t)job->precision);
     ggdm_put_i32(w, job->batch);
     ggdm_put_i32(w, job->threads);
@@ -50,13 +147,6 @@ ggdm_status ggdm_job_pack(const ggdm_job *job, ggdm_wire *w, ggdm_error *err)
 ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
 {
     memset(job, 0, sizeof *job);
-    job->seed = ggdm_get_u64(w);
-    job->steps = ggdm_get_i32(w);
-    check(w, job->steps >= 1 && job->steps <= MAX_STEPS);
-    job->variance = (ggdm_variance)get_enum(w, 0, GGDM_FIXED_SMALL);
-    job->clip_x0 = get_enum(w, 0, 1);
-    job->gradient = (ggdm_gradient)get_enum(w, 0, GGDM_X0);
-    job->form = (ggdm_loss_form)get_enum(w, 0, GGDM_PROB);
     job->precision = (ggdm_precision)get_enum(w, GGDM_PRECISION_FP32, GGDM_PRECISION_BF16);
     job->batch = ggdm_get_i32(w);
     job->threads = ggdm_get_i32(w);
@@ -66,135 +156,235 @@ ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     return ggdm_wire_status(w, "job", err);
 }
 
-ggdm_status ggdm_unit_pack(const ggdm_unit *unit, ggdm_wire *w, ggdm_error *err)
+/* ---- unit ----------------------------------------------------------------------------------- */
+
+static void put_segments(ggdm_wire *w, const ggdm_unit *unit)
 {
-    ggdm_put_i64(w, unit->id);
-    ggdm_put_i32(w, unit->attempt);
-    ggdm_put_i32(w, unit->image_first);
-    ggdm_put_i32(w, unit->image_count);
     ggdm_put_i32(w, unit->n_segments);
     for (int32_t i = 0; i < unit->n_segments; i++) {
         const ggdm_segment *s = &unit->segments[i];
         ggdm_put_i32(w, s->parent);
         ggdm_put_i32(w, s->begin);
         ggdm_put_i32(w, s->end);
-        ggdm_put_f64(w, s->kappa);
-        ggdm_put_i32(w, s->target);
+        ggdm_put_i32(w, s->setting);
         ggdm_put_i64(w, s->trajectory);
+        ggdm_put_i32(w, s->score_first);
+        ggdm_put_i32(w, s->score_count);
     }
+}
+
+ggdm_status ggdm_unit_pack(const ggdm_unit *unit, ggdm_wire *w, ggdm_error *err)
+{
+    size_t begin = w->size;
+    ggdm_put_i64(w, unit->id);
+    ggdm_put_i32(w, unit->attempt);
+    ggdm_put_u8(w, (uint8_t)unit->kind);
+    ggdm_put_i32(w, unit->image_first);
+    ggdm_put_i32(w, unit->image_count);
+    ggdm_put_i32(w, unit->steps);
+    put_text(w, unit->head);
+    ggdm_put_i32(w, unit->n_settings);
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        put_text(w, unit->settings[i]);
+    put_segments(w, unit);
+    ggdm_put_i32(w, unit->n_scorers);
+    for (int32_t i = 0; i < unit->n_scorers; i++) {
+        ggdm_put_i64(w, unit->scorers[i].id);
+        put_text(w, unit->scorers[i].text);
+    }
+    ggdm_put_i32(w, unit->n_scores);
+    for (int32_t i = 0; i < unit->n_scores; i++)
+        ggdm_put_i32(w, unit->scores[i]);
+    if (w->status == GGDM_OK && w->size - begin > GGDM_MAX_UNIT)
+        return GGDM_FAIL(err, GGDM_ESHAPE,
+                         "message 'unit': %zu bytes of settings, segments and scorers, expected at "
+                         "most %zu",
+                         w->size - begin, GGDM_MAX_UNIT);
     return ggdm_wire_status(w, "unit", err);
 }
 
-static bool segment_fits(const ggdm_segment *all, int32_t i)
+static void get_segments(ggdm_wire *w, ggdm_unit *unit)
 {
-    const ggdm_segment *s = &all[i];
+    unit->n_segments =
+        get_list(w, INT32_MAX, SEGMENT_BYTES, &unit->segments, sizeof *unit->segments);
+    for (int32_t i = 0; i < unit->n_segments; i++) {
+        ggdm_segment *s = &unit->segments[i];
+        s->parent = ggdm_get_i32(w);
+        s->begin = ggdm_get_i32(w);
+        s->end = ggdm_get_i32(w);
+        s->setting = ggdm_get_i32(w);
+        s->trajectory = ggdm_get_i64(w);
+        s->score_first = ggdm_get_i32(w);
+        s->score_count = ggdm_get_i32(w);
+    }
+}
+
+/* The lists of a unit; after a failure the rest of them is zero. */
+static void get_lists(ggdm_wire *w, ggdm_unit *unit)
+{
+    unit->head = get_text(w);
+    unit->n_settings = get_list(w, INT32_MAX, TEXT_BYTES, &unit->settings, sizeof *unit->settings);
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        unit->settings[i] = get_text(w);
+    get_segments(w, unit);
+    unit->n_scorers = get_list(w, INT32_MAX, SCORER_BYTES, &unit->scorers, sizeof *unit->scorers);
+    for (int32_t i = 0; i < unit->n_scorers; i++) {
+        unit->scorers[i].id = ggdm_get_i64(w);
+        unit->scorers[i].text = get_text(w);
+    }
+    unit->n_scores =
+        get_list(w, INT32_MAX, sizeof *unit->scores, &unit->scores, sizeof *unit->scores);
+    for (int32_t i = 0; i < unit->n_scores; i++)
+        unit->scores[i] = ggdm_get_i32(w);
+}
+
+static bool segment_fits(const ggdm_unit *unit, int32_t i)
+{
+    const ggdm_segment *s = &unit->segments[i];
+    bool generate = unit->kind == GGDM_UNIT_GENERATE;
     return s->parent >= -1 && s->parent < i &&
-           s->begin == (s->parent < 0 ? 0 : all[s->parent].end) && s->end > s->begin &&
-           s->end <= MAX_STEPS && isfinite(s->kappa) && s->kappa >= 0 && s->target >= -1 &&
-           s->target < GGDM_MAX_CLASSES && (s->kappa == 0 || s->target >= 0) && s->trajectory >= -1;
+           s->begin == (s->parent < 0 ? 0 : unit->segments[s->parent].end) &&
+           s->end <= unit->steps &&
+           (generate ? s->end > s->begin && s->setting >= 0 && s->setting < unit->n_settings
+                     : s->end == 0 && s->parent == -1 && s->setting == -1 && s->trajectory >= 0) &&
+           s->trajectory >= -1 && (s->trajectory < 0 || s->end == unit->steps) &&
+           s->score_first >= 0 && s->score_count >= 0 &&
+           s->score_first <= unit->n_scores - s->score_count &&
+           (s->score_count == 0 || s->trajectory >= 0);
+}
+
+/* What all lists say together. */
+static void check_unit(ggdm_wire *w, const ggdm_unit *unit)
+{
+    if (w->status != GGDM_OK)
+        return;
+    if (unit->kind == GGDM_UNIT_GENERATE)
+        check(w, unit->steps >= 1 && unit->steps <= GGDM_MAX_STEPS && *unit->head);
+    else
+        check(w, unit->steps == 0 && !*unit->head && unit->n_settings == 0);
+    check(w, unit->n_segments >= 1);
+    for (int32_t i = 0; i < unit->n_segments && w->status == GGDM_OK; i++)
+        check(w, segment_fits(unit, i));
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        check(w, *unit->settings[i]);
+    for (int32_t i = 0; i < unit->n_scorers; i++)
+        check(w, unit->scorers[i].id >= 0 && *unit->scorers[i].text);
+    for (int32_t i = 0; i < unit->n_scores; i++)
+        check(w, unit->scores[i] >= 0 && unit->scores[i] < unit->n_scorers);
+    check_distinct(w, unit->settings, unit->n_settings, sizeof *unit->settings, by_text);
+    check_distinct(w, unit->scorers, unit->n_scorers, sizeof *unit->scorers, by_scorer_id);
+    check_distinct(w, unit->scorers, unit->n_scorers, sizeof *unit->scorers, by_scorer_text);
 }
 
 ggdm_status ggdm_unit_unpack(ggdm_unit *unit, ggdm_wire *w, ggdm_error *err)
 {
     memset(unit, 0, sizeof *unit);
+    size_t size = w->size;
+    if (size - w->pos > GGDM_MAX_UNIT) /* no count may reach behind it */
+        w->size = w->pos + GGDM_MAX_UNIT;
     unit->id = ggdm_get_i64(w);
     unit->attempt = ggdm_get_i32(w);
+    unit->kind = (ggdm_unit_kind)get_enum(w, GGDM_UNIT_GENERATE, GGDM_UNIT_SCORE);
     unit->image_first = ggdm_get_i32(w);
     unit->image_count = ggdm_get_i32(w);
+    unit->steps = ggdm_get_i32(w);
     check(w, unit->id >= 0 && unit->attempt >= 0 && unit->image_first >= 0 &&
                  unit->image_count >= 1 && unit->image_count <= INT32_MAX - unit->image_first);
-    int32_t n = ggdm_get_count(w, MAX_SEGMENTS, SEGMENT_BYTES);
-    check(w, n >= 1);
-    if (w->status != GGDM_OK)
-        return ggdm_wire_status(w, "unit", err);
-
-    GGDM_TRY(ggdm_alloc(&unit->segments, (size_t)n, sizeof *unit->segments, err));
-    unit->n_segments = n;
-    for (int32_t i = 0; i < n && w->status == GGDM_OK; i++) {
-        ggdm_segment *s = &unit->segments[i];
-        s->parent = ggdm_get_i32(w);
-        s->begin = ggdm_get_i32(w);
-        s->end = ggdm_get_i32(w);
-        s->kappa = ggdm_get_f64(w);
-        s->target = ggdm_get_i32(w);
-        s->trajectory = ggdm_get_i64(w);
-        check(w, segment_fits(unit->segments, i));
-    }
+    get_lists(w, unit);
+    check_unit(w, unit);
+    w->size = size;
     if (w->status != GGDM_OK)
         ggdm_unit_deinit(unit);
     return ggdm_wire_status(w, "unit", err);
 }
 
-static void put_floats(ggdm_wire *w, int32_t n, const float *v)
-{
-    ggdm_put_i32(w, n);
-    for (int32_t i = 0; i < n; i++)
-        ggdm_put_f32(w, v[i]);
-}
+/* ---- sample --------------------------------------------------------------------------------- */
 
-ggdm_status ggdm_image_pack(const ggdm_image *image, ggdm_wire *w, ggdm_error *err)
+ggdm_status ggdm_sample_pack(const ggdm_sample *sample, ggdm_wire *w, ggdm_error *err)
 {
-    ggdm_put_i64(w, image->trajectory);
-    ggdm_put_i32(w, image->index);
-    ggdm_put_u8(w, image->diverged);
-    ggdm_put_i32(w, image->diverged_step);
-    ggdm_put_f32(w, image->saturated);
-    put_floats(w, image->n_guide, image->guide_logp);
-    put_floats(w, image->n_judge, image->judge_logp);
-    ggdm_put_bytes(w, image->png, image->png_size);
-    return ggdm_wire_status(w, "image", err);
-}
-
-/* NULL where there are none, or after a failure. */
-static float *get_floats(ggdm_wire *w, int32_t *n)
-{
-    float *v = NULL;
-    *n = ggdm_get_count(w, GGDM_MAX_CLASSES, sizeof *v);
-    if (w->status != GGDM_OK || *n == 0)
-        return NULL;
-    w->status = ggdm_alloc(&v, (size_t)*n, sizeof *v, NULL);
-    for (int32_t i = 0; i < *n && w->status == GGDM_OK; i++)
-        v[i] = ggdm_get_f32(w);
-    return v;
-}
-
-ggdm_status ggdm_image_unpack(ggdm_image *image, ggdm_wire *w, ggdm_error *err)
-{
-    memset(image, 0, sizeof *image);
-    image->trajectory = ggdm_get_i64(w);
-    image->index = ggdm_get_i32(w);
-    image->diverged = get_enum(w, 0, 1);
-    image->diverged_step = ggdm_get_i32(w);
-    image->saturated = ggdm_get_f32(w);
-    check(w, image->trajectory >= 0 && image->index >= 0 && image->diverged_step >= -1 &&
-                 image->diverged_step < MAX_STEPS && image->saturated >= 0 &&
-                 image->saturated <= 1);
-    image->guide_logp = get_floats(w, &image->n_guide);
-    image->judge_logp = get_floats(w, &image->n_judge);
-    size_t size = 0;
-    const uint8_t *png = ggdm_get_bytes(w, &size);
-    if (png && size) {
-        image->png_size = (uint32_t)size;
-        w->status = ggdm_alloc(&image->png, size, 1, NULL);
-        if (w->status == GGDM_OK)
-            memcpy(image->png, png, size);
+    ggdm_put_i64(w, sample->trajectory);
+    ggdm_put_i32(w, sample->index);
+    ggdm_put_u8(w, sample->diverged);
+    ggdm_put_i32(w, sample->diverged_step);
+    ggdm_put_u8(w, (uint8_t)sample->media);
+    ggdm_put_bytes(w, sample->data, sample->size);
+    ggdm_put_i32(w, sample->n_scores);
+    for (int32_t i = 0; i < sample->n_scores; i++) {
+        const ggdm_score *s = &sample->scores[i];
+        ggdm_put_i64(w, s->scorer);
+        ggdm_put_i32(w, s->n);
+        for (int32_t k = 0; k < s->n; k++)
+            ggdm_put_f32(w, s->data[k]);
     }
-    if (w->status != GGDM_OK)
-        ggdm_image_deinit(image);
-    return ggdm_wire_status(w, "image", err);
+    return ggdm_wire_status(w, "sample", err);
 }
+
+static void get_data(ggdm_wire *w, ggdm_sample *sample)
+{
+    size_t size;
+    const uint8_t *data = ggdm_get_bytes(w, &size);
+    if (size == 0)
+        return;
+    w->status = ggdm_alloc(&sample->data, size, 1, NULL);
+    if (w->status != GGDM_OK)
+        return;
+    memcpy(sample->data, data, size);
+    sample->size = (uint32_t)size;
+}
+
+static void get_scores(ggdm_wire *w, ggdm_sample *sample)
+{
+    sample->n_scores = get_list(w, INT32_MAX, SCORE_BYTES, &sample->scores, sizeof *sample->scores);
+    for (int32_t i = 0; i < sample->n_scores && w->status == GGDM_OK; i++) {
+        ggdm_score *s = &sample->scores[i];
+        s->scorer = ggdm_get_i64(w);
+        s->n = get_list(w, GGDM_MAX_SCORE, sizeof *s->data, &s->data, sizeof *s->data);
+        check(w, s->scorer >= 0 && s->n >= 1);
+        for (int32_t k = 0; k < s->n; k++)
+            s->data[k] = ggdm_get_f32(w);
+    }
+    check_distinct(w, sample->scores, sample->n_scores, sizeof *sample->scores, by_scorer);
+}
+
+ggdm_status ggdm_sample_unpack(ggdm_sample *sample, ggdm_wire *w, ggdm_error *err)
+{
+    memset(sample, 0, sizeof *sample);
+    sample->trajectory = ggdm_get_i64(w);
+    sample->index = ggdm_get_i32(w);
+    sample->diverged = get_enum(w, 0, 1);
+    sample->diverged_step = ggdm_get_i32(w);
+    sample->media = (ggdm_media)get_enum(w, 0, GGDM_MEDIAS - 1);
+    check(w, sample->trajectory >= 0 && sample->index >= 0 && sample->diverged_step >= -1 &&
+                 sample->diverged_step < GGDM_MAX_STEPS);
+    get_data(w, sample);
+    get_scores(w, sample);
+    if (w->status != GGDM_OK)
+        ggdm_sample_deinit(sample);
+    return ggdm_wire_status(w, "sample", err);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
 
 void ggdm_unit_deinit(ggdm_unit *unit)
 {
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        free(unit->settings[i]);
+    for (int32_t i = 0; i < unit->n_scorers; i++)
+        free(unit->scorers[i].text);
+    free(unit->head);
+    free(unit->settings);
     free(unit->segments);
+    free(unit->scorers);
+    free(unit->scores);
     free(unit->state);
     memset(unit, 0, sizeof *unit);
 }
 
-void ggdm_image_deinit(ggdm_image *image)
+void ggdm_sample_deinit(ggdm_sample *sample)
 {
-    free(image->guide_logp);
-    free(image->judge_logp);
-    free(image->png);
-    memset(image, 0, sizeof *image);
+    for (int32_t i = 0; i < sample->n_scores; i++)
+        free(sample->scores[i].data);
+    free(sample->scores);
+    free(sample->data);
+    memset(sample, 0, sizeof *sample);
 }

@@ -112,7 +112,8 @@ typedef struct ggdm_sample {
 
 /* Pack into / unpack from a bounded little-endian cursor (common/wire.h).  Unpack validates every
  * count and reference and allocates the arrays (owned: the _deinit functions; safe on zeroed
- * structs); texts are checked by who parses them.  Errors: GGDM_EFORMAT, GGDM_ENOMEM. */
+ * structs); texts are checked by who parses them.  Errors: GGDM_EFORMAT, GGDM_ENOMEM; packing:
+ * GGDM_ESHAPE beyond the bounds above. */
 ggdm_status ggdm_job_pack(const ggdm_job *job, ggdm_wire *w, ggdm_error *err);
 ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err);
 ggdm_status ggdm_unit_pack(const ggdm_unit *unit, ggdm_wire *w, ggdm_error *err);

@@ -5,7 +5,7 @@
 
 #include "common/mem.h"
 
-#define MIN_IMAGE_BYTES 8 /* far less than a packed image: bounds a count by the packet's size */
+#define MIN_SAMPLE_BYTES 26 /* of a packed one without data and scores: bounds a count */
 
 static ggdm_status send_wire(ggdm_transport *t, int to, ggdm_tag tag, ggdm_wire *w, ggdm_error *err)
 {
@@ -23,6 +23,12 @@ static void put_head(ggdm_wire *w, const ggdm_unit *unit)
     ggdm_put_i32(w, unit ? unit->attempt : 0);
 }
 
+static void put_state(ggdm_wire *w, int32_t step, const void *state, size_t size)
+{
+    ggdm_put_i32(w, step);
+    ggdm_put_bytes(w, state, size);
+}
+
 ggdm_status ggdm_send_unit(ggdm_transport *t, int to, const ggdm_unit *unit, ggdm_error *err)
 {
     ggdm_wire w;
@@ -32,19 +38,18 @@ ggdm_status ggdm_send_unit(ggdm_transport *t, int to, const ggdm_unit *unit, ggd
         ggdm_wire_deinit(&w);
         return st;
     }
-    ggdm_put_i32(&w, unit->step);
-    ggdm_put_bytes(&w, unit->state, unit->state_size);
+    put_state(&w, unit->step, unit->state, unit->state_size);
     return send_wire(t, to, GGDM_TAG_UNIT, &w, err);
 }
 
-/* i32 step and the bytes of a state; no bytes: NULL. */
+/* No bytes: NULL. */
 static ggdm_status get_state(ggdm_wire *w, int32_t *step, uint8_t **state, size_t *size,
                              ggdm_error *err)
 {
     *step = ggdm_get_i32(w);
     const uint8_t *data = ggdm_get_bytes(w, size);
     GGDM_TRY(ggdm_wire_status(w, "state of a unit", err));
-    if (*step < 0 || *size > GGDM_MAX_CHECKPOINT)
+    if (*step < 0 || (*step > 0 && *size == 0) || *size > GGDM_MAX_CHECKPOINT)
         return GGDM_FAIL(err, GGDM_EFORMAT, "state of a unit at step %d with %zu bytes", *step,
                          *size);
     if (*size == 0)
@@ -61,6 +66,9 @@ ggdm_status ggdm_unit_receive(const ggdm_packet *packet, ggdm_unit *out, ggdm_er
     ggdm_status st = ggdm_unit_unpack(out, &w, err);
     if (st == GGDM_OK)
         st = get_state(&w, &out->step, &out->state, &out->state_size, err);
+    if (st == GGDM_OK && (out->step > out->steps || (out->kind == GGDM_UNIT_SCORE && !out->state)))
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "unit of %d steps begins at step %d with %zu bytes",
+                       out->steps, out->step, out->state_size);
     if (st == GGDM_OK && w.pos != w.size)
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%zu bytes behind the unit", w.size - w.pos);
     if (st != GGDM_OK)
@@ -88,8 +96,7 @@ ggdm_status ggdm_send_checkpoint(ggdm_transport *t, const ggdm_unit *unit, int32
 {
     ggdm_wire w;
     put_head(&w, unit);
-    ggdm_put_i32(&w, step);
-    ggdm_put_bytes(&w, state, size);
+    put_state(&w, step, state, size);
     return send_wire(t, 0, GGDM_TAG_CHECKPOINT, &w, err);
 }
 
@@ -110,33 +117,33 @@ ggdm_status ggdm_send_failed(ggdm_transport *t, const ggdm_unit *unit, ggdm_stat
     return send_wire(t, 0, GGDM_TAG_FAILED, &w, err);
 }
 
-ggdm_status ggdm_send_images(ggdm_transport *t, const ggdm_unit *unit, uint32_t count,
-                             const void *images, size_t size, ggdm_error *err)
+ggdm_status ggdm_send_samples(ggdm_transport *t, const ggdm_unit *unit, uint32_t count,
+                              const void *samples, size_t size, ggdm_error *err)
 {
     ggdm_wire w;
     put_head(&w, unit);
     ggdm_put_u32(&w, count);
-    ggdm_put_bytes(&w, images, size);
-    return send_wire(t, 0, GGDM_TAG_IMAGES, &w, err);
+    ggdm_put_bytes(&w, samples, size);
+    return send_wire(t, 0, GGDM_TAG_SAMPLES, &w, err);
 }
 
-static ggdm_status get_images(ggdm_wire *w, ggdm_report *out, ggdm_error *err)
+static ggdm_status get_samples(ggdm_wire *w, ggdm_report *out, ggdm_error *err)
 {
     uint32_t count = ggdm_get_u32(w);
     size_t size = 0;
     const uint8_t *data = ggdm_get_bytes(w, &size);
-    GGDM_TRY(ggdm_wire_status(w, "images", err));
-    if (count > size / MIN_IMAGE_BYTES)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%u images in %zu bytes", count, size);
-    GGDM_TRY(ggdm_alloc(&out->images, count, sizeof *out->images, err));
+    GGDM_TRY(ggdm_wire_status(w, "samples", err));
+    if (count > size / MIN_SAMPLE_BYTES)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%u samples in %zu bytes", count, size);
+    GGDM_TRY(ggdm_alloc(&out->samples, count, sizeof *out->samples, err));
     ggdm_wire inner;
     ggdm_wire_read(&inner, data, size);
     for (uint32_t i = 0; i < count; i++) {
-        out->n_images++; /* counted first: what a failed unpack leaves is freed with the rest */
-        GGDM_TRY(ggdm_image_unpack(&out->images[i], &inner, err));
+        out->n_samples++; /* counted first: what a failed unpack leaves is freed with the rest */
+        GGDM_TRY(ggdm_sample_unpack(&out->samples[i], &inner, err));
     }
     if (inner.pos != inner.size)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu bytes behind the last image",
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu bytes behind the last sample",
                          inner.size - inner.pos);
     return GGDM_OK;
 }
@@ -159,8 +166,8 @@ static ggdm_status get_report(ggdm_tag tag, ggdm_wire *w, ggdm_report *out, ggdm
     out->unit = ggdm_get_i64(w);
     out->attempt = ggdm_get_i32(w);
     switch (tag) {
-    case GGDM_TAG_IMAGES:
-        return get_images(w, out, err);
+    case GGDM_TAG_SAMPLES:
+        return get_samples(w, out, err);
     case GGDM_TAG_FAILED:
         return get_failure(w, out, err);
     case GGDM_TAG_CHECKPOINT:
@@ -194,9 +201,9 @@ ggdm_status ggdm_report_unpack(const ggdm_packet *packet, ggdm_report *out, ggdm
 
 void ggdm_report_deinit(ggdm_report *report)
 {
-    for (int32_t i = 0; i < report->n_images; i++)
-        ggdm_image_deinit(&report->images[i]);
-    free(report->images);
+    for (int32_t i = 0; i < report->n_samples; i++)
+        ggdm_sample_deinit(&report->samples[i]);
+    free(report->samples);
     free(report->state);
     free(report->message);
     *report = (ggdm_report){.unit = -1};
