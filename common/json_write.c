@@ -69,14 +69,26 @@ static size_t sequence(const unsigned char *p)
     return 0;
 }
 
+/* How many characters from p on stand for themselves, one byte each. */
+static size_t plain(const unsigned char *p)
+{
+    size_t n = 0;
+    while (p[n] >= 0x20 && p[n] < 0x7F && p[n] != '"' && p[n] != '\\')
+        n++;
+    return n;
+}
+
 static void add_quoted(ggdm_json *j, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
     add_text(j, "\"");
     while (*p) {
         char escape[8];
-        size_t n = sequence(p);
+        size_t n = plain(p);
+        if (n == 0)
+            n = sequence(p);
         if (*p == '"' || *p == '\\') {
+            n = 1;
             add(j, (char[]){'\\', (char)*p}, 2);
         } else if (*p < 0x20) {
             snprintf(escape, sizeof escape, "\\u%04x", *p);
@@ -109,13 +121,13 @@ static void begin_value(ggdm_json *j, const char *key)
     if (j->status == GGDM_OK && (in_object != (key != NULL) || (j->depth == 0 && j->some[0])))
         j->status = GGDM_EINTERNAL;
     if (j->some[j->depth])
-        add_text(j, j->pretty ? "," : ", ");
+        add_text(j, j->pretty || j->compact ? "," : ", ");
     j->some[j->depth] = true;
     if (j->depth > 0)
         new_line(j);
     if (key) {
         add_quoted(j, key);
-        add_text(j, ": ");
+        add_text(j, j->compact ? ":" : ": ");
     }
 }
 

@@ -30,7 +30,8 @@ typedef struct ggdm_json {
     char *text; /* owned until finish */
     size_t size, cap;
     int depth;
-    bool pretty; /* two spaces per level and line ends; otherwise one line */
+    bool pretty;  /* two spaces per level and line ends; otherwise one line */
+    bool compact; /* no white space at all: to be set after init */
     bool some[GGDM_JSON_DEPTH + 1];
     char close[GGDM_JSON_DEPTH + 1];
     ggdm_status status;
