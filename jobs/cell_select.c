@@ -6,62 +6,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json_write.h"
 #include "common/mem.h"
 #include "common/nearest.h"
 
-/* ---- columns and comparisons ---------------------------------------------------------------- */
-
-static double kappa_of(const ggdm_cell *c)
-{
-    return c->kappa;
-}
-
-static double duration_of(const ggdm_cell *c)
-{
-    return c->duration;
-}
-
-static double start_of(const ggdm_cell *c)
-{
-    return c->start;
-}
-
-static double target_of(const ggdm_cell *c)
-{
-    return c->target;
-}
-
-static const struct {
-    const char *name;
-    double (*value)(const ggdm_cell *c);
-} columns[] = {
-    {"kappa", kappa_of}, {"start", start_of}, {"duration", duration_of}, {"target", target_of}};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
-
-/* holds[1 + sign of (value of the cell - number)].  Longer ones first: "<=" begins with "<". */
+/* holds[1 + sign of (value of the cell - number)], apart: where they cannot be compared.  Longer
+ * ones first: "<=" begins with "<". */
 static const struct {
     const char *text;
-    bool holds[3];
+    bool holds[3], apart;
 } ops[] = {
-    {"<=", {true, true, false}}, {">=", {false, true, true}}, {"!=", {true, false, true}},
-    {"<", {true, false, false}}, {">", {false, false, true}}, {"=", {false, true, false}},
+    {"<=", {true, true, false}, false}, {">=", {false, true, true}, false},
+    {"!=", {true, false, true}, true},  {"<", {true, false, false}, false},
+    {">", {false, false, true}, false}, {"=", {false, true, false}, false},
 };
 enum { N_OPS = sizeof ops / sizeof *ops };
+
+static bool is_order(int op)
+{
+    return ops[op].holds[0] != ops[op].holds[2];
+}
 
 /* ---- parsing -------------------------------------------------------------------------------- */
 
 typedef struct parser {
     const char *text, *at;
-    int32_t n_cells;
+    const ggdm_store_column *columns; /* [n_columns] */
+    int32_t n_columns, n_cells;
     ggdm_cell_select *out;
     ggdm_error *err;
 } parser;
 
+static int place(const parser *p, const char *at)
+{
+    return (int)(at - p->text) + 1;
+}
+
 static ggdm_status complain(const parser *p, const char *at, const char *expected)
 {
-    return GGDM_FAIL(
-        p->err, GGDM_EINVAL, "cell expression '%.200s', column %d: %s%.20s%s, expected %s", p->text,
-        (int)(at - p->text) + 1, *at ? "found '" : "it ends here", at, *at ? "'" : "", expected);
+    return GGDM_FAIL(p->err, GGDM_EINVAL,
+                     "cell expression '%.200s', column %d: %s%.20s%s, expected %s", p->text,
+                     place(p, at), *at ? "found '" : "it ends here", at, *at ? "'" : "", expected);
 }
 
 static void skip_spaces(parser *p)
@@ -81,8 +66,7 @@ static ggdm_status parse_cell(parser *p, int32_t *index)
     if (v >= (unsigned long long)p->n_cells)
         return GGDM_FAIL(p->err, GGDM_EINVAL,
                          "cell expression '%.200s', column %d: cell '%.*s', expected 0 to %d",
-                         p->text, (int)(from - p->text) + 1, (int)(end - from), from,
-                         p->n_cells - 1);
+                         p->text, place(p, from), (int)(end - from), from, p->n_cells - 1);
     *index = (int32_t)v;
     p->at = end;
     skip_spaces(p);
@@ -106,14 +90,6 @@ static ggdm_status parse_range(parser *p)
     return GGDM_OK;
 }
 
-static int find_op(const char *text)
-{
-    int i = 0;
-    while (i < N_OPS && strncmp(text, ops[i].text, strlen(ops[i].text)) != 0)
-        i++;
-    return i;
-}
-
 static ggdm_status parse_number(parser *p, double *out)
 {
     char *end;
@@ -125,60 +101,157 @@ static ggdm_status parse_number(parser *p, double *out)
     return GGDM_OK;
 }
 
-static ggdm_status parse_condition(parser *p, int column)
+/* 'a text', with its quote doubled where it holds one. */
+static ggdm_status parse_quoted(parser *p, char *text, size_t size)
 {
-    ggdm_cell_condition c = {.column = column};
-    p->at += strlen(columns[column].name);
+    const char *from = p->at;
+    const char quote = *p->at++;
+    size_t n = 0;
+    for (; *p->at && (*p->at != quote || p->at[1] == quote) && n + 1 < size; p->at++) {
+        p->at += *p->at == quote;
+        text[n++] = *p->at;
+    }
+    text[n] = '\0';
+    if (*p->at != quote)
+        return complain(p, from, "a text with a quote at its end");
+    p->at++;
     skip_spaces(p);
-    c.op = find_op(p->at);
-    if (c.op == N_OPS)
-        return complain(p, p->at, "=, !=, <, <=, > or >=");
+    return GGDM_OK;
+}
+
+static ggdm_status parse_word(parser *p, char *text, size_t size)
+{
+    size_t n = strcspn(p->at, ",");
+    if (n >= size)
+        return complain(p, p->at, "a shorter text");
+    while (n > 0 && isspace((unsigned char)p->at[n - 1]))
+        n--;
+    if (n == 0)
+        return complain(p, p->at, "a text");
+    memcpy(text, p->at, n);
+    text[n] = '\0';
+    p->at += strcspn(p->at, ",");
+    return GGDM_OK;
+}
+
+/* A number, or a window's start and length: as it is printed, or, at step 0, its length. */
+static ggdm_status parse_amount(parser *p, const ggdm_store_column *column, ggdm_cell_condition *c,
+                                char *text, size_t size)
+{
+    const char *from = p->at;
+    GGDM_TRY(parse_number(p, &c->number));
+    if (column->type != GGDM_PARAM_WINDOW || *p->at != '+')
+        return GGDM_OK;
+    if (is_order(c->op))
+        return complain(p, from, "a number behind <, <=, > or >= (a window behind = or !=)");
+    char start[GGDM_NUMBER_SIZE], length[GGDM_NUMBER_SIZE];
+    ggdm_number_text(c->number, start);
+    bool first = c->number == 0;
+    p->at++;
+    skip_spaces(p);
+    GGDM_TRY(parse_number(p, &c->number));
+    if (first)
+        return GGDM_OK;
+    ggdm_number_text(c->number, length);
+    snprintf(text, size, "%s+%s", start, length);
+    c->number = (double)NAN;
+    return GGDM_OK;
+}
+
+static bool is_numeric(ggdm_param_type type)
+{
+    return type == GGDM_PARAM_REAL || type == GGDM_PARAM_WHOLE || type == GGDM_PARAM_CLASS ||
+           type == GGDM_PARAM_WINDOW;
+}
+
+static ggdm_status parse_condition(parser *p, int32_t column)
+{
+    ggdm_cell_condition c = {.column = column, .number = (double)NAN};
+    char text[GGDM_MAX_TEXT] = "";
+    const bool numeric = is_numeric(p->columns[column].type);
+    const char *expected = numeric ? "=, !=, <, <=, > or >=" : "= or != (it is a text)";
+    while (c.op < N_OPS && strncmp(p->at, ops[c.op].text, strlen(ops[c.op].text)) != 0)
+        c.op++;
+    if (c.op == N_OPS || (!numeric && is_order(c.op)))
+        return complain(p, p->at, expected);
     p->at += strlen(ops[c.op].text);
     skip_spaces(p);
-    const char *number = p->at;
-    GGDM_TRY(parse_number(p, &c.value));
-    if (*p->at == '+' && columns[column].value == duration_of) {
-        if (ops[c.op].holds[0] != ops[c.op].holds[2])
-            return complain(p, number, "a number behind <, <=, > or >= (a window behind = or !=)");
-        p->at++;
-        skip_spaces(p);
-        c.window = true;
-        c.start = c.value;
-        GGDM_TRY(parse_number(p, &c.value));
-    }
+    if ((*p->at == '\'' || *p->at == '"') && !is_order(c.op))
+        GGDM_TRY(parse_quoted(p, text, sizeof text));
+    else if (numeric)
+        GGDM_TRY(parse_amount(p, &p->columns[column], &c, text, sizeof text));
+    else
+        GGDM_TRY(parse_word(p, text, sizeof text));
+    GGDM_TRY(ggdm_arena_text(&p->out->arena, text, &c.text, p->err));
     p->out->conditions[p->out->n_conditions++] = c;
     return GGDM_OK;
 }
 
-static ggdm_status parse_term(parser *p)
+/* A name that no column has. */
+static ggdm_status refuse_name(const parser *p, const char *word)
 {
-    skip_spaces(p);
-    size_t length = 0;
-    while (isalpha((unsigned char)p->at[length]))
-        length++;
-    for (int i = 0; i < N_COLUMNS; i++)
-        if (strlen(columns[i].name) == length && strncmp(p->at, columns[i].name, length) == 0)
-            return parse_condition(p, i);
-    if (isdigit((unsigned char)*p->at) || (length == 1 && *p->at == 'c'))
-        return parse_range(p);
-    char word[16];
-    snprintf(word, sizeof word, "%.*s", (int)length, p->at);
+    char known[600] = "";
     ggdm_nearest meant = {.word = word};
-    for (int i = 0; i < N_COLUMNS; i++)
-        ggdm_nearest_try(&meant, columns[i].name);
+    for (int32_t i = 0; i < p->n_columns; i++) {
+        const char *name = p->columns[i].name;
+        size_t n = strlen(known);
+        ggdm_nearest_try(&meant, name);
+        ggdm_nearest_try(&meant, p->columns[i].path);
+        if (n + strlen(name) + 8 < sizeof known)
+            snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", name);
+        else if (n < sizeof known - 5 && known[n - 1] != '.')
+            strcat(known, " ...");
+    }
     if (meant.name)
         return GGDM_FAIL(p->err, GGDM_EINVAL,
                          "cell expression '%.200s', column %d: found '%s', did you mean '%s'?",
-                         p->text, (int)(p->at - p->text) + 1, word, meant.name);
-    return complain(p, p->at,
-                    "a cell (7 or c0007), a range (3-9), or a condition on kappa, start, duration "
-                    "or target (kappa>=0.1)");
+                         p->text, place(p, p->at), word, meant.name);
+    char expected[700];
+    snprintf(expected, sizeof expected,
+             "a cell (7 or c0007), a range (3-9), or a condition on one of %s", known);
+    return complain(p, p->at, expected);
 }
 
-ggdm_status ggdm_cell_select_parse(const char *text, int32_t n_cells, ggdm_cell_select *out,
+static size_t name_length(const char *at)
+{
+    size_t n = 0;
+    if (isalpha((unsigned char)*at) || *at == '_')
+        while (isalnum((unsigned char)at[n]) || (at[n] && strchr("_.-", at[n])))
+            n++;
+    return n;
+}
+
+static ggdm_status parse_term(parser *p)
+{
+    char word[256];
+    skip_spaces(p);
+    const size_t length = name_length(p->at);
+    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : 0), p->at);
+    for (int32_t i = 0; i < p->n_columns; i++) {
+        if (strcmp(p->columns[i].name, word) != 0 && strcmp(p->columns[i].path, word) != 0)
+            continue;
+        p->at += length;
+        skip_spaces(p);
+        return parse_condition(p, i);
+    }
+    if (isdigit((unsigned char)*p->at) ||
+        (*word == 'c' && (isdigit((unsigned char)word[1]) || length == 1)))
+        return parse_range(p);
+    return refuse_name(p, word);
+}
+
+ggdm_status ggdm_cell_select_parse(const char *text, const ggdm_store_column *columns,
+                                   int32_t n_columns, int32_t n_cells, ggdm_cell_select *out,
                                    ggdm_error *err)
 {
-    parser p = {.text = text, .at = text, .n_cells = n_cells, .out = out, .err = err};
+    parser p = {.text = text,
+                .at = text,
+                .columns = columns,
+                .n_columns = n_columns,
+                .n_cells = n_cells,
+                .out = out,
+                .err = err};
+    out->arena = (ggdm_arena){0};
     out->n_ranges = out->n_conditions = 0;
     for (;;) {
         if (out->n_ranges + out->n_conditions == GGDM_CELL_SELECT_TERMS)
@@ -193,42 +266,68 @@ ggdm_status ggdm_cell_select_parse(const char *text, int32_t n_cells, ggdm_cell_
     }
 }
 
-bool ggdm_cell_select_has(const ggdm_cell_select *select, const ggdm_cell *cell)
+void ggdm_cell_select_deinit(ggdm_cell_select *select)
+{
+    ggdm_arena_deinit(&select->arena);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+static bool holds(const ggdm_cell_condition *c, ggdm_store_value v)
+{
+    if (isnan(c->number))
+        return ops[c->op].holds[1 + (strcmp(v.text, c->text) != 0)];
+    if (isnan(v.number))
+        return ops[c->op].apart;
+    return ops[c->op].holds[1 + (v.number > c->number) - (v.number < c->number)];
+}
+
+bool ggdm_cell_select_has(const ggdm_cell_select *select, int32_t cell,
+                          const ggdm_store_value *values)
 {
     bool named = select->n_ranges == 0;
     for (int i = 0; i < select->n_ranges && !named; i++)
-        named = cell->index >= select->ranges[i].first && cell->index <= select->ranges[i].last;
-    for (int i = 0; i < select->n_conditions && named; i++) {
-        const ggdm_cell_condition *c = &select->conditions[i];
-        double v = columns[c->column].value(cell);
-        int sign = (v > c->value) - (v < c->value);
-        if (c->window && cell->start != c->start)
-            sign = 1;
-        named = ops[c->op].holds[1 + sign];
-    }
+        named = cell >= select->ranges[i].first && cell <= select->ranges[i].last;
+    for (int i = 0; i < select->n_conditions && named; i++)
+        named = holds(&select->conditions[i], values[i]);
     return named;
+}
+
+static ggdm_status choose(ggdm_store *store, const ggdm_cell_select *select, bool *chosen,
+                          bool *any, ggdm_error *err)
+{
+    ggdm_store_value values[GGDM_CELL_SELECT_TERMS];
+    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
+        ggdm_store_cell cell;
+        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
+        for (int k = 0; k < select->n_conditions; k++)
+            values[k] = ggdm_store_value_of(store, &cell, select->conditions[k].column);
+        chosen[i] = ggdm_cell_select_has(select, i, values);
+        *any = *any || chosen[i];
+    }
+    return GGDM_OK;
 }
 
 ggdm_status ggdm_cell_select_in(ggdm_store *store, const char *text, bool **out, ggdm_error *err)
 {
     ggdm_cell_select select;
     const int32_t n = ggdm_store_n_cells(store);
+    int32_t n_columns = 0;
     bool any = false;
-    GGDM_TRY(ggdm_cell_select_parse(text, n, &select, err));
-    GGDM_TRY(ggdm_alloc(out, (size_t)n, sizeof **out, err));
-    ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < n && st == GGDM_OK; i++) {
-        ggdm_store_cell cell;
-        st = ggdm_store_cell_get(store, i, &cell, err);
-        (*out)[i] = st == GGDM_OK && ggdm_cell_select_has(&select, &cell.cell);
-        any = any || (*out)[i];
-    }
+    ggdm_status st;
+    *out = NULL;
+    const ggdm_store_column *columns = ggdm_store_columns(store, &n_columns);
+    GGDM_TRY_GOTO(st, ggdm_cell_select_parse(text, columns, n_columns, n, &select, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(out, (size_t)n, sizeof **out, err), done);
+    st = choose(store, &select, *out, &any, err);
     if (st == GGDM_OK && !any)
         st = GGDM_FAIL(err, GGDM_EINVAL, "cell expression '%.200s': none of the %d cells is meant",
                        text, n);
+done:
     if (st != GGDM_OK) {
         free(*out);
         *out = NULL;
     }
+    ggdm_cell_select_deinit(&select);
     return st;
 }
