@@ -9,12 +9,16 @@
 #include "models/nn/selfcheck.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 3u
+#define HELLO_VERSION 4u
+#define FILES_BYTES (4 + 4 + 1 + 4 + GGDM_HASH_SIZE) /* packed, at least */
 
 void ggdm_outfit_deinit(ggdm_outfit *outfit)
 {
-    for (int i = 0; i < GGDM_N_ROLES; i++)
-        ggdm_model_files_close(&outfit->files[i]);
+    for (int32_t i = 0; i < outfit->n_models; i++)
+        ggdm_model_files_close(&outfit->models[i]);
+    free(outfit->models);
+    outfit->models = NULL;
+    outfit->n_models = 0;
 }
 
 ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err)
@@ -53,9 +57,6 @@ static void put_text(ggdm_wire *w, const char *text)
 
 static void put_files(ggdm_wire *w, const ggdm_model_files *f)
 {
-    ggdm_put_u8(w, f->config != NULL);
-    if (!f->config)
-        return;
     put_text(w, f->path);
     put_text(w, f->config);
     ggdm_put_u8(w, f->scheduler != NULL);
@@ -64,38 +65,44 @@ static void put_files(ggdm_wire *w, const ggdm_model_files *f)
     ggdm_put_bytes(w, f->digest, sizeof f->digest);
 }
 
+static ggdm_status pack_hello(const ggdm_outfit *outfit, ggdm_wire *w, ggdm_error *err)
+{
+    ggdm_put_u32(w, HELLO);
+    ggdm_put_u32(w, HELLO_VERSION);
+    ggdm_put_u8(w, outfit != NULL);
+    if (outfit) {
+        if (outfit->n_models > GGDM_MAX_MODELS)
+            return GGDM_FAIL(err, GGDM_EINVAL, "%d models, expected at most %d", outfit->n_models,
+                             GGDM_MAX_MODELS);
+        ggdm_put_u8(w, (uint8_t)outfit->isa);
+        ggdm_put_bytes(w, outfit->bits, sizeof outfit->bits);
+        GGDM_TRY(ggdm_job_pack(&outfit->job, w, err));
+        ggdm_put_i32(w, outfit->n_models);
+        for (int32_t i = 0; i < outfit->n_models; i++)
+            put_files(w, &outfit->models[i]);
+    }
+    return ggdm_wire_status(w, "start-up message", err);
+}
+
 ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err)
 {
     ggdm_wire w;
     ggdm_wire_init(&w);
-    ggdm_put_u32(&w, HELLO);
-    ggdm_put_u32(&w, HELLO_VERSION);
-    ggdm_put_u8(&w, outfit != NULL);
-    if (outfit) {
-        ggdm_put_u8(&w, (uint8_t)outfit->isa);
-        ggdm_put_bytes(&w, outfit->bits, sizeof outfit->bits);
-    }
-    ggdm_status st = outfit ? ggdm_job_pack(&outfit->job, &w, err) : GGDM_OK;
-    for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++)
-        put_files(&w, &outfit->files[i]);
-    if (st == GGDM_OK)
-        st = ggdm_wire_status(&w, "start-up message", err);
+    ggdm_status st = pack_hello(outfit, &w, err);
     void *data = w.data;
     size_t size = w.size;
     if (st == GGDM_OK)
         st = ggdm_transport_broadcast(t, &data, &size, err);
     ggdm_wire_deinit(&w);
-    for (int i = 0; i < GGDM_N_ROLES && outfit && st == GGDM_OK; i++) {
-        ggdm_model_files *f = &outfit->files[i];
+    for (int32_t i = 0; outfit && i < outfit->n_models && st == GGDM_OK; i++) {
+        ggdm_model_files *f = &outfit->models[i];
         const void *shared = NULL;
         size_t shared_size;
         bool first;
-        if (!f->config)
-            continue;
         st = ggdm_transport_share(t, f->weights, f->weights_size, &shared, &shared_size, &first,
                                   err);
         if (st == GGDM_OK)
-            ggdm_model_files_lend(f, shared); /* a node holds them once */
+            ggdm_model_files_lend(f, shared);
     }
     return st;
 }
@@ -122,10 +129,6 @@ static ggdm_status get_digest(ggdm_wire *w, uint8_t digest[GGDM_HASH_SIZE], ggdm
 
 static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
 {
-    bool present = ggdm_get_u8(w) != 0;
-    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
-    if (!present)
-        return GGDM_OK;
     f->path = get_text(w);
     f->config = get_text(w);
     bool has_scheduler = ggdm_get_u8(w) != 0;
@@ -157,8 +160,11 @@ static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out,
     GGDM_TRY(ggdm_isa_pin(out->isa, err));
     GGDM_TRY(get_digest(&w, out->bits, err));
     GGDM_TRY(ggdm_job_unpack(&out->job, &w, err));
-    for (int i = 0; i < GGDM_N_ROLES; i++)
-        GGDM_TRY(get_files(&w, &out->files[i], err));
+    int32_t n = ggdm_get_count(&w, GGDM_MAX_MODELS, FILES_BYTES);
+    GGDM_TRY(ggdm_wire_status(&w, "start-up message", err));
+    GGDM_TRY(ggdm_alloc(&out->models, (size_t)n, sizeof *out->models, err));
+    while (out->n_models < n)
+        GGDM_TRY(get_files(&w, &out->models[out->n_models++], err));
     return GGDM_OK;
 }
 
@@ -210,9 +216,8 @@ ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, g
     if (st == GGDM_OK)
         st = unpack_hello(data, size, out, work, err);
     free(data);
-    for (int i = 0; i < GGDM_N_ROLES && *work && st == GGDM_OK; i++)
-        if (out->files[i].config)
-            st = take_weights(t, &out->files[i], err);
+    for (int32_t i = 0; i < out->n_models && st == GGDM_OK; i++)
+        st = take_weights(t, &out->models[i], err);
     if (st == GGDM_OK && *work)
         st = same_bits(out, err);
     if (st != GGDM_OK)

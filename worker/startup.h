@@ -12,19 +12,15 @@
 #include "jobs/messages.h"
 #include "models/model.h"
 
-typedef enum ggdm_model_role {
-    GGDM_ROLE_DIFFUSION,
-    GGDM_ROLE_GUIDE,
-    GGDM_ROLE_JUDGE,
-    GGDM_N_ROLES
-} ggdm_model_role;
+#define GGDM_MAX_MODELS 256 /* of a run */
 
-/* What workers get.  A role that is not there has files.config == NULL. */
+/* What workers get. */
 typedef struct ggdm_outfit {
     ggdm_job job;
     ggdm_isa isa;                 /* that all ranks compute with */
     uint8_t bits[GGDM_HASH_SIZE]; /* what rank 0's processor and library make of the self-check */
-    ggdm_model_files files[GGDM_N_ROLES];
+    ggdm_model_files *models;     /* [n_models], owned; recipes name them by their digests */
+    int32_t n_models;
 } ggdm_outfit;
 
 /** Free the files; the weights a worker borrowed stay with the transport. */
@@ -45,8 +41,9 @@ ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggd
 ggdm_status ggdm_startup_bits(ggdm_precision precision, uint8_t bits[GGDM_HASH_SIZE],
                               ggdm_error *err);
 
-/** Collective, rank 0's side: send the outfit, whose weights are then borrowed from the transport;
- *  NULL: there is nothing to do, workers leave.  */
+/** Collective, rank 0's side: send the outfit, whose weights are then borrowed from the transport:
+ *  a node holds each once; NULL: there is nothing to do, workers leave.
+ *  Errors: GGDM_EINVAL beyond GGDM_MAX_MODELS; GGDM_ECOMM. */
 ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err);
 
 /** Collective, the workers' side: *work = false when there is nothing to do.  Pins the outfit's
