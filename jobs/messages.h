@@ -71,6 +71,7 @@ typedef struct ggdm_unit {
     ggdm_scorer_ref *scorers; /* [n_scorers], owned, distinct */
     int32_t n_scores;
     int32_t *scores; /* [n_scores], owned: indices into scorers */
+    double cost; /* operations of one image of its tree; not packed: the store knows */
     /* Where to go on (worker/walk.h), or what is to be scored; not packed with the unit. */
     int32_t step;      /* sampler step of the state; 0 where there is none */
     uint8_t *state;    /* [state_size], owned; NULL: from the beginning */

@@ -65,6 +65,7 @@ typedef struct ggdm_plan_count {
     int64_t evaluations; /* of the diffusion networks: ticks */
     int64_t guided;      /* of these, in settings other than "{}" */
     double operations;
+    double guided_operations; /* of these, in such settings */
 } ggdm_plan_count;
 
 typedef struct ggdm_plan {
