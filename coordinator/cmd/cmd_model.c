@@ -105,13 +105,16 @@ static void print_weights(const ggdm_weights *w)
 
 static void print_summary(const ggdm_model *m)
 {
-    char digest[GGDM_HASH_TEXT_SIZE];
+    char digest[GGDM_HASH_TEXT_SIZE], takes[64], gives[64];
     const ggdm_arch_info *a = &m->info;
     ggdm_hash_hex(m->files->digest, digest);
     printf("path        %s\n", m->files->path);
     printf("class       %s (%s)\n", a->class_name,
            a->role == GGDM_DIFFUSION ? "diffusion model" : "classifier");
     printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    printf("takes       %s\n", ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes));
+    printf("gives       %s\n",
+           ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));
     if (a->n_classes)
         printf("classes     %d\n", a->n_classes);
     printf("tensors     %zu\n", m->params.n);

@@ -72,15 +72,16 @@ static ggdm_status build(const ggdm_recipe *recipe, const ggdm_arch *arch, bool 
     GGDM_TRY(ggdm_alloc(&o->label, (size_t)o->batch, sizeof *o->label, err));
     bool bf16 = gradients && recipe->precision == GGDM_TRAIN_BF16;
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &o->g, err));
-    ggdm_val y;
-    o->x = ggdm_graph_input(o->g, "x", GGDM_F32, image);
+    ggdm_ports p = ggdm_arch_inputs(arch, o->g, o->batch);
+    ggdm_val y = ggdm_arch_emit(arch, o->g, &p);
+    o->x = p.x;
+    o->t = p.t;
     if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
         GGDM_TRY(make_schedule(recipe, o, err));
-        o->t = ggdm_graph_input(o->g, "t", GGDM_F32, GGDM_SHAPE1(o->batch));
         o->noise = ggdm_graph_input(o->g, "noise", GGDM_F32, image);
-        y = o->loss = ggdm_mse(o->g, ggdm_arch_emit(arch, o->g, o->x, o->t, -1), o->noise);
+        y = o->loss = ggdm_mse(o->g, p.eps, o->noise);
     } else {
-        y = o->logp = ggdm_arch_emit(arch, o->g, o->x, -1, -1);
+        o->logp = p.logits;
     }
     ggdm_graph_output(o->g, y);
     if (gradients && y >= 0) /* a building error is reported when the graph is compiled */
