@@ -77,7 +77,7 @@ static const struct argp parser = {
         "Look into a model: a name under models/zoo or a directory with config.json and "
         "safetensors weights."
         "\v  list    the models in DIR (default: in the zoo), and what they are for\n"
-        "  info    kind, size, digest, and a table of all tensors\n"
+        "  info    kind, what it takes and gives, size, digest, and a table of all tensors\n"
         "  verify  check that the weights are exactly those of the architecture, and finite\n"
         "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
         "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
