@@ -60,8 +60,8 @@ void ggdm_cell_name(int32_t n_cells, int32_t index, char name[GGDM_CELL_NAME_SIZ
 void ggdm_window_label(int32_t start, int32_t duration, char label[GGDM_WINDOW_LABEL_SIZE]);
 
 /** The key of a cell, of its parameters in *cell: SHA-256 over everything that changes its pixels
- *  (DESIGN.md promise 5), canonical: without guidance neither kappa, start, duration, target,
- *  gradient, form nor guide. */
+ *  (promise 5 of docs/DESIGN.md), canonical: without guidance neither kappa, start, duration,
+ * target, gradient, form nor guide. */
 void ggdm_cell_key(const ggdm_sweep *sweep, const ggdm_key_context *context, const ggdm_cell *cell,
                    uint8_t key[GGDM_HASH_SIZE]);
 

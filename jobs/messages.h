@@ -1,8 +1,8 @@
 /* What the coordinator and the workers say to each other, as structs.
  *
  * A run is one `ggdm_job` (sent once, at start-up) and many `ggdm_unit`s.  A unit is a tree of
- * trajectory segments times a block of image indices (DESIGN.md 3.3); a worker answers with one
- * `ggdm_image` per (trajectory that ends in the unit, image index).  */
+ * trajectory segments times a block of image indices (docs/DESIGN.md, "Trajectory tree"); a worker
+ * answers with one `ggdm_image` per (trajectory that ends in the unit, image index).  */
 #ifndef GGDM_JOBS_MESSAGES_H
 #define GGDM_JOBS_MESSAGES_H
 

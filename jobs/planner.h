@@ -1,4 +1,4 @@
-/* Units of work from trajectories (DESIGN.md 3.3).
+/* Units of work from trajectories (docs/DESIGN.md, "Trajectory tree").
  *
  * A trajectory is a run-length list of step settings (unguided, or guided to a target by kappa);
  * trajectories form trees by common prefix, whatever their windows: one unguided head for all that
@@ -16,8 +16,7 @@
 #include "jobs/sweep.h"
 
 /* Costs are in U-Net forward evaluations of one image. */
-#define GGDM_FULL_STEP_COST                                                                        \
-    2.2 /* guided through the U-Net (xt-full): facts.md, "Shared prefixes" */
+#define GGDM_FULL_STEP_COST 2.2  /* guided through the U-Net (xt-full), as measured */
 #define GGDM_GUIDE_STEP_COST 1.2 /* guided through the guide alone (xt-affine, x0) */
 
 typedef struct ggdm_plan_options {

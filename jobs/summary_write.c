@@ -106,7 +106,7 @@ static field of_key(const ggdm_cell_summary *s)
 SCORES(guide)
 SCORES(judge)
 
-/* Their order is a promise (DESIGN.md section 1). */
+/* Their order is a promise (docs/DESIGN.md, "What a user sees"). */
 static const struct {
     const char *name;
     field_of get;

@@ -1,4 +1,4 @@
-/* The sweep file (DESIGN.md section 1): parsed, checked, normalised. */
+/* The sweep file (docs/SWEEP.md): parsed, checked, normalised. */
 #ifndef GGDM_JOBS_SWEEP_H
 #define GGDM_JOBS_SWEEP_H
 

@@ -91,10 +91,10 @@ static void build_eps(const ggdm_networks *nets, ggdm_graph *g, int32_t n, value
     ggdm_graph_output(g, v->eps);
 }
 
-/* The gradient of loss(x0-hat(x_t)) with respect to what job.gradient says (algorithms.md 1.4):
- *   x0         to x0-hat itself, as the GGDM code does;
- *   xt-affine  to x_t through the affine map only: x0_x times the above (eps held fixed);
- *   xt-full    to x_t through the U-Net too, as Algorithm 1 is written. */
+/* The gradient of loss(x0-hat(x_t)) with respect to what job.gradient says (docs/GUIDANCE.md,
+ * "Three gradients"): x0         to x0-hat itself, as the GGDM code does; xt-affine  to x_t through
+ * the affine map only: x0_x times the above (eps held fixed); xt-full    to x_t through the U-Net
+ * too, as Algorithm 1 is written. */
 static void build_guided(const ggdm_networks *nets, ggdm_graph *g, int32_t n, values *v)
 {
     static ggdm_val (*const losses[])(ggdm_graph *, ggdm_val, ggdm_val) = {

@@ -1,5 +1,5 @@
-/* Promise 1 of DESIGN.md for whole networks: U-Nets and classifiers with random weights, output and
- * input gradient of an image against those of the image alone with one thread, as in
+/* Promise 1 of docs/DESIGN.md for whole networks: U-Nets and classifiers with random weights,
+ * output and input gradient of an image against those of the image alone with one thread, as in
  * test_invariance.c for single ops.  What this adds to that test: the arena, where buffers of
  * different ops share memory, and long chains at the sizes of the shipped models. */
 #include <math.h>
