@@ -191,7 +191,7 @@ lint:
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-## check-layers: who may include whom, and which file may know which library (DESIGN section 3)
+## check-layers: who may include whom, and which file may know which library (docs/DESIGN.md, "Layers")
 check-layers:
 	@scripts/check_layers.sh
 

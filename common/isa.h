@@ -1,5 +1,6 @@
-/* Instruction sets.  Bits of images depend on the one that computes them (DESIGN.md promise 1), so
- * a run agrees on one over all ranks, pins it before the first kernel runs and records its name. */
+/* Instruction sets.  Bits of images depend on the one that computes them (promise 1 of
+ * docs/DESIGN.md), so a run agrees on one over all ranks, pins it before the first kernel runs and
+ * records its name. */
 #ifndef GGDM_COMMON_ISA_H
 #define GGDM_COMMON_ISA_H
 

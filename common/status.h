@@ -25,7 +25,7 @@ typedef enum ggdm_status {
     GGDM_N_STATUS
 } ggdm_status;
 
-/* Exit codes of the program (DESIGN.md section 1). */
+/* Exit codes of the program (docs/DESIGN.md, "What a user sees"). */
 enum {
     GGDM_EXIT_OK = 0,
     GGDM_EXIT_FAILED_UNITS = 1,

@@ -1,4 +1,5 @@
-/* The job store: RUN/ggdm.db, the one truth about a run (DESIGN.md 3.4).  One process owns it.
+/* The job store: RUN/ggdm.db, the one truth about a run.  One process owns it (docs/DESIGN.md,
+ * "Coordinator and workers").
  *
  * Changes happen in turns of the owner's event loop, one transaction each (group commit):
  *

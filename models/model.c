@@ -174,22 +174,15 @@ static ggdm_status check_params(const ggdm_model *m, const ggdm_graph *g, const 
 /* Emit the network for one image, to learn which parameters it has. */
 static ggdm_status declare(const ggdm_model *m, ggdm_graph **out, ggdm_error *err)
 {
-    const ggdm_arch_info *a = &m->info;
     ggdm_graph *g = NULL;
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &g, err));
-    ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, a->size, a->size, a->channels));
-    ggdm_val t = -1, label = -1;
-    if (a->role == GGDM_DIFFUSION) {
-        t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1));
-        if (a->n_classes > 0)
-            label = ggdm_graph_input(g, "label", GGDM_I32, GGDM_SHAPE1(1));
-    }
-    ggdm_val y = ggdm_arch_emit(m->arch, g, x, t, label);
+    ggdm_ports p = ggdm_arch_inputs(m->arch, g, 1);
     ggdm_status st = GGDM_OK;
-    if (y < 0) { /* compiling reports why */
+    if (ggdm_arch_emit(m->arch, g, &p) < 0) { /* compiling reports why */
         st = ggdm_graph_compile(g, &m->params, err);
         if (st == GGDM_OK)
-            st = GGDM_FAIL(err, GGDM_EINTERNAL, "network of %s could not be built", a->class_name);
+            st = GGDM_FAIL(err, GGDM_EINTERNAL, "network of %s could not be built",
+                           m->info.class_name);
         ggdm_graph_destroy(&g);
     }
     *out = g;

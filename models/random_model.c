@@ -10,14 +10,9 @@
 /* The network's parameters, as a graph declares them. */
 static ggdm_status declare(ggdm_random_model *m, ggdm_error *err)
 {
-    const ggdm_arch_info *info = &m->model->info;
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &m->names, err));
-    ggdm_val x = ggdm_graph_input(m->names, "x", GGDM_F32,
-                                  GGDM_SHAPE4(1, info->size, info->size, info->channels));
-    ggdm_val t = info->role == GGDM_DIFFUSION
-                     ? ggdm_graph_input(m->names, "t", GGDM_F32, GGDM_SHAPE1(1))
-                     : -1;
-    ggdm_arch_emit(m->model->arch, m->names, x, t, -1);
+    ggdm_ports p = ggdm_arch_inputs(m->model->arch, m->names, 1);
+    ggdm_arch_emit(m->model->arch, m->names, &p);
     return GGDM_OK; /* a building error shows as missing parameters when a network is compiled */
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Who may include whom, and which file may know which library (DESIGN.md section 3).
+# Who may include whom, and which file may know which library (docs/DESIGN.md, "Layers").
 # Every violation is printed as FILE:LINE: reason.  Exit status 1 if there is any.
 #
 #   scripts/check_layers.sh [ROOT]

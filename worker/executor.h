@@ -1,6 +1,6 @@
 /* Runs units: walks the trajectory tree by sampler step, advances all images that stand at the same
  * step in common batches (guided and unguided apart), scores the finished images and encodes them.
- * Promise 1 of DESIGN.md: the bits of an image depend on nothing else than weights, segment
+ * Promise 1 of docs/DESIGN.md: the bits of an image depend on nothing else than weights, segment
  * settings, seed and image index. */
 #ifndef GGDM_WORKER_EXECUTOR_H
 #define GGDM_WORKER_EXECUTOR_H

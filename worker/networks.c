@@ -84,14 +84,17 @@ static void build_eps(const ggdm_networks *nets, ggdm_graph *g, int32_t n, value
         ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
     v->t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(n));
     ggdm_graph_slot(g, DIFFUSION);
-    v->eps = ggdm_arch_emit(nets->diffusion->arch, g, v->x, v->t, -1);
+    ggdm_ports p = GGDM_NO_PORTS;
+    p.x = v->x;
+    p.t = v->t;
+    v->eps = ggdm_arch_emit(nets->diffusion->arch, g, &p);
     ggdm_graph_output(g, v->eps);
 }
 
-/* The gradient of loss(x0-hat(x_t)) with respect to what job.gradient says (algorithms.md 1.4):
- *   x0         to x0-hat itself, as the GGDM code does;
- *   xt-affine  to x_t through the affine map only: x0_x times the above (eps held fixed);
- *   xt-full    to x_t through the U-Net too, as Algorithm 1 is written. */
+/* The gradient of loss(x0-hat(x_t)) with respect to what job.gradient says (docs/GUIDANCE.md,
+ * "Three gradients"): x0         to x0-hat itself, as the GGDM code does; xt-affine  to x_t through
+ * the affine map only: x0_x times the above (eps held fixed); xt-full    to x_t through the U-Net
+ * too, as Algorithm 1 is written. */
 static void build_guided(const ggdm_networks *nets, ggdm_graph *g, int32_t n, values *v)
 {
     static ggdm_val (*const losses[])(ggdm_graph *, ggdm_val, ggdm_val) = {
@@ -103,19 +106,20 @@ static void build_guided(const ggdm_networks *nets, ggdm_graph *g, int32_t n, va
     v->seed = ggdm_graph_input(g, "seed", GGDM_F32, GGDM_SHAPE1(n));
     ggdm_val x0 = ggdm_lincomb(g, v->x, v->eps, v->x0_x, v->x0_eps);
     ggdm_graph_slot(g, CLASSIFIER);
-    ggdm_val logp = ggdm_arch_emit(nets->guide->arch, g, x0, -1, -1);
-    ggdm_val loss = losses[nets->job.form](g, logp, v->target);
+    ggdm_ports p = GGDM_NO_PORTS;
+    p.x = x0;
+    ggdm_arch_emit(nets->guide->arch, g, &p);
+    ggdm_val loss = losses[nets->job.form](g, p.logits, v->target);
     ggdm_val wrt = nets->job.gradient == GGDM_XT_FULL ? v->x : x0;
     ggdm_graph_backward(g, loss, v->seed, 1, &wrt, &v->grad);
 }
 
 static void build_score(const ggdm_model *classifier, ggdm_graph *g, int32_t n, values *v)
 {
-    const ggdm_arch_info *info = &classifier->info;
-    v->x =
-        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    ggdm_ports p = ggdm_arch_inputs(classifier->arch, g, n);
+    v->x = p.x;
     ggdm_graph_slot(g, CLASSIFIER);
-    v->logp = ggdm_arch_emit(classifier->arch, g, v->x, -1, -1);
+    v->logp = ggdm_arch_emit(classifier->arch, g, &p);
     ggdm_graph_output(g, v->logp);
 }
 

@@ -77,7 +77,7 @@ static const struct argp parser = {
         "Look into a model: a name under models/zoo or a directory with config.json and "
         "safetensors weights."
         "\v  list    the models in DIR (default: in the zoo), and what they are for\n"
-        "  info    kind, size, digest, and a table of all tensors\n"
+        "  info    kind, what it takes and gives, size, digest, and a table of all tensors\n"
         "  verify  check that the weights are exactly those of the architecture, and finite\n"
         "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
         "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
@@ -105,13 +105,16 @@ static void print_weights(const ggdm_weights *w)
 
 static void print_summary(const ggdm_model *m)
 {
-    char digest[GGDM_HASH_TEXT_SIZE];
+    char digest[GGDM_HASH_TEXT_SIZE], takes[64], gives[64];
     const ggdm_arch_info *a = &m->info;
     ggdm_hash_hex(m->files->digest, digest);
     printf("path        %s\n", m->files->path);
     printf("class       %s (%s)\n", a->class_name,
            a->role == GGDM_DIFFUSION ? "diffusion model" : "classifier");
     printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    printf("takes       %s\n", ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes));
+    printf("gives       %s\n",
+           ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));
     if (a->n_classes)
         printf("classes     %d\n", a->n_classes);
     printf("tensors     %zu\n", m->params.n);

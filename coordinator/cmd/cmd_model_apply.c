@@ -21,7 +21,8 @@ typedef struct apply {
     ggdm_st_file file;
     int64_t n; /* images */
     ggdm_graph *g;
-    ggdm_val x, t, label, y, gy, gx;
+    ggdm_ports in;
+    ggdm_val y, gy, gx;
 } apply;
 
 /* ---- layouts ---- */
@@ -122,31 +123,24 @@ static ggdm_status open_input(apply *a, ggdm_error *err)
 
 static ggdm_status build(apply *a, bool bf16, ggdm_error *err)
 {
-    const ggdm_arch_info *info = &a->model->info;
-    const bool diffusion = info->role == GGDM_DIFFUSION;
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &a->g, err));
-    a->x = ggdm_graph_input(a->g, "x", GGDM_F32,
-                            GGDM_SHAPE4(a->n, info->size, info->size, info->channels));
-    if (diffusion)
-        a->t = ggdm_graph_input(a->g, "t", GGDM_F32, GGDM_SHAPE1(a->n));
-    if (diffusion && info->n_classes > 0)
-        a->label = ggdm_graph_input(a->g, "label", GGDM_I32, GGDM_SHAPE1(a->n));
-    a->y = ggdm_arch_emit(a->model->arch, a->g, a->x, a->t, a->label);
+    a->in = ggdm_arch_inputs(a->model->arch, a->g, a->n);
+    a->y = ggdm_arch_emit(a->model->arch, a->g, &a->in);
     ggdm_graph_output(a->g, a->y);
     if (a->o->vjp && a->y >= 0) {
         a->gy = ggdm_graph_input(a->g, "gy", GGDM_F32, *ggdm_graph_shape(a->g, a->y));
-        ggdm_graph_backward(a->g, a->y, a->gy, 1, &a->x, &a->gx);
+        ggdm_graph_backward(a->g, a->y, a->gy, 1, &a->in.x, &a->gx);
     }
     return ggdm_graph_compile(a->g, &a->model->params, err);
 }
 
 static ggdm_status fill_all(const apply *a, ggdm_error *err)
 {
-    GGDM_TRY(fill(a, "x", a->x, err));
-    if (a->t >= 0)
-        GGDM_TRY(fill_integers(a, "t", a->t, 0, 1000000, err));
-    if (a->label >= 0)
-        GGDM_TRY(fill_integers(a, "label", a->label, -1, a->model->info.n_classes - 1, err));
+    GGDM_TRY(fill(a, "x", a->in.x, err));
+    if (a->in.t >= 0)
+        GGDM_TRY(fill_integers(a, "t", a->in.t, 0, 1000000, err));
+    if (a->in.label >= 0)
+        GGDM_TRY(fill_integers(a, "label", a->in.label, -1, a->model->info.n_classes - 1, err));
     return a->gy >= 0 ? fill(a, "gy", a->gy, err) : GGDM_OK;
 }
 
@@ -183,7 +177,7 @@ static ggdm_status write_output(const apply *a, ggdm_error *err)
 ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *options,
                              ggdm_error *err)
 {
-    apply a = {.o = options, .model = model, .t = -1, .label = -1, .gy = -1, .gx = -1};
+    apply a = {.o = options, .model = model, .gy = -1, .gx = -1};
     ggdm_precision precision = options->precision;
     ggdm_isa isa;
     ggdm_status st;

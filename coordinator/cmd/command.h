@@ -1,8 +1,8 @@
 /* The commands of the program.  `ggdm NAME ARG...` calls ggdm_cmd_NAME(argc, argv) with argv[0] =
  * "ggdm NAME", so argp prints the right usage line.  A command parses its arguments with
  * ggdm_command_parse (argp; --help and usage errors are handled there), prints its results on
- * standard output, its error with ggdm_command_fail, and returns an exit code (DESIGN.md section
- * 1). A command that needs MPI starts it itself (ggdm_transport_mpi_open, or MPI_Init_thread in the
+ * standard output, its error with ggdm_command_fail, and returns an exit code (common/status.h).
+ * A command that needs MPI starts it itself (ggdm_transport_mpi_open, or MPI_Init_thread in the
  * trainer's reduction): main does not. */
 #ifndef GGDM_COORDINATOR_COMMAND_H
 #define GGDM_COORDINATOR_COMMAND_H

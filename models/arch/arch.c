@@ -1,5 +1,6 @@
 #include "models/arch/arch.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,7 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
     arch->info.class_name = arch->kind->class_name;
     arch->info.weights_file = arch->kind->weights_file;
     arch->info.role = arch->kind->role;
+    arch->info.ports = arch->kind->ports;
     GGDM_TRY_GOTO(st, arch->kind->parse(doc->root, arch->config, &arch->info, err), done);
     *out = arch;
     arch = NULL;
@@ -81,10 +83,82 @@ ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch)
     return arch->info;
 }
 
-ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                        ggdm_val label)
+/* ---- ports ---- */
+
+static const struct {
+    const char *name;
+    unsigned bit;
+    size_t offset;
+} ports[] = {
+    {"x", GGDM_PORT_X, offsetof(ggdm_ports, x)},
+    {"t", GGDM_PORT_T, offsetof(ggdm_ports, t)},
+    {"label", GGDM_PORT_LABEL, offsetof(ggdm_ports, label)},
+    {"text", GGDM_PORT_TEXT, offsetof(ggdm_ports, text)},
+    {"context", GGDM_PORT_CONTEXT, offsetof(ggdm_ports, context)},
+    {"eps", GGDM_PORT_EPS, offsetof(ggdm_ports, eps)},
+    {"logits", GGDM_PORT_LOGITS, offsetof(ggdm_ports, logits)},
+    {"embedding", GGDM_PORT_EMBEDDING, offsetof(ggdm_ports, embedding)},
+    {"features", GGDM_PORT_FEATURES, offsetof(ggdm_ports, features)},
+};
+
+enum { N_PORTS = sizeof ports / sizeof ports[0] };
+
+static ggdm_val port_value(const ggdm_ports *p, size_t i)
 {
-    return arch->kind->emit(arch->config, g, x, t, label);
+    return *(const ggdm_val *)((const char *)p + ports[i].offset);
+}
+
+bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name)
+{
+    for (size_t i = 0; i < N_PORTS; i++)
+        if (strcmp(ports[i].name, name) == 0)
+            return info->ports & ports[i].bit;
+    return false;
+}
+
+const char *ggdm_arch_port_names(unsigned of, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < N_PORTS && used < size; i++)
+        if (of & ports[i].bit)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", ports[i].name);
+    return text;
+}
+
+ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n)
+{
+    const ggdm_arch_info *info = &arch->info;
+    ggdm_ports p = GGDM_NO_PORTS;
+    p.x =
+        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    if (info->ports & GGDM_PORT_T)
+        p.t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(n));
+    if (info->ports & GGDM_PORT_LABEL)
+        p.label = ggdm_graph_input(g, "label", GGDM_I32, GGDM_SHAPE1(n));
+    return p;
+}
+
+ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *p)
+{
+    const ggdm_arch_info *info = &arch->info;
+    for (size_t i = 0; i < N_PORTS; i++) {
+        if (!(ports[i].bit & GGDM_PORTS_IN))
+            continue;
+        const bool takes = info->ports & ports[i].bit, given = port_value(p, i) >= 0;
+        if (takes && !given)
+            return ggdm_graph_fail(g, GGDM_EINVAL, "%s: port '%s' has no value, expected one",
+                                   info->class_name, ports[i].name);
+        if (given && !takes)
+            return ggdm_graph_fail(g, GGDM_EINVAL, "%s: there is no port '%s'", info->class_name,
+                                   ports[i].name);
+    }
+    arch->kind->emit(arch->config, g, p);
+    for (size_t i = 0; i < N_PORTS; i++)
+        if (info->ports & ports[i].bit & ~GGDM_PORTS_IN)
+            return port_value(p, i);
+    return -1;
 }
 
 /* Old spellings of parts of a diffusers name, replaced where a whole run of components matches. */

@@ -8,6 +8,37 @@
 #include "common/status.h"
 #include "models/nn/graph.h"
 
+/* Ports: what networks take and give, by name.  N images; -1: no value. */
+typedef struct ggdm_ports {
+    /* in */
+    ggdm_val x;       /* [N, H, W, C] in [-1, 1] units */
+    ggdm_val t;       /* [N] f32, the integer timestep as a float */
+    ggdm_val label;   /* [N] i32, a row of the table of labels; outside of it: none */
+    ggdm_val text;    /* token ids */
+    ggdm_val context; /* what cross-attention looks at */
+    /* out */
+    ggdm_val eps;       /* [N, H, W, C] f32 */
+    ggdm_val logits;    /* [N, K] f32, of GgdmCNN log probabilities */
+    ggdm_val embedding; /* one vector of an image or a text */
+    ggdm_val features;  /* of an inner layer */
+} ggdm_ports;
+
+#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1})
+
+/* Bits of ggdm_arch_info.ports. */
+enum {
+    GGDM_PORT_X = 1 << 0,
+    GGDM_PORT_T = 1 << 1,
+    GGDM_PORT_LABEL = 1 << 2,
+    GGDM_PORT_TEXT = 1 << 3,
+    GGDM_PORT_CONTEXT = 1 << 4,
+    GGDM_PORT_EPS = 1 << 5,
+    GGDM_PORT_LOGITS = 1 << 6,
+    GGDM_PORT_EMBEDDING = 1 << 7,
+    GGDM_PORT_FEATURES = 1 << 8,
+    GGDM_PORTS_IN = GGDM_PORT_EPS - 1 /* all that networks take */
+};
+
 typedef struct ggdm_arch ggdm_arch;
 
 typedef enum ggdm_arch_role { GGDM_DIFFUSION, GGDM_CLASSIFIER } ggdm_arch_role;
@@ -16,9 +47,10 @@ typedef struct ggdm_arch_info {
     const char *class_name;   /* "_class_name" of config.json */
     const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors" */
     ggdm_arch_role role;
-    int size;      /* height and width of images, pixels */
-    int channels;  /* of images */
-    int n_classes; /* outputs of a classifier, or label count of a conditional U-Net; 0: none */
+    unsigned ports; /* those it has, GGDM_PORT_* */
+    int size;       /* height and width of images, pixels */
+    int channels;   /* of images */
+    int n_classes;  /* outputs of a classifier, or label count of a conditional U-Net; 0: none */
 } ggdm_arch_info;
 
 /** Parse config.json text; where names it in errors (a path).  Unknown keys are ignored only if
@@ -29,12 +61,17 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
 void ggdm_arch_destroy(ggdm_arch **arch);
 ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch);
 
-/** Emit the network for a batch into g.
- *  Diffusion:  x [N, H, W, C] in [-1, 1] units, t [N] f32 (the integer timestep as a float),
- *              label [N] i32 or -1  ->  eps [N, H, W, C].
- *  Classifier: x [N, H, W, C] in [-1, 1]; t and label -1  ->  log probabilities [N, K]. */
-ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                        ggdm_val label);
+/** Whether a network has the port of this name ("label"), to be asked before it is emitted. */
+bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name);
+/** "x, t, label": the names of those of the ports, in a caller's buffer; returns it. */
+const char *ggdm_arch_port_names(unsigned ports, char *text, size_t size);
+
+/** An input of g for each port that the network takes, for n images; the other ports are -1. */
+ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n);
+
+/** Emit the network into g: each port that it takes must have a value, no other may; those that it
+ *  gives are set.  Returns the first of these, -1 after an error (sticky, see graph.h). */
+ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *ports);
 
 /** The name under which an architecture declares a parameter that a file calls file_name: diffusers
  *  before 0.15 wrote attentions.N.{query,key,value,proj_attn} for to_q, to_k, to_v, to_out.0, and

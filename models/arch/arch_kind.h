@@ -16,13 +16,16 @@ typedef struct ggdm_arch_kind {
     const char *class_name; /* "_class_name" of config.json */
     const char *weights_file;
     ggdm_arch_role role;
+    unsigned ports;     /* that every network of the kind has, GGDM_PORT_* */
     size_t config_size; /* of the struct that parse fills */
 
-    /** Check the document and fill config (zeroed before) and info's size, channels, n_classes.
+    /** Check the document and fill config (zeroed before) and info's size, channels, n_classes and
+     *  the ports that depend on the config.
      *  Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
     ggdm_status (*parse)(const ggdm_node *root, void *config, ggdm_arch_info *info,
                          ggdm_error *err);
-    ggdm_val (*emit)(const void *config, ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label);
+    /** Those of ports that the network has are there; set those that it gives. */
+    void (*emit)(const void *config, ggdm_graph *g, ggdm_ports *ports);
 } ggdm_arch_kind;
 
 extern const ggdm_arch_kind ggdm_arch_unet2d; /* models/arch/unet2d_config.c */

@@ -222,17 +222,16 @@ static ggdm_status parse(const ggdm_node *root, void *config, ggdm_arch_info *in
     return GGDM_OK;
 }
 
-static ggdm_val emit(const void *config, ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label)
+static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    (void)t;
-    (void)label;
-    return ggdm_cnn_emit(config, g, x);
+    ports->logits = ggdm_cnn_emit(config, g, ports->x);
 }
 
 const ggdm_arch_kind ggdm_arch_cnn = {
     .class_name = "GgdmCNN",
     .weights_file = "model.safetensors",
     .role = GGDM_CLASSIFIER,
+    .ports = GGDM_PORT_X | GGDM_PORT_LOGITS,
     .config_size = sizeof(ggdm_cnn),
     .parse = parse,
     .emit = emit,

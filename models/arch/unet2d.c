@@ -112,8 +112,7 @@ static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t
         ggdm_val table =
             ggdm_graph_param(g, "class_embedding.weight", GGDM_SHAPE2(net->n_classes, dim),
                              (ggdm_init){GGDM_INIT_NORMAL, 1.0});
-        if (label >= 0)
-            e = ggdm_add(g, e, ggdm_embedding(g, table, label));
+        e = ggdm_add(g, e, ggdm_embedding(g, table, label));
     }
     return ggdm_silu(g, e);
 }

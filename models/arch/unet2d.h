@@ -1,5 +1,5 @@
 /* diffusers' UNet2DModel: the eps-predictor of DDPM (Ho et al. 2020), from its config.json.
- * Source of the semantics: diffusers models/unets/unet_2d.py, reference/algorithms.md 4.3. */
+ * Source of the semantics: diffusers models/unets/unet_2d.py, docs/DESIGN.md, "Model files". */
 #ifndef GGDM_MODELS_ARCH_UNET2D_H
 #define GGDM_MODELS_ARCH_UNET2D_H
 

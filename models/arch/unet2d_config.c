@@ -256,18 +256,21 @@ static ggdm_status parse(const ggdm_node *root, void *config, ggdm_arch_info *in
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_classes;
+    if (net->n_classes)
+        info->ports |= GGDM_PORT_LABEL;
     return st;
 }
 
-static ggdm_val emit(const void *config, ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label)
+static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    return ggdm_unet2d_emit(config, g, x, t, label);
+    ports->eps = ggdm_unet2d_emit(config, g, ports->x, ports->t, ports->label);
 }
 
 const ggdm_arch_kind ggdm_arch_unet2d = {
     .class_name = "UNet2DModel",
     .weights_file = "diffusion_pytorch_model.safetensors",
     .role = GGDM_DIFFUSION,
+    .ports = GGDM_PORT_X | GGDM_PORT_T | GGDM_PORT_EPS,
     .config_size = sizeof(ggdm_unet2d),
     .parse = parse,
     .emit = emit,

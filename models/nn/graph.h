@@ -83,6 +83,10 @@ typedef int32_t ggdm_val; /* index of a value in its graph; -1: none, or buildin
 ggdm_status ggdm_graph_create(ggdm_dtype dtype, ggdm_graph **out, ggdm_error *err);
 void ggdm_graph_destroy(ggdm_graph **g);
 
+/** Record the first building error; returns -1. */
+ggdm_val ggdm_graph_fail(ggdm_graph *g, ggdm_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /** An input that the caller fills (ggdm_graph_data) before each run. */
 ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggdm_shape shape);
 

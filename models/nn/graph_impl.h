@@ -107,10 +107,6 @@ struct ggdm_graph {
     double flops;
 };
 
-/** Record the first building error; returns -1. */
-ggdm_val ggdm_graph_fail(ggdm_graph *g, ggdm_status code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 /** New value written by the op that will be emitted next; -1 after an error. */
 ggdm_val ggdm_graph_value(ggdm_graph *g, ggdm_dtype dtype, ggdm_shape shape);
 

@@ -120,7 +120,9 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
     const ggdm_recipe *r = e->recipe;
     fprintf(f, "# %s\n\n", r->name);
     fprintf(f, "%s, %d x %d x %d images in [-1, 1], %" PRId64 " parameters (f32).\n",
-            classifier ? "Image classifier" : "Diffusion model (predicts eps, unconditional)",
+            classifier           ? "Image classifier"
+            : e->arch->n_classes ? "Diffusion model (predicts eps, conditional on a class)"
+                                 : "Diffusion model (predicts eps, unconditional)",
             e->arch->size, e->arch->size, e->arch->channels, e->flat->n_values);
     fprintf(f,
             "Trained from scratch by `ggdm train`; the weights are the running average (EMA).\n\n");

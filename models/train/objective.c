@@ -24,10 +24,6 @@ static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_arch_info *i
     if (info->role != role)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: objective '%s' does not fit a %s", recipe->path,
                          ggdm_objective_names[recipe->objective], info->class_name);
-    if (role == GGDM_DIFFUSION && info->n_classes > 0)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                         "%s: num_class_embeds %d: only unconditional diffusion models are trained",
-                         recipe->path, info->n_classes);
     return GGDM_OK;
 }
 
@@ -72,15 +68,14 @@ static ggdm_status build(const ggdm_recipe *recipe, const ggdm_arch *arch, bool 
     GGDM_TRY(ggdm_alloc(&o->label, (size_t)o->batch, sizeof *o->label, err));
     bool bf16 = gradients && recipe->precision == GGDM_TRAIN_BF16;
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &o->g, err));
-    ggdm_val y;
-    o->x = ggdm_graph_input(o->g, "x", GGDM_F32, image);
+    ggdm_ports p = o->in = ggdm_arch_inputs(arch, o->g, o->batch);
+    ggdm_val y = ggdm_arch_emit(arch, o->g, &p);
     if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
         GGDM_TRY(make_schedule(recipe, o, err));
-        o->t = ggdm_graph_input(o->g, "t", GGDM_F32, GGDM_SHAPE1(o->batch));
         o->noise = ggdm_graph_input(o->g, "noise", GGDM_F32, image);
-        y = o->loss = ggdm_mse(o->g, ggdm_arch_emit(arch, o->g, o->x, o->t, -1), o->noise);
+        y = o->loss = ggdm_mse(o->g, p.eps, o->noise);
     } else {
-        y = o->logp = ggdm_arch_emit(arch, o->g, o->x, -1, -1);
+        o->logp = p.logits;
     }
     ggdm_graph_output(o->g, y);
     if (gradients && y >= 0) /* a building error is reported when the graph is compiled */
@@ -97,7 +92,7 @@ ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *ar
     o->info = ggdm_arch_get_info(arch);
     o->batch = batch;
     o->global_batch = global_batch;
-    o->x = o->t = o->noise = o->loss = o->logp = o->seed = -1;
+    o->noise = o->loss = o->logp = o->seed = -1;
     ggdm_status st = check_arch(recipe, &o->info, err);
     if (st == GGDM_OK)
         st = build(recipe, arch, gradients, o, err);
@@ -135,11 +130,12 @@ static double golden_uniform(uint64_t i)
     return (double)((i * golden) >> 11) * 0x1p-53;
 }
 
-/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps for slot i of the batch. */
+/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps for slot i of the batch, and its label where the
+ * network takes one. */
 static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
                       int64_t n, int i, int32_t index, uint64_t sample, uint32_t use)
 {
-    float *x = (float *)ggdm_graph_data(o->g, o->x) + i * n;
+    float *x = (float *)ggdm_graph_data(o->g, o->in.x) + i * n;
     float *noise = (float *)ggdm_graph_data(o->g, o->noise) + i * n;
     uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32) | use;
     int t = (int)(golden_uniform(sample) * r->timesteps); /* < timesteps */
@@ -148,7 +144,9 @@ static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
     float a = o->sqrt_ab[t], b = o->sqrt_1mab[t];
     for (int64_t k = 0; k < n; k++)
         x[k] = a * x[k] + b * noise[k];
-    ((float *)ggdm_graph_data(o->g, o->t))[i] = (float)t;
+    ((float *)ggdm_graph_data(o->g, o->in.t))[i] = (float)t;
+    if (o->in.label >= 0)
+        ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = ggdm_dataset_label(set, index);
 }
 
 /* d(mean loss)/d(logp) = -q / global batch, q the smoothed one-hot label. */
@@ -176,7 +174,7 @@ void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r, const gg
             ((float *)ggdm_graph_data(o->g, o->seed))[i] = 1.0f / (float)o->global_batch;
         return;
     }
-    float *x = ggdm_graph_data(o->g, o->x);
+    float *x = ggdm_graph_data(o->g, o->in.x);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < o->batch; i++) {
         ggdm_dataset_image(set, o->index[i], x + i * n);
@@ -228,7 +226,7 @@ ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_reci
             if (ddpm)
                 fill_ddpm(o, r, set, n, i, index, (uint64_t)index, VALIDATION);
             else
-                ggdm_dataset_image(set, index, (float *)ggdm_graph_data(o->g, o->x) + i * n);
+                ggdm_dataset_image(set, index, (float *)ggdm_graph_data(o->g, o->in.x) + i * n);
         }
         ggdm_graph_run(o->g);
         const float *y = ggdm_graph_data(o->g, ddpm ? o->loss : o->logp);

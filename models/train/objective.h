@@ -18,7 +18,7 @@ typedef struct ggdm_objective_graph {
     ggdm_arch_info info;
     int batch;            /* images of this rank */
     int global_batch;     /* of all ranks: losses and gradients are divided by it */
-    ggdm_val x, t;        /* inputs; t: ddpm */
+    ggdm_ports in;        /* inputs of the network */
     ggdm_val noise, loss; /* ddpm: eps [B, H, W, C] and its mean squared error [B] */
     ggdm_val logp;        /* classifier: log probabilities [B, K] */
     ggdm_val seed;        /* ddpm [B]: d(total)/d(loss); classifier [B, K]: d(total)/d(logp) */

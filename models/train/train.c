@@ -57,13 +57,12 @@ typedef struct trainer {
 static ggdm_status open_data(trainer *t, ggdm_error *err)
 {
     const ggdm_recipe *r = t->recipe;
-    const ggdm_data_spec spec = {
-        .dir = r->data_dir,
-        .part = r->part,
-        .test_share = r->test_share,
-        .want = {.size = t->info.size,
-                 .channels = t->info.channels,
-                 .n_classes = t->info.role == GGDM_CLASSIFIER ? t->info.n_classes : 0}};
+    const ggdm_data_spec spec = {.dir = r->data_dir,
+                                 .part = r->part,
+                                 .test_share = r->test_share,
+                                 .want = {.size = t->info.size,
+                                          .channels = t->info.channels,
+                                          .n_classes = t->info.n_classes}};
     GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
     return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the documentation says is there: files behind links, commands and options in the blocks of
-# commands, keys of sweep files, targets of make.
+# What the documentation says is there: files behind links, pages, sections and decisions that code
+# and pages cite, commands and options in the blocks of commands, keys of sweep files, targets of make.
 #   GGDM=PROGRAM tests/cli/docs.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
@@ -14,6 +14,40 @@ for page in "${pages[@]}"; do
     done
 done
 report $missing "links lead to files"
+
+# cited FILE: the pages it names, each with the section behind it, as in: docs/DESIGN.md, "Layers"; a
+# citation may go on in the next line.
+cited() {
+    sed -zE 's/\n[ \t]*(\*|#|\/\/)?[ \t]*/ /g' "$1" |
+        grep -aoP '(?<![\w>.\/-])[\w.\/-]+\.md(?!\w)(\)?, "[^"]*"| (section )?[0-9.]+)?' | sort -u
+}
+
+# numbered FILE: the decisions it names by number.
+numbered() { grep -aoP '(?<=[Dd]ecision )\d{3}|(?<=[Dd]ecisions )\d{3}' "$1" | sort -u; }
+
+# A page without docs/ may be of any folder: READMEs are also what the program writes.
+wrong=0 citations=0
+mapfile -t sources < <(find . -type d \( -name build -o -name .git \) -prune -o -type f \( -name '*.[ch]' -o -name '*.sh' -o -name Makefile \) -print)
+mapfile -t known < <(printf '%s\n' "${pages[@]}" | sed 's,.*/,,' | sort -u)
+for file in "${sources[@]}" docs/*.md docs/decisions/*.md; do
+    while read -r page section; do
+        page=${page%%[,)]*} name=${page##*/}
+        path=docs/$name
+        [[ $page = *docs/* ]] && path=docs/${page##*docs/}
+        citations=$((citations + 1))
+        if [ ! -e "$path" ] && { [[ $page = *docs/* ]] || [[ " ${known[*]} " != *" $name "* ]]; }; then
+            echo "# $file: no $page" && wrong=1
+        elif [ -n "$section" ] && ! sed -nE 's/^#+ //p' "$path" | grep -qxF "${section//\"/}"; then
+            echo "# $file: no section $section in $page" && wrong=1
+        fi
+    done < <(cited "$file")
+    for number in $(numbered "$file"); do
+        compgen -G "docs/decisions/$number-*.md" >"$work/decision" || { echo "# $file: no decision $number"; wrong=1; }
+    done
+done
+report $wrong "pages, sections and decisions that code and pages cite are there ($citations citations)"
+[ "$citations" -ge 30 ]
+report $? "code cites pages"
 
 # commands PAGE: the lines of its sh blocks that call ggdm, without comments.
 commands() {

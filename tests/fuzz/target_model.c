@@ -22,14 +22,9 @@ bool ggdm_fuzz_config(const uint8_t *data, size_t size)
     if (st != GGDM_OK)
         return false;
     ggdm_graph *g = NULL;
-    ggdm_arch_info info = ggdm_arch_get_info(arch);
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
-    ggdm_val x =
-        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, info.size, info.size, info.channels));
-    ggdm_val t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1));
-    ggdm_val label = ggdm_graph_input(g, "label", GGDM_I32, GGDM_SHAPE1(1));
-    ggdm_val y = ggdm_arch_emit(arch, g, x, t, label);
-    if (y < 0)
+    ggdm_ports p = ggdm_arch_inputs(arch, g, 1);
+    if (ggdm_arch_emit(arch, g, &p) < 0)
         ggdm_test_fail("accepted, but cannot be built: %.*s", (int)size, (const char *)data);
     ggdm_graph_destroy(&g);
     ggdm_arch_destroy(&arch);

@@ -140,6 +140,21 @@ static void check(const char *dir, const char *name)
         save(&f, in);
         ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "'t' is missing");
     }
+    if (gold.label >= 0) { /* a label that the table has not, and none */
+        f = (file){0};
+        add_f32(&f, &gold, "x", gold.x);
+        add_i64(&f, &gold, "t", gold.t, 0);
+        add_i64(&f, &gold, "label", gold.label, 1);
+        save(&f, in);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL,
+                        "tensor 'label', element 0: value 3, expected -1 to 2");
+        f = (file){0};
+        add_f32(&f, &gold, "x", gold.x);
+        add_i64(&f, &gold, "t", gold.t, 0);
+        save(&f, in);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL,
+                        "'label' is missing");
+    }
     f = (file){0}; /* x of another shape */
     float zeros[8] = {0};
     add(&f, "x", "F32", &GGDM_SHAPE4(1, 2, 2, 2), zeros, sizeof zeros);

@@ -91,7 +91,7 @@ static void same_images(const ggdm_golden *all, const ggdm_golden *some, int64_t
     }
 }
 
-/* An image's results have the same bits alone and among others (promise 1 of DESIGN.md). */
+/* An image's results have the same bits alone and among others (promise 1 of docs/DESIGN.md). */
 static void test_network_image_alone_gives_same_bits_as_in_batch(void **state)
 {
     ggdm_golden all, one;

@@ -1,7 +1,7 @@
 /* The bits themselves: of every op and its gradient, of the network of the self-check, and of a few
  * guided images of the shipped models, for each instruction set, precision and version of oneDNN
  * that was met (tests/kernels/digests.txt).  On any other processor they must be the same, or
- * promise 1 of DESIGN.md holds for one kind of processor only.
+ * promise 1 of docs/DESIGN.md holds for one kind of processor only.
  *
  * Without GGDM_ISA the program runs itself once for each instruction set of the machine. */
 #include <omp.h>

@@ -1,6 +1,6 @@
-/* Promise 1 of DESIGN.md for every op: the bits of an image's result and of its input gradient do
- * not depend on the batch size, on the place in the batch, on the other images (even when they are
- * NaN throughout), or on the number of threads.
+/* Promise 1 of docs/DESIGN.md for every op: the bits of an image's result and of its input gradient
+ * do not depend on the batch size, on the place in the batch, on the other images (even when they
+ * are NaN throughout), or on the number of threads.
  *
  * Also what resumed training needs: gradients of parameters have the same bits when the same batch
  * is run again, in a new graph. */

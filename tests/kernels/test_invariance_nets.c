@@ -1,5 +1,5 @@
-/* Promise 1 of DESIGN.md for whole networks: U-Nets and classifiers with random weights, output and
- * input gradient of an image against those of the image alone with one thread, as in
+/* Promise 1 of docs/DESIGN.md for whole networks: U-Nets and classifiers with random weights,
+ * output and input gradient of an image against those of the image alone with one thread, as in
  * test_invariance.c for single ops.  What this adds to that test: the arena, where buffers of
  * different ops share memory, and long chains at the sizes of the shipped models. */
 #include <math.h>
@@ -102,14 +102,12 @@ static void open_instance(instance *s, const subject *what, int batch, const int
     s->batch = batch;
     ggdm_test_ok(ggdm_arch_parse(net->config, strlen(net->config), net->name, &s->arch, &err),
                  &err);
-    const ggdm_arch_info info = ggdm_arch_get_info(s->arch);
-    const bool diffusion = info.role == GGDM_DIFFUSION, labels = diffusion && info.n_classes > 0;
     ggdm_test_ok(ggdm_graph_create(what->dtype, &s->graph, &err), &err);
-    s->x = ggdm_graph_input(s->graph, "x", GGDM_F32,
-                            GGDM_SHAPE4(batch, info.size, info.size, info.channels));
-    s->t = diffusion ? ggdm_graph_input(s->graph, "t", GGDM_F32, GGDM_SHAPE1(batch)) : -1;
-    s->label = labels ? ggdm_graph_input(s->graph, "label", GGDM_I32, GGDM_SHAPE1(batch)) : -1;
-    s->value[0] = ggdm_arch_emit(s->arch, s->graph, s->x, s->t, s->label);
+    ggdm_ports p = ggdm_arch_inputs(s->arch, s->graph, batch);
+    s->x = p.x;
+    s->t = p.t;
+    s->label = p.label;
+    s->value[0] = ggdm_arch_emit(s->arch, s->graph, &p);
     ggdm_graph_output(s->graph, s->value[0]);
     s->gy = ggdm_graph_input(s->graph, "gy", GGDM_F32, *ggdm_graph_shape(s->graph, s->value[0]));
     ggdm_graph_backward(s->graph, s->value[0], s->gy, 1, &s->x, &s->value[1]);
@@ -118,10 +116,11 @@ static void open_instance(instance *s, const subject *what, int batch, const int
     memset(s->graph->arena, 0xff, s->graph->arena_bytes); /* NaN: nobody may count on zeros */
     fill(s, s->x, "x", image);
     fill(s, s->gy, "gy", image);
-    for (int n = 0; diffusion && n < batch; n++) {
+    for (int n = 0; s->t >= 0 && n < batch; n++) {
         ((float *)ggdm_graph_data(s->graph, s->t))[n] = (float)(17 * (image[n] + 2));
-        if (labels)
-            ((int32_t *)ggdm_graph_data(s->graph, s->label))[n] = (image[n] + 1) % info.n_classes;
+        if (s->label >= 0)
+            ((int32_t *)ggdm_graph_data(s->graph, s->label))[n] =
+                (image[n] + 1) % ggdm_arch_get_info(s->arch).n_classes;
     }
     ggdm_graph_run(s->graph);
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Promises 1 and 2 of DESIGN.md: the archives of a sweep are the same to the byte, whatever the
+# Promises 1 and 2 of docs/DESIGN.md: the archives of a sweep are the same to the byte, whatever the
 # number of workers, batch and threads, and after kill -9 half way.
 #   GGDM=PROGRAM TOOLS=DIR tests/mpi/identity.sh
 set -u

@@ -85,7 +85,11 @@ static void build(ggdm_golden *gold)
     gold->x = input(gold, "x");
     gold->t = input(gold, "t");
     gold->label = input(gold, "label");
-    gold->y = ggdm_arch_emit(gold->arch, g, gold->x, gold->t, gold->label);
+    ggdm_ports p = GGDM_NO_PORTS;
+    p.x = gold->x;
+    p.t = gold->t;
+    p.label = gold->label;
+    gold->y = ggdm_arch_emit(gold->arch, g, &p);
     ggdm_graph_output(g, gold->y);
     gold->gy = input(gold, "gy");
 

@@ -23,15 +23,11 @@ const char ggdm_tiny_cnn_config[] =
 /* The network's parameters, as the graph declares them. */
 static ggdm_graph *declare(const ggdm_arch *arch)
 {
-    ggdm_arch_info info = ggdm_arch_get_info(arch);
     ggdm_graph *g;
     ggdm_error err;
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
-    ggdm_val x =
-        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, info.size, info.size, info.channels));
-    ggdm_val t =
-        info.role == GGDM_DIFFUSION ? ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(1)) : -1;
-    ggdm_arch_emit(arch, g, x, t, -1);
+    ggdm_ports p = ggdm_arch_inputs(arch, g, 1);
+    ggdm_arch_emit(arch, g, &p);
     return g;
 }
 

@@ -28,6 +28,9 @@
     "[\"UpBlock2D\", \"AttnUpBlock2D\", \"UpBlock2D\", \"UpBlock2D\", \"UpBlock2D\", "             \
     "\"UpBlock2D\"]}"
 
+#define CONDITIONAL                                                                                \
+    "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, \"num_class_embeds\": 10}"
+
 #define CNN                                                                                        \
     "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, \"num_classes\": "    \
     "10, \"layers\": [{\"conv\": 32, \"kernel\": 3, \"stride\": 2, \"norm_groups\": 4, \"act\": "  \
@@ -47,11 +50,8 @@ static built build(const char *config)
     built b = {0};
     ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "config.json", &b.arch, &err), &err);
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &b.graph, &err), &err);
-    ggdm_arch_info info = ggdm_arch_get_info(b.arch);
-    ggdm_val x = ggdm_graph_input(b.graph, "x", GGDM_F32,
-                                  GGDM_SHAPE4(2, info.size, info.size, info.channels));
-    ggdm_val t = ggdm_graph_input(b.graph, "t", GGDM_F32, GGDM_SHAPE1(2));
-    ggdm_val y = ggdm_arch_emit(b.arch, b.graph, x, t, -1);
+    ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 2);
+    ggdm_val y = ggdm_arch_emit(b.arch, b.graph, &p);
     if (y < 0)
         ggdm_test_ok(ggdm_graph_compile(b.graph, NULL, &err), &err);
     b.out = *ggdm_graph_shape(b.graph, y);
@@ -228,16 +228,78 @@ static void test_arch_bookkeeping_keys_are_ignored(void **state)
     destroy(&b);
 }
 
-/* A conditional network declares its table whether or not a label is given. */
 static void test_arch_class_embeds_declare_table(void **state)
 {
     (void)state;
-    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, "
-                    "\"num_class_embeds\": 10}");
+    built b = build(CONDITIONAL);
     assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
     ggdm_shape table = param(&b, "class_embedding.weight").shape;
     assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, 4 * 224)));
     destroy(&b);
+}
+
+/* ---- ports ---- */
+
+static void check_ports(const char *config, const char *takes, const char *gives)
+{
+    built b = build(config);
+    ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+    char text[64];
+    assert_string_equal(ggdm_arch_port_names(info.ports & GGDM_PORTS_IN, text, sizeof text), takes);
+    assert_string_equal(ggdm_arch_port_names(info.ports & ~GGDM_PORTS_IN, text, sizeof text),
+                        gives);
+    assert_int_equal(ggdm_arch_has_port(&info, "label"), strstr(takes, "label") != NULL);
+    assert_true(ggdm_arch_has_port(&info, gives));
+    assert_false(ggdm_arch_has_port(&info, "labels"));
+    destroy(&b);
+}
+
+static void test_arch_ports_follow_config(void **state)
+{
+    (void)state;
+    check_ports(CIFAR10, "x, t", "eps");
+    check_ports(CONDITIONAL, "x, t, label", "eps");
+    check_ports(CNN, "x", "logits");
+}
+
+static void test_arch_port_names_in_a_small_buffer_are_cut(void **state)
+{
+    (void)state;
+    char text[6];
+    assert_string_equal(ggdm_arch_port_names(~0u, text, sizeof text), "x, t,");
+}
+
+/* A graph in which a network got its inputs but for one port, or one port too many. */
+static void check_wrong_ports(const char *config, void (*change)(ggdm_graph *, ggdm_ports *),
+                              const char *message)
+{
+    ggdm_error err = {0};
+    built b = {0};
+    ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "config.json", &b.arch, &err), &err);
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &b.graph, &err), &err);
+    ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 2);
+    change(b.graph, &p);
+    assert_int_equal(ggdm_arch_emit(b.arch, b.graph, &p), -1);
+    ggdm_test_error(ggdm_graph_compile(b.graph, NULL, &err), &err, GGDM_EINVAL, message);
+    destroy(&b);
+}
+
+static void no_label(ggdm_graph *g, ggdm_ports *p)
+{
+    (void)g;
+    p->label = -1;
+}
+
+static void with_time(ggdm_graph *g, ggdm_ports *p)
+{
+    p->t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(2));
+}
+
+static void test_arch_port_without_value_or_unknown_is_an_error(void **state)
+{
+    (void)state;
+    check_wrong_ports(CONDITIONAL, no_label, "UNet2DModel: port 'label' has no value");
+    check_wrong_ports(CNN, with_time, "GgdmCNN: there is no port 't'");
 }
 
 /* ---- refusals: the text `from` of a good config replaced by `to` ---- */
@@ -337,6 +399,9 @@ int main(void)
         cmocka_unit_test(test_arch_init_is_pytorchs_default),
         cmocka_unit_test(test_arch_bookkeeping_keys_are_ignored),
         cmocka_unit_test(test_arch_class_embeds_declare_table),
+        cmocka_unit_test(test_arch_ports_follow_config),
+        cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
+        cmocka_unit_test(test_arch_port_without_value_or_unknown_is_an_error),
         cmocka_unit_test(test_arch_bad_config_gives_error_naming_the_field),
     };
     return ggdm_test_main(tests);

@@ -17,7 +17,8 @@ static ggdm_schedule make(const char *json, int steps, ggdm_variance variance)
     return s;
 }
 
-/* 1 / sqrt(alpha_bar) at the paper's t = 1 .. 1000 (algorithms.md 1.1); timestep t - 1 here. */
+/* 1 / sqrt(alpha_bar) at the paper's t = 1 .. 1000 (docs/GUIDANCE.md, "Three gradients"); timestep
+ * t - 1 here. */
 static void test_schedule_linear_matches_reference_constants(void **state)
 {
     (void)state;

@@ -7,7 +7,7 @@
 #include "common/mem.h"
 #include "jobs/sweep.h"
 
-/* The example of DESIGN.md section 1. */
+/* A sweep with the keys that most have (docs/SWEEP.md). */
 static const char example[] =
     "name: mnist-figure4\n"
     "model: mnist-ddpm                # a name under models/zoo, or a directory\n"

@@ -9,6 +9,7 @@
 
 #include "common/owner.h"
 #include "models/model.h"
+#include "models/train/objective.h"
 #include "models/train/train.h"
 #include "tests/support/tiny_data.h"
 #include "tests/support/tiny_model.h"
@@ -163,6 +164,87 @@ static void test_train_ddpm_learns_and_resumes_to_the_bit(void **state)
         lines += *p == '\n';
     assert_int_equal(lines, 1 + 4); /* no row twice, none lost */
     free(curve);
+    end(&f);
+}
+
+static char *conditional_config(void)
+{
+    const size_t body = strlen(ggdm_tiny_unet_config) - 1; /* without the last brace */
+    char *config = ggdm_test_alloc(body + 40, 1);
+    sprintf(config, "%.*s, \"num_class_embeds\": 10}", (int)body, ggdm_tiny_unet_config);
+    return config;
+}
+
+static void test_train_class_conditional_resumes_to_the_bit(void **state)
+{
+    (void)state;
+    fixture f;
+    char *config = conditional_config();
+    begin(&f, ddpm_recipe, config);
+    check_resume(&f, "diffusion_pytorch_model.safetensors");
+    check_model(&f, GGDM_DIFFUSION);
+    assert_true(f.last.val_loss < 0.9);
+    char *card = read_out(&f, "a", "README.md", NULL);
+    assert_non_null(strstr(card, "conditional on a class"));
+    free(card);
+    free(config);
+    end(&f);
+}
+
+/* The rows of the table of labels that the batch's images have get a gradient, the others none. */
+static void check_rows(const ggdm_objective_graph *o, const int32_t *label)
+{
+    int i = 0;
+    while (strcmp(ggdm_graph_param_info(o->g, i).name, "class_embedding.weight") != 0)
+        i++;
+    const ggdm_shape shape = ggdm_graph_param_info(o->g, i).shape;
+    const float *grad = ggdm_graph_data(o->g, o->grads[i]);
+    for (int32_t row = 0; row < 10; row++) {
+        bool in_batch = false, moves = false;
+        for (int n = 0; n < o->batch; n++)
+            in_batch = in_batch || label[n] == row;
+        for (int64_t k = 0; k < shape.d[1]; k++)
+            moves = moves || grad[row * shape.d[1] + k] != 0;
+        assert_int_equal(moves, in_batch);
+    }
+}
+
+static void test_train_class_conditional_learns_the_rows_of_its_labels(void **state)
+{
+    (void)state;
+    enum { BATCH = 4 };
+    ggdm_error err = {0};
+    fixture f;
+    ggdm_arch *arch;
+    ggdm_data data;
+    ggdm_order order;
+    ggdm_objective_graph *o;
+    ggdm_flat *flat;
+    char *config = conditional_config();
+    begin(&f, ddpm_recipe, config);
+    ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "net.json", &arch, &err), &err);
+    const ggdm_data_spec spec = {.dir = f.dir, .want = {SIDE, 1, 10}};
+    ggdm_test_ok(ggdm_data_open(&spec, &data, &err), &err);
+    ggdm_test_ok(ggdm_order_init(&order, f.recipe.seed, data.train.n, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(&f.recipe, arch, BATCH, BATCH, true, &o, &err), &err);
+    ggdm_test_ok(ggdm_flat_create(o->g, f.recipe.seed, &flat, &err), &err);
+    const ggdm_params params = {.items = flat->items, .n = (size_t)flat->n_params};
+    for (size_t i = 0; i < flat->n; i++) /* the last layer begins at 0 and lets no gradient by */
+        flat->w[i] += 0.01f;
+    ggdm_test_ok(ggdm_graph_compile(o->g, &params, &err), &err);
+    ggdm_objective_fill(o, &f.recipe, &data.train, &order, 0);
+    int32_t label[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        label[i] = ggdm_dataset_label(&data.train, ggdm_order_at(&order, i));
+    assert_memory_equal(ggdm_graph_data(o->g, o->in.label), label, sizeof label);
+    ggdm_graph_run(o->g);
+    check_rows(o, label);
+    ggdm_flat_destroy(&flat);
+    ggdm_objective_destroy(&o);
+    ggdm_order_deinit(&order);
+    ggdm_data_close(&data);
+    ggdm_arch_destroy(&arch);
+    free(config);
     end(&f);
 }
 
@@ -324,6 +406,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_classifier_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_ddpm_learns_and_resumes_to_the_bit),
+        cmocka_unit_test(test_train_class_conditional_resumes_to_the_bit),
+        cmocka_unit_test(test_train_class_conditional_learns_the_rows_of_its_labels),
         cmocka_unit_test(test_train_checkpoint_of_another_recipe_is_refused),
         cmocka_unit_test(test_train_checkpoint_with_a_flipped_bit_is_refused),
         cmocka_unit_test(test_train_goes_on_only_with_the_same_data),
