@@ -6,168 +6,263 @@
 
 #include "jobs/messages.h"
 
-static const ggdm_job good_job = {.seed = UINT64_MAX,
-                                  .steps = 1000,
-                                  .variance = GGDM_FIXED_SMALL,
-                                  .clip_x0 = true,
-                                  .gradient = GGDM_X0,
-                                  .form = GGDM_PROB,
-                                  .precision = GGDM_PRECISION_BF16,
-                                  .batch = 32,
-                                  .threads = 2};
+static const ggdm_job good_job = {
+    .precision = GGDM_PRECISION_BF16, .batch = 32, .threads = 2, .checkpoint = 0.5};
 
-static ggdm_segment good_segments[] = {
-    {-1, 0, 10, 0.5, 3, -1}, {0, 10, 100, 0, -1, 7}, {0, 10, 100, 0.5, 3, 8}};
+static char *settings[] = {"{\"weight\":0.5}", "{}"};
+static ggdm_segment segments[] = {
+    {-1, 0, 10, 0, -1, 0, 0}, {0, 10, 100, 1, 7, 0, 2}, {0, 10, 100, 0, 8, 1, 1}};
+static ggdm_scorer_ref scorers[] = {{3, "{\"kind\":\"a\"}"}, {0, "{\"kind\":\"b\"}"}};
+static int32_t scores[] = {1, 0};
 static const ggdm_unit good_unit = {.id = 1234567890123,
                                     .attempt = 2,
                                     .image_first = 40,
                                     .image_count = 8,
+                                    .steps = 100,
+                                    .head = "{\"model\":\"m\"}",
+                                    .n_settings = 2,
+                                    .settings = settings,
                                     .n_segments = 3,
-                                    .segments = good_segments};
+                                    .segments = segments,
+                                    .n_scorers = 2,
+                                    .scorers = scorers,
+                                    .n_scores = 2,
+                                    .scores = scores};
 
-static float guide_logp[] = {-0.1f, -2.5f, -INFINITY};
-static float judge_logp[] = {-1.0f, -1.5f};
+static ggdm_segment finished[] = {{-1, 0, 0, -1, 7, 0, 2}, {-1, 0, 0, -1, 8, 1, 1}};
+static const ggdm_unit good_score_unit = {.id = 5,
+                                          .kind = GGDM_UNIT_SCORE,
+                                          .image_count = 1,
+                                          .head = "",
+                                          .n_segments = 2,
+                                          .segments = finished,
+                                          .n_scorers = 2,
+                                          .scorers = scorers,
+                                          .n_scores = 2,
+                                          .scores = scores};
+
+static float logp[] = {-0.1f, -2.5f, -INFINITY};
+static float saturation[] = {NAN};
+static ggdm_score sample_scores[] = {{4, 3, logp}, {0, 1, saturation}};
 static uint8_t png[] = "\x89PNG and so on";
-static const ggdm_image good_image = {.trajectory = 77,
-                                      .index = 5,
-                                      .diverged = true,
-                                      .diverged_step = 99,
-                                      .saturated = 0.25f,
-                                      .n_guide = 3,
-                                      .n_judge = 2,
-                                      .guide_logp = guide_logp,
-                                      .judge_logp = judge_logp,
-                                      .png_size = sizeof png,
-                                      .png = png};
+static const ggdm_sample good_sample = {.trajectory = 77,
+                                        .index = 5,
+                                        .diverged = true,
+                                        .diverged_step = 99,
+                                        .size = sizeof png,
+                                        .data = png,
+                                        .n_scores = 2,
+                                        .scores = sample_scores};
+
+typedef enum kind { JOB, UNIT, SCORE_UNIT, SAMPLE, KINDS } kind;
+
+static ggdm_wire pack_good(kind k)
+{
+    ggdm_wire w;
+    ggdm_error err;
+    ggdm_wire_init(&w);
+    ggdm_test_ok(k == JOB          ? ggdm_job_pack(&good_job, &w, &err)
+                 : k == UNIT       ? ggdm_unit_pack(&good_unit, &w, &err)
+                 : k == SCORE_UNIT ? ggdm_unit_pack(&good_score_unit, &w, &err)
+                                   : ggdm_sample_pack(&good_sample, &w, &err),
+                 &err);
+    return w;
+}
+
+/* Unpack a message from exactly size bytes (a copy, so that ASAN sees its end).  What was accepted
+ * must pack to the same bytes. */
+static ggdm_status unpack(kind k, const uint8_t *data, size_t size, ggdm_error *err)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+    ggdm_wire r, again;
+    ggdm_job job;
+    ggdm_unit unit;
+    ggdm_sample sample;
+    ggdm_status st;
+    ggdm_error none;
+    assert_non_null(copy);
+    memcpy(copy, data, size);
+    ggdm_wire_read(&r, copy, size);
+    ggdm_wire_init(&again);
+    if (k == JOB) {
+        st = ggdm_job_unpack(&job, &r, err);
+        if (st == GGDM_OK)
+            ggdm_test_ok(ggdm_job_pack(&job, &again, &none), &none);
+    } else if (k == SAMPLE) {
+        st = ggdm_sample_unpack(&sample, &r, err);
+        if (st == GGDM_OK)
+            ggdm_test_ok(ggdm_sample_pack(&sample, &again, &none), &none);
+        ggdm_sample_deinit(&sample);
+    } else {
+        st = ggdm_unit_unpack(&unit, &r, err);
+        if (st == GGDM_OK)
+            ggdm_test_ok(ggdm_unit_pack(&unit, &again, &none), &none);
+        ggdm_unit_deinit(&unit);
+    }
+    if (st == GGDM_OK) {
+        assert_int_equal(again.size, r.pos);
+        assert_memory_equal(again.data, data, again.size);
+    }
+    ggdm_wire_deinit(&again);
+    free(copy);
+    return st;
+}
 
 static void test_messages_job_round_trip_gives_equal_job(void **state)
 {
     (void)state;
-    ggdm_wire w, r;
+    ggdm_wire r, w = pack_good(JOB);
     ggdm_error err;
     ggdm_job got;
-    ggdm_wire_init(&w);
-    ggdm_test_ok(ggdm_job_pack(&good_job, &w, &err), &err);
     ggdm_wire_read(&r, w.data, w.size);
     ggdm_test_ok(ggdm_job_unpack(&got, &r, &err), &err);
-    assert_true(got.seed == good_job.seed && got.steps == 1000);
-    assert_true(got.variance == GGDM_FIXED_SMALL && got.clip_x0 && got.gradient == GGDM_X0);
-    assert_true(got.form == GGDM_PROB && got.precision == GGDM_PRECISION_BF16);
-    assert_true(got.batch == 32 && got.threads == 2);
+    assert_true(got.precision == GGDM_PRECISION_BF16 && got.batch == 32 && got.threads == 2);
+    assert_true(got.checkpoint == 0.5);
     assert_int_equal(r.pos, r.size);
+    ggdm_wire_deinit(&w);
+}
+
+static void check_unit(kind k, const ggdm_unit *want)
+{
+    ggdm_wire r, w = pack_good(k);
+    ggdm_error err;
+    ggdm_unit got;
+    ggdm_wire_read(&r, w.data, w.size);
+    ggdm_test_ok(ggdm_unit_unpack(&got, &r, &err), &err);
+    assert_true(got.id == want->id && got.attempt == want->attempt && got.kind == want->kind);
+    assert_true(got.image_first == want->image_first && got.image_count == want->image_count);
+    assert_int_equal(got.steps, want->steps);
+    assert_string_equal(got.head, want->head);
+    assert_int_equal(got.n_settings, want->n_settings);
+    for (int32_t i = 0; i < got.n_settings; i++)
+        assert_string_equal(got.settings[i], want->settings[i]);
+    assert_int_equal(got.n_segments, want->n_segments);
+    for (int32_t i = 0; i < got.n_segments; i++) {
+        const ggdm_segment *a = &got.segments[i], *b = &want->segments[i];
+        assert_true(a->parent == b->parent && a->begin == b->begin && a->end == b->end);
+        assert_true(a->setting == b->setting && a->trajectory == b->trajectory);
+        assert_true(a->score_first == b->score_first && a->score_count == b->score_count);
+    }
+    assert_int_equal(got.n_scorers, want->n_scorers);
+    for (int32_t i = 0; i < got.n_scorers; i++) {
+        assert_true(got.scorers[i].id == want->scorers[i].id);
+        assert_string_equal(got.scorers[i].text, want->scorers[i].text);
+    }
+    assert_int_equal(got.n_scores, want->n_scores);
+    assert_memory_equal(got.scores, want->scores, (size_t)got.n_scores * sizeof *got.scores);
+    assert_null(got.state);
+    assert_int_equal(r.pos, r.size);
+    ggdm_unit_deinit(&got);
     ggdm_wire_deinit(&w);
 }
 
 static void test_messages_unit_round_trip_gives_equal_unit(void **state)
 {
     (void)state;
-    ggdm_wire w, r;
-    ggdm_error err;
-    ggdm_unit got;
-    ggdm_wire_init(&w);
-    ggdm_test_ok(ggdm_unit_pack(&good_unit, &w, &err), &err);
-    ggdm_wire_read(&r, w.data, w.size);
-    ggdm_test_ok(ggdm_unit_unpack(&got, &r, &err), &err);
-    assert_true(got.id == good_unit.id && got.attempt == 2 && got.image_first == 40);
-    assert_true(got.image_count == 8 && got.n_segments == 3);
-    for (int i = 0; i < 3; i++) {
-        const ggdm_segment *a = &got.segments[i], *b = &good_segments[i];
-        assert_true(a->parent == b->parent && a->begin == b->begin && a->end == b->end);
-        assert_true(a->kappa == b->kappa && a->target == b->target);
-        assert_true(a->trajectory == b->trajectory);
-    }
-    assert_int_equal(r.pos, r.size);
-    ggdm_unit_deinit(&got);
-    ggdm_wire_deinit(&w);
+    check_unit(UNIT, &good_unit);
+    check_unit(SCORE_UNIT, &good_score_unit);
 }
 
-static void test_messages_image_round_trip_gives_equal_image(void **state)
+static void test_messages_sample_round_trip_gives_equal_sample(void **state)
 {
     (void)state;
-    ggdm_wire w, r;
+    ggdm_wire r, w = pack_good(SAMPLE);
     ggdm_error err;
-    ggdm_image got;
-    ggdm_wire_init(&w);
-    ggdm_test_ok(ggdm_image_pack(&good_image, &w, &err), &err);
+    ggdm_sample got;
     ggdm_wire_read(&r, w.data, w.size);
-    ggdm_test_ok(ggdm_image_unpack(&got, &r, &err), &err);
+    ggdm_test_ok(ggdm_sample_unpack(&got, &r, &err), &err);
     assert_true(got.trajectory == 77 && got.index == 5 && got.diverged);
-    assert_true(got.diverged_step == 99 && got.saturated == 0.25f);
-    assert_true(got.n_guide == 3 && got.n_judge == 2 && got.png_size == sizeof png);
-    assert_memory_equal(got.guide_logp, guide_logp, sizeof guide_logp);
-    assert_memory_equal(got.judge_logp, judge_logp, sizeof judge_logp);
-    assert_memory_equal(got.png, png, sizeof png);
-    ggdm_image_deinit(&got);
+    assert_true(got.diverged_step == 99 && got.media == GGDM_MEDIA_PNG);
+    assert_int_equal(got.size, sizeof png);
+    assert_memory_equal(got.data, png, sizeof png);
+    assert_int_equal(got.n_scores, 2);
+    assert_true(got.scores[0].scorer == 4 && got.scores[0].n == 3);
+    assert_memory_equal(got.scores[0].data, logp, sizeof logp);
+    assert_true(got.scores[1].scorer == 0 && got.scores[1].n == 1);
+    assert_memory_equal(got.scores[1].data, saturation, sizeof saturation);
+    assert_int_equal(r.pos, r.size);
+    ggdm_sample_deinit(&got);
     ggdm_wire_deinit(&w);
 }
 
-static void test_messages_image_without_classifiers_has_null_arrays(void **state)
+static void test_messages_sample_without_data_and_scores_has_null_arrays(void **state)
 {
     (void)state;
     ggdm_wire w, r;
     ggdm_error err;
-    ggdm_image got, bare = {.diverged_step = -1};
+    ggdm_sample got, bare = {.diverged_step = -1};
     ggdm_wire_init(&w);
-    ggdm_test_ok(ggdm_image_pack(&bare, &w, &err), &err);
+    ggdm_test_ok(ggdm_sample_pack(&bare, &w, &err), &err);
     ggdm_wire_read(&r, w.data, w.size);
-    ggdm_test_ok(ggdm_image_unpack(&got, &r, &err), &err);
-    assert_null(got.guide_logp);
-    assert_null(got.png);
-    ggdm_image_deinit(&got);
+    ggdm_test_ok(ggdm_sample_unpack(&got, &r, &err), &err);
+    assert_null(got.scores);
+    assert_null(got.data);
+    ggdm_sample_deinit(&got);
     ggdm_wire_deinit(&w);
-}
-
-/* Unpack a message of a kind from exactly size bytes (a copy, so that ASAN sees its end). */
-static ggdm_status unpack(int kind, const uint8_t *data, size_t size, ggdm_error *err)
-{
-    uint8_t *copy = malloc(size ? size : 1);
-    ggdm_wire r;
-    ggdm_job job;
-    ggdm_unit unit;
-    ggdm_image image;
-    ggdm_status st;
-    assert_non_null(copy);
-    memcpy(copy, data, size);
-    ggdm_wire_read(&r, copy, size);
-    if (kind == 0) {
-        st = ggdm_job_unpack(&job, &r, err);
-    } else if (kind == 1) {
-        st = ggdm_unit_unpack(&unit, &r, err);
-        ggdm_unit_deinit(&unit);
-    } else {
-        st = ggdm_image_unpack(&image, &r, err);
-        ggdm_image_deinit(&image);
-    }
-    free(copy);
-    return st;
 }
 
 static void test_messages_truncated_at_every_byte_fail(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++) {
-        ggdm_wire w;
+    for (kind k = JOB; k < KINDS; k++) {
+        ggdm_wire w = pack_good(k);
         ggdm_error err;
-        ggdm_wire_init(&w);
-        ggdm_test_ok(kind == 0   ? ggdm_job_pack(&good_job, &w, &err)
-                     : kind == 1 ? ggdm_unit_pack(&good_unit, &w, &err)
-                                 : ggdm_image_pack(&good_image, &w, &err),
-                     &err);
-        ggdm_test_ok(unpack(kind, w.data, w.size, &err), &err);
+        ggdm_test_ok(unpack(k, w.data, w.size, &err), &err);
         for (size_t cut = 0; cut < w.size; cut++)
-            ggdm_test_error(unpack(kind, w.data, cut, &err), &err, GGDM_EFORMAT, "malformed");
+            ggdm_test_error(unpack(k, w.data, cut, &err), &err, GGDM_EFORMAT, "malformed");
         ggdm_wire_deinit(&w);
     }
 }
 
-/* Pack a changed copy of the good unit; it must be refused. */
+/* unpack checks what was accepted. */
+static void test_messages_with_any_changed_bit_fail_or_say_what_their_bytes_say(void **state)
+{
+    (void)state;
+    for (kind k = JOB; k < KINDS; k++) {
+        ggdm_wire w = pack_good(k);
+        ggdm_error err;
+        int accepted = 0, refused = 0;
+        for (size_t bit = 0; bit < 8 * w.size; bit++) {
+            w.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            ggdm_status st = unpack(k, w.data, w.size, &err);
+            if (st != GGDM_OK)
+                ggdm_test_error(st, &err, GGDM_EFORMAT, "malformed");
+            *(st == GGDM_OK ? &accepted : &refused) += 1;
+            w.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        assert_true(accepted > 0 && refused > 0);
+        ggdm_wire_deinit(&w);
+    }
+}
+
+/* Every byte of the messages is any byte: nothing but an error or a message. */
+static void test_messages_of_random_bytes_never_crash(void **state)
+{
+    (void)state;
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(ggdm_test_seed(), "messages", 0));
+    for (int round = 0; round < 20000; round++) {
+        kind k = (kind)ggdm_test_below(&rng, KINDS);
+        ggdm_wire w = pack_good(k);
+        ggdm_error err;
+        for (int64_t n = 1 + ggdm_test_below(&rng, 4); n > 0; n--) {
+            size_t at = (size_t)ggdm_test_below(&rng, (int64_t)w.size);
+            w.data[at] = ggdm_test_below(&rng, 2) ? (uint8_t)ggdm_test_bits(&rng)
+                                                  : (uint8_t)ggdm_test_below(&rng, 4);
+        }
+        ggdm_status st = unpack(k, w.data, w.size, &err);
+        assert_true(st == GGDM_OK || st == GGDM_EFORMAT);
+        ggdm_wire_deinit(&w);
+    }
+}
+
+/* Pack a changed copy of a good unit; it must be refused. */
 static void refuse_unit(const ggdm_unit *unit)
 {
     ggdm_wire w;
     ggdm_error err;
     ggdm_wire_init(&w);
     ggdm_test_ok(ggdm_unit_pack(unit, &w, &err), &err);
-    ggdm_test_error(unpack(1, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
     ggdm_wire_deinit(&w);
 }
 
@@ -178,86 +273,266 @@ static void test_messages_unit_with_broken_tree_fails(void **state)
         int segment;
         ggdm_segment s;
     } broken[] = {
-        {0, {0, 0, 10, 0.5, 3, -1}},       /* its own parent */
-        {1, {2, 10, 100, 0, -1, 7}},       /* parent behind it */
-        {1, {-2, 10, 100, 0, -1, 7}},      /* no such parent */
-        {1, {0, 11, 100, 0, -1, 7}},       /* a gap */
-        {1, {-1, 10, 100, 0, -1, 7}},      /* starts late */
-        {1, {0, 10, 10, 0, -1, 7}},        /* empty */
-        {1, {0, 10, 100001, 0, -1, 7}},    /* too long */
-        {2, {0, 10, 100, NAN, 3, 8}},      /* not a number */
-        {2, {0, 10, 100, INFINITY, 3, 8}}, /* not finite */
-        {2, {0, 10, 100, -1, 3, 8}},       /* negative */
-        {2, {0, 10, 100, 0.5, -1, 8}},     /* guided to nothing */
-        {2, {0, 10, 100, 0.5, 1000, 8}},   /* no such class */
-        {2, {0, 10, 100, 0.5, 3, -2}},     /* no such trajectory */
+        {0, {0, 0, 10, 0, -1, 0, 0}},          /* its own parent */
+        {1, {2, 10, 100, 1, 7, 0, 2}},         /* parent behind it */
+        {1, {-2, 10, 100, 1, 7, 0, 2}},        /* no such parent */
+        {1, {0, 11, 100, 1, 7, 0, 2}},         /* a gap */
+        {1, {-1, 10, 100, 1, 7, 0, 2}},        /* starts late */
+        {1, {0, 10, 10, 1, -1, 0, 0}},         /* empty */
+        {1, {0, 10, 101, 1, -1, 0, 0}},        /* longer than the chain */
+        {1, {0, 10, 99, 1, 7, 0, 2}},          /* a trajectory ends early */
+        {2, {0, 10, 100, -1, 8, 1, 1}},        /* no setting */
+        {2, {0, 10, 100, 2, 8, 1, 1}},         /* no such setting */
+        {2, {0, 10, 100, 0, -2, 0, 0}},        /* no such trajectory */
+        {2, {0, 10, 100, 0, 8, -1, 1}},        /* no such score */
+        {2, {0, 10, 100, 0, 8, 1, 2}},         /* one too many */
+        {2, {0, 10, 100, 0, 8, 1, -1}},        /* less than none */
+        {2, {0, 10, 100, 0, 8, INT32_MAX, 1}}, /* far behind */
+        {2, {0, 10, 100, 0, 8, 1, INT32_MAX}}, /* far too many */
+        {0, {-1, 0, 10, 0, -1, 0, 1}},         /* a score of no trajectory */
+        {0, {INT32_MIN, 0, 10, 0, -1, 0, 0}},  /* far before */
+        {0, {-1, INT32_MIN, 10, 0, -1, 0, 0}}, /* begins before all */
+        {2, {0, 10, INT32_MAX, 0, -1, 0, 0}},  /* never ends */
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        ggdm_segment segments[3];
-        memcpy(segments, good_segments, sizeof segments);
-        segments[broken[i].segment] = broken[i].s;
+        ggdm_segment changed[3];
+        memcpy(changed, segments, sizeof changed);
+        changed[broken[i].segment] = broken[i].s;
         ggdm_unit unit = good_unit;
-        unit.segments = segments;
+        unit.segments = changed;
         refuse_unit(&unit);
     }
 }
 
-static void test_messages_unit_with_impossible_images_fails(void **state)
+static void test_messages_score_unit_with_steps_fails(void **state)
 {
     (void)state;
-    ggdm_unit unit = good_unit;
-    unit.image_count = 0;
+    static const ggdm_segment broken[] = {
+        {0, 0, 0, -1, 8, 1, 1},  /* a parent */
+        {-1, 0, 1, -1, 8, 1, 1}, /* a step */
+        {-1, 0, 0, 0, 8, 1, 1},  /* a setting */
+        {-1, 0, 0, -1, -1, 0, 0} /* no trajectory */
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        ggdm_segment changed[2] = {finished[0], broken[i]};
+        ggdm_unit unit = good_score_unit;
+        unit.segments = changed;
+        refuse_unit(&unit);
+    }
+    ggdm_unit unit = good_score_unit;
+    unit.steps = 1;
     refuse_unit(&unit);
-    unit.image_count = INT32_MAX;
+    unit = good_score_unit;
+    unit.head = "{}";
     refuse_unit(&unit);
-    unit = good_unit;
-    unit.image_first = -1;
-    refuse_unit(&unit);
-    unit = good_unit;
-    unit.n_segments = 0;
-    refuse_unit(&unit);
-    unit = good_unit;
-    unit.attempt = -1;
+    unit = good_score_unit;
+    unit.n_settings = 2;
+    unit.settings = settings;
     refuse_unit(&unit);
 }
 
-static void test_messages_job_with_unknown_enum_fails(void **state)
+static void test_messages_unit_with_impossible_numbers_fails(void **state)
+{
+    (void)state;
+    static char *same_settings[] = {"{}", "{}"}, *empty_settings[] = {"{}", ""};
+    static ggdm_scorer_ref same_ids[] = {{3, "{\"kind\":\"a\"}"}, {3, "{\"kind\":\"b\"}"}},
+                           same_texts[] = {{3, "{}"}, {0, "{}"}},
+                           negative[] = {{3, "a"}, {-1, "b"}}, no_text[] = {{3, "a"}, {0, ""}};
+    static int32_t no_scorer[] = {1, 2}, before[] = {-1, 0};
+#define BROKEN(member, value)                                                                      \
+    do {                                                                                           \
+        ggdm_unit unit = good_unit;                                                                \
+        unit.member = (value);                                                                     \
+        refuse_unit(&unit);                                                                        \
+    } while (0)
+    BROKEN(id, -1);
+    BROKEN(attempt, -1);
+    BROKEN(kind, (ggdm_unit_kind)2);
+    BROKEN(image_first, -1);
+    BROKEN(image_count, 0);
+    BROKEN(image_count, INT32_MAX);
+    BROKEN(steps, 0);
+    BROKEN(steps, GGDM_MAX_STEPS + 1);
+    BROKEN(head, "");
+    BROKEN(n_settings, 0);
+    BROKEN(n_settings, 1);
+    BROKEN(n_segments, 0);
+    BROKEN(n_scorers, 1);
+    BROKEN(n_scores, 1);
+    BROKEN(settings, same_settings);
+    BROKEN(settings, empty_settings);
+    BROKEN(scorers, same_ids);
+    BROKEN(scorers, same_texts);
+    BROKEN(scorers, negative);
+    BROKEN(scorers, no_text);
+    BROKEN(scores, no_scorer);
+    BROKEN(scores, before);
+#undef BROKEN
+}
+
+/* A text of so many letters. */
+static char *long_text(size_t size, char letter)
+{
+    char *text = ggdm_test_alloc(size + 1, 1);
+    memset(text, letter, size);
+    text[size] = '\0';
+    return text;
+}
+
+static void test_messages_texts_are_bounded_and_have_no_nul(void **state)
 {
     (void)state;
     ggdm_wire w;
     ggdm_error err;
+    char *text = long_text(GGDM_MAX_RECIPE, 'x');
+    ggdm_unit unit = good_unit;
+    unit.head = text;
     ggdm_wire_init(&w);
-    ggdm_test_ok(ggdm_job_pack(&good_job, &w, &err), &err);
-    for (size_t at = 12; at < 17; at++) { /* the five u8 behind seed and steps */
-        uint8_t old = w.data[at];
-        w.data[at] = 17;
-        ggdm_test_error(unpack(0, w.data, w.size, &err), &err, GGDM_EFORMAT, "'job'");
-        w.data[at] = old;
-    }
-    w.data[16] = GGDM_PRECISION_AUTO;
-    ggdm_test_error(unpack(0, w.data, w.size, &err), &err, GGDM_EFORMAT, "'job'");
+    ggdm_test_error(ggdm_unit_pack(&unit, &w, &err), &err, GGDM_ESHAPE, "'unit'");
+    ggdm_wire_deinit(&w);
+    ggdm_wire_init(&w);
+    text[GGDM_MAX_RECIPE - 1] = '\0';
+    ggdm_test_ok(ggdm_unit_pack(&unit, &w, &err), &err);
+    ggdm_test_ok(unpack(UNIT, w.data, w.size, &err), &err);
+    for (size_t at = 29; at < w.size; at++) /* behind id .. steps: the head's size and letters */
+        if (w.data[at] == 'x') {
+            w.data[at] = '\0';
+            break;
+        }
+    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_wire_deinit(&w);
+    free(text);
+
+    w = pack_good(UNIT); /* the head one byte longer than a text may be, with room behind it */
+    size_t size = GGDM_MAX_RECIPE + 1000;
+    uint8_t *bytes = ggdm_test_alloc(size, 1);
+    memset(bytes, 'x', size);
+    memcpy(bytes, w.data, 25);
+    for (int i = 0; i < 4; i++)
+        bytes[25 + i] = (uint8_t)(GGDM_MAX_RECIPE >> (8 * i));
+    ggdm_test_error(unpack(UNIT, bytes, size, &err), &err, GGDM_EFORMAT, "near byte 65565 of");
+    free(bytes);
     ggdm_wire_deinit(&w);
 }
 
-static void test_messages_image_with_huge_counts_fails_without_allocating(void **state)
+/* 64 settings of 64 KiB - 1 are more than a unit may have; one less fits. */
+static void test_messages_unit_larger_than_a_unit_may_be_fails(void **state)
 {
     (void)state;
-    static const int32_t counts[] = {-1, 1001, INT32_MAX};
-    for (size_t i = 0; i < 3; i++) {
+    enum { N = 64 };
+    char *many[N];
+    ggdm_wire w;
+    ggdm_error err;
+    for (int i = 0; i < N; i++)
+        many[i] = long_text(GGDM_MAX_RECIPE - 1, (char)('0' + i));
+    ggdm_unit unit = good_unit;
+    unit.settings = many;
+    unit.n_settings = N - 1;
+    ggdm_wire_init(&w);
+    ggdm_test_ok(ggdm_unit_pack(&unit, &w, &err), &err);
+    ggdm_test_ok(unpack(UNIT, w.data, w.size, &err), &err);
+    ggdm_wire_reset(&w);
+    unit.n_settings = N;
+    ggdm_test_error(ggdm_unit_pack(&unit, &w, &err), &err, GGDM_ESHAPE, "expected at most 4194304");
+    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_wire_deinit(&w);
+    for (int i = 0; i < N; i++)
+        free(many[i]);
+}
+
+static void test_messages_job_with_impossible_numbers_fails(void **state)
+{
+    (void)state;
+    ggdm_job broken[] = {good_job, good_job, good_job, good_job, good_job, good_job, good_job};
+    broken[0].precision = GGDM_PRECISION_AUTO;
+    broken[1].precision = (ggdm_precision)3;
+    broken[2].batch = 0;
+    broken[3].threads = 0;
+    broken[4].checkpoint = -1;
+    broken[5].checkpoint = NAN;
+    broken[6].checkpoint = INFINITY;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         ggdm_wire w;
         ggdm_error err;
         ggdm_wire_init(&w);
-        ggdm_put_i64(&w, 1);
-        ggdm_put_i32(&w, 1);
-        ggdm_put_u8(&w, 0);
-        ggdm_put_i32(&w, -1);
-        ggdm_put_f32(&w, 0);
-        ggdm_put_i32(&w, counts[i]);
-        ggdm_put_i32(&w, 0);
-        ggdm_put_bytes(&w, "x", 1);
-        ggdm_test_error(unpack(2, w.data, w.size, &err), &err, GGDM_EFORMAT, "'image'");
+        ggdm_test_ok(ggdm_job_pack(&broken[i], &w, &err), &err);
+        ggdm_test_error(unpack(JOB, w.data, w.size, &err), &err, GGDM_EFORMAT, "'job'");
         ggdm_wire_deinit(&w);
     }
+}
+
+static void test_messages_sample_with_impossible_numbers_fails(void **state)
+{
+    (void)state;
+    static ggdm_score twice[] = {{4, 3, logp}, {4, 1, saturation}},
+                      negative[] = {{4, 3, logp}, {-1, 1, saturation}},
+                      empty[] = {{4, 3, logp}, {0, 0, NULL}};
+    ggdm_sample broken[8];
+    for (size_t i = 0; i < 8; i++)
+        broken[i] = good_sample;
+    broken[0].trajectory = -1;
+    broken[1].index = -1;
+    broken[2].diverged_step = -2;
+    broken[3].diverged_step = GGDM_MAX_STEPS;
+    broken[4].media = GGDM_MEDIAS;
+    broken[5].scores = twice;
+    broken[6].scores = negative;
+    broken[7].scores = empty;
+    for (size_t i = 0; i < 8; i++) {
+        ggdm_wire w;
+        ggdm_error err;
+        ggdm_wire_init(&w);
+        ggdm_test_ok(ggdm_sample_pack(&broken[i], &w, &err), &err);
+        ggdm_test_error(unpack(SAMPLE, w.data, w.size, &err), &err, GGDM_EFORMAT, "'sample'");
+        ggdm_wire_deinit(&w);
+    }
+}
+
+/* A score of more numbers than there may be, all of them there. */
+static void test_messages_sample_with_huge_score_fails(void **state)
+{
+    (void)state;
+    ggdm_wire w;
+    ggdm_error err;
+    for (int32_t over = 0; over <= 1; over++) {
+        ggdm_score score = {0, GGDM_MAX_SCORE + over, NULL};
+        score.data = ggdm_test_alloc((size_t)score.n, sizeof *score.data);
+        memset(score.data, 0, (size_t)score.n * sizeof *score.data);
+        ggdm_sample sample = good_sample;
+        sample.n_scores = 1;
+        sample.scores = &score;
+        ggdm_wire_init(&w);
+        ggdm_test_ok(ggdm_sample_pack(&sample, &w, &err), &err);
+        if (over)
+            ggdm_test_error(unpack(SAMPLE, w.data, w.size, &err), &err, GGDM_EFORMAT, "'sample'");
+        else
+            ggdm_test_ok(unpack(SAMPLE, w.data, w.size, &err), &err);
+        ggdm_wire_deinit(&w);
+        free(score.data);
+    }
+}
+
+/* Wherever four bytes are a count, any count: refused before memory is taken for it (a limit of the
+ * address space would be met otherwise; ASAN refuses what is larger than all memory). */
+static void test_messages_with_huge_counts_fail_without_allocating(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {UINT32_MAX, INT32_MAX, 1u << 20, 1u << 31};
+    for (kind k = UNIT; k < KINDS; k++)
+        for (size_t i = 0; i < 4; i++) {
+            ggdm_wire w = pack_good(k);
+            for (size_t at = 0; at + 4 <= w.size; at++) {
+                uint8_t old[4];
+                ggdm_error err;
+                memcpy(old, w.data + at, 4);
+                for (int b = 0; b < 4; b++)
+                    w.data[at + (size_t)b] = (uint8_t)(counts[i] >> (8 * b));
+                ggdm_status st = unpack(k, w.data, w.size, &err);
+                assert_true(st == GGDM_OK || st == GGDM_EFORMAT); /* never GGDM_ENOMEM */
+                memcpy(w.data + at, old, 4);
+            }
+            ggdm_wire_deinit(&w);
+        }
 }
 
 int main(void)
@@ -265,13 +540,20 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_job_round_trip_gives_equal_job),
         cmocka_unit_test(test_messages_unit_round_trip_gives_equal_unit),
-        cmocka_unit_test(test_messages_image_round_trip_gives_equal_image),
-        cmocka_unit_test(test_messages_image_without_classifiers_has_null_arrays),
+        cmocka_unit_test(test_messages_sample_round_trip_gives_equal_sample),
+        cmocka_unit_test(test_messages_sample_without_data_and_scores_has_null_arrays),
         cmocka_unit_test(test_messages_truncated_at_every_byte_fail),
+        cmocka_unit_test(test_messages_with_any_changed_bit_fail_or_say_what_their_bytes_say),
+        cmocka_unit_test(test_messages_of_random_bytes_never_crash),
         cmocka_unit_test(test_messages_unit_with_broken_tree_fails),
-        cmocka_unit_test(test_messages_unit_with_impossible_images_fails),
-        cmocka_unit_test(test_messages_job_with_unknown_enum_fails),
-        cmocka_unit_test(test_messages_image_with_huge_counts_fails_without_allocating),
+        cmocka_unit_test(test_messages_score_unit_with_steps_fails),
+        cmocka_unit_test(test_messages_unit_with_impossible_numbers_fails),
+        cmocka_unit_test(test_messages_texts_are_bounded_and_have_no_nul),
+        cmocka_unit_test(test_messages_unit_larger_than_a_unit_may_be_fails),
+        cmocka_unit_test(test_messages_job_with_impossible_numbers_fails),
+        cmocka_unit_test(test_messages_sample_with_impossible_numbers_fails),
+        cmocka_unit_test(test_messages_sample_with_huge_score_fails),
+        cmocka_unit_test(test_messages_with_huge_counts_fail_without_allocating),
     };
     return ggdm_test_main(tests);
 }
