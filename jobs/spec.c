@@ -15,7 +15,6 @@
 #define MAX_IMAGES 1000000000
 #define MAX_NAME 64
 #define MAX_SECONDS 1e9
-#define MAX_JUDGES 16
 #define CHECKPOINT_SECONDS 120 /* the default */
 
 const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
@@ -24,7 +23,7 @@ const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 typedef struct skeleton {
     char *name;
-    const ggdm_node *axes, *judge, *checkpoint;
+    const ggdm_node *axes, *judge, *checkpoint, *set;
     ggdm_job job;
     int32_t samples;
     ggdm_order order;
@@ -50,6 +49,7 @@ static const ggdm_field top_table[] = {
     {.key = "batch", .type = GGDM_FIELD_INT32, .offset = AT(job.batch), .lo = 1, .hi = 65536},
     {.key = "threads", .type = GGDM_FIELD_INT32, .offset = AT(job.threads), .lo = 1, .hi = 4096},
     {.key = "checkpoint", .type = GGDM_FIELD_NODE, .offset = AT(checkpoint)},
+    {.key = "set", .type = GGDM_FIELD_NODE, .offset = AT(set)},
     {.key = "order", .type = GGDM_FIELD_CHOICE, .offset = AT(order), .choices = ggdm_order_names},
     {.key = NULL}};
 
@@ -104,150 +104,127 @@ static ggdm_status check_name(const ggdm_spec *s, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* ---- --set --------------------------------------------------------------------------------- */
+/* ---- --set, and `set:` of the file --------------------------------------------------------- */
 
-/* One "PATH=VALUE": the value as a document, its node, and the path's length. */
-static ggdm_status read_set(ggdm_spec *s, const char *set, size_t *length, const ggdm_node **out,
-                            ggdm_error *err)
+/* "PATH=VALUE", of which the command line's come behind the file's and so have the last word. */
+typedef struct setting_list {
+    const char *texts[GGDM_MAX_SETS];
+    const ggdm_node *values[GGDM_MAX_SETS]; /* NULL: it was the skeleton's and is done */
+    int n;
+} setting_list;
+
+static ggdm_status collect_sets(const ggdm_node *own, const char *const *sets, int n_sets,
+                                setting_list *out, ggdm_error *err)
+{
+    if (own && own->kind != GGDM_NODE_LIST)
+        return ggdm_node_expected(own, err, "a list of PATH=VALUE");
+    if ((own ? own->count : 0) + (size_t)n_sets > GGDM_MAX_SETS)
+        return GGDM_FAIL(err, GGDM_EINVAL, "more than %d values set", GGDM_MAX_SETS);
+    for (const ggdm_node *n = own ? own->first : NULL; n; n = n->next) {
+        if (n->kind != GGDM_NODE_STRING)
+            return ggdm_node_expected(n, err, "PATH=VALUE");
+        out->texts[out->n++] = n->text;
+    }
+    for (int i = 0; i < n_sets; i++)
+        out->texts[out->n++] = sets[i];
+    return GGDM_OK;
+}
+
+/* The value as a document of its own. */
+static ggdm_status read_set(ggdm_spec *s, const char *set, const ggdm_node **out, ggdm_error *err)
 {
     const char *equals = strchr(set, '=');
     char where[300];
     if (!equals || equals == set)
         return GGDM_FAIL(err, GGDM_EINVAL, "--set '%s': expected PATH=VALUE", set);
-    if (s->n_sets == GGDM_MAX_SETS)
-        return GGDM_FAIL(err, GGDM_EINVAL, "--set: more than %d", GGDM_MAX_SETS);
-    *length = (size_t)(equals - set);
-    snprintf(where, sizeof where, "--set %.*s", (int)*length, set);
+    snprintf(where, sizeof where, "--set %.*s", (int)(equals - set), set);
     GGDM_TRY(ggdm_yaml_parse(equals + 1, strlen(equals + 1), where, &s->sets[s->n_sets], err));
     *out = s->sets[s->n_sets++]->root;
     return GGDM_OK;
 }
 
-static const ggdm_field *find_top(const char *name, size_t length)
+static const ggdm_field *find_top(const char *set)
 {
+    const size_t length = strcspn(set, "=");
     for (const ggdm_field *f = top_table; f->key; f++)
-        if (strlen(f->key) == length && memcmp(f->key, name, length) == 0)
+        if (strlen(f->key) == length && memcmp(f->key, set, length) == 0)
             return f;
     return NULL;
 }
 
 /* Those of the skeleton's own keys. */
-static ggdm_status set_top(ggdm_spec *s, const char *const *sets, int n_sets,
-                           const ggdm_node **nodes, skeleton *in, ggdm_error *err)
+static ggdm_status set_top(ggdm_spec *s, setting_list *list, skeleton *in, ggdm_error *err)
 {
-    for (int i = 0; i < n_sets; i++) {
-        size_t length = 0;
-        GGDM_TRY(read_set(s, sets[i], &length, &nodes[i], err));
-        const ggdm_field *f = find_top(sets[i], length);
+    for (int i = 0; i < list->n; i++) {
+        GGDM_TRY(read_set(s, list->texts[i], &list->values[i], err));
+        const ggdm_field *f = find_top(list->texts[i]);
         if (!f)
             continue;
-        GGDM_TRY(ggdm_field_read(nodes[i], f, in, err));
-        nodes[i] = NULL;
+        GGDM_TRY(ggdm_field_read(list->values[i], f, in, err));
+        list->values[i] = NULL;
     }
     return GGDM_OK;
 }
 
 /* Those of parameters. */
-static ggdm_status set_parameters(ggdm_spec *s, const char *const *sets, int n_sets,
-                                  const ggdm_node *const *nodes, bool *given, ggdm_error *err)
+static ggdm_status set_parameters(ggdm_spec *s, const setting_list *list, bool *given,
+                                  ggdm_error *err)
 {
-    for (int i = 0; i < n_sets; i++) {
+    for (int i = 0; i < list->n; i++) {
+        const ggdm_node *value = list->values[i];
         char name[300];
         ggdm_parameter *p = NULL;
-        if (!nodes[i])
+        if (!value)
             continue;
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(sets[i], "="), sets[i]);
-        GGDM_TRY(ggdm_spec_find(s, name, nodes[i], &p, err));
-        GGDM_TRY(
-            ggdm_scalar_read(&s->arena, p->row, nodes[i], GGDM_OF_SWEEP, &p->slot->scalar, err));
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(list->texts[i], "="), list->texts[i]);
+        GGDM_TRY(ggdm_spec_find(s, name, value, &p, err));
+        GGDM_TRY(ggdm_scalar_read(&s->arena, p->row, value, GGDM_OF_SWEEP, &p->slot->scalar, err));
         p->slot->set = true;
-        p->slot->at = nodes[i];
+        p->slot->at = value;
         given[p - s->parameters] = true;
     }
     return GGDM_OK;
 }
 
-/* ---- judges -------------------------------------------------------------------------------- */
-
-static const char *base_name(const char *path)
+/* As a YAML text in double quotes. */
+static void write_quoted(FILE *out, const char *text)
 {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
-/* The first model among an item's rows: what a judge that is only a name means. */
-static const ggdm_param *model_row(const ggdm_kind *kind)
-{
-    for (size_t i = 0; i < kind->n_params; i++)
-        if (kind->params[i].type == GGDM_PARAM_MODEL)
-            return &kind->params[i];
-    return NULL;
-}
-
-static ggdm_status read_plain_judge(ggdm_spec *s, const ggdm_node *node, ggdm_judge *out,
-                                    ggdm_error *err)
-{
-    const ggdm_kind *kind = ggdm_catalogue_find(s->catalogue, GGDM_FAMILY_SCORER, NULL);
-    const ggdm_param *row = kind ? model_row(kind) : NULL;
-    ggdm_scalar model;
-    if (!row)
-        return ggdm_node_expected(node, err, "a map {kind: ...}");
-    if (node->kind != GGDM_NODE_STRING || !*node->text)
-        return ggdm_node_expected(node, err, "the name of a classifier or a directory");
-    GGDM_TRY(ggdm_scalar_read(&s->arena, row, node, GGDM_OF_SWEEP, &model, err));
-    GGDM_TRY(ggdm_item_create(&s->arena, kind, &out->item, err));
-    ggdm_item_set(out->item, row->key, model);
-    ggdm_item_value(out->item, row->key)->at = node;
-    return GGDM_OK;
-}
-
-static ggdm_status read_judge(ggdm_spec *s, const ggdm_node *node, ggdm_judge *out, ggdm_error *err)
-{
-    static const char *const ignore[] = {"name", NULL};
-    const ggdm_node *name = ggdm_node_get(node, "name");
-    if (node->kind != GGDM_NODE_MAP)
-        return read_plain_judge(s, node, out, err);
-    GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_SCORER, node, ignore,
-                            GGDM_OF_SWEEP, &out->item, err));
-    GGDM_TRY(ggdm_item_check(out->item, err));
-    if (!name)
-        return GGDM_OK;
-    if (name->kind != GGDM_NODE_STRING || !ggdm_item_is_name(name->text))
-        return ggdm_node_expected(name, err, "letters, digits, '_' and '-'");
-    return ggdm_arena_text(&s->arena, name->text, &out->name, err);
-}
-
-/* The name in results, where none was given. */
-static const char *judge_name(const ggdm_spec *s, const ggdm_judge *j)
-{
-    const ggdm_param *row = model_row(j->item->kind);
-    if (!row)
-        return j->item->kind->name;
-    return s->n_judges == 1 ? "judge" : base_name(ggdm_item_text(j->item, row->key));
-}
-
-static ggdm_status read_judges(ggdm_spec *s, const ggdm_node *node, ggdm_error *err)
-{
-    bool list = node && node->kind == GGDM_NODE_LIST;
-    if (!node)
-        return GGDM_OK;
-    if (list && (node->count == 0 || node->count > MAX_JUDGES))
-        return ggdm_node_expected(node, err, "from 1 to %d judges", MAX_JUDGES);
-    s->n_judges = list ? (int32_t)node->count : 1;
-    GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)s->n_judges * sizeof *s->judges, &s->judges, err));
-    if (!list)
-        GGDM_TRY(read_judge(s, node, &s->judges[0], err));
-    for (const ggdm_node *n = list ? node->first : NULL; n; n = n->next)
-        GGDM_TRY(read_judge(s, n, &s->judges[n->index], err));
-    for (int32_t i = 0; i < s->n_judges; i++) {
-        if (!s->judges[i].name)
-            s->judges[i].name = judge_name(s, &s->judges[i]);
-        for (int32_t k = 0; k < i; k++)
-            if (strcmp(s->judges[i].name, s->judges[k].name) == 0)
-                return ggdm_node_fail(node, err, "two judges are called '%s', expected other names",
-                                      s->judges[i].name);
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
     }
-    return GGDM_OK;
+    fputc('"', out);
+}
+
+ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
+                             int n_sets, char **out, ggdm_error *err)
+{
+    const ggdm_node *own = ggdm_node_get(spec->doc->root, "set");
+    setting_list list = {.n = 0};
+    size_t size = 0;
+    const char *end = text;
+    if (n_sets == 0)
+        return ggdm_strdup(text, out, err);
+    if (own && own->next)
+        return ggdm_node_fail_key(own, err, "--set needs this key to be the last of the file");
+    GGDM_TRY(collect_sets(own, sets, n_sets, &list, err));
+    for (int line = 1; own && line < own->key_line; line++)
+        end = strchr(end, '\n') + 1;
+    if (!own)
+        end = text + strlen(text);
+    FILE *f = open_memstream(out, &size);
+    if (!f)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
+    fprintf(f, "%.*s%sset:\n", (int)(end - text), text, end > text && end[-1] != '\n' ? "\n" : "");
+    for (int i = 0; i < list.n; i++) {
+        fputs("  - ", f);
+        write_quoted(f, list.texts[i]);
+        fputc('\n', f);
+    }
+    return fclose(f) == 0 ? GGDM_OK
+                          : GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
 }
 
 /* ---- the whole file ------------------------------------------------------------------------ */
@@ -287,14 +264,14 @@ static void find_class(ggdm_spec *s)
                 s->class_parameter = i;
 }
 
-static ggdm_status read_tree(ggdm_spec *s, const char *const *sets, int n_sets,
-                             const ggdm_node *const *nodes, const ggdm_node *axes, ggdm_error *err)
+static ggdm_status read_tree(ggdm_spec *s, const setting_list *sets, const ggdm_node *axes,
+                             ggdm_error *err)
 {
     bool *given = NULL;
     GGDM_TRY(add_standard_nodes(s, err));
     GGDM_TRY(ggdm_spec_list_parameters(s, err));
     GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)s->n_parameters, &given, err));
-    GGDM_TRY(set_parameters(s, sets, n_sets, nodes, given, err));
+    GGDM_TRY(set_parameters(s, sets, given, err));
     GGDM_TRY(ggdm_spec_read_axes(s, axes, given, err));
     ggdm_spec_put_cell(s, 0);
     GGDM_TRY(ggdm_item_check(s->stage, err));
@@ -306,13 +283,11 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
                              ggdm_error *err)
 {
     const char *skeleton_keys[N_TOP + 1], *stage_keys[16];
-    const ggdm_node *nodes[GGDM_MAX_SETS] = {NULL};
-    if (n_sets > GGDM_MAX_SETS)
-        return GGDM_FAIL(err, GGDM_EINVAL, "--set: %d of them, expected at most %d", n_sets,
-                         GGDM_MAX_SETS);
+    setting_list list = {.n = 0};
     list_keys(skeleton_keys, stage_keys);
     GGDM_TRY(ggdm_fields_read(s->doc->root, top_table, stage_keys, in, err));
-    GGDM_TRY(set_top(s, sets, n_sets, nodes, in, err));
+    GGDM_TRY(collect_sets(in->set, sets, n_sets, &list, err));
+    GGDM_TRY(set_top(s, &list, in, err));
     if (in->checkpoint)
         GGDM_TRY(read_seconds(in->checkpoint, &in->job.checkpoint, err));
     s->name = in->name;
@@ -323,8 +298,8 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     GGDM_TRY(check_name(s, err));
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_STAGE, s->doc->root, skeleton_keys,
                             GGDM_OF_SWEEP, &s->stage, err));
-    GGDM_TRY(read_tree(s, sets, n_sets, nodes, in->axes, err));
-    GGDM_TRY(read_judges(s, in->judge, err));
+    GGDM_TRY(read_tree(s, &list, in->axes, err));
+    GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));
     if (s->n_cells * s->samples > MAX_IMAGES)
         return ggdm_node_fail(ggdm_node_get(s->doc->root, "samples"), err,
                               "%lld cells of %d images, expected at most %d images in all",

@@ -74,6 +74,12 @@ ggdm_status ggdm_spec_parse(const ggdm_catalogue *c, const char *text, size_t si
                             ggdm_error *err);
 void ggdm_spec_deinit(ggdm_spec *spec);
 
+/** The text of a file that says what text with these --set says: they stand in its last key `set`,
+ *  a list.  *out owned.  Errors: GGDM_EINVAL where the file has a `set` that is not its last key.
+ */
+ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
+                             int n_sets, char **out, ggdm_error *err);
+
 /** The value of a parameter in a cell; borrowed. */
 const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell);
 /** Put a cell's values into spec->stage, which is the cell's until the next call. */

@@ -17,4 +17,9 @@ ggdm_status ggdm_spec_find(const ggdm_spec *spec, const char *name, const ggdm_n
 ggdm_status ggdm_spec_read_axes(ggdm_spec *spec, const ggdm_node *node, const bool *given,
                                 ggdm_error *err);
 
+/* ---- spec_judges.c ---- */
+
+/** Read `judge:` (NULL: there is none). */
+ggdm_status ggdm_spec_read_judges(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+
 #endif
