@@ -43,4 +43,7 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
                               ggdm_chain *out, ggdm_error *err);
 void ggdm_chain_deinit(ggdm_chain *chain);
 
+/** What every sampler's step says of noise levels: t, alpha_bar and x0-hat; all else is 0. */
+ggdm_step ggdm_step_between(int32_t t, double alpha_bar, double alpha_bar_next);
+
 #endif

@@ -1,8 +1,9 @@
-/* A program: the graph of one tick, out of the text of a setting (docs/decisions/017).
+/* A program: the graph of one tick, out of the text of a setting (docs/decisions/017), or of one
+ * score.
  *
- * Implementations of guidances and losses emit ops through a ggdm_emit: it holds the graph, the
- * batch, the models by digest, and the value rows, which become inputs per image that the walk
- * fills. */
+ * Implementations of guidances, losses and scorers emit ops through a ggdm_emit: it holds the
+ * graph, the batch, the models by digest, and the value rows, which become inputs per image that
+ * the walk fills. */
 #ifndef GGDM_WORKER_EMIT_H
 #define GGDM_WORKER_EMIT_H
 
@@ -23,6 +24,11 @@ typedef struct ggdm_models {
 /** NULL: there is none. */
 const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest);
 
+/* Shape of images. */
+typedef struct ggdm_image_shape {
+    int32_t height, width, channels;
+} ggdm_image_shape;
+
 /* An input that the walk fills with a value of each image's setting (or condition). */
 typedef struct ggdm_port {
     ggdm_val value;           /* [N] f32, or i32 of a class */
@@ -33,18 +39,34 @@ typedef struct ggdm_port {
 } ggdm_port;
 
 #define GGDM_MAX_PORTS 64
-#define GGDM_MAX_SHIFTS 8
+#define GGDM_MAX_TERMS 16
 #define GGDM_MAX_SLOTS 16
 
 /* Where a term's gradient is taken: with respect to what, and how it reaches x. */
-typedef enum ggdm_gradient { GGDM_XT_FULL, GGDM_XT_AFFINE, GGDM_X0 } ggdm_gradient;
+typedef enum ggdm_gradient {
+    GGDM_XT_FULL,
+    GGDM_XT_AFFINE,
+    GGDM_X0,
+    GGDM_N_GRADIENTS
+} ggdm_gradient;
 
-/* One gradient that the step applies: shift -= weight * grad (times x0_x for xt-affine).  Terms
- * that end at the same place with respect to the same thing are one shift. */
+/* "xt-full", "xt-affine", "x0", NULL: the choices of a row. */
+extern const char *const ggdm_gradient_names[];
+
+/* A loss that a guidance wants to go down. */
+typedef struct ggdm_term {
+    ggdm_gradient gradient;
+    ggdm_val loss; /* [N] */
+    const ggdm_item *item;
+    const char *weight; /* value row of item */
+} ggdm_term;
+
+/* One gradient that the step applies: x -= weight * grad (times x0_x for xt-affine).  Terms with
+ * respect to the same thing are one shift: one backward pass serves them all. */
 typedef struct ggdm_shift {
     ggdm_gradient gradient;
-    ggdm_val loss;  /* [N] sum of the terms */
-    ggdm_val grad;  /* [N, H, W, C], after the backward pass */
+    ggdm_val loss;  /* [N] of the term, or the weighted sum of several */
+    ggdm_val grad;  /* [N, H, W, C] */
     int32_t weight; /* of the value row that the walk applies, as ggdm_port.index; -1: it is inside
                        the loss */
 } ggdm_shift;
@@ -53,29 +75,46 @@ typedef struct ggdm_emit {
     ggdm_graph *graph;
     int32_t batch;
     const ggdm_models *models;
-    const ggdm_item *head, *setting; /* the trees that are emitted */
-    ggdm_val x, t, x0_x, x0_eps;     /* inputs */
-    ggdm_val eps, x0;                /* of the network; x0-hat */
+    const ggdm_item *head;       /* of a tick; NULL: a score */
+    const ggdm_item *setting;    /* NULL: unguided; of a score: the scorer */
+    ggdm_val x, t, x0_x, x0_eps; /* inputs; -1 where there is none */
+    ggdm_val ones, zeros;        /* [N] f32: constants, filled once */
+    ggdm_val eps, x0;            /* of the network; x0-hat */
+    ggdm_val score;              /* [N, K] or [N] */
     ggdm_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
-    ggdm_shift shifts[GGDM_MAX_SHIFTS];
+    ggdm_term terms[GGDM_MAX_TERMS];
+    int32_t n_terms;
+    ggdm_shift shifts[GGDM_N_GRADIENTS];
     int32_t n_shifts;
     const ggdm_model_ref *slots[GGDM_MAX_SLOTS]; /* models used: their digests name the slots */
     int32_t n_slots;
-    ggdm_val ones;      /* [N] f32, filled with 1 once: d loss / d loss */
     ggdm_status status; /* sticky, as the graph's */
     ggdm_error error;
 } ggdm_emit;
+
+/* ---- for programs: graph, batch, models and the trees are set, all else is zero ---- */
+
+/** Emit a tick: x, t -> eps, x0-hat, the shifts. */
+void ggdm_emit_tick(ggdm_emit *e);
+/** Emit a score of images of a shape. */
+void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape);
+/** The first error, of the emission alone: the graph's own comes when it is compiled. */
+ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err);
+
+/* ---- for implementations ---- */
 
 /** The input of a value row: REAL as [N] f32, CLASS as [N] i32.  -1 after an error. */
 ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key);
 /** The model in a MODEL row; from now on parameters are of its slot (each model has one in a graph,
  *  however often it is used).  NULL after an error. */
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);
+/** What the classifier in a MODEL row makes of images [N, H, W, C] -> log probabilities [N, K]. */
+ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x);
 /** The loss of a loss item at an image estimate [N, H, W, C] -> [N], its `weight` row included. */
 ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 /** Add a loss [N] to the shift of this gradient; weight: value row of item, applied by the walk
- * where the shift has one term, inside the graph where it has several. */
+ *  where the shift has one term, inside the graph where it has several. */
 void ggdm_emit_shift(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss, const ggdm_item *item,
                      const char *weight);
 /** Keep the first error. */

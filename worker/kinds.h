@@ -22,12 +22,18 @@ typedef struct ggdm_sampler_io {
     int64_t n;
 } ggdm_sampler_io;
 
+/* A key of scheduler_config.json, and the row of a sampler that says the same. */
+typedef struct ggdm_sampler_said {
+    const char *file, *row;
+} ggdm_sampler_said;
+
 typedef struct ggdm_sampler_kind {
     ggdm_kind kind;
     int32_t history;     /* arrays like x that it remembers of earlier steps; with it, keeps >= 1 */
     int32_t keeps;       /* arrays like x between the ticks of a step */
     int32_t noises;      /* draws a step */
     int32_t evaluations; /* ticks a step */
+    const ggdm_sampler_said *said; /* ended by {NULL, NULL} */
     /** Fill out->step[steps, evaluations], which is there: timesteps and coefficients.
      *  Errors: GGDM_EINVAL at the row (steps, spacing) that does not fit. */
     ggdm_status (*chain)(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
@@ -71,6 +77,10 @@ typedef struct ggdm_scorer_kind {
     /** One number a sample without a graph; false where it cannot be known. */
     bool (*plain)(const ggdm_scoring *s, int32_t i, float *out);
 } ggdm_scorer_kind;
+
+/* Parts that other kinds build on: what the diffusion model is given (worker/condition.c), a term
+ * of a guidance (worker/guidance/terms.c). */
+extern const ggdm_kind ggdm_kind_condition, ggdm_kind_term;
 
 /* All there is; the struct behind a kind of a family is the one above. */
 extern const ggdm_catalogue ggdm_methods;

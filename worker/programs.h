@@ -53,16 +53,11 @@ typedef struct ggdm_program {
     int32_t n_ports;
     const float *eps; /* [batch, H, W, C] out */
     const float *x0;  /* [batch, H, W, C] out: x0-hat */
-    ggdm_program_shift shifts[GGDM_MAX_SHIFTS];
+    ggdm_program_shift shifts[GGDM_N_GRADIENTS];
     int32_t n_shifts;
     const float *score; /* [batch, width] out, of scorers */
     int32_t width;
 } ggdm_program;
-
-/* Shape of images. */
-typedef struct ggdm_image_shape {
-    int32_t height, width, channels;
-} ggdm_image_shape;
 
 typedef struct ggdm_programs ggdm_programs;
 

@@ -2,26 +2,36 @@
 
 #include <math.h>
 
-bool ggdm_sampler_step(const ggdm_step *s, bool clip, float *x, const float *eps, const float *z,
-                       const float *grad, float kappa, int64_t n)
+/* The mean where x0-hat is clipped. */
+static float clipped_mean(const ggdm_step *s, float x, float eps)
+{
+    float x0 = s->x0_x * x + s->x0_eps * eps;
+    x0 = x0 > 1.0f ? 1.0f : x0;
+    x0 = x0 < -1.0f ? -1.0f : x0;
+    float mean = s->clip_x * x + s->clip_x0 * x0;
+    return s->clip_eps != 0.0f ? mean + s->clip_eps * eps : mean;
+}
+
+bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const float *z, int64_t n)
 {
     bool finite = true;
     for (int64_t i = 0; i < n; i++) {
-        float mean;
-        if (clip) {
-            float x0 = s->x0_x * x[i] + s->x0_eps * eps[i];
-            x0 = x0 > 1.0f ? 1.0f : x0;
-            x0 = x0 < -1.0f ? -1.0f : x0;
-            mean = s->clip_x * x[i] + s->clip_x0 * x0;
-        } else {
-            mean = s->mean_x * x[i] + s->mean_eps * eps[i];
-        }
+        float next =
+            s->clip ? clipped_mean(s, x[i], eps[i]) : s->mean_x * x[i] + s->mean_eps * eps[i];
         if (s->sigma != 0.0f)
-            mean += s->sigma * z[i];
-        if (grad)
-            mean -= kappa * grad[i];
-        x[i] = mean;
-        finite = finite && isfinite(mean);
+            next += s->sigma * z[i];
+        x[i] = next;
+        finite = finite && isfinite(next);
+    }
+    return finite;
+}
+
+bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n)
+{
+    bool finite = true;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] -= weight * grad[i];
+        finite = finite && isfinite(x[i]);
     }
     return finite;
 }

@@ -1,6 +1,5 @@
-#include "worker/schedule.h"
+#include "worker/noise_levels.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "models/betas.h"
+#include "worker/kinds.h"
 
 #define MAX_JSON (1u << 20)
 #define MAX_TRAIN_STEPS 100000
@@ -45,7 +45,7 @@ static const char *const kind_names[] = {
 static const char *const prediction_names[] = {"epsilon", NULL};
 static const char *const spacing_names[] = {
     [LEADING] = "leading", [LINSPACE] = "linspace", [TRAILING] = "trailing", NULL};
-/* As ggdm_variance; the second pair differs from the first in how it is computed.  Learned variance
+/* The second pair differs from the first in how it is computed.  Learned variance
  * needs a network with twice the outputs. */
 static const char *const variance_names[] = {"fixed_large", "fixed_small", "fixed_large_log",
                                              "fixed_small_log", NULL};
@@ -116,92 +116,70 @@ static ggdm_status read_config(const char *json, const char *where, config *c, g
     return st;
 }
 
-/* Which timesteps a shorter chain visits: ours are the leading ones. */
-static ggdm_status check_spacing(const config *c, const ggdm_doc *doc, int32_t steps,
-                                 ggdm_error *err)
-{
-    const char *key = c->spacing != LEADING ? "timestep_spacing" : "steps_offset";
-    if (steps == c->train_steps || (c->spacing == LEADING && c->offset == 0))
-        return GGDM_OK;
-    return ggdm_node_expected(ggdm_node_get(doc->root, key), err,
-                              "%s, or a chain of all %d timesteps (sampler.steps is %d), to which "
-                              "it makes no difference",
-                              c->spacing != LEADING ? "leading" : "0", c->train_steps, steps);
-}
+/* ---- the levels ------------------------------------------------------------------------------ */
 
-static void fill_step(ggdm_step *s, int32_t t, double bar, double bar_next, ggdm_variance variance)
-{
-    double alpha = bar / bar_next, beta = 1.0 - alpha;
-    double posterior = beta * (1.0 - bar_next) / (1.0 - bar);
-    *s = (ggdm_step){
-        .t = t,
-        .alpha_bar = bar,
-        .x0_x = (float)(1.0 / sqrt(bar)),
-        .x0_eps = (float)(-sqrt(1.0 - bar) / sqrt(bar)),
-        .mean_x = (float)(1.0 / sqrt(alpha)),
-        .mean_eps = (float)(-beta / (sqrt(1.0 - bar) * sqrt(alpha))),
-        .clip_x = (float)(sqrt(alpha) * (1.0 - bar_next) / (1.0 - bar)),
-        .clip_x0 = (float)(sqrt(bar_next) * beta / (1.0 - bar)),
-        .sigma = (float)sqrt(variance == GGDM_FIXED_SMALL ? fmax(posterior, 1e-20) : beta),
-    };
-}
-
-ggdm_status ggdm_schedule_train_steps(const char *json, const char *where, int32_t *out,
-                                      ggdm_error *err)
+ggdm_status ggdm_noise_levels_read(const char *json, const char *where, ggdm_noise_levels *out,
+                                   ggdm_error *err)
 {
     config c;
     ggdm_doc *doc;
+    *out = (ggdm_noise_levels){0};
     GGDM_TRY(read_config(json, where, &c, &doc, err));
-    *out = c.train_steps;
     ggdm_doc_destroy(&doc);
+    GGDM_TRY(ggdm_alloc(&out->alpha_bar, (size_t)c.train_steps, sizeof *out->alpha_bar, err));
+    out->train_steps = c.train_steps;
+    ggdm_alpha_bar((ggdm_beta_schedule)c.kind, c.beta_start, c.beta_end, c.train_steps,
+                   out->alpha_bar);
     return GGDM_OK;
 }
 
-static ggdm_status fill(const config *c, int32_t steps, ggdm_variance variance, ggdm_schedule *out,
-                        ggdm_error *err)
+void ggdm_noise_levels_deinit(ggdm_noise_levels *levels)
 {
-    double *bar = NULL;
-    ggdm_status st = ggdm_alloc(&bar, (size_t)c->train_steps, sizeof *bar, err);
-    if (st == GGDM_OK)
-        st = ggdm_alloc(&out->step, (size_t)steps, sizeof *out->step, err);
-    if (st == GGDM_OK) {
-        ggdm_alpha_bar((ggdm_beta_schedule)c->kind, c->beta_start, c->beta_end, c->train_steps,
-                       bar);
-        out->train_steps = c->train_steps;
-        out->steps = steps;
-        int32_t stride = c->train_steps / steps;
-        for (int32_t i = 0; i < steps; i++) {
-            int32_t t = (steps - 1 - i) * stride;
-            fill_step(&out->step[i], t, bar[t], t >= stride ? bar[t - stride] : 1.0, variance);
-        }
-        out->step[steps - 1].sigma = 0.0f;
-    }
-    free(bar);
-    return st;
+    free(levels->alpha_bar);
+    levels->alpha_bar = NULL;
 }
 
-ggdm_status ggdm_schedule_create(const char *json, const char *where, int32_t steps,
-                                 ggdm_variance variance, ggdm_schedule *out, ggdm_error *err)
+/* ---- what the file says beside a sampler ----------------------------------------------------- */
+
+/* The row of a sampler, NULL where its kind has none. */
+static const ggdm_param *find_row(const ggdm_item *sampler, const char *key)
 {
-    config c;
-    ggdm_doc *doc;
-    *out = (ggdm_schedule){0};
-    GGDM_TRY(read_config(json, where, &c, &doc, err));
-    ggdm_status st = GGDM_OK;
-    if (steps < 1 || steps > c.train_steps)
-        st = GGDM_FAIL(err, GGDM_EINVAL,
-                       "field 'sampler.steps': value %d, expected 1 to %d (num_train_timesteps of "
-                       "%s)",
-                       steps, c.train_steps, where);
-    if (st == GGDM_OK)
-        st = check_spacing(&c, doc, steps, err);
-    if (st == GGDM_OK)
-        st = fill(&c, steps, variance, out, err);
-    ggdm_doc_destroy(&doc);
-    return st;
+    const ggdm_value *v = ggdm_item_value(sampler, key);
+    return v ? &sampler->kind->params[v - sampler->values] : NULL;
 }
 
-/* ---- what is taken where nobody said it ----------------------------------------------------- */
+/* Which timesteps a shorter chain visits: by a row of the sampler, else the leading ones. */
+static ggdm_status check_spacing(const config *c, const ggdm_doc *doc, const ggdm_item *sampler,
+                                 ggdm_error *err)
+{
+    const bool chosen = find_row(sampler, "spacing") != NULL;
+    const int64_t steps = ggdm_item_whole(sampler, "steps");
+    const bool leading =
+        !chosen || strcmp(ggdm_item_text(sampler, "spacing"), spacing_names[LEADING]) == 0;
+    const char *expected;
+    if (steps == c->train_steps)
+        return GGDM_OK;
+    if (c->spacing != LEADING && !chosen)
+        expected = "leading";
+    else if (c->offset != 0 && leading)
+        expected = "0";
+    else
+        return GGDM_OK;
+    return ggdm_node_expected(
+        ggdm_node_get(doc->root, *expected == '0' ? "steps_offset" : "timestep_spacing"), err,
+        "%s, or a chain of all %d timesteps (sampler.steps is %lld), to which it makes no "
+        "difference",
+        expected, c->train_steps, (long long)steps);
+}
+
+static ggdm_status check_clipping(const config *c, const ggdm_doc *doc, const ggdm_item *sampler,
+                                  ggdm_error *err)
+{
+    if (!find_row(sampler, "clip_x0") || !ggdm_item_flag(sampler, "clip_x0") || c->clip_range == 1)
+        return GGDM_OK;
+    return ggdm_node_expected(ggdm_node_get(doc->root, "clip_sample_range"), err,
+                              "1, the range of images, with sampler.clip_x0: true");
+}
 
 static const struct {
     const char *key, *value; /* of `defaults` */
@@ -250,42 +228,42 @@ static ggdm_status note_assumed(const ggdm_doc *doc, const char *where, char **n
                     doc ? "does not say all of the noise schedule" : "is not there", list);
 }
 
-ggdm_status ggdm_schedule_review(const char *json, const char *where, const ggdm_schedule_use *use,
-                                 char **notes, ggdm_error *err)
+/* Where the sweep leaves a row to its default and the file says otherwise.  What the file adds to
+ * the row's word ("_log") is another way to compute the same. */
+static ggdm_status note_said(const ggdm_doc *doc, const char *where, const ggdm_item *sampler,
+                             const ggdm_sampler_said *said, char **notes, ggdm_error *err)
 {
+    const ggdm_node *node = doc ? ggdm_node_get(doc->root, said->file) : NULL;
+    const ggdm_value *v = ggdm_item_value(sampler, said->row);
+    char text[80];
+    if (!node || node->kind == GGDM_NODE_NULL || v->set)
+        return GGDM_OK;
+    ggdm_scalar_text(find_row(sampler, said->row), &v->scalar, text, sizeof text);
+    if (strncmp(node->text, text, strlen(text)) == 0)
+        return GGDM_OK;
+    return add_note(notes, err, "%s says %s %s, the sweep does not set sampler.%s: it is %s", where,
+                    said->file, node->text, said->row, text);
+}
+
+ggdm_status ggdm_noise_levels_review(const char *json, const char *where, const ggdm_item *sampler,
+                                     char **notes, ggdm_error *err)
+{
+    const ggdm_sampler_said *said = ((const ggdm_sampler_kind *)sampler->kind)->said;
     config c;
     ggdm_doc *doc;
-    ggdm_status st;
     *notes = NULL;
     GGDM_TRY(read_config(json, where, &c, &doc, err));
-    GGDM_TRY_GOTO(st, note_assumed(doc, where, notes, err), done);
-    if (use->clip_x0 && c.clip_range != 1)
-        GGDM_TRY_GOTO(st,
-                      ggdm_node_expected(ggdm_node_get(doc->root, "clip_sample_range"), err,
-                                         "1, the range of images, with sampler.clip_x0: true"),
-                      done);
-    if (!use->clip_given && c.clip && !use->clip_x0)
-        GGDM_TRY_GOTO(st,
-                      add_note(notes, err,
-                               "%s says clip_sample true, the sweep does not set sampler.clip_x0: "
-                               "x0-hat is not clipped",
-                               where),
-                      done);
-    if (!use->variance_given && c.variance >= 0 && c.variance % 2 != (int)use->variance)
-        st = add_note(notes, err,
-                      "%s says variance_type %s, the sweep does not set sampler.variance: it is %s",
-                      where, variance_names[c.variance], ggdm_variance_names[use->variance]);
-done:
+    ggdm_status st = note_assumed(doc, where, notes, err);
+    if (st == GGDM_OK)
+        st = check_spacing(&c, doc, sampler, err);
+    if (st == GGDM_OK)
+        st = check_clipping(&c, doc, sampler, err);
+    for (; st == GGDM_OK && said->file; said++)
+        st = note_said(doc, where, sampler, said, notes, err);
     ggdm_doc_destroy(&doc);
     if (st != GGDM_OK) {
         free(*notes);
         *notes = NULL;
     }
     return st;
-}
-
-void ggdm_schedule_deinit(ggdm_schedule *schedule)
-{
-    free(schedule->step);
-    schedule->step = NULL;
 }

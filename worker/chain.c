@@ -1,0 +1,36 @@
+#include "worker/chain.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "worker/kinds.h"
+
+ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                              ggdm_chain *out, ggdm_error *err)
+{
+    const ggdm_sampler_kind *kind = (const ggdm_sampler_kind *)sampler->kind;
+    const int64_t steps = ggdm_item_whole(sampler, "steps");
+    *out = (ggdm_chain){.steps = (int32_t)steps, .evaluations = kind->evaluations};
+    if (steps < 1 || steps > levels->train_steps)
+        return ggdm_item_fail(sampler, "steps", err,
+                              "value '%lld', expected 1 to %d (num_train_timesteps of the model)",
+                              (long long)steps, levels->train_steps);
+    GGDM_TRY(ggdm_alloc(&out->step, (size_t)(steps * kind->evaluations), sizeof *out->step, err));
+    return kind->chain(sampler, levels, out, err);
+}
+
+void ggdm_chain_deinit(ggdm_chain *chain)
+{
+    free(chain->step);
+    chain->step = NULL;
+}
+
+ggdm_step ggdm_step_between(int32_t t, double bar, double bar_next)
+{
+    return (ggdm_step){.t = t,
+                       .alpha_bar = bar,
+                       .alpha_bar_next = bar_next,
+                       .x0_x = (float)(1.0 / sqrt(bar)),
+                       .x0_eps = (float)(-sqrt(1.0 - bar) / sqrt(bar))};
+}

@@ -1,0 +1,22 @@
+/* All methods: a line for each. */
+#include "jobs/recipe.h"
+#include "worker/kinds.h"
+
+#define METHODS(X)                                                                                 \
+    X(sampler, ddpm)                                                                               \
+    X(guidance, gradient)                                                                          \
+    X(guidance, terms)                                                                             \
+    X(loss, classifier)                                                                            \
+    X(scorer, classifier)                                                                          \
+    X(scorer, loss)                                                                                \
+    X(scorer, saturation)
+
+#define DECLARE(family, name) extern const ggdm_##family##_kind ggdm_##family##_##name;
+#define LIST(family, name) &ggdm_##family##_##name.kind,
+
+METHODS(DECLARE)
+
+static const ggdm_kind *const kinds[] = {&ggdm_kind_stage, &ggdm_kind_condition, &ggdm_kind_term,
+                                         METHODS(LIST)};
+
+const ggdm_catalogue ggdm_methods = {kinds, sizeof kinds / sizeof *kinds};

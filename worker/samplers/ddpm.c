@@ -1,0 +1,77 @@
+/* Ancestral sampling (Ho et al. 2020; GGDM paper, eq. 1).
+ *
+ * A chain with fewer steps than the T of the model visits every (T / steps)-th timestep ("leading"
+ * of diffusers) with alpha_t = alpha_bar_t / alpha_bar_next, beta_t = 1 - alpha_t. */
+#include <math.h>
+
+#include "worker/kinds.h"
+
+enum { FIXED_LARGE, FIXED_SMALL };
+static const char *const variances[] = {"fixed_large", "fixed_small", NULL};
+
+static const ggdm_param rows[] = {
+    {.key = "steps",
+     .type = GGDM_PARAM_WHOLE,
+     .structure = true,
+     .lo = 1,
+     .hi = 100000,
+     .fallback = GGDM_WHOLE(1000),
+     .help = "Steps of the chain, at most as many as the model was trained with."},
+    {.key = "variance",
+     .type = GGDM_PARAM_CHOICE,
+     .structure = true,
+     .choices = variances,
+     .fallback = GGDM_WHOLE(FIXED_LARGE),
+     .help = "Of the noise of a step: beta, or the smaller one of the posterior."},
+    {.key = "clip_x0",
+     .type = GGDM_PARAM_FLAG,
+     .structure = true,
+     .fallback = GGDM_WHOLE(false),
+     .help = "Whether x0-hat is clipped to the range of images."},
+};
+
+static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small, bool clip)
+{
+    ggdm_step s = ggdm_step_between(t, bar, bar_next);
+    double alpha = bar / bar_next, beta = 1.0 - alpha;
+    double posterior = beta * (1.0 - bar_next) / (1.0 - bar);
+    s.mean_x = (float)(1.0 / sqrt(alpha));
+    s.mean_eps = (float)(-beta / (sqrt(1.0 - bar) * sqrt(alpha)));
+    s.clip_x = (float)(sqrt(alpha) * (1.0 - bar_next) / (1.0 - bar));
+    s.clip_x0 = (float)(sqrt(bar_next) * beta / (1.0 - bar));
+    s.sigma = (float)sqrt(small ? fmax(posterior, 1e-20) : beta);
+    s.clip = clip;
+    return s;
+}
+
+static ggdm_status chain(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
+                         ggdm_error *err)
+{
+    const bool small = ggdm_item_whole(sampler, "variance") == FIXED_SMALL;
+    const bool clip = ggdm_item_flag(sampler, "clip_x0");
+    const int32_t stride = levels->train_steps / out->steps;
+    const double *bar = levels->alpha_bar;
+    (void)err;
+    for (int32_t i = 0; i < out->steps; i++) {
+        int32_t t = (out->steps - 1 - i) * stride;
+        out->step[i] = step_between(t, bar[t], t >= stride ? bar[t - stride] : 1.0, small, clip);
+    }
+    out->step[out->steps - 1].sigma = 0.0f;
+    return GGDM_OK;
+}
+
+static const ggdm_sampler_said said[] = {
+    {"clip_sample", "clip_x0"}, {"variance_type", "variance"}, {NULL, NULL}};
+
+const ggdm_sampler_kind ggdm_sampler_ddpm = {
+    .kind = {.family = GGDM_FAMILY_SAMPLER,
+             .name = "ddpm",
+             .standard = true,
+             .help = "Ancestral sampling, as the model was trained.",
+             .equation = "x_{t-1} = (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(alpha_t) + "
+                         "sigma_t z",
+             GGDM_PARAMS(rows)},
+    .noises = 1,
+    .evaluations = 1,
+    .said = said,
+    .chain = chain};

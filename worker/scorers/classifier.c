@@ -1,0 +1,25 @@
+/* What a classifier sees in a sample. */
+#include "worker/kinds.h"
+
+static const ggdm_param rows[] = {
+    {.key = "model",
+     .type = GGDM_PARAM_MODEL,
+     .required = true,
+     .structure = true,
+     .port = "logits",
+     .help = "A classifier of the images."},
+};
+
+static ggdm_val emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
+{
+    return ggdm_emit_classifier(e, scorer, "model", x);
+}
+
+const ggdm_scorer_kind ggdm_scorer_classifier = {
+    .kind = {.family = GGDM_FAMILY_SCORER,
+             .name = "classifier",
+             .implied = true,
+             .help = "Log probabilities of the classes.",
+             GGDM_PARAMS(rows),
+             .output = GGDM_OUTPUT_CLASSES},
+    .emit = emit};
