@@ -31,6 +31,7 @@ typedef struct entry {
 } entry;
 
 struct ggdm_programs {
+    const ggdm_catalogue *catalogue;
     const ggdm_models *models;
     ggdm_precision precision;
     int32_t batch;
@@ -44,14 +45,16 @@ struct ggdm_programs {
     size_t bytes, n_graphs; /* of the graphs that are there */
 };
 
-ggdm_status ggdm_programs_create(const ggdm_models *models, ggdm_precision precision, int32_t batch,
-                                 ggdm_programs **out, ggdm_error *err)
+ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
+                                 ggdm_precision precision, int32_t batch, ggdm_programs **out,
+                                 ggdm_error *err)
 {
     *out = NULL;
     if (batch < 1 || batch > 1 << (MAX_SIZES - 1))
         return GGDM_FAIL(err, GGDM_EINVAL, "batch %d, expected 1 to %d", batch,
                          1 << (MAX_SIZES - 1));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    (*out)->catalogue = catalogue;
     (*out)->models = models;
     (*out)->precision = precision;
     (*out)->batch = batch;
@@ -186,7 +189,7 @@ static ggdm_status keep_tree(ggdm_programs *p, const char *family, const ggdm_it
     if (!tree)
         return GGDM_OK;
     GGDM_TRY(ggdm_recipe_print(&p->scratch, tree, false, &text, err));
-    return ggdm_recipe_parse(&ggdm_methods, &p->arena, family, text, out, err);
+    return ggdm_recipe_parse(p->catalogue, &p->arena, family, text, out, err);
 }
 
 /* The entry of a key, which is new where no other has it. */

@@ -61,10 +61,11 @@ typedef struct ggdm_program {
 
 typedef struct ggdm_programs ggdm_programs;
 
-/** models are borrowed; precision is resolved: of ticks, scores are f32 always, so that precision
- *  changes images but not the measure that compares them. */
-ggdm_status ggdm_programs_create(const ggdm_models *models, ggdm_precision precision, int32_t batch,
-                                 ggdm_programs **out, ggdm_error *err);
+/** catalogue and models are borrowed; precision is resolved: of ticks, scores are f32 always, so
+ * that precision changes images but not the measure that compares them. */
+ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
+                                 ggdm_precision precision, int32_t batch, ggdm_programs **out,
+                                 ggdm_error *err);
 void ggdm_programs_destroy(ggdm_programs **programs);
 
 /** The number of the program of a head's (GGDM_FAMILY_STAGE) tick with a setting (NULL: unguided).
