@@ -24,7 +24,9 @@ void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
 
 ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err)
 {
-    if (e->status != GGDM_OK && err)
+    if (e->status == GGDM_OK)
+        return ggdm_graph_status(e->graph, err);
+    if (err)
         *err = e->error;
     return e->status;
 }

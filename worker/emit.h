@@ -99,7 +99,7 @@ typedef struct ggdm_emit {
 void ggdm_emit_tick(ggdm_emit *e);
 /** Emit a score of images of a shape. */
 void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape);
-/** The first error, of the emission alone: the graph's own comes when it is compiled. */
+/** The first error. */
 ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err);
 
 /* ---- for implementations ---- */

@@ -151,9 +151,8 @@ float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-/* What decides the graph of a tick: not the sampler, not the seed. */
-static ggdm_status tick_key(ggdm_arena *arena, const ggdm_item *head, const ggdm_item *setting,
-                            const char **out, ggdm_error *err)
+ggdm_status ggdm_program_text(ggdm_arena *arena, const ggdm_item *head, const ggdm_item *setting,
+                              const char **out, ggdm_error *err)
 {
     const ggdm_item *condition = ggdm_item_child(head, "condition");
     const char *given = "", *text = "{}";
@@ -215,7 +214,7 @@ ggdm_status ggdm_programs_tick(ggdm_programs *programs, const ggdm_item *head,
 {
     const char *key;
     ggdm_arena_reset(&programs->scratch);
-    GGDM_TRY(tick_key(&programs->scratch, head, setting, &key, err));
+    GGDM_TRY(ggdm_program_text(&programs->scratch, head, setting, &key, err));
     return intern(programs, key, head, GGDM_FAMILY_GUIDANCE, setting, (ggdm_image_shape){0}, out,
                   err);
 }

@@ -88,6 +88,10 @@ void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
 float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step,
                           const ggdm_values *setting);
 
+/** What decides the graph of a tick, as a text in the arena: the diffusion model, its condition and
+ *  the setting without their values; not the sampler, not the seed. */
+ggdm_status ggdm_program_text(ggdm_arena *arena, const ggdm_item *head, const ggdm_item *setting,
+                              const char **out, ggdm_error *err);
 /** The images that a head makes. */
 ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, ggdm_image_shape *out,
                             ggdm_error *err);

@@ -380,6 +380,13 @@ void ggdm_graph_params_changed(ggdm_graph *g)
             g->ops[o].kind->bind(g, &g->ops[o]);
 }
 
+ggdm_status ggdm_graph_status(const ggdm_graph *g, ggdm_error *err)
+{
+    if (g->error.code != GGDM_OK && err)
+        *err = g->error;
+    return g->error.code;
+}
+
 ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_error *err)
 {
     const ggdm_slot only = {"", params};
@@ -389,11 +396,7 @@ ggdm_status ggdm_graph_compile(ggdm_graph *g, const ggdm_params *params, ggdm_er
 ggdm_status ggdm_graph_compile_slots(ggdm_graph *g, const ggdm_slot *slots, int n_slots,
                                      ggdm_packs *packs, ggdm_error *err)
 {
-    if (g->error.code != GGDM_OK) {
-        if (err)
-            *err = g->error;
-        return g->error.code;
-    }
+    GGDM_TRY(ggdm_graph_status(g, err));
     GGDM_TRY(bind_params(g, slots, n_slots, err));
     g->packs = packs;
     for (size_t o = 0; o < g->n_ops; o++) {

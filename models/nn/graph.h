@@ -129,6 +129,9 @@ typedef struct ggdm_slot {
     const ggdm_params *params;
 } ggdm_slot;
 
+/** The first building error, of a graph that is not to be compiled. */
+ggdm_status ggdm_graph_status(const ggdm_graph *g, ggdm_error *err);
+
 /** Finish the graph: report building errors, bind the parameters, plan and allocate the arena.
  *  What the parameters view, and packs (or NULL), are borrowed for the lifetime of the graph.
  *  Errors: the first building error; GGDM_ESHAPE naming the tensor, the shape found and the shape

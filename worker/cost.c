@@ -1,0 +1,94 @@
+#include "worker/cost.h"
+
+#include <stdlib.h>
+
+#include "common/intern.h"
+#include "common/mem.h"
+#include "jobs/recipe.h"
+#include "worker/kinds.h"
+#include "worker/programs.h"
+#include "worker/walk.h"
+
+struct ggdm_costs {
+    const ggdm_models *models;
+    ggdm_arena scratch;   /* of one question */
+    ggdm_intern programs; /* texts, whose numbers are indices of operations */
+    double *operations;   /* [n] of one image in one tick; 0: not counted yet */
+    size_t n, cap;
+};
+
+/* Operations of a program at batch 1; the graph is not compiled, so no weights are needed. */
+static ggdm_status count(const ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
+                         double *out, ggdm_error *err)
+{
+    ggdm_emit e = {.batch = 1, .models = c->models, .head = head, .setting = setting};
+    GGDM_TRY(ggdm_graph_create(GGDM_F32, &e.graph, err));
+    ggdm_emit_tick(&e);
+    ggdm_status st = ggdm_emit_status(&e, err);
+    if (st == GGDM_OK)
+        *out = ggdm_graph_flops(e.graph);
+    ggdm_graph_destroy(&e.graph);
+    return st;
+}
+
+static ggdm_status operations(ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
+                              double *out, ggdm_error *err)
+{
+    const char *text;
+    int32_t number;
+    GGDM_TRY(ggdm_program_text(&c->scratch, head, setting, &text, err));
+    GGDM_TRY(ggdm_intern_text(&c->programs, text, &number, err));
+    GGDM_TRY(ggdm_grow(&c->operations, &c->cap, (size_t)number + 1, sizeof *c->operations, err));
+    while (c->n <= (size_t)number)
+        c->operations[c->n++] = 0;
+    if (c->operations[number] == 0)
+        GGDM_TRY(count(c, head, setting, &c->operations[number], err));
+    *out = c->operations[number];
+    return GGDM_OK;
+}
+
+static ggdm_status cost(void *context, const char *head_text, const char *setting_text,
+                        ggdm_step_cost *out, ggdm_error *err)
+{
+    ggdm_costs *c = context;
+    ggdm_item *head, *setting;
+    ggdm_image_shape shape;
+    double of_tick;
+    ggdm_arena_reset(&c->scratch);
+    GGDM_TRY(
+        ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_STAGE, head_text, &head, err));
+    GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_GUIDANCE, setting_text,
+                               &setting, err));
+    GGDM_TRY(ggdm_head_shape(c->models, head, &shape, err));
+    GGDM_TRY(operations(c, head, setting, &of_tick, err));
+    const ggdm_sampler_kind *kind =
+        (const ggdm_sampler_kind *)ggdm_item_child(head, "sampler")->kind;
+    const ggdm_state_shape state = {.elements =
+                                        (int64_t)shape.height * shape.width * shape.channels,
+                                    .history = kind->history,
+                                    .keeps = kind->keeps};
+    *out = (ggdm_step_cost){.operations = of_tick * kind->evaluations,
+                            .ticks = kind->evaluations,
+                            .state_bytes = (size_t)ggdm_state_floats(&state) * sizeof(float)};
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_costs_create(const ggdm_models *models, ggdm_costs **out, ggdm_coster *coster,
+                              ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    (*out)->models = models;
+    *coster = (ggdm_coster){*out, cost};
+    return GGDM_OK;
+}
+
+void ggdm_costs_destroy(ggdm_costs **costs)
+{
+    if (!*costs)
+        return;
+    free((*costs)->operations);
+    ggdm_intern_deinit(&(*costs)->programs);
+    ggdm_arena_deinit(&(*costs)->scratch);
+    free(*costs);
+    *costs = NULL;
+}
