@@ -21,10 +21,11 @@ enum { TAR, NPZ, SHEET, N_FILES };
 
 /* One pass over a cell's images feeds all of its files. */
 typedef struct cell_archive {
-    const ggdm_run_info *info;
-    ggdm_store_cell cell;
-    char *folder;         /* owned */
-    char *paths[N_FILES]; /* owned */
+    const ggdm_results *r;
+    const ggdm_row *row;
+    const ggdm_results_panel *panel; /* of it */
+    char *folder;                    /* owned */
+    char *paths[N_FILES];            /* owned */
     bool wanted[N_FILES];
     bool singly;               /* each image as a file of its own, too */
     ggdm_container *tar, *npz; /* NULL: not wanted */
@@ -44,64 +45,77 @@ static double rounded(double v)
     return strtod(text, NULL);
 }
 
-static void put_view(ggdm_json *j, const char *who, const float *logp, int32_t n, int32_t target)
+static void put_classes(ggdm_json *j, const char *name, const ggdm_score *score, int32_t aim)
 {
-    int32_t best = ggdm_argmax(logp, n);
+    int32_t best = ggdm_argmax(score->data, score->n);
     if (best < 0) {
-        ggdm_json_put_null(j, who);
+        ggdm_json_put_null(j, name);
         return;
     }
-    ggdm_json_begin_object(j, who);
+    ggdm_json_begin_object(j, name);
     ggdm_json_put_int(j, "label", best);
-    ggdm_json_put_double(j, "probability", rounded(exp((double)logp[best])));
-    if (target >= 0 && target < n)
-        ggdm_json_put_double(j, "target_probability", rounded(exp((double)logp[target])));
+    ggdm_json_put_double(j, "probability", rounded(exp((double)score->data[best])));
+    if (aim >= 0 && aim < score->n)
+        ggdm_json_put_double(j, "aim_probability", rounded(exp((double)score->data[aim])));
     ggdm_json_end(j);
 }
 
-static ggdm_status describe(const cell_archive *a, const ggdm_image *image, char **text,
+static void put_scores(ggdm_json *j, const cell_archive *a, const ggdm_sample *sample)
+{
+    ggdm_json_begin_object(j, "scores");
+    for (int32_t k = 0; k < a->panel->n; k++) {
+        const ggdm_measure *m = &a->r->measures[a->panel->measure[k]];
+        const ggdm_score *score = &sample->scores[k];
+        if (score->n == 0)
+            ggdm_json_put_null(j, m->name);
+        else if (m->output == GGDM_OUTPUT_CLASSES)
+            put_classes(j, m->name, score, a->row->aim);
+        else
+            ggdm_json_put_double(j, m->name, rounded((double)score->data[0]));
+    }
+    ggdm_json_end(j);
+}
+
+static void put_parameters(ggdm_json *j, const cell_archive *a)
+{
+    ggdm_json_begin_object(j, "parameters");
+    for (int32_t i = 0; i < a->r->n_columns; i++) {
+        const ggdm_store_value v = ggdm_results_value(a->r, a->row, i);
+        if (*v.text)
+            ggdm_results_put_value(j, &a->r->columns[i], v);
+    }
+    ggdm_json_end(j);
+}
+
+static ggdm_status describe(const cell_archive *a, const ggdm_sample *sample, char **text,
                             size_t *size, ggdm_error *err)
 {
-    const ggdm_cell *cell = &a->cell.cell;
-    const ggdm_job *job = &a->info->job;
     char key[GGDM_HASH_TEXT_SIZE];
     ggdm_json j;
-    ggdm_hash_hex(cell->key, key);
+    ggdm_hash_hex(a->row->cell.key, key);
     ggdm_json_init(&j, false);
     ggdm_json_begin_object(&j, NULL);
-    ggdm_json_put_string(&j, "sweep", a->info->name);
-    ggdm_json_put_string(&j, "cell", a->cell.name);
-    ggdm_json_put_int(&j, "index", image->index);
-    ggdm_json_put_double(&j, "kappa", cell->kappa);
-    ggdm_json_put_int(&j, "start", cell->start);
-    ggdm_json_put_int(&j, "duration", cell->duration);
-    if (cell->target >= 0)
-        ggdm_json_put_int(&j, "target", cell->target);
-    else
-        ggdm_json_put_null(&j, "target");
-    ggdm_json_put_uint(&j, "seed", job->seed);
-    ggdm_json_put_int(&j, "steps", job->steps);
-    ggdm_json_put_string(&j, "gradient", ggdm_gradient_names[job->gradient]);
-    ggdm_json_put_string(&j, "form", ggdm_loss_form_names[job->form]);
+    ggdm_json_put_string(&j, "sweep", ggdm_store_run_info(a->r->store)->name);
+    ggdm_json_put_string(&j, "cell", a->row->cell.name);
+    ggdm_json_put_int(&j, "index", sample->index);
+    put_parameters(&j, a);
     ggdm_json_put_string(&j, "key", key);
-    ggdm_json_put_bool(&j, "diverged", image->diverged);
-    if (image->diverged_step >= 0)
-        ggdm_json_put_int(&j, "diverged_step", image->diverged_step);
-    ggdm_json_put_double(&j, "saturated", rounded((double)image->saturated));
-    put_view(&j, "guide", image->guide_logp, image->n_guide, cell->target);
-    put_view(&j, "judge", image->judge_logp, image->n_judge, cell->target);
+    ggdm_json_put_bool(&j, "diverged", sample->diverged);
+    if (sample->diverged_step >= 0)
+        ggdm_json_put_int(&j, "diverged_step", sample->diverged_step);
+    put_scores(&j, a, sample);
     ggdm_json_end(&j);
     return ggdm_json_finish(&j, text, size, err);
 }
 
-static ggdm_status add_to_tar(cell_archive *a, const ggdm_image *image, ggdm_error *err)
+static ggdm_status add_to_tar(cell_archive *a, const ggdm_sample *sample, ggdm_error *err)
 {
     char name[GGDM_CELL_NAME_SIZE + 32], *text = NULL;
     size_t size = 0;
-    snprintf(name, sizeof name, "%s_%06d.png", a->cell.name, image->index);
-    GGDM_TRY(ggdm_container_add(a->tar, name, image->png, image->png_size, err));
-    GGDM_TRY(describe(a, image, &text, &size, err));
-    snprintf(name, sizeof name, "%s_%06d.json", a->cell.name, image->index);
+    snprintf(name, sizeof name, "%s_%06d.png", a->row->cell.name, sample->index);
+    GGDM_TRY(ggdm_container_add(a->tar, name, sample->data, sample->size, err));
+    GGDM_TRY(describe(a, sample, &text, &size, err));
+    snprintf(name, sizeof name, "%s_%06d.json", a->row->cell.name, sample->index);
     ggdm_status st = ggdm_container_add(a->tar, name, text, size, err);
     free(text);
     return st;
@@ -122,40 +136,40 @@ static ggdm_status begin_array(cell_archive *a, const char *name, ggdm_npy_type 
 
 static ggdm_status begin_images(cell_archive *a, const ggdm_pixels *pixels, ggdm_error *err)
 {
-    const int64_t shape[] = {a->info->samples, pixels->height, pixels->width, pixels->channels};
+    const int64_t shape[] = {a->row->cell.wanted, pixels->height, pixels->width, pixels->channels};
     a->first = *pixels;
     a->first.data = NULL;
     if (a->wanted[NPZ])
         GGDM_TRY(begin_array(a, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
     if (!a->wanted[SHEET])
         return GGDM_OK;
-    return ggdm_sheet_create(a->info->samples, pixels->width, pixels->height, pixels->channels,
+    return ggdm_sheet_create(a->row->cell.wanted, pixels->width, pixels->height, pixels->channels,
                              &a->sheet, err);
 }
 
 static ggdm_status add_labels(cell_archive *a, ggdm_error *err)
 {
-    const int64_t shape[] = {a->info->samples};
+    const int64_t shape[] = {a->row->cell.wanted};
     uint8_t label[8];
     for (int i = 0; i < 8; i++)
-        label[i] = (uint8_t)((uint64_t)(int64_t)a->cell.cell.target >> (8 * i));
+        label[i] = (uint8_t)((uint64_t)(int64_t)a->row->aim >> (8 * i));
     GGDM_TRY(begin_array(a, "arr_1.npy", GGDM_NPY_I64, shape, 1, err));
-    for (int32_t i = 0; i < a->info->samples; i++)
+    for (int32_t i = 0; i < a->row->cell.wanted; i++)
         GGDM_TRY(ggdm_container_write(a->npz, label, sizeof label, err));
     return GGDM_OK;
 }
 
 /* ---- sheet.png ------------------------------------------------------------------------------ */
 
-ggdm_frame ggdm_frame_of(const ggdm_image *image, int32_t target)
+ggdm_frame ggdm_frame_of(const ggdm_sample *sample, const ggdm_results_panel *panel, int32_t aim)
 {
-    int32_t best = image->n_judge ? ggdm_argmax(image->judge_logp, image->n_judge)
-                                  : ggdm_argmax(image->guide_logp, image->n_guide);
-    if (image->diverged)
+    if (sample->diverged)
         return GGDM_FRAME_DIVERGED;
-    if (target < 0 || best < 0)
+    if (aim < 0 || panel->verdict < 0)
         return GGDM_FRAME_NONE;
-    return best == target ? GGDM_FRAME_RIGHT : GGDM_FRAME_WRONG;
+    const ggdm_score *score = &sample->scores[panel->verdict];
+    int32_t best = ggdm_argmax(score->data, score->n);
+    return best < 0 ? GGDM_FRAME_NONE : best == aim ? GGDM_FRAME_RIGHT : GGDM_FRAME_WRONG;
 }
 
 static ggdm_status write_sheet(const cell_archive *a, ggdm_error *err)
@@ -170,48 +184,48 @@ static ggdm_status write_sheet(const cell_archive *a, ggdm_error *err)
 
 /* ---- a cell --------------------------------------------------------------------------------- */
 
-static ggdm_status put_singly(const cell_archive *a, const ggdm_image *image, ggdm_error *err)
+static ggdm_status put_singly(const cell_archive *a, const ggdm_sample *sample, ggdm_error *err)
 {
     char name[32];
-    snprintf(name, sizeof name, "%06d.png", image->index);
-    return ggdm_replace_file_in(a->folder, name, image->png, image->png_size, err);
+    snprintf(name, sizeof name, "%06d.png", sample->index);
+    return ggdm_replace_file_in(a->folder, name, sample->data, sample->size, err);
 }
 
-static ggdm_status put_image(cell_archive *a, const ggdm_image *image, const ggdm_pixels *pixels,
+static ggdm_status put_image(cell_archive *a, const ggdm_sample *sample, const ggdm_pixels *pixels,
                              ggdm_error *err)
 {
     const size_t size = (size_t)pixels->width * (size_t)pixels->height * (size_t)pixels->channels;
     if (a->singly)
-        GGDM_TRY(put_singly(a, image, err));
+        GGDM_TRY(put_singly(a, sample, err));
     if (a->wanted[TAR])
-        GGDM_TRY(add_to_tar(a, image, err));
+        GGDM_TRY(add_to_tar(a, sample, err));
     if (a->wanted[NPZ])
         GGDM_TRY(ggdm_container_write(a->npz, pixels->data, size, err));
     if (a->wanted[SHEET])
-        ggdm_sheet_add(a->sheet, pixels->data, ggdm_frame_of(image, a->cell.cell.target));
+        ggdm_sheet_add(a->sheet, pixels->data, ggdm_frame_of(sample, a->panel, a->row->aim));
     return GGDM_OK;
 }
 
-static ggdm_status add_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status add_image(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     cell_archive *a = context;
     ggdm_pixels pixels;
-    if (image->index != a->next++)
+    if (sample->index != a->next++)
         return GGDM_FAIL(err, GGDM_EFORMAT, "image %d is missing", a->next - 1);
-    if (ggdm_png_decode(image->png, image->png_size, MAX_SIDE, &pixels, err) != GGDM_OK)
-        return ggdm_error_prefix(err, "image %d", image->index);
+    if (ggdm_png_decode(sample->data, sample->size, MAX_SIDE, &pixels, err) != GGDM_OK)
+        return ggdm_error_prefix(err, "image %d", sample->index);
     ggdm_status st = GGDM_OK;
-    if (image->index == 0)
+    if (sample->index == 0)
         GGDM_TRY_GOTO(st, begin_images(a, &pixels, err), done);
     if (pixels.width != a->first.width || pixels.height != a->first.height ||
         pixels.channels != a->first.channels) {
         st = GGDM_FAIL(err, GGDM_ESHAPE,
-                       "image %d has %d x %d x %d pixels, image 0 has %d x %d x %d", image->index,
+                       "image %d has %d x %d x %d pixels, image 0 has %d x %d x %d", sample->index,
                        pixels.height, pixels.width, pixels.channels, a->first.height,
                        a->first.width, a->first.channels);
         goto done;
     }
-    GGDM_TRY_GOTO(st, put_image(a, image, &pixels, err), done);
+    GGDM_TRY_GOTO(st, put_image(a, sample, &pixels, err), done);
 done:
     ggdm_pixels_deinit(&pixels);
     return st;
@@ -220,7 +234,7 @@ done:
 /* Below base: base/CELL/... */
 static ggdm_status make_paths(cell_archive *a, const char *base, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_asprintf(&a->folder, err, "%s/%s", base, a->cell.name));
+    GGDM_TRY(ggdm_asprintf(&a->folder, err, "%s/%s", base, a->row->cell.name));
     for (int i = 0; i < N_FILES; i++)
         GGDM_TRY(ggdm_asprintf(&a->paths[i], err, "%s/%s", a->folder, file_names[i]));
     return GGDM_OK;
@@ -258,24 +272,27 @@ static ggdm_status close_files(cell_archive *a, ggdm_error *err)
 }
 
 /* Write the wanted files of a cell below base. */
-static ggdm_status write_cell(cell_archive *a, ggdm_store *store, const char *base, int32_t cell,
-                              ggdm_error *err)
+static ggdm_status write_cell(cell_archive *a, const ggdm_results *r, const char *base,
+                              int32_t cell, ggdm_error *err)
 {
+    const ggdm_row *row = &r->rows[cell];
     ggdm_status st;
-    a->info = ggdm_store_run_info(store);
-    if (ggdm_store_in_turn(store))
+    a->r = r;
+    a->row = row;
+    a->panel = ggdm_results_panel_of(r, row);
+    if (ggdm_store_in_turn(r->store))
         return GGDM_FAIL(err, GGDM_ESTATE, "archive of cell %d: not inside a turn", cell);
-    GGDM_TRY(ggdm_store_cell_get(store, cell, &a->cell, err));
-    if (a->cell.images_done != a->info->samples)
+    if (row->cell.done != row->cell.wanted)
         return GGDM_FAIL(err, GGDM_ESTATE, "cell %s has %d of %d images: not complete",
-                         a->cell.name, a->cell.images_done, a->info->samples);
+                         row->cell.name, row->cell.done, row->cell.wanted);
     GGDM_TRY_GOTO(st, make_paths(a, base, err), done);
     GGDM_TRY_GOTO(st, open_files(a, err), done);
-    st = ggdm_store_each_image(store, a->cell.cell.trajectory, true, add_image, a, err);
-    if (st == GGDM_OK && a->next != a->info->samples)
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "there are %d of %d images", a->next, a->info->samples);
+    st = ggdm_store_each_sample(r->store, row->cell.trajectory, row->cell.wanted, true,
+                                a->panel->scorers, a->panel->n, add_image, a, err);
+    if (st == GGDM_OK && a->next != row->cell.wanted)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "there are %d of %d images", a->next, row->cell.wanted);
     if (st != GGDM_OK) {
-        ggdm_error_prefix(err, "archive of cell %s", a->cell.name);
+        ggdm_error_prefix(err, "archive of cell %s", row->cell.name);
         goto done;
     }
     st = close_files(a, err);
@@ -284,60 +301,57 @@ done:
     return st;
 }
 
-ggdm_status ggdm_archive_cell(ggdm_store *store, const char *dir, int32_t cell, ggdm_error *err)
+ggdm_status ggdm_archive_cell(const ggdm_results *r, const char *dir, int32_t cell, ggdm_error *err)
 {
     cell_archive a = {.wanted = {[TAR] = true, [NPZ] = true, [SHEET] = true}};
     char *base = NULL;
     GGDM_TRY(ggdm_path_join(dir, "archive", &base, err));
-    ggdm_status st = write_cell(&a, store, base, cell, err);
+    ggdm_status st = write_cell(&a, r, base, cell, err);
     free(base);
-    return st == GGDM_OK ? ggdm_store_cell_archived(store, cell, err) : st;
+    return st == GGDM_OK ? ggdm_store_cell_archived(r->store, cell, err) : st;
 }
 
-ggdm_status ggdm_archive_export(ggdm_store *store, const char *out, int32_t cell,
+ggdm_status ggdm_archive_export(const ggdm_results *r, const char *out, int32_t cell,
                                 ggdm_export_format format, ggdm_error *err)
 {
     cell_archive a = {
         .wanted = {[TAR] = format == GGDM_EXPORT_TAR, [NPZ] = format == GGDM_EXPORT_NPZ},
         .singly = format == GGDM_EXPORT_PNG};
-    return write_cell(&a, store, out, cell, err);
+    return write_cell(&a, r, out, cell, err);
 }
 
 /* Marked as written, and still all there? */
-static ggdm_status is_archived(const ggdm_store_cell *cell, const char *dir, bool *yes,
+static ggdm_status is_archived(const ggdm_results *r, int32_t cell, const char *dir, bool *yes,
                                ggdm_error *err)
 {
-    cell_archive a = {.cell = *cell};
+    cell_archive a = {.row = &r->rows[cell]};
     char *base = NULL;
     GGDM_TRY(ggdm_path_join(dir, "archive", &base, err));
     ggdm_status st = make_paths(&a, base, err);
     free(base);
-    *yes = cell->archived;
+    *yes = a.row->cell.archived;
     for (int i = 0; i < N_FILES && st == GGDM_OK; i++)
         *yes = *yes && ggdm_exists(a.paths[i]);
     free_archive(&a);
     return st;
 }
 
-ggdm_status ggdm_archive_run(ggdm_store *store, const char *dir, bool force, int32_t *written,
+ggdm_status ggdm_archive_run(const ggdm_results *r, const char *dir, bool force, int32_t *written,
                              int32_t *incomplete, ggdm_error *err)
 {
-    const int32_t samples = ggdm_store_run_info(store)->samples;
     int32_t n_written = 0, n_incomplete = 0;
     ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < ggdm_store_n_cells(store) && st == GGDM_OK; i++) {
-        ggdm_store_cell cell;
+    for (int32_t i = 0; i < r->n_rows && st == GGDM_OK; i++) {
         bool there = false;
-        GGDM_TRY_GOTO(st, ggdm_store_cell_get(store, i, &cell, err), done);
-        if (cell.images_done != samples) {
+        if (r->rows[i].cell.done != r->rows[i].cell.wanted) {
             n_incomplete++;
             continue;
         }
         if (!force)
-            GGDM_TRY_GOTO(st, is_archived(&cell, dir, &there, err), done);
+            GGDM_TRY_GOTO(st, is_archived(r, i, dir, &there, err), done);
         if (there)
             continue;
-        GGDM_TRY_GOTO(st, ggdm_archive_cell(store, dir, i, err), done);
+        GGDM_TRY_GOTO(st, ggdm_archive_cell(r, dir, i, err), done);
         n_written++;
     }
 done:

@@ -7,79 +7,119 @@
 #include <unistd.h>
 
 #include "common/argmax.h"
-#include "common/json_write.h"
+#include "common/csv.h"
 #include "common/temp.h"
 
 typedef struct table {
+    const ggdm_results *r;
     FILE *f;
-    char cell[160]; /* the fields of the cell, and a comma */
-    int32_t target;
+    const ggdm_row *row;             /* whose images come */
+    const ggdm_results_panel *panel; /* of it */
     int64_t n;
 } table;
 
-static const char head[] =
-    "cell,kappa,start,duration,target,image,diverged,diverged_step,saturated,"
-    "guide_label,guide_right,guide_confidence,guide_probability,guide_loss,"
-    "judge_label,judge_right,judge_confidence,judge_probability,judge_loss\n";
+static const char *const label_fields[] = {"label", "right", "confidence", "probability", "loss"};
+enum { LABEL_FIELDS = sizeof label_fields / sizeof *label_fields };
 
-/* As the summary counts: what diverged is not right, whatever its scores are. */
-static void put_view(const table *t, const float *logp, int32_t n, bool diverged)
+static void put_head(const table *t)
 {
-    const bool asked = t->target >= 0 && t->target < n;
-    int32_t label = ggdm_argmax(logp, n);
+    const ggdm_results *r = t->r;
+    fputs("cell", t->f);
+    for (int32_t i = 0; i < r->n_varying; i++) {
+        fputc(',', t->f);
+        ggdm_csv_put(t->f, r->columns[r->varying[i]].name);
+    }
+    fputs(",image,diverged,diverged_step", t->f);
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        char name[GGDM_MAX_TEXT + 32];
+        const bool classes = r->measures[i].output == GGDM_OUTPUT_CLASSES;
+        for (int k = 0; k < (classes ? LABEL_FIELDS : 1); k++) {
+            snprintf(name, sizeof name, classes ? "%s_%s" : "%s", r->measures[i].name,
+                     label_fields[k]);
+            fputc(',', t->f);
+            ggdm_csv_put(t->f, name);
+        }
+    }
+    fputc('\n', t->f);
+}
+
+/* As the results count: what diverged is not right, whatever its scores are. */
+static void put_label(const table *t, const ggdm_score *score, bool diverged)
+{
+    const int32_t aim = t->row->aim;
+    const bool asked = aim >= 0 && aim < score->n;
+    int32_t label = ggdm_argmax(score->data, score->n);
     if (label < 0) {
         fputs(asked && diverged ? ",,0,,," : ",,,,,", t->f);
         return;
     }
     fprintf(t->f, ",%" PRId32, label);
     if (asked)
-        fprintf(t->f, ",%d,%.6g,%.6g,%.6g", label == t->target && !diverged,
-                exp((double)logp[label]), exp((double)logp[t->target]), -(double)logp[t->target]);
+        fprintf(t->f, ",%d,%.6g,%.6g,%.6g", label == aim && !diverged,
+                exp((double)score->data[label]), exp((double)score->data[aim]),
+                -(double)score->data[aim]);
     else
-        fprintf(t->f, ",,%.6g,,", exp((double)logp[label]));
+        fprintf(t->f, ",,%.6g,,", exp((double)score->data[label]));
 }
 
-static ggdm_status put_image(void *context, const ggdm_image *image, ggdm_error *err)
+static void put_number(const table *t, const ggdm_score *score)
+{
+    fputc(',', t->f);
+    if (score->n == 1 && isfinite(score->data[0]))
+        fprintf(t->f, "%.6g", (double)score->data[0]);
+}
+
+/* What the table's measure said of the image; nothing where the cell does not have it. */
+static ggdm_score score_of(const table *t, const ggdm_sample *sample, int32_t measure)
+{
+    for (int32_t k = 0; k < t->panel->n; k++)
+        if (t->panel->measure[k] == measure)
+            return sample->scores[k];
+    return (ggdm_score){.n = 0};
+}
+
+static ggdm_status put_image(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     table *t = context;
     (void)err;
+    if (sample->index >= t->row->cell.wanted)
+        return GGDM_OK;
     t->n++;
-    fprintf(t->f, "%s%" PRId32 ",%d,", t->cell, image->index, image->diverged);
-    if (image->diverged_step >= 0)
-        fprintf(t->f, "%" PRId32, image->diverged_step);
-    fprintf(t->f, ",%.6g", (double)image->saturated);
-    put_view(t, image->guide_logp, image->n_guide, image->diverged);
-    put_view(t, image->judge_logp, image->n_judge, image->diverged);
+    fputs(t->row->cell.name, t->f);
+    for (int32_t i = 0; i < t->r->n_varying; i++) {
+        fputc(',', t->f);
+        ggdm_csv_put(t->f, ggdm_results_value(t->r, t->row, t->r->varying[i]).text);
+    }
+    fprintf(t->f, ",%" PRId32 ",%d,", sample->index, sample->diverged);
+    if (sample->diverged_step >= 0)
+        fprintf(t->f, "%" PRId32, sample->diverged_step);
+    for (int32_t i = 0; i < t->r->n_measures; i++) {
+        const ggdm_score score = score_of(t, sample, i);
+        if (t->r->measures[i].output == GGDM_OUTPUT_CLASSES)
+            put_label(t, &score, sample->diverged);
+        else
+            put_number(t, &score);
+    }
     fputc('\n', t->f);
     return GGDM_OK;
 }
 
-static ggdm_status put_cell(table *t, ggdm_store *store, int32_t i, ggdm_error *err)
+static ggdm_status put_table(table *t, const bool *chosen, ggdm_error *err)
 {
-    ggdm_store_cell s;
-    char kappa[GGDM_NUMBER_SIZE], target[16] = "";
-    GGDM_TRY(ggdm_store_cell_get(store, i, &s, err));
-    const ggdm_cell *c = &s.cell;
-    ggdm_number_text(c->kappa, kappa);
-    if (c->target >= 0)
-        snprintf(target, sizeof target, "%" PRId32, c->target);
-    snprintf(t->cell, sizeof t->cell, "%s,%s,%" PRId32 ",%" PRId32 ",%s,", s.name, kappa, c->start,
-             c->duration, target);
-    t->target = c->target;
-    return ggdm_store_each_image(store, c->trajectory, false, put_image, t, err);
-}
-
-static ggdm_status put_table(table *t, ggdm_store *store, const bool *chosen, ggdm_error *err)
-{
-    fputs(head, t->f);
-    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++)
-        if (!chosen || chosen[i])
-            GGDM_TRY(put_cell(t, store, i, err));
+    put_head(t);
+    for (int32_t i = 0; i < t->r->n_rows; i++) {
+        if (chosen && !chosen[i])
+            continue;
+        t->row = &t->r->rows[i];
+        t->panel = ggdm_results_panel_of(t->r, t->row);
+        GGDM_TRY(ggdm_store_each_sample(t->r->store, t->row->cell.trajectory, t->row->cell.wanted,
+                                        false, t->panel->scorers, t->panel->n, put_image, t, err));
+    }
     return GGDM_OK;
 }
 
-static ggdm_status write_table(int fd, table *t, ggdm_store *store, const bool *chosen,
-                               const char *path, ggdm_error *err)
+static ggdm_status write_table(int fd, table *t, const bool *chosen, const char *path,
+                               ggdm_error *err)
 {
     t->f = fdopen(fd, "w");
     if (!t->f) {
@@ -87,7 +127,7 @@ static ggdm_status write_table(int fd, table *t, ggdm_store *store, const bool *
         close(fd);
         return GGDM_FAIL_ERRNO(err, why, "%s: cannot be written", path);
     }
-    ggdm_status st = put_table(t, store, chosen, err);
+    ggdm_status st = put_table(t, chosen, err);
     bool bad = ferror(t->f) != 0;
     errno = EIO; /* where an earlier write failed, and this does not say why */
     if ((fclose(t->f) != 0 || bad) && st == GGDM_OK)
@@ -95,14 +135,14 @@ static ggdm_status write_table(int fd, table *t, ggdm_store *store, const bool *
     return st;
 }
 
-ggdm_status ggdm_measures_write(ggdm_store *store, const bool *chosen, const char *path,
+ggdm_status ggdm_measures_write(const ggdm_results *r, const bool *chosen, const char *path,
                                 int64_t *n_images, ggdm_error *err)
 {
     ggdm_temp temp;
-    table t = {.f = NULL};
+    table t = {.r = r};
     GGDM_TRY(ggdm_temp_open(path, &temp, err));
     int fd = dup(temp.fd); /* the stream closes its own */
-    ggdm_status st = fd >= 0 ? write_table(fd, &t, store, chosen, path, err)
+    ggdm_status st = fd >= 0 ? write_table(fd, &t, chosen, path, err)
                              : GGDM_FAIL_ERRNO(err, errno, "%s: cannot be written", path);
     *n_images = t.n;
     if (st == GGDM_OK)

@@ -6,14 +6,17 @@
 #include <stdint.h>
 
 #include "common/status.h"
-#include "jobs/store.h"
+#include "jobs/results.h"
 
 /** Write a line for each image that is there, of the chosen cells, into path, which is replaced.
- *  Columns: cell, its parameters, image, diverged, diverged_step, saturated, then of guide and
- * judge label, right, confidence (probability of the label), probability (of the target), loss
- * (-log of that); empty where nobody says. chosen    [n_cells]; NULL: all n_images  lines written
+ *  Columns: cell, the parameters that vary, image, diverged, diverged_step, then of each measure:
+ *  of a classifier NAME_label, _right, _confidence (probability of the label), _probability (of
+ *  what the cell aims at), _loss (-log of that); of a number NAME.  Empty where nobody says.
+ *  r         an open table suffices (ggdm_results_open)
+ *  chosen    [n_rows]; NULL: all
+ *  n_images  lines written
  *  Errors: GGDM_EIO, GGDM_EFULL, GGDM_EFORMAT, GGDM_ESTORE. */
-ggdm_status ggdm_measures_write(ggdm_store *store, const bool *chosen, const char *path,
+ggdm_status ggdm_measures_write(const ggdm_results *r, const bool *chosen, const char *path,
                                 int64_t *n_images, ggdm_error *err);
 
 #endif

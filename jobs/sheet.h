@@ -11,7 +11,7 @@
 
 typedef enum ggdm_frame {
     GGDM_FRAME_NONE,    /* nothing to judge by */
-    GGDM_FRAME_RIGHT,   /* green: the judge sees the target */
+    GGDM_FRAME_RIGHT,   /* green: the judge sees what was aimed at */
     GGDM_FRAME_WRONG,   /* red: it sees something else */
     GGDM_FRAME_DIVERGED /* dark, and the image struck through */
 } ggdm_frame;
