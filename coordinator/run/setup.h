@@ -11,9 +11,10 @@
 #include "common/status.h"
 #include "jobs/cells.h"
 #include "jobs/planner.h"
+#include "jobs/spec.h"
 #include "jobs/store.h"
-#include "jobs/sweep.h"
 #include "models/model.h"
+#include "worker/emit.h"
 #include "worker/startup.h"
 
 /* Images of a batch per thread: enough to hide what a call costs, few enough that the activations
@@ -25,29 +26,46 @@
 
 /* From the command line; 0 or NULL: not given. */
 typedef struct ggdm_setup_options {
-    const char *sweep; /* path of the sweep file */
-    const char *run;   /* run directory */
+    const char *sweep;               /* path of the sweep file */
+    const char *run;                 /* run directory */
+    const char *sets[GGDM_MAX_SETS]; /* [n_sets] PATH=VALUE */
+    int n_sets;
     int batch, threads;
     bool no_share;     /* every trajectory on its own */
     bool add;          /* to the run that is there */
     int shard, shards; /* a part of the units */
 } ggdm_setup_options;
 
-/* The options --run, --threads, --batch and the argument SWEEP.yaml, for commands that take a sweep
- * file: argp children whose input (ARGP_KEY_INIT, child_inputs[0]) is a ggdm_setup_options. */
+/* The options --run, --set, --threads, --batch and the argument SWEEP.yaml, for commands that take
+ * a sweep file: argp children whose input (ARGP_KEY_INIT, child_inputs[0]) is a ggdm_setup_options.
+ */
 extern const struct argp_child ggdm_setup_children[];
 
+/* A model of the sweep, opened once however it is called. */
+typedef struct ggdm_setup_model {
+    char *name; /* as the sweep writes it; owned */
+    char digest[GGDM_HASH_TEXT_SIZE];
+    int32_t files;     /* index into outfit.models */
+    ggdm_model *model; /* owned; of another name of the same model: NULL */
+} ggdm_setup_model;
+
 typedef struct ggdm_setup {
-    ggdm_sweep sweep;
-    char *sweep_text; /* of the file, NUL-terminated */
+    ggdm_spec spec;
+    char *sweep_text; /* of the file, with what --set says; NUL-terminated */
     char sweep_digest[GGDM_HASH_TEXT_SIZE];
     char *run_dir;
-    ggdm_outfit outfit;                /* the job with everything resolved, and the models' files */
-    ggdm_arch_info info[GGDM_N_ROLES]; /* class_name NULL where there is no such model */
-    char *notes;                       /* lines: what was assumed for the sampler; NULL: nothing */
+    ggdm_outfit outfit;       /* the job with everything resolved, and the models' files */
+    ggdm_setup_model *models; /* [n_models] by name */
+    int32_t n_models;
+    ggdm_model_ref *refs; /* [n_refs] by digest */
+    size_t n_refs;
+    ggdm_store_asset *assets; /* [n_assets] files of the sweep; digest and data owned */
+    size_t n_assets;
+    char *notes; /* lines: what was assumed for the sampler; NULL: nothing */
     ggdm_cells cells;
-    ggdm_plan plan;     /* of a new run: a stored run keeps the plan it was made with */
-    size_t image_bytes; /* of the state of one image */
+    ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */
+    struct ggdm_costs *costs;
+    ggdm_coster coster;
     bool no_share, add;
     int32_t shard, shards;
 } ggdm_setup;
@@ -59,9 +77,11 @@ ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggd
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);
 
-/** Record in dir which directories the sweep's models are (coordinator/run/model_paths.h).
- *  Errors: GGDM_EIO. */
-ggdm_status ggdm_setup_freeze_models(const ggdm_setup *setup, const char *dir, ggdm_error *err);
+/** Plan setup->cells, anew where a store has some of them. */
+ggdm_status ggdm_setup_plan(ggdm_setup *setup, ggdm_error *err);
+
+/** The models as programs look for them; borrowed. */
+ggdm_models ggdm_setup_models(const ggdm_setup *setup);
 
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */
@@ -95,7 +115,8 @@ typedef struct ggdm_setup_found {
 ggdm_status ggdm_setup_look(ggdm_setup *setup, ggdm_setup_found *out, ggdm_error *err);
 
 /** Open the run's store as its owner; create directory, store and RUN/sweep.yaml where new, or add
- *  the sweep (its cells and plan in *setup are then those that the store lacked).
+ *  the sweep (its cells and plan in *setup are then those that the store lacked).  The outfit has
+ *  then the models of all sweeps of the run.
  *  Errors: as above. */
 ggdm_status ggdm_setup_open_store(ggdm_setup *setup, ggdm_store **out, ggdm_error *err);
 

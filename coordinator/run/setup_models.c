@@ -1,165 +1,275 @@
-/* The models of a sweep: found, opened, and checked against the sweep and each other. */
+/* The models and files of a sweep: found, opened, and checked against the sweep. */
 #include "coordinator/run/setup_models.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/transport.h"
 #include "coordinator/run/model_paths.h"
-#include "worker/schedule.h"
+#include "worker/kinds.h"
+#include "worker/noise_levels.h"
 
-const char *const ggdm_role_fields[GGDM_N_ROLES] = {[GGDM_ROLE_DIFFUSION] = "model",
-                                                    [GGDM_ROLE_GUIDE] = "guidance.loss.model",
-                                                    [GGDM_ROLE_JUDGE] = "judge"};
+/* ---- models -------------------------------------------------------------------------------- */
 
-static const struct {
-    ggdm_arch_role role;
-    const char *text;
-} wanted[GGDM_N_ROLES] = {
-    [GGDM_ROLE_DIFFUSION] = {GGDM_DIFFUSION, "a diffusion model"},
-    [GGDM_ROLE_GUIDE] = {GGDM_CLASSIFIER, "a classifier"},
-    [GGDM_ROLE_JUDGE] = {GGDM_CLASSIFIER, "a classifier"},
-};
-
-static const char *model_name(const ggdm_sweep *sweep, int role)
+static ggdm_setup_model *find_by_name(const ggdm_setup *s, const char *name)
 {
-    const char *const names[] = {sweep->model, sweep->guide, sweep->judge};
-    return names[role];
+    for (int32_t i = 0; i < s->n_models; i++)
+        if (strcmp(s->models[i].name, name) == 0)
+            return &s->models[i];
+    return NULL;
 }
 
-/* Open one model, check that its weights fit its config, and that it is what the sweep needs. */
-static ggdm_status open_model(ggdm_setup *s, int role, ggdm_error *err)
+static const ggdm_model *find_by_digest(const ggdm_setup *s, const char *digest)
 {
-    const char *name = model_name(&s->sweep, role);
-    if (!name)
-        return GGDM_OK;
-    ggdm_model *model = NULL;
-    ggdm_model_files *files = &s->outfit.files[role];
+    const ggdm_models models = ggdm_setup_models(s);
+    return ggdm_models_find(&models, digest);
+}
+
+static ggdm_status grow_by_one(ggdm_setup *s, ggdm_error *err)
+{
+    ggdm_setup_model *models = realloc(s->models, ((size_t)s->n_models + 1) * sizeof *models);
+    if (models)
+        s->models = models;
+    ggdm_model_ref *refs = realloc(s->refs, (s->n_refs + 1) * sizeof *refs);
+    if (refs)
+        s->refs = refs;
+    ggdm_outfit *o = &s->outfit;
+    if (!o->models) /* its elements must not move: models refer to them */
+        GGDM_TRY(ggdm_alloc(&o->models, GGDM_MAX_MODELS, sizeof *o->models, err));
+    if (o->n_models == GGDM_MAX_MODELS)
+        return GGDM_FAIL(err, GGDM_EINVAL, "more than %d models in a run", GGDM_MAX_MODELS);
+    return models && refs ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "cannot keep another model");
+}
+
+/* The digests of refs are those of models, which may have moved. */
+static void point_refs(ggdm_setup *s)
+{
+    s->n_refs = 0;
+    for (int32_t i = 0; i < s->n_models; i++)
+        if (s->models[i].model)
+            s->refs[s->n_refs++] = (ggdm_model_ref){s->models[i].digest, s->models[i].model};
+}
+
+/* Open a model by a name that is new: its weights must be finite and fit its config. */
+static ggdm_status open_model(ggdm_setup *s, const char *name, ggdm_setup_model **out,
+                              ggdm_error *err)
+{
+    ggdm_setup_model m = {.files = s->outfit.n_models};
     char *path = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_model_path_find(s->run_dir, s->sweep.where, name, &path, err), done);
+    GGDM_TRY(grow_by_one(s, err));
+    ggdm_model_files *files = &s->outfit.models[m.files];
+    GGDM_TRY_GOTO(st, ggdm_strdup(name, &m.name, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_path_find(s->run_dir, s->spec.where, name, &path, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_files_open(path, files, err), done);
-    GGDM_TRY_GOTO(st, ggdm_model_create(files, &model, err), done);
-    s->info[role] = model->info;
-    if (model->info.role != wanted[role].role)
-        st = GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s, expected %s", name,
-                       model->info.class_name, wanted[role].text);
-    else if (role == GGDM_ROLE_DIFFUSION && model->info.n_classes > 0)
-        st = GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                       "model '%s' has %d class labels, expected an unconditional model", name,
-                       model->info.n_classes);
-    if (st == GGDM_OK)
-        st = ggdm_model_check_finite(model, err);
-    s->info[role].class_name = ""; /* the strings belong to the model; only the presence counts */
-    s->info[role].weights_file = "";
+    GGDM_TRY_GOTO(st, ggdm_model_create(files, &m.model, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_check_finite(m.model, err), done);
+    ggdm_hash_hex(files->digest, m.digest);
+    for (int32_t i = 0; i < s->n_models && m.model; i++)
+        if (strcmp(s->models[i].digest, m.digest) == 0) { /* the same under another name */
+            m.files = s->models[i].files;
+            ggdm_model_destroy(&m.model);
+            ggdm_model_files_close(files);
+        }
+    s->outfit.n_models += m.model != NULL;
+    s->models[s->n_models] = m;
+    *out = &s->models[s->n_models++];
+    point_refs(s);
 done:
     free(path);
-    ggdm_model_destroy(&model);
-    return st == GGDM_OK ? st : ggdm_sweep_blame(&s->sweep, ggdm_role_fields[role], err);
+    if (st != GGDM_OK) {
+        free(m.name);
+        ggdm_model_destroy(&m.model);
+        ggdm_model_files_close(files);
+    }
+    return st;
+}
+
+static ggdm_status take_model(ggdm_setup *s, const char *name, ggdm_setup_model **out,
+                              ggdm_error *err)
+{
+    *out = find_by_name(s, name);
+    return *out ? GGDM_OK : open_model(s, name, out, err);
+}
+
+/* Is it what the row wants? */
+static ggdm_status check_port(const ggdm_arch_info *info, const ggdm_param *row, const char *name,
+                              ggdm_error *err)
+{
+    static const struct {
+        const char *port, *what;
+    } whats[] = {{"eps", "a diffusion model"}, {"logits", "a classifier"}};
+    const char *what = "another";
+    if (ggdm_arch_has_port(info, row->port))
+        return GGDM_OK;
+    for (size_t i = 0; i < sizeof whats / sizeof *whats; i++)
+        if (strcmp(row->port, whats[i].port) == 0)
+            what = whats[i].what;
+    return GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s, expected %s (with the output '%s')",
+                     name, info->class_name, what, row->port);
+}
+
+static ggdm_status resolve_model(void *context, const ggdm_param *row, const char *name,
+                                 const char **digest, int32_t *classes, ggdm_error *err)
+{
+    ggdm_setup *s = context;
+    ggdm_setup_model *m = NULL;
+    GGDM_TRY(take_model(s, name, &m, err));
+    const ggdm_model *model = find_by_digest(s, m->digest);
+    GGDM_TRY(check_port(&model->info, row, name, err));
+    *classes = model->info.n_classes;
+    /* (Texts of the arena last; the list of models may move.) */
+    return ggdm_arena_text(&s->spec.arena, m->digest, digest, err);
+}
+
+ggdm_status ggdm_setup_add_model(ggdm_setup *s, const char *name, const char *digest,
+                                 ggdm_error *err)
+{
+    ggdm_setup_model *m = NULL;
+    if (find_by_digest(s, digest))
+        return GGDM_OK;
+    GGDM_TRY(take_model(s, name, &m, err));
+    if (strcmp(m->digest, digest) == 0)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ESTATE,
+                     "model '%s' of the run in %s has the digest %s now, expected %s, with which "
+                     "the run began",
+                     name, s->run_dir, m->digest, digest);
+}
+
+ggdm_models ggdm_setup_models(const ggdm_setup *setup)
+{
+    return (ggdm_models){setup->refs, setup->n_refs};
+}
+
+ggdm_resolver ggdm_setup_resolver(ggdm_setup *s)
+{
+    return (ggdm_resolver){.context = s,
+                           .model = resolve_model,
+                           .file = ggdm_setup_resolve_file,
+                           .precision = s->outfit.job.precision,
+                           .isa = ggdm_isa_name(s->outfit.isa)};
 }
 
 ggdm_status ggdm_setup_freeze_models(const ggdm_setup *s, const char *dir, ggdm_error *err)
 {
-    const char *names[GGDM_N_ROLES], *paths[GGDM_N_ROLES];
-    for (int role = 0; role < GGDM_N_ROLES; role++) {
-        names[role] = model_name(&s->sweep, role);
-        paths[role] = s->outfit.files[role].path;
+    const char **names = NULL, **paths = NULL;
+    const size_t n = (size_t)s->n_models;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_alloc(&names, n, sizeof *names, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&paths, n, sizeof *paths, err), done);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = s->models[i].name;
+        paths[i] = s->outfit.models[s->models[i].files].path;
     }
-    return ggdm_model_paths_write(dir, names, paths, GGDM_N_ROLES, err);
+    st = ggdm_model_paths_write(dir, names, paths, n, err);
+done:
+    free(names);
+    free(paths);
+    return st;
 }
 
-static ggdm_status check_images(const ggdm_setup *s, int role, ggdm_error *err)
+void ggdm_setup_models_deinit(ggdm_setup *s)
 {
-    const ggdm_arch_info *x = &s->info[GGDM_ROLE_DIFFUSION], *c = &s->info[role];
-    if (!c->class_name || (c->size == x->size && c->channels == x->channels))
-        return GGDM_OK;
-    GGDM_FAIL(err, GGDM_ESHAPE,
-              "model '%s' takes images of %d x %d x %d, expected those of model '%s': %d x %d x %d",
-              model_name(&s->sweep, role), c->size, c->size, c->channels, s->sweep.model, x->size,
-              x->size, x->channels);
-    return ggdm_sweep_blame(&s->sweep, ggdm_role_fields[role], err);
+    for (int32_t i = 0; i < s->n_models; i++) {
+        free(s->models[i].name);
+        ggdm_model_destroy(&s->models[i].model);
+    }
+    free(s->models);
+    free(s->refs);
 }
 
-/* Is key one of those of the sweep's sampler? */
-static bool sampler_says(const ggdm_setup *s, const char *key)
+/* ---- chains -------------------------------------------------------------------------------- */
+
+/* Append the lines of more (owned) that are not there yet. */
+static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
 {
-    return ggdm_node_get(ggdm_node_get(s->sweep.doc->root, "sampler"), key) != NULL;
+    char *joined = NULL;
+    ggdm_status st = GGDM_OK;
+    if (more && !(*notes && strstr(*notes, more))) {
+        st = ggdm_asprintf(&joined, err, "%s%s%s", *notes ? *notes : "", *notes ? "\n" : "", more);
+        if (st == GGDM_OK) {
+            free(*notes);
+            *notes = joined;
+        }
+    }
+    free(more);
+    return st;
 }
 
-/* The chain must fit the schedule the model was trained with. */
-static ggdm_status check_steps(const ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
+/* The chain of the stage that stands in the spec, of a model. */
+static ggdm_status check_chain(ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
 {
-    int32_t most;
-    GGDM_TRY(ggdm_schedule_train_steps(files->scheduler, files->scheduler_path, &most, err));
-    if (s->sweep.job.steps <= most)
-        return GGDM_OK;
-    GGDM_FAIL(err, GGDM_EINVAL, "value '%d', expected 1 to %d, the timesteps of model '%s'",
-              s->sweep.job.steps, most, s->sweep.model);
-    return ggdm_sweep_blame(&s->sweep, "sampler.steps", err);
-}
-
-static ggdm_status review_schedule(ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
-{
-    const ggdm_job *job = &s->outfit.job;
-    const ggdm_schedule_use use = {job->clip_x0, sampler_says(s, "clip_x0"), job->variance,
-                                   sampler_says(s, "variance")};
-    ggdm_schedule schedule;
-    ggdm_status st = ggdm_schedule_create(files->scheduler, files->scheduler_path, job->steps,
-                                          job->variance, &schedule, err);
-    ggdm_schedule_deinit(&schedule);
+    const ggdm_item *sampler = ggdm_item_child(s->spec.stage, "sampler");
+    ggdm_noise_levels levels = {0};
+    ggdm_chain chain = {0};
+    char *notes = NULL;
+    ggdm_status st = ggdm_noise_levels_read(files->scheduler, files->scheduler_path, &levels, err);
+    if (st != GGDM_OK)
+        return ggdm_spec_blame(&s->spec, "model", err);
+    GGDM_TRY_GOTO(st, ggdm_chain_make(sampler, &levels, &chain, err), done);
+    st = ggdm_noise_levels_review(files->scheduler, files->scheduler_path, sampler, &notes, err);
     if (st == GGDM_OK)
-        st = ggdm_schedule_review(files->scheduler, files->scheduler_path, &use, &s->notes, err);
-    return st == GGDM_OK ? st
-                         : ggdm_sweep_blame(&s->sweep, ggdm_role_fields[GGDM_ROLE_DIFFUSION], err);
+        st = add_notes(&s->notes, notes, err);
+    else
+        ggdm_spec_blame(&s->spec, "model", err);
+done:
+    ggdm_chain_deinit(&chain);
+    ggdm_noise_levels_deinit(&levels);
+    return st;
 }
 
-/* Said once, not by every rank. */
-static void warn_of_judge(const ggdm_setup *s)
+ggdm_status ggdm_setup_check_chains(ggdm_setup *s, ggdm_error *err)
 {
-    const ggdm_model_files *guide = &s->outfit.files[GGDM_ROLE_GUIDE],
-                           *judge = &s->outfit.files[GGDM_ROLE_JUDGE];
-    if (guide->config && judge->config && !ggdm_launched_by_mpi() &&
-        memcmp(guide->digest, judge->digest, GGDM_HASH_SIZE) == 0)
-        ggdm_log(GGDM_LOG_WARN,
-                 "judge '%s' is the classifier that guides: it finds right what fools the guide",
-                 s->sweep.judge);
-}
-
-ggdm_status ggdm_setup_open_models(ggdm_setup *s, ggdm_error *err)
-{
-    for (int role = 0; role < GGDM_N_ROLES; role++)
-        GGDM_TRY(open_model(s, role, err));
-    warn_of_judge(s);
-    const ggdm_model_files *diffusion = &s->outfit.files[GGDM_ROLE_DIFFUSION];
-    GGDM_TRY(check_steps(s, diffusion, err));
-    GGDM_TRY(review_schedule(s, diffusion, err));
-    for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
-        GGDM_TRY(check_images(s, role, err));
-    return GGDM_OK;
-}
-
-static ggdm_status check_targets(const ggdm_setup *s, int role, ggdm_error *err)
-{
-    if (!s->info[role].class_name)
-        return GGDM_OK;
-    bool axis = false;
-    for (int g = 0; g < s->sweep.n_groups; g++)
-        axis = axis || s->sweep.groups[g].values[GGDM_AXIS_TARGET];
-    for (int32_t i = 0; i < s->cells.n_cells; i++) {
-        int32_t target = s->cells.cells[i].target;
-        if (target < s->info[role].n_classes)
+    const ggdm_cells *c = &s->cells;
+    ggdm_status st = GGDM_OK;
+    bool *seen = NULL;
+    GGDM_TRY(ggdm_alloc(&seen, (size_t)c->n_heads, 1, err));
+    for (int32_t i = 0; i < c->n_trajectories && st == GGDM_OK; i++) {
+        const ggdm_trajectory *t = &c->trajectories[i];
+        if (seen[t->head])
             continue;
-        GGDM_FAIL(err, GGDM_EINVAL, "value '%d', expected a class of model '%s', 0 to %d", target,
-                  model_name(&s->sweep, role), s->info[role].n_classes - 1);
-        return ggdm_sweep_blame(&s->sweep, axis ? "sweep.target" : "guidance.loss.target", err);
+        seen[t->head] = true;
+        ggdm_spec_put_cell(&s->spec, c->cells[t->first_cell].place);
+        const char *name = ggdm_item_text(s->spec.stage, "model");
+        st = check_chain(s, &s->outfit.models[find_by_name(s, name)->files], err);
     }
-    return GGDM_OK;
+    ggdm_spec_put_cell(&s->spec, 0);
+    free(seen);
+    return st;
 }
 
-ggdm_status ggdm_setup_check_targets(const ggdm_setup *s, ggdm_error *err)
+/* ---- judges -------------------------------------------------------------------------------- */
+
+static bool is_judge(const ggdm_spec *s, const char *name)
 {
-    for (int role = GGDM_ROLE_GUIDE; role < GGDM_N_ROLES; role++)
-        GGDM_TRY(check_targets(s, role, err));
-    return GGDM_OK;
+    for (int32_t i = 0; i < s->n_judges; i++)
+        if (strcmp(s->judges[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A scorer that stands in a panel both as a judge and as what measures the guidance. */
+static const char *judge_that_guides(const ggdm_setup *s, const ggdm_panel *panel)
+{
+    for (int32_t i = 0; i < panel->n; i++)
+        for (int32_t k = 0; k < panel->n; k++)
+            if (panel->entries[i].scorer == panel->entries[k].scorer &&
+                is_judge(&s->spec, panel->entries[i].name) &&
+                !is_judge(&s->spec, panel->entries[k].name))
+                return panel->entries[i].name;
+    return NULL;
+}
+
+void ggdm_setup_warn_of_judges(const ggdm_setup *s)
+{
+    const char *judge = NULL;
+    for (int32_t i = 0; i < s->cells.n_panels && !judge; i++)
+        judge = judge_that_guides(s, &s->cells.panels[i]);
+    if (judge && !ggdm_launched_by_mpi()) /* said once, not by every rank */
+        ggdm_log(GGDM_LOG_WARN,
+                 "%s is the classifier that guides: it finds right what fools the guide", judge);
 }

@@ -1,17 +1,34 @@
-/* The part of a setup that is about models, for coordinator/run/setup.c. */
+/* The part of a setup that is about models and files, for coordinator/run/setup*.c. */
 #ifndef GGDM_COORDINATOR_SETUP_MODELS_H
 #define GGDM_COORDINATOR_SETUP_MODELS_H
 
 #include "coordinator/run/setup.h"
 
-/* What each role is called in a sweep file. */
-extern const char *const ggdm_role_fields[GGDM_N_ROLES];
+/** A resolver that finds, opens and checks what the sweep names: setup->models, refs, assets and
+ *  outfit.models grow as it is asked. */
+ggdm_resolver ggdm_setup_resolver(ggdm_setup *setup);
 
-/** Find and open the models of setup->sweep, and check that they are what the sweep needs: files,
- *  info and notes of *setup are filled.  Errors: those of the files, with position and field. */
-ggdm_status ggdm_setup_open_models(ggdm_setup *setup, ggdm_error *err);
+/** The file part of that: pictures, decoded here (coordinator/run/setup_assets.c). */
+ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *path,
+                                    const char **digest, ggdm_error *err);
 
-/** The targets of setup->cells must be classes of both classifiers.  Errors: GGDM_EINVAL. */
-ggdm_status ggdm_setup_check_targets(const ggdm_setup *setup, ggdm_error *err);
+/** Open a model of the run that no name of this sweep has brought, and check its digest.
+ *  Errors: those of the files; GGDM_ESTATE where another model has the name now. */
+ggdm_status ggdm_setup_add_model(ggdm_setup *setup, const char *name, const char *digest,
+                                 ggdm_error *err);
+
+/** Do the chains of the cells' samplers fit what the models were trained with?  setup->notes gets
+ *  what was assumed.  Errors: GGDM_EINVAL with position. */
+ggdm_status ggdm_setup_check_chains(ggdm_setup *setup, ggdm_error *err);
+
+/** Warn of judges that guide. */
+void ggdm_setup_warn_of_judges(const ggdm_setup *setup);
+
+/** Record in dir which directories the sweep's models are (coordinator/run/model_paths.h).
+ *  Errors: GGDM_EIO. */
+ggdm_status ggdm_setup_freeze_models(const ggdm_setup *setup, const char *dir, ggdm_error *err);
+
+void ggdm_setup_models_deinit(ggdm_setup *setup);
+void ggdm_setup_assets_deinit(ggdm_setup *setup);
 
 #endif
