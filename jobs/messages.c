@@ -36,8 +36,8 @@
 
 #include "common/mem.h"
 
-/* Least bytes of items on the wire. */
-enum { TEXT_BYTES = 4, SEGMENT_BYTES = 32, SCORER_BYTES = 12, SCORE_BYTES = 16 };
+/* Least bytes of items of lists. */
+enum { SCORER_BYTES = 8 + GGDM_TEXT_BYTES, SCORE_BYTES = 16 };
 
 const char *const ggdm_precision_names[] = {"auto", "fp32", "bf16", NULL};
 const char *const ggdm_media_names[] = {"image/png", NULL};
@@ -206,7 +206,7 @@ ggdm_status ggdm_unit_pack(const ggdm_unit *unit, ggdm_wire *w, ggdm_error *err)
 static void get_segments(ggdm_wire *w, ggdm_unit *unit)
 {
     unit->n_segments =
-        get_list(w, INT32_MAX, SEGMENT_BYTES, &unit->segments, sizeof *unit->segments);
+        get_list(w, INT32_MAX, GGDM_SEGMENT_BYTES, &unit->segments, sizeof *unit->segments);
     for (int32_t i = 0; i < unit->n_segments; i++) {
         ggdm_segment *s = &unit->segments[i];
         s->parent = ggdm_get_i32(w);
@@ -223,7 +223,8 @@ static void get_segments(ggdm_wire *w, ggdm_unit *unit)
 static void get_lists(ggdm_wire *w, ggdm_unit *unit)
 {
     unit->head = get_text(w);
-    unit->n_settings = get_list(w, INT32_MAX, TEXT_BYTES, &unit->settings, sizeof *unit->settings);
+    unit->n_settings =
+        get_list(w, INT32_MAX, GGDM_TEXT_BYTES, &unit->settings, sizeof *unit->settings);
     for (int32_t i = 0; i < unit->n_settings; i++)
         unit->settings[i] = get_text(w);
     get_segments(w, unit);

@@ -71,7 +71,7 @@ typedef struct ggdm_unit {
     ggdm_scorer_ref *scorers; /* [n_scorers], owned, distinct */
     int32_t n_scores;
     int32_t *scores; /* [n_scores], owned: indices into scorers */
-    double cost; /* operations of one image of its tree; not packed: the store knows */
+    double cost;     /* operations of one image of its tree; not packed: the store knows */
     /* Where to go on (worker/walk.h), or what is to be scored; not packed with the unit. */
     int32_t step;      /* sampler step of the state; 0 where there is none */
     uint8_t *state;    /* [state_size], owned; NULL: from the beginning */
@@ -84,6 +84,9 @@ typedef struct ggdm_unit {
 #define GGDM_MAX_TREE ((size_t)1 << 20)
 /* Bytes of a packed unit without its state. */
 #define GGDM_MAX_UNIT ((size_t)4 << 20)
+/* What a packed unit takes: of itself and its head, and for each text (beside its bytes) and
+ * segment. */
+enum { GGDM_UNIT_BYTES = 45, GGDM_TEXT_BYTES = 4, GGDM_SEGMENT_BYTES = 32 };
 
 /* What a scorer said of one sample. */
 typedef struct ggdm_score {

@@ -163,6 +163,23 @@ static void test_messages_unit_round_trip_gives_equal_unit(void **state)
     check_unit(SCORE_UNIT, &good_score_unit);
 }
 
+/* The planner bounds trees by this. */
+static void test_messages_unit_takes_as_many_bytes_as_its_header_says(void **state)
+{
+    (void)state;
+    ggdm_unit unit = good_unit;
+    unit.n_scorers = unit.n_scores = 0;
+    size_t want = GGDM_UNIT_BYTES + strlen(unit.head) + 3 * GGDM_SEGMENT_BYTES;
+    for (int i = 0; i < 2; i++)
+        want += GGDM_TEXT_BYTES + strlen(settings[i]);
+    ggdm_wire w;
+    ggdm_error err;
+    ggdm_wire_init(&w);
+    ggdm_test_ok(ggdm_unit_pack(&unit, &w, &err), &err);
+    assert_int_equal(w.size, want);
+    ggdm_wire_deinit(&w);
+}
+
 static void test_messages_sample_round_trip_gives_equal_sample(void **state)
 {
     (void)state;
@@ -540,6 +557,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_job_round_trip_gives_equal_job),
         cmocka_unit_test(test_messages_unit_round_trip_gives_equal_unit),
+        cmocka_unit_test(test_messages_unit_takes_as_many_bytes_as_its_header_says),
         cmocka_unit_test(test_messages_sample_round_trip_gives_equal_sample),
         cmocka_unit_test(test_messages_sample_without_data_and_scores_has_null_arrays),
         cmocka_unit_test(test_messages_truncated_at_every_byte_fail),
