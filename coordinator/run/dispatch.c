@@ -60,9 +60,9 @@ static ggdm_status handle_report(ggdm_dispatch *d, ggdm_worker *w, ggdm_report *
     case GGDM_TAG_READY:
         w->ready = true;
         break;
-    case GGDM_TAG_IMAGES:
+    case GGDM_TAG_SAMPLES:
         if (task)
-            return ggdm_task_take_images(task, report, err);
+            return ggdm_task_take_samples(task, report, err);
         break;
     case GGDM_TAG_BEAT:
         if (task && report->total > 0 && report->done <= report->total)
@@ -276,7 +276,6 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
 {
     ggdm_dispatch d = {.t = t, .store = store, .progress = progress};
     *clean = false;
-    d.gradient = ggdm_store_run_info(store)->job.gradient;
     d.n = ggdm_transport_size(t);
     GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
     ggdm_status st = ggdm_store_work_get(store, &d.work, err); /* of earlier sessions */

@@ -49,7 +49,7 @@ bool ggdm_hand_is_low(const ggdm_hand *hand)
     return 2 * (hand->n - hand->reported) <= fmin(wanted(hand), GGDM_HAND_MAX);
 }
 
-static int64_t images_of(const ggdm_unit *unit)
+static int64_t samples_of(const ggdm_unit *unit)
 {
     int64_t n = 0;
     for (int32_t i = 0; i < unit->n_segments; i++)
@@ -69,7 +69,7 @@ ggdm_task *ggdm_hand_add(ggdm_hand *hand, ggdm_unit *unit)
 {
     ggdm_task *t = ggdm_hand_task(hand, hand->n);
     const double done = ggdm_segments_part(unit->segments, unit->n_segments, unit->step);
-    *t = (ggdm_task){.unit = *unit, .expected = images_of(unit), .resumed = done, .saved = done};
+    *t = (ggdm_task){.unit = *unit, .expected = samples_of(unit), .resumed = done, .saved = done};
     *unit = (ggdm_unit){0};
     if (hand->n++ == hand->reported)
         begin_next(hand);
@@ -106,25 +106,25 @@ void ggdm_task_take_state(ggdm_task *task, ggdm_report *report)
     report->state = NULL; /* moved */
 }
 
-ggdm_status ggdm_task_take_images(ggdm_task *task, ggdm_report *report, ggdm_error *err)
+ggdm_status ggdm_task_take_samples(ggdm_task *task, ggdm_report *report, ggdm_error *err)
 {
-    size_t n = (size_t)report->n_images;
-    if ((int64_t)(task->n_images + n) > task->expected)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu images, expected %lld", task->n_images + n,
+    size_t n = (size_t)report->n_samples;
+    if ((int64_t)(task->n_samples + n) > task->expected)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%zu samples, expected %lld", task->n_samples + n,
                          (long long)task->expected);
-    GGDM_TRY(ggdm_grow(&task->images, &task->cap, task->n_images + n, sizeof *task->images, err));
+    GGDM_TRY(ggdm_grow(&task->samples, &task->cap, task->n_samples + n, sizeof *task->samples, err));
     for (size_t i = 0; i < n; i++)
-        task->images[task->n_images++] = report->images[i];
-    report->n_images = 0; /* moved */
+        task->samples[task->n_samples++] = report->samples[i];
+    report->n_samples = 0; /* moved */
     return GGDM_OK;
 }
 
 void ggdm_hand_drop(ggdm_hand *hand)
 {
     ggdm_task *t = ggdm_hand_task(hand, 0);
-    for (size_t i = 0; i < t->n_images; i++)
-        ggdm_image_deinit(&t->images[i]);
-    free(t->images);
+    for (size_t i = 0; i < t->n_samples; i++)
+        ggdm_sample_deinit(&t->samples[i]);
+    free(t->samples);
     free(t->message);
     ggdm_task_forget_state(t);
     ggdm_unit_deinit(&t->unit);

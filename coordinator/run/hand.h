@@ -25,9 +25,9 @@ typedef struct ggdm_task {
     double cost;        /* of the unit */
     double resumed;     /* part of it that was done when it was claimed, [0, 1] ... */
     double saved;       /* ... and that its checkpoint has by now */
-    int64_t expected;   /* images of the unit */
-    ggdm_image *images; /* [n_images], owned: kept until the unit is reported as a whole */
-    size_t n_images, cap;
+    int64_t expected;   /* samples of the unit */
+    ggdm_sample *samples; /* [n_samples], owned: kept until the unit is reported as a whole */
+    size_t n_samples, cap;
     uint8_t *state; /* [state_size], owned: a checkpoint to be stored in this turn */
     size_t state_size;
     int32_t state_step;
@@ -70,7 +70,7 @@ void ggdm_task_take_state(ggdm_task *task, ggdm_report *report);
 void ggdm_task_forget_state(ggdm_task *task);
 
 /** Move a report's images to the task.  Errors: GGDM_EFORMAT for more than its unit asks for. */
-ggdm_status ggdm_task_take_images(ggdm_task *task, ggdm_report *report, ggdm_error *err);
+ggdm_status ggdm_task_take_samples(ggdm_task *task, ggdm_report *report, ggdm_error *err);
 
 /** Forget the first task. */
 void ggdm_hand_drop(ggdm_hand *hand);

@@ -223,11 +223,10 @@ ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *
         return GGDM_OK; /* its products are those of the run that it becomes a part of */
     *all = has(dir, NULL, "summary.csv") && has(dir, NULL, "summary.json") &&
            has(dir, NULL, GGDM_REPORT_FILE);
-    int32_t samples = ggdm_store_run_info(store)->samples;
     for (int32_t i = 0; *all && i < ggdm_store_n_cells(store); i++) {
         ggdm_store_cell cell;
         GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
-        if (cell.images_done == samples)
+        if (cell.done == cell.wanted)
             *all = cell.archived && has(dir, cell.name, "samples.tar") &&
                    has(dir, cell.name, "samples.npz") && has(dir, cell.name, "sheet.png");
     }

@@ -31,8 +31,8 @@ static ggdm_status store_result(ggdm_dispatch *d, const ggdm_worker *w, const gg
         return fail_unit(d, t, t->message ? t->message : ggdm_status_text(t->outcome), err);
     ggdm_error why = {0};
     bool accepted = false;
-    ggdm_status st = ggdm_store_finish(d->store, t->unit.id, t->unit.attempt, t->images,
-                                       (int32_t)t->n_images, &accepted, &why);
+    ggdm_status st = ggdm_store_finish(d->store, t->unit.id, t->unit.attempt, t->samples,
+                                       (int32_t)t->n_samples, &accepted, &why);
     if (st == GGDM_EFORMAT || st == GGDM_ESTATE) /* the unit's fault, not the store's */
         return fail_unit(d, t, why.msg, err);
     if (st != GGDM_OK) {
@@ -75,8 +75,7 @@ static void add_task(ggdm_dispatch *d, ggdm_worker *w, ggdm_unit *unit, bool sus
 {
     ggdm_task *t = ggdm_hand_add(&w->hand, unit);
     t->suspect = suspect;
-    t->cost =
-        t->unit.image_count * ggdm_segments_cost(t->unit.segments, t->unit.n_segments, d->gradient);
+    t->cost = t->unit.image_count * t->unit.cost;
     d->work.saved = fmax(0, d->work.saved - t->cost * t->resumed);
 }
 

@@ -25,7 +25,6 @@ typedef struct ggdm_worker {
 typedef struct ggdm_dispatch {
     ggdm_transport *t;
     ggdm_store *store;
-    ggdm_gradient gradient; /* of the run: it sets what a guided step costs */
     ggdm_progress *progress;
     ggdm_worker *workers; /* [n], by rank; 0 is unused */
     int n;                /* size of the world */
