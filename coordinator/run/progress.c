@@ -369,7 +369,6 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
         ggdm_json_put_double(j, "eta", floor(v.eta * 10) / 10);
     else
         ggdm_json_put_null(j, "eta");
-    ggdm_json_put_int(j, "samples", info->samples);
     put_counts(p, j);
     if (p->lost_host) {
         ggdm_json_begin_object(j, "lost");

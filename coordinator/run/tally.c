@@ -1,30 +1,19 @@
 #include "coordinator/run/tally.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
-#include "jobs/summary.h"
+#include "jobs/results.h"
 
 #define MAX_IMAGES 5000 /* of a cell that is looked at while others are waited for */
 
-typedef struct tally_cell {
-    ggdm_store_cell now;
-    bool cancelled;
-    int32_t scored; /* images when its scores were read */
-    struct {
-        bool known;
-        int32_t unscored;
-        ggdm_share accuracy; /* of scored images */
-    } guide, judge;
-} tally_cell;
-
 struct ggdm_tally {
     ggdm_store *store;
-    tally_cell *cells; /* [n], owned; NULL: too many */
-    int32_t n;
-    int32_t next; /* to look at first */
+    bool few;             /* cells enough to be listed */
+    ggdm_results results; /* rows[i].n: images when its scores were read */
+    ggdm_store_cell *now; /* [results.n_rows], owned: counters */
+    int32_t next;         /* to look at first */
 };
 
 ggdm_status ggdm_tally_create(ggdm_store *store, ggdm_tally **out, ggdm_error *err)
@@ -33,118 +22,96 @@ ggdm_status ggdm_tally_create(ggdm_store *store, ggdm_tally **out, ggdm_error *e
     *out = NULL;
     GGDM_TRY(ggdm_alloc(&t, 1, sizeof *t, err));
     t->store = store;
-    t->n = ggdm_store_n_cells(store);
+    t->few = ggdm_store_n_cells(store) <= GGDM_TALLY_MAX_CELLS;
     ggdm_status st = GGDM_OK;
-    if (t->n <= GGDM_TALLY_MAX_CELLS)
-        st = ggdm_alloc(&t->cells, (size_t)t->n, sizeof *t->cells, err);
+    if (t->few)
+        st = ggdm_results_open(store, &t->results, err);
+    if (st == GGDM_OK && t->few)
+        st = ggdm_alloc(&t->now, (size_t)t->results.n_rows, sizeof *t->now, err);
     if (st == GGDM_OK)
         *out = t;
     else
-        free(t);
+        ggdm_tally_destroy(&t);
     return st;
 }
 
 void ggdm_tally_destroy(ggdm_tally **tally)
 {
-    if (*tally)
-        free((*tally)->cells);
+    if (*tally) {
+        ggdm_results_deinit(&(*tally)->results);
+        free((*tally)->now);
+    }
     free(*tally);
     *tally = NULL;
 }
 
-static ggdm_status count_cells(ggdm_tally *t, ggdm_error *err)
+ggdm_status ggdm_tally_refresh(ggdm_tally *t, double seconds, ggdm_error *err)
 {
-    bool *cancelled = NULL;
-    ggdm_status st = ggdm_store_cancelled_cells(t->store, &cancelled, err);
-    for (int32_t i = 0; i < t->n && st == GGDM_OK; i++) {
-        st = ggdm_store_cell_get(t->store, i, &t->cells[i].now, err);
-        t->cells[i].cancelled = cancelled && cancelled[i];
-    }
-    free(cancelled);
-    return st;
-}
-
-static ggdm_status score_cell(ggdm_tally *t, int32_t i, ggdm_error *err)
-{
-    tally_cell *c = &t->cells[i];
-    ggdm_cell_summary s;
-    GGDM_TRY(ggdm_cell_summarise(t->store, i, &s, err));
-    c->guide.known = s.guide.has_accuracy;
-    c->guide.accuracy = s.guide.accuracy;
-    c->guide.unscored = s.guide.unscored;
-    c->judge.known = s.judge.has_accuracy;
-    c->judge.accuracy = s.judge.accuracy;
-    c->judge.unscored = s.judge.unscored;
-    c->scored = s.n;
-    ggdm_cell_summary_deinit(&s);
-    return GGDM_OK;
-}
-
-ggdm_status ggdm_tally_refresh(ggdm_tally *tally, double seconds, ggdm_error *err)
-{
-    ggdm_tally *t = tally;
-    if (!t->cells)
-        return GGDM_OK;
     const double begun = ggdm_now();
-    const int32_t samples = ggdm_store_run_info(t->store)->samples;
-    GGDM_TRY(count_cells(t, err));
-    for (int32_t k = 0; k < t->n && ggdm_now() - begun < seconds; k++) {
-        int32_t i = t->next;
-        t->next = (i + 1) % t->n;
-        const tally_cell *c = &t->cells[i];
-        int32_t done = c->now.images_done;
-        if (done != c->scored && (done <= MAX_IMAGES || done == samples))
-            GGDM_TRY(score_cell(t, i, err));
+    const int32_t n = t->results.n_rows;
+    for (int32_t i = 0; t->few && i < n; i++)
+        GGDM_TRY(ggdm_store_cell_get(t->store, i, &t->now[i], err));
+    for (int32_t k = 0; t->few && k < n && ggdm_now() - begun < seconds; k++) {
+        const int32_t i = t->next, done = t->now[i].done;
+        t->next = (i + 1) % n;
+        if (done != t->results.rows[i].n && (done <= MAX_IMAGES || done == t->now[i].wanted))
+            GGDM_TRY(ggdm_results_read_cell(&t->results, i, err));
     }
     return GGDM_OK;
 }
 
-static const char *state_of(const tally_cell *c, int32_t samples)
+static const char *state_of(const ggdm_store_cell *c)
 {
-    return c->now.images_done == samples ? "done"
-           : c->cancelled                ? "cancelled"
-           : c->now.images_done          ? "started"
-                                         : "waiting";
+    return c->done == c->wanted ? "done"
+           : c->cancelled       ? "cancelled"
+           : c->done            ? "started"
+                                : "waiting";
 }
 
-static void put_accuracy(ggdm_json *j, const char *name, const ggdm_share *share)
+static void put_measure(const char *name, const ggdm_measured *m, ggdm_json *j)
 {
-    char key[40];
-    ggdm_json_put_double(j, name, share->p);
-    snprintf(key, sizeof key, "%s_lo", name);
-    ggdm_json_put_double(j, key, share->lo);
-    snprintf(key, sizeof key, "%s_hi", name);
-    ggdm_json_put_double(j, key, share->hi);
+    ggdm_json_begin_object(j, name);
+    if (m->n) {
+        ggdm_json_put_double(j, "accuracy", m->accuracy.p);
+        ggdm_json_put_double(j, "accuracy_lo", m->accuracy.lo);
+        ggdm_json_put_double(j, "accuracy_hi", m->accuracy.hi);
+    }
+    ggdm_json_put_int(j, "unscored", m->unscored);
+    ggdm_json_end(j);
+}
+
+static void put_cell(const ggdm_tally *t, int32_t i, ggdm_json *j)
+{
+    const ggdm_results *r = &t->results;
+    const ggdm_row *row = &r->rows[i];
+    const ggdm_store_cell *c = &t->now[i];
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_string(j, "cell", row->cell.name);
+    ggdm_json_begin_object(j, "parameters");
+    for (int32_t k = 0; k < r->n_varying; k++)
+        ggdm_results_put_value(j, &r->columns[r->varying[k]],
+                               ggdm_results_value(r, row, r->varying[k]));
+    ggdm_json_end(j);
+    ggdm_json_put_string(j, "state", state_of(c));
+    ggdm_json_put_int(j, "wanted", c->wanted);
+    ggdm_json_put_int(j, "done", c->done);
+    ggdm_json_put_int(j, "diverged", c->diverged);
+    ggdm_json_put_bool(j, "archived", c->archived);
+    ggdm_json_put_int(j, "n", row->n);
+    ggdm_json_begin_object(j, "measures");
+    for (int32_t m = 0; row->aim >= 0 && m < r->n_measures; m++)
+        if (r->measures[m].output == GGDM_OUTPUT_CLASSES && row->measured[m].known)
+            put_measure(r->measures[m].name, &row->measured[m], j);
+    ggdm_json_end(j);
+    ggdm_json_end(j);
 }
 
 void ggdm_tally_put(const ggdm_tally *tally, ggdm_json *j)
 {
-    const int32_t samples = ggdm_store_run_info(tally->store)->samples;
-    if (!tally->cells)
+    if (!tally->few)
         return;
     ggdm_json_begin_array(j, "cells");
-    for (int32_t i = 0; i < tally->n; i++) {
-        const tally_cell *c = &tally->cells[i];
-        ggdm_json_begin_object(j, NULL);
-        ggdm_json_put_string(j, "cell", c->now.name);
-        ggdm_json_put_double(j, "kappa", c->now.cell.kappa);
-        ggdm_json_put_int(j, "start", c->now.cell.start);
-        ggdm_json_put_int(j, "duration", c->now.cell.duration);
-        ggdm_json_put_int(j, "target", c->now.cell.target);
-        ggdm_json_put_string(j, "state", state_of(c, samples));
-        ggdm_json_put_int(j, "done", c->now.images_done);
-        ggdm_json_put_int(j, "diverged", c->now.images_diverged);
-        ggdm_json_put_bool(j, "archived", c->now.archived);
-        ggdm_json_put_int(j, "n", c->scored);
-        if (c->guide.known)
-            put_accuracy(j, "guide_accuracy", &c->guide.accuracy);
-        if (c->judge.known)
-            put_accuracy(j, "judge_accuracy", &c->judge.accuracy);
-        if (c->guide.unscored)
-            ggdm_json_put_int(j, "guide_unscored", c->guide.unscored);
-        if (c->judge.unscored)
-            ggdm_json_put_int(j, "judge_unscored", c->judge.unscored);
-        ggdm_json_end(j);
-    }
+    for (int32_t i = 0; i < tally->results.n_rows; i++)
+        put_cell(tally, i, j);
     ggdm_json_end(j);
 }

@@ -1,7 +1,16 @@
 /* Per cell: how many images there are and how many are right, for the status file.  Counting a
  * cell means reading its scores, so a refresh looks at few cells, those that changed first in
  * order, and keeps to a budget of time; a figure may lag behind its cell, and says of how many
- * images it is. */
+ * images it is.  In the status file:
+ *
+ *     "cells": [{"cell": "c0007", "parameters": {"kappa": 0.1, "duration": "250+100"},
+ *                "state": "waiting" | "started" | "done" | "cancelled",
+ *                "wanted": 200, "done": 24, "diverged": 0, "archived": false,
+ *                "n": 24,               images when the measures were read
+ *                "measures": {"judge": {"accuracy": 0.5, "accuracy_lo": 0.3, "accuracy_hi": 0.7,
+ *                                       "unscored": 1}}}]       classifiers that say something
+ *
+ * parameters are those that vary in the run. */
 #ifndef GGDM_COORDINATOR_TALLY_H
 #define GGDM_COORDINATOR_TALLY_H
 
@@ -13,7 +22,7 @@
 
 typedef struct ggdm_tally ggdm_tally;
 
-/** The store is borrowed.  Errors: GGDM_ENOMEM. */
+/** The store is borrowed.  Errors: GGDM_ENOMEM, those of the store. */
 ggdm_status ggdm_tally_create(ggdm_store *store, ggdm_tally **out, ggdm_error *err);
 void ggdm_tally_destroy(ggdm_tally **tally);
 
