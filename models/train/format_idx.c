@@ -41,7 +41,7 @@ static ggdm_status match(const char *pattern, char **out, ggdm_error *err)
 }
 
 /* what: "images[-.]idx[34]" or "labels[-.]idx1" */
-static ggdm_status find(const char *dir, ggdm_split split, const char *what, char **out,
+static ggdm_status find(const char *dir, ggdm_data_split split, const char *what, char **out,
                         ggdm_error *err)
 {
     char *base = NULL;
@@ -100,7 +100,7 @@ done:
     return st;
 }
 
-static ggdm_status read_idx(const char *dir, ggdm_split split, const ggdm_image_want *want,
+static ggdm_status read_idx(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                             ggdm_images *out, ggdm_error *err)
 {
     char *images = NULL, *labels = NULL;

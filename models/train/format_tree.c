@@ -171,7 +171,7 @@ static ggdm_status read_image(const tree *t, int32_t i, ggdm_images *out, ggdm_e
 }
 
 /* The directory of a split in *out (owned); NULL: it has none. */
-static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_error *err)
+static ggdm_status find(const char *dir, ggdm_data_split split, char **out, ggdm_error *err)
 {
     *out = NULL;
     for (const char *const *name = splits[split]; *name; name++)
@@ -194,7 +194,7 @@ static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *o
     return ggdm_strdup(t->root, &out->source, err);
 }
 
-static ggdm_status read_tree(const char *dir, ggdm_split split, const ggdm_image_want *want,
+static ggdm_status read_tree(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                              ggdm_images *out, ggdm_error *err)
 {
     char *root = NULL;
