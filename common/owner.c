@@ -1,3 +1,36 @@
+/* The owner's record: FILE.owner, or DIR/ggdm.owner, RECORD_SIZE bytes of text.
+ *
+ *   token 5c1f...         16 random bytes in hex: a new one for each owner, never used again
+ *   host node07           gethostname
+ *   boot 0f6a...          /proc/sys/kernel/random/boot_id
+ *   space pid:[4026531]   PID namespace: where process ids mean the same
+ *   pid 4711
+ *   started 891234        clock ticks from boot to its start, plus 1: tells it from a later process
+ *                         of the same number
+ *   job 12                SLURM_JOB_ID, or "-"
+ *   epoch 3               fencing epoch of the run; 0: not known yet
+ *   file 1310724          inode of the file that is owned; 0: it was not there yet
+ *   beat 17               signs of life so far
+ *   at 1764489600         wall clock at the last one, for people: nothing is decided by it
+ *
+ * All lines in this order, each "KEY VALUE" with a value of 1 to TEXT - 1 bytes without white space
+ * ("-" where the system does not tell); behind them spaces, and a line feed at the end.  The size
+ * is fixed so that a sign of life is one write over the old record: readers see no length change,
+ * and no second file is needed.  A text that is not this is a record all the same, of an unknown
+ * owner with the token "": it is waited for like one on another host, never taken for none.
+ *
+ * How it changes, so that of many processes one wins:
+ *
+ *   appears   written and synced as a temporary file, then link(2), which fails where there is one.
+ *             Without links: O_EXCL, and whoever looks too early sees an unknown owner
+ *   beats     by its owner, after it has read its own token: when the last sign is GGDM_OWNER_BEAT
+ *             seconds old, or the epoch is new
+ *   is taken  by a challenger to whom it is dead (owner.h): rename(2) to a temporary name, then
+ * read again; another token or beat means that it lived, and it is linked back goes      by its
+ * owner, if the token is its own
+ *
+ * An owner that finds no record writes it again; one that finds another token has lost, and stops.
+ * docs/decisions/009-one-owner-in-the-cluster.md has the reasons. */
 #include "common/owner.h"
 
 #include <errno.h>
@@ -23,16 +56,11 @@
 #define LOOK_SECONDS 0.05 /* between two looks at another's record */
 enum { RECORD_SIZE = 640, TEXT = GGDM_PROCESS_TEXT };
 
-/* As it stands in the file: lines "KEY VALUE", padded with spaces to RECORD_SIZE, so that a sign of
- * life is one write over the old one. */
 typedef struct record {
-    char token[TEXT]; /* a new one for each owner */
+    char token[TEXT];
     ggdm_process who;
-    char job[TEXT]; /* Slurm job id, or "-" */
-    int64_t epoch;
-    int64_t file; /* inode; 0: not known yet */
-    int64_t beat; /* counts signs of life */
-    int64_t at;   /* wall clock of the last one, for people */
+    char job[TEXT];
+    int64_t epoch, file, beat, at;
 } record;
 
 struct ggdm_owner {
