@@ -23,7 +23,7 @@ typedef struct jpeg_task {
     ggdm_pixels pixels; /* owned */
 } jpeg_task;
 
-static void on_error(j_common_ptr info)
+static void on_jpeg_error(j_common_ptr info)
 {
     jpeg_task *task = (jpeg_task *)(void *)info;
     info->err->format_message(info, task->message);
@@ -39,16 +39,16 @@ static void on_message(j_common_ptr info, int level)
                                   JWRN_ARITH_BAD_CODE, JWRN_MUST_RESYNC,   JWRN_NOT_SEQUENTIAL};
     for (size_t i = 0; level < 0 && i < sizeof harmful / sizeof *harmful; i++)
         if (info->err->msg_code == harmful[i])
-            on_error(info);
+            on_jpeg_error(info);
 }
 
-static void refuse(jpeg_task *task, ggdm_status status)
+static void refuse_jpeg(jpeg_task *task, ggdm_status status)
 {
     task->status = status;
     longjmp(task->back, 1);
 }
 
-static void decode(jpeg_task *task, const void *data, size_t size, int32_t max_side)
+static void decode_jpeg(jpeg_task *task, const void *data, size_t size, int32_t max_side)
 {
     struct jpeg_decompress_struct *info = &task->info;
     jpeg_create_decompress(info);
@@ -58,20 +58,20 @@ static void decode(jpeg_task *task, const void *data, size_t size, int32_t max_s
     if (info->image_width > (JDIMENSION)max_side || info->image_height > (JDIMENSION)max_side) {
         snprintf(task->message, sizeof task->message, "%u x %u pixels, expected at most %d a side",
                  info->image_width, info->image_height, max_side);
-        refuse(task, GGDM_ESHAPE);
+        refuse_jpeg(task, GGDM_ESHAPE);
     }
     const bool grey = info->jpeg_color_space == JCS_GRAYSCALE;
     if (!grey && info->jpeg_color_space != JCS_YCbCr && info->jpeg_color_space != JCS_RGB) {
         snprintf(task->message, sizeof task->message, "%d channels, expected grey or RGB",
                  info->num_components);
-        refuse(task, GGDM_EUNSUPPORTED);
+        refuse_jpeg(task, GGDM_EUNSUPPORTED);
     }
     info->out_color_space = grey ? JCS_GRAYSCALE : JCS_RGB;
     info->dct_method = JDCT_ISLOW; /* exact: the same with and without SIMD */
     jpeg_start_decompress(info);
     const int32_t width = (int32_t)info->output_width, height = (int32_t)info->output_height;
     if (ggdm_pixels_init(&task->pixels, width, height, grey ? 1 : 3, NULL) != GGDM_OK)
-        refuse(task, GGDM_ENOMEM);
+        refuse_jpeg(task, GGDM_ENOMEM);
     const size_t stride = (size_t)width * (size_t)task->pixels.channels;
     while (info->output_scanline < info->output_height) {
         JSAMPROW row = task->pixels.data + info->output_scanline * stride;
@@ -87,10 +87,10 @@ ggdm_status ggdm_jpeg_decode(const void *jpeg, size_t size, int32_t max_side, gg
     *out = (ggdm_pixels){0};
     GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
     task->info.err = jpeg_std_error(&task->errors);
-    task->errors.error_exit = on_error;
+    task->errors.error_exit = on_jpeg_error;
     task->errors.emit_message = on_message;
     if (setjmp(task->back) == 0)
-        decode(task, jpeg, size, max_side);
+        decode_jpeg(task, jpeg, size, max_side);
     ggdm_status st = task->status;
     if (st != GGDM_OK)
         GGDM_FAIL(err, st, "JPEG: %s", task->message[0] ? task->message : "out of memory");

@@ -29,7 +29,7 @@ void ggdm_json_deinit(ggdm_json *j)
     memset(j, 0, sizeof *j);
 }
 
-static void add(ggdm_json *j, const char *data, size_t size)
+static void add_bytes(ggdm_json *j, const char *data, size_t size)
 {
     if (j->status == GGDM_OK)
         j->status = ggdm_grow(&j->text, &j->cap, j->size + size + 1, 1, NULL);
@@ -42,7 +42,7 @@ static void add(ggdm_json *j, const char *data, size_t size)
 
 static void add_text(ggdm_json *j, const char *text)
 {
-    add(j, text, strlen(text));
+    add_bytes(j, text, strlen(text));
 }
 
 /* Length of the valid UTF-8 sequence at p, 0 where there is none (RFC 3629). */
@@ -89,13 +89,13 @@ static void add_quoted(ggdm_json *j, const char *text)
             n = sequence(p);
         if (*p == '"' || *p == '\\') {
             n = 1;
-            add(j, (char[]){'\\', (char)*p}, 2);
+            add_bytes(j, (char[]){'\\', (char)*p}, 2);
         } else if (*p < 0x20) {
             snprintf(escape, sizeof escape, "\\u%04x", *p);
             add_text(j, escape);
             n = 1;
         } else if (n) {
-            add(j, (const char *)p, n);
+            add_bytes(j, (const char *)p, n);
         } else {
             add_text(j, "\xEF\xBF\xBD");
             n = 1;
@@ -134,7 +134,7 @@ static void begin_value(ggdm_json *j, const char *key)
 static void begin(ggdm_json *j, const char *key, char open, char close)
 {
     begin_value(j, key);
-    add(j, &open, 1);
+    add_bytes(j, &open, 1);
     if (j->depth >= GGDM_JSON_DEPTH) {
         j->status = j->status == GGDM_OK ? GGDM_EINTERNAL : j->status;
         return;
@@ -165,7 +165,7 @@ void ggdm_json_end(ggdm_json *j)
     j->depth--;
     if (some)
         new_line(j);
-    add(j, &close, 1);
+    add_bytes(j, &close, 1);
 }
 
 void ggdm_json_put_string(ggdm_json *j, const char *key, const char *text)

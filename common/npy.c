@@ -1,3 +1,25 @@
+/* The npy format of NumPy (numpy.lib.format): a header, then the elements.
+ *
+ *   offset   size     what
+ *   0        6        0x93 "NUMPY"
+ *   6        2        version: 1 0, 2 0 or 3 0
+ *   8        2 or 4   n, little-endian: bytes of the text; 2 of them in version 1, else 4
+ *   10, 12   n        a dict as Python prints it, padded with spaces, its last byte a line feed
+ *   behind            the elements, in C order: the last index is the fastest
+ *
+ *   {'descr': '<f4', 'fortran_order': False, 'shape': (60000, 28, 28), }
+ *
+ * descr is byte order ('<' little, '>' big, '|' none, '=' taken for little), kind ('u', 'i', 'f',
+ * 'b', ...) and bytes of an element; lists of fields (records) and objects are not numbers.
+ *
+ * Read is what other programs wrote: versions 1 to 3, texts of less than MAX_TEXT bytes, keys in
+ * any order and behind others; of them 'descr' must be plain, 'fortran_order' False, 'shape' a
+ * tuple of at most GGDM_NPY_MAX_DIMS integers >= 0, "()" included, whose product with the element's
+ * size does not overflow and is no more than the source can still have.  Keys are looked for as
+ * texts, not parsed as Python; nothing is evaluated.
+ *
+ * Written is version 1.0 with one of the types below and a header whose size is a multiple of 64
+ * bytes, so that elements are aligned where the file is mapped. */
 #include "common/npy.h"
 
 #include <inttypes.h>

@@ -1,6 +1,4 @@
-/* Header of NumPy's .npy format, version 1.0: magic "\x93NUMPY", 1, 0, u16 little-endian length of
- * the text, the text as a Python dict, padded with spaces to a multiple of 64 bytes and closed by a
- * line feed; then the elements in C order, little-endian. */
+/* Headers of arrays in NumPy's npy format, which npy.c specifies. */
 #ifndef GGDM_COMMON_NPY_H
 #define GGDM_COMMON_NPY_H
 

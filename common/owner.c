@@ -1,3 +1,36 @@
+/* The owner's record: FILE.owner, or DIR/ggdm.owner, RECORD_SIZE bytes of text.
+ *
+ *   token 5c1f...         16 random bytes in hex: a new one for each owner, never used again
+ *   host node07           gethostname
+ *   boot 0f6a...          /proc/sys/kernel/random/boot_id
+ *   space pid:[4026531]   PID namespace: where process ids mean the same
+ *   pid 4711
+ *   started 891234        clock ticks from boot to its start, plus 1: tells it from a later process
+ *                         of the same number
+ *   job 12                SLURM_JOB_ID, or "-"
+ *   epoch 3               fencing epoch of the run; 0: not known yet
+ *   file 1310724          inode of the file that is owned; 0: it was not there yet
+ *   beat 17               signs of life so far
+ *   at 1764489600         wall clock at the last one, for people: nothing is decided by it
+ *
+ * All lines in this order, each "KEY VALUE" with a value of 1 to TEXT - 1 bytes without white space
+ * ("-" where the system does not tell); behind them spaces, and a line feed at the end.  The size
+ * is fixed so that a sign of life is one write over the old record: readers see no length change,
+ * and no second file is needed.  A text that is not this is a record all the same, of an unknown
+ * owner with the token "": it is waited for like one on another host, never taken for none.
+ *
+ * How it changes, so that of many processes one wins:
+ *
+ *   appears   written and synced as a temporary file, then link(2), which fails where there is one.
+ *             Without links: O_EXCL, and whoever looks too early sees an unknown owner
+ *   beats     by its owner, after it has read its own token: when the last sign is GGDM_OWNER_BEAT
+ *             seconds old, or the epoch is new
+ *   is taken  by a challenger to whom it is dead (owner.h): rename(2) to a temporary name, then
+ * read again; another token or beat means that it lived, and it is linked back goes      by its
+ * owner, if the token is its own
+ *
+ * An owner that finds no record writes it again; one that finds another token has lost, and stops.
+ * docs/decisions/009-one-owner-in-the-cluster.md has the reasons. */
 #include "common/owner.h"
 
 #include <errno.h>
@@ -23,16 +56,11 @@
 #define LOOK_SECONDS 0.05 /* between two looks at another's record */
 enum { RECORD_SIZE = 640, TEXT = GGDM_PROCESS_TEXT };
 
-/* As it stands in the file: lines "KEY VALUE", padded with spaces to RECORD_SIZE, so that a sign of
- * life is one write over the old one. */
 typedef struct record {
-    char token[TEXT]; /* a new one for each owner */
+    char token[TEXT];
     ggdm_process who;
-    char job[TEXT]; /* Slurm job id, or "-" */
-    int64_t epoch;
-    int64_t file; /* inode; 0: not known yet */
-    int64_t beat; /* counts signs of life */
-    int64_t at;   /* wall clock of the last one, for people */
+    char job[TEXT];
+    int64_t epoch, file, beat, at;
 } record;
 
 struct ggdm_owner {
@@ -80,7 +108,7 @@ static ggdm_status describe_self(record *r, ggdm_error *err)
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-static void format(const record *r, char out[RECORD_SIZE])
+static void format_record(const record *r, char out[RECORD_SIZE])
 {
     char text[RECORD_SIZE];
     int n = snprintf(text, sizeof text,
@@ -95,7 +123,7 @@ static void format(const record *r, char out[RECORD_SIZE])
 }
 
 /* What cannot be read is somebody's all the same: its token is "". */
-static void parse(const char *text, record *r)
+static void parse_record(const char *text, record *r)
 {
     *r = (record){.job = "-"};
     if (sscanf(text,
@@ -115,11 +143,11 @@ static bool read_record(const char *path, int flags, int *fd, record *r)
         return false;
     ssize_t n = pread(*fd, text, RECORD_SIZE, 0);
     text[n > 0 ? n : 0] = '\0';
-    parse(text, r);
+    parse_record(text, r);
     return true;
 }
 
-static bool look(const char *path, record *r)
+static bool look_at_record(const char *path, record *r)
 {
     int fd;
     bool there = read_record(path, O_RDONLY, &fd, r);
@@ -133,7 +161,7 @@ static bool write_record(int fd, record *r)
     char text[RECORD_SIZE];
     r->beat++;
     r->at = (int64_t)ggdm_wall_clock();
-    format(r, text);
+    format_record(r, text);
     return pwrite(fd, text, RECORD_SIZE, 0) == RECORD_SIZE;
 }
 
@@ -150,7 +178,7 @@ static bool write_new(const char *path, record *r)
 
 /* Make the record; *made = false when there is one.  It appears whole, but on file systems without
  * links. */
-static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
+static ggdm_status create_record(ggdm_owner *o, bool *made, ggdm_error *err)
 {
     char *temp = NULL;
     GGDM_TRY(ggdm_temp_name(o->path, &temp, err));
@@ -168,7 +196,7 @@ static ggdm_status create(ggdm_owner *o, bool *made, ggdm_error *err)
 
 /* ---- is the other one alive ----------------------------------------------------------------- */
 
-static ggdm_life judge(const ggdm_owner *o, const record *r)
+static ggdm_life judge_owner(const ggdm_owner *o, const record *r)
 {
     int64_t file = inode_of(o->file);
     if (r->file && r->file != file)
@@ -191,14 +219,14 @@ static ggdm_status in_use(const ggdm_owner *o, const record *r, ggdm_error *err)
 }
 
 /* Move a dead record out of the way, unless it has just become another one's. */
-static ggdm_status bury(ggdm_owner *o, const record *dead, ggdm_error *err)
+static ggdm_status bury_record(ggdm_owner *o, const record *dead, ggdm_error *err)
 {
     char *grave = NULL;
     record moved;
     GGDM_TRY(ggdm_temp_name(o->path, &grave, err));
     ggdm_status st = GGDM_OK;
     if (rename(o->path, grave) == 0) {
-        if (look(grave, &moved) &&
+        if (look_at_record(grave, &moved) &&
             (strcmp(moved.token, dead->token) != 0 || moved.beat != dead->beat))
             link(grave, o->path);
         unlink(grave);
@@ -230,8 +258,8 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
 {
     record r;
     double now = ggdm_now(), silence = options->silence > 0 ? options->silence : GGDM_OWNER_SILENCE;
-    if (!look(o->path, &r))
-        return create(o, made, err);
+    if (!look_at_record(o->path, &r))
+        return create_record(o, made, err);
     if (job_is_over(o, options, &r))
         silence = fmin(silence, GGDM_OWNER_SILENCE_JOB);
     if (strcmp(r.token, w->seen.token) != 0 || r.beat != w->seen.beat || w->since == 0) {
@@ -239,20 +267,20 @@ static ggdm_status try_once(ggdm_owner *o, const ggdm_owner_options *options, wa
         w->seen = r;
         w->since = now;
     }
-    ggdm_life l = judge(o, &r);
+    ggdm_life l = judge_owner(o, &r);
     bool silent = now - w->since >= silence;
     if (l == GGDM_DEAD || (l == GGDM_LIFE_UNKNOWN && (silent || options->take_over))) {
         if (l == GGDM_LIFE_UNKNOWN)
             ggdm_log(GGDM_LOG_WARN, "%s: taking over from process %" PRId64 " on %s", o->file,
                      r.who.pid, r.who.host);
-        return bury(o, &r, err);
+        return bury_record(o, &r, err);
     }
     if ((l == GGDM_ALIVE || w->moved) && now - w->begun >= options->patience)
         return in_use(o, &r, err);
     return GGDM_OK;
 }
 
-static ggdm_status take(ggdm_owner *o, const ggdm_owner_options *options, ggdm_error *err)
+static ggdm_status take_record(ggdm_owner *o, const ggdm_owner_options *options, ggdm_error *err)
 {
     watch w = {.begun = ggdm_now()};
     bool made = false, told = false;
@@ -281,7 +309,7 @@ ggdm_status ggdm_owner_take(const char *file, const ggdm_owner_options *options,
     GGDM_TRY_GOTO(st, record_path(file, &o->path, err), fail);
     GGDM_TRY_GOTO(st, describe_self(&o->mine, err), fail);
     o->mine.file = inode_of(file);
-    GGDM_TRY_GOTO(st, take(o, options, err), fail);
+    GGDM_TRY_GOTO(st, take_record(o, options, err), fail);
     o->last_beat = alive_clock();
     *out = o;
     return GGDM_OK;
@@ -298,8 +326,8 @@ ggdm_life ggdm_owner_look(const char *file)
     ggdm_life life = GGDM_DEAD;
     if (ggdm_strdup(file, &me.file, NULL) == GGDM_OK &&
         record_path(file, &me.path, NULL) == GGDM_OK && describe_self(&me.mine, NULL) == GGDM_OK &&
-        look(me.path, &r))
-        life = judge(&me, &r);
+        look_at_record(me.path, &r))
+        life = judge_owner(&me, &r);
     free(me.file);
     free(me.path);
     return life;
@@ -308,9 +336,9 @@ ggdm_life ggdm_owner_look(const char *file)
 /* ---- staying it ----------------------------------------------------------------------------- */
 
 /* Somebody removed our record: write it again, if nobody else is there. */
-static ggdm_status restore(ggdm_owner *o, bool *made, ggdm_error *err)
+static ggdm_status restore_record(ggdm_owner *o, bool *made, ggdm_error *err)
 {
-    ggdm_status st = create(o, made, err);
+    ggdm_status st = create_record(o, made, err);
     if (st == GGDM_OK && *made)
         ggdm_log(GGDM_LOG_WARN, "%s was removed while its owner lives: written again", o->path);
     return st;
@@ -324,9 +352,9 @@ static ggdm_status beat_now(ggdm_owner *o, ggdm_error *err)
     if (!known && errno != ENOENT) /* not now (no descriptors, a server away): next time */
         return GGDM_OK;
     if (!known) {
-        GGDM_TRY(restore(o, &ours, err));
+        GGDM_TRY(restore_record(o, &ours, err));
         if (!ours)
-            look(o->path, &r);
+            look_at_record(o->path, &r);
     } else {
         ours = strcmp(r.token, o->mine.token) == 0;
         if (ours)
@@ -370,7 +398,7 @@ void ggdm_owner_release(ggdm_owner **owner)
     *owner = NULL;
     if (!o)
         return;
-    if (!o->lost && o->path && look(o->path, &r) && strcmp(r.token, o->mine.token) == 0)
+    if (!o->lost && o->path && look_at_record(o->path, &r) && strcmp(r.token, o->mine.token) == 0)
         unlink(o->path);
     free(o->file);
     free(o->path);

@@ -53,7 +53,7 @@ void ggdm_pixels_deinit(ggdm_pixels *p)
     *p = (ggdm_pixels){0};
 }
 
-static void on_error(png_structp png, png_const_charp message)
+static void on_png_error(png_structp png, png_const_charp message)
 {
     png_task *task = png_get_error_ptr(png);
     if (!task->message[0])
@@ -112,7 +112,8 @@ ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height
     GGDM_TRY(check_format(width, height, channels, err));
     png_task *task = NULL;
     GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, task, on_error, on_warning);
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, task, on_png_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
     if (st == GGDM_OK) {
@@ -177,7 +178,7 @@ static void read_bytes(png_structp png, png_bytep data, size_t size)
 }
 
 /* Stop decoding for a reason of our own. */
-static void refuse(png_structp png, png_task *task, ggdm_status status, const char *message)
+static void refuse_png(png_structp png, png_task *task, ggdm_status status, const char *message)
 {
     task->status = status;
     png_error(png, message);
@@ -198,7 +199,7 @@ static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t
     if (width > (png_uint_32)max_side || height > (png_uint_32)max_side) {
         snprintf(text, sizeof text, "%u x %u pixels, expected at most %d a side", width, height,
                  max_side);
-        refuse(png, task, GGDM_ESHAPE, text);
+        refuse_png(png, task, GGDM_ESHAPE, text);
     }
     if (depth != 8 || (color != PNG_COLOR_TYPE_GRAY && color != PNG_COLOR_TYPE_RGB) ||
         png_get_interlace_type(png, info) != PNG_INTERLACE_NONE) {
@@ -206,11 +207,11 @@ static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t
             text, sizeof text,
             "color type %d, %d bits, interlace %d; expected grey or RGB of 8 bits, no interlace",
             color, depth, png_get_interlace_type(png, info));
-        refuse(png, task, GGDM_EUNSUPPORTED, text);
+        refuse_png(png, task, GGDM_EUNSUPPORTED, text);
     }
     int32_t channels = color == PNG_COLOR_TYPE_GRAY ? 1 : 3;
     if (ggdm_pixels_init(&task->pixels, (int32_t)width, (int32_t)height, channels, NULL) != GGDM_OK)
-        refuse(png, task, GGDM_ENOMEM, "out of memory");
+        refuse_png(png, task, GGDM_ENOMEM, "out of memory");
     for (png_uint_32 y = 0; y < height; y++)
         png_read_row(png, task->pixels.data + (size_t)y * width * (size_t)channels, NULL);
     png_read_end(png, NULL);
@@ -228,8 +229,8 @@ ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggd
     task->in = data;
     task->in_size = size;
     task->memory = DECODE_MEMORY;
-    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, task, on_error, on_warning,
-                                               task, take_memory, give_memory);
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, task, on_png_error,
+                                               on_warning, task, take_memory, give_memory);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
     if (st == GGDM_OK) {

@@ -68,7 +68,7 @@ static bool is_dead(const char *name, const struct stat *info, const ggdm_proces
     return ggdm_wall_clock() - (double)info->st_mtime > SURELY_DEAD_SECONDS;
 }
 
-static void sweep(const char *dir, const ggdm_process *self)
+static void sweep_dir(const char *dir, const ggdm_process *self)
 {
     DIR *d = opendir(dir);
     if (!d)
@@ -100,7 +100,7 @@ static void sweep_once(const char *path, const ggdm_process *self)
         strcmp(dir, last) == 0)
         return;
     strcpy(last, dir);
-    sweep(dir, self);
+    sweep_dir(dir, self);
 }
 
 ggdm_status ggdm_temp_name(const char *path, char **out, ggdm_error *err)

@@ -109,7 +109,7 @@ static ggdm_status loop_send(ggdm_transport *transport, int to, ggdm_tag tag, co
 }
 
 /* Unlink the first packet with this tag, or NULL.  The lock is held. */
-static loop_item *take(loop_queue *q, ggdm_tag tag)
+static loop_item *take_packet(loop_queue *q, ggdm_tag tag)
 {
     for (loop_item **link = &q->first; *link; link = &(*link)->next) {
         loop_item *item = *link;
@@ -140,10 +140,10 @@ static ggdm_status loop_receive(ggdm_transport *transport, ggdm_tag tag, double 
     loop_queue *q = &hub->queues[transport->rank];
     struct timespec deadline = deadline_after(timeout);
     pthread_mutex_lock(&hub->lock);
-    loop_item *item = take(q, tag);
+    loop_item *item = take_packet(q, tag);
     while (!item && timeout > 0 &&
            pthread_cond_timedwait(&q->arrived, &hub->lock, &deadline) != ETIMEDOUT)
-        item = take(q, tag);
+        item = take_packet(q, tag);
     pthread_mutex_unlock(&hub->lock);
     if (!item)
         return GGDM_OK;
@@ -185,7 +185,7 @@ static ggdm_status loop_broadcast(ggdm_transport *transport, void **data, size_t
 }
 
 /* Rank 0 puts a copy into the hub. */
-static ggdm_status keep(loop_hub *hub, const void *data, size_t size, ggdm_error *err)
+static ggdm_status keep_in_hub(loop_hub *hub, const void *data, size_t size, ggdm_error *err)
 {
     loop_shared *s;
     GGDM_TRY(ggdm_alloc(&s, 1, sizeof *s, err));
@@ -209,7 +209,7 @@ static ggdm_status loop_share(ggdm_transport *transport, const void *data, size_
     loop_hub *hub = hub_of(transport);
     *first = transport->rank == 0;
     if (*first)
-        hub->status = keep(hub, data, size, err);
+        hub->status = keep_in_hub(hub, data, size, err);
     pthread_barrier_wait(&hub->barrier);
     ggdm_status st = hub->status;
     *out = hub->data;

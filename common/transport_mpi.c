@@ -448,7 +448,7 @@ static const ggdm_transport_ops mpi_ops = {
     .min = mpi_min,
 };
 
-static ggdm_status join(mpi_transport *t, ggdm_error *err)
+static ggdm_status join_world(mpi_transport *t, ggdm_error *err)
 {
     MPI_TRY(MPI_Comm_dup(MPI_COMM_WORLD, &t->world));
     MPI_TRY(MPI_Comm_set_errhandler(t->world, MPI_ERRORS_RETURN));
@@ -481,7 +481,7 @@ ggdm_status ggdm_transport_mpi_open(ggdm_transport **out, ggdm_error *err)
     t->world = t->node = t->leaders = MPI_COMM_NULL;
     t->nap = NAP_MIN;
     t->last = &t->out;
-    ggdm_status st = join(t, err);
+    ggdm_status st = join_world(t, err);
     *out = &t->base;
     if (st != GGDM_OK)
         ggdm_transport_close(out);

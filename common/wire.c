@@ -1,3 +1,25 @@
+/* What packed messages and blobs are made of.  Fields follow each other without padding, alignment,
+ * tags or names: both sides call the same functions in the same order, and what carries the bytes
+ * (a message's tag, a database's version) says which order that is.
+ *
+ *   put and get   bytes   what
+ *   u8            1
+ *   i32, u32      4       little-endian, two's complement
+ *   i64, u64      8       the same
+ *   f32, f64      4, 8    the bits of IEEE 754, as u32 and u64: NaN and -0 arrive as they were sent
+ *   raw           n       bytes, as many as both sides know
+ *   bytes         4 + n   u32 n, then n bytes
+ *   count         4       an i32 before that many items; written with ggdm_put_i32
+ *
+ * Bytes that are read are somebody else's:
+ *
+ *   - no field goes beyond the end;
+ *   - a count is in [0, max], and its items, at their least size, fit in what is left: memory that
+ *     is allocated by it is bounded by bytes that did arrive;
+ *   - the first failure stays: all that is read after it is 0, so that a loop by it ends at once.
+ *
+ * Whether bytes may be left behind the last field is its reader's to say, and so is what values
+ * mean.  There is no checksum: transports and files have their own. */
 #include "common/wire.h"
 
 #include <stdlib.h>

@@ -177,8 +177,8 @@ static ggdm_status add_node(loader *l, const place *at, const char *text, yaml_m
 }
 
 /* Also replaces an anchor of that name, as YAML says. */
-static ggdm_status remember(loader *l, const yaml_event_t *event, const char *name,
-                            const ggdm_node *node)
+static ggdm_status remember_anchor(loader *l, const yaml_event_t *event, const char *name,
+                                   const ggdm_node *node)
 {
     int i = 0;
     while (i < l->n_anchors && strcmp(l->anchors[i].name, name) != 0)
@@ -302,8 +302,8 @@ static ggdm_status copy_sources(loader *l, const place *at, ggdm_node *map, cons
 }
 
 /* Append those of the children from..to that are not dropped. */
-static void keep(ggdm_node *map, const ggdm_node *const *children, const bool *drop, size_t from,
-                 size_t to)
+static void keep_children(ggdm_node *map, const ggdm_node *const *children, const bool *drop,
+                          size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         if (drop[i])
@@ -334,9 +334,9 @@ static ggdm_status thread_children(loader *l, ggdm_node *map, const ggdm_node *m
         all[c->index] = c;
     map->first = NULL;
     map->count = 0;
-    keep(map, all, drop, 0, at);
-    keep(map, all, drop, own, n);
-    keep(map, all, drop, at + 1, own);
+    keep_children(map, all, drop, 0, at);
+    keep_children(map, all, drop, own, n);
+    keep_children(map, all, drop, at + 1, own);
 done:
     free(drop);
     free(all);
@@ -419,7 +419,7 @@ static ggdm_status load_scalar(loader *l, const place *at, const yaml_event_t *e
     else
         node->kind = GGDM_NODE_STRING;
     const char *anchor = (const char *)event->data.scalar.anchor;
-    return anchor ? remember(l, event, anchor, node) : GGDM_OK;
+    return anchor ? remember_anchor(l, event, anchor, node) : GGDM_OK;
 }
 
 static ggdm_status load_node(loader *l, const place *at, yaml_event_t *event)
@@ -443,7 +443,7 @@ static ggdm_status load_node(loader *l, const place *at, yaml_event_t *event)
     /* Known only when complete: an alias cannot contain itself. */
     const char *anchor =
         (const char *)(map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor);
-    return anchor ? remember(l, event, anchor, node) : GGDM_OK;
+    return anchor ? remember_anchor(l, event, anchor, node) : GGDM_OK;
 }
 
 /* Stream start, document start, the root, document end, stream end. */

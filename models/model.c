@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/fs.h"
-#include "common/hash.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "models/find.h"
@@ -76,28 +75,17 @@ static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
     return st;
 }
 
-/* The schedule stands beside the network, else in the scheduler/ of the pipeline whose unet/ the
- * network is; that pipelines have one is certain. */
+/* The schedule of a diffusion model stands beside the network, else in the scheduler/ of the
+ * pipeline whose unet/ the network is; that pipelines have one is certain. */
 static ggdm_status read_scheduler(ggdm_model_files *f, ggdm_arch_role role, ggdm_error *err)
 {
     const bool of_pipeline = role == GGDM_DIFFUSION && !ggdm_has_file(f->path, SCHEDULER) &&
                              ggdm_has_file(f->path, "../" GGDM_PIPELINE_FILE);
     GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
                             &f->scheduler_path, err));
-    return of_pipeline || ggdm_exists(f->scheduler_path)
+    return of_pipeline || (role == GGDM_DIFFUSION && ggdm_exists(f->scheduler_path))
                ? read_text(f->scheduler_path, &f->scheduler, err)
                : GGDM_OK;
-}
-
-void ggdm_model_files_digest(const ggdm_model_files *f, uint8_t digest[32])
-{
-    ggdm_hash h;
-    ggdm_hash_init(&h);
-    ggdm_hash_text(&h, f->config);
-    ggdm_hash_text(&h, f->scheduler ? f->scheduler : "");
-    ggdm_hash_u64(&h, f->weights_size);
-    ggdm_hash_update(&h, f->weights, f->weights_size);
-    ggdm_hash_final(&h, digest);
 }
 
 /* --- fitting the weights to the architecture --- */
@@ -283,7 +271,7 @@ ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_
     GGDM_TRY_GOTO(st, ggdm_weights_load(f.stored, err), done);
     f.weights = f.stored->data;
     f.weights_size = f.stored->size;
-    ggdm_model_files_digest(&f, f.digest);
+    GGDM_TRY_GOTO(st, ggdm_model_files_digest(&f, f.digest, err), done);
     *out = f;
     f = (ggdm_model_files){0};
 done:

@@ -18,21 +18,24 @@ typedef struct ggdm_model_files {
     const void *weights;  /* safetensors bytes, F32, 64-byte aligned */
     size_t weights_size;
     struct ggdm_weights *stored; /* behind weights; owned; NULL where they are borrowed */
-    uint8_t digest[32]; /* SHA-256 over config, scheduler and weights: the model's identity */
+    uint8_t digest[32];          /* SHA-256 over what they mean: the model's identity */
 } ggdm_model_files;
 
 /** Find a model (models/find.h), read its texts, check that its weights are those of the
  * architecture, and digest them: nothing that does not fit is read beyond its headers.  The
  * directory may be that of a pipeline of diffusers (model_index.json) whose components are unet/
  * and scheduler/. Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file;
- * those of ggdm_model_create. */
+ * those of ggdm_model_files_digest. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
 /** From now on the weights are these, the same bytes elsewhere, borrowed; own ones are freed. */
 void ggdm_model_files_lend(ggdm_model_files *files, const void *weights);
-/** SHA-256 over the texts and the weights, as in files->digest: to check what came over a network.
- */
-void ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32]);
+/** SHA-256 over what the files mean, as in files->digest, at the cost of hashing the weights once:
+ *  for models that are stored otherwise (in half precision, in several files, under older names,
+ *  with other line ends) it is the same, and it proves what came over a network.
+ *  Errors: those of ggdm_model_create and ggdm_schedule_config_read. */
+ggdm_status ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32],
+                                    ggdm_error *err);
 
 typedef struct ggdm_model_view {
     ggdm_arch_info info;

@@ -2,7 +2,8 @@
 
 #include "models/nn/selfcheck.h"
 
-static ggdm_val emit(const void *with, ggdm_graph *g, int batch, ggdm_val in[GGDM_CHECK_INPUTS])
+static ggdm_val emit_model(const void *with, ggdm_graph *g, int batch,
+                           ggdm_val in[GGDM_CHECK_INPUTS])
 {
     const ggdm_model *m = with;
     ggdm_ports p = ggdm_arch_inputs(m->arch, g, batch);
@@ -14,6 +15,6 @@ static ggdm_val emit(const void *with, ggdm_graph *g, int batch, ggdm_val in[GGD
 
 ggdm_status ggdm_model_check(const ggdm_model *model, ggdm_dtype dtype, ggdm_error *err)
 {
-    const ggdm_check_subject subject = {emit, model, &model->params};
+    const ggdm_check_subject subject = {emit_model, model, &model->params};
     return ggdm_nn_check(&subject, dtype, NULL, err);
 }

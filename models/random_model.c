@@ -8,7 +8,7 @@
 #include "common/philox.h"
 
 /* The network's parameters, as a graph declares them. */
-static ggdm_status declare(ggdm_random_model *m, ggdm_error *err)
+static ggdm_status declare_params(ggdm_random_model *m, ggdm_error *err)
 {
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &m->names, err));
     ggdm_ports p = ggdm_arch_inputs(m->model->arch, m->names, 1);
@@ -57,7 +57,7 @@ ggdm_status ggdm_random_model_make(const char *path, ggdm_random_model *out, ggd
     out->model->files = &out->files;
     GGDM_TRY_GOTO(st, ggdm_arch_parse(out->files.config, size, path, &out->model->arch, err), done);
     out->model->info = ggdm_arch_get_info(out->model->arch);
-    GGDM_TRY_GOTO(st, declare(out, err), done);
+    GGDM_TRY_GOTO(st, declare_params(out, err), done);
     st = make_params(out, err);
 done:
     if (st != GGDM_OK)

@@ -35,8 +35,8 @@ static const char *read_number(const char *text, long *value, int *width)
 }
 
 /* The names that begin with what is in x->name, n bytes, and go on as text says, up to its end. */
-static ggdm_status expand(expansion *x, size_t n, const char *text, const char *end,
-                          ggdm_error *err)
+static ggdm_status expand_names(expansion *x, size_t n, const char *text, const char *end,
+                                ggdm_error *err)
 {
     for (; text < end && *text != '['; text++) {
         if (n == MAX_NAME || !(isalnum((unsigned char)*text) || strchr("-._", *text)))
@@ -61,7 +61,7 @@ static ggdm_status expand(expansion *x, size_t n, const char *text, const char *
             int used = snprintf(x->name + n, sizeof x->name - n, "%0*ld", width, i);
             if ((size_t)used >= sizeof x->name - n)
                 return no_list(x, err);
-            GGDM_TRY(expand(x, n + (size_t)used, rest + 1, end, err));
+            GGDM_TRY(expand_names(x, n + (size_t)used, rest + 1, end, err));
         }
         text = at;
     }
@@ -83,7 +83,7 @@ ggdm_status ggdm_slurm_each_node(const char *list, ggdm_slurm_node_visitor visit
     expansion x = {.list = list, .visit = visit, .context = context};
     for (const char *at = list, *end;; at = end + 1) {
         end = end_of_item(at);
-        GGDM_TRY(expand(&x, 0, at, end, err));
+        GGDM_TRY(expand_names(&x, 0, at, end, err));
         if (!*end)
             return GGDM_OK;
     }

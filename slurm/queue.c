@@ -117,7 +117,7 @@ ggdm_status ggdm_slurm_submit(const char *dir, const char *script, char **job, g
 
 /* The run's jobs, and what is in the queue of this user, lines that begin with a job's number; both
  * owned, NULL when none was ever submitted. */
-static ggdm_status ask(const char *dir, char **jobs, char **queue, ggdm_error *err)
+static ggdm_status ask_queue(const char *dir, char **jobs, char **queue, ggdm_error *err)
 {
     static const char *const argv[] = {"squeue", "-h", "--me", "-o", "%F %i %T %r %L %D", NULL};
     int code = 0;
@@ -140,7 +140,7 @@ static ggdm_status ask(const char *dir, char **jobs, char **queue, ggdm_error *e
 ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
 {
     char *jobs;
-    GGDM_TRY(ask(dir, &jobs, lines, err));
+    GGDM_TRY(ask_queue(dir, &jobs, lines, err));
     if (*lines)
         ggdm_slurm_keep_lines(*lines, jobs);
     free(jobs);
@@ -150,7 +150,7 @@ ggdm_status ggdm_slurm_jobs(const char *dir, char **lines, ggdm_error *err)
 ggdm_status ggdm_slurm_jobs_over(const char *dir, char **jobs, ggdm_error *err)
 {
     char *queue;
-    GGDM_TRY(ask(dir, jobs, &queue, err));
+    GGDM_TRY(ask_queue(dir, jobs, &queue, err));
     if (*jobs)
         ggdm_slurm_drop_queued(*jobs, queue);
     free(queue);

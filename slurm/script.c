@@ -13,8 +13,8 @@ __asm__(".section .rodata\n"
 extern const char ggdm_slurm_template[];
 
 /* *value = NULL: empty.  False: no such place. */
-static bool find(const ggdm_slurm_job *job, const ggdm_slurm_place *places, const char *key,
-                 size_t len, const char **value)
+static bool find_value(const ggdm_slurm_job *job, const ggdm_slurm_place *places, const char *key,
+                       size_t len, const char **value)
 {
     for (int i = 0; i < GGDM_SLURM_N_KEYS; i++)
         if (strlen(ggdm_slurm_settings[i].key) == len &&
@@ -58,7 +58,7 @@ static ggdm_status put_line(const ggdm_slurm_job *job, const ggdm_slurm_place *p
             return GGDM_OK;
         }
         const char *key = open + 2;
-        if (!find(job, places, key, (size_t)(close - key), &value))
+        if (!find_value(job, places, key, (size_t)(close - key), &value))
             return GGDM_FAIL(err, GGDM_EINTERNAL, "batch script: nobody fills {{%.*s}}",
                              (int)(close - key), key);
         fwrite(line, 1, (size_t)(open - line), out);

@@ -17,7 +17,7 @@
 
 /* Numbers and separators of FORMAT, in which 9 stands for a number: "9-9:9".  Returns how many
  * numbers were read into v, 0 when text does not have this form. */
-static int match(const char *text, const char *format, int64_t v[4])
+static int match_form(const char *text, const char *format, int64_t v[4])
 {
     int n = 0;
     for (; *format; format++) {
@@ -49,7 +49,7 @@ int64_t ggdm_slurm_seconds(const char *text)
                  {"9-9:9:9", {86400, 3600, 60, 1}}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         int64_t v[4] = {0}, seconds = 0;
-        int n = match(text, forms[i].format, v);
+        int n = match_form(text, forms[i].format, v);
         for (int k = 0; k < n; k++)
             seconds += v[k] * forms[i].unit[k];
         if (n)
@@ -61,7 +61,7 @@ int64_t ggdm_slurm_seconds(const char *text)
 static bool is_count(const char *text)
 {
     int64_t v[4];
-    return match(text, "9", v) == 1 && v[0] >= 1 && v[0] <= MAX_COUNT;
+    return match_form(text, "9", v) == 1 && v[0] >= 1 && v[0] <= MAX_COUNT;
 }
 
 /* A word that needs no quotes after "#SBATCH --x=". */
@@ -228,7 +228,7 @@ static ggdm_status take_node(ggdm_slurm_job *site, const ggdm_node *n, ggdm_erro
 }
 
 /* What the site says where the job says nothing, and before it where there may be several. */
-static ggdm_status merge(ggdm_slurm_job *job, ggdm_slurm_job *site, ggdm_error *err)
+static ggdm_status merge_site(ggdm_slurm_job *job, ggdm_slurm_job *site, ggdm_error *err)
 {
     for (int key = 0; key < GGDM_SLURM_N_KEYS; key++) {
         const char *joint = ggdm_slurm_settings[key].joint;
@@ -259,7 +259,7 @@ ggdm_status ggdm_slurm_job_read(ggdm_slurm_job *job, const char *path, ggdm_erro
                       done);
     for (const ggdm_node *n = doc->root->first; n; n = n->next)
         GGDM_TRY_GOTO(st, take_node(&site, n, err), done);
-    st = merge(job, &site, err);
+    st = merge_site(job, &site, err);
 done:
     ggdm_slurm_job_deinit(&site);
     ggdm_doc_destroy(&doc);

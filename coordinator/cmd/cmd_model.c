@@ -32,7 +32,7 @@ static const struct argp_option options[] = {
 
 static const char *const action_names[] = {"list", "info", "verify", "apply", NULL};
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static error_t parse_model_option(int key, char *arg, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
@@ -71,7 +71,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp parser = {
     .options = options,
-    .parser = parse_option,
+    .parser = parse_model_option,
     .args_doc = "list [DIR]\ninfo|verify|apply MODEL",
     .doc =
         "Look into a model: a name under models/zoo or a directory with config.json and "

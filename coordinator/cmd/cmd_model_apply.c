@@ -49,8 +49,9 @@ static ggdm_shape file_shape(const ggdm_shape *s)
 
 /* ---- reading ---- */
 
-static ggdm_status find(const apply *a, const char *name, ggdm_st_dtype dtype, const char *type,
-                        const ggdm_shape *expected, const ggdm_st_tensor **out, ggdm_error *err)
+static ggdm_status find_tensor(const apply *a, const char *name, ggdm_st_dtype dtype,
+                               const char *type, const ggdm_shape *expected,
+                               const ggdm_st_tensor **out, ggdm_error *err)
 {
     const ggdm_st_tensor *t = *out = ggdm_safetensors_find(a->file.parsed, name);
     char found[128], want[128];
@@ -66,12 +67,12 @@ static ggdm_status find(const apply *a, const char *name, ggdm_st_dtype dtype, c
 }
 
 /* Fill an f32 value of the graph. */
-static ggdm_status fill(const apply *a, const char *name, ggdm_val v, ggdm_error *err)
+static ggdm_status fill_value(const apply *a, const char *name, ggdm_val v, ggdm_error *err)
 {
     const ggdm_shape *shape = ggdm_graph_shape(a->g, v);
     const ggdm_shape expected = file_shape(shape);
     const ggdm_st_tensor *t;
-    GGDM_TRY(find(a, name, GGDM_ST_F32, "F32", &expected, &t, err));
+    GGDM_TRY(find_tensor(a, name, GGDM_ST_F32, "F32", &expected, &t, err));
     float *copy = NULL; /* the file's data need not be aligned */
     GGDM_TRY(ggdm_alloc(&copy, t->size, 1, err));
     memcpy(copy, t->data, t->size);
@@ -89,7 +90,7 @@ static ggdm_status fill_integers(const apply *a, const char *name, ggdm_val v, i
 {
     const ggdm_shape expected = GGDM_SHAPE1(a->n);
     const ggdm_st_tensor *t;
-    GGDM_TRY(find(a, name, GGDM_ST_I64, "I64", &expected, &t, err));
+    GGDM_TRY(find_tensor(a, name, GGDM_ST_I64, "I64", &expected, &t, err));
     for (int64_t i = 0; i < a->n; i++) {
         int64_t number;
         memcpy(&number, (const char *)t->data + i * 8, sizeof number);
@@ -121,7 +122,7 @@ static ggdm_status open_input(apply *a, ggdm_error *err)
 
 /* ---- the network ---- */
 
-static ggdm_status build(apply *a, bool bf16, ggdm_error *err)
+static ggdm_status build_network(apply *a, bool bf16, ggdm_error *err)
 {
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &a->g, err));
     a->in = ggdm_arch_inputs(a->model->arch, a->g, a->n);
@@ -136,12 +137,12 @@ static ggdm_status build(apply *a, bool bf16, ggdm_error *err)
 
 static ggdm_status fill_all(const apply *a, ggdm_error *err)
 {
-    GGDM_TRY(fill(a, "x", a->in.x, err));
+    GGDM_TRY(fill_value(a, "x", a->in.x, err));
     if (a->in.t >= 0)
         GGDM_TRY(fill_integers(a, "t", a->in.t, 0, 1000000, err));
     if (a->in.label >= 0)
         GGDM_TRY(fill_integers(a, "label", a->in.label, -1, a->model->info.n_classes - 1, err));
-    return a->gy >= 0 ? fill(a, "gy", a->gy, err) : GGDM_OK;
+    return a->gy >= 0 ? fill_value(a, "gy", a->gy, err) : GGDM_OK;
 }
 
 /* ---- writing ---- */
@@ -186,7 +187,7 @@ ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *
     GGDM_TRY_GOTO(st, ggdm_isa_pin(isa, err), done);
     omp_set_num_threads(options->threads);
     GGDM_TRY_GOTO(st, open_input(&a, err), done);
-    GGDM_TRY_GOTO(st, build(&a, precision == GGDM_PRECISION_BF16, err), done);
+    GGDM_TRY_GOTO(st, build_network(&a, precision == GGDM_PRECISION_BF16, err), done);
     GGDM_TRY_GOTO(st, fill_all(&a, err), done);
     ggdm_graph_run(a.g);
     st = write_output(&a, err);

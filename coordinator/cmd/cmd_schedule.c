@@ -40,7 +40,7 @@ static const struct argp_option options[] = {
 /* As scheduler_config.json has them. */
 static const char *const kinds[] = {"linear", "scaled_linear", NULL};
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_schedule_option(int key, char *arg, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
@@ -78,7 +78,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp parser = {
     .options = options,
-    .parser = parse,
+    .parser = parse_schedule_option,
     .args_doc = "[MODEL]",
     .doc =
         "Print the noise schedule of a model (its scheduler_config.json), or of the one described "
@@ -109,7 +109,7 @@ static double next_alpha_bar(const ggdm_schedule *s, int32_t i)
     return i + 1 < s->steps ? s->step[i + 1].alpha_bar : 1.0;
 }
 
-static void print_table(const ggdm_schedule *s)
+static void print_schedule_table(const ggdm_schedule *s)
 {
     printf("%d of %d timesteps, in sampling order\n", s->steps, s->train_steps);
     printf("%6s %6s %12s %12s %12s %12s\n", "step", "t", "beta", "alpha_bar", "sigma",
@@ -121,7 +121,7 @@ static void print_table(const ggdm_schedule *s)
     }
 }
 
-static ggdm_status print_json(const ggdm_schedule *s, ggdm_error *err)
+static ggdm_status print_schedule_json(const ggdm_schedule *s, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -160,7 +160,7 @@ static ggdm_status say_assumed(const arguments *a, const ggdm_model_files *files
     return GGDM_OK;
 }
 
-static ggdm_status run(const arguments *a, ggdm_error *err)
+static ggdm_status run_schedule(const arguments *a, ggdm_error *err)
 {
     ggdm_model_files files = {0};
     ggdm_schedule s = {0};
@@ -177,9 +177,9 @@ static ggdm_status run(const arguments *a, ggdm_error *err)
     if (st == GGDM_OK)
         st = ggdm_schedule_create(json, where, steps, a->variance, &s, err);
     if (st == GGDM_OK && a->json)
-        st = print_json(&s, err);
+        st = print_schedule_json(&s, err);
     else if (st == GGDM_OK)
-        print_table(&s);
+        print_schedule_table(&s);
     ggdm_schedule_deinit(&s);
     ggdm_model_files_close(&files);
     free(made);
@@ -192,5 +192,5 @@ int ggdm_cmd_schedule(int argc, char **argv)
     ggdm_error err = {0};
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;
-    return run(&a, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("schedule", &err);
+    return run_schedule(&a, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("schedule", &err);
 }

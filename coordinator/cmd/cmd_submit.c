@@ -257,7 +257,7 @@ static ggdm_status look_at_run(submission *s, ggdm_error *err)
     return st == GGDM_OK ? st : GGDM_FAIL(err, st, "%s", why.msg);
 }
 
-static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
+static ggdm_status prepare_submission(submission *s, ggdm_isa isa, ggdm_error *err)
 {
     ggdm_setup_options setup = s->o->setup;
     GGDM_TRY(read_site(s->job, err));
@@ -274,11 +274,11 @@ static ggdm_status prepare(submission *s, ggdm_isa isa, ggdm_error *err)
     return render(s, err);
 }
 
-static ggdm_status run(submission *s, ggdm_error *err)
+static ggdm_status run_submit(submission *s, ggdm_error *err)
 {
     ggdm_isa isa;
     GGDM_TRY(ggdm_isa_choose(&isa, err));
-    GGDM_TRY(prepare(s, isa, err));
+    GGDM_TRY(prepare_submission(s, isa, err));
     if (s->state == GGDM_RUN_COMPLETE)
         ggdm_log(GGDM_LOG_INFO, "nothing is left to do in %s%s", s->setup.run_dir,
                  s->o->dry_run ? ": it would not be submitted" : "");
@@ -303,7 +303,7 @@ static const char *option_name(int setting)
     return names[setting];
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_submit_option(int key, char *arg, struct argp_state *state)
 {
     submit_options *o = state->input;
     ggdm_error err = {0};
@@ -353,7 +353,7 @@ int ggdm_cmd_submit(int argc, char **argv)
 {
     const struct argp argp = {
         make_options(),
-        parse,
+        parse_submit_option,
         "SWEEP.yaml",
         "Submit a sweep as a Slurm job, or the rest of one: the job drains before its time limit "
         "and queues itself again until nothing is left.  Prints the number of the job.\v"
@@ -368,7 +368,7 @@ int ggdm_cmd_submit(int argc, char **argv)
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
     submission s = {.o = &options, .job = &options.job};
-    ggdm_status st = run(&s, &err);
+    ggdm_status st = run_submit(&s, &err);
     free(s.script);
     free(s.run);
     ggdm_setup_deinit(&s.setup);

@@ -75,7 +75,7 @@ static void print_library(void *context, const char *name, const char *version)
     printf("  %-12s %s\n", name, version);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_version_option(int key, char *arg, struct argp_state *state)
 {
     (void)arg, (void)state;
     return key == ARGP_KEY_ARG ? EINVAL : ARGP_ERR_UNKNOWN;
@@ -84,7 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int ggdm_cmd_version(int argc, char **argv)
 {
     static const struct argp argp = {NULL,
-                                     parse,
+                                     parse_version_option,
                                      NULL,
                                      "Print the versions of ggdm and of its libraries.\v"
                                      "Example:\n  ggdm version",

@@ -27,8 +27,8 @@ static int at_most(int slots)
     return slots < MAX_SLOTS ? slots : MAX_SLOTS;
 }
 
-static ggdm_status add(ggdm_hosts *h, size_t *cap, const char *name, size_t len, int slots,
-                       ggdm_error *err)
+static ggdm_status add_host(ggdm_hosts *h, size_t *cap, const char *name, size_t len, int slots,
+                            ggdm_error *err)
 {
     bool fine = len > 0 && len < GGDM_HOST_NAME_SIZE && name[0] != '-';
     for (size_t i = 0; i < len && fine; i++)
@@ -95,7 +95,7 @@ static ggdm_status add_word(ggdm_hosts *h, size_t *cap, const char *word, size_t
     int slots = 0;
     if (colon)
         GGDM_TRY(read_slots(colon + 1, (size_t)(word + len - colon - 1), &slots, err));
-    return add(h, cap, word, colon ? (size_t)(colon - word) : len, slots, err);
+    return add_host(h, cap, word, colon ? (size_t)(colon - word) : len, slots, err);
 }
 
 ggdm_status ggdm_hosts_parse(const char *text, ggdm_hosts *out, ggdm_error *err)
@@ -192,7 +192,7 @@ typedef struct node_list {
 static ggdm_status add_node(void *context, const char *name, ggdm_error *err)
 {
     node_list *l = context;
-    return add(l->hosts, &l->cap, name, strlen(name), 0, err);
+    return add_host(l->hosts, &l->cap, name, strlen(name), 0, err);
 }
 
 /* In a step that srun has started (other than the one in which salloc puts a shell), a process has

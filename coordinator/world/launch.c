@@ -339,7 +339,7 @@ static bool ends_well(pid_t child, double deadline)
 }
 
 /* Who has changed.  Where none is left the caller has more to say. */
-static void tell(const ggdm_host *host, bool was_out, size_t left)
+static void tell_change(const ggdm_host *host, bool was_out, size_t left)
 {
     if (was_out != host->left_out && left)
         ggdm_log(GGDM_LOG_WARN, "host %s %s", host->name,
@@ -366,7 +366,7 @@ bool ggdm_launch_probe(ggdm_hosts *hosts)
     }
     size_t left = ggdm_hosts_in(hosts);
     for (size_t i = 0; i < hosts->n; i++)
-        tell(&hosts->list[i], probes[i].was_out, left);
+        tell_change(&hosts->list[i], probes[i].was_out, left);
     free(probes);
     return lost;
 }

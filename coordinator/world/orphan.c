@@ -10,7 +10,7 @@
 #define LOOK_SECONDS 1 /* between two looks where the kernel has no pidfd */
 
 /* (PR_SET_PDEATHSIG would fire when the thread of the daemon ends that started this process.) */
-static void *watch(void *context)
+static void *watch_parent(void *context)
 {
     pid_t parent = (pid_t)(intptr_t)context;
     struct pollfd fd = {.fd = (int)syscall(SYS_pidfd_open, parent, 0), .events = POLLIN};
@@ -29,7 +29,7 @@ void ggdm_end_with_parent(void)
     sigset_t all, old;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (pthread_create(&thread, NULL, watch, (void *)(intptr_t)getppid()) == 0)
+    if (pthread_create(&thread, NULL, watch_parent, (void *)(intptr_t)getppid()) == 0)
         pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }

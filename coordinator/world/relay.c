@@ -13,7 +13,7 @@ static const char mark[] = "ggdm"; /* begins our lines */
 
 /* ---- where it goes ---- */
 
-static void put(int fd, const char *bytes, size_t n)
+static void put_bytes(int fd, const char *bytes, size_t n)
 {
     while (n) {
         ssize_t done = write(fd, bytes, n);
@@ -24,29 +24,29 @@ static void put(int fd, const char *bytes, size_t n)
     }
 }
 
-static void show(ggdm_relay *r, const char *bytes, size_t n)
+static void show_output(ggdm_relay *r, const char *bytes, size_t n)
 {
-    put(STDERR_FILENO, bytes, n);
+    put_bytes(STDERR_FILENO, bytes, n);
     r->line_open = n > 0 ? bytes[n - 1] != '\n' : r->line_open;
 }
 
-static void keep(ggdm_relay *r, const char *bytes, size_t n)
+static void keep_in_log(ggdm_relay *r, const char *bytes, size_t n)
 {
     if (r->log && r->log_fd < 0)
         r->log_fd = open(r->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (r->log_fd >= 0)
-        put(r->log_fd, bytes, n);
+        put_bytes(r->log_fd, bytes, n);
     r->kept |= r->log_fd >= 0;
     if (r->log_fd < 0 || ggdm_log_shows(GGDM_LOG_DEBUG))
-        show(r, bytes, n);
+        show_output(r, bytes, n);
 }
 
 static void let_go(ggdm_relay *r, const char *bytes, size_t n)
 {
     if (r->speaker == GGDM_SPEAKER_OTHER)
-        keep(r, bytes, n);
+        keep_in_log(r, bytes, n);
     else
-        show(r, bytes, n);
+        show_output(r, bytes, n);
 }
 
 /* ---- whose it is ---- */
@@ -114,7 +114,7 @@ static void take_output(ggdm_relay *r, const char *bytes, size_t n)
     fflush(stdout);
 }
 
-static void drain(ggdm_relay *r, int *fd, void (*take)(ggdm_relay *, const char *, size_t))
+static void drain_pipe(ggdm_relay *r, int *fd, void (*take)(ggdm_relay *, const char *, size_t))
 {
     char bytes[4096];
     while (*fd >= 0) {
@@ -139,8 +139,8 @@ void ggdm_relay_init(ggdm_relay *r, int output, int errors, const char *log, ggd
 
 void ggdm_relay_pass(ggdm_relay *r)
 {
-    drain(r, &r->errors, ggdm_relay_feed);
-    drain(r, &r->output, take_output);
+    drain_pipe(r, &r->errors, ggdm_relay_feed);
+    drain_pipe(r, &r->output, take_output);
 }
 
 static void shut(int *fd)
@@ -158,7 +158,7 @@ void ggdm_relay_close(ggdm_relay *r)
         let_go(r, r->head, r->n_head);
     }
     if (r->line_open)
-        show(r, "\n", 1);
+        show_output(r, "\n", 1);
     shut(&r->errors);
     shut(&r->output);
     shut(&r->log_fd);

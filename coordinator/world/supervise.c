@@ -67,7 +67,7 @@ static bool has_result(const ggdm_world_end *end, bool stopped, int *exit_code)
 }
 
 /* Why the world was lost, in words, and whose fault it was. */
-static ggdm_blame judge(const ggdm_world_end *end, int *culprit, char *why, size_t size)
+static ggdm_blame judge_end(const ggdm_world_end *end, int *culprit, char *why, size_t size)
 {
     const ggdm_obituary *o = &end->obituary;
     const ggdm_world_status *s = &end->status;
@@ -110,7 +110,7 @@ static ggdm_blame judge(const ggdm_world_end *end, int *culprit, char *why, size
 
 /* Remember for the next world whose fault it was.  A world that did not open the run leaves what
  * the one before it had to say. */
-static void remember(supervisor *v, const ggdm_world_end *end, ggdm_blame blame, int culprit)
+static void remember_blame(supervisor *v, const ggdm_world_end *end, ggdm_blame blame, int culprit)
 {
     if (!end->status.ours)
         return;
@@ -163,14 +163,14 @@ static ggdm_status prepare_next(supervisor *v, const ggdm_world_end *end, ggdm_e
 {
     char why[700];
     int culprit = -1;
-    ggdm_blame blame = judge(end, &culprit, why, sizeof why);
+    ggdm_blame blame = judge_end(end, &culprit, why, sizeof why);
     if (end->kept_words && blame == GGDM_BLAME_UNKNOWN) { /* mpirun's, which may say more */
         size_t n = strlen(why);
         snprintf(why + n, sizeof why - n, " (see %s)", v->s->launch.log);
     }
     if (look_at_hosts(v))
         blame = GGDM_BLAME_NOBODY; /* who died there died with the host */
-    remember(v, end, blame, culprit);
+    remember_blame(v, end, blame, culprit);
     count_progress(v, end);
     if (v->s->hosts->n && ggdm_hosts_in(v->s->hosts) == 0)
         return GGDM_FAIL(err, GGDM_ECOMM,

@@ -171,7 +171,7 @@ static bool belongs(const char *pid, const char *token)
 }
 
 /* Kill what is left of the world on this host; returns how many there were. */
-static int sweep(const world *w)
+static int sweep_host(const world *w)
 {
     int n = 0;
     DIR *proc = opendir("/proc");
@@ -187,7 +187,7 @@ static int sweep(const world *w)
 
 static void clear_away(world *w)
 {
-    for (double begun = ggdm_now(); sweep(w) > 0 && ggdm_now() < begun + SWEEP_SECONDS;)
+    for (double begun = ggdm_now(); sweep_host(w) > 0 && ggdm_now() < begun + SWEEP_SECONDS;)
         ggdm_sleep(0.05);
     ggdm_relay_close(&w->relay);
     w->end->kept_words = w->relay.kept;
@@ -230,7 +230,7 @@ static void pass_stop(world *w)
     }
 }
 
-static void watch(world *w, ggdm_stop_watch *stops, bool may_be_silent)
+static void watch_world(world *w, ggdm_stop_watch *stops, bool may_be_silent)
 {
     while (!reaped(w)) {
         struct pollfd fds[] = {{.fd = w->relay.errors, .events = POLLIN},
@@ -261,7 +261,7 @@ ggdm_status ggdm_world_run(const ggdm_launch *launch, const char *loss, ggdm_sto
     if (st == GGDM_OK) {
         ggdm_relay_init(&w.relay, output, errors, launch->log, &out->obituary);
         w.begun = w.last_sign = w.last_look = ggdm_now();
-        watch(&w, stops, launch->may_be_silent);
+        watch_world(&w, stops, launch->may_be_silent);
         clear_away(&w);
         ggdm_world_status_read(w.status_path, token, &out->status);
         out->seconds = w.at_work ? ggdm_now() - w.begun : 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fields_write.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "models/arch/arch_kind.h"
@@ -15,6 +16,7 @@ struct ggdm_arch {
     const ggdm_arch_kind *kind;
     ggdm_arch_info info;
     void *config; /* kind->config_size bytes */
+    char *text;
 };
 
 static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn};
@@ -45,6 +47,31 @@ static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, 
     return ggdm_node_expected(node, err, "%s", known);
 }
 
+/* The document into config, info and text. */
+static ggdm_status read(ggdm_arch *arch, const ggdm_node *root, ggdm_error *err)
+{
+    const ggdm_arch_kind *kind = arch->kind;
+    ggdm_json text;
+    void *raw = NULL;
+    ggdm_status st;
+    ggdm_json_init(&text, false);
+    ggdm_json_begin_object(&text, NULL);
+    ggdm_json_put_string(&text, "_class_name", kind->class_name);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&raw, 1, kind->raw_size, err), done);
+    memcpy(raw, kind->defaults, kind->raw_size);
+    GGDM_TRY_GOTO(st, ggdm_fields_read(root, kind->fields, kind->ignored, raw, err), release);
+    GGDM_TRY_GOTO(st, kind->fill(root, raw, arch->config, &arch->info, &text, err), release);
+    ggdm_fields_write(&text, kind->fields, raw, kind->defaults);
+    ggdm_json_end(&text);
+    st = ggdm_json_finish(&text, &arch->text, NULL, err);
+release:
+    ggdm_fields_release(kind->fields, raw);
+done:
+    free(raw);
+    ggdm_json_deinit(&text);
+    return st;
+}
+
 ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, ggdm_arch **out,
                             ggdm_error *err)
 {
@@ -60,7 +87,7 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
     arch->info.weights_file = arch->kind->weights_file;
     arch->info.role = arch->kind->role;
     arch->info.ports = arch->kind->ports;
-    GGDM_TRY_GOTO(st, arch->kind->parse(doc->root, arch->config, &arch->info, err), done);
+    GGDM_TRY_GOTO(st, read(arch, doc->root, err), done);
     *out = arch;
     arch = NULL;
 done:
@@ -74,6 +101,7 @@ void ggdm_arch_destroy(ggdm_arch **arch)
     if (!*arch)
         return;
     free((*arch)->config);
+    free((*arch)->text);
     free(*arch);
     *arch = NULL;
 }
@@ -81,6 +109,11 @@ void ggdm_arch_destroy(ggdm_arch **arch)
 ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch)
 {
     return arch->info;
+}
+
+const char *ggdm_arch_text(const ggdm_arch *arch)
+{
+    return arch->text;
 }
 
 /* ---- ports ---- */

@@ -60,6 +60,9 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
                             ggdm_error *err);
 void ggdm_arch_destroy(ggdm_arch **arch);
 ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch);
+/** Its config.json in one form: the class, then the keys that are not at their defaults; equal
+ *  networks have equal texts.  Lives as long as arch. */
+const char *ggdm_arch_text(const ggdm_arch *arch);
 
 /** Whether a network has the port of this name ("label"), to be asked before it is emitted. */
 bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name);

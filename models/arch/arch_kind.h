@@ -3,6 +3,7 @@
 #define GGDM_MODELS_ARCH_ARCH_KIND_H
 
 #include "common/fields.h"
+#include "common/json_write.h"
 #include "models/arch/arch.h"
 
 /* Caps on sizes, so that an untrusted config cannot overflow a product of extents. */
@@ -16,14 +17,20 @@ typedef struct ggdm_arch_kind {
     const char *class_name; /* "_class_name" of config.json */
     const char *weights_file;
     ggdm_arch_role role;
-    unsigned ports;     /* that every network of the kind has, GGDM_PORT_* */
-    size_t config_size; /* of the struct that parse fills */
+    unsigned ports;             /* that every network of the kind has, GGDM_PORT_* */
+    const ggdm_field *fields;   /* the keys that change the network */
+    const char *const *ignored; /* those that do not */
+    const void *defaults;       /* of what fields reads */
+    size_t raw_size;            /* of that struct */
+    size_t config_size;         /* of the struct that fill fills */
 
-    /** Check the document and fill config (zeroed before) and info's size, channels, n_classes and
-     *  the ports that depend on the config.
+    /** Check what was read of the document, and fill config (zeroed before) and info's size,
+     *  channels, n_classes and the ports that depend on the config.  What of raw means the same as
+     *  something else is brought to one form, and what its rows do not say (a node set to NULL) is
+     *  written into text, the open object that will say it all in one form.
      *  Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
-    ggdm_status (*parse)(const ggdm_node *root, void *config, ggdm_arch_info *info,
-                         ggdm_error *err);
+    ggdm_status (*fill)(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
+                        ggdm_json *text, ggdm_error *err);
     /** Those of ports that the network has are there; set those that it gives. */
     void (*emit)(const void *config, ggdm_graph *g, ggdm_ports *ports);
 } ggdm_arch_kind;

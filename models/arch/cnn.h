@@ -3,6 +3,7 @@
 #ifndef GGDM_MODELS_ARCH_CNN_H
 #define GGDM_MODELS_ARCH_CNN_H
 
+#include "common/fields.h"
 #include "models/nn/graph.h"
 
 #define GGDM_CNN_LAYERS 64
@@ -34,6 +35,9 @@ typedef struct ggdm_cnn {
     int32_t n_layers; /* the implicit last linear layer included */
     ggdm_cnn_layer layers[GGDM_CNN_LAYERS];
 } ggdm_cnn;
+
+/* The keys of each kind of entry of "layers"; NULL at the end. */
+extern const ggdm_field *const ggdm_cnn_layer_fields[];
 
 /** Emit the network: x [N, size, size, channels] -> log probabilities [N, n_classes], f32. */
 ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x);

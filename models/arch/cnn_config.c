@@ -2,6 +2,7 @@
  * list that cannot work is refused here, by the name of the entry, and not inside the graph. */
 #include <stddef.h>
 
+#include "common/fields_write.h"
 #include "models/arch/arch_kind.h"
 #include "models/arch/cnn.h"
 
@@ -32,7 +33,11 @@ typedef struct raw_layer {
 static const char *const act_names[] = {"none", "silu", "relu", NULL}; /* ggdm_cnn_act */
 static const char *const pool_names[] = {"max", "avg", NULL};
 
-static const ggdm_field config_fields[] = {
+static const raw_config defaults = {0}; /* all are required */
+
+static const char *const ignored[] = {"_class_name", "_name_or_path", NULL};
+
+static const ggdm_field fields[] = {
     {"sample_size", GGDM_FIELD_INT32, offsetof(raw_config, sample_size), .required = true, .lo = 1,
      .hi = GGDM_ARCH_MAX_SIZE},
     {"in_channels", GGDM_FIELD_INT32, offsetof(raw_config, in_channels), .required = true, .lo = 1,
@@ -69,6 +74,8 @@ static const ggdm_field linear_fields[] = {{"linear", GGDM_FIELD_INT32,
                                            ACT_FIELD,
                                            {0}};
 
+static const raw_layer layer_defaults = {.layer = {.kernel = 3, .stride = 1}, .size = 2};
+
 /* Layers written as {"NAME": true}. */
 static const ggdm_field global_avg_fields[] = {
     {"global_avg_pool", GGDM_FIELD_NODE, offsetof(raw_layer, global_avg_pool), .required = true},
@@ -90,12 +97,9 @@ static ggdm_status need_true(const ggdm_node *node, ggdm_error *err)
                                                          : ggdm_node_expected(node, err, "true");
 }
 
-static ggdm_status parse_conv(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+static ggdm_status check_conv(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
 {
-    ggdm_cnn_layer *l = &raw->layer;
-    l->kernel = 3;
-    l->stride = 1;
-    GGDM_TRY(ggdm_fields_read(node, conv_fields, NULL, raw, err));
+    const ggdm_cnn_layer *l = &raw->layer;
     GGDM_TRY(need_image(node, f, err));
     if (l->kernel % 2 == 0)
         return ggdm_node_expected(ggdm_node_get(node, "kernel"), err, "an odd number");
@@ -107,10 +111,8 @@ static ggdm_status parse_conv(const ggdm_node *node, raw_layer *raw, flow *f, gg
     return GGDM_OK;
 }
 
-static ggdm_status parse_pool(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+static ggdm_status check_pool(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
 {
-    raw->size = 2;
-    GGDM_TRY(ggdm_fields_read(node, pool_fields, NULL, raw, err));
     GGDM_TRY(need_image(node, f, err));
     if (raw->size > f->size)
         return ggdm_node_fail(node, err, "pool of size %d, but the image has %d pixels here",
@@ -121,18 +123,16 @@ static ggdm_status parse_pool(const ggdm_node *node, raw_layer *raw, flow *f, gg
     return GGDM_OK;
 }
 
-static ggdm_status parse_global_avg(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+static ggdm_status check_global_avg(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_fields_read(node, global_avg_fields, NULL, raw, err));
     GGDM_TRY(need_true(raw->global_avg_pool, err));
     GGDM_TRY(need_image(node, f, err));
     f->size = 0;
     return GGDM_OK;
 }
 
-static ggdm_status parse_flatten(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+static ggdm_status check_flatten(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_fields_read(node, flatten_fields, NULL, raw, err));
     GGDM_TRY(need_true(raw->flatten, err));
     GGDM_TRY(need_image(node, f, err));
     f->width *= f->size * f->size; /* at most 2^24 * 2^13 */
@@ -143,9 +143,8 @@ static ggdm_status parse_flatten(const ggdm_node *node, raw_layer *raw, flow *f,
     return GGDM_OK;
 }
 
-static ggdm_status parse_linear(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
+static ggdm_status check_linear(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_fields_read(node, linear_fields, NULL, raw, err));
     if (f->size)
         return ggdm_node_fail(node, err,
                               "a linear layer on an image, expected {\"flatten\": true} or "
@@ -154,29 +153,42 @@ static ggdm_status parse_linear(const ggdm_node *node, raw_layer *raw, flow *f, 
     return GGDM_OK;
 }
 
+/* The first key names the kind. */
+const ggdm_field *const ggdm_cnn_layer_fields[] = {conv_fields,    pool_fields,   global_avg_fields,
+                                                   flatten_fields, linear_fields, NULL};
+
 static const struct {
-    const char *key;
     ggdm_cnn_kind kind;
-    ggdm_status (*parse)(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err);
+    ggdm_status (*check)(const ggdm_node *node, raw_layer *raw, flow *f, ggdm_error *err);
 } layer_kinds[] = {
-    {"conv", GGDM_CNN_CONV, parse_conv},
-    {"pool", GGDM_CNN_MAX_POOL, parse_pool},
-    {"global_avg_pool", GGDM_CNN_GLOBAL_AVG, parse_global_avg},
-    {"flatten", GGDM_CNN_FLATTEN, parse_flatten},
-    {"linear", GGDM_CNN_LINEAR, parse_linear},
+    {GGDM_CNN_CONV, check_conv},
+    {GGDM_CNN_MAX_POOL, check_pool},
+    {GGDM_CNN_GLOBAL_AVG, check_global_avg},
+    {GGDM_CNN_FLATTEN, check_flatten},
+    {GGDM_CNN_LINEAR, check_linear},
 };
 
-static ggdm_status parse_layer(const ggdm_node *node, ggdm_cnn_layer *out, flow *f, ggdm_error *err)
+static void write_layer(ggdm_json *text, const ggdm_field *rows, const raw_layer *raw)
 {
-    if (node->kind == GGDM_NODE_MAP) {
-        for (size_t i = 0; i < sizeof layer_kinds / sizeof layer_kinds[0]; i++) {
-            if (!ggdm_node_get(node, layer_kinds[i].key))
-                continue;
-            raw_layer raw = {.layer.kind = layer_kinds[i].kind};
-            GGDM_TRY(layer_kinds[i].parse(node, &raw, f, err));
-            *out = raw.layer;
-            return GGDM_OK;
-        }
+    ggdm_json_begin_object(text, NULL);
+    ggdm_fields_write(text, rows, raw, &layer_defaults);
+    ggdm_json_end(text);
+}
+
+static ggdm_status parse_layer(const ggdm_node *node, ggdm_cnn_layer *out, flow *f, ggdm_json *text,
+                               ggdm_error *err)
+{
+    for (size_t i = 0; ggdm_cnn_layer_fields[i]; i++) {
+        const ggdm_field *rows = ggdm_cnn_layer_fields[i];
+        if (!ggdm_node_get(node, rows->key))
+            continue;
+        raw_layer raw = layer_defaults;
+        raw.layer.kind = layer_kinds[i].kind;
+        GGDM_TRY(ggdm_fields_read(node, rows, NULL, &raw, err));
+        GGDM_TRY(layer_kinds[i].check(node, &raw, f, err));
+        write_layer(text, rows, &raw);
+        *out = raw.layer;
+        return GGDM_OK;
     }
     return ggdm_node_fail(node, err,
                           "expected an object with one of the keys 'conv', 'pool', "
@@ -184,7 +196,8 @@ static ggdm_status parse_layer(const ggdm_node *node, ggdm_cnn_layer *out, flow 
 }
 
 /* The last linear layer, where the list does not end with it. */
-static ggdm_status finish(const ggdm_node *layers, ggdm_cnn *net, const flow *f, ggdm_error *err)
+static ggdm_status finish(const ggdm_node *layers, ggdm_cnn *net, const flow *f, ggdm_json *text,
+                          ggdm_error *err)
 {
     const ggdm_cnn_layer *last = net->n_layers ? &net->layers[net->n_layers - 1] : NULL;
     if (last && last->kind == GGDM_CNN_LINEAR && last->act == GGDM_CNN_NONE &&
@@ -194,28 +207,33 @@ static ggdm_status finish(const ggdm_node *layers, ggdm_cnn *net, const flow *f,
         return ggdm_node_fail(layers, err,
                               "ends with an image, expected {\"flatten\": true} or "
                               "{\"global_avg_pool\": true} before the end");
-    net->layers[net->n_layers++] =
-        (ggdm_cnn_layer){.kind = GGDM_CNN_LINEAR, .width = net->n_classes};
+    const raw_layer output = {.layer = {.kind = GGDM_CNN_LINEAR, .width = net->n_classes}};
+    write_layer(text, linear_fields, &output);
+    net->layers[net->n_layers++] = output.layer;
     return GGDM_OK;
 }
 
-static ggdm_status parse(const ggdm_node *root, void *config, ggdm_arch_info *info, ggdm_error *err)
+static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
+                        ggdm_json *text, ggdm_error *err)
 {
-    static const char *const ignored[] = {"_class_name", "_name_or_path", NULL};
+    raw_config *c = raw;
     ggdm_cnn *net = config;
-    raw_config raw = {0};
-    GGDM_TRY(ggdm_fields_read(root, config_fields, ignored, &raw, err));
-    net->size = raw.sample_size;
-    net->channels = raw.in_channels;
-    net->n_classes = raw.num_classes;
-    if (raw.layers->kind != GGDM_NODE_LIST || raw.layers->count >= GGDM_CNN_LAYERS)
-        return ggdm_node_fail(raw.layers, err, "expected a list of at most %d layers",
+    const ggdm_node *layers = c->layers;
+    (void)root;
+    net->size = c->sample_size;
+    net->channels = c->in_channels;
+    net->n_classes = c->num_classes;
+    if (layers->kind != GGDM_NODE_LIST || layers->count >= GGDM_CNN_LAYERS)
+        return ggdm_node_fail(layers, err, "expected a list of at most %d layers",
                               GGDM_CNN_LAYERS - 1);
 
     flow f = {net->size, net->channels};
-    for (const ggdm_node *n = raw.layers->first; n; n = n->next)
-        GGDM_TRY(parse_layer(n, &net->layers[net->n_layers++], &f, err));
-    GGDM_TRY(finish(raw.layers, net, &f, err));
+    ggdm_json_begin_array(text, "layers");
+    for (const ggdm_node *n = layers->first; n; n = n->next)
+        GGDM_TRY(parse_layer(n, &net->layers[net->n_layers++], &f, text, err));
+    GGDM_TRY(finish(layers, net, &f, text, err));
+    ggdm_json_end(text);
+    c->layers = NULL; /* said */
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_classes;
@@ -232,7 +250,11 @@ const ggdm_arch_kind ggdm_arch_cnn = {
     .weights_file = "model.safetensors",
     .role = GGDM_CLASSIFIER,
     .ports = GGDM_PORT_X | GGDM_PORT_LOGITS,
+    .fields = fields,
+    .ignored = ignored,
+    .defaults = &defaults,
+    .raw_size = sizeof(raw_config),
     .config_size = sizeof(ggdm_cnn),
-    .parse = parse,
+    .fill = fill,
     .emit = emit,
 };

@@ -7,7 +7,7 @@
 #include "models/arch/arch_kind.h"
 #include "models/arch/unet2d.h"
 
-/* The keys as written, with diffusers' defaults in place before reading. */
+/* The keys as written. */
 typedef struct raw_config {
     const ggdm_node *sample_size, *down_types, *up_types, *class_embed_type;
     ggdm_ints widths;
@@ -23,6 +23,17 @@ static const char *const conv_only[] = {"conv", NULL};
 static const char *const silu_only[] = {"silu", "swish", NULL}; /* two names of one function */
 static const char *const mid_only[] = {"UNetMidBlock2D", NULL};
 static const char *const scale_shift_names[] = {"default", "scale_shift", NULL};
+
+static const raw_config defaults = {.in_channels = 3,
+                                    .out_channels = 3,
+                                    .layers = 2,
+                                    .groups = 32,
+                                    .padding = 1,
+                                    .head_dim = 8,
+                                    .eps = 1e-5,
+                                    .mid_scale = 1,
+                                    .flip = true,
+                                    .add_attention = true};
 
 #define AT(member) offsetof(raw_config, member)
 
@@ -84,8 +95,8 @@ static ggdm_status check_nulls(const ggdm_node *root, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* "sample_size": 32 or [32, 32]. */
-static ggdm_status read_size(const ggdm_node *root, int *size, ggdm_error *err)
+/* "sample_size": 32 or [32, 32], of which the number remains. */
+static ggdm_status read_size(const ggdm_node *root, raw_config *raw, int *size, ggdm_error *err)
 {
     const ggdm_node *node = ggdm_node_get(root, "sample_size");
     const ggdm_node *first = node, *second = node;
@@ -104,6 +115,7 @@ static ggdm_status read_size(const ggdm_node *root, int *size, ggdm_error *err)
         return ggdm_node_fail(node, err, "height %d and width %d, expected a square", (int)h,
                               (int)w);
     *size = (int)h;
+    raw->sample_size = first;
     return GGDM_OK;
 }
 
@@ -128,13 +140,28 @@ static ggdm_status read_types(const ggdm_node *list, const char *plain, const ch
     return GGDM_OK;
 }
 
-static ggdm_status read_levels(const ggdm_node *root, const raw_config *raw, ggdm_unet2d *net,
+enum { DEFAULT_LEVELS = 4 };
+static const int default_width[DEFAULT_LEVELS] = {224, 448, 672, 896};
+static const bool default_down[DEFAULT_LEVELS] = {false, true, true, true};
+static const bool default_up[DEFAULT_LEVELS] = {true, true, true, false};
+
+/* A list that was written and is the default says nothing. */
+static void reduce_levels(const ggdm_unet2d *net, raw_config *raw)
+{
+    if (net->levels != DEFAULT_LEVELS)
+        return;
+    if (memcmp(net->width, default_width, sizeof default_width) == 0)
+        raw->widths.count = 0;
+    if (memcmp(net->down_attn, default_down, sizeof default_down) == 0)
+        raw->down_types = NULL;
+    if (memcmp(net->up_attn, default_up, sizeof default_up) == 0)
+        raw->up_types = NULL;
+}
+
+static ggdm_status read_levels(const ggdm_node *root, raw_config *raw, ggdm_unet2d *net,
                                ggdm_error *err)
 {
-    static const int default_width[] = {224, 448, 672, 896};
-    static const bool default_down[] = {false, true, true, true};
-    static const bool default_up[] = {true, true, true, false};
-    net->levels = 4;
+    net->levels = DEFAULT_LEVELS;
     memcpy(net->width, default_width, sizeof default_width);
     memcpy(net->down_attn, default_down, sizeof default_down);
     memcpy(net->up_attn, default_up, sizeof default_up);
@@ -147,13 +174,16 @@ static ggdm_status read_levels(const ggdm_node *root, const raw_config *raw, ggd
         net->levels = (int)raw->widths.count;
         memcpy(net->width, raw->widths.data, raw->widths.count * sizeof *net->width);
     }
-    if (net->levels != 4 && (!raw->down_types || !raw->up_types))
+    if (net->levels != DEFAULT_LEVELS && (!raw->down_types || !raw->up_types))
         return ggdm_node_fail(root, err,
                               "down_block_types and up_block_types are needed where "
                               "block_out_channels has not 4 entries");
     GGDM_TRY(read_types(raw->down_types, "DownBlock2D", "AttnDownBlock2D", net->levels,
                         net->down_attn, err));
-    return read_types(raw->up_types, "UpBlock2D", "AttnUpBlock2D", net->levels, net->up_attn, err);
+    GGDM_TRY(
+        read_types(raw->up_types, "UpBlock2D", "AttnUpBlock2D", net->levels, net->up_attn, err));
+    reduce_levels(net, raw);
+    return GGDM_OK;
 }
 
 /* Where in the file a rule about the widths points to: the list, or the whole where it is absent.
@@ -203,12 +233,12 @@ static ggdm_status check_geometry(const ggdm_node *root, const ggdm_unet2d *net,
     return GGDM_OK;
 }
 
-static ggdm_status fill(const ggdm_node *root, const raw_config *raw, ggdm_unet2d *net,
-                        ggdm_error *err)
+static ggdm_status fill_net(const ggdm_node *root, raw_config *raw, ggdm_unet2d *net,
+                            ggdm_error *err)
 {
     const ggdm_node *head_dim = ggdm_node_get(root, "attention_head_dim");
     GGDM_TRY(check_nulls(root, err));
-    GGDM_TRY(read_size(root, &net->size, err));
+    GGDM_TRY(read_size(root, raw, &net->size, err));
     GGDM_TRY(read_levels(root, raw, net, err));
     if (raw->class_embed_type)
         return ggdm_node_expected(raw->class_embed_type, err,
@@ -221,44 +251,38 @@ static ggdm_status fill(const ggdm_node *root, const raw_config *raw, ggdm_unet2
     net->layers = raw->layers;
     net->groups = raw->groups;
     net->eps = raw->eps;
-    net->head_dim = head_dim && head_dim->kind == GGDM_NODE_NULL ? 0 : raw->head_dim;
+    if (head_dim && head_dim->kind == GGDM_NODE_NULL)
+        raw->head_dim = 0;
+    net->head_dim = raw->head_dim;
     net->mid_attention = raw->add_attention;
     net->scale_shift = raw->scale_shift == 1;
     /* UNetMidBlock2D: without attn_norm_num_groups, scale_shift networks have no norm there. */
-    net->mid_groups = raw->attn_groups ? raw->attn_groups : net->scale_shift ? 0 : raw->groups;
+    const int usual_groups = net->scale_shift ? 0 : raw->groups;
+    net->mid_groups = raw->attn_groups ? raw->attn_groups : usual_groups;
+    if (raw->attn_groups == usual_groups)
+        raw->attn_groups = 0;
     net->mid_scale = raw->mid_scale;
     net->flip = raw->flip;
     net->freq_shift = raw->freq_shift;
     net->downsample_padding = raw->padding;
     net->center = raw->center;
     net->n_classes = raw->n_classes;
+    raw->only = 0; /* of names of one meaning the first */
     return check_geometry(root, net, err);
 }
 
-static ggdm_status parse(const ggdm_node *root, void *config, ggdm_arch_info *info, ggdm_error *err)
+static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
+                        ggdm_json *text, ggdm_error *err)
 {
     ggdm_unet2d *net = config;
-    raw_config raw = {.in_channels = 3,
-                      .out_channels = 3,
-                      .layers = 2,
-                      .groups = 32,
-                      .padding = 1,
-                      .head_dim = 8,
-                      .eps = 1e-5,
-                      .freq_shift = 0,
-                      .mid_scale = 1,
-                      .flip = true,
-                      .add_attention = true};
-    ggdm_status st = ggdm_fields_read(root, fields, ignored, &raw, err);
-    if (st == GGDM_OK)
-        st = fill(root, &raw, net, err);
-    ggdm_fields_release(fields, &raw);
+    (void)text; /* the rows say all */
+    GGDM_TRY(fill_net(root, raw, net, err));
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_classes;
     if (net->n_classes)
         info->ports |= GGDM_PORT_LABEL;
-    return st;
+    return GGDM_OK;
 }
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
@@ -271,7 +295,11 @@ const ggdm_arch_kind ggdm_arch_unet2d = {
     .weights_file = "diffusion_pytorch_model.safetensors",
     .role = GGDM_DIFFUSION,
     .ports = GGDM_PORT_X | GGDM_PORT_T | GGDM_PORT_EPS,
+    .fields = fields,
+    .ignored = ignored,
+    .defaults = &defaults,
+    .raw_size = sizeof(raw_config),
     .config_size = sizeof(ggdm_unet2d),
-    .parse = parse,
+    .fill = fill,
     .emit = emit,
 };

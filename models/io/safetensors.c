@@ -1,3 +1,34 @@
+/* The safetensors format (github.com/huggingface/safetensors), as it is read and written here.
+ *
+ *   offset   size   what
+ *   0        8      N, u64 little-endian: size of the header
+ *   8        N      the header: a JSON object, UTF-8, first byte '{'; white space may follow it
+ *   8 + N    rest   the data: elements little-endian, row-major, tensors without anything between
+ *
+ * The header has a member for each tensor, and at most one other:
+ *
+ *   "NAME": {"dtype": "F32", "shape": [64, 3, 3, 3], "data_offsets": [0, 6912]}
+ *   "__metadata__": {"KEY": "TEXT", ...}
+ *
+ * data_offsets are the first byte and the one behind the last, counted from 8 + N.  A file is valid
+ * if all of this holds; nothing is guessed or repaired, as every byte may be somebody else's:
+ *
+ *   - 2 <= N <= GGDM_ST_MAX_HEADER, and 8 + N is within the file;
+ *   - the header is strict JSON (common/json.h): one object, no name twice;
+ *   - a tensor has exactly these three members, in any order; its dtype is in the table below;
+ *   - extents are integers >= 0, at most GGDM_MAX_DIMS of them; "[]" is a scalar, 0 is allowed;
+ *   - its range has the bytes that shape and dtype ask for, computed without overflow;
+ *   - sorted by their ranges, the tensors cover the data: no hole, no overlap, nothing behind them,
+ *     so that a file that was cut or has something appended is noticed by its header alone;
+ *   - all of "__metadata__" is texts.
+ *
+ * Values are not looked at (models/model_check.c does that), and the data need not be aligned:
+ * where they are not, models/io/weights.c copies them.  A file is read header first
+ * (ggdm_st_file_open), so that nothing more is read of one that cannot be what is wanted.
+ *
+ * What we write: "__metadata__" first, if there is any, then tensors in the given order, F32 only,
+ * one behind the other; the header ends in spaces so that 8 + N is a multiple of 64 bytes, which
+ * lets the data be used where they are read to.  Same input, same bytes. */
 #include "models/io/safetensors.h"
 
 #include <inttypes.h>

@@ -1,13 +1,5 @@
-/* The safetensors format (huggingface/safetensors README):
- *
- *   bytes 0..7      N, u64 little-endian: size of the header
- *   bytes 8..8+N    JSON object, UTF-8, begins with '{', may end in spaces:
- *                     "NAME": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}
- *                     "__metadata__": {"KEY": "TEXT", ..}                      (optional)
- *   bytes 8+N..end  tensor data, row-major, little-endian, packed: the ranges of data_offsets
- *                   (relative to byte 8+N) cover it without holes and without overlaps
- *
- * The reader works on bytes in memory and trusts none of them. */
+/* Files of named tensors in the safetensors format, which safetensors.c specifies.  The reader
+ * works on bytes in memory and trusts none of them. */
 #ifndef GGDM_MODELS_IO_SAFETENSORS_H
 #define GGDM_MODELS_IO_SAFETENSORS_H
 

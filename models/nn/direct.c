@@ -41,7 +41,7 @@ static int count_bands(const ggdm_conv_shape *s, int64_t y_rows)
 
 /* Result rows from first on.  Row i of the source takes part in row o of the destination where
  * o = i + top - k, 0 <= k < kh (stride 1). */
-static band cut(const ggdm_conv_shape *s, bool backward, int64_t first, int64_t rows)
+static band cut_band(const ggdm_conv_shape *s, bool backward, int64_t first, int64_t rows)
 {
     const int64_t kh = s->kh, top = s->conv.top, x_rows = backward ? s->oh : s->ih;
     const int64_t lead = backward ? kh - 1 - top : top; /* rows of x before the first of y */
@@ -63,7 +63,7 @@ static void cut_all(ggdm_direct *d, const ggdm_conv_shape *s, bool backward)
             .y_rows = d->y_rows, .x_rows = d->x_rows, .top = s->conv.top, .bottom = s->conv.bottom};
     const int64_t rows = d->y_rows / d->n_bands;
     for (int i = 0; d->n_bands > 1 && i < d->n_bands; i++)
-        d->bands[i] = cut(s, backward, i * rows, rows);
+        d->bands[i] = cut_band(s, backward, i * rows, rows);
 }
 
 /* ---- building ---- */
@@ -150,7 +150,7 @@ typedef struct direct_call {
     char *scratch;
 } direct_call;
 
-static void run_band(const void *with, int64_t piece, int seat)
+static void run_direct_band(const void *with, int64_t piece, int seat)
 {
     const direct_call *call = with;
     const ggdm_direct *d = call->d;
@@ -165,5 +165,5 @@ static void run_band(const void *with, int64_t piece, int seat)
 void ggdm_direct_run(const ggdm_direct *d, const void *x, const float *bias, void *y, void *scratch)
 {
     const direct_call call = {d, x, y, bias, scratch};
-    ggdm_prim_share(d->prims[0], d->images * d->n_bands, run_band, &call);
+    ggdm_prim_share(d->prims[0], d->images * d->n_bands, run_direct_band, &call);
 }

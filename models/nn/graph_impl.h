@@ -68,6 +68,9 @@ struct ggdm_op {
         struct {
             int window; /* pixels, each way */
         } pool;
+        struct {
+            int times, part; /* rows of an image; which of them */
+        } batch;
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_direct *direct;     /* a convolution has this ... */

@@ -8,7 +8,7 @@
 static const ggdm_kernels *chosen;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void choose(void)
+static void choose_kernels(void)
 {
     ggdm_isa isa;
     if (ggdm_isa_pinned(&isa, NULL) != GGDM_OK)
@@ -20,7 +20,7 @@ static void choose(void)
 
 const ggdm_kernels *ggdm_kernels_of(ggdm_dtype dtype)
 {
-    pthread_once(&once, choose);
+    pthread_once(&once, choose_kernels);
     return &chosen[dtype == GGDM_BF16];
 }
 

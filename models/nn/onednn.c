@@ -68,7 +68,7 @@ static void engine_start(void)
         engine_status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
 }
 
-static ggdm_status check(dnnl_status_t status, const char *what, ggdm_error *err)
+static ggdm_status check_dnnl(dnnl_status_t status, const char *what, ggdm_error *err)
 {
     if (status == dnnl_success)
         return GGDM_OK;
@@ -76,7 +76,7 @@ static ggdm_status check(dnnl_status_t status, const char *what, ggdm_error *err
     return GGDM_FAIL(err, code, "oneDNN: %s failed with status %d", what, (int)status);
 }
 
-#define DNNL_TRY(call) GGDM_TRY(check((call), #call, err))
+#define DNNL_TRY(call) GGDM_TRY(check_dnnl((call), #call, err))
 
 static dnnl_data_type_t data_type(ggdm_dtype dtype)
 {
@@ -109,7 +109,7 @@ static ggdm_status new_attr(dnnl_primitive_attr_t *attr, ggdm_error *err)
 }
 
 /* The primitive and its scratch, from p->desc. */
-static ggdm_status finish(ggdm_prim *p, ggdm_error *err)
+static ggdm_status finish_primitive(ggdm_prim *p, ggdm_error *err)
 {
     DNNL_TRY(dnnl_primitive_create(&p->primitive, p->desc));
     layout_ref scratch = queried(p, dnnl_query_scratchpad_md);
@@ -159,7 +159,7 @@ static ggdm_status conv_desc(const ggdm_conv_shape *s, ggdm_conv_pass pass, cons
             ? ggdm_dnnl_conv_data_desc(engine, l, &c, hint, attr, out)
             : ggdm_dnnl_conv_weights_desc(engine, l, s->bias, &c, hint, attr, out);
     dnnl_primitive_desc_destroy(hint);
-    return check(status, "convolution backward", err);
+    return check_dnnl(status, "convolution backward", err);
 }
 
 /* Where each pass has its tensors, in the order a, b, c, weights. */
@@ -243,7 +243,7 @@ static uint16_t to_bf16(float x)
     return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 
-static void pack(const packing *p, const float *plain, void *packed)
+static void pack_weights(const packing *p, const float *plain, void *packed)
 {
     const int64_t *n = p->extent;
 #pragma omp parallel for
@@ -259,7 +259,7 @@ static void pack(const packing *p, const float *plain, void *packed)
         }
 }
 
-static void unpack(const packing *p, const float *packed, float *plain)
+static void unpack_weights(const packing *p, const float *packed, float *plain)
 {
     const int64_t *n = p->extent;
 #pragma omp parallel for
@@ -305,13 +305,14 @@ static ggdm_status conv_build(ggdm_prim *p, const ggdm_conv_shape *s, ggdm_conv_
         GGDM_TRY(add_arg(p, queried(p, k->query_b), k->b, MEM_C, err));
     if (s->bias && k->bias)
         GGDM_TRY(add_arg(p, ggdm_dnnl_layout_ref(&l->bias), k->bias, MEM_BIAS, err));
-    return finish(p, err);
+    return finish_primitive(p, err);
 }
 
-static ggdm_status create(ggdm_prim **out, int seats, dnnl_primitive_attr_t *attr, ggdm_error *err)
+static ggdm_status create_primitive(ggdm_prim **out, int seats, dnnl_primitive_attr_t *attr,
+                                    ggdm_error *err)
 {
     pthread_once(&engine_once, engine_start);
-    GGDM_TRY(check(engine_status, "starting the CPU engine", err));
+    GGDM_TRY(check_dnnl(engine_status, "starting the CPU engine", err));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     (*out)->n_seats = seats;
     GGDM_TRY(ggdm_alloc(&(*out)->seats, (size_t)seats, sizeof *(*out)->seats, err));
@@ -328,7 +329,7 @@ ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const 
     *out = NULL;
     if (alone)
         omp_set_num_threads(1); /* which the library reads now */
-    ggdm_status st = create(out, alone ? threads : 1, &attr, err);
+    ggdm_status st = create_primitive(out, alone ? threads : 1, &attr, err);
     if (st == GGDM_OK)
         st = conv_build(*out, s, pass, attr, &l, err);
     omp_set_num_threads(threads);
@@ -366,7 +367,7 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
     GGDM_TRY(add_arg(p, queried(p, dnnl_query_src_md), DNNL_ARG_SRC, MEM_A, err));
     GGDM_TRY(add_arg(p, queried(p, dnnl_query_weights_md), DNNL_ARG_WEIGHTS, MEM_B, err));
     GGDM_TRY(add_arg(p, queried(p, dnnl_query_dst_md), DNNL_ARG_DST, MEM_C, err));
-    return finish(p, err);
+    return finish_primitive(p, err);
 }
 
 ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err)
@@ -376,7 +377,7 @@ ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_e
     layout l[MATMUL_LAYOUTS] = {0};
     *out = NULL;
     omp_set_num_threads(1);
-    ggdm_status st = create(out, threads, &attr, err);
+    ggdm_status st = create_primitive(out, threads, &attr, err);
     if (st == GGDM_OK)
         st = matmul_build(*out, s, attr, l, err);
     omp_set_num_threads(threads);
@@ -432,7 +433,7 @@ static void execute(const_dnnl_primitive_t primitive, int n, const dnnl_exec_arg
 
 void ggdm_prim_pack(ggdm_prim *prim, const void *plain)
 {
-    pack(&prim->packing, plain, prim->pack.data);
+    pack_weights(&prim->packing, plain, prim->pack.data);
 }
 
 void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, void *c,
@@ -451,7 +452,7 @@ void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, 
         dnnl_memory_set_data_handle(t->mem[MEM_B], (void *)b);
     execute(prim->primitive, t->n_args, t->args);
     if (prim->gradient)
-        unpack(&prim->packing, gradient, c);
+        unpack_weights(&prim->packing, gradient, c);
 }
 
 void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with)

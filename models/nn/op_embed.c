@@ -6,14 +6,19 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-/* in t [N]; out [N, dim].
- * Frequencies and angles are rounded to f32 as in diffusers. */
+/* Frequencies and angles are rounded to f32 as in diffusers. */
+static float frequency(const ggdm_op *op, int i)
+{
+    return (float)exp(-log(10000.0) * i / (op->time.dim / 2 - op->time.shift));
+}
+
+/* in t [N]; out [N, dim] */
 static void time_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     int half = op->time.dim / 2;
     float t = ggdm_f32(ggdm_in(g, op, 0))[n], *y = ggdm_f32_image(ggdm_out(g, op, 0), n);
     for (int i = 0; i < half; i++) {
-        float f = (float)exp(-log(10000.0) * i / (half - op->time.shift)), angle = t * f;
+        float angle = t * frequency(op, i);
         y[i + (op->time.cosines_first ? half : 0)] = (float)sin((double)angle);
         y[i + (op->time.cosines_first ? 0 : half)] = (float)cos((double)angle);
     }
@@ -21,7 +26,36 @@ static void time_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
         y[op->time.dim - 1] = 0.0f;
 }
 
-static const ggdm_op_kind kind_time = {.name = "time_features", .run_image = time_run};
+/* in gy [N, dim], t [N]; out [N] */
+static void time_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    int half = op->time.dim / 2;
+    const float *gy = ggdm_f32_image(ggdm_in(g, op, 0), n);
+    const float *sines = gy + (op->time.cosines_first ? half : 0);
+    const float *cosines = gy + (op->time.cosines_first ? 0 : half);
+    float t = ggdm_f32(ggdm_in(g, op, 1))[n];
+    double sum = 0;
+    for (int i = 0; i < half; i++) {
+        float f = frequency(op, i), angle = t * f;
+        sum += f * (sines[i] * cos((double)angle) - cosines[i] * sin((double)angle));
+    }
+    ggdm_f32(ggdm_out(g, op, 0))[n] = (float)sum;
+}
+
+static const ggdm_op_kind kind_time_bwd = {.name = "time_features_backward",
+                                           .run_image = time_bwd_run};
+
+static void time_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    ggdm_op bwd = ggdm_op_make(&kind_time_bwd, gy, op->in[0], -1, -1);
+    bwd.time = op->time;
+    bwd.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[0]));
+    gin[0] = ggdm_graph_emit(g, &bwd);
+}
+
+static const ggdm_op_kind kind_time = {
+    .name = "time_features", .run_image = time_run, .vjp = time_vjp};
 
 ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift)
 {

@@ -1,5 +1,7 @@
 #include "models/nn/op_table.h"
 
+#include "models/nn/graph_impl.h"
+
 /* --- emit functions: ops.h with the table's signature ----------------------------------------- */
 
 #define EMIT(op, call)                                                                             \
@@ -10,9 +12,11 @@
     }
 
 EMIT(conv2d, ggdm_conv2d(g, in[0], in[1], in[2], cfg->conv))
+EMIT(conv2d_f32, ggdm_conv2d_f32(g, in[0], in[1], in[2], cfg->conv))
 EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
 EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
 EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], cfg->heads))
+EMIT(cast, ggdm_cast(g, in[0], g->dtype)) /* in an f32 graph no op at all */
 EMIT(silu, ggdm_silu(g, in[0]))
 EMIT(relu, ggdm_relu(g, in[0]))
 EMIT(add, ggdm_add(g, in[0], in[1]))
@@ -25,6 +29,8 @@ EMIT(max_pool, ggdm_max_pool(g, in[0], cfg->k))
 EMIT(avg_pool, ggdm_avg_pool(g, in[0], cfg->k))
 EMIT(flatten, ggdm_flatten(g, in[0]))
 EMIT(global_avg_pool, ggdm_global_avg_pool(g, in[0]))
+EMIT(repeat, ggdm_repeat(g, in[0], cfg->k))
+EMIT(split, ggdm_split(g, in[0], cfg->k, cfg->part))
 EMIT(time_features, ggdm_time_features(g, in[0], cfg->dim, cfg->flip, cfg->freq_shift))
 EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
 EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
@@ -41,15 +47,18 @@ EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
 #define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
 #define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
 #define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
-#define OP(op, shape_rule, roundings, bf16, ...)                                                      \
+#define OP_AS(op, ref, shape_rule, roundings, bf16, ...)                                           \
     static const ggdm_op_entry op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
-                                     ggdm_ref_##op, emit_##op, roundings, bf16};
+                                     ggdm_ref_##ref, emit_##op, roundings, bf16};
+#define OP(op, ...) OP_AS(op, op, __VA_ARGS__)
 
 /* op               shape rule       roundings of the factors, to bf16, inputs */
 OP(conv2d,          conv2d,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP_AS(conv2d_f32, conv2d, conv2d,     0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(linear,          linear,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("beta"))
 OP(attention,       same,             8, 2, ACT("q"), ACT("k"), ACT("v"))
+OP(cast,            same,             0, 0, X(FINE))
 OP(silu,            same,            17, 1, X(NORMAL))
 OP(relu,            same,             0, 0, X(APART))
 OP(add,             same,             0, 0, ACT("a"), ACT("b"))
@@ -62,7 +71,9 @@ OP(max_pool,        pool,             0, 0, X(APART))
 OP(avg_pool,        pool,             0, 0, X(NORMAL))
 OP(flatten,         flatten,          0, 0, X(NORMAL))
 OP(global_avg_pool, global_avg_pool,   0, 0, X(NORMAL))
-OP(time_features,   time_features,    0, 0, {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME})
+OP(repeat,          repeat,           0, 1, X(NORMAL))
+OP(split,           split,            0, 0, X(NORMAL))
+OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME})
 OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
 OP(log_softmax,     same,             8, 0, X(NORMAL))
 OP(nll,             per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
@@ -76,6 +87,7 @@ OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIX
 #define ROWS(c)      {2, {GGDM_BATCH, c, 1, 1}}
 #define SEQ(t, c)    {3, {GGDM_BATCH, t, c, 1}}
 #define IMG(h, w, c) {4, {GGDM_BATCH, h, w, c}}
+#define IMGS(k, h, w, c) {4, {GGDM_BATCHES(k), h, w, c}}
 #define P1(a)        {1, {a, 1, 1, 1}}
 #define P2(a, b)     {2, {a, b, 1, 1}}
 #define NO_BIAS      {0, {1, 1, 1, 1}}
@@ -89,6 +101,9 @@ OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIX
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
      &conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
      0, 0, 0}
+#define CONV_F32(n, h, w, i, o)                                                                    \
+    {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &conv2d_f32, n,                                   \
+     {IMG(h, w, i), {4, {o, i, 3, 3}}, P1(o)}, {.conv = {1, 1, 1, 1, 1}}, 0, 0, 0}
 #define LINEAR(n, i, o)                                                                            \
     {"linear " #i "->" #o " M=" #n, &linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
 #define NORM(n, h, w, c, g, act)                                                                   \
@@ -100,6 +115,11 @@ OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIX
 #define SIMPLE(op, text, n, ...) {#op " " text, &op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
     {#op " k" #size " " #h "x" #w "x" #c, &op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+#define REPEAT(n, times, text, ...)                                                                \
+    {"repeat " #times "x " text, &repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
+#define SPLIT(n, times, which, text, ...)                                                          \
+    {"split " #which " of " #times " " text, &split, n, {__VA_ARGS__},                             \
+     {.k = times, .part = which}, 0, 0, 0}
 #define TIME(n, d, swap, shift)                                                                    \
     {"time_features " #d " flip=" #swap " shift=" #shift, &time_features, n, {VEC},                \
      {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
@@ -246,6 +266,17 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(mse, "7", 3, ROWS(7), ROWS(7)),
     SIMPLE(lincomb, "5x7x3", 3, IMG(5, 7, 3), IMG(5, 7, 3), VEC, VEC),
     SIMPLE(lincomb, "33", 2, ROWS(33), ROWS(33), VEC, VEC),
+
+    REPEAT(2, 2, "5x7x3", IMG(5, 7, 3)),
+    REPEAT(3, 3, "33", ROWS(33)),
+    REPEAT(2, 1, "4x4x1", IMG(4, 4, 1)),
+    SPLIT(2, 2, 0, "5x7x3", IMGS(2, 5, 7, 3)),
+    SPLIT(3, 2, 1, "5x7x3", IMGS(2, 5, 7, 3)),
+    SPLIT(2, 3, 2, "33", {2, {GGDM_BATCHES(3), 33, 1, 1}}),
+    SPLIT(2, 1, 0, "4x4x1", IMGS(1, 4, 4, 1)),
+    SIMPLE(cast, "5x7x3", 2, IMG(5, 7, 3)),
+    CONV_F32(2, 5, 6, 33, 3),
+    CONV_F32(1, 9, 7, 8, 1),
 };
 /* clang-format on */
 
@@ -254,7 +285,7 @@ const size_t ggdm_op_n_rows = sizeof ggdm_op_rows / sizeof ggdm_op_rows[0];
 ggdm_shape ggdm_op_input_shape(const ggdm_op_row *row, int i, int64_t batch)
 {
     ggdm_shape s = row->shape[i];
-    if (s.n > 0 && s.d[0] == GGDM_BATCH)
-        s.d[0] = batch;
+    if (s.n > 0 && s.d[0] <= 0)
+        s.d[0] = s.d[0] == GGDM_BATCH ? batch : -s.d[0] * batch;
     return s;
 }

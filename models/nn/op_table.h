@@ -12,19 +12,21 @@
 #include "models/nn/ref.h"
 
 #define GGDM_OP_INPUTS 4
-#define GGDM_BATCH 0 /* in the shapes of a row: this extent is the batch */
+#define GGDM_BATCH 0           /* in the shapes of a row: this extent is the batch */
+#define GGDM_BATCHES(k) (-(k)) /* this one k times the batch */
 
 typedef enum ggdm_op_role {
     GGDM_ROLE_NONE,
     GGDM_ROLE_ACT,   /* f32 activation, batch first, differentiable */
-    GGDM_ROLE_FIXED, /* f32 per image, no gradient (coefficients, time) */
+    GGDM_ROLE_FIXED, /* f32 per image, constants of a schedule: no gradient */
     GGDM_ROLE_INDEX, /* i32 per image */
     GGDM_ROLE_PARAM  /* parameter, differentiable */
 } ggdm_op_role;
 
 /* Which values an input is tested with. */
 typedef enum ggdm_op_fill {
-    GGDM_FILL_NORMAL, /* standard normal */
+    GGDM_FILL_NORMAL, /* standard normal; in a bf16 graph numbers of bf16, as all below */
+    GGDM_FILL_FINE,   /* standard normal, not rounded to bf16: for the cast */
     GGDM_FILL_APART,  /* no ties and none near 0: for ops with kinks (relu, max_pool) */
     GGDM_FILL_TIME,   /* integers 0 .. 999 */
     GGDM_FILL_LOGP,   /* negative */

@@ -1,8 +1,9 @@
 /* The differentiable ops, each emitted into a graph.  Shapes: x [N, H, W, C] unless said otherwise;
  * results that are images have the dtype of the graph, rows ([N, C]), losses and what lincomb and
  * conv2d_f32 make are f32.  Every op has its vector-Jacobian product
- * (models/nn/op_*.c) and a double-precision reference (models/nn/ref.c).  All return -1 after an
- * error (sticky, see graph.h). */
+ * (models/nn/op_*.c) to all inputs but indices and constants of a schedule, a double-precision
+ * reference (models/nn/ref.c) and rows in the op table.  All return -1 after an error (sticky, see
+ * graph.h). */
 #ifndef GGDM_MODELS_NN_OPS_H
 #define GGDM_MODELS_NN_OPS_H
 
@@ -52,6 +53,12 @@ ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k);
 ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x);
 /** Mean over height and width: [N, H, W, C] -> [N, C]. */
 ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x);
+
+/** Every image k times, in the dtype of x: [N, ...] -> [k N, ...], rows n k ... n k + k - 1 are
+ * image n.  And the reverse: row part (0 <= part < k) of the k of each image, [k N, ...] -> [N,
+ * ...]. */
+ggdm_val ggdm_repeat(ggdm_graph *g, ggdm_val x, int k);
+ggdm_val ggdm_split(ggdm_graph *g, ggdm_val x, int k, int part);
 
 /** Sinusoidal features of t [N] f32 -> [N, dim] (diffusers get_timestep_embedding):
  *  f_i = exp(-ln(10000) i / (dim/2 - freq_shift)); [sin, cos], or [cos, sin] if flip. */

@@ -46,7 +46,7 @@ static bool same_form(const ggdm_pack_form *a, const ggdm_pack_form *b)
     return a->n == b->n && memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v) == 0;
 }
 
-static void *find(const ggdm_packs *packs, const void *plain, const ggdm_pack_form *form)
+static void *find_pack(const ggdm_packs *packs, const void *plain, const ggdm_pack_form *form)
 {
     for (size_t i = 0; i < packs->n; i++)
         if (packs->items[i].plain == plain && same_form(&packs->items[i].form, form))
@@ -57,7 +57,7 @@ static void *find(const ggdm_packs *packs, const void *plain, const ggdm_pack_fo
 ggdm_status ggdm_pack_place(ggdm_packs *packs, const void *plain, const ggdm_pack_form *form,
                             size_t bytes, ggdm_pack *out, bool *filled, ggdm_error *err)
 {
-    *out = (ggdm_pack){packs ? find(packs, plain, form) : NULL, packs != NULL};
+    *out = (ggdm_pack){packs ? find_pack(packs, plain, form) : NULL, packs != NULL};
     *filled = out->data != NULL;
     if (*filled)
         return GGDM_OK;

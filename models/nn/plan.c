@@ -48,7 +48,7 @@ static void place(block *blocks, size_t i, block **busy)
 }
 
 /* The blocks of all values and scratch areas; returns their number. */
-static ggdm_status collect(ggdm_graph *g, block *blocks, size_t *n, ggdm_error *err)
+static ggdm_status collect_blocks(ggdm_graph *g, block *blocks, size_t *n, ggdm_error *err)
 {
     size_t count = 0;
     int end = (int)g->n_ops;
@@ -95,7 +95,7 @@ ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err)
     if (st == GGDM_OK)
         st = ggdm_alloc(&busy, g->n_values + g->n_ops, sizeof *busy, err);
     if (st == GGDM_OK)
-        st = collect(g, blocks, &n, err);
+        st = collect_blocks(g, blocks, &n, err);
     if (st == GGDM_OK) {
         extend_lives(g, blocks);
         qsort(blocks, n, sizeof *blocks, by_size);

@@ -89,6 +89,20 @@ ggdm_shape ggdm_ref_shape_embedding(const ggdm_op_config *cfg, const ggdm_shape 
     return GGDM_SHAPE2(shape[1].d[0], shape[0].d[1]);
 }
 
+ggdm_shape ggdm_ref_shape_repeat(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    y.d[0] *= cfg->k;
+    return y;
+}
+
+ggdm_shape ggdm_ref_shape_split(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    y.d[0] /= cfg->k;
+    return y;
+}
+
 /* --- products -------------------------------------------------------------------------------- */
 
 int64_t ggdm_ref_conv2d(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
@@ -275,6 +289,15 @@ int64_t ggdm_ref_relu(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
     return 0;
 }
 
+int64_t ggdm_ref_cast(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i], 0);
+    return 0;
+}
+
 int64_t ggdm_ref_add(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
                      double *y, double *mag)
 {
@@ -423,6 +446,30 @@ int64_t ggdm_ref_global_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *sh
         }
     }
     return pixels;
+}
+
+int64_t ggdm_ref_repeat(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
+{
+    const int64_t rows = shape[0].d[0] * cfg->k,
+                  count = ggdm_shape_count(&shape[0]) / shape[0].d[0];
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < count; i++)
+            put(y, mag, r * count + i, in[0][r / cfg->k * count + i], 0);
+    }
+    return 0;
+}
+
+int64_t ggdm_ref_split(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                       double *y, double *mag)
+{
+    const int64_t n_images = shape[0].d[0] / cfg->k;
+    const int64_t count = ggdm_shape_count(&shape[0]) / shape[0].d[0];
+    for (int64_t n = 0; n < n_images; n++) {
+        for (int64_t i = 0; i < count; i++)
+            put(y, mag, n * count + i, in[0][(n * cfg->k + cfg->part) * count + i], 0);
+    }
+    return 0;
 }
 
 /* --- embeddings ------------------------------------------------------------------------------ */

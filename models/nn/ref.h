@@ -37,7 +37,8 @@ typedef struct ggdm_op_config {
     double eps;          /* group_norm */
     bool silu;           /* group_norm */
     int heads;           /* attention */
-    int k;               /* max_pool, avg_pool */
+    int k;               /* max_pool, avg_pool, repeat, split */
+    int part;            /* split */
     int dim;             /* time_features */
     bool flip;           /* time_features */
     double freq_shift;   /* time_features */
@@ -52,12 +53,13 @@ typedef int64_t ggdm_ref_fn(const ggdm_op_config *cfg, const ggdm_shape *shape,
 ggdm_ref_shape_fn ggdm_ref_shape_same, ggdm_ref_shape_per_image;
 ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_concat,
     ggdm_ref_shape_upsample2, ggdm_ref_shape_pool, ggdm_ref_shape_flatten,
-    ggdm_ref_shape_global_avg_pool, ggdm_ref_shape_time_features, ggdm_ref_shape_embedding;
+    ggdm_ref_shape_global_avg_pool, ggdm_ref_shape_time_features, ggdm_ref_shape_embedding,
+    ggdm_ref_shape_repeat, ggdm_ref_shape_split;
 
 ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_attention;
 ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_ref_add_embedding,
     ggdm_ref_scale_shift, ggdm_ref_concat, ggdm_ref_upsample2, ggdm_ref_max_pool, ggdm_ref_avg_pool,
-    ggdm_ref_flatten, ggdm_ref_global_avg_pool;
+    ggdm_ref_flatten, ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse, ggdm_ref_lincomb;
 

@@ -17,8 +17,8 @@ typedef struct instance {
     ggdm_val in[GGDM_CHECK_INPUTS], y, gy, gx;
 } instance;
 
-static ggdm_status build(instance *c, const ggdm_check_subject *s, ggdm_dtype dtype,
-                         ggdm_error *err)
+static ggdm_status build_instance(instance *c, const ggdm_check_subject *s, ggdm_dtype dtype,
+                                  ggdm_error *err)
 {
     GGDM_TRY(ggdm_graph_create(dtype, &c->g, err));
     for (int i = 0; i < GGDM_CHECK_INPUTS; i++)
@@ -32,7 +32,7 @@ static ggdm_status build(instance *c, const ggdm_check_subject *s, ggdm_dtype dt
     return ggdm_graph_compile(c->g, s->params, err);
 }
 
-static void fill(float *out, int64_t n, uint32_t seed, float scale)
+static void fill_random(float *out, int64_t n, uint32_t seed, float scale)
 {
     for (int64_t i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
@@ -49,7 +49,8 @@ static void fill_input(const instance *c, ggdm_val v, uint32_t seed)
     const int64_t part = ggdm_shape_count(&value->shape) / c->batch;
     for (int i = 0; i < c->batch; i++)
         if (value->dtype == GGDM_F32)
-            fill((float *)value->data + i * part, part, seed + (uint32_t)(c->batch - 1 - i), 1);
+            fill_random((float *)value->data + i * part, part, seed + (uint32_t)(c->batch - 1 - i),
+                        1);
         else
             memset((int32_t *)value->data + i * part, 0, (size_t)part * sizeof(int32_t));
 }
@@ -68,7 +69,7 @@ static ggdm_status compute(const ggdm_check_subject *s, ggdm_dtype dtype, int ba
     const int before = omp_get_max_threads();
     instance c = {.batch = batch};
     omp_set_num_threads(threads);
-    ggdm_status st = build(&c, s, dtype, err);
+    ggdm_status st = build_instance(&c, s, dtype, err);
     if (st == GGDM_OK) {
         for (int i = 0; i < GGDM_CHECK_INPUTS; i++)
             fill_input(&c, c.in[i], 1000u * (uint32_t)i);
@@ -85,8 +86,8 @@ static ggdm_status compute(const ggdm_check_subject *s, ggdm_dtype dtype, int ba
     return st;
 }
 
-static ggdm_status compare(const ggdm_check_subject *s, ggdm_dtype dtype,
-                           const uint8_t alone[GGDM_HASH_SIZE], ggdm_error *err)
+static ggdm_status compare_ways(const ggdm_check_subject *s, ggdm_dtype dtype,
+                                const uint8_t alone[GGDM_HASH_SIZE], ggdm_error *err)
 {
     const int most = omp_get_num_procs();
     const struct {
@@ -111,7 +112,7 @@ ggdm_status ggdm_nn_check(const ggdm_check_subject *subject, ggdm_dtype dtype,
     GGDM_TRY(compute(subject, dtype, 1, 1, alone, err));
     if (digest)
         memcpy(digest, alone, sizeof alone);
-    return compare(subject, dtype, alone, err);
+    return compare_ways(subject, dtype, alone, err);
 }
 
 /* ---- our own ---- */
@@ -156,7 +157,7 @@ ggdm_status ggdm_nn_selfcheck(ggdm_dtype dtype, bool compare_all, uint8_t digest
     for (int i = 0; i < N_PARAMS; i++) {
         const int64_t n = ggdm_shape_count(&own_params[i].shape);
         GGDM_TRY_GOTO(st, ggdm_alloc(&weights[i], (size_t)n, sizeof(float), err), done);
-        fill(weights[i], n, 1000u + (uint32_t)i, 0.2F);
+        fill_random(weights[i], n, 1000u + (uint32_t)i, 0.2F);
         tensors[i] = (ggdm_tensor){own_params[i].name, GGDM_F32, own_params[i].shape, weights[i]};
     }
     st = compare_all ? ggdm_nn_check(&own, dtype, digest, err)

@@ -97,7 +97,7 @@ static void set_geometry(ggdm_winograd *w, const ggdm_conv_shape *s, ggdm_conv_p
 }
 
 /* As many rows of tiles in a band as fit, all bands alike. */
-static void cut(ggdm_winograd *w)
+static void cut_bands(ggdm_winograd *w)
 {
     const int64_t rows = (w->out.h + 1) / 2, columns = (w->out.w + 1) / 2;
     const size_t bytes = row_bytes(w->out.w, w->in.c + w->out.c);
@@ -152,7 +152,7 @@ ggdm_status ggdm_winograd_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, 
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     ggdm_winograd *w = *out;
     set_geometry(w, s, pass);
-    cut(w);
+    cut_bands(w);
     ggdm_status st = ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err);
     w->in.zeros = w->zeros;
     if (st == GGDM_OK)
@@ -190,7 +190,7 @@ typedef struct winograd_call {
     char *scratch;
 } winograd_call;
 
-static void run_band(const void *with, int64_t piece, int seat)
+static void run_winograd_band(const void *with, int64_t piece, int seat)
 {
     const winograd_call *call = with;
     const ggdm_winograd *w = call->w;
@@ -210,5 +210,5 @@ void ggdm_winograd_run(const ggdm_winograd *w, const float *x, const float *bias
                        void *scratch)
 {
     const winograd_call call = {w, x, bias, y, scratch};
-    ggdm_prim_share(w->product, w->images * w->bands, run_band, &call);
+    ggdm_prim_share(w->product, w->images * w->bands, run_winograd_band, &call);
 }

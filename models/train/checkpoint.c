@@ -1,3 +1,35 @@
+/* A training's state: one safetensors file (models/io/safetensors.c has that format), replaced as a
+ * whole, so that there is always a complete one.
+ *
+ * Tensors, F32, for the parameters of the network in its order, first all of param:
+ *
+ *   param/NAME   the weights
+ *   m/NAME       AdamW's running mean of the gradient
+ *   v/NAME       AdamW's running mean of its square
+ *   ema/NAME     the running average of the weights
+ *
+ * Metadata, all texts:
+ *
+ *   step      steps done, decimal, at most MAX_STEP
+ *   recipe    digest of the recipe's text and the network's config.json
+ *   data      digest of the training data
+ *   loss      smoothed loss as a hexadecimal float ("%a"), so that it goes on with the same bits
+ *   seconds   of training so far
+ *   ranks, threads, isa   by what it was made: sums depend on them to the last bit
+ *   sha256    of the values of all the above in this order, each behind its length as u64, then of
+ *             the tensors' bytes in the order of the file
+ *
+ * A file is gone on from if all of this holds, asked in this order:
+ *
+ *   1. it is a safetensors file with all these keys (others are ignored); one from before a key
+ *      was there is refused, since it cannot be checked;
+ *   2. recipe and data are those of the training that asks, else it is another's (GGDM_ESTATE);
+ *   3. it has these tensors and no other, in these shapes;
+ *   4. sha256 is right: a damaged checkpoint would otherwise train on, and show nowhere;
+ *   5. step and seconds are in range.
+ *
+ * ranks, threads and isa may differ: the trainer warns.  Nothing else is kept: which images come
+ * next, their augmentation and noise are functions of the recipe's seed and the step. */
 #include "models/train/checkpoint.h"
 
 #include <inttypes.h>

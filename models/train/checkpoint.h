@@ -1,6 +1,4 @@
-/* The state of a training in one safetensors file: tensors param/NAME, m/NAME, v/NAME, ema/NAME and
- * metadata step, recipe and data (digests), loss, seconds, ranks, threads, isa, sha256 (of all the
- * others and the tensors). */
+/* The state of a training in one file, from which it goes on: checkpoint.c specifies it. */
 #ifndef GGDM_MODELS_TRAIN_CHECKPOINT_H
 #define GGDM_MODELS_TRAIN_CHECKPOINT_H
 

@@ -54,7 +54,7 @@ static ggdm_status keep_row(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error
     return GGDM_OK;
 }
 
-static ggdm_status load(ggdm_curve *c, int64_t step, ggdm_error *err)
+static ggdm_status load_curve(ggdm_curve *c, int64_t step, ggdm_error *err)
 {
     char *text = NULL, *save = NULL;
     if (step == 0 || !ggdm_exists(c->path))
@@ -77,7 +77,7 @@ ggdm_status ggdm_curve_open(const char *path, int64_t step, ggdm_curve *out, ggd
     char *text = NULL;
     size_t size = 0;
     GGDM_TRY(ggdm_strdup(path, &out->path, err));
-    ggdm_status st = load(out, step, err);
+    ggdm_status st = load_curve(out, step, err);
     FILE *f = st == GGDM_OK ? open_memstream(&text, &size) : NULL;
     if (f) {
         fputs(HEAD, f);

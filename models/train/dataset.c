@@ -60,7 +60,7 @@ static ggdm_status check_labels(const ggdm_images *set, const ggdm_image_want *w
 }
 
 static ggdm_status read_split(const ggdm_image_format *format, const ggdm_data_spec *spec,
-                              ggdm_split split, ggdm_images *out, ggdm_error *err)
+                              ggdm_data_split split, ggdm_images *out, ggdm_error *err)
 {
     GGDM_TRY(format->read(spec->dir, split, &spec->want, out, err));
     if (out->n == 0)

@@ -25,7 +25,7 @@ static ggdm_status escape(const char *dir, char **out, ggdm_error *err)
 }
 
 /* The one file that matches in *out (owned), NULL where none does. */
-static ggdm_status match(const char *pattern, char **out, ggdm_error *err)
+static ggdm_status match_file(const char *pattern, char **out, ggdm_error *err)
 {
     glob_t found = {0};
     ggdm_status st = GGDM_OK;
@@ -41,8 +41,8 @@ static ggdm_status match(const char *pattern, char **out, ggdm_error *err)
 }
 
 /* what: "images[-.]idx[34]" or "labels[-.]idx1" */
-static ggdm_status find(const char *dir, ggdm_split split, const char *what, char **out,
-                        ggdm_error *err)
+static ggdm_status find_idx(const char *dir, ggdm_data_split split, const char *what, char **out,
+                            ggdm_error *err)
 {
     char *base = NULL;
     ggdm_status st = escape(dir, &base, err);
@@ -56,7 +56,7 @@ static ggdm_status find(const char *dir, ggdm_split split, const char *what, cha
                     st = ggdm_asprintf(&pattern, err, "%s/%s%s%s-%s-ubyte%s", base, places[place],
                                        before[i], *name, what, packings[packing]);
                     if (st == GGDM_OK)
-                        st = match(pattern, out, err);
+                        st = match_file(pattern, out, err);
                     free(pattern);
                 }
             }
@@ -100,15 +100,15 @@ done:
     return st;
 }
 
-static ggdm_status read_idx(const char *dir, ggdm_split split, const ggdm_image_want *want,
+static ggdm_status read_idx(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                             ggdm_images *out, ggdm_error *err)
 {
     char *images = NULL, *labels = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, find(dir, split, "images[-.]idx[34]", &images, err), done);
+    GGDM_TRY_GOTO(st, find_idx(dir, split, "images[-.]idx[34]", &images, err), done);
     if (!images)
         goto done;
-    GGDM_TRY_GOTO(st, find(dir, split, "labels[-.]idx1", &labels, err), done);
+    GGDM_TRY_GOTO(st, find_idx(dir, split, "labels[-.]idx1", &labels, err), done);
     GGDM_TRY_GOTO(st, read_images(images, want, out, err), done);
     if (labels)
         GGDM_TRY_GOTO(st, read_labels(labels, want, out, err), done);

@@ -82,7 +82,7 @@ static ggdm_status read_members(const char *path, const char *const *names, bool
 }
 
 /* DIR/NAME of the split, or dir itself where that is a file; NULL: there is none. */
-static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_error *err)
+static ggdm_status find_npz(const char *dir, ggdm_data_split split, char **out, ggdm_error *err)
 {
     *out = NULL;
     if (is_npz(dir) && ggdm_exists(dir))
@@ -97,12 +97,12 @@ static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_erro
     return GGDM_OK;
 }
 
-static ggdm_status read_npz(const char *dir, ggdm_split split, const ggdm_image_want *want,
+static ggdm_status read_npz(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                             ggdm_images *out, ggdm_error *err)
 {
     char *path = NULL;
     ggdm_status st;
-    GGDM_TRY(find(dir, split, &path, err));
+    GGDM_TRY(find_npz(dir, split, &path, err));
     if (!path)
         return GGDM_OK;
     const int from = is_npz(dir) && split == GGDM_SPLIT_TEST ? LAST : 0;

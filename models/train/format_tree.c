@@ -97,7 +97,7 @@ done:
 }
 
 /* Every folder of the root is a class; where there is none, the root has the images. */
-static ggdm_status look(tree *t, ggdm_images *out, ggdm_error *err)
+static ggdm_status look_for_classes(tree *t, ggdm_images *out, ggdm_error *err)
 {
     struct dirent **names = NULL;
     int n = 0, folders = 0;
@@ -139,8 +139,8 @@ static ggdm_status check_classes(const ggdm_images *out, const tree *t, const gg
 }
 
 /* A grey picture serves a network of colours, not the other way round. */
-static ggdm_status put(ggdm_images *out, int32_t i, const ggdm_pixels *p, const char *path,
-                       ggdm_error *err)
+static ggdm_status put_picture(ggdm_images *out, int32_t i, const ggdm_pixels *p, const char *path,
+                               ggdm_error *err)
 {
     const size_t one = (size_t)out->width * (size_t)out->height;
     uint8_t *to = out->pixels + (size_t)i * one * (size_t)out->channels;
@@ -163,7 +163,7 @@ static ggdm_status read_image(const tree *t, int32_t i, ggdm_images *out, ggdm_e
     GGDM_TRY(ggdm_path_join(t->root, t->files[i].name, &path, err));
     ggdm_status st = ggdm_picture_read(path, out->width, &pixels, err);
     if (st == GGDM_OK)
-        st = put(out, i, &pixels, path, err);
+        st = put_picture(out, i, &pixels, path, err);
     out->labels[i] = t->files[i].label;
     ggdm_pixels_deinit(&pixels);
     free(path);
@@ -171,7 +171,7 @@ static ggdm_status read_image(const tree *t, int32_t i, ggdm_images *out, ggdm_e
 }
 
 /* The directory of a split in *out (owned); NULL: it has none. */
-static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_error *err)
+static ggdm_status find_tree(const char *dir, ggdm_data_split split, char **out, ggdm_error *err)
 {
     *out = NULL;
     for (const char *const *name = splits[split]; *name; name++)
@@ -182,7 +182,7 @@ static ggdm_status find(const char *dir, ggdm_split split, char **out, ggdm_erro
 
 static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *out, ggdm_error *err)
 {
-    GGDM_TRY(look(t, out, err));
+    GGDM_TRY(look_for_classes(t, out, err));
     if (t->n == 0)
         return GGDM_OK;
     GGDM_TRY(check_classes(out, t, want, err));
@@ -194,11 +194,11 @@ static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *o
     return ggdm_strdup(t->root, &out->source, err);
 }
 
-static ggdm_status read_tree(const char *dir, ggdm_split split, const ggdm_image_want *want,
+static ggdm_status read_tree(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                              ggdm_images *out, ggdm_error *err)
 {
     char *root = NULL;
-    GGDM_TRY(find(dir, split, &root, err));
+    GGDM_TRY(find_tree(dir, split, &root, err));
     if (!root)
         return GGDM_OK;
     tree t = {.root = root};

@@ -11,7 +11,7 @@
 #include "common/status.h"
 #include "common/source.h"
 
-typedef enum ggdm_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_split;
+typedef enum ggdm_data_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_data_split;
 
 /* What the network takes. */
 typedef struct ggdm_image_want {
@@ -36,7 +36,7 @@ void ggdm_images_deinit(ggdm_images *images);
  * finds none of its format for the split. */
 typedef struct ggdm_image_format {
     const char *what; /* for the message where nothing is found */
-    ggdm_status (*read)(const char *dir, ggdm_split split, const ggdm_image_want *want,
+    ggdm_status (*read)(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                         ggdm_images *out, ggdm_error *err);
 } ggdm_image_format;
 

@@ -59,8 +59,8 @@ static ggdm_status emit_backward(ggdm_objective_graph *o, ggdm_val y, ggdm_error
     return GGDM_OK;
 }
 
-static ggdm_status build(const ggdm_recipe *recipe, const ggdm_arch *arch, bool gradients,
-                         ggdm_objective_graph *o, ggdm_error *err)
+static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *arch, bool gradients,
+                                   ggdm_objective_graph *o, ggdm_error *err)
 {
     ggdm_shape image = GGDM_SHAPE4(o->batch, o->info.size, o->info.size, o->info.channels);
     GGDM_TRY(ggdm_alloc(&o->scratch, (size_t)ggdm_shape_count(&image), sizeof(float), err));
@@ -95,7 +95,7 @@ ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *ar
     o->noise = o->loss = o->logp = o->seed = -1;
     ggdm_status st = check_arch(recipe, &o->info, err);
     if (st == GGDM_OK)
-        st = build(recipe, arch, gradients, o, err);
+        st = build_objective(recipe, arch, gradients, o, err);
     if (st == GGDM_OK)
         *out = o;
     else

@@ -25,8 +25,8 @@ bool ggdm_picture_is_one(const char *name)
     return false;
 }
 
-static ggdm_status decode(const char *bytes, size_t size, int32_t max_side, ggdm_pixels *out,
-                          ggdm_error *err)
+static ggdm_status decode_picture(const char *bytes, size_t size, int32_t max_side,
+                                  ggdm_pixels *out, ggdm_error *err)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].begin);
@@ -42,7 +42,7 @@ ggdm_status ggdm_picture_read(const char *path, int32_t max_side, ggdm_pixels *o
     size_t size = 0;
     *out = (ggdm_pixels){0};
     GGDM_TRY(ggdm_read_file(path, MAX_FILE, &bytes, &size, err));
-    ggdm_status st = decode(bytes, size, max_side, out, err);
+    ggdm_status st = decode_picture(bytes, size, max_side, out, err);
     free(bytes);
     return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", path);
 }

@@ -106,7 +106,7 @@ static void adopt(ggdm_train_state *s, int ranks, const ggdm_train_options *o, b
     snprintf(s->isa, sizeof s->isa, "%s", isa);
 }
 
-static ggdm_status save(trainer *t, ggdm_error *err)
+static ggdm_status save_checkpoint(trainer *t, ggdm_error *err)
 {
     t->state.seconds = ggdm_now() - t->started;
     t->saved = ggdm_now();
@@ -124,7 +124,7 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
     t->started = ggdm_now() - t->state.seconds;
     if (!found) {
         GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
-        GGDM_TRY(save(t, err));
+        GGDM_TRY(save_checkpoint(t, err));
     }
     return ggdm_curve_open(t->folder.curve, t->state.step, &t->curve, err);
 }
@@ -215,7 +215,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     return GGDM_OK;
 }
 
-static void evaluate(trainer *t)
+static void evaluate_weights(trainer *t)
 {
     bool ddpm = t->recipe->objective == GGDM_OBJECTIVE_DDPM;
     ggdm_graph_params_changed(t->eval_graph->g);
@@ -229,13 +229,13 @@ static bool divides(int64_t every, int64_t step)
 }
 
 /* Rank 0 after a step: evaluation, curve, progress. */
-static ggdm_status record(trainer *t, double lr, ggdm_error *err)
+static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
 {
     const ggdm_recipe *r = t->recipe;
     int64_t step = t->state.step;
     bool last = step == t->steps, evaluated = last || divides(r->evaluate_steps, step);
     if (evaluated)
-        evaluate(t);
+        evaluate_weights(t);
     if (evaluated || divides(r->curve_steps, step)) {
         ggdm_curve_row row = {step, step * r->batch, t->state.loss, lr, t->rate, -1, -1};
         if (evaluated) {
@@ -263,7 +263,7 @@ static ggdm_status record(trainer *t, double lr, ggdm_error *err)
 
 /* Images per second over about the last 20 steps of this call, without evaluations and checkpoints
  * and without the first step, which warms caches up. */
-static void measure(trainer *t, int64_t done, double seconds)
+static void measure_speed(trainer *t, int64_t done, double seconds)
 {
     if (done <= 2)
         t->step_seconds = seconds;
@@ -280,14 +280,14 @@ static ggdm_status loop(trainer *t, ggdm_error *err)
     while (t->state.step < t->steps && !stop) {
         double lr = 0, before = ggdm_now();
         GGDM_TRY(do_step(t, first_step, &lr, &stop, err));
-        measure(t, t->state.step - first_step, ggdm_now() - before);
+        measure_speed(t, t->state.step - first_step, ggdm_now() - before);
         if (t->rank != 0)
             continue;
         GGDM_TRY(ggdm_owner_beat(t->folder.owner, err));
-        GGDM_TRY(record(t, lr, err));
+        GGDM_TRY(record_step(t, lr, err));
         bool due = r->checkpoint_seconds > 0 && ggdm_now() - t->saved >= r->checkpoint_seconds;
         if (stop || t->state.step == t->steps || due || divides(r->checkpoint_steps, t->state.step))
-            GGDM_TRY(save(t, err));
+            GGDM_TRY(save_checkpoint(t, err));
     }
     if (stop && t->state.step < t->steps)
         return GGDM_FAIL(err, GGDM_ECANCELLED,
@@ -296,12 +296,12 @@ static ggdm_status loop(trainer *t, ggdm_error *err)
     return GGDM_OK;
 }
 
-static ggdm_status finish(trainer *t, ggdm_error *err)
+static ggdm_status finish_training(trainer *t, ggdm_error *err)
 {
     if (t->rank != 0)
         return GGDM_OK;
     if (t->last.n == 0) /* resumed after the last step */
-        evaluate(t);
+        evaluate_weights(t);
     ggdm_export e = {.dir = t->options->out,
                      .command = t->options->command,
                      .recipe = t->recipe,
@@ -325,7 +325,7 @@ ggdm_status ggdm_train(const ggdm_recipe *recipe, const ggdm_train_options *opti
     if (st == GGDM_OK)
         st = loop(&t, err);
     if (st == GGDM_OK)
-        st = finish(&t, err);
+        st = finish_training(&t, err);
     tear_down(&t);
     return st;
 }

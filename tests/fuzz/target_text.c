@@ -8,6 +8,7 @@
 #include "coordinator/world/obituary.h"
 #include "jobs/cell_select.h"
 #include "jobs/planner.h"
+#include "models/schedule_config.h"
 #include "slurm/queue_text.h"
 #include "slurm/settings.h"
 #include "tests/fuzz/fuzz.h"
@@ -84,6 +85,15 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
     ggdm_status reviewed = ggdm_schedule_review(text, "scheduler_config.json", &use, &notes, &err);
     ggdm_fuzz_clean(reviewed, &err);
     free(notes);
+    char *meaning = NULL, *again = NULL;
+    ggdm_status read = ggdm_schedule_config_text(text, "scheduler_config.json", &meaning, &err);
+    ggdm_fuzz_clean(read, &err);
+    if (read == GGDM_OK) {
+        ggdm_test_ok(ggdm_schedule_config_text(meaning, "text", &again, &err), &err);
+        assert_string_equal(again, meaning);
+    }
+    free(meaning);
+    free(again);
     free(text);
     return st == GGDM_OK;
 }

@@ -15,6 +15,7 @@ static void fill(const ggdm_op_row *row, ggdm_op_fill kind, uint64_t seed, doubl
     for (int64_t i = 0; i < n; i++) {
         switch (kind) {
         case GGDM_FILL_NORMAL:
+        case GGDM_FILL_FINE:
             x[i] = (float)(scale * ggdm_test_normal(&rng));
             break;
         case GGDM_FILL_LOGP:
@@ -72,7 +73,7 @@ static void make_values(ggdm_op_case *c, int i, const int *image)
         const bool poison = id == GGDM_CASE_POISON;
         double *x = c->value[i] + n * part;
         fill(c->row, input->fill, ggdm_test_mix(seed, "image", poison ? 0 : id), x, part);
-        if (input->role == GGDM_ROLE_ACT)
+        if (input->role == GGDM_ROLE_ACT && input->fill != GGDM_FILL_FINE)
             round_values(c, x, part);
         for (int64_t k = 0; poison && input->role != GGDM_ROLE_INDEX && k < part; k++)
             x[k] = NAN;

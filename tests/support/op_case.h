@@ -40,10 +40,10 @@ typedef struct ggdm_op_case {
 
 /** Build, compile and fill the graph of a subject for a batch; outputs and gradients are f32.  For
  *  a bf16 graph all activations, parameters and cotangents are values of bf16, so that casts of
- * them are exact.  Image i of the batch has the content of image image[i] (image NULL: i): content
- * depends on seed, row and image number only, not on the place in the batch.  GGDM_CASE_POISON:
- * NaN.  With backward, the gradients of <cotangent, y> for all differentiable inputs (with_params:
- * parameters too) are built. */
+ * them are exact (but for GGDM_FILL_FINE).  Image i of the batch has the content of image image[i]
+ * (image NULL: i): content depends on seed, row and image number only, not on the place in the
+ * batch.  GGDM_CASE_POISON: NaN.  With backward, the gradients of <cotangent, y> for all
+ * differentiable inputs (with_params: parameters too) are built. */
 void ggdm_op_case_open(ggdm_op_case *c, const ggdm_op_subject *subject, int64_t batch,
                        const int *image, bool backward, bool with_params);
 void ggdm_op_case_close(ggdm_op_case *c);

@@ -166,6 +166,38 @@ EMIT(skip)
     return ggdm_concat(g, in[0], ggdm_upsample2(g, ggdm_avg_pool(g, in[0], cfg->k)));
 }
 
+/* Two labels for each image, as classifier-free guidance has them: 3 silu(v_1) - 2 silu(v_0), where
+ * v_0 and v_1 are 2 x + the embeddings of the image's two labels. */
+REF(two_labels)
+{
+    const int64_t width = shape[1].d[1], count = ggdm_shape_count(&shape[0]) / shape[0].d[0];
+    const ggdm_shape one = GGDM_SHAPE1(1);
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        double sum = 0, magnitude = 0;
+        for (int64_t which = 0; which < 2; which++) {
+            const double e = in[1][(int64_t)in[2][2 * (i / count) + which] * width + i % width];
+            const double v = 2 * in[0][i] + e, w = which ? 3 : -2, *silu_in[1] = {&v};
+            double s, m;
+            ggdm_ref_silu(cfg, &one, silu_in, &s, &m);
+            sum += w * s;
+            /* an error of v counts at most 1.1 times, the largest derivative of SiLU */
+            magnitude += fabs(w) * (m + 1.1 * (fabs(2 * in[0][i]) + fabs(e)));
+        }
+        y[i] = sum;
+        if (mag)
+            mag[i] = magnitude;
+    }
+    return 5;
+}
+EMIT(two_labels)
+{
+    (void)cfg;
+    ggdm_val x = ggdm_repeat(g, ggdm_affine(g, in[0], 2, 0), 2);
+    ggdm_val h = ggdm_silu(g, ggdm_add_embedding(g, x, ggdm_embedding(g, in[1], in[2])));
+    return ggdm_add(g, ggdm_affine(g, ggdm_split(g, h, 2, 1), 3, 0),
+                    ggdm_affine(g, ggdm_split(g, h, 2, 0), -2, 0));
+}
+
 /* A whole classifier: nll(log_softmax(linear(mean(relu(conv(x, w))), w2)), target) */
 REF(classifier)
 {
@@ -213,6 +245,8 @@ ENTRY(self_attention, ggdm_ref_shape_same, 5, X)
 ENTRY(conv_twice,     ggdm_ref_shape_same, 2, X, PARAM("w"))
 ENTRY(residual,       ggdm_ref_shape_same, 4, X, PARAM("gamma"), PARAM("beta"), PARAM("w"))
 ENTRY(skip,           shape_concat_twice, 2,  X)
+ENTRY(two_labels,     ggdm_ref_shape_same, 6, X, PARAM("table"),
+      {"label", GGDM_ROLE_INDEX, GGDM_FILL_INDEX})
 ENTRY(classifier,     ggdm_ref_shape_per_image, 2, X, PARAM("w"), PARAM("w2"),
       {"target", GGDM_ROLE_INDEX, GGDM_FILL_INDEX})
 
@@ -229,6 +263,8 @@ const ggdm_op_row ggdm_composite_rows[] = {
      {IMG(6, 5, 8), {1, {8, 1, 1, 1}}, {1, {8, 1, 1, 1}}, {4, {8, 8, 3, 3}}},
      {.conv = SAME3, .groups = 4, .eps = 1e-5, .silu = true}, 0, 0, 0},
     {"skip: concat(x, upsample(pool(x)))", &skip, 2, {IMG(6, 4, 5)}, {.k = 2}, 0, 0, 0},
+    {"two labels: 3 silu(2x + e_1) - 2 silu(2x + e_0)", &two_labels, 3,
+     {IMG(5, 3, 7), {2, {10, 7, 1, 1}}, {1, {GGDM_BATCHES(2), 1, 1, 1}}}, {.k = 0}, 0, 0, 10},
     {"classifier: nll(log_softmax(linear(mean(relu(conv)))))", &classifier, 3,
      {IMG(7, 6, 3), {4, {8, 3, 3, 3}}, {2, {10, 8, 1, 1}}, {1, {GGDM_BATCH, 1, 1, 1}}},
      {.conv = SAME3}, 0, 0, 10},

@@ -1,0 +1,111 @@
+#include "models/schedule_config.h"
+
+#include <string.h>
+
+#include "common/fields_write.h"
+#include "common/json.h"
+
+#define MAX_JSON (1u << 20)
+#define MAX_TRAIN_STEPS 100000
+
+/* Where the file says nothing: what diffusers' DDPMScheduler takes. */
+static const ggdm_schedule_config defaults = {.train_steps = 1000,
+                                              .beta_start = 1e-4,
+                                              .beta_end = 0.02,
+                                              .betas = GGDM_BETAS_LINEAR,
+                                              .spacing = GGDM_SPACING_LEADING,
+                                              .clip_range = 1,
+                                              .variance = -1};
+
+static const char *const kind_names[] = {
+    [GGDM_BETAS_LINEAR] = "linear", [GGDM_BETAS_SCALED_LINEAR] = "scaled_linear", NULL};
+static const char *const prediction_names[] = {"epsilon", NULL};
+const char *const ggdm_schedule_spacings[] = {[GGDM_SPACING_LEADING] = "leading",
+                                              [GGDM_SPACING_LINSPACE] = "linspace",
+                                              [GGDM_SPACING_TRAILING] = "trailing",
+                                              NULL};
+/* Learned variance needs a network with twice the outputs. */
+const char *const ggdm_schedule_variances[] = {"fixed_large", "fixed_small", "fixed_large_log",
+                                               "fixed_small_log", NULL};
+
+#define AT(member) offsetof(ggdm_schedule_config, member)
+const ggdm_field ggdm_schedule_fields[] = {
+    {"num_train_timesteps", GGDM_FIELD_INT32, AT(train_steps), .lo = 1, .hi = MAX_TRAIN_STEPS},
+    {"beta_start", GGDM_FIELD_DOUBLE, AT(beta_start), .lo = 1e-12, .hi = 0.999},
+    {"beta_end", GGDM_FIELD_DOUBLE, AT(beta_end), .lo = 1e-12, .hi = 0.999},
+    {"beta_schedule", GGDM_FIELD_CHOICE, AT(betas), .choices = kind_names},
+    {"prediction_type", GGDM_FIELD_CHOICE, AT(prediction), .choices = prediction_names},
+    {"timestep_spacing", GGDM_FIELD_CHOICE, AT(spacing), .choices = ggdm_schedule_spacings},
+    {"steps_offset", GGDM_FIELD_INT32, AT(offset), .lo = 0, .hi = MAX_TRAIN_STEPS},
+    {"clip_sample", GGDM_FIELD_BOOL, .offset = AT(clip)},
+    {"clip_sample_range", GGDM_FIELD_DOUBLE, AT(clip_range), .lo = 0, .hi = 1e300},
+    {"variance_type", GGDM_FIELD_CHOICE, AT(variance), .choices = ggdm_schedule_variances},
+    {"trained_betas", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
+    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
+    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
+    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[3])},
+    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[4])},
+    {0}};
+
+/* Keys that change the mathematics: only the value with which they do not is accepted. */
+static const struct {
+    ggdm_node_kind kind;
+    bool boolean;
+    const char *expected;
+} neutral[GGDM_SCHEDULE_NEUTRAL] = {
+    {GGDM_NODE_NULL, false, "null (betas given by beta_schedule)"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, false, "false"},
+    {GGDM_NODE_BOOL, true, "true (before prediction_type: the network predicts eps)"}};
+
+/* What diffusers' schedulers also write, and what changes nothing of a DDPM chain (docs/MODELS.md).
+ */
+static const char *const ignored[] = {
+    "_class_name", "_diffusers_version", "tensor_format",
+    /* only with thresholding, only with flow sigmas */
+    "dynamic_thresholding_ratio", "sample_max_value", "flow_shift",
+    /* fields that other schedulers fill while they run, and how they end their chains */
+    "timestep_type", "timestep_values", "timesteps", "set_alpha_to_one", "skip_prk_steps",
+    /* solvers */
+    "algorithm_type", "solver_order", "solver_type", "solver_p", "lower_order_final",
+    "euler_at_final", "final_sigmas_type", "interpolation_type", "use_karras_sigmas",
+    "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "lambda_min_clipped",
+    "sigma_min", "sigma_max", "predict_x0", "disable_corrector", NULL};
+
+ggdm_status ggdm_schedule_config_read(const char *json, const char *where, ggdm_schedule_config *c,
+                                      ggdm_doc **doc, ggdm_error *err)
+{
+    *c = defaults;
+    *doc = NULL;
+    if (!json)
+        return GGDM_OK;
+    ggdm_status st = ggdm_json_parse(json, strlen(json), MAX_JSON, where, doc, err);
+    if (st == GGDM_OK)
+        st = ggdm_fields_read((*doc)->root, ggdm_schedule_fields, ignored, c, err);
+    for (size_t i = 0; st == GGDM_OK && i < GGDM_SCHEDULE_NEUTRAL; i++) {
+        const ggdm_node *n = c->neutral[i];
+        if (n && (n->kind != neutral[i].kind || n->boolean != neutral[i].boolean))
+            st = ggdm_node_expected(n, err, "%s", neutral[i].expected);
+        c->neutral[i] = NULL;
+    }
+    if (st != GGDM_OK)
+        ggdm_doc_destroy(doc);
+    return st;
+}
+
+ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char **out,
+                                      ggdm_error *err)
+{
+    ggdm_schedule_config c;
+    ggdm_doc *doc;
+    ggdm_json j;
+    *out = NULL;
+    GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
+    ggdm_json_init(&j, false);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_fields_write(&j, ggdm_schedule_fields, &c, &defaults);
+    ggdm_json_end(&j);
+    ggdm_doc_destroy(&doc);
+    return ggdm_json_finish(&j, out, NULL, err);
+}

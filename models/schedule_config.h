@@ -1,0 +1,53 @@
+/* scheduler_config.json as diffusers writes it: the noise schedule with which a network was
+ * trained, and the chain that its authors ran. */
+#ifndef GGDM_MODELS_SCHEDULE_CONFIG_H
+#define GGDM_MODELS_SCHEDULE_CONFIG_H
+
+#include "common/fields.h"
+#include "models/betas.h"
+
+enum { GGDM_SCHEDULE_NEUTRAL = 5 };
+
+typedef enum ggdm_timestep_spacing {
+    GGDM_SPACING_LEADING,
+    GGDM_SPACING_LINSPACE,
+    GGDM_SPACING_TRAILING
+} ggdm_timestep_spacing;
+
+typedef struct ggdm_schedule_config {
+    int32_t train_steps; /* T */
+    double beta_start, beta_end;
+    int betas;      /* ggdm_beta_schedule */
+    int prediction; /* eps, of one choice */
+    /* Of the chain. */
+    int spacing; /* ggdm_timestep_spacing */
+    int32_t offset;
+    bool clip;
+    double clip_range;
+    int variance; /* of ggdm_schedule_variances; -1: not said */
+    /* Keys that are only known by the value with which they change nothing; NULL once read. */
+    const ggdm_node *neutral[GGDM_SCHEDULE_NEUTRAL];
+} ggdm_schedule_config;
+
+/* The keys that count: what they say is in the digest of a model. */
+extern const ggdm_field ggdm_schedule_fields[];
+
+/* By ggdm_timestep_spacing, NULL at the end. */
+extern const char *const ggdm_schedule_spacings[];
+
+/* Two pairs as fixed_large and fixed_small; the second differs from the first in how it is
+ * computed.  NULL at the end. */
+extern const char *const ggdm_schedule_variances[];
+
+/** Read a text (NULL: diffusers' DDPMScheduler by default: T = 1000, beta linear 1e-4 .. 0.02);
+ * where names it in errors.  *doc (owned) is the text, for messages about its nodes; NULL without
+ * one. Errors: GGDM_EINVAL with the field (a schedule or prediction type that is not supported, a
+ * key that is not known), GGDM_EFORMAT, GGDM_ENOMEM. */
+ggdm_status ggdm_schedule_config_read(const char *json, const char *where,
+                                      ggdm_schedule_config *out, ggdm_doc **doc, ggdm_error *err);
+
+/** The meaning of such a text in one form, a JSON object in *out (owned).  Errors: as above. */
+ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char **out,
+                                      ggdm_error *err);
+
+#endif
