@@ -9,16 +9,15 @@
 
 #include "common/fs.h"
 #include "common/log.h"
-#include "common/mem.h"
 #include "common/plural.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/report.h"
+#include "coordinator/show/tables.h"
 #include "jobs/archive.h"
 #include "jobs/plot.h"
 #include "jobs/summary.h"
 
-#define MAX_COLUMNS 11 /* windows in one printed table */
-#define MAX_ROWS 40    /* kappas */
+/* ---- products -------------------------------------------------------------------------------- */
 
 /* A summary that is there says that all products are (ggdm_run_dir_has_products): one of fewer
  * cells or images must not stay when this process is killed before it has written its own. */
@@ -33,167 +32,66 @@ static ggdm_status forget_summary(const char *dir, ggdm_error *err)
     return st;
 }
 
-ggdm_status ggdm_finish_products(ggdm_store *store, const char *dir, ggdm_error *err)
+static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_error *err)
 {
     int32_t written = 0, incomplete = 0;
-    if (ggdm_store_run_info(store)->shards)
-        return GGDM_OK;
     GGDM_TRY(forget_summary(dir, err));
-    GGDM_TRY(ggdm_archive_run(store, dir, false, &written, &incomplete, err));
+    GGDM_TRY(ggdm_archive_run(r, dir, false, &written, &incomplete, err));
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and not archived", incomplete,
                  ggdm_plural(incomplete), ggdm_is(incomplete));
-    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
-    GGDM_TRY(ggdm_report_write(store, dir, err));
-    return ggdm_summary_write(store, dir, err); /* last: see ggdm_run_dir_has_products */
+    GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
+    GGDM_TRY(ggdm_report_write(r, dir, err));
+    return ggdm_summary_write(r, dir, err); /* last: see ggdm_run_dir_has_products */
 }
 
-/* ---- the table ---- */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
-typedef struct cell_view {
-    double kappa;
-    int32_t index, start, duration, target;
-    ggdm_share accuracy;
-    int32_t n, diverged;
-    bool known;
-} cell_view;
-
-typedef struct table {
-    const cell_view *cells; /* [n], of one target */
-    int32_t n;
-    double kappas[MAX_ROWS];
-    int n_kappas;
-    const cell_view *windows[MAX_COLUMNS]; /* a cell of each */
-    int n_windows;
-    bool cut; /* not all rows and columns fit */
-} table;
-
-/* What is said of all cells. */
-typedef struct totals {
-    bool judge;
-    int64_t images, guide_unscored, judge_unscored; /* of all cells */
-} totals;
-
-static ggdm_status load(ggdm_store *store, cell_view *views, totals *all, ggdm_error *err)
+/* The model behind a scorer, by the digest in its text; "": none. */
+static const char *model_of(const ggdm_results *r, const ggdm_row *row, int32_t measure)
 {
-    *all = (totals){0};
-    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
-        ggdm_cell_summary s;
-        GGDM_TRY(ggdm_cell_summarise(store, i, &s, err));
-        const ggdm_scores *scores = s.judge.known ? &s.judge : &s.guide;
-        all->judge = all->judge || s.judge.known;
-        all->images += s.n;
-        all->guide_unscored += s.guide.unscored;
-        all->judge_unscored += s.judge.unscored;
-        views[i] = (cell_view){.index = i,
-                               .kappa = s.cell.cell.kappa,
-                               .start = s.cell.cell.start,
-                               .duration = s.cell.cell.duration,
-                               .target = s.cell.cell.target,
-                               .accuracy = scores->accuracy,
-                               .n = s.n,
-                               .diverged = s.diverged,
-                               .known = scores->has_accuracy};
-        ggdm_cell_summary_deinit(&s);
-    }
-    return GGDM_OK;
-}
-
-static bool same_window(const cell_view *a, const cell_view *b)
-{
-    return a->start == b->start && a->duration == b->duration;
-}
-
-/* Rows and columns in order of first appearance. */
-static void lay_out(table *t)
-{
-    t->n_kappas = t->n_windows = 0;
-    for (int32_t i = 0; i < t->n; i++) {
-        int k = 0, d = 0;
-        while (k < t->n_kappas && t->kappas[k] != t->cells[i].kappa)
-            k++;
-        while (d < t->n_windows && !same_window(t->windows[d], &t->cells[i]))
-            d++;
-        t->cut = t->cut || k == MAX_ROWS || d == MAX_COLUMNS;
-        if (k == t->n_kappas && k < MAX_ROWS)
-            t->kappas[t->n_kappas++] = t->cells[i].kappa;
-        if (d == t->n_windows && d < MAX_COLUMNS)
-            t->windows[t->n_windows++] = &t->cells[i];
-    }
-}
-
-static const cell_view *find(const table *t, double kappa, const cell_view *window)
-{
-    for (int32_t i = 0; i < t->n; i++)
-        if (t->cells[i].kappa == kappa && same_window(&t->cells[i], window))
-            return &t->cells[i];
-    return NULL;
-}
-
-static void print_table(const table *t)
-{
-    printf("    %10s", "kappa \\ t~");
-    for (int d = 0; d < t->n_windows; d++) {
-        char label[GGDM_WINDOW_LABEL_SIZE];
-        ggdm_window_label(t->windows[d]->start, t->windows[d]->duration, label);
-        printf(" %7s", label);
-    }
-    printf("\n");
-    for (int k = 0; k < t->n_kappas; k++) {
-        printf("    %10g", t->kappas[k]);
-        for (int d = 0; d < t->n_windows; d++) {
-            const cell_view *c = find(t, t->kappas[k], t->windows[d]);
-            if (c && c->known)
-                printf(" %7.1f", 100 * c->accuracy.p);
-            else
-                printf(" %7s", "-");
-        }
-        printf("\n");
-    }
-}
-
-static int by_target(const void *a, const void *b)
-{
-    const cell_view *x = a, *y = b;
-    if (x->target != y->target)
-        return x->target < y->target ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-/* One table per target. */
-static void print_tables(cell_view *views, int32_t n, bool judge, int32_t samples)
-{
-    table t = {0};
-    int64_t diverged = 0, images = 0;
-    qsort(views, (size_t)n, sizeof *views, by_target);
-    for (int32_t i = 0; i < n; i += t.n) {
-        t.cells = &views[i];
-        for (t.n = 0; i + t.n < n && t.cells[t.n].target == t.cells->target; t.n++) {
-            diverged += t.cells[t.n].diverged;
-            images += t.cells[t.n].n;
-        }
-        if (t.cells->target < 0)
-            continue;
-        lay_out(&t);
-        printf("\n  accuracy by the %s for target %d, %% of n = %d image%s (diverged ones count as "
-               "wrong)\n",
-               judge ? "judge" : "guide", t.cells->target, samples, ggdm_plural(samples));
-        print_table(&t);
-    }
-    if (diverged)
-        printf("    diverged: %lld of %lld images\n", (long long)diverged, (long long)images);
-    if (t.cut)
-        printf("    (not all cells fit here: see summary.csv)\n");
+    int32_t n_models = 0, n = 0;
+    const ggdm_store_model *models = ggdm_store_models(r->store, &n_models);
+    const ggdm_store_measure *panel = ggdm_store_panel(r->store, row->cell.panel, &n);
+    for (int32_t k = 0; k < n; k++)
+        for (int32_t i = 0; i < n_models; i++)
+            if (ggdm_results_panel_of(r, row)->measure[k] == measure &&
+                strstr(panel[k].text, models[i].digest))
+                return models[i].name;
+    return "";
 }
 
 /* Scores that are not finite are missing, not wrong. */
-static void warn_of_unscored(const char *who, const char *model, int64_t unscored, int64_t images)
+static void warn_of_unscored(const ggdm_results *r)
 {
-    if (unscored)
-        ggdm_log(GGDM_LOG_WARN,
-                 "%s '%s' gave no finite score to %lld of %lld images of the cells: they are in no "
-                 "figure (see %s_unscored in summary.csv)",
-                 who, model, (long long)unscored, (long long)images, who);
+    for (int32_t k = 0; k < r->n_measures; k++) {
+        int64_t unscored = 0, images = 0;
+        const char *name = r->measures[k].name, *model = "";
+        for (int32_t i = 0; i < r->n_rows; i++) {
+            const ggdm_row *row = &r->rows[i];
+            images += row->measured[k].known ? row->n : 0;
+            unscored += row->measured[k].unscored;
+            if (row->measured[k].unscored && !*model)
+                model = model_of(r, row, k);
+        }
+        if (unscored)
+            ggdm_log(GGDM_LOG_WARN,
+                     "%s%s%s%s gave no finite score to %lld of %lld images of the cells: they are "
+                     "in no figure (see %s_unscored in summary.csv)",
+                     name, *model ? " '" : "", model, *model ? "'" : "", (long long)unscored,
+                     (long long)images, name);
+    }
+}
+
+static void print_diverged(const ggdm_results *r)
+{
+    int64_t diverged = 0, images = 0;
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        diverged += r->rows[i].diverged;
+        images += r->rows[i].n;
+    }
+    if (diverged)
+        printf("    diverged: %lld of %lld images\n", (long long)diverged, (long long)images);
 }
 
 static void print_place(const char *what, const char *dir, const char *name)
@@ -205,34 +103,50 @@ static void print_place(const char *what, const char *dir, const char *name)
     printf("  %-15s%s\n", what, path);
 }
 
-ggdm_status ggdm_finish_report(ggdm_store *store, const char *dir, ggdm_error *err)
+static void print_shard(ggdm_store *store)
 {
-    int32_t n = ggdm_store_n_cells(store);
-    const ggdm_store_counts *c = ggdm_store_counts_get(store);
-    cell_view *views = NULL;
-    totals all;
     const ggdm_run_info *info = ggdm_store_run_info(store);
-    if (info->shards) {
-        printf("%s: shard %d of %d, %lld image%s; `ggdm merge` joins the shards\n", info->name,
-               info->shard, info->shards, (long long)c->images_done, ggdm_plural(c->images_done));
+    const int64_t images = ggdm_store_counts_get(store)->images_done;
+    printf("%s: shard %d of %d, %lld image%s; `ggdm merge` joins the shards\n", info->name,
+           info->shard, info->shards, (long long)images, ggdm_plural(images));
+}
+
+ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error *err)
+{
+    const ggdm_store_counts *c = ggdm_store_counts_get(r->store);
+    if (ggdm_store_run_info(r->store)->shards) {
+        print_shard(r->store);
         return GGDM_OK;
     }
-    GGDM_TRY(ggdm_alloc(&views, (size_t)n, sizeof *views, err));
-    ggdm_status st = load(store, views, &all, err);
-    if (st == GGDM_OK) {
-        printf("%s: %d cell%s, %lld %simage%s\n", info->name, n, ggdm_plural(n),
-               (long long)c->images_done, c->images_asked > c->images_total ? "distinct " : "",
-               ggdm_plural(c->images_done));
-        print_place("archive", dir, "archive/c*/samples.tar");
-        print_place("contact sheets", dir, "archive/c*/sheet.png");
-        print_place("summary", dir, "summary.csv");
-        print_place("plot", dir, "figures/accuracy.png");
-        print_place("report", dir, GGDM_REPORT_FILE);
-        print_tables(views, n, all.judge, info->samples);
-        fflush(stdout);
-        warn_of_unscored("guide", info->guide, all.guide_unscored, all.images);
-        warn_of_unscored("judge", info->judge, all.judge_unscored, all.images);
+    printf("%s: %d cell%s, %lld %simage%s\n", ggdm_store_run_info(r->store)->name, r->n_rows,
+           ggdm_plural(r->n_rows), (long long)c->images_done,
+           c->images_asked > c->images_total ? "distinct " : "", ggdm_plural(c->images_done));
+    print_place("archive", dir, "archive/c*/samples.tar");
+    print_place("contact sheets", dir, "archive/c*/sheet.png");
+    print_place("summary", dir, "summary.csv");
+    print_place("plot", dir, "figures/" GGDM_PLOT_FIGURE ".png");
+    print_place("report", dir, GGDM_REPORT_FILE);
+    GGDM_TRY(ggdm_tables_print(r, err));
+    print_diverged(r);
+    fflush(stdout);
+    warn_of_unscored(r);
+    return GGDM_OK;
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+ggdm_status ggdm_finish_run(ggdm_store *store, const char *dir, bool products, ggdm_error *err)
+{
+    ggdm_results r;
+    if (ggdm_store_run_info(store)->shards) {
+        print_shard(store);
+        return GGDM_OK;
     }
-    free(views);
+    ggdm_status st = ggdm_results_read(store, &r, err);
+    if (st == GGDM_OK && products)
+        st = write_products(&r, dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_finish_print(&r, dir, err);
+    ggdm_results_deinit(&r);
     return st;
 }

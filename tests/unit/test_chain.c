@@ -1,25 +1,41 @@
-/* Schedules against the reference constants of the GGDM code, and the sampler step against the
- * equations written out in double. */
+/* Chains against the reference constants of the GGDM code and closed forms, noise levels, and the
+ * sampler's step against the equations written out in double. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_methods.h"
+#include "worker/noise_levels.h"
 #include "worker/sampler.h"
-#include "worker/schedule.h"
 
-static ggdm_schedule make(const char *json, int steps, ggdm_variance variance)
+static ggdm_arena arena; /* of all items of this program */
+
+static ggdm_noise_levels levels_of(const char *json)
 {
-    ggdm_schedule s;
+    ggdm_noise_levels levels;
     ggdm_error err;
-    ggdm_test_ok(ggdm_schedule_create(json, "scheduler_config.json", steps, variance, &s, &err),
-                 &err);
-    return s;
+    ggdm_test_ok(ggdm_noise_levels_read(json, "scheduler_config.json", &levels, &err), &err);
+    return levels;
 }
 
-/* 1 / sqrt(alpha_bar) at the paper's t = 1 .. 1000 (docs/GUIDANCE.md, "Three gradients"); timestep
- * t - 1 here. */
-static void test_schedule_linear_matches_reference_constants(void **state)
+static ggdm_item *sampler(const char *yaml)
+{
+    return ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, yaml);
+}
+
+static ggdm_chain make(const char *yaml)
+{
+    ggdm_noise_levels levels = levels_of(NULL);
+    ggdm_chain chain;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_chain_create(sampler(yaml), &levels, &chain, &err), &err);
+    ggdm_noise_levels_deinit(&levels);
+    return chain;
+}
+
+/* 1 / sqrt(alpha_bar) at the paper's t = 1 .. 1000; timestep t - 1 here. */
+static void test_chain_linear_matches_reference_constants(void **state)
 {
     (void)state;
     static const struct {
@@ -28,48 +44,60 @@ static void test_schedule_linear_matches_reference_constants(void **state)
     } want[] = {{1, 1.0001},   {100, 1.0558}, {200, 1.2318}, {300, 1.5883},
                 {400, 2.2637}, {500, 3.5672}, {600, 6.2162}, {700, 11.981},
                 {800, 25.548}, {900, 60.28},  {1000, 157.41}};
-    ggdm_schedule s = make(NULL, 1000, GGDM_FIXED_LARGE);
+    ggdm_chain c = make("{kind: ddpm}");
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        const ggdm_step *step = &s.step[1000 - want[i].t];
+        const ggdm_step *step = &c.step[1000 - want[i].t];
         assert_int_equal(step->t, want[i].t - 1);
         /* The constants have 5 digits: half a unit of the last one. */
         assert_true(fabs(step->x0_x - want[i].inverse) < 1e-4 * want[i].inverse);
     }
-    assert_true(s.step[999].sigma == 0.0f);
-    ggdm_schedule_deinit(&s);
+    assert_true(c.step[999].sigma == 0.0f);
+    ggdm_chain_deinit(&c);
 }
 
-/* Fixed large: sigma^2 = beta; fixed small: beta (1 - abar_prev) / (1 - abar). */
-static void test_schedule_variance_kinds(void **state)
+/* Fixed large: sigma^2 = beta; fixed small: beta (1 - abar_next) / (1 - abar). */
+static void test_chain_variance_kinds(void **state)
 {
     (void)state;
-    ggdm_schedule large = make(NULL, 1000, GGDM_FIXED_LARGE);
-    ggdm_schedule small = make(NULL, 1000, GGDM_FIXED_SMALL);
+    ggdm_chain large = make("{kind: ddpm}"), small = make("{kind: ddpm, variance: fixed_small}");
     for (int i = 0; i < 999; i++) {
-        double bar = large.step[i].alpha_bar, prev = large.step[i + 1].alpha_bar;
-        double beta = 1 - bar / prev;
+        double bar = large.step[i].alpha_bar, next = large.step[i + 1].alpha_bar;
+        double beta = 1 - bar / next;
+        assert_true(large.step[i].alpha_bar_next == next);
         assert_true(fabs(large.step[i].sigma - sqrt(beta)) < 1e-6 * sqrt(beta));
-        double want = sqrt(beta * (1 - prev) / (1 - bar));
+        double want = sqrt(beta * (1 - next) / (1 - bar));
         assert_true(fabs(small.step[i].sigma - want) < 1e-6 * want);
     }
-    ggdm_schedule_deinit(&large);
-    ggdm_schedule_deinit(&small);
+    ggdm_chain_deinit(&large);
+    ggdm_chain_deinit(&small);
 }
 
 /* Fewer steps visit every (T / steps)-th timestep and telescope to the same alpha_bar. */
-static void test_schedule_respaced_uses_leading_timesteps(void **state)
+static void test_chain_respaced_uses_leading_timesteps(void **state)
 {
     (void)state;
-    ggdm_schedule s = make(NULL, 50, GGDM_FIXED_LARGE), full = make(NULL, 1000, GGDM_FIXED_LARGE);
+    ggdm_chain s = make("{kind: ddpm, steps: 50}"), full = make("{kind: ddpm}");
     for (int i = 0; i < 50; i++) {
         assert_int_equal(s.step[i].t, (49 - i) * 20);
         assert_true(s.step[i].alpha_bar == full.step[999 - s.step[i].t].alpha_bar);
     }
-    ggdm_schedule_deinit(&s);
-    ggdm_schedule_deinit(&full);
+    ggdm_chain_deinit(&s);
+    ggdm_chain_deinit(&full);
 }
 
-static void test_schedule_bad_config_is_named(void **state)
+static void test_chain_of_more_steps_than_timesteps_is_refused(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = levels_of(NULL);
+    ggdm_chain chain;
+    ggdm_error err;
+    ggdm_status st = ggdm_chain_create(sampler("{kind: ddpm, steps: 1001}"), &levels, &chain, &err);
+    ggdm_test_error(st, &err, GGDM_EINVAL, "value '1001', expected 1 to 1000");
+    ggdm_chain_deinit(&chain);
+    ggdm_noise_levels_deinit(&levels);
+}
+
+static void test_noise_levels_bad_config_is_named(void **state)
 {
     (void)state;
     static const struct {
@@ -98,24 +126,21 @@ static void test_schedule_bad_config_is_named(void **state)
         {"{\"beta_end\": Infinity}", "'beta_end': value 'Infinity', expected"},
         {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
         {"{", "scheduler_config.json"}};
+    const ggdm_item *ten = sampler("{kind: ddpm, steps: 10}");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ggdm_schedule s;
+        char *notes;
         ggdm_error err = {0};
-        ggdm_status st = ggdm_schedule_create(bad[i].json, "scheduler_config.json", 10,
-                                              GGDM_FIXED_LARGE, &s, &err);
+        ggdm_status st =
+            ggdm_noise_levels_review(bad[i].json, "scheduler_config.json", ten, &notes, &err);
         assert_int_not_equal(st, GGDM_OK);
         ggdm_test_error(st, &err, st, bad[i].text);
-        ggdm_schedule_deinit(&s);
+        assert_null(notes);
     }
-    ggdm_schedule s;
-    ggdm_error err = {0};
-    ggdm_status st = ggdm_schedule_create(NULL, "mnist", 1001, GGDM_FIXED_LARGE, &s, &err);
-    ggdm_test_error(st, &err, GGDM_EINVAL, "value 1001, expected 1 to 1000");
 }
 
 /* Keys about how the chain is run, or with the value that changes nothing, make the same schedule:
  * what diffusers writes for its own schedulers. */
-static void test_schedule_keys_of_diffusers_are_known(void **state)
+static void test_noise_levels_keys_of_diffusers_are_known(void **state)
 {
     (void)state;
     static const char *const good[] = {
@@ -132,59 +157,60 @@ static void test_schedule_keys_of_diffusers_are_known(void **state)
         "{\"_class_name\": \"PNDMScheduler\", \"set_alpha_to_one\": false,"
         " \"skip_prk_steps\": true, \"steps_offset\": 1}",
         "{\"predict_epsilon\": true, \"tensor_format\": \"pt\", \"timestep_values\": null}"};
-    ggdm_schedule want = make(NULL, 1000, GGDM_FIXED_LARGE);
+    ggdm_noise_levels want = levels_of(NULL);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ggdm_schedule s = make(good[i], 1000, GGDM_FIXED_LARGE);
-        for (int k = 0; k < 1000; k++)
-            assert_true(s.step[k].alpha_bar == want.step[k].alpha_bar);
-        ggdm_schedule_deinit(&s);
+        ggdm_noise_levels s = levels_of(good[i]);
+        assert_int_equal(s.train_steps, 1000);
+        assert_memory_equal(s.alpha_bar, want.alpha_bar, 1000 * sizeof *want.alpha_bar);
+        ggdm_noise_levels_deinit(&s);
     }
-    ggdm_schedule_deinit(&want);
+    ggdm_noise_levels_deinit(&want);
 }
 
 /* A line for what nobody said, and for what the file says and the sweep leaves to its default. */
-static void test_schedule_review_says_what_is_assumed(void **state)
+static void test_noise_levels_review_says_what_is_assumed(void **state)
 {
     (void)state;
-    const ggdm_schedule_use left = {.variance = GGDM_FIXED_LARGE};
-    const ggdm_schedule_use given = {
-        .clip_given = true, .variance = GGDM_FIXED_LARGE, .variance_given = true};
-    const ggdm_schedule_use clipped = {.clip_x0 = true, .clip_given = true, .variance_given = true};
+    const ggdm_item *left = sampler("{kind: ddpm, steps: 10}");
+    const ggdm_item *given =
+        sampler("{kind: ddpm, steps: 10, clip_x0: false, variance: fixed_large}");
+    const ggdm_item *clipped =
+        sampler("{kind: ddpm, steps: 10, clip_x0: true, variance: fixed_large}");
     static const char all[] = "\"num_train_timesteps\": 10, \"beta_schedule\": \"linear\", "
                               "\"beta_start\": 0.1, \"beta_end\": 0.2";
     const struct {
         const char *json; /* in braces, behind all where it begins with a comma */
-        const ggdm_schedule_use *use;
+        const ggdm_item *use;
         const char *notes;
     } rows[] = {
-        {NULL, &left,
+        {NULL, left,
          "s.json is not there: assumed are num_train_timesteps 1000, beta_schedule linear, "
          "beta_start 0.0001, beta_end 0.02, prediction_type epsilon"},
-        {"", &given,
+        {"", given,
          "s.json does not say all of the noise schedule: assumed are num_train_timesteps 1000, "
          "beta_schedule linear, beta_start 0.0001, beta_end 0.02, prediction_type epsilon"},
-        {", \"predict_epsilon\": true", &left, NULL},
-        {", \"prediction_type\": \"epsilon\"", &left, NULL},
-        {", \"clip_sample_range\": 2", &given,
+        {", \"predict_epsilon\": true", left, NULL},
+        {", \"prediction_type\": \"epsilon\"", left, NULL},
+        {", \"clip_sample_range\": 2", given,
          "s.json does not say all of the noise schedule: assumed are prediction_type epsilon"},
-        {", \"predict_epsilon\": true, \"clip_sample\": true", &left,
-         "s.json says clip_sample true, the sweep does not set sampler.clip_x0: x0-hat is not "
-         "clipped"},
-        {", \"predict_epsilon\": true, \"clip_sample\": true", &given, NULL},
-        {", \"predict_epsilon\": true, \"clip_sample\": true", &clipped, NULL},
-        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small_log\"", &left,
+        {", \"predict_epsilon\": true, \"clip_sample\": true", left,
+         "s.json says clip_sample true, the sweep does not set sampler.clip_x0: it is false"},
+        {", \"predict_epsilon\": true, \"clip_sample\": true", given, NULL},
+        {", \"predict_epsilon\": true, \"clip_sample\": true", clipped, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small_log\"", left,
          "s.json says variance_type fixed_small_log, the sweep does not set sampler.variance: it "
          "is fixed_large"},
-        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", &given, NULL},
-        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", &left, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", given, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", left, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char json[500], *notes;
         ggdm_error err;
         const char *more = rows[i].json;
         snprintf(json, sizeof json, "{%s%s}", more && *more ? all : "", more ? more : "");
-        ggdm_test_ok(ggdm_schedule_review(more ? json : NULL, "s.json", rows[i].use, &notes, &err),
-                     &err);
+        ggdm_test_ok(
+            ggdm_noise_levels_review(more ? json : NULL, "s.json", rows[i].use, &notes, &err),
+            &err);
         if (!rows[i].notes || !notes)
             assert_ptr_equal(notes, rows[i].notes);
         else
@@ -194,8 +220,8 @@ static void test_schedule_review_says_what_is_assumed(void **state)
     char *notes;
     ggdm_error err;
     ggdm_test_error(
-        ggdm_schedule_review("{\"clip_sample_range\": 2}", "s.json", &clipped, &notes, &err), &err,
-        GGDM_EINVAL, "'clip_sample_range': value '2', expected 1, the range of images");
+        ggdm_noise_levels_review("{\"clip_sample_range\": 2}", "s.json", clipped, &notes, &err),
+        &err, GGDM_EINVAL, "'clip_sample_range': value '2', expected 1, the range of images");
     assert_null(notes);
 }
 
@@ -203,13 +229,14 @@ static void test_schedule_review_says_what_is_assumed(void **state)
 static void test_sampler_step_follows_algorithm_1(void **state)
 {
     (void)state;
-    ggdm_schedule s = make(NULL, 1000, GGDM_FIXED_LARGE);
-    const ggdm_step *step = &s.step[700];
-    double bar = step->alpha_bar, alpha = bar / s.step[701].alpha_bar, kappa = 0.3;
+    ggdm_chain plain = make("{kind: ddpm}"), clipped = make("{kind: ddpm, clip_x0: true}");
+    const ggdm_step *step = &plain.step[700];
+    double bar = step->alpha_bar, alpha = bar / plain.step[701].alpha_bar, kappa = 0.3;
     const float eps[] = {0.5f, -1.0f}, z[] = {0.25f, 2.0f}, grad[] = {1.5f, -0.5f};
     const float x0[] = {0.9f, -0.4f};
     float x[] = {x0[0], x0[1]};
-    assert_true(ggdm_sampler_step(step, false, x, eps, z, grad, (float)kappa, 2));
+    assert_true(ggdm_step_linear(step, x, eps, z, 2));
+    assert_true(ggdm_step_shift(x, grad, (float)kappa, 2));
     for (int i = 0; i < 2; i++) {
         double mean = (x0[i] - (1 - alpha) / sqrt(1 - bar) * eps[i]) / sqrt(alpha);
         double want = mean + sqrt(1 - alpha) * z[i] - kappa * grad[i];
@@ -217,7 +244,7 @@ static void test_sampler_step_follows_algorithm_1(void **state)
     }
     /* Clipped: x0-hat is replaced by its clamp in the posterior mean. */
     float y[] = {x0[0], x0[1]};
-    assert_true(ggdm_sampler_step(step, true, y, eps, z, NULL, 0, 2));
+    assert_true(ggdm_step_linear(&clipped.step[700], y, eps, z, 2));
     for (int i = 0; i < 2; i++) {
         double hat = (x0[i] - sqrt(1 - bar) * eps[i]) / sqrt(bar), prev = bar / alpha;
         double c = fmin(1, fmax(-1, hat));
@@ -226,17 +253,46 @@ static void test_sampler_step_follows_algorithm_1(void **state)
         double want = mean + sqrt(1 - alpha) * z[i];
         assert_true(fabs(y[i] - want) < 16 * GGDM_TEST_EPS32 * (fabs(want) + 2));
     }
-    ggdm_schedule_deinit(&s);
+    ggdm_chain_deinit(&plain);
+    ggdm_chain_deinit(&clipped);
+}
+
+/* A step and its shift in two passes have the bits that one pass had. */
+static void test_sampler_shift_behind_the_step_keeps_its_bits(void **state)
+{
+    (void)state;
+    enum { N = 4096 };
+    static float x[N], y[N], eps[N], z[N], grad[N];
+    uint64_t seed = ggdm_test_seed();
+    ggdm_test_rng rng = ggdm_test_rng_init(seed);
+    float *const all[] = {x, eps, z, grad};
+    for (int k = 0; k < 4; k++)
+        ggdm_test_fill_normal(&rng, all[k], N, 1.0);
+    ggdm_chain c = make("{kind: ddpm}");
+    const ggdm_step *s = &c.step[300];
+    const float kappa = 0.37f;
+    for (int i = 0; i < N; i++) {
+        float mean = s->mean_x * x[i] + s->mean_eps * eps[i];
+        mean += s->sigma * z[i];
+        mean -= kappa * grad[i];
+        y[i] = mean;
+    }
+    ggdm_step_linear(s, x, eps, z, N);
+    ggdm_step_shift(x, grad, kappa, N);
+    ggdm_test_same_bits("x", x, y, N, seed);
+    ggdm_chain_deinit(&c);
 }
 
 static void test_sampler_not_finite_is_reported(void **state)
 {
     (void)state;
-    ggdm_schedule s = make(NULL, 10, GGDM_FIXED_LARGE);
-    const float eps[] = {0, 0}, z[] = {0, 0}, grad[] = {0, INFINITY};
+    const ggdm_step step = {.mean_x = 1};
+    const float eps[] = {0, 0}, grad[] = {0, INFINITY}, bad[] = {NAN, 0};
     float x[] = {0, 0};
-    assert_false(ggdm_sampler_step(&s.step[0], false, x, eps, z, grad, 1.0f, 2));
-    ggdm_schedule_deinit(&s);
+    assert_true(ggdm_step_linear(&step, x, eps, NULL, 2));
+    assert_false(ggdm_step_linear(&step, (float[]){0, INFINITY}, eps, NULL, 2));
+    assert_false(ggdm_step_linear(&(ggdm_step){.mean_x = 1, .sigma = 1}, x, eps, bad, 2));
+    assert_false(ggdm_step_shift((float[]){0, 0}, grad, 1.0f, 2));
 }
 
 static void test_sampler_quantise_rounds_clamps_and_counts(void **state)
@@ -255,15 +311,19 @@ static void test_sampler_quantise_rounds_clamps_and_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedule_linear_matches_reference_constants),
-        cmocka_unit_test(test_schedule_variance_kinds),
-        cmocka_unit_test(test_schedule_respaced_uses_leading_timesteps),
-        cmocka_unit_test(test_schedule_bad_config_is_named),
-        cmocka_unit_test(test_schedule_keys_of_diffusers_are_known),
-        cmocka_unit_test(test_schedule_review_says_what_is_assumed),
+        cmocka_unit_test(test_chain_linear_matches_reference_constants),
+        cmocka_unit_test(test_chain_variance_kinds),
+        cmocka_unit_test(test_chain_respaced_uses_leading_timesteps),
+        cmocka_unit_test(test_chain_of_more_steps_than_timesteps_is_refused),
+        cmocka_unit_test(test_noise_levels_bad_config_is_named),
+        cmocka_unit_test(test_noise_levels_keys_of_diffusers_are_known),
+        cmocka_unit_test(test_noise_levels_review_says_what_is_assumed),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),
+        cmocka_unit_test(test_sampler_shift_behind_the_step_keeps_its_bits),
         cmocka_unit_test(test_sampler_not_finite_is_reported),
         cmocka_unit_test(test_sampler_quantise_rounds_clamps_and_counts),
     };
-    return ggdm_test_main(tests);
+    int failed = ggdm_test_main(tests);
+    ggdm_arena_deinit(&arena);
+    return failed;
 }

@@ -1,0 +1,210 @@
+#include "coordinator/show/tables.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/plural.h"
+#include "jobs/axes.h"
+
+#define MAX_COLUMNS 11 /* in one printed table */
+#define MAX_ROWS 40
+#define MAX_TABLES 20
+#define MAX_WIDTH 20 /* of a column */
+
+typedef struct table {
+    const ggdm_results *r;
+    const ggdm_axes *axes;
+    const int32_t *rows; /* [n] of the results: the cells of this table */
+    int32_t n;
+    int32_t xs[MAX_COLUMNS], curves[MAX_ROWS]; /* ranks */
+    int n_xs, n_curves;
+    int32_t cell[MAX_ROWS][MAX_COLUMNS]; /* index into the results' rows; -1: none */
+    bool cut;                            /* not all rows and columns fit, in this or one before */
+} table;
+
+static int32_t rank_of(const ggdm_axes *a, int32_t axis, int32_t row)
+{
+    return axis < 0 ? 0 : a->axes[axis].rank[row];
+}
+
+static int compare_groups(const ggdm_axes *a, int32_t x, int32_t y)
+{
+    int32_t p = rank_of(a, a->aim, x), q = rank_of(a, a->aim, y);
+    for (int32_t i = 0; i < a->n_others && p == q; i++) {
+        p = rank_of(a, a->others[i], x);
+        q = rank_of(a, a->others[i], y);
+    }
+    return (p > q) - (p < q);
+}
+
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+/* The place of a rank among at most max, in their order; -1: no room. */
+static int find(const int32_t *ranks, int n, int32_t rank)
+{
+    for (int i = 0; i < n; i++)
+        if (ranks[i] == rank)
+            return i;
+    return -1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void collect(const table *t, int32_t axis, int32_t *ranks, int *n, int max, bool *cut)
+{
+    *n = 0;
+    for (int32_t i = 0; i < t->n; i++) {
+        int32_t rank = rank_of(t->axes, axis, t->rows[i]);
+        if (find(ranks, *n, rank) >= 0)
+            continue;
+        *cut = *cut || *n == max;
+        if (*n < max)
+            ranks[(*n)++] = rank;
+    }
+    qsort(ranks, (size_t)*n, sizeof *ranks, by_number);
+}
+
+static void lay_out(table *t)
+{
+    const ggdm_axes *a = t->axes;
+    collect(t, a->x, t->xs, &t->n_xs, MAX_COLUMNS, &t->cut);
+    collect(t, a->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
+    memset(t->cell, -1, sizeof t->cell);
+    for (int32_t i = 0; i < t->n; i++) {
+        int x = find(t->xs, t->n_xs, rank_of(a, a->x, t->rows[i]));
+        int curve = find(t->curves, t->n_curves, rank_of(a, a->curve, t->rows[i]));
+        if (x >= 0 && curve >= 0 && t->cell[curve][x] < 0)
+            t->cell[curve][x] = t->rows[i];
+    }
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static const char *name_of(const ggdm_axes *a, int32_t axis)
+{
+    return axis < 0 ? "" : a->axes[axis].column->name;
+}
+
+static const char *text_of(const ggdm_axes *a, int32_t axis, int32_t rank)
+{
+    return axis < 0 ? "" : ggdm_axis_text(&a->axes[axis], rank);
+}
+
+static int width_of(const ggdm_axes *a, int32_t axis, const int32_t *ranks, int n, int least)
+{
+    for (int i = 0; i < n; i++) {
+        int length = (int)strlen(text_of(a, axis, ranks[i]));
+        least = length > least ? length : least;
+    }
+    return least < MAX_WIDTH ? least : MAX_WIDTH;
+}
+
+static void print_table(const table *t)
+{
+    const ggdm_axes *a = t->axes;
+    char corner[2 * MAX_WIDTH + 8];
+    snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_WIDTH, name_of(a, a->curve),
+             a->curve < 0 ? "" : " \\ ", MAX_WIDTH, name_of(a, a->x));
+    const int wide = width_of(a, a->x, t->xs, t->n_xs, 7);
+    const int head = width_of(a, a->curve, t->curves, t->n_curves, 10);
+    const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
+    printf("    %*s", first, corner);
+    for (int x = 0; x < t->n_xs; x++)
+        printf(" %*.*s", wide, MAX_WIDTH, text_of(a, a->x, t->xs[x]));
+    printf("\n");
+    for (int c = 0; c < t->n_curves; c++) {
+        printf("    %*.*s", first, MAX_WIDTH, text_of(a, a->curve, t->curves[c]));
+        for (int x = 0; x < t->n_xs; x++) {
+            const ggdm_row *row = t->cell[c][x] < 0 ? NULL : &t->r->rows[t->cell[c][x]];
+            const ggdm_measured *m = row ? ggdm_results_verdict(t->r, row) : NULL;
+            if (m && !isnan(m->accuracy.p))
+                printf(" %*.1f", wide, 100 * m->accuracy.p);
+            else
+                printf(" %*s", wide, "-");
+        }
+        printf("\n");
+    }
+}
+
+static void print_heading(const table *t)
+{
+    const ggdm_axes *a = t->axes;
+    const ggdm_results *r = t->r;
+    const ggdm_row *row = &r->rows[t->rows[0]];
+    int32_t least = row->cell.wanted, most = least;
+    for (int32_t i = 0; i < t->n; i++) {
+        int32_t wanted = r->rows[t->rows[i]].cell.wanted;
+        least = wanted < least ? wanted : least;
+        most = wanted > most ? wanted : most;
+    }
+    printf("\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
+    if (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column])
+        printf(" for %s %s", r->columns[r->aim_column].name,
+               ggdm_results_value(r, row, r->aim_column).text);
+    for (int32_t i = 0; i < a->n_others; i++)
+        printf(", %s %s", name_of(a, a->others[i]),
+               text_of(a, a->others[i], rank_of(a, a->others[i], t->rows[0])));
+    printf(", %% of n = %d", least);
+    if (most > least)
+        printf(" to %d", most);
+    printf(" image%s (diverged ones count as wrong)\n", ggdm_plural(most));
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static int by_group(const void *a, const void *b, void *context)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    int order = compare_groups(context, x, y);
+    return order ? order : (x > y) - (x < y);
+}
+
+static void print_tables(table *t, int32_t *rows, int32_t n)
+{
+    int tables = 0;
+    for (int32_t i = 0; i < n; i += t->n) {
+        t->rows = &rows[i];
+        for (t->n = 0; i + t->n < n && compare_groups(t->axes, rows[i], rows[i + t->n]) == 0;
+             t->n++)
+            ;
+        if (tables++ == MAX_TABLES) {
+            t->cut = true;
+            break;
+        }
+        lay_out(t);
+        print_heading(t);
+        print_table(t);
+    }
+    if (t->cut)
+        printf("    (not all cells fit here: see summary.csv)\n");
+}
+
+ggdm_status ggdm_tables_print(const ggdm_results *r, ggdm_error *err)
+{
+    ggdm_axes axes = {0};
+    table *t = NULL;
+    int32_t *rows = NULL, n = 0;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_axes_find(r, &axes, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&t, 1, sizeof *t, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&rows, (size_t)r->n_rows, sizeof *rows, err), done);
+    t->r = r;
+    t->axes = &axes;
+    for (int32_t i = 0; i < r->n_rows; i++)
+        if (r->rows[i].aim >= 0 && ggdm_results_verdict(r, &r->rows[i]))
+            rows[n++] = i;
+    qsort_r(rows, (size_t)n, sizeof *rows, by_group, &axes);
+    print_tables(t, rows, n);
+done:
+    free(rows);
+    free(t);
+    ggdm_axes_deinit(&axes);
+    return st;
+}

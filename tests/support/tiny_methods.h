@@ -1,0 +1,25 @@
+/* Items of the real methods out of texts, and tiny models under digests that texts can name. */
+#ifndef GGDM_TESTS_SUPPORT_TINY_METHODS_H
+#define GGDM_TESTS_SUPPORT_TINY_METHODS_H
+
+#include "tests/support/tiny_model.h"
+#include "worker/emit.h"
+
+/* Digests of the three tiny models; texts name them by U, G and J between quotes. */
+extern const char *const ggdm_tiny_digests[3];
+
+typedef struct ggdm_tiny_methods {
+    ggdm_tiny_models tiny;
+    ggdm_model_ref refs[3];
+    ggdm_models models; /* views into the above */
+    ggdm_arena arena;   /* of items */
+} ggdm_tiny_methods;
+
+void ggdm_tiny_methods_open(ggdm_tiny_methods *m);
+void ggdm_tiny_methods_close(ggdm_tiny_methods *m);
+
+/** An item out of YAML as a user writes it ("{kind: ddpm, steps: 50}"; models are \"U\", \"G\",
+ *  \"J\"), with its presets expanded. */
+ggdm_item *ggdm_tiny_item(ggdm_arena *arena, const char *family, const char *yaml);
+
+#endif
