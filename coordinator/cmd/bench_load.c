@@ -40,13 +40,14 @@ static uint8_t png[] = {137, 80, 78, 71, 13, 10, 26, 10,  0,   0,  0,   13, 73, 
                         0,   0,  10, 73, 68, 65, 84, 120, 218, 99, 104, 0,  0,   0,   130, 0,  129,
                         218, 69, 8,  59, 0,  0,  0,  0,   73,  69, 78,  68, 174, 66,  96,  130};
 
-static ggdm_image image_of(int64_t trajectory, int32_t index)
+static ggdm_sample sample_of(int64_t trajectory, int32_t index)
 {
-    return (ggdm_image){.trajectory = trajectory,
-                        .index = index,
-                        .diverged_step = -1,
-                        .png = png,
-                        .png_size = sizeof png};
+    return (ggdm_sample){.trajectory = trajectory,
+                         .index = index,
+                         .diverged_step = -1,
+                         .media = GGDM_MEDIA_PNG,
+                         .data = png,
+                         .size = sizeof png};
 }
 
 static ggdm_status engine_create(void *context, const ggdm_outfit *outfit, void **self,
@@ -74,8 +75,8 @@ static ggdm_status engine_run(void *self, const ggdm_unit *unit, const ggdm_exec
     }
     for (int32_t s = 0; s < unit->n_segments; s++)
         for (int32_t i = 0; i < unit->image_count && unit->segments[s].trajectory >= 0; i++) {
-            ggdm_image image = image_of(unit->segments[s].trajectory, unit->image_first + i);
-            GGDM_TRY(sink->image(sink->context, &image, err));
+            ggdm_sample sample = sample_of(unit->segments[s].trajectory, unit->image_first + i);
+            GGDM_TRY(sink->sample(sink->context, &sample, err));
         }
     return GGDM_OK;
 }
@@ -169,53 +170,79 @@ typedef struct bench_run {
     ggdm_job job;
 } bench_run;
 
-static ggdm_status store_sweep(const ggdm_sweep *sweep, const char *text, bench_run *run,
-                               ggdm_error *err)
+/* A sweep whose images nobody makes needs neither networks nor scorers. */
+static const ggdm_param chain_rows[] = {{.key = "steps",
+                                         .type = GGDM_PARAM_WHOLE,
+                                         .structure = true,
+                                         .lo = 1,
+                                         .hi = 1000,
+                                         .fallback = GGDM_WHOLE(2),
+                                         .help = "Steps of a chain."}};
+static const ggdm_kind chain_kind = {.family = GGDM_FAMILY_SAMPLER,
+                                     .name = "none",
+                                     .standard = true,
+                                     .help = "Does nothing.",
+                                     GGDM_PARAMS(chain_rows)};
+static const ggdm_kind *const bench_kinds[] = {&ggdm_kind_stage, &chain_kind};
+static const ggdm_catalogue bench_catalogue = {bench_kinds,
+                                               sizeof bench_kinds / sizeof *bench_kinds};
+
+static ggdm_status cost_nothing(void *context, const char *head, const char *setting,
+                                ggdm_step_cost *out, ggdm_error *err)
 {
-    const ggdm_plan_options options = {
-        .unit_cost = 1, .min_units = 1, .min_block = 1, .max_trajectories = 1};
-    ggdm_cells cells = {0};
-    ggdm_plan plan = {0};
-    ggdm_status st;
+    (void)context, (void)head, (void)setting, (void)err;
+    *out = (ggdm_step_cost){.operations = 1, .ticks = 1, .state_bytes = 4};
+    return GGDM_OK;
+}
+
+static ggdm_status store_sweep(ggdm_spec *spec, const char *text, bench_run *run, ggdm_error *err)
+{
+    const ggdm_plan_options options = {.unit_cost = 1,
+                                       .min_units = 1,
+                                       .min_block = 1,
+                                       .max_trajectories = 1,
+                                       .max_state_bytes = SIZE_MAX};
+    const ggdm_coster coster = {.cost = cost_nothing};
+    ggdm_cells cells = {.n_cells = 0};
+    ggdm_plan plan = {.n_units = 0};
     char name[] = "bench";
-    ggdm_run_info info = {.name = name,
-                          .sweep_text = (char *)(uintptr_t)text,
-                          .samples = sweep->samples,
-                          .job = sweep->job};
-    info.job.precision = GGDM_PRECISION_FP32;
-    GGDM_TRY_GOTO(st, ggdm_cells_expand(sweep, NULL, &cells, err), done);
-    GGDM_TRY_GOTO(st, ggdm_plan_make(sweep, &cells, &options, &plan, err), done);
-    run->job = info.job;
-    run->job.batch = run->job.threads = 1;
-    st = ggdm_store_create(run->dir, &info, &cells, &plan, err);
+    const ggdm_run_info info = {.name = name, .precision = GGDM_PRECISION_FP32};
+    const ggdm_store_batch batch = {
+        .sweep = {.text = text, .digest = ""}, .cells = &cells, .plan = &plan};
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_cells_expand(spec, NULL, &cells, err), done);
+    GGDM_TRY_GOTO(st, ggdm_plan_make(&cells, &coster, &options, &plan, err), done);
+    run->job = (ggdm_job){.precision = GGDM_PRECISION_FP32, .batch = 1, .threads = 1};
+    st = ggdm_store_create(run->dir, &info, &batch, err);
 done:
     ggdm_plan_deinit(&plan);
     ggdm_cells_deinit(&cells);
     return st;
 }
 
-/* A run of so many units, of one image each. */
+/* A run of so many units, of one image each: of ten cells where they divide. */
 static ggdm_status create_run(const char *parent, const char *name, int32_t units, bench_run *run,
                               ggdm_error *err)
 {
-    const char *kappas = units % 10 ? "1" : "1, 2, 3, 4, 5, 6, 7, 8, 9, 10";
+    const bool ten = units % 10 == 0;
     char *text = NULL;
-    ggdm_sweep sweep = {0};
+    ggdm_spec spec = {.n_cells = 0};
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_path_join(parent, name, &run->dir, err), done);
     GGDM_TRY_GOTO(st, ggdm_make_dirs(run->dir, err), done);
     GGDM_TRY_GOTO(st,
                   ggdm_asprintf(&text, err,
-                                "name: bench\nmodel: none\nsampler: {kind: ddpm, steps: 2}\n"
-                                "guidance:\n  kind: gradient\n  gradient: x0\n"
-                                "  loss: {kind: classifier, model: none, form: nll, target: 0}\n"
-                                "sweep: {kappa: [%s], duration: [2]}\nsamples: %d\nseed: 0\n",
-                                kappas, units % 10 ? units : units / 10),
+                                "name: bench\nmodel: none\nsweep: {seed: {from: 1, to: %d, step: "
+                                "1}}\nsamples: %d\n",
+                                ten ? 10 : 1, ten ? units / 10 : units),
                   done);
-    GGDM_TRY_GOTO(st, ggdm_sweep_parse(text, strlen(text), "sweep.yaml", &sweep, err), done);
-    st = store_sweep(&sweep, text, run, err);
+    GGDM_TRY_GOTO(
+        st,
+        ggdm_spec_parse(&bench_catalogue, text, strlen(text), "sweep.yaml", NULL, 0, &spec, err),
+        done);
+    st = store_sweep(&spec, text, run, err);
 done:
-    ggdm_sweep_deinit(&sweep);
+    ggdm_spec_deinit(&spec);
     free(text);
     return st;
 }
@@ -247,10 +274,10 @@ static ggdm_status do_turn(ggdm_store *store, int32_t max, int32_t *n, ggdm_erro
     st = ggdm_store_claim(store, 1, GGDM_CLAIM_ANY, max, units, n, err);
     for (int32_t i = 0; i < *n; i++) {
         const ggdm_unit *u = &units[i];
-        ggdm_image image = image_of(u->segments[0].trajectory, u->image_first);
+        ggdm_sample sample = sample_of(u->segments[0].trajectory, u->image_first);
         bool accepted;
         if (st == GGDM_OK)
-            st = ggdm_store_finish(store, u->id, u->attempt, &image, 1, &accepted, err);
+            st = ggdm_store_finish(store, u->id, u->attempt, &sample, 1, &accepted, err);
         ggdm_unit_deinit(&units[i]);
     }
     if (st == GGDM_OK)

@@ -14,7 +14,7 @@
 typedef struct plan_options {
     ggdm_setup_options setup;
     int workers;
-    bool json;
+    bool json, recipe;
 } plan_options;
 
 static double run_seconds(const ggdm_setup *s, const ggdm_estimate *e, int workers)
@@ -22,20 +22,29 @@ static double run_seconds(const ggdm_setup *s, const ggdm_estimate *e, int worke
     return ggdm_estimate_seconds(e, &s->plan.shared) / workers;
 }
 
-/* Work of the plan by that of all cells on their own: forward and backward evaluations weighted by
- * the measured time of an unguided and of a guided step. */
+/* Work of the plan by that of all cells on their own: operations weighted by the measured time of
+ * those of unguided and of guided steps. */
 static double work_share(const ggdm_setup *s, const ggdm_estimate *e)
 {
     return ggdm_estimate_seconds(e, &s->plan.shared) / ggdm_estimate_seconds(e, &s->plan.naive);
+}
+
+/* A step of one image. */
+static void put_tick(ggdm_json *j, const char *key, const ggdm_estimate_tick *tick)
+{
+    ggdm_json_begin_object(j, key);
+    ggdm_json_put_double(j, "gflop_per_image", tick->operations * 1e-9);
+    ggdm_json_put_double(j, "ms_per_image", tick->seconds * 1e3);
+    ggdm_json_end(j);
 }
 
 static void put_count(ggdm_json *j, const char *key, const ggdm_plan_count *work,
                       const ggdm_estimate *e)
 {
     ggdm_json_begin_object(j, key);
-    ggdm_json_put_int(j, "forwards", work->forwards);
-    ggdm_json_put_int(j, "backwards", work->backwards);
+    ggdm_json_put_int(j, "evaluations", work->evaluations);
     ggdm_json_put_int(j, "guided", work->guided);
+    ggdm_json_put_double(j, "operations", work->operations);
     ggdm_json_put_double(j, "worker_seconds", ggdm_estimate_seconds(e, work));
     ggdm_json_end(j);
 }
@@ -140,17 +149,17 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     char *text = NULL;
     ggdm_json_init(&j, true);
     ggdm_json_begin_object(&j, NULL);
-    ggdm_json_put_string(&j, "name", s->sweep.name);
+    ggdm_json_put_string(&j, "name", s->spec.name);
     ggdm_json_put_string(&j, "run", s->run_dir);
     ggdm_json_put_string(&j, "sweep_digest", s->sweep_digest);
     ggdm_json_put_string(&j, "isa", ggdm_isa_name(s->outfit.isa));
     ggdm_json_put_string(&j, "precision", ggdm_precision_names[s->outfit.job.precision]);
     ggdm_json_put_int(&j, "cells", s->cells.n_cells);
-    ggdm_json_put_int(&j, "samples", s->sweep.samples);
-    ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->sweep.samples);
+    ggdm_json_put_int(&j, "samples", s->spec.samples);
+    ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->spec.samples);
     ggdm_json_put_int(&j, "images", s->plan.n_images);
     ggdm_json_put_int(&j, "trajectories", s->cells.n_trajectories);
-    ggdm_json_put_int(&j, "families", s->plan.n_families);
+    ggdm_json_put_int(&j, "trees", s->plan.n_trees);
     ggdm_json_put_int(&j, "units", s->plan.n_units);
     put_count(&j, "naive", &s->plan.naive, e);
     put_count(&j, "shared", &s->plan.shared, e);
@@ -163,9 +172,8 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
     ggdm_json_put_uint(&j, "state_bytes_per_worker", e->states);
     ggdm_json_put_int(&j, "workers_that_fit", ggdm_estimate_room(e));
-    ggdm_json_put_double(&j, "forward_gflop_per_image", e->flops_forward * 1e-9);
-    ggdm_json_put_double(&j, "forward_ms_per_image", e->seconds * 1e3);
-    ggdm_json_put_double(&j, "guided_ms_per_image", e->guided * 1e3);
+    put_tick(&j, "unguided", &e->plain);
+    put_tick(&j, "guided", &e->guided);
     ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
     put_notes(&j, s->notes);
     ggdm_status st = ggdm_setup_look(s, &found, err);
@@ -193,34 +201,42 @@ static void print_room(const ggdm_estimate *e, int workers)
                (unsigned long long)(ggdm_estimate_worker_bytes(e) >> 20), room);
 }
 
+static void print_tick(const ggdm_estimate_tick *tick, const char *what)
+{
+    if (tick->operations > 0)
+        printf("%.2f ms a step of an image %s, ", tick->seconds * 1e3, what);
+}
+
 static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
 {
     char time[16];
     ggdm_setup_found found;
     double mib = 1.0 / (1 << 20);
-    printf("%s -> %s\n", s->sweep.name, s->run_dir);
-    const long long asked = (long long)s->cells.n_cells * s->sweep.samples;
-    printf("  cells          %d of %d image%s: %lld image%s\n", s->cells.n_cells, s->sweep.samples,
-           ggdm_plural(s->sweep.samples), asked, ggdm_plural(asked));
+    printf("%s -> %s\n", s->spec.name, s->run_dir);
+    const long long asked = (long long)s->cells.n_cells * s->spec.samples;
+    printf("  cells          %d of %d image%s: %lld image%s\n", s->cells.n_cells, s->spec.samples,
+           ggdm_plural(s->spec.samples), asked, ggdm_plural(asked));
     printf("  trajectories   %d distinct, %lld image%s to generate, in %d unit%s\n",
            s->cells.n_trajectories, (long long)s->plan.n_images, ggdm_plural(s->plan.n_images),
            s->plan.n_units, ggdm_plural(s->plan.n_units));
-    printf("  U-Net, naive   %lld forward, %lld backward evaluations\n",
-           (long long)s->plan.naive.forwards, (long long)s->plan.naive.backwards);
-    printf("  U-Net, shared  %lld forward, %lld backward: %.1f %% of the naive work (a guided step "
-           "is %.2f forwards here)\n",
-           (long long)s->plan.shared.forwards, (long long)s->plan.shared.backwards,
-           100 * work_share(s, e), e->guided / e->seconds);
+    printf("  naive          %lld network evaluations, %lld of them guided: %.4g TFLOP\n",
+           (long long)s->plan.naive.evaluations, (long long)s->plan.naive.guided,
+           s->plan.naive.operations * 1e-12);
+    printf(
+        "  shared         %lld evaluations, %lld guided: %.4g TFLOP, %.1f %% of the naive work\n",
+        (long long)s->plan.shared.evaluations, (long long)s->plan.shared.guided,
+        s->plan.shared.operations * 1e-12, 100 * work_share(s, e));
     printf(
         "  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
         "way; weights %.1f MiB per node\n",
         (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
         (double)e->states * mib, (double)e->weights * mib);
-    printf("  time           about %s with %d worker%s of %d thread%s (%.2f ms per image forward, "
-           "%.2f guided, %s, %s)\n",
+    printf("  time           about %s with %d worker%s of %d thread%s (",
            ggdm_duration_text(run_seconds(s, e, workers), time), workers, ggdm_plural(workers),
-           s->outfit.job.threads, ggdm_plural(s->outfit.job.threads), e->seconds * 1e3,
-           e->guided * 1e3, ggdm_precision_names[s->outfit.job.precision],
+           s->outfit.job.threads, ggdm_plural(s->outfit.job.threads));
+    print_tick(&e->plain, "unguided");
+    print_tick(&e->guided, "guided");
+    printf("%s, %s)\n", ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
     print_room(e, workers);
     print_notes(s->notes);
@@ -229,13 +245,41 @@ static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers
     return GGDM_OK;
 }
 
-static ggdm_status plan(const plan_options *o, ggdm_error *err)
+/* What is really computed: a line for each trajectory, the first cell that shows it and its recipe.
+ */
+static ggdm_status print_recipes(const ggdm_setup *s, ggdm_error *err)
+{
+    ggdm_arena arena = {0};
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < s->cells.n_trajectories && st == GGDM_OK; i++) {
+        const ggdm_trajectory *t = &s->cells.trajectories[i];
+        char name[GGDM_CELL_NAME_SIZE], *text = NULL;
+        ggdm_recipe recipe;
+        ggdm_arena_reset(&arena);
+        ggdm_cell_name(s->cells.n_cells, t->first_cell, name);
+        st = ggdm_cells_recipe(&s->cells, &arena, t, &recipe, err);
+        if (st == GGDM_OK)
+            st = ggdm_recipe_text(&recipe, &text, err);
+        if (st == GGDM_OK)
+            printf("%s %s\n", name, text);
+        free(text);
+    }
+    ggdm_arena_deinit(&arena);
+    return st;
+}
+
+static ggdm_status plan_run(const plan_options *o, ggdm_error *err)
 {
     ggdm_isa isa;
     ggdm_setup setup;
     ggdm_estimate estimate;
     GGDM_TRY(ggdm_isa_choose(&isa, err));
     GGDM_TRY(ggdm_setup_make(&o->setup, isa, &setup, err));
+    if (o->recipe) {
+        ggdm_status printed = print_recipes(&setup, err);
+        ggdm_setup_deinit(&setup);
+        return printed;
+    }
     ggdm_status st = ggdm_estimate_make(&setup, &estimate, err);
     int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
     workers = workers > 0 ? workers : 1;
@@ -247,13 +291,19 @@ static ggdm_status plan(const plan_options *o, ggdm_error *err)
     return st;
 }
 
+enum { KEY_RECIPE = 256 };
+
 static const struct argp_option arguments[] = {
     {"json", 'j', NULL, 0, "print one JSON object", 0},
+    {"recipe", KEY_RECIPE, NULL, 0,
+     "print what is computed instead: for each distinct recipe the first cell that has it and its "
+     "text, presets expanded, models by digest",
+     0},
     {"workers", 'w', "N", 0, "workers to estimate for (default: one per core)", 0},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_plan(int key, char *arg, struct argp_state *state)
 {
     plan_options *o = state->input;
     switch (key) {
@@ -262,6 +312,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'j':
         o->json = true;
+        break;
+    case KEY_RECIPE:
+        o->recipe = true;
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 100000);
@@ -276,9 +329,10 @@ int ggdm_cmd_plan(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_plan,
         "SWEEP.yaml",
-        "Check a sweep file and its models, and show cells, images, U-Net evaluations, memory and "
+        "Check a sweep file and its models, and show cells, images, network evaluations, memory "
+        "and "
         "time, and what the run directory has of it already.  Writes nothing.\v"
         "Example:\n  ggdm plan examples/mnist-demo.yaml",
         ggdm_setup_children,
@@ -288,5 +342,5 @@ int ggdm_cmd_plan(int argc, char **argv)
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    return plan(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("plan", &err);
+    return plan_run(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("plan", &err);
 }

@@ -8,9 +8,11 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/yaml.h"
 #include "coordinator/cmd/command.h"
 #include "models/model.h"
-#include "worker/schedule.h"
+#include "worker/kinds.h"
+#include "worker/noise_levels.h"
 
 #define MAX_BETA 0.999 /* of scheduler_config.json */
 
@@ -18,17 +20,18 @@ typedef struct arguments {
     const char *model, *kind;
     int train_steps; /* T, where no model is given */
     double beta_start, beta_end;
-    int steps; /* of the chain; 0: T */
-    ggdm_variance variance;
+    int steps;           /* of the chain; 0: as the sampler says, else T */
+    const char *sampler; /* as in a sweep file; NULL: the standard one */
     bool json;
 } arguments;
 
-enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_VARIANCE };
+enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_SAMPLER };
 
 static const struct argp_option options[] = {
     {"steps", 's', "N", 0, "sampler steps of the chain (default: all timesteps)", 0},
-    {"variance", KEY_VARIANCE, "fixed_large|fixed_small", 0,
-     "variance of the sampler (default: fixed_large)", 0},
+    {"sampler", KEY_SAMPLER, "SAMPLER", 0,
+     "the sampler as in a sweep file (default: {kind: ddpm}; `ggdm methods sampler` lists them)",
+     0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {NULL, 0, NULL, 0, "Without a model:", 0},
     {"kind", KEY_KIND, "linear|scaled_linear", 0, "form of the betas (default: linear)", 0},
@@ -47,9 +50,8 @@ static error_t parse_schedule_option(int key, char *arg, struct argp_state *stat
     case 's':
         a->steps = ggdm_command_int(state, "--steps", arg, 1, 1000000);
         return 0;
-    case KEY_VARIANCE:
-        a->variance =
-            (ggdm_variance)ggdm_command_choice(state, "--variance", arg, ggdm_variance_names);
+    case KEY_SAMPLER:
+        a->sampler = arg;
         return 0;
     case 'j':
         a->json = true;
@@ -103,38 +105,37 @@ static ggdm_status make_config(const arguments *a, char **out, ggdm_error *err)
     return ggdm_json_finish(&j, out, NULL, err);
 }
 
-/* alpha_bar of the state that step i leads to. */
-static double next_alpha_bar(const ggdm_schedule *s, int32_t i)
+static double beta_of(const ggdm_step *p)
 {
-    return i + 1 < s->steps ? s->step[i + 1].alpha_bar : 1.0;
+    return 1.0 - p->alpha_bar / p->alpha_bar_next;
 }
 
-static void print_schedule_table(const ggdm_schedule *s)
+static void print_schedule_table(const ggdm_chain *s, int32_t train_steps)
 {
-    printf("%d of %d timesteps, in sampling order\n", s->steps, s->train_steps);
+    printf("%d of %d timesteps, in sampling order\n", s->steps, train_steps);
     printf("%6s %6s %12s %12s %12s %12s\n", "step", "t", "beta", "alpha_bar", "sigma",
            "1/sqrt(ab)");
     for (int32_t i = 0; i < s->steps; i++) {
         const ggdm_step *p = &s->step[i];
-        printf("%6d %6d %12.6g %12.6g %12.6g %12.6g\n", i, p->t,
-               1.0 - p->alpha_bar / next_alpha_bar(s, i), p->alpha_bar, p->sigma, p->x0_x);
+        printf("%6d %6d %12.6g %12.6g %12.6g %12.6g\n", i, p->t, beta_of(p), p->alpha_bar, p->sigma,
+               p->x0_x);
     }
 }
 
-static ggdm_status print_schedule_json(const ggdm_schedule *s, ggdm_error *err)
+static ggdm_status print_schedule_json(const ggdm_chain *s, int32_t train_steps, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
     ggdm_json_init(&j, true);
     ggdm_json_begin_object(&j, NULL);
-    ggdm_json_put_int(&j, "timesteps", s->train_steps);
+    ggdm_json_put_int(&j, "timesteps", train_steps);
     ggdm_json_put_int(&j, "steps", s->steps);
     ggdm_json_begin_array(&j, "chain");
     for (int32_t i = 0; i < s->steps; i++) {
         const ggdm_step *p = &s->step[i];
         ggdm_json_begin_object(&j, NULL);
         ggdm_json_put_int(&j, "t", p->t);
-        ggdm_json_put_double(&j, "beta", 1.0 - p->alpha_bar / next_alpha_bar(s, i));
+        ggdm_json_put_double(&j, "beta", beta_of(p));
         ggdm_json_put_double(&j, "alpha_bar", p->alpha_bar);
         ggdm_json_put_double(&j, "sigma", p->sigma);
         ggdm_json_end(&j);
@@ -148,39 +149,72 @@ static ggdm_status print_schedule_json(const ggdm_schedule *s, ggdm_error *err)
 }
 
 /* To stderr, as standard output is the table. */
-static ggdm_status say_assumed(const arguments *a, const ggdm_model_files *files, ggdm_error *err)
+static ggdm_status say_assumed(const ggdm_model_files *files, const ggdm_item *sampler,
+                               ggdm_error *err)
 {
-    const ggdm_schedule_use use = {
-        .clip_given = true, .variance = a->variance, .variance_given = true};
     char *notes;
-    GGDM_TRY(ggdm_schedule_review(files->scheduler, files->scheduler_path, &use, &notes, err));
+    GGDM_TRY(
+        ggdm_noise_levels_review(files->scheduler, files->scheduler_path, sampler, &notes, err));
     if (notes)
         ggdm_log(GGDM_LOG_INFO, "%s", notes);
     free(notes);
     return GGDM_OK;
 }
 
+/* What an item was read from and lives in. */
+typedef struct read_sampler {
+    ggdm_doc *doc;
+    ggdm_arena arena;
+    ggdm_item *item;
+} read_sampler;
+
+static ggdm_status read_sampler_text(const arguments *a, int32_t train_steps, read_sampler *out,
+                                     ggdm_error *err)
+{
+    const char *text = a->sampler ? a->sampler : "{kind: ddpm}";
+    GGDM_TRY(ggdm_yaml_parse(text, strlen(text), "--sampler", &out->doc, err));
+    GGDM_TRY(ggdm_item_read(&ggdm_methods, &out->arena, GGDM_FAMILY_SAMPLER, out->doc->root, NULL,
+                            GGDM_OF_SWEEP, &out->item, err));
+    ggdm_value *steps = ggdm_item_value(out->item, "steps");
+    if (a->steps || !steps->set)
+        steps->scalar.whole = a->steps ? a->steps : train_steps;
+    steps->set = true;
+    return ggdm_item_check(out->item, err);
+}
+
+static ggdm_status print_chain(const arguments *a, const ggdm_model_files *files, const char *json,
+                               const char *where, ggdm_error *err)
+{
+    ggdm_noise_levels levels = {0};
+    ggdm_chain chain = {0};
+    read_sampler sampler = {0};
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_noise_levels_read(json, where, &levels, err), done);
+    GGDM_TRY_GOTO(st, read_sampler_text(a, levels.train_steps, &sampler, err), done);
+    if (a->model)
+        GGDM_TRY_GOTO(st, say_assumed(files, sampler.item, err), done);
+    GGDM_TRY_GOTO(st, ggdm_chain_create(sampler.item, &levels, &chain, err), done);
+    if (a->json)
+        st = print_schedule_json(&chain, levels.train_steps, err);
+    else
+        print_schedule_table(&chain, levels.train_steps);
+done:
+    ggdm_chain_deinit(&chain);
+    ggdm_noise_levels_deinit(&levels);
+    ggdm_arena_deinit(&sampler.arena);
+    ggdm_doc_destroy(&sampler.doc);
+    return st;
+}
+
 static ggdm_status run_schedule(const arguments *a, ggdm_error *err)
 {
     ggdm_model_files files = {0};
-    ggdm_schedule s = {0};
     char *made = NULL;
-    int32_t steps = a->steps;
     ggdm_status st =
         a->model ? ggdm_model_files_open(a->model, &files, err) : make_config(a, &made, err);
-    const char *json = a->model ? files.scheduler : made;
-    const char *where = a->model ? files.scheduler_path : "options";
-    if (st == GGDM_OK && !steps)
-        st = ggdm_schedule_train_steps(json, where, &steps, err);
-    if (st == GGDM_OK && a->model)
-        st = say_assumed(a, &files, err);
     if (st == GGDM_OK)
-        st = ggdm_schedule_create(json, where, steps, a->variance, &s, err);
-    if (st == GGDM_OK && a->json)
-        st = print_schedule_json(&s, err);
-    else if (st == GGDM_OK)
-        print_schedule_table(&s);
-    ggdm_schedule_deinit(&s);
+        st = print_chain(a, &files, a->model ? files.scheduler : made,
+                         a->model ? files.scheduler_path : "options", err);
     ggdm_model_files_close(&files);
     free(made);
     return st;

@@ -16,6 +16,7 @@
 #include "coordinator/run/progress.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/run/setup.h"
+#include "coordinator/run/setup_models.h"
 #include "slurm/queue.h"
 #include "slurm/script.h"
 
@@ -122,7 +123,7 @@ static ggdm_status render(submission *s, ggdm_error *err)
     program[len] = '\0';
     int64_t before_end = s->seconds / 4 < DRAIN_SECONDS ? s->seconds / 4 : DRAIN_SECONDS;
     snprintf(signal, sizeof signal, "%lld", (long long)before_end);
-    snprintf(name, sizeof name, "ggdm-%.80s", s->setup.sweep.name);
+    snprintf(name, sizeof name, "ggdm-%.80s", s->setup.spec.name);
     snprintf(output, sizeof output, "%.*s/log/slurm-%s.log", PATH_MAX - 32, s->run,
              o->shards ? "%A_%a" : "%j");
     snprintf(threads, sizeof threads, "%d", s->setup.outfit.job.threads);
@@ -165,7 +166,7 @@ static ggdm_status print_cost(const submission *s, ggdm_error *err)
     GGDM_TRY(ggdm_estimate_make(&s->setup, &e, err));
     double work = ggdm_estimate_seconds(&e, &s->setup.plan.shared);
     fprintf(stderr, "%s: %lld job%s of %lld node%s, %lld worker%s of %lld core%s each on a node\n",
-            s->setup.sweep.name, (long long)jobs, ggdm_plural(jobs), (long long)s->nodes,
+            s->setup.spec.name, (long long)jobs, ggdm_plural(jobs), (long long)s->nodes,
             ggdm_plural(s->nodes), (long long)s->tasks, ggdm_plural(s->tasks), (long long)s->cpus,
             ggdm_plural(s->cpus));
     fprintf(stderr, "  limit   %s: at most %.1f core-hours until the job stops or is continued\n",
@@ -221,7 +222,7 @@ static ggdm_status queue(const submission *s, ggdm_error *err)
         return st;
     printf("%s\n", job);
     ggdm_log(GGDM_LOG_INFO, "job %s will run %s in %s; `ggdm status %s` shows how far it is", job,
-             s->setup.sweep.name, s->setup.run_dir, s->setup.run_dir);
+             s->setup.spec.name, s->setup.run_dir, s->setup.run_dir);
     free(job);
     return st;
 }

@@ -8,6 +8,11 @@ static const struct argp_option options[] = {
      "in "
      "the sweep file)",
      0},
+    {"set", 's', "PATH=VALUE", 0,
+     "set a parameter (by short name or path: kappa, guidance.loss.model) or a key such as "
+     "samples, "
+     "in place of what the file says; of an axis: one value.  May be given again",
+     0},
     {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
     {"no-share", 'n', NULL, 0,
      "compute every trajectory on its own, without common prefixes: the same images, for measuring",
@@ -22,6 +27,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'r':
         o->run = arg;
+        break;
+    case 's':
+        if (o->n_sets == GGDM_MAX_SETS)
+            argp_error(state, "--set: more than %d", GGDM_MAX_SETS);
+        o->sets[o->n_sets++] = arg;
         break;
     case 't':
         o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);

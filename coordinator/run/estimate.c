@@ -2,24 +2,29 @@
 
 #include <limits.h>
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/limits.h"
-#include "worker/networks.h"
+#include "common/mem.h"
+#include "worker/kinds.h"
+#include "worker/programs.h"
 
 #define MEASURE_SECONDS 0.5
+#define MAX_PROGRAMS 16 /* that are built to see what they need */
+#define MAX_PAIRS 2000  /* of head and setting that are looked at for programs */
 #define MIB ((uint64_t)1 << 20)
 #define PROGRAM_BYTES (48 * MIB)  /* of a rank: MPI, oneDNN's code, the heap */
 #define ADDRESS_BYTES (512 * MIB) /* libraries and stacks, of which little is in memory */
 
 /* Best time of a run, after one that warms up. */
-static double time_network(const ggdm_network *net)
+static double time_program(const ggdm_program *p)
 {
     double begun = ggdm_now(), best = 0;
     for (int i = 0; i == 0 || ggdm_now() - begun < MEASURE_SECONDS; i++) {
         double t = ggdm_now();
-        ggdm_graph_run(net->graph);
+        ggdm_graph_run(p->graph);
         t = ggdm_now() - t;
         if (best == 0 || t < best)
             best = t;
@@ -27,53 +32,109 @@ static double time_network(const ggdm_network *net)
     return best;
 }
 
-static ggdm_status measure(const ggdm_setup *s, ggdm_networks *nets, ggdm_estimate *out,
-                           ggdm_error *err)
+typedef struct survey {
+    const ggdm_setup *setup;
+    ggdm_programs *programs;
+    ggdm_estimate *out;
+    ggdm_arena arena;
+    bool seen[MAX_PROGRAMS]; /* by the number of a program */
+    int pairs;
+} survey;
+
+/* A program that is new: its memory, and its time where it is the first of its kind. */
+static ggdm_status look_at_program(survey *s, int32_t program, ggdm_estimate_tick *tick,
+                                   ggdm_error *err)
 {
-    const ggdm_job *job = &s->outfit.job;
-    for (int purpose = 0; purpose < GGDM_NET_PURPOSES; purpose++) {
-        bool guide = purpose == GGDM_NET_GUIDED || purpose == GGDM_NET_GUIDE_SCORE;
-        if ((guide && !s->outfit.files[GGDM_ROLE_GUIDE].config) ||
-            (purpose == GGDM_NET_JUDGE_SCORE && !s->outfit.files[GGDM_ROLE_JUDGE].config))
+    const ggdm_program *p = NULL;
+    if (program >= MAX_PROGRAMS || s->seen[program])
+        return GGDM_OK;
+    s->seen[program] = true;
+    GGDM_TRY(ggdm_programs_get(s->programs, program, s->setup->outfit.job.batch, &p, err));
+    s->out->arenas += ggdm_graph_arena_bytes(p->graph);
+    if (!tick || tick->operations > 0)
+        return GGDM_OK;
+    tick->operations = ggdm_graph_flops(p->graph) / p->batch;
+    tick->seconds = time_program(p) / p->batch;
+    return GGDM_OK;
+}
+
+/* The tick of a head with a setting. */
+static ggdm_status look_at_pair(survey *s, const char *head, const char *setting, ggdm_error *err)
+{
+    ggdm_item *stage = NULL, *guidance = NULL;
+    int32_t program = 0;
+    if (s->pairs++ >= MAX_PAIRS)
+        return GGDM_OK;
+    ggdm_arena_reset(&s->arena);
+    GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_STAGE, head, &stage, err));
+    GGDM_TRY(
+        ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_GUIDANCE, setting, &guidance, err));
+    GGDM_TRY(ggdm_programs_tick(s->programs, stage, guidance, &program, err));
+    return look_at_program(s, program, guidance ? &s->out->guided : &s->out->plain, err);
+}
+
+/* What a worker will have in memory to score images of a head. */
+static ggdm_status look_at_scorers(survey *s, const char *head, ggdm_error *err)
+{
+    const ggdm_cells *c = &s->setup->cells;
+    const ggdm_models models = ggdm_setup_models(s->setup);
+    ggdm_image_shape shape;
+    ggdm_item *stage = NULL;
+    ggdm_arena_reset(&s->arena);
+    GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_STAGE, head, &stage, err));
+    GGDM_TRY(ggdm_head_shape(&models, stage, &shape, err));
+    for (int32_t i = 0; i < c->n_scorers && i < MAX_PROGRAMS; i++) {
+        ggdm_item *scorer = NULL;
+        int32_t program = 0;
+        GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_SCORER, c->scorers[i].text,
+                                   &scorer, err));
+        if (!((const ggdm_scorer_kind *)scorer->kind)->emit)
             continue;
-        ggdm_network *net = NULL;
-        GGDM_TRY(ggdm_networks_get(nets, (ggdm_purpose)purpose, job->batch, &net, err));
-        out->arenas += ggdm_graph_arena_bytes(net->graph);
-        if (purpose == GGDM_NET_GUIDED)
-            out->guided = time_network(net) / net->batch;
-        if (purpose != GGDM_NET_EPS)
-            continue;
-        out->flops_forward = ggdm_graph_flops(net->graph) / net->batch;
-        out->seconds = time_network(net) / net->batch;
+        GGDM_TRY(ggdm_programs_score(s->programs, scorer, shape, &program, err));
+        GGDM_TRY(look_at_program(s, program, NULL, err));
     }
     return GGDM_OK;
 }
 
+static ggdm_status survey_plan(survey *s, ggdm_error *err)
+{
+    const ggdm_plan *plan = &s->setup->plan;
+    const ggdm_cells *c = &s->setup->cells;
+    for (int32_t i = 0; i < plan->n_trees; i++)
+        for (int32_t k = 0; k < plan->trees[i].n_segments; k++)
+            GGDM_TRY(look_at_pair(s, c->heads[plan->trees[i].head],
+                                  c->settings[plan->trees[i].segments[k].setting], err));
+    return c->n_heads ? look_at_scorers(s, c->heads[0], err) : GGDM_OK;
+}
+
+/* Time goes with the operations; a kind that was not measured takes what the other does. */
+static double seconds_of(const ggdm_estimate_tick *tick, const ggdm_estimate_tick *other,
+                         double operations)
+{
+    const ggdm_estimate_tick *t = tick->operations > 0 ? tick : other;
+    return t->operations > 0 ? operations / t->operations * t->seconds : 0;
+}
+
 double ggdm_estimate_seconds(const ggdm_estimate *e, const ggdm_plan_count *work)
 {
-    return (double)(work->forwards - work->guided) * e->seconds + (double)work->guided * e->guided;
+    return seconds_of(&e->plain, &e->guided, work->operations - work->guided_operations) +
+           seconds_of(&e->guided, &e->plain, work->guided_operations);
 }
 
 ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_error *err)
 {
-    ggdm_model *models[GGDM_N_ROLES] = {NULL};
-    ggdm_networks *nets = NULL;
-    ggdm_status st = GGDM_OK;
-    *out = (ggdm_estimate){.states = ggdm_plan_state_bytes(&s->plan, s->image_bytes)};
+    const ggdm_models models = ggdm_setup_models(s);
+    survey look = {.setup = s, .out = out};
+    *out = (ggdm_estimate){.states = ggdm_plan_state_bytes(&s->plan)};
+    for (int32_t i = 0; i < s->outfit.n_models; i++)
+        out->weights += s->outfit.models[i].weights_size;
     omp_set_num_threads(s->outfit.job.threads);
-    for (int role = 0; role < GGDM_N_ROLES && st == GGDM_OK; role++) {
-        out->weights += s->outfit.files[role].weights_size;
-        if (s->outfit.files[role].config)
-            st = ggdm_model_create(&s->outfit.files[role], &models[role], err);
-    }
+    ggdm_status st = ggdm_programs_create(&ggdm_methods, &models, s->outfit.job.precision,
+                                          s->outfit.job.batch, &look.programs, err);
     if (st == GGDM_OK)
-        st = ggdm_networks_create(&s->outfit.job, models[GGDM_ROLE_DIFFUSION],
-                                  models[GGDM_ROLE_GUIDE], models[GGDM_ROLE_JUDGE], &nets, err);
-    if (st == GGDM_OK)
-        st = measure(s, nets, out, err);
-    ggdm_networks_destroy(&nets);
-    for (int role = 0; role < GGDM_N_ROLES; role++)
-        ggdm_model_destroy(&models[role]);
+        st = survey_plan(&look, err);
+    ggdm_programs_destroy(&look.programs);
+    ggdm_arena_deinit(&look.arena);
     return st;
 }
 

@@ -112,7 +112,8 @@ ggdm_status ggdm_task_take_samples(ggdm_task *task, ggdm_report *report, ggdm_er
     if ((int64_t)(task->n_samples + n) > task->expected)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%zu samples, expected %lld", task->n_samples + n,
                          (long long)task->expected);
-    GGDM_TRY(ggdm_grow(&task->samples, &task->cap, task->n_samples + n, sizeof *task->samples, err));
+    GGDM_TRY(
+        ggdm_grow(&task->samples, &task->cap, task->n_samples + n, sizeof *task->samples, err));
     for (size_t i = 0; i < n; i++)
         task->samples[task->n_samples++] = report->samples[i];
     report->n_samples = 0; /* moved */

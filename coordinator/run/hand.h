@@ -19,13 +19,13 @@
 #define GGDM_HAND_MAX 128 /* units */
 
 typedef struct ggdm_task {
-    ggdm_unit unit;     /* owned */
-    bool sent;          /* claimed before this turn */
-    bool suspect;       /* has cost worlds: runs alone */
-    double cost;        /* of the unit */
-    double resumed;     /* part of it that was done when it was claimed, [0, 1] ... */
-    double saved;       /* ... and that its checkpoint has by now */
-    int64_t expected;   /* samples of the unit */
+    ggdm_unit unit;       /* owned */
+    bool sent;            /* claimed before this turn */
+    bool suspect;         /* has cost worlds: runs alone */
+    double cost;          /* of the unit */
+    double resumed;       /* part of it that was done when it was claimed, [0, 1] ... */
+    double saved;         /* ... and that its checkpoint has by now */
+    int64_t expected;     /* samples of the unit */
     ggdm_sample *samples; /* [n_samples], owned: kept until the unit is reported as a whole */
     size_t n_samples, cap;
     uint8_t *state; /* [state_size], owned: a checkpoint to be stored in this turn */

@@ -210,7 +210,7 @@ static ggdm_status check_chain(ggdm_setup *s, const ggdm_model_files *files, ggd
     ggdm_status st = ggdm_noise_levels_read(files->scheduler, files->scheduler_path, &levels, err);
     if (st != GGDM_OK)
         return ggdm_spec_blame(&s->spec, "model", err);
-    GGDM_TRY_GOTO(st, ggdm_chain_make(sampler, &levels, &chain, err), done);
+    GGDM_TRY_GOTO(st, ggdm_chain_create(sampler, &levels, &chain, err), done);
     st = ggdm_noise_levels_review(files->scheduler, files->scheduler_path, sampler, &notes, err);
     if (st == GGDM_OK)
         st = add_notes(&s->notes, notes, err);
