@@ -17,6 +17,10 @@ enum ggdm_stream {
     GGDM_STREAM_TRAIN = 4    /* a = sample of the training run (low word), b = high word */
 };
 
+/* The stream of a sampler's noise: its last counter word is stream | use << 8 | draw << 16 |
+ * stage << 28 (docs/decisions/018), of which samplers have draws so far. */
+#define GGDM_SAMPLER_NOISE(draw) (GGDM_STREAM_SAMPLER | (uint32_t)(draw) << 16)
+
 /** The 10-round Philox4x32 bijection. */
 void ggdm_philox4x32(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
 

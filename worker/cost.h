@@ -8,7 +8,7 @@
 
 typedef struct ggdm_costs ggdm_costs; /* what has been counted */
 
-/** models are borrowed; they need no weights.  *coster refers to *out. */
+/** What models views is borrowed; no weights are needed.  *coster refers to *out. */
 ggdm_status ggdm_costs_create(const ggdm_models *models, ggdm_costs **out, ggdm_coster *coster,
                               ggdm_error *err);
 void ggdm_costs_destroy(ggdm_costs **costs);

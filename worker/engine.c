@@ -4,9 +4,14 @@
 
 #include "common/mem.h"
 #include "models/model.h"
+#include "worker/kinds.h"
 
 typedef struct sampler {
-    ggdm_model *models[GGDM_N_ROLES];
+    int32_t n;
+    ggdm_model **models;                  /* [n] */
+    char (*digests)[GGDM_HASH_TEXT_SIZE]; /* [n] */
+    ggdm_model_ref *refs;                 /* [n] */
+    ggdm_models list;
     ggdm_executor *executor;
 } sampler;
 
@@ -17,8 +22,11 @@ static void destroy(void **self)
     if (!s)
         return;
     ggdm_executor_destroy(&s->executor);
-    for (int i = 0; i < GGDM_N_ROLES; i++)
+    for (int32_t i = 0; i < s->n; i++)
         ggdm_model_destroy(&s->models[i]);
+    free(s->models);
+    free(s->digests);
+    free(s->refs);
     free(s);
 }
 
@@ -26,14 +34,20 @@ static ggdm_status create(void *context, const ggdm_outfit *outfit, void **self,
 {
     (void)context;
     sampler *s = NULL;
+    size_t n = (size_t)outfit->n_models;
     GGDM_TRY(ggdm_alloc(&s, 1, sizeof *s, err));
     *self = s;
-    for (int i = 0; i < GGDM_N_ROLES; i++)
-        if (outfit->files[i].config)
-            GGDM_TRY(ggdm_model_create(&outfit->files[i], &s->models[i], err));
-    return ggdm_executor_create(&outfit->job, s->models[GGDM_ROLE_DIFFUSION],
-                                s->models[GGDM_ROLE_GUIDE], s->models[GGDM_ROLE_JUDGE],
-                                &s->executor, err);
+    GGDM_TRY(ggdm_alloc(&s->models, n, sizeof *s->models, err));
+    GGDM_TRY(ggdm_alloc(&s->digests, n, sizeof *s->digests, err));
+    GGDM_TRY(ggdm_alloc(&s->refs, n, sizeof *s->refs, err));
+    for (; s->n < outfit->n_models; s->n++) {
+        const ggdm_model_files *files = &outfit->models[s->n];
+        GGDM_TRY(ggdm_model_create(files, &s->models[s->n], err));
+        ggdm_hash_hex(files->digest, s->digests[s->n]);
+        s->refs[s->n] = (ggdm_model_ref){s->digests[s->n], s->models[s->n]};
+    }
+    s->list = (ggdm_models){s->refs, n};
+    return ggdm_executor_create(&outfit->job, &ggdm_methods, &s->list, &s->executor, err);
 }
 
 static ggdm_status run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,

@@ -32,7 +32,7 @@ typedef struct entry {
 
 struct ggdm_programs {
     const ggdm_catalogue *catalogue;
-    const ggdm_models *models;
+    ggdm_models models; /* items borrowed */
     ggdm_precision precision;
     int32_t batch;
     ggdm_intern keys;   /* texts of programs; their numbers are those of entries */
@@ -55,7 +55,7 @@ ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_mod
                          1 << (MAX_SIZES - 1));
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     (*out)->catalogue = catalogue;
-    (*out)->models = models;
+    (*out)->models = *models;
     (*out)->precision = precision;
     (*out)->batch = batch;
     ggdm_status st = ggdm_packs_create(&(*out)->packs, err);
@@ -292,7 +292,7 @@ static ggdm_status build(const ggdm_programs *p, const entry *of, int32_t n, ggd
                          ggdm_error *err)
 {
     const bool bf16 = of->head && p->precision == GGDM_PRECISION_BF16;
-    ggdm_emit e = {.batch = n, .models = p->models, .head = of->head, .setting = of->setting};
+    ggdm_emit e = {.batch = n, .models = &p->models, .head = of->head, .setting = of->setting};
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &e.graph, err));
     out->graph = e.graph;
     if (of->head)

@@ -61,8 +61,8 @@ typedef struct ggdm_program {
 
 typedef struct ggdm_programs ggdm_programs;
 
-/** catalogue and models are borrowed; precision is resolved: of ticks, scores are f32 always, so
- * that precision changes images but not the measure that compares them. */
+/** catalogue and what models views are borrowed; precision is resolved: of ticks, scores are f32
+ * always, so that precision changes images but not the measure that compares them. */
 ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
                                  ggdm_precision precision, int32_t batch, ggdm_programs **out,
                                  ggdm_error *err);

@@ -8,7 +8,7 @@
 #include "worker/startup.h"
 
 #define BEAT_SECONDS 0.5              /* at least this long between two heartbeats */
-#define BATCH_BYTES ((size_t)1 << 18) /* packed images are sent when there are so many bytes */
+#define BATCH_BYTES ((size_t)1 << 18) /* packed samples are sent when there are so many bytes */
 #define WAIT_SECONDS 1.0              /* one look for the next message */
 
 typedef struct worker_state {
@@ -17,8 +17,8 @@ typedef struct worker_state {
     const ggdm_engine *engine;
     void *self; /* of the engine */
     ggdm_packet packet;
-    ggdm_wire images; /* packed and not yet sent */
-    uint32_t n_images;
+    ggdm_wire samples; /* packed and not yet sent */
+    uint32_t n_samples;
     const ggdm_unit *unit; /* that runs */
     double last_beat, last_checkpoint;
     int64_t saved_at;    /* what was done of the unit at its last checkpoint */
@@ -38,15 +38,16 @@ static bool channel_ok(worker_state *w, ggdm_status st, const ggdm_error *err)
     return w->channel == GGDM_OK;
 }
 
-/* Save the unit when its time has come, or for the last time.  One that cannot be saved runs on. */
+/* Save the unit when its time has come, or for the last time: one that generates, for scores are
+ * soon made again.  One that cannot be saved runs on. */
 static ggdm_status checkpoint(worker_state *w, int64_t done, double now, ggdm_error *err)
 {
     ggdm_error why = {0};
     ggdm_wire state;
     int32_t step = 0;
     double interval = w->outfit.job.checkpoint;
-    if (interval <= 0 || !w->engine->save || done <= w->saved_at ||
-        (!w->stop && now - w->last_checkpoint < interval))
+    if (interval <= 0 || !w->engine->save || w->unit->kind == GGDM_UNIT_SCORE ||
+        done <= w->saved_at || (!w->stop && now - w->last_checkpoint < interval))
         return GGDM_OK;
     w->last_checkpoint = now;
     w->saved_at = done;
@@ -79,28 +80,28 @@ static bool on_step(void *context, int64_t done, int64_t total)
     return channel_ok(w, st, &err) && !w->stop;
 }
 
-static ggdm_status send_images(worker_state *w, ggdm_error *err)
+static ggdm_status send_samples(worker_state *w, ggdm_error *err)
 {
-    if (w->n_images == 0)
+    if (w->n_samples == 0)
         return GGDM_OK;
     ggdm_status st =
-        ggdm_send_images(w->t, w->unit, w->n_images, w->images.data, w->images.size, err);
+        ggdm_send_samples(w->t, w->unit, w->n_samples, w->samples.data, w->samples.size, err);
     if (st != GGDM_OK && w->channel == GGDM_OK) {
         w->channel = st;
         if (err)
             w->channel_err = *err;
     }
-    ggdm_wire_reset(&w->images);
-    w->n_images = 0;
+    ggdm_wire_reset(&w->samples);
+    w->n_samples = 0;
     return st;
 }
 
-static ggdm_status on_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     worker_state *w = context;
-    GGDM_TRY(ggdm_image_pack(image, &w->images, err));
-    w->n_images++;
-    return w->images.size >= BATCH_BYTES ? send_images(w, err) : GGDM_OK;
+    GGDM_TRY(ggdm_sample_pack(sample, &w->samples, err));
+    w->n_samples++;
+    return w->samples.size >= BATCH_BYTES ? send_samples(w, err) : GGDM_OK;
 }
 
 /* ---- units ---- */
@@ -108,16 +109,16 @@ static ggdm_status on_image(void *context, const ggdm_image *image, ggdm_error *
 /* Run a unit and report what became of it.  Only a broken channel is an error. */
 static ggdm_status run_unit(worker_state *w, const ggdm_unit *unit, ggdm_error *err)
 {
-    const ggdm_executor_sink sink = {.context = w, .step = on_step, .image = on_image};
+    const ggdm_executor_sink sink = {.context = w, .step = on_step, .sample = on_sample};
     ggdm_error unit_err = {0};
     w->unit = unit;
     w->last_beat = w->last_checkpoint = ggdm_now();
     w->saved_at = 0;
-    ggdm_wire_reset(&w->images);
-    w->n_images = 0;
+    ggdm_wire_reset(&w->samples);
+    w->n_samples = 0;
     ggdm_status st = w->engine->run(w->self, unit, &sink, &unit_err);
     if (st == GGDM_OK)
-        st = send_images(w, &unit_err);
+        st = send_samples(w, &unit_err);
     if (w->channel != GGDM_OK) {
         *err = w->channel_err;
         return w->channel;
@@ -178,10 +179,10 @@ ggdm_status ggdm_worker_run(ggdm_transport *t, const ggdm_engine *engine, ggdm_e
     worker_state w = {.t = t, .engine = engine};
     bool any_work = false;
     GGDM_TRY(ggdm_startup_take(t, &w.outfit, &any_work, err));
-    ggdm_wire_init(&w.images);
+    ggdm_wire_init(&w.samples);
     ggdm_status st = any_work ? build_and_work(&w, err) : GGDM_OK;
     engine->destroy(&w.self);
-    ggdm_wire_deinit(&w.images);
+    ggdm_wire_deinit(&w.samples);
     ggdm_packet_deinit(&w.packet);
     ggdm_outfit_deinit(&w.outfit);
     return st;

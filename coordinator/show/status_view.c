@@ -10,7 +10,6 @@
 #include "common/mem.h"
 #include "common/plural.h"
 #include "coordinator/run/progress.h"
-#include "jobs/cells.h"
 
 #define STALE_SECONDS 30.0 /* a coordinator writes every second */
 #define FRESH_SECONDS 3.0  /* whatever its process looks like from here */
@@ -169,82 +168,121 @@ static void print_next(FILE *out, const ggdm_node *root, const char *dir)
 
 /* ---- cells ---- */
 
-/* The judge first: what the guide says is what the images were made to please. */
-static const char *const classifiers[] = {"judge", "guide"};
-enum { N_CLASSIFIERS = 2, ACCURACY_WIDTH = 22 };
+enum { MAX_PARAMETERS = 6, MAX_MEASURES = 8, MAX_TEXT = 24, ACCURACY_WIDTH = 22 };
 
-static long long unscored_of(const ggdm_node *cell, const char *who)
+/* The columns of the table of cells, whose parameters and measures have their names in the
+ * document. */
+typedef struct cell_columns {
+    const char *parameters[MAX_PARAMETERS]; /* those that vary */
+    int widths[MAX_PARAMETERS];
+    const char *measures[MAX_MEASURES]; /* classifiers ... */
+    bool said[MAX_MEASURES];            /* ... and whether they said something of any cell */
+    int n_parameters, n_measures;
+} cell_columns;
+
+static const char *value_text(const ggdm_node *cell, const char *parameter)
 {
-    char key[32];
-    snprintf(key, sizeof key, "%s_unscored", who);
-    return get_int(cell, key);
+    const ggdm_node *n = ggdm_node_get(ggdm_node_get(cell, "parameters"), parameter);
+    return n && n->kind != GGDM_NODE_NULL && *n->text ? n->text : "-";
 }
 
-static double accuracy_of(const ggdm_node *cell, const char *who, const char *end, double missing)
+static bool says_something(const ggdm_node *measure)
 {
-    char key[32];
-    snprintf(key, sizeof key, "%s_accuracy%s", who, end);
-    return get_real(cell, key, missing);
+    return get_real(measure, "accuracy", -1) >= 0 || get_int(measure, "unscored");
 }
 
-static void print_accuracy(FILE *out, const ggdm_node *cell, const char *who)
+static int find_name(const char *const *names, int n, const char *name)
 {
-    double share = accuracy_of(cell, who, "", -1);
+    int i = 0;
+    while (i < n && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+static void add_cell(cell_columns *c, const ggdm_node *cell)
+{
+    const ggdm_node *n = ggdm_node_entries(ggdm_node_get(cell, "parameters"));
+    for (; n; n = n->next) {
+        int i = find_name(c->parameters, c->n_parameters, n->key);
+        if (i == MAX_PARAMETERS)
+            break;
+        if (i == c->n_parameters) {
+            c->parameters[c->n_parameters++] = n->key;
+            c->widths[i] = (int)strnlen(n->key, MAX_TEXT);
+        }
+        int width = (int)strnlen(value_text(cell, n->key), MAX_TEXT);
+        c->widths[i] = width > c->widths[i] ? width : c->widths[i];
+    }
+    n = ggdm_node_entries(ggdm_node_get(cell, "measures"));
+    for (; n; n = n->next) {
+        int i = find_name(c->measures, c->n_measures, n->key);
+        if (i == MAX_MEASURES)
+            break;
+        if (i == c->n_measures)
+            c->measures[c->n_measures++] = n->key;
+        c->said[i] = c->said[i] || says_something(n);
+    }
+}
+
+static void print_accuracy(FILE *out, const ggdm_node *measure)
+{
+    double share = get_real(measure, "accuracy", -1);
     char text[ACCURACY_WIDTH + 32] = "      -";
     if (share >= 0)
         snprintf(text, sizeof text, "%5.1f %% [%.1f, %.1f]", 100 * share,
-                 100 * accuracy_of(cell, who, "_lo", 0), 100 * accuracy_of(cell, who, "_hi", 1));
+                 100 * get_real(measure, "accuracy_lo", 0),
+                 100 * get_real(measure, "accuracy_hi", 1));
     fprintf(out, "  %-*s", ACCURACY_WIDTH, text);
 }
 
-static void print_cell(FILE *out, const ggdm_node *cell, const bool *shown, long long samples)
+/* The judges, which are last, come first: what the guide says is what the images were made to
+ * please. */
+static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
 {
-    long long done = get_int(cell, "done"), target = get_int(cell, "target");
-    char text[24] = "-";
-    if (target >= 0)
-        snprintf(text, sizeof text, "%lld", target);
-    char window[GGDM_WINDOW_LABEL_SIZE];
-    ggdm_window_label((int32_t)get_int(cell, "start"), (int32_t)get_int(cell, "duration"), window);
-    fprintf(out, "  %-7s %9g %8s %6s  ", get_text(cell, "cell"), get_real(cell, "kappa", 0), window,
-            text);
-    print_bar(out, samples ? (double)done / (double)samples : 0, CELL_BAR);
+    long long done = get_int(cell, "done"), wanted = get_int(cell, "wanted");
+    const ggdm_node *measures = ggdm_node_get(cell, "measures");
+    fprintf(out, "  %-7s", get_text(cell, "cell"));
+    for (int i = 0; i < c->n_parameters; i++)
+        fprintf(out, "  %*.*s", c->widths[i], MAX_TEXT, value_text(cell, c->parameters[i]));
+    fprintf(out, "  ");
+    print_bar(out, wanted ? (double)done / (double)wanted : 0, CELL_BAR);
     fprintf(out, " %6lld %-9s", done, get_text(cell, "state"));
     if (get_int(cell, "diverged"))
         fprintf(out, " %8lld", get_int(cell, "diverged"));
     else
         fprintf(out, " %8s", "-");
-    for (int i = 0; i < N_CLASSIFIERS; i++)
-        if (shown[i])
-            print_accuracy(out, cell, classifiers[i]);
+    for (int i = c->n_measures - 1; i >= 0; i--)
+        if (c->said[i])
+            print_accuracy(out, ggdm_node_get(measures, c->measures[i]));
     fprintf(out, "  %4lld", get_int(cell, "n"));
-    for (int i = 0; i < N_CLASSIFIERS; i++)
-        if (unscored_of(cell, classifiers[i]))
-            fprintf(out, "  %lld without a score of the %s", unscored_of(cell, classifiers[i]),
-                    classifiers[i]);
+    for (int i = c->n_measures - 1; i >= 0; i--) {
+        long long unscored = get_int(ggdm_node_get(measures, c->measures[i]), "unscored");
+        if (unscored)
+            fprintf(out, "  %lld without a score of the %s", unscored, c->measures[i]);
+    }
     fputc('\n', out);
 }
 
 static void print_cells(FILE *out, const ggdm_node *root)
 {
     const ggdm_node *cells = ggdm_node_get(root, "cells");
-    long long samples = get_int(root, "samples");
+    cell_columns c = {.n_parameters = 0};
     if (!cells) {
         fprintf(out, "\n  (more than 2000 cells: when they are complete, see summary.csv)\n");
         return;
     }
-    bool shown[N_CLASSIFIERS] = {false};
     for (const ggdm_node *n = cells->first; n; n = n->next)
-        for (int i = 0; i < N_CLASSIFIERS; i++)
-            shown[i] = shown[i] || accuracy_of(n, classifiers[i], "", -1) >= 0 ||
-                       unscored_of(n, classifiers[i]);
-    fprintf(out, "\n  %-7s %9s %8s %6s  %-*s %6s %-9s %8s", "cell", "kappa", "duration", "target",
-            CELL_BAR + 2, "images", "", "state", "diverged");
-    for (int i = 0; i < N_CLASSIFIERS; i++)
-        if (shown[i])
-            fprintf(out, "  right by the %-*s", ACCURACY_WIDTH - 13, classifiers[i]);
+        add_cell(&c, n);
+    fprintf(out, "\n  %-7s", "cell");
+    for (int i = 0; i < c.n_parameters; i++)
+        fprintf(out, "  %*.*s", c.widths[i], MAX_TEXT, c.parameters[i]);
+    fprintf(out, "  %-*s %6s %-9s %8s", CELL_BAR + 2, "images", "", "state", "diverged");
+    for (int i = c.n_measures - 1; i >= 0; i--)
+        if (c.said[i])
+            fprintf(out, "  right by the %-*.*s", ACCURACY_WIDTH - 13, MAX_TEXT, c.measures[i]);
     fprintf(out, "  %4s\n", "of n");
     for (const ggdm_node *n = cells->first; n; n = n->next)
-        print_cell(out, n, shown, samples);
+        print_cell(out, n, &c);
 }
 
 void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir)

@@ -1,33 +1,46 @@
-/* The guidance gradients against central differences of the loss, which is computed by the networks
- * of other purposes (eps, guide score) and by hand: nothing is shared with the backward pass. */
-#include "worker/networks.h"
+/* The guidance gradients against central differences of the loss, which is computed by other
+ * programs (unguided tick, score) and by hand: nothing is shared with the backward pass.  What
+ * programs share and what they do not. */
+#include "worker/programs.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/model.h"
+#include "jobs/recipe.h"
 #include "tests/support/ggdm_test.h"
-#include "tests/support/tiny_model.h"
+#include "tests/support/tiny_methods.h"
+#include "worker/cost.h"
+#include "worker/kinds.h"
 
 enum { N = 3, BATCH = 4, PIXELS = 8 * 8 }; /* three images and one of padding */
 
 /* A part of the range of alpha_bar; every image has another timestep and target. */
-static const float timesteps[N] = {950, 420, 30};
-static const double alpha_bars[N] = {0.1, 0.4, 0.9};
+static const ggdm_step steps[N] = {
+    {.t = 950, .alpha_bar = 0.1}, {.t = 420, .alpha_bar = 0.4}, {.t = 30, .alpha_bar = 0.9}};
 static const int32_t targets[N] = {3, 7, 0};
 
 typedef struct world {
-    ggdm_tiny_models models;
-    ggdm_networks *nets; /* of the test that runs */
-    ggdm_loss_form form;
+    ggdm_tiny_methods m;
+    ggdm_item *head;
+    ggdm_programs *programs;
+    bool prob;        /* form of the loss */
     bool through_eps; /* the loss is a function of x_t, otherwise of x0-hat */
 } world;
+
+static const ggdm_image_shape shape = {8, 8, 1};
 
 static int setup(void **state)
 {
     static world w;
-    ggdm_tiny_models_open(&w.models);
+    ggdm_error err;
+    ggdm_tiny_methods_open(&w.m);
+    w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
+                            "{model: U, sampler: {kind: ddpm, steps: 10}}");
+    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
+                                      &w.programs, &err),
+                 &err);
     *state = &w;
     return 0;
 }
@@ -35,29 +48,77 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     world *w = *state;
-    ggdm_tiny_models_close(&w->models);
+    ggdm_programs_destroy(&w->programs);
+    ggdm_tiny_methods_close(&w->m);
     return 0;
 }
 
-static ggdm_network *network(world *w, ggdm_purpose purpose)
+static ggdm_item *guidance(world *w, const char *yaml)
 {
-    ggdm_network *net;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_networks_get(w->nets, purpose, N, &net, &err), &err);
-    assert_int_equal(net->batch, BATCH);
-    return net;
+    return ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, yaml);
 }
 
-/* x0-hat of x_t, by the eps network. */
+static int32_t tick_number(world *w, const ggdm_item *setting)
+{
+    int32_t number;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_programs_tick(w->programs, w->head, setting, &number, &err), &err);
+    return number;
+}
+
+static int32_t score_number(world *w, const char *yaml)
+{
+    int32_t number;
+    ggdm_error err;
+    const ggdm_item *scorer = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER, yaml);
+    ggdm_test_ok(ggdm_programs_score(w->programs, scorer, shape, &number, &err), &err);
+    return number;
+}
+
+static const ggdm_program *get(world *w, int32_t number, int32_t n)
+{
+    const ggdm_program *p;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_programs_get(w->programs, number, n, &p, &err), &err);
+    assert_true(p->batch >= n && p->elements == PIXELS);
+    return p;
+}
+
+static ggdm_step step_of(int i)
+{
+    ggdm_step s = ggdm_step_between(steps[i].t, steps[i].alpha_bar, 1);
+    return s;
+}
+
+/* Fill and run a tick for N images x and one of padding that is NaN; settings[i] is image i's. */
+static const ggdm_program *run_tick(world *w, const float *x, ggdm_item *const settings[N])
+{
+    const ggdm_program *p = get(w, tick_number(w, settings[0]), N);
+    assert_int_equal(p->batch, BATCH);
+    for (int i = 0; i < BATCH; i++) {
+        ggdm_step s = i < N ? step_of(i) : (ggdm_step){.x0_x = NAN, .x0_eps = NAN};
+        ggdm_values values;
+        ggdm_error err;
+        ggdm_test_ok(ggdm_values_of(&w->m.arena, settings[i < N ? i : 0], &values, &err), &err);
+        for (int k = 0; k < PIXELS; k++)
+            p->x[i * PIXELS + k] = i < N ? x[i * PIXELS + k] : NAN;
+        ggdm_program_fill(p, i, &s, NULL, &values);
+    }
+    ggdm_graph_run(p->graph);
+    return p;
+}
+
+/* x0-hat of x_t, by the unguided program. */
 static void predict(world *w, const float *x, float *x0)
 {
-    ggdm_network *net = network(w, GGDM_NET_EPS);
-    memcpy(net->x, x, N * PIXELS * sizeof *x);
-    memcpy(net->t, timesteps, sizeof timesteps);
-    ggdm_graph_run(net->graph);
+    ggdm_item *const unguided[N] = {NULL};
+    const ggdm_program *p = run_tick(w, x, unguided);
+    assert_int_equal(p->n_shifts, 0);
     for (int i = 0; i < N * PIXELS; i++) {
-        double bar = alpha_bars[i / PIXELS];
-        x0[i] = (float)((x[i] - sqrt(1 - bar) * net->eps[i]) / sqrt(bar));
+        double bar = steps[i / PIXELS].alpha_bar;
+        double want = (x[i] - sqrt(1 - bar) * p->eps[i]) / sqrt(bar);
+        assert_true(fabs(p->x0[i] - want) < 1e-5 * (1 + fabs(want)));
+        x0[i] = (float)want;
     }
 }
 
@@ -68,15 +129,15 @@ static void losses_at(world *w, const float *v, int pixel, double s, double loss
     memcpy(moved, v, sizeof moved);
     for (int i = 0; i < N; i++)
         moved[i * PIXELS + pixel] += (float)s;
-    ggdm_network *net = network(w, GGDM_NET_GUIDE_SCORE);
     if (w->through_eps)
-        predict(w, moved, net->x);
-    else
-        memcpy(net->x, moved, sizeof moved);
-    ggdm_graph_run(net->graph);
+        predict(w, moved, moved);
+    const ggdm_program *p = get(w, score_number(w, "{kind: classifier, model: G}"), N);
+    memcpy(p->x, moved, sizeof moved);
+    ggdm_graph_run(p->graph);
+    assert_int_equal(p->width, 10);
     for (int i = 0; i < N; i++) {
-        double logp = net->logp[i * 10 + targets[i]];
-        loss[i] = w->form == GGDM_NLL ? -logp : -exp(logp);
+        double logp = p->score[i * 10 + targets[i]];
+        loss[i] = w->prob ? -exp(logp) : -logp;
     }
 }
 
@@ -128,59 +189,283 @@ static void differences(world *w, const float *v, double *want, double *tol)
     }
 }
 
-/* net->grad for the images x, next to padding that is NaN. */
-static const float *gradient(world *w, const float *x)
+/* One term of the classifier G with the targets of the images. */
+static void terms(world *w, const char *gradient, bool prob, ggdm_item *out[N])
 {
-    ggdm_network *net = network(w, GGDM_NET_GUIDED);
-    for (int i = 0; i < BATCH; i++) {
-        bool padding = i == N;
-        for (int p = 0; p < PIXELS; p++)
-            net->x[i * PIXELS + p] = padding ? NAN : x[i * PIXELS + p];
-        net->t[i] = padding ? 0 : timesteps[i];
-        net->x0_x[i] = padding ? NAN : (float)(1 / sqrt(alpha_bars[i]));
-        net->x0_eps[i] = padding ? NAN : (float)(-sqrt(1 - alpha_bars[i]) / sqrt(alpha_bars[i]));
-        net->target[i] = padding ? 0 : targets[i];
+    for (int i = 0; i < N; i++) {
+        char yaml[400];
+        snprintf(yaml, sizeof yaml,
+                 "{kind: gradient, kappa: 0.1, gradient: %s, loss: {kind: classifier, model: G, "
+                 "form: %s, target: %d}}",
+                 gradient, prob ? "prob" : "nll", (int)targets[i]);
+        out[i] = guidance(w, yaml);
     }
-    ggdm_graph_run(net->graph);
-    return net->grad;
 }
 
-static void check(world *w, ggdm_gradient kind, ggdm_loss_form form)
+static void check(world *w, const char *gradient, bool prob)
 {
-    ggdm_job job = {.gradient = kind, .form = form, .batch = BATCH, .threads = 1};
-    ggdm_error err;
     float x[N * PIXELS], x0[N * PIXELS];
     double want[N * PIXELS], tol[N * PIXELS];
-    uint64_t seed = ggdm_test_mix(ggdm_test_seed(), ggdm_gradient_names[kind], form);
+    ggdm_item *settings[N];
+    uint64_t seed = ggdm_test_mix(ggdm_test_seed(), gradient, prob);
     ggdm_test_rng rng = ggdm_test_rng_init(seed);
     ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
-    ggdm_model *const *model = w->models.model;
-    ggdm_test_ok(ggdm_networks_create(&job, model[0], model[1], NULL, &w->nets, &err), &err);
-    w->form = form;
-    w->through_eps = kind == GGDM_XT_FULL;
+    terms(w, gradient, prob, settings);
+    w->prob = prob;
+    w->through_eps = strcmp(gradient, "xt-full") == 0;
     predict(w, x, x0);
     differences(w, w->through_eps ? x : x0, want, tol);
-    ggdm_test_close(ggdm_gradient_names[kind], gradient(w, x), want, tol, N * PIXELS, seed);
-    ggdm_networks_destroy(&w->nets);
+    const ggdm_program *p = run_tick(w, x, settings);
+    assert_int_equal(p->n_shifts, 1);
+    assert_int_equal(p->shifts[0].through_x0, strcmp(gradient, "xt-affine") == 0);
+    ggdm_test_close(gradient, p->shifts[0].grad, want, tol, N * PIXELS, seed);
+    for (int i = 0; i < N; i++) {
+        double loss[N];
+        losses_at(w, w->through_eps ? x : x0, 0, 0, loss);
+        p = run_tick(w, x, settings);
+        assert_true(fabs(p->shifts[0].loss[i] - loss[i]) < 1e-4 * (1 + fabs(loss[i])));
+    }
 }
 
-static void test_networks_xt_full_is_the_gradient_through_the_unet(void **state)
+static void test_programs_xt_full_is_the_gradient_through_the_unet(void **state)
 {
-    check(*state, GGDM_XT_FULL, GGDM_NLL);
-    check(*state, GGDM_XT_FULL, GGDM_PROB);
+    check(*state, "xt-full", false);
+    check(*state, "xt-full", true);
 }
 
-static void test_networks_x0_is_the_gradient_of_the_classifier_alone(void **state)
+static void test_programs_x0_is_the_gradient_of_the_classifier_alone(void **state)
 {
-    check(*state, GGDM_X0, GGDM_NLL);
-    check(*state, GGDM_X0, GGDM_PROB);
+    check(*state, "x0", false);
+    check(*state, "x0", true);
+    check(*state, "xt-affine", false);
+}
+
+/* "{terms: [{TERM}, {TERM}]}" of two classifiers. */
+static ggdm_item *two_terms(world *w, const char *first, char a, const char *second, char b)
+{
+    char yaml[500];
+    snprintf(yaml, sizeof yaml,
+             "{terms: [{%s, loss: {kind: classifier, model: %c, target: 3}},"
+             " {%s, loss: {kind: classifier, model: %c, target: 7}}]}",
+             first, a, second, b);
+    return guidance(w, yaml);
+}
+
+static void copy_grad(const ggdm_program *p, int shift, float *out)
+{
+    memcpy(out, p->shifts[shift].grad, N * PIXELS * sizeof *out);
+}
+
+/* Terms with respect to the same thing are one shift with the weighted sum of their gradients;
+ * others are shifts of their own, with the bits that each has alone. */
+static void test_programs_group_terms_by_their_gradient(void **state)
+{
+    world *w = *state;
+    static float x[N * PIXELS], a[N * PIXELS], b[N * PIXELS];
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    ggdm_item *alone[2][N], *same[N], *apart[N];
+    for (int i = 0; i < N; i++) {
+        alone[0][i] =
+            guidance(w, "{terms: [{weight: 2, loss: {kind: classifier, model: G, target: 3}}]}");
+        alone[1][i] = guidance(w, "{terms: [{gradient: x0, loss: {kind: classifier, model: J, "
+                                  "target: 7}}]}");
+        same[i] = two_terms(w, "weight: 2, gradient: x0", 'J', "weight: -3, gradient: x0", 'J');
+        apart[i] = two_terms(w, "weight: 2", 'G', "gradient: x0", 'J');
+    }
+    copy_grad(run_tick(w, x, alone[0]), 0, a);
+    copy_grad(run_tick(w, x, alone[1]), 0, b);
+    const ggdm_program *p = run_tick(w, x, apart);
+    assert_int_equal(p->n_shifts, 2);
+    ggdm_test_same_bits("first", p->shifts[0].grad, a, N * PIXELS, 1);
+    ggdm_test_same_bits("second", p->shifts[1].grad, b, N * PIXELS, 1);
+    ggdm_values values;
+    ggdm_error err;
+    ggdm_step s = step_of(0);
+    ggdm_test_ok(ggdm_values_of(&w->m.arena, apart[0], &values, &err), &err);
+    assert_true(ggdm_program_weight(&p->shifts[0], &s, &values) == 2);
+    assert_true(ggdm_program_weight(&p->shifts[1], &s, &values) == 1);
+
+    /* b is the gradient for 7, and a now that for 3 of the same classifier. */
+    for (int i = 0; i < N; i++)
+        alone[0][i] = guidance(w, "{terms: [{gradient: x0, loss: {kind: classifier, model: J, "
+                                  "target: 3}}]}");
+    copy_grad(run_tick(w, x, alone[0]), 0, a);
+    p = run_tick(w, x, same);
+    assert_int_equal(p->n_shifts, 1);
+    assert_int_equal(p->shifts[0].weight, -1);
+    for (int i = 0; i < N * PIXELS; i++)
+        assert_true(fabs(p->shifts[0].grad[i] - (2.0 * a[i] - 3.0 * b[i])) <
+                    1e-5 * (1 + 2 * fabs(a[i]) + 3 * fabs(b[i])));
+}
+
+/* Two classifiers of equal parameter names and other weights do not meet in one graph. */
+static void test_programs_models_of_equal_names_keep_their_weights(void **state)
+{
+    world *w = *state;
+    static float x[N * PIXELS], guide[N * PIXELS];
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    ggdm_item *gg[N], *gj[N];
+    for (int i = 0; i < N; i++) {
+        gg[i] = two_terms(w, "gradient: x0", 'G', "gradient: xt-affine", 'G');
+        gj[i] = two_terms(w, "gradient: x0", 'G', "gradient: xt-affine", 'J');
+    }
+    const ggdm_program *p = run_tick(w, x, gg);
+    assert_true(p->shifts[0].through_x0 && !p->shifts[1].through_x0);
+    copy_grad(p, 0, guide);
+    p = run_tick(w, x, gj);
+    assert_true(memcmp(guide, p->shifts[0].grad, sizeof guide) != 0);
+}
+
+/* Values (kappa, target, eta, seed) share a program, structure (form, gradient, a second term) does
+ * not. */
+static void test_programs_are_shared_by_what_differs_in_values(void **state)
+{
+    world *w = *state;
+    char yaml[300];
+    int32_t numbers[5];
+    const struct {
+        const char *kappa;
+        int target;
+        const char *form;
+    } rows[5] = {{"1", 0, "nll"}, {"0.1", 9, "nll"}, {"1e-3", 3, "nll"}, {"1", 0, "prob"}, {0}};
+    for (int i = 0; i < 4; i++) {
+        snprintf(yaml, sizeof yaml,
+                 "{kind: gradient, kappa: %s, loss: {kind: classifier, model: G, "
+                 "target: %d, form: %s}}",
+                 rows[i].kappa, rows[i].target, rows[i].form);
+        numbers[i] = tick_number(w, guidance(w, yaml));
+    }
+    numbers[4] = tick_number(w, NULL);
+    assert_true(numbers[0] == numbers[1] && numbers[1] == numbers[2]);
+    assert_true(numbers[3] != numbers[0] && numbers[4] != numbers[0] && numbers[4] != numbers[3]);
+    ggdm_item *head = w->head;
+    w->head = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_STAGE,
+                             "{model: U, seed: 5, sampler: {kind: ddpm, steps: 7}}");
+    assert_int_equal(tick_number(w, NULL), numbers[4]);
+    w->head = head;
+    assert_true(score_number(w, "{kind: classifier, model: G}") !=
+                score_number(w, "{kind: classifier, model: J}"));
+}
+
+/* Batches are of 1, 2, 4 images, and an image's bits do not depend on which. */
+static void test_programs_batches_do_not_change_bits(void **state)
+{
+    world *w = *state;
+    static float x[N * PIXELS], eps[N * PIXELS];
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    ggdm_item *const unguided[N] = {NULL};
+    memcpy(eps, run_tick(w, x, unguided)->eps, sizeof eps);
+    for (int i = 0; i < N; i++) {
+        const ggdm_program *p = get(w, tick_number(w, NULL), 1);
+        ggdm_step s = step_of(i);
+        assert_int_equal(p->batch, 1);
+        memcpy(p->x, x + i * PIXELS, PIXELS * sizeof *x);
+        ggdm_program_fill(p, 0, &s, NULL, NULL);
+        ggdm_graph_run(p->graph);
+        ggdm_test_same_bits("eps", p->eps, eps + i * PIXELS, PIXELS, 1);
+    }
+    assert_int_equal(get(w, tick_number(w, NULL), 2)->batch, 2);
+}
+
+static void test_programs_of_models_that_do_not_fit_are_refused(void **state)
+{
+    world *w = *state;
+    static const struct {
+        const char *head, *guidance, *text;
+    } rows[] = {
+        {"{model: G, sampler: {kind: ddpm}}", NULL, "is a GgdmCNN, expected a diffusion model"},
+        {"{model: U, sampler: {kind: ddpm}, condition: {label: 1}}", NULL, "takes no label"},
+        {"{model: U, sampler: {kind: ddpm}}",
+         "{terms: [{loss: {kind: classifier, model: U, target: 0}}]}",
+         "is a UNet2DModel, expected a classifier"},
+        {"{model: "
+         "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff, sampler: {kind: ddpm}}",
+         NULL, "there is no model ffff"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const ggdm_item *head = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_STAGE, rows[i].head);
+        const ggdm_item *setting = rows[i].guidance ? guidance(w, rows[i].guidance) : NULL;
+        const ggdm_program *p;
+        int32_t number;
+        ggdm_error err;
+        ggdm_test_ok(ggdm_programs_tick(w->programs, head, setting, &number, &err), &err);
+        ggdm_test_error(ggdm_programs_get(w->programs, number, 1, &p, &err), &err, GGDM_EINVAL,
+                        rows[i].text);
+    }
+    const ggdm_item *scorer =
+        ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER, "{kind: classifier, model: G}");
+    const ggdm_program *p;
+    int32_t number;
+    ggdm_error err;
+    ggdm_test_ok(
+        ggdm_programs_score(w->programs, scorer, (ggdm_image_shape){9, 8, 3}, &number, &err), &err);
+    ggdm_test_error(ggdm_programs_get(w->programs, number, 1, &p, &err), &err, GGDM_ESHAPE,
+                    "takes images of 8x8x1, expected 9x8x3");
+}
+
+static const char *text_of(world *w, const ggdm_item *item)
+{
+    const char *text = "{}";
+    ggdm_error err;
+    if (item)
+        ggdm_test_ok(ggdm_recipe_print(&w->m.arena, item, false, &text, &err), &err);
+    return text;
+}
+
+static ggdm_step_cost cost(world *w, const ggdm_coster *coster, const ggdm_item *setting)
+{
+    ggdm_step_cost c;
+    ggdm_error err;
+    ggdm_test_ok(coster->cost(coster->context, text_of(w, w->head), text_of(w, setting), &c, &err),
+                 &err);
+    return c;
+}
+
+/* Backward through the network costs about as much again, the classifier alone next to nothing; a
+ * count is that of the compiled graph. */
+static void test_cost_counts_operations_of_programs(void **state)
+{
+    world *w = *state;
+    ggdm_costs *costs;
+    ggdm_coster coster;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_costs_create(&w->m.models, &costs, &coster, &err), &err);
+    ggdm_item *full = guidance(w, "{terms: [{loss: {kind: classifier, model: G, target: 0}}]}");
+    ggdm_item *x0 =
+        guidance(w, "{terms: [{gradient: x0, loss: {kind: classifier, model: G, target: 0}}]}");
+    ggdm_step_cost unguided = cost(w, &coster, NULL), through = cost(w, &coster, full),
+                   short_way = cost(w, &coster, x0);
+    assert_int_equal(unguided.ticks, 1);
+    assert_int_equal(unguided.state_bytes, PIXELS * sizeof(float));
+    assert_true(unguided.operations == ggdm_graph_flops(get(w, tick_number(w, NULL), 1)->graph));
+    assert_true(through.operations > 1.8 * unguided.operations);
+    assert_true(short_way.operations > unguided.operations);
+    assert_true(short_way.operations < through.operations);
+    ggdm_costs_destroy(&costs);
+}
+
+static void test_catalogue_of_methods_is_sound(void **state)
+{
+    (void)state;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_catalogue_check(&ggdm_methods, &err), &err);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks_xt_full_is_the_gradient_through_the_unet),
-        cmocka_unit_test(test_networks_x0_is_the_gradient_of_the_classifier_alone),
+        cmocka_unit_test(test_programs_xt_full_is_the_gradient_through_the_unet),
+        cmocka_unit_test(test_programs_x0_is_the_gradient_of_the_classifier_alone),
+        cmocka_unit_test(test_programs_group_terms_by_their_gradient),
+        cmocka_unit_test(test_programs_models_of_equal_names_keep_their_weights),
+        cmocka_unit_test(test_programs_are_shared_by_what_differs_in_values),
+        cmocka_unit_test(test_programs_batches_do_not_change_bits),
+        cmocka_unit_test(test_programs_of_models_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_cost_counts_operations_of_programs),
+        cmocka_unit_test(test_catalogue_of_methods_is_sound),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }

@@ -41,9 +41,8 @@ static void test_status_numbers_out_of_range_are_shown_as_the_nearest(void **sta
                  {"{\"phase\": \"done\", \"units\": {\"ready\": 9223372036854775807, \"running\": "
                   "9223372036854775807, \"failed\": 9223372036854775807}}",
                   "continue"},
-                 {"{\"samples\": -9223372036854775808, \"cells\": [{\"done\": 9223372036854775807, "
-                  "\"target\": -9223372036854775808, \"start\": 9223372036854775807, \"duration\": "
-                  "-9223372036854775808}]}",
+                 {"{\"cells\": [{\"done\": 9223372036854775807, \"wanted\": "
+                  "-9223372036854775808, \"parameters\": {\"x\": -9223372036854775808}}]}",
                   "cell"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *shown = view(cases[i].text);
@@ -53,12 +52,39 @@ static void test_status_numbers_out_of_range_are_shown_as_the_nearest(void **sta
     }
 }
 
+/* Whatever parameters vary, and whoever judges. */
+static void test_status_has_the_columns_of_the_run(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"cells\": [{\"cell\": \"c0000\", \"parameters\": {\"eta\": 0.5, \"spacing\": "
+        "\"leading\", \"label\": null}, \"state\": \"done\", \"wanted\": 4, \"done\": 2, "
+        "\"diverged\": 1, \"n\": 2, \"measures\": {\"guide\": {\"accuracy\": null, "
+        "\"unscored\": 0}, \"cnn\": {\"accuracy\": 0.5, \"accuracy_lo\": 0.1, "
+        "\"accuracy_hi\": 0.9, \"unscored\": 0}}},"
+        "{\"cell\": \"c0001\", \"parameters\": {\"eta\": 1, \"spacing\": \"linspace\", "
+        "\"label\": 3}, \"measures\": {\"guide\": {\"unscored\": 7}}}]}";
+    static const char *const shown[] = {
+        "  cell     eta   spacing  label  images ",
+        " right by the cnn        right by the guide      of n\n",
+        "  c0000    0.5   leading      -  [#####.....]      2 done             1   50.0 % [10.0, "
+        "90.0]          -                     2\n",
+        "  c0001      1  linspace      3  [..........]", "  7 without a score of the guide\n"};
+    char *out = view(text);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (!strstr(out, shown[i]))
+            ggdm_test_fail("no '%s' in:\n%s", shown[i], out);
+    free(out);
+}
+
 static void test_status_of_other_kinds_is_shown(void **state)
 {
     (void)state;
     static const char *const texts[] = {
         "{}", "{\"units\": [1, 2], \"troubles\": {\"a\": 3}, \"cells\": {\"x\": {}}}",
         "{\"units\": 3, \"troubles\": [[1]], \"cells\": [1, \"x\", null]}",
+        "{\"cells\": [{\"parameters\": [1], \"measures\": 3}, {\"parameters\": {\"a\": {}, \"b\": "
+        "[[1]]}, \"measures\": {\"m\": 1, \"k\": {\"accuracy\": 1e300}}}]}",
         "{\"images\": [], \"workers\": null, \"exit_code\": [], \"phase\": \"running\"}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(view(texts[i]));
@@ -86,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_numbers_out_of_range_are_shown_as_the_nearest),
+        cmocka_unit_test(test_status_has_the_columns_of_the_run),
         cmocka_unit_test(test_status_of_other_kinds_is_shown),
         cmocka_unit_test(test_world_status_sums_whatever_is_written),
     };

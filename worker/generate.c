@@ -1,0 +1,342 @@
+/* Walks the trajectory tree of a unit by tick.
+ *
+ * At each tick the live images (worker/walk.h) are put into lists, one for each program, and each
+ * list is advanced in batches.  A segment starts as a copy of its parent's last state, so a shared
+ * prefix is computed once. */
+#include "worker/generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/philox.h"
+#include "jobs/recipe.h"
+#include "worker/model_rows.h"
+#include "worker/present.h"
+#include "worker/sampler.h"
+#include "worker/scores.h"
+
+/* What happens in a step. */
+typedef struct setting {
+    ggdm_values values;
+    int32_t program;
+} setting;
+
+/* A segment among those of its program. */
+typedef struct place {
+    int32_t program, segment;
+} place;
+
+/* A unit being run. */
+typedef struct run {
+    const ggdm_tools *tools;
+    const ggdm_unit *unit;
+    const ggdm_executor_sink *sink;
+    const ggdm_head *head;
+    ggdm_arena arena;
+    setting *settings; /* [n_settings], the arena's */
+    int32_t *ticks;    /* [n_segments] of a step; the arena's */
+    place *order;      /* [n_segments] sorted; the arena's */
+    ggdm_walk walk;
+    ggdm_live **list; /* [segments * images] those of one program at a tick */
+    float *noise;     /* [images, noises, elements] of the current step */
+    ggdm_scores *scores;
+} run;
+
+/* ---- the unit: its texts are untrusted, its numbers were checked when it was unpacked ---- */
+
+static ggdm_status read_head(run *r, ggdm_error *err)
+{
+    if (ggdm_heads_get(r->tools->heads, r->unit->head, &r->head, err) != GGDM_OK)
+        return ggdm_error_prefix(err, "head");
+    if (r->head->chain.steps != r->unit->steps)
+        return GGDM_FAIL(err, GGDM_EINVAL, "the head's chain has %d steps, expected %d",
+                         r->head->chain.steps, r->unit->steps);
+    return GGDM_OK;
+}
+
+static ggdm_status read_setting(run *r, int32_t i, ggdm_error *err)
+{
+    setting *s = &r->settings[i];
+    ggdm_item *item = NULL;
+    GGDM_TRY(ggdm_recipe_parse(r->tools->catalogue, &r->arena, GGDM_FAMILY_GUIDANCE,
+                               r->unit->settings[i], &item, err));
+    GGDM_TRY(ggdm_model_rows_check(r->tools->models, r->head->item, item, err));
+    GGDM_TRY(ggdm_values_of(&r->arena, item, &s->values, err));
+    return ggdm_programs_tick(r->tools->programs, r->head->item, item, &s->program, err);
+}
+
+static const setting *setting_of(const run *r, int32_t segment)
+{
+    return &r->settings[r->unit->segments[segment].setting];
+}
+
+static int by_program(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    return x->program != y->program ? (x->program > y->program) - (x->program < y->program)
+                                    : (x->segment > y->segment) - (x->segment < y->segment);
+}
+
+static ggdm_status read_unit(run *r, ggdm_error *err)
+{
+    const ggdm_unit *u = r->unit;
+    GGDM_TRY(read_head(r, err));
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, (size_t)u->n_settings * sizeof *r->settings, &r->settings,
+                              err));
+    for (int32_t i = 0; i < u->n_settings; i++)
+        if (read_setting(r, i, err) != GGDM_OK)
+            return ggdm_error_prefix(err, "setting %d", i);
+    size_t segments = (size_t)u->n_segments;
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->ticks, &r->ticks, err));
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->order, &r->order, err));
+    for (int32_t i = 0; i < u->n_segments; i++) {
+        r->ticks[i] = r->head->kind->evaluations;
+        r->order[i] = (place){setting_of(r, i)->program, i};
+    }
+    qsort(r->order, segments, sizeof *r->order, by_program);
+    return GGDM_OK;
+}
+
+static ggdm_status run_init(run *r, ggdm_error *err)
+{
+    const ggdm_unit *u = r->unit;
+    size_t images = (size_t)u->image_count;
+    GGDM_TRY(read_unit(r, err));
+    GGDM_TRY(ggdm_scores_create(r->tools, u, &r->scores, err));
+    GGDM_TRY(ggdm_scores_shape(r->scores, r->head->image, err));
+    GGDM_TRY(ggdm_walk_init(&r->walk, u, r->ticks, &r->head->state, err));
+    GGDM_TRY(ggdm_alloc(&r->list, (size_t)u->n_segments * images, sizeof *r->list, err));
+    GGDM_TRY(ggdm_alloc(&r->noise, images * (size_t)r->head->kind->noises,
+                        (size_t)r->head->state.elements * sizeof *r->noise, err));
+    ggdm_error why = {0};
+    if (u->state && ggdm_walk_restore(&r->walk, u->state, u->state_size, &why) != GGDM_OK)
+        ggdm_log(GGDM_LOG_WARN,
+                 "unit %lld: its checkpoint is of no use (%s): it starts from the beginning",
+                 (long long)u->id, why.msg);
+    return GGDM_OK;
+}
+
+static void run_deinit(run *r)
+{
+    ggdm_scores_destroy(&r->scores);
+    ggdm_walk_deinit(&r->walk);
+    ggdm_arena_deinit(&r->arena);
+    free(r->list);
+    free(r->noise);
+}
+
+/* ---- noise ---- */
+
+/* Standard normals of an image: time 0 is x_T, time s + 1 the noise of step s. */
+static void draw(const run *r, int32_t image, int32_t draw, int32_t time, float *out)
+{
+    ggdm_normals(r->head->seed, GGDM_SAMPLER_NOISE(draw), (uint32_t)(r->unit->image_first + image),
+                 (uint32_t)time, r->head->state.elements, out);
+}
+
+/* The noise that the walk's tick needs, of all images. */
+static void draw_noise(run *r, const ggdm_step *s)
+{
+    int32_t noises = r->head->kind->noises;
+    if (s->sigma == 0.0f)
+        return;
+#pragma omp parallel for schedule(static)
+    for (int32_t i = 0; i < r->unit->image_count * noises; i++)
+        draw(r, i / noises, i % noises, r->walk.step + 1, r->noise + i * r->head->state.elements);
+}
+
+/* Segments that begin at this step get x_T or their parent's state. */
+static void begin_step(run *r)
+{
+    ggdm_walk *w = &r->walk;
+    ggdm_walk_begin(w);
+    if (w->step > 0)
+        return;
+    int32_t lives = r->unit->n_segments * r->unit->image_count;
+#pragma omp parallel for schedule(static)
+    for (int32_t i = 0; i < lives; i++)
+        if (r->unit->segments[w->lives[i].segment].parent < 0)
+            draw(r, w->lives[i].image, 0, 0, w->lives[i].x);
+}
+
+/* ---- ticks ---- */
+
+static const ggdm_step *step_now(const run *r)
+{
+    const ggdm_chain *chain = &r->head->chain;
+    return &chain->step[(int64_t)r->walk.step * chain->evaluations + r->walk.tick];
+}
+
+/* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
+ * *at moves behind these.  An image that is no longer finite stays as it is: nothing could bring it
+ * back. */
+static int32_t collect(run *r, int32_t *at)
+{
+    ggdm_walk *w = &r->walk;
+    int32_t n = 0, images = r->unit->image_count;
+    int32_t program = r->order[*at].program;
+    for (; *at < r->unit->n_segments && r->order[*at].program == program; ++*at) {
+        int32_t segment = r->order[*at].segment;
+        ggdm_live *lives = w->lives + (int64_t)segment * images;
+        if (!ggdm_walk_is_open(w, segment))
+            continue;
+        for (int32_t i = 0; i < images; i++) {
+            if (!ggdm_walk_is_due(w, &lives[i]))
+                continue;
+            if (lives[i].diverged_step >= 0)
+                ggdm_walk_made(w, &lives[i]);
+            else
+                r->list[n++] = &lives[i];
+        }
+    }
+    return n;
+}
+
+static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const ggdm_program *p)
+{
+    for (int32_t i = 0; i < n; i++) {
+        memcpy(p->x + i * p->elements, list[i]->x, sizeof *p->x * (size_t)p->elements);
+        ggdm_program_fill(p, i, step_now(r), &r->head->values,
+                          &setting_of(r, list[i]->segment)->values);
+    }
+}
+
+static void show(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+{
+    ggdm_tick_view view = {.image = live->image,
+                           .segment = live->segment,
+                           .step = live->step,
+                           .tick = live->tick,
+                           .elements = p->elements,
+                           .x = live->x,
+                           .eps = p->eps + i * p->elements,
+                           .x0 = p->x0 + i * p->elements,
+                           .n_shifts = p->n_shifts};
+    for (int32_t k = 0; k < p->n_shifts; k++) {
+        view.gradients[k] = p->shifts[k].grad + i * p->elements;
+        view.losses[k] = p->shifts[k].loss[i];
+    }
+    r->sink->watch(r->sink->context, &view);
+}
+
+/* The step of one image, row i of the batch, and its shifts; whether it is still finite. */
+static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+{
+    const ggdm_head *h = r->head;
+    const ggdm_step *s = step_now(r);
+    const ggdm_values *values = &setting_of(r, live->segment)->values;
+    ggdm_sampler_io io = {.x = live->x,
+                          .eps = p->eps + i * p->elements,
+                          .z = r->noise + (int64_t)live->image * h->kind->noises * p->elements,
+                          .history = live->history,
+                          .filled = live->filled,
+                          .kept = live->kept,
+                          .n = p->elements};
+    bool finite = h->kind->step ? h->kind->step(&h->chain, live->step, live->tick, h->sampler, &io)
+                                : ggdm_step_linear(s, io.x, io.eps, io.z, io.n);
+    for (int32_t k = 0; k < p->n_shifts; k++)
+        finite &= ggdm_step_shift(io.x, p->shifts[k].grad + i * p->elements,
+                                  ggdm_program_weight(&p->shifts[k], s, values), io.n);
+    return finite;
+}
+
+static ggdm_status advance(run *r, ggdm_live *const *list, int32_t n, ggdm_error *err)
+{
+    const ggdm_program *p;
+    GGDM_TRY(ggdm_programs_get(r->tools->programs, setting_of(r, list[0]->segment)->program, n, &p,
+                               err));
+    fill_batch(r, list, n, p);
+    ggdm_graph_run(p->graph);
+    for (int32_t i = 0; r->sink->watch && i < n; i++)
+        show(r, list[i], p, i);
+#pragma omp parallel for schedule(static)
+    for (int32_t i = 0; i < n; i++)
+        if (!make_tick(r, list[i], p, i))
+            list[i]->diverged_step = r->walk.step;
+    for (int32_t i = 0; i < n; i++)
+        ggdm_walk_made(&r->walk, list[i]);
+    return GGDM_OK;
+}
+
+static ggdm_status tell(const run *r, ggdm_error *err)
+{
+    if (r->sink->step(r->sink->context, r->walk.done, r->walk.total))
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ECANCELLED, "stopped at step %d", r->walk.step);
+}
+
+/* The walk's tick, or what is left of it, and on to the one behind it. */
+static ggdm_status walk_tick(run *r, ggdm_error *err)
+{
+    ggdm_walk *w = &r->walk;
+    if (!w->begun)
+        begin_step(r);
+    draw_noise(r, step_now(r));
+    int64_t told = w->done;
+    for (int32_t at = 0; at < r->unit->n_segments;) {
+        int32_t n = collect(r, &at), batch = r->tools->job.batch;
+        for (int32_t i = 0; i < n; i += batch) {
+            GGDM_TRY(advance(r, r->list + i, n - i < batch ? n - i : batch, err));
+            GGDM_TRY(tell(r, err));
+            told = w->done;
+        }
+    }
+    if (w->done > told) /* by images that have diverged */
+        GGDM_TRY(tell(r, err));
+    ggdm_walk_next(w);
+    return GGDM_OK;
+}
+
+/* ---- samples ---- */
+
+/* The final state of a live image to those that wait for their scores. */
+static ggdm_status finish_image(const run *r, const ggdm_live *live, ggdm_error *err)
+{
+    const ggdm_segment *segment = &r->unit->segments[live->segment];
+    ggdm_finished f = {.sample = {.trajectory = segment->trajectory,
+                                  .index = r->unit->image_first + live->image,
+                                  .diverged_step = live->diverged_step}};
+    GGDM_TRY(ggdm_alloc(&f.seen, (size_t)r->head->state.elements, sizeof *f.seen, err));
+    ggdm_status st = ggdm_present(live->x, r->head->image, &f.sample, f.seen, &f.saturated, err);
+    if (st == GGDM_OK)
+        ggdm_scores_add(r->scores, segment, &f);
+    free(f.seen);
+    return st;
+}
+
+static ggdm_status finish(run *r, ggdm_error *err)
+{
+    const ggdm_unit *u = r->unit;
+    for (int32_t i = 0; i < u->n_segments * u->image_count; i++) {
+        const ggdm_live *live = &r->walk.lives[i];
+        if (u->segments[live->segment].trajectory < 0)
+            continue;
+        if (!ggdm_scores_take(r->scores, r->head->image)) {
+            GGDM_TRY(ggdm_scores_flush(r->scores, r->sink, err));
+            GGDM_TRY(tell(r, err));
+        }
+        GGDM_TRY(finish_image(r, live, err));
+    }
+    return ggdm_scores_flush(r->scores, r->sink, err);
+}
+
+static ggdm_status walk_all(run *r, const ggdm_walk **walk, ggdm_error *err)
+{
+    GGDM_TRY(run_init(r, err));
+    *walk = &r->walk;
+    while (r->walk.step < r->unit->steps)
+        GGDM_TRY(walk_tick(r, err));
+    return finish(r, err);
+}
+
+ggdm_status ggdm_generate(const ggdm_tools *tools, const ggdm_unit *unit,
+                          const ggdm_executor_sink *sink, const ggdm_walk **walk, ggdm_error *err)
+{
+    run r = {.tools = tools, .unit = unit, .sink = sink};
+    ggdm_status st = walk_all(&r, walk, err);
+    *walk = NULL;
+    run_deinit(&r);
+    return st;
+}

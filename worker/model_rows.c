@@ -1,0 +1,58 @@
+#include "worker/model_rows.h"
+
+#include <string.h>
+
+typedef struct check {
+    const ggdm_models *models;
+    const ggdm_item *stage;
+} check;
+
+static ggdm_status check_model(const check *c, const ggdm_param *row, const char *digest,
+                               const char *path, ggdm_error *err)
+{
+    const ggdm_model *model = ggdm_models_find(c->models, digest);
+    if (!model)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is none of this run", path, digest);
+    if (row->port && !ggdm_arch_has_port(&model->info, row->port))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is a %s, expected one that gives %s", path,
+                         model->files->path, model->info.class_name, row->port);
+    return GGDM_OK;
+}
+
+/* The digest in the row that a class is of; NULL: none. */
+static const char *model_beside(const check *c, const ggdm_item *item, const char *of)
+{
+    for (size_t i = 0; i < item->kind->n_params; i++)
+        if (strcmp(item->kind->params[i].key, of) == 0)
+            return item->values[i].scalar.text;
+    return c->stage ? ggdm_item_text(c->stage, of) : NULL;
+}
+
+static ggdm_status check_class(const check *c, const ggdm_item *item, const ggdm_param *row,
+                               int64_t value, const char *path, ggdm_error *err)
+{
+    const char *digest = model_beside(c, item, row->of);
+    const ggdm_model *model = digest ? ggdm_models_find(c->models, digest) : NULL;
+    if (model && value >= 0 && value < model->info.n_classes)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s: value '%lld', expected a class of %s (0 to %d)", path,
+                     (long long)value, model ? model->files->path : "a model",
+                     model ? model->info.n_classes - 1 : -1);
+}
+
+static ggdm_status check_value(void *context, const ggdm_item *item, const ggdm_param *row,
+                               ggdm_value *value, const char *path, ggdm_error *err)
+{
+    if (row->type == GGDM_PARAM_MODEL && value->scalar.text)
+        return check_model(context, row, value->scalar.text, path, err);
+    if (row->type == GGDM_PARAM_CLASS && value->set)
+        return check_class(context, item, row, value->scalar.whole, path, err);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_model_rows_check(const ggdm_models *models, const ggdm_item *stage,
+                                  ggdm_item *tree, ggdm_error *err)
+{
+    check c = {models, stage};
+    return tree ? ggdm_item_visit(tree, check_value, &c, err) : GGDM_OK;
+}
