@@ -28,6 +28,7 @@ static const ggdm_command commands[] = {
     {NULL, "Models and data", NULL},
     {"train", "train a model from a recipe", ggdm_cmd_train},
     {"model", "look into, check and apply models", ggdm_cmd_model},
+    {"methods", "samplers, guidances, losses and scorers, and their parameters", ggdm_cmd_methods},
     {"schedule", "noise schedule and sampler steps of a model", ggdm_cmd_schedule},
     {"data", "obtain and verify a data set", ggdm_cmd_data},
     {NULL, "The machine", NULL},

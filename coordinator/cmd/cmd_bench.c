@@ -8,10 +8,11 @@
 #include "common/isa.h"
 #include "common/json_write.h"
 #include "common/philox.h"
+#include "coordinator/cmd/bench_program.h"
 #include "coordinator/cmd/bench_timing.h"
 #include "coordinator/cmd/command.h"
 #include "models/random_model.h"
-#include "worker/networks.h"
+#include "worker/startup.h"
 #include "worker/startup.h"
 
 typedef struct bench_options {
@@ -57,43 +58,40 @@ static void close_model(bench_model *m)
 }
 
 /* Values of a noisy image and of a timestep in the middle of the chain. */
-static void fill(const ggdm_network *net, const ggdm_model *model)
+static void fill_inputs(const ggdm_program *p)
 {
-    int64_t n = (int64_t)model->info.size * model->info.size * model->info.channels;
-    for (int32_t i = 0; i < net->batch; i++) {
-        ggdm_normals(0, GGDM_STREAM_SAMPLER, (uint32_t)i, 0, n, net->x + i * n);
-        net->t[i] = 500.0f;
-        if (net->x0_x) {
-            net->x0_x[i] = 3.6f;
-            net->x0_eps[i] = -3.4f;
-            net->target[i] = 0;
+    for (int32_t i = 0; i < p->batch; i++) {
+        ggdm_normals(0, GGDM_STREAM_SAMPLER, (uint32_t)i, 0, p->elements, p->x + i * p->elements);
+        p->t[i] = 500.0f;
+        if (p->x0_x) {
+            p->x0_x[i] = 3.6f;
+            p->x0_eps[i] = -3.4f;
         }
     }
 }
 
-static ggdm_status measure_network(ggdm_networks *nets, ggdm_purpose purpose,
-                                   const bench_options *o, const ggdm_model *m, ggdm_timing *out,
-                                   double *flops, ggdm_error *err)
+static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program,
+                                   const bench_options *o, ggdm_timing *out, double *flops,
+                                   ggdm_error *err)
 {
-    ggdm_network *net;
-    GGDM_TRY(ggdm_networks_get(nets, purpose, o->batch, &net, err));
-    fill(net, m);
-    *out = ggdm_bench_graph(net->graph, o->seconds);
+    const ggdm_program *p = NULL;
+    GGDM_TRY(ggdm_programs_get(b->programs, program, o->batch, &p, err));
+    fill_inputs(p);
+    *out = ggdm_bench_graph(p->graph, o->seconds);
     out->median /= o->batch;
     out->best /= o->batch;
     out->cpu /= o->batch;
     if (flops)
-        *flops = ggdm_graph_flops(net->graph) / o->batch;
+        *flops = ggdm_graph_flops(p->graph) / o->batch;
     return GGDM_OK;
 }
 
 static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
 {
     bench_model model = {0}, guide = {0};
-    ggdm_networks *nets = NULL;
+    ggdm_bench_programs programs = {0};
     ggdm_status st;
-    r->job =
-        (ggdm_job){.steps = 1, .precision = o->precision, .batch = o->batch, .threads = o->threads};
+    r->job = (ggdm_job){.precision = o->precision, .batch = o->batch, .threads = o->threads};
     GGDM_TRY(ggdm_isa_choose(&r->isa, err));
     GGDM_TRY(ggdm_startup_precision(&r->job.precision, &r->isa, err));
     GGDM_TRY(ggdm_isa_pin(r->isa, err));
@@ -101,18 +99,19 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
     GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
     if (o->guide)
         GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
-    GGDM_TRY_GOTO(st, ggdm_networks_create(&r->job, model.model, guide.model, NULL, &nets, err),
+    GGDM_TRY_GOTO(st,
+                  ggdm_bench_programs_init(&programs, model.model, guide.model, r->job.precision,
+                                           r->job.batch, err),
                   done);
-    GGDM_TRY_GOTO(
-        st, measure_network(nets, GGDM_NET_EPS, o, model.model, &r->forward, &r->flops, err), done);
+    GGDM_TRY_GOTO(st, measure_program(&programs, programs.plain, o, &r->forward, &r->flops, err),
+                  done);
     if (o->guide)
-        GGDM_TRY_GOTO(st,
-                      measure_network(nets, GGDM_NET_GUIDED, o, model.model, &r->guided, NULL, err),
+        GGDM_TRY_GOTO(st, measure_program(&programs, programs.guided, o, &r->guided, NULL, err),
                       done);
     st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
                          &r->peak, err);
 done:
-    ggdm_networks_destroy(&nets);
+    ggdm_bench_programs_deinit(&programs);
     close_model(&guide);
     close_model(&model);
     return st;

@@ -316,30 +316,31 @@ static ggdm_status check_sweeps(doctor *d, ggdm_store *store, const char *dir, g
 }
 
 /* The networks of a run at their own sizes, in its precision. */
-static void check_networks(doctor *d, const ggdm_run_info *info)
+static void check_network(doctor *d, const char *name, ggdm_dtype dtype)
 {
-    const char *const names[] = {info->model, info->guide, info->judge};
-    const ggdm_dtype dtype = info->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        ggdm_model_files files = {0};
-        ggdm_model *model = NULL;
-        ggdm_error err = {0};
-        if (!names[i] || !*names[i])
-            continue;
-        ggdm_status st = ggdm_model_files_open(names[i], &files, &err);
-        if (st == GGDM_OK)
-            st = ggdm_model_create(&files, &model, &err);
-        if (st != GGDM_OK) {
-            say(d, WARN, "network", "%s: not looked at: %s", names[i], err.msg);
-        } else if (ggdm_model_check(model, dtype, &err) == GGDM_OK) {
-            say(d, OK, "network", "%s: an image's bits do not depend on batch and threads",
-                names[i]);
-        } else {
-            say(d, BAD, "network", "%s: %s", names[i], err.msg);
-        }
-        ggdm_model_destroy(&model);
-        ggdm_model_files_close(&files);
-    }
+    ggdm_model_files files = {0};
+    ggdm_model *model = NULL;
+    ggdm_error err = {0};
+    ggdm_status st = ggdm_model_files_open(name, &files, &err);
+    if (st == GGDM_OK)
+        st = ggdm_model_create(&files, &model, &err);
+    if (st != GGDM_OK)
+        say(d, WARN, "network", "%s: not looked at: %s", name, err.msg);
+    else if (ggdm_model_check(model, dtype, &err) == GGDM_OK)
+        say(d, OK, "network", "%s: an image's bits do not depend on batch and threads", name);
+    else
+        say(d, BAD, "network", "%s: %s", name, err.msg);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+}
+
+static void check_networks(doctor *d, const ggdm_store *store)
+{
+    const bool bf16 = ggdm_store_run_info(store)->precision == GGDM_PRECISION_BF16;
+    int32_t n = 0;
+    const ggdm_store_model *models = ggdm_store_models(store, &n);
+    for (int32_t i = 0; i < n; i++)
+        check_network(d, models[i].name, bf16 ? GGDM_BF16 : GGDM_F32);
 }
 
 /* Looks only: what is to be mended or migrated is left to who continues the run. */
@@ -354,7 +355,7 @@ static void check_run(doctor *d, const char *dir)
     ggdm_status st = ggdm_dir_read(dir, &store, &err);
     if (st == GGDM_OK) {
         check_database(d, store);
-        check_networks(d, ggdm_store_run_info(store));
+        check_networks(d, store);
         st = check_archive(d, store, dir, &err);
     }
     if (st == GGDM_OK)

@@ -33,22 +33,35 @@ static ggdm_status lock(const char *dir, int *fd, ggdm_error *err)
 
 static ggdm_status write_sweep(ggdm_store *store, ggdm_error *err)
 {
-    const char *text = ggdm_store_run_info(store)->sweep_text;
-    return ggdm_replace_file_in(ggdm_store_dir(store), "sweep.yaml", text, strlen(text), err);
+    char *text = NULL;
+    GGDM_TRY(ggdm_store_sweep_text(store, 1, &text, err));
+    ggdm_status st =
+        ggdm_replace_file_in(ggdm_store_dir(store), "sweep.yaml", text, strlen(text), err);
+    free(text);
+    return st;
+}
+
+/* Were both made from one sweep? */
+static ggdm_status same_sweep(ggdm_store *a, ggdm_store *b, bool *same, ggdm_error *err)
+{
+    char *digest = NULL;
+    GGDM_TRY(ggdm_store_sweep_digest(a, 1, &digest, err));
+    ggdm_status st = ggdm_store_has_sweep(b, digest, same, err);
+    free(digest);
+    return st;
 }
 
 /* A run that is there already must be the one that these shards make. */
 static ggdm_status check_same(const merge_options *o, ggdm_store *store, ggdm_error *err)
 {
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
-    const ggdm_run_info *info = ggdm_store_run_info(store);
     ggdm_store *shard = NULL;
+    bool same = false;
     GGDM_TRY(ggdm_store_open(o->shards[0], &inspect, &shard, err));
-    bool same =
-        !info->shards && strcmp(info->sweep_digest, ggdm_store_run_info(shard)->sweep_digest) == 0;
+    ggdm_status st = same_sweep(store, shard, &same, err);
     ggdm_store_close(&shard);
-    if (same)
-        return GGDM_OK;
+    if (st != GGDM_OK || (same && !ggdm_store_run_info(store)->shards))
+        return st;
     return GGDM_FAIL(err, GGDM_ESTATE, "%s holds another run, expected an empty directory", o->dir);
 }
 

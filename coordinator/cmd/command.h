@@ -37,6 +37,7 @@ int ggdm_cmd_report(int argc, char **argv);
 int ggdm_cmd_export(int argc, char **argv);
 int ggdm_cmd_doctor(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);
+int ggdm_cmd_methods(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_schedule(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);

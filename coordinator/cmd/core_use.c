@@ -6,9 +6,9 @@
 
 #include "common/mem.h"
 #include "common/limits.h"
+#include "coordinator/cmd/bench_program.h"
 #include "coordinator/cmd/bench_timing.h"
 #include "coordinator/cmd/command.h"
-#include "worker/networks.h"
 
 #define BATCH 8 /* of one thread, as of a worker */
 #define MAX_BATCH 256
@@ -23,37 +23,44 @@ static int count_memories(void)
     return n;
 }
 
-static ggdm_status make(const ggdm_model *model, int batch, ggdm_networks **nets,
-                        ggdm_network **net, ggdm_error *err)
+/* A graph with memory of its own. */
+typedef struct network {
+    ggdm_bench_programs programs;
+    ggdm_graph *graph; /* borrowed from them */
+} network;
+
+static ggdm_status make_network(const ggdm_model *model, int batch, network *out, ggdm_error *err)
 {
-    const ggdm_job job = {
-        .steps = 1, .precision = GGDM_PRECISION_FP32, .batch = batch, .threads = 1};
-    GGDM_TRY(ggdm_networks_create(&job, model, NULL, NULL, nets, err));
-    return ggdm_networks_get(*nets, GGDM_NET_EPS, batch, net, err);
+    const ggdm_program *p = NULL;
+    GGDM_TRY(
+        ggdm_bench_programs_init(&out->programs, model, NULL, GGDM_PRECISION_FP32, batch, err));
+    GGDM_TRY(ggdm_programs_get(out->programs.programs, out->programs.plain, batch, &p, err));
+    out->graph = p->graph;
+    return GGDM_OK;
 }
 
 /* All at once on as many threads; images/s of their sum. */
-static double time_apart(ggdm_network *const *nets, int n)
+static double time_apart(const network *nets, int n)
 {
     double rate = 0;
 #pragma omp parallel for num_threads(n) schedule(static, 1) reduction(+ : rate)
     for (int i = 0; i < n; i++)
-        rate += BATCH / ggdm_bench_graph(nets[i]->graph, SECONDS).median;
+        rate += BATCH / ggdm_bench_graph(nets[i].graph, SECONDS).median;
     return rate;
 }
 
-static ggdm_status measure(const ggdm_model *model, ggdm_core_use *out, ggdm_networks **sets,
-                           ggdm_network **nets, ggdm_error *err)
+static ggdm_status measure_cores(const ggdm_model *model, ggdm_core_use *out, network *nets,
+                                 ggdm_error *err)
 {
     const int n = out->cores, batch = BATCH * n < MAX_BATCH ? BATCH * n : MAX_BATCH;
     omp_set_num_threads(1); /* graphs are made for so many */
     for (int i = 0; i < n; i++)
-        GGDM_TRY(make(model, BATCH, &sets[i], &nets[i], err));
-    out->alone = BATCH / ggdm_bench_graph(nets[0]->graph, SECONDS).median;
+        GGDM_TRY(make_network(model, BATCH, &nets[i], err));
+    out->alone = BATCH / ggdm_bench_graph(nets[0].graph, SECONDS).median;
     out->apart = time_apart(nets, n);
     omp_set_num_threads(n);
-    GGDM_TRY(make(model, batch, &sets[n], &nets[n], err));
-    out->together = batch / ggdm_bench_graph(nets[n]->graph, SECONDS).median;
+    GGDM_TRY(make_network(model, batch, &nets[n], err));
+    out->together = batch / ggdm_bench_graph(nets[n].graph, SECONDS).median;
     return GGDM_OK;
 }
 
@@ -61,21 +68,18 @@ ggdm_status ggdm_core_use_measure(ggdm_core_use *out, ggdm_error *err)
 {
     ggdm_model_files files = {0};
     ggdm_model *model = NULL;
-    ggdm_networks **sets = NULL;
-    ggdm_network **nets = NULL;
+    network *nets = NULL;
     const int threads = omp_get_max_threads();
     ggdm_status st;
     *out = (ggdm_core_use){.cores = ggdm_usable_cores(), .memories = count_memories()};
     GGDM_TRY_GOTO(st, ggdm_model_files_open("mnist-ddpm", &files, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_create(&files, &model, err), done);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&sets, (size_t)out->cores + 1, sizeof *sets, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&nets, (size_t)out->cores + 1, sizeof *nets, err), done);
-    st = measure(model, out, sets, nets, err);
+    st = measure_cores(model, out, nets, err);
 done:
     omp_set_num_threads(threads);
-    for (int i = 0; sets && i <= out->cores; i++)
-        ggdm_networks_destroy(&sets[i]);
-    free(sets);
+    for (int i = 0; nets && i <= out->cores; i++)
+        ggdm_bench_programs_deinit(&nets[i].programs);
     free(nets);
     ggdm_model_destroy(&model);
     ggdm_model_files_close(&files);

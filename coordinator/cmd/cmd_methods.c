@@ -1,0 +1,223 @@
+/* `ggdm methods`: every kind that a sweep can select and every parameter it can set, printed from
+ * the tables that the program runs on. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/nearest.h"
+#include "coordinator/cmd/command.h"
+#include "jobs/item.h"
+#include "worker/kinds.h"
+
+#define MAX_FAMILIES 32
+
+typedef struct arguments {
+    const char *what; /* a kind or a family; NULL: all */
+    bool markdown;
+} arguments;
+
+static bool is_wanted(const arguments *a, const ggdm_kind *kind)
+{
+    return !a->what || strcmp(a->what, kind->name) == 0 || strcmp(a->what, kind->family) == 0;
+}
+
+/* Families in the order of the catalogue. */
+static int list_families(const char *families[MAX_FAMILIES])
+{
+    int n = 0;
+    for (size_t i = 0; i < ggdm_methods.n_kinds; i++) {
+        int k = 0;
+        while (k < n && strcmp(families[k], ggdm_methods.kinds[i]->family) != 0)
+            k++;
+        if (k == n && n < MAX_FAMILIES)
+            families[n++] = ggdm_methods.kinds[i]->family;
+    }
+    return n;
+}
+
+/* ---- what a row says ----------------------------------------------------------------------- */
+
+static void describe_default(const ggdm_param *p, char *text, size_t size)
+{
+    if (p->required)
+        snprintf(text, size, "required");
+    else if (p->fallback)
+        ggdm_scalar_text(p, p->fallback, text, size);
+    else
+        snprintf(text, size, "none");
+}
+
+static void describe_values(const ggdm_param *p, char *text, size_t size)
+{
+    if (p->type == GGDM_PARAM_NODE)
+        snprintf(text, size, "a %s", p->family);
+    else if (p->type == GGDM_PARAM_NODES)
+        snprintf(text, size, "a list of %g to %g, each a %s", p->lo, p->hi, p->family);
+    else
+        ggdm_param_expected(p, text, size);
+}
+
+/* "kappa", or "kappa (κ)". */
+static void describe_name(const ggdm_param *p, char *text, size_t size)
+{
+    if (p->label)
+        snprintf(text, size, "%s (%s)", p->key, p->label);
+    else
+        snprintf(text, size, "%s", p->key);
+}
+
+/* ---- for people ---------------------------------------------------------------------------- */
+
+static void print_overview(void)
+{
+    const char *families[MAX_FAMILIES];
+    const int n = list_families(families);
+    for (int f = 0; f < n; f++) {
+        printf("%s%s\n", f ? "\n" : "", families[f]);
+        for (size_t i = 0; i < ggdm_methods.n_kinds; i++)
+            if (strcmp(ggdm_methods.kinds[i]->family, families[f]) == 0)
+                printf("  %-18s %s\n", ggdm_methods.kinds[i]->name, ggdm_methods.kinds[i]->help);
+    }
+    printf("\n`ggdm methods NAME` shows the parameters of a kind or of all of a family.\n");
+}
+
+static void print_kind(const ggdm_kind *kind)
+{
+    printf("%s %s: %s\n", kind->family, kind->name, kind->help);
+    if (kind->equation)
+        printf("  %s\n", kind->equation);
+    if (kind->implied)
+        printf("  (need not be named: `kind:` may be left out)\n");
+    for (size_t i = 0; i < kind->n_params; i++) {
+        const ggdm_param *p = &kind->params[i];
+        char name[80], value[300], fallback[300];
+        describe_name(p, name, sizeof name);
+        describe_values(p, value, sizeof value);
+        describe_default(p, fallback, sizeof fallback);
+        printf("  %-14s %s\n", name, p->help);
+        printf("  %-14s   %s: %s; default: %s\n", "", ggdm_param_type_names[p->type], value,
+               fallback);
+    }
+}
+
+/* ---- for docs/GUIDANCE.md ------------------------------------------------------------------ */
+
+/* '|' would end a column. */
+static void print_column(const char *text)
+{
+    fputs(" ", stdout);
+    for (; *text; text++) {
+        if (*text == '|')
+            fputc('\\', stdout);
+        fputc(*text, stdout);
+    }
+    fputs(" |", stdout);
+}
+
+static void print_kind_markdown(const ggdm_kind *kind)
+{
+    printf("#### %s: `%s`\n\n%s\n", kind->family, kind->name, kind->help);
+    if (kind->equation)
+        printf("`%s`\n", kind->equation);
+    if (kind->n_params == 0) {
+        printf("\n");
+        return;
+    }
+    printf("\n| parameter | type | values | default | |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < kind->n_params; i++) {
+        const ggdm_param *p = &kind->params[i];
+        char text[300];
+        describe_name(p, text, sizeof text);
+        printf("|");
+        print_column(text);
+        print_column(ggdm_param_type_names[p->type]);
+        describe_values(p, text, sizeof text);
+        print_column(text);
+        describe_default(p, text, sizeof text);
+        print_column(text);
+        print_column(p->help);
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+static ggdm_status print_methods(const arguments *a, ggdm_error *err)
+{
+    ggdm_nearest meant = {.word = a->what};
+    const char *families[MAX_FAMILIES];
+    const int n = list_families(families);
+    int printed = 0;
+    if (!a->what && !a->markdown) {
+        print_overview();
+        return GGDM_OK;
+    }
+    for (int f = 0; f < n; f++)
+        for (size_t i = 0; i < ggdm_methods.n_kinds; i++) {
+            const ggdm_kind *kind = ggdm_methods.kinds[i];
+            if (strcmp(kind->family, families[f]) != 0)
+                continue;
+            if (a->what) {
+                ggdm_nearest_try(&meant, kind->name);
+                ggdm_nearest_try(&meant, kind->family);
+            }
+            if (!is_wanted(a, kind))
+                continue;
+            if (a->markdown) {
+                print_kind_markdown(kind);
+            } else {
+                printf("%s", printed ? "\n" : "");
+                print_kind(kind);
+            }
+            printed++;
+        }
+    if (printed)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EINVAL, "there is no kind or family '%s'%s%s%s", a->what,
+                     meant.name ? ", did you mean '" : "; `ggdm methods` lists them",
+                     meant.name ? meant.name : "", meant.name ? "'?" : "");
+}
+
+enum { KEY_MARKDOWN = 256 };
+
+static const struct argp_option options[] = {
+    {"markdown", KEY_MARKDOWN, NULL, 0, "print tables as docs/GUIDANCE.md has them", 0}, {0}};
+
+static error_t parse_methods(int key, char *arg, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case KEY_MARKDOWN:
+        a->markdown = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->what)
+            argp_error(state, "too many arguments, expected at most one kind or family");
+        a->what = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int ggdm_cmd_methods(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_methods,
+        .args_doc = "[KIND]",
+        .doc = "List the samplers, guidances, losses, scorers and other kinds that a sweep can "
+               "select, with their parameters: every parameter can be set in the sweep file, with "
+               "--set, and be an axis."
+               "\vExamples:\n"
+               "  ggdm methods\n"
+               "  ggdm methods gradient\n"
+               "  ggdm methods loss"};
+    arguments a = {.what = NULL};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &a))
+        return GGDM_EXIT_USAGE;
+    return print_methods(&a, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("methods", &err);
+}
