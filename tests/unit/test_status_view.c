@@ -68,7 +68,7 @@ static void test_status_has_the_columns_of_the_run(void **state)
         "  cell     eta   spacing  label  images ",
         " right by the cnn        right by the guide      of n\n",
         "  c0000    0.5   leading      -  [#####.....]      2 done             1   50.0 % [10.0, "
-        "90.0]          -                     2\n",
+        "90.0]          -                    2\n",
         "  c0001      1  linspace      3  [..........]", "  7 without a score of the guide\n"};
     char *out = view(text);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
