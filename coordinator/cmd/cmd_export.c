@@ -25,17 +25,17 @@ typedef struct stage_options {
     const char *out;
 } stage_options;
 
-static ggdm_status evaluate(ggdm_store *store, const char *dir, ggdm_error *err)
+static ggdm_status evaluate(const ggdm_results *r, const char *dir, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
-    GGDM_TRY(ggdm_summary_write(store, dir, err));
-    return ggdm_finish_report(store, dir, err);
+    GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
+    GGDM_TRY(ggdm_summary_write(r, dir, err));
+    return ggdm_finish_print(r, dir, err);
 }
 
-static ggdm_status report(ggdm_store *store, const char *dir, ggdm_error *err)
+static ggdm_status report(const ggdm_results *r, const char *dir, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_plot_run(store, dir, NULL, err));
-    GGDM_TRY(ggdm_report_write(store, dir, err));
+    GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
+    GGDM_TRY(ggdm_report_write(r, dir, err));
     printf("%s/%s\n", dir, GGDM_REPORT_FILE);
     return GGDM_OK;
 }
@@ -62,10 +62,12 @@ static error_t parse_stage(int key, char *arg, struct argp_state *state)
 }
 
 static int run_stage(const struct argp *argp, const char *name, const char *what, int argc,
-                     char **argv, ggdm_status (*stage)(ggdm_store *, const char *, ggdm_error *))
+                     char **argv,
+                     ggdm_status (*stage)(const ggdm_results *, const char *, ggdm_error *))
 {
     stage_options o = {.out = NULL};
     ggdm_store *store = NULL;
+    ggdm_results r = {0};
     ggdm_error err = {0};
     const char *place;
     if (ggdm_command_parse(argp, argc, argv, &o))
@@ -74,7 +76,10 @@ static int run_stage(const struct argp *argp, const char *name, const char *what
     if (st == GGDM_OK)
         st = ggdm_dir_to_write(o.where.dir, o.out, what, &place, &err);
     if (st == GGDM_OK)
-        st = stage(store, place, &err);
+        st = ggdm_results_read(store, &r, &err);
+    if (st == GGDM_OK)
+        st = stage(&r, place, &err);
+    ggdm_results_deinit(&r);
     st = ggdm_dir_done(&store, st, &err);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail(name, &err);
 }
@@ -125,39 +130,41 @@ typedef struct export_options {
     const char *cells, *out;
 } export_options;
 
-static ggdm_status export_cells(ggdm_store *store, const export_options *o, const bool *chosen,
+static ggdm_status export_cells(const ggdm_results *r, const export_options *o, const bool *chosen,
                                 const char *out, ggdm_error *err)
 {
-    const int32_t samples = ggdm_store_run_info(store)->samples;
-    int32_t written = 0, incomplete = 0;
-    for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
-        ggdm_store_cell cell;
+    int32_t written = 0, incomplete = 0, least = INT32_MAX, most = 0;
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        const ggdm_store_cell *cell = &r->rows[i].cell;
         if (chosen && !chosen[i])
             continue;
-        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
-        if (cell.images_done != samples) {
+        if (cell->done != cell->wanted) {
             incomplete++;
             continue;
         }
-        GGDM_TRY(ggdm_archive_export(store, out, i, (ggdm_export_format)o->format, err));
+        GGDM_TRY(ggdm_archive_export(r, out, i, (ggdm_export_format)o->format, err));
         written++;
+        least = cell->wanted < least ? cell->wanted : least;
+        most = cell->wanted > most ? cell->wanted : most;
     }
     if (incomplete)
         ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and left out", incomplete,
                  ggdm_plural(incomplete), ggdm_is(incomplete));
-    printf("%d cell%s of %d image%s below %s\n", written, ggdm_plural(written), samples,
-           ggdm_plural(samples), out);
+    printf("%d cell%s of ", written, ggdm_plural(written));
+    if (least < most)
+        printf("%d to ", least);
+    printf("%d image%s below %s\n", most, ggdm_plural(most), out);
     return GGDM_OK;
 }
 
-static ggdm_status export_table(ggdm_store *store, const bool *chosen, const char *out,
+static ggdm_status export_table(const ggdm_results *r, const bool *chosen, const char *out,
                                 ggdm_error *err)
 {
     char *path = NULL;
     int64_t n = 0;
     GGDM_TRY(ggdm_make_dirs(out, err));
     GGDM_TRY(ggdm_path_join(out, "images.csv", &path, err));
-    ggdm_status st = ggdm_measures_write(store, chosen, path, &n, err);
+    ggdm_status st = ggdm_measures_write(r, chosen, path, &n, err);
     if (st == GGDM_OK)
         printf("%lld image%s in %s\n", (long long)n, ggdm_plural(n), path);
     free(path);
@@ -167,21 +174,24 @@ static ggdm_status export_table(ggdm_store *store, const bool *chosen, const cha
 static ggdm_status export_run(const export_options *o, ggdm_error *err)
 {
     ggdm_store *store = NULL;
+    ggdm_results r = {0};
     bool *chosen = NULL;
     char *out = NULL;
     const char *place;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_dir_read(o->where.dir, &store, err), done);
     GGDM_TRY_GOTO(st, ggdm_dir_to_write(o->where.dir, o->out, "export", &place, err), done);
+    GGDM_TRY_GOTO(st, ggdm_results_open(store, &r, err), done);
     if (o->cells)
         GGDM_TRY_GOTO(st, ggdm_cell_select_in(store, o->cells, &chosen, err), done);
     GGDM_TRY_GOTO(st,
                   o->out ? ggdm_strdup(o->out, &out, err)
                          : ggdm_path_join(o->where.dir, "export", &out, err),
                   done);
-    st = o->format == CSV ? export_table(store, chosen, out, err)
-                          : export_cells(store, o, chosen, out, err);
+    st = o->format == CSV ? export_table(&r, chosen, out, err)
+                          : export_cells(&r, o, chosen, out, err);
 done:
+    ggdm_results_deinit(&r);
     free(chosen);
     free(out);
     return ggdm_dir_done(&store, st, err);

@@ -1,5 +1,6 @@
 /* `ggdm introspect`: for each axis of the sweep, which of its values fail, are quarantined or
  * diverge; and the messages with which units failed. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,13 @@
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/dir_args.h"
+#include "jobs/axes.h"
 #include "jobs/store_audit.h"
-#include "jobs/summary.h"
-#include "jobs/sweep.h"
 
 #define MAX_MESSAGES 10
-#define MAX_LINES 20 /* values of one axis in the table: the worst */
+#define MAX_LINES 20  /* values of one axis in the table: the worst */
+#define MAX_NUMBERS 4 /* measures in the table */
+#define MAX_WIDTH 30  /* of a value */
 
 typedef struct introspect_options {
     ggdm_dir_options where;
@@ -24,35 +26,25 @@ typedef struct introspect_options {
 /* One value of one axis: what came of the trajectories that its cells show, each counted once, and
  * of the units that make them. */
 typedef struct axis_value {
-    double value;
+    int32_t rank; /* of the axis */
     int32_t cells;
     int64_t units, failed, quarantined;
     int64_t images, diverged;
-    double saturated; /* sum */
+    struct {
+        double sum;
+        int64_t n;
+    } numbers[MAX_NUMBERS]; /* of images that did not diverge */
 } axis_value;
 
 typedef struct findings {
-    ggdm_cell *cells; /* [n_cells], owned */
-    int32_t n_cells, n_trajectories, n_trees;
-    ggdm_trajectory_audit *trajectories; /* owned */
-    ggdm_tree_audit *trees;              /* owned */
-    axis_value *values[GGDM_N_AXES];     /* owned, worst first */
-    int32_t n_values[GGDM_N_AXES];
+    ggdm_results results;
+    ggdm_axes axes;
+    ggdm_tree_audit *trees; /* [n_trees], owned */
+    int32_t n_trees;
+    int32_t numbers[MAX_NUMBERS]; /* measures that are a number */
+    int n_numbers;
+    axis_value **values; /* [axes.n][of the axis], worst first; owned */
 } findings;
-
-static double axis_of(const ggdm_cell *c, int axis)
-{
-    return axis == GGDM_AXIS_KAPPA      ? c->kappa
-           : axis == GGDM_AXIS_DURATION ? c->duration
-           : axis == GGDM_AXIS_START    ? c->start
-                                        : c->target;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Share of units that were given up or wait for another attempt, and of images that diverged. */
 static double badness(const axis_value *v)
@@ -64,121 +56,180 @@ static double badness(const axis_value *v)
 
 static int worst_first(const void *a, const void *b)
 {
-    double x = badness(a), y = badness(b);
+    const axis_value *p = a, *q = b;
+    double x = badness(p), y = badness(q);
     if (x != y)
         return x > y ? -1 : 1;
-    return by_number(&((const axis_value *)a)->value, &((const axis_value *)b)->value);
+    return (p->rank > q->rank) - (p->rank < q->rank);
 }
 
-/* ---- counting ---- */
+/* ---- counting: a pass over the cells of each axis -------------------------------------------- */
 
-static void count_trees(const findings *f, const bool *mine, axis_value *v)
+/* A cell that shows a trajectory under a value of the axis. */
+typedef struct showing {
+    int64_t trajectory;
+    int32_t rank, row;
+} showing;
+
+static int by_trajectory(const void *a, const void *b)
+{
+    const showing *x = a, *y = b;
+    if (x->trajectory != y->trajectory)
+        return x->trajectory < y->trajectory ? -1 : 1;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static void add_row(const findings *f, const ggdm_row *row, axis_value *v)
+{
+    v->images += row->n;
+    v->diverged += row->diverged;
+    for (int k = 0; k < f->n_numbers; k++) {
+        const ggdm_measured *m = &row->measured[f->numbers[k]];
+        v->numbers[k].sum += m->n_mean ? m->mean * m->n_mean : 0;
+        v->numbers[k].n += m->n_mean;
+    }
+}
+
+static double mean_of(const axis_value *v, int number)
+{
+    return v->numbers[number].n ? v->numbers[number].sum / (double)v->numbers[number].n
+                                : (double)NAN;
+}
+
+/* Leaves each trajectory once for each value; of its cells that with most images counts. */
+static int32_t count_images(const findings *f, showing *s, axis_value *values)
+{
+    const ggdm_row *rows = f->results.rows;
+    int32_t n = 0;
+    for (int32_t i = 0, k; i < f->results.n_rows; i = k) {
+        int32_t most = s[i].row;
+        for (k = i; k < f->results.n_rows && by_trajectory(&s[i], &s[k]) == 0; k++)
+            most = rows[s[k].row].n > rows[most].n ? s[k].row : most;
+        values[s[i].rank].cells += k - i;
+        add_row(f, &rows[most], &values[s[i].rank]);
+        s[n++] = s[i];
+    }
+    return n;
+}
+
+/* Where a trajectory begins in the sorted showings. */
+static int32_t find_trajectory(const showing *s, int32_t n, int64_t trajectory)
+{
+    int32_t lo = 0, hi = n;
+    while (lo < hi) {
+        int32_t mid = lo + (hi - lo) / 2;
+        if (s[mid].trajectory < trajectory)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* last: of each value the tree that it has counted last. */
+static void count_units(const findings *f, const showing *s, int32_t n, int32_t *last,
+                        axis_value *values)
 {
     for (int32_t i = 0; i < f->n_trees; i++) {
         const ggdm_tree_audit *t = &f->trees[i];
-        bool any = false;
-        for (int32_t k = 0; k < t->n && !any; k++)
-            any = mine[t->trajectories[k]];
-        for (int s = 0; any && s < GGDM_UNIT_STATES; s++)
-            v->units += t->units[s];
-        v->failed += any ? t->units[GGDM_UNIT_FAILED] : 0;
-        v->quarantined += any ? t->units[GGDM_UNIT_QUARANTINED] : 0;
+        for (int32_t k = 0; k < t->n; k++) {
+            int32_t at = find_trajectory(s, n, t->trajectories[k]);
+            for (; at < n && s[at].trajectory == t->trajectories[k]; at++) {
+                axis_value *v = &values[s[at].rank];
+                if (last[s[at].rank] == i + 1)
+                    continue;
+                last[s[at].rank] = i + 1;
+                for (int state = 0; state < GGDM_UNIT_STATES; state++)
+                    v->units += t->units[state];
+                v->failed += t->units[GGDM_UNIT_FAILED];
+                v->quarantined += t->units[GGDM_UNIT_QUARANTINED];
+            }
+        }
     }
 }
 
-static void count_value(const findings *f, int axis, bool *mine, axis_value *v)
+static ggdm_status count_axis(findings *f, int32_t axis, ggdm_error *err)
 {
-    memset(mine, 0, (size_t)f->n_trajectories * sizeof *mine);
-    for (int32_t i = 0; i < f->n_cells; i++) {
-        const ggdm_cell *c = &f->cells[i];
-        if (axis_of(c, axis) != v->value)
-            continue;
-        v->cells++;
-        if (mine[c->trajectory])
-            continue;
-        mine[c->trajectory] = true;
-        v->images += f->trajectories[c->trajectory].images;
-        v->diverged += f->trajectories[c->trajectory].diverged;
-        v->saturated += f->trajectories[c->trajectory].saturated;
-    }
-    count_trees(f, mine, v);
-}
-
-static ggdm_status count_axis(findings *f, int axis, ggdm_error *err)
-{
-    double *numbers = NULL;
-    bool *mine = NULL;
+    const ggdm_axis *a = &f->axes.axes[axis];
+    const size_t n_values = (size_t)a->n, n_rows = (size_t)f->results.n_rows;
+    showing *s = NULL;
+    int32_t *last = NULL;
     ggdm_status st;
-    int32_t n = 0;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&numbers, (size_t)f->n_cells, sizeof *numbers, err), done);
-    GGDM_TRY_GOTO(st, ggdm_alloc(&mine, (size_t)f->n_trajectories, sizeof *mine, err), done);
-    for (int32_t i = 0; i < f->n_cells; i++)
-        numbers[i] = axis_of(&f->cells[i], axis);
-    qsort(numbers, (size_t)f->n_cells, sizeof *numbers, by_number);
-    for (int32_t i = 0; i < f->n_cells; i++)
-        if (i == 0 || numbers[i] != numbers[i - 1])
-            numbers[n++] = numbers[i];
-    GGDM_TRY_GOTO(st, ggdm_alloc(&f->values[axis], (size_t)n, sizeof **f->values, err), done);
-    f->n_values[axis] = n;
-    for (int32_t i = 0; i < n; i++) {
-        f->values[axis][i].value = numbers[i];
-        count_value(f, axis, mine, &f->values[axis][i]);
-    }
-    qsort(f->values[axis], (size_t)n, sizeof **f->values, worst_first);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&s, n_rows, sizeof *s, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&last, n_values, sizeof *last, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&f->values[axis], n_values, sizeof **f->values, err), done);
+    for (int32_t i = 0; i < f->results.n_rows; i++)
+        s[i] = (showing){f->results.rows[i].cell.trajectory, a->rank[i], i};
+    for (int32_t i = 0; i < a->n; i++)
+        f->values[axis][i].rank = i;
+    qsort(s, n_rows, sizeof *s, by_trajectory);
+    int32_t n = count_images(f, s, f->values[axis]);
+    count_units(f, s, n, last, f->values[axis]);
+    qsort(f->values[axis], n_values, sizeof **f->values, worst_first);
 done:
-    free(numbers);
-    free(mine);
+    free(s);
+    free(last);
     return st;
 }
 
 static ggdm_status find(ggdm_store *store, findings *f, ggdm_error *err)
 {
-    f->n_cells = ggdm_store_n_cells(store);
-    GGDM_TRY(ggdm_alloc(&f->cells, (size_t)f->n_cells, sizeof *f->cells, err));
-    for (int32_t i = 0; i < f->n_cells; i++) {
-        ggdm_store_cell cell;
-        GGDM_TRY(ggdm_store_cell_get(store, i, &cell, err));
-        f->cells[i] = cell.cell;
-    }
-    GGDM_TRY(ggdm_store_audit_trajectories(store, &f->trajectories, &f->n_trajectories, err));
+    GGDM_TRY(ggdm_results_read(store, &f->results, err));
+    GGDM_TRY(ggdm_axes_find(&f->results, &f->axes, err));
     GGDM_TRY(ggdm_store_audit_trees(store, &f->trees, &f->n_trees, err));
-    for (int axis = 0; axis < GGDM_N_AXES; axis++)
-        GGDM_TRY(count_axis(f, axis, err));
+    for (int32_t k = 0; k < f->results.n_measures && f->n_numbers < MAX_NUMBERS; k++)
+        if (f->results.measures[k].output == GGDM_OUTPUT_NUMBER)
+            f->numbers[f->n_numbers++] = k;
+    GGDM_TRY(ggdm_alloc(&f->values, (size_t)f->axes.n, sizeof *f->values, err));
+    for (int32_t i = 0; i < f->axes.n; i++)
+        GGDM_TRY(count_axis(f, i, err));
     return GGDM_OK;
 }
 
 static void free_findings(findings *f)
 {
-    free(f->cells);
-    free(f->trajectories);
+    for (int32_t i = 0; f->values && i < f->axes.n; i++)
+        free(f->values[i]);
+    free(f->values);
     ggdm_tree_audits_free(&f->trees, f->n_trees);
-    for (int axis = 0; axis < GGDM_N_AXES; axis++)
-        free(f->values[axis]);
+    ggdm_axes_deinit(&f->axes);
+    ggdm_results_deinit(&f->results);
 }
 
 /* ---- text ---- */
 
-static void print_axis(const findings *f, int axis)
+static void print_axis(const findings *f, int32_t axis)
 {
-    int32_t n = f->n_values[axis];
-    printf("\n  %-10s %6s %8s %8s %12s %9s  %-26s %10s\n", ggdm_axis_names[axis], "cells", "units",
-           "failed", "quarantined", "images", "diverged, 95 %", "saturated");
-    for (int32_t i = 0; i < n && i < MAX_LINES; i++) {
+    const ggdm_axis *a = &f->axes.axes[axis];
+    int width = (int)strnlen(a->column->name, MAX_WIDTH);
+    for (int32_t i = 0; i < a->n && i < MAX_LINES; i++) {
+        int length = (int)strnlen(ggdm_axis_text(a, f->values[axis][i].rank), MAX_WIDTH);
+        width = length > width ? length : width;
+    }
+    printf("\n  %-*.*s %6s %8s %8s %12s %9s  %-26s", width, MAX_WIDTH, a->column->name, "cells",
+           "units", "failed", "quarantined", "images", "diverged, 95 %");
+    for (int k = 0; k < f->n_numbers; k++)
+        printf(" %12.12s", f->results.measures[f->numbers[k]].name);
+    printf("\n");
+    for (int32_t i = 0; i < a->n && i < MAX_LINES; i++) {
         const axis_value *v = &f->values[axis][i];
         ggdm_share share = ggdm_wilson(v->diverged, v->images);
         char text[64] = "-";
         if (v->images)
             snprintf(text, sizeof text, "%.1f %% [%.1f, %.1f]", 100 * share.p, 100 * share.lo,
                      100 * share.hi);
-        printf("  %-10g %6d %8lld %8lld %12lld %9lld  %-26s", v->value, v->cells,
-               (long long)v->units, (long long)v->failed, (long long)v->quarantined,
-               (long long)v->images, text);
-        if (v->images)
-            printf(" %8.2f %%", 100 * v->saturated / (double)v->images);
+        printf("  %-*.*s %6d %8lld %8lld %12lld %9lld  %-26s", width, MAX_WIDTH,
+               ggdm_axis_text(a, v->rank), v->cells, (long long)v->units, (long long)v->failed,
+               (long long)v->quarantined, (long long)v->images, text);
+        for (int k = 0; k < f->n_numbers; k++)
+            if (v->numbers[k].n)
+                printf(" %12.4g", mean_of(v, k));
+            else
+                printf(" %12s", "-");
         printf("\n");
     }
-    if (n > MAX_LINES)
-        printf("  (and %d better value%s)\n", n - MAX_LINES, ggdm_plural(n - MAX_LINES));
+    if (a->n > MAX_LINES)
+        printf("  (and %d better value%s)\n", a->n - MAX_LINES, ggdm_plural(a->n - MAX_LINES));
 }
 
 static ggdm_status print_message(void *context, const ggdm_message_audit *m, ggdm_error *err)
@@ -203,9 +254,8 @@ static ggdm_status print_text(ggdm_store *store, const findings *f, ggdm_error *
            ggdm_store_run_info(store)->name, (long long)c->units_total, ggdm_plural(c->units_total),
            (long long)c->units[GGDM_UNIT_FAILED], (long long)c->units[GGDM_UNIT_QUARANTINED],
            (long long)c->images_done, ggdm_plural(c->images_done), (long long)c->images_diverged);
-    for (int axis = 0; axis < GGDM_N_AXES; axis++)
-        if (f->n_values[axis] > 1)
-            print_axis(f, axis);
+    for (int32_t axis = 0; axis < f->axes.n; axis++)
+        print_axis(f, axis);
     GGDM_TRY(ggdm_store_audit_messages(store, MAX_MESSAGES, print_message, &n, err));
     if (!n)
         printf("\n  no attempt has failed\n");
@@ -214,11 +264,13 @@ static ggdm_status print_text(ggdm_store *store, const findings *f, ggdm_error *
 
 /* ---- JSON ---- */
 
-static void put_value(ggdm_json *j, const axis_value *v)
+static void put_value(ggdm_json *j, const findings *f, const ggdm_axis *axis, const axis_value *v)
 {
+    ggdm_store_column column = *axis->column;
+    column.name = "value";
     ggdm_share share = ggdm_wilson(v->diverged, v->images);
     ggdm_json_begin_object(j, NULL);
-    ggdm_json_put_double(j, "value", v->value);
+    ggdm_results_put_value(j, &column, axis->values[v->rank]);
     ggdm_json_put_int(j, "cells", v->cells);
     ggdm_json_put_int(j, "units", v->units);
     ggdm_json_put_int(j, "failed", v->failed);
@@ -228,10 +280,10 @@ static void put_value(ggdm_json *j, const axis_value *v)
     ggdm_json_put_double(j, "diverged_share", share.p);
     ggdm_json_put_double(j, "diverged_lo", share.lo);
     ggdm_json_put_double(j, "diverged_hi", share.hi);
-    if (v->images)
-        ggdm_json_put_double(j, "mean_saturated", v->saturated / (double)v->images);
-    else
-        ggdm_json_put_null(j, "mean_saturated");
+    ggdm_json_begin_object(j, "means");
+    for (int k = 0; k < f->n_numbers; k++)
+        ggdm_json_put_double(j, f->results.measures[f->numbers[k]].name, mean_of(v, k));
+    ggdm_json_end(j);
     ggdm_json_end(j);
 }
 
@@ -257,10 +309,11 @@ static ggdm_status print_json(ggdm_store *store, const findings *f, ggdm_error *
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "name", ggdm_store_run_info(store)->name);
     ggdm_json_begin_object(&j, "axes");
-    for (int axis = 0; axis < GGDM_N_AXES; axis++) {
-        ggdm_json_begin_array(&j, ggdm_axis_names[axis]);
-        for (int32_t i = 0; i < f->n_values[axis]; i++)
-            put_value(&j, &f->values[axis][i]);
+    for (int32_t axis = 0; axis < f->axes.n; axis++) {
+        const ggdm_axis *a = &f->axes.axes[axis];
+        ggdm_json_begin_array(&j, a->column->name);
+        for (int32_t i = 0; i < a->n; i++)
+            put_value(&j, f, a, &f->values[axis][i]);
         ggdm_json_end(&j);
     }
     ggdm_json_end(&j);
@@ -318,10 +371,11 @@ int ggdm_cmd_introspect(int argc, char **argv)
         arguments,
         parse,
         "DIR",
-        "Which values of kappa, duration and target fail, are quarantined or diverge, worst first, "
+        "Which values of the parameters that vary fail, are quarantined or diverge, worst first, "
         "and with which messages.  For a run at rest.\v"
         "Trajectories that several cells show count once for each value; a unit counts for every "
-        "value that needs it.\n\n"
+        "value that needs it.  Means are of "
+        "images that did not diverge.\n\n"
         "Example:\n  ggdm introspect runs/figure4",
         ggdm_dir_children,
         NULL,
