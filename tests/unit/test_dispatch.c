@@ -1,6 +1,5 @@
 /* The coordinator's loop and the workers' loop against each other: real store, real protocol, the
- * in-process world; only the executor is a stand-in that paints patterns (it is linked here instead
- * of worker/executor.c). */
+ * in-process world; only the engine is a stand-in that paints patterns. */
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -18,7 +17,7 @@
 #include "coordinator/run/dispatch.h"
 #include "coordinator/world/stop.h"
 #include "models/model.h"
-#include "worker/executor.h"
+#include "worker/engine.h"
 #include "worker/protocol.h"
 #include "worker/startup.h"
 #include "worker/worker_loop.h"
@@ -35,43 +34,37 @@ static struct {
     atomic_int begun, cancelled, saved, resumed;
 } fake;
 
-struct ggdm_executor {
-    int unused;
-};
-
-ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_model *diffusion,
-                                 const ggdm_model *guide, const ggdm_model *judge,
-                                 ggdm_executor **out, ggdm_error *err)
+static ggdm_status fake_create(void *context, const ggdm_outfit *outfit, void **self,
+                               ggdm_error *err)
 {
-    (void)guide, (void)judge;
+    (void)context;
+    *self = &fake;
     if (fake.cannot_build)
         return GGDM_FAIL(err, GGDM_ESHAPE, "it does not fit");
-    if (job->steps != RUN_STEPS || !diffusion || diffusion->info.size != 8)
+    if (outfit->job.batch != 4 || outfit->n_models != 1 || !outfit->models[0].config)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "job or model did not arrive");
-    *out = calloc(1, sizeof **out);
     return GGDM_OK;
 }
 
-void ggdm_executor_destroy(ggdm_executor **executor)
+static void fake_destroy(void **self)
 {
-    free(*executor);
-    *executor = NULL;
+    *self = NULL;
 }
 
 static ggdm_status give(const ggdm_executor_sink *sink, int64_t trajectory, int32_t index,
                         ggdm_error *err)
 {
-    ggdm_image image;
-    run_fixture_image(trajectory, index, 1, &image);
-    ggdm_status st = sink->image(sink->context, &image, err);
-    ggdm_image_deinit(&image);
+    ggdm_sample sample;
+    run_fixture_sample(trajectory, index, 1, &sample);
+    ggdm_status st = sink->sample(sink->context, &sample, err);
+    ggdm_sample_deinit(&sample);
     return st;
 }
 
-ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
-                              const ggdm_executor_sink *sink, ggdm_error *err)
+static ggdm_status fake_run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
+                            ggdm_error *err)
 {
-    (void)executor;
+    (void)self;
     if (unit->state) {
         bool good = unit->state_size == 4 && memcmp(unit->state, "half", 4) == 0 && unit->step == 7;
         if (!good)
@@ -108,15 +101,17 @@ ggdm_status ggdm_executor_run(ggdm_executor *executor, const ggdm_unit *unit,
     return GGDM_OK;
 }
 
-ggdm_status ggdm_executor_save(const ggdm_executor *executor, ggdm_wire *out, int32_t *step,
-                               ggdm_error *err)
+static ggdm_status fake_save(void *self, ggdm_wire *out, int32_t *step, ggdm_error *err)
 {
-    (void)executor;
+    (void)self;
     *step = 7;
     ggdm_put_raw(out, "half", 4);
     atomic_fetch_add(&fake.saved, 1);
     return ggdm_wire_status(out, "state", err);
 }
+
+static const ggdm_engine fake_engine = {
+    .create = fake_create, .destroy = fake_destroy, .run = fake_run, .save = fake_save};
 
 /* ---- a world of threads ---- */
 
@@ -141,7 +136,7 @@ static void *worker_main(void *context)
     ggdm_isa isa;
     w->status = ggdm_startup_isa(w->t, &isa, &err);
     if (w->status == GGDM_OK)
-        w->status = ggdm_worker_run(w->t, &ggdm_engine_sampler, &err);
+        w->status = ggdm_worker_run(w->t, &fake_engine, &err);
     ggdm_transport_close(&w->t);
     return NULL;
 }
@@ -169,8 +164,8 @@ static outcome run(run_fixture *f, int workers)
     pthread_t threads[MAX_WORLD];
     outcome out = {.workers_ok = true};
     ggdm_error err;
-    ggdm_outfit outfit = {.job = {.steps = RUN_STEPS,
-                                  .precision = GGDM_PRECISION_FP32,
+    ggdm_outfit outfit = {.n_models = 1,
+                          .job = {.precision = GGDM_PRECISION_FP32,
                                   .batch = 4,
                                   .threads = 1,
                                   .checkpoint = fake.checkpoint}};
@@ -178,7 +173,8 @@ static outcome run(run_fixture *f, int workers)
         ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
     ggdm_test_ok(ggdm_isa_pinned(&outfit.isa, &err), &err);
     ggdm_test_ok(ggdm_startup_bits(outfit.job.precision, outfit.bits, &err), &err);
-    ggdm_test_ok(ggdm_model_files_open(dir, &outfit.files[GGDM_ROLE_DIFFUSION], &err), &err);
+    outfit.models = ggdm_test_alloc(1, sizeof *outfit.models);
+    ggdm_test_ok(ggdm_model_files_open(dir, &outfit.models[0], &err), &err);
     ggdm_test_ok(ggdm_transport_loop_open(workers + 1, t, &err), &err);
     ggdm_stop_install();
     for (int i = 1; i <= workers; i++) {
@@ -220,16 +216,15 @@ static void assert_finished(const outcome *o)
 
 /* ---- tests ---- */
 
-static ggdm_status compare_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status compare_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
-    ggdm_image want;
-    run_fixture_image(image->trajectory, image->index, 1, &want);
-    bool same = want.png_size == image->png_size &&
-                memcmp(want.png, image->png, want.png_size) == 0 &&
-                want.diverged == image->diverged && want.n_guide == image->n_guide;
-    ggdm_image_deinit(&want);
+    ggdm_sample want;
+    run_fixture_sample(sample->trajectory, sample->index, 1, &want);
+    bool same = want.size == sample->size && memcmp(want.data, sample->data, want.size) == 0 &&
+                want.diverged == sample->diverged;
+    ggdm_sample_deinit(&want);
     ++*(int *)context;
-    return same ? GGDM_OK : GGDM_FAIL(err, GGDM_EINTERNAL, "image %d differs", image->index);
+    return same ? GGDM_OK : GGDM_FAIL(err, GGDM_EINTERNAL, "sample %d differs", sample->index);
 }
 
 static void test_dispatch_three_workers_do_every_unit(void **state)
@@ -244,7 +239,9 @@ static void test_dispatch_three_workers_do_every_unit(void **state)
     int images = 0;
     ggdm_error err;
     for (int t = 0; t < RUN_TRAJECTORIES; t++)
-        ggdm_test_ok(ggdm_store_each_image(f.store, t, true, compare_image, &images, &err), &err);
+        ggdm_test_ok(ggdm_store_each_sample(f.store, t, INT32_MAX, true, NULL, 0, compare_sample,
+                                            &images, &err),
+                     &err);
     assert_int_equal(images, RUN_TRAJECTORIES * RUN_SAMPLES);
     run_fixture_close(&f);
 }

@@ -149,12 +149,13 @@ static void test_hand_takes_no_more_images_than_asked_for(void **state)
     (void)state;
     fresh();
     ggdm_task *t = add(0);
-    ggdm_report r = {.n_images = 2, .images = ggdm_test_alloc(3, sizeof *r.images)};
-    ggdm_test_ok(ggdm_task_take_images(t, &r, &err), &err);
-    assert_int_equal(t->n_images, 2);
-    assert_int_equal(r.n_images, 0);
-    r.n_images = 1;
-    ggdm_test_error(ggdm_task_take_images(t, &r, &err), &err, GGDM_EFORMAT, "3 images, expected 2");
+    ggdm_report r = {.n_samples = 2, .samples = ggdm_test_alloc(3, sizeof *r.samples)};
+    ggdm_test_ok(ggdm_task_take_samples(t, &r, &err), &err);
+    assert_int_equal(t->n_samples, 2);
+    assert_int_equal(r.n_samples, 0);
+    r.n_samples = 1;
+    ggdm_test_error(ggdm_task_take_samples(t, &r, &err), &err, GGDM_EFORMAT,
+                    "3 samples, expected 2");
     ggdm_report_deinit(&r);
 }
 
