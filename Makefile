@@ -54,7 +54,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
+.PHONY: all deps demo docs bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -190,6 +190,10 @@ lint:
 ## format: let clang-format lay out all sources
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+## docs: write the reference tables of docs/GUIDANCE.md, which `make test` compares
+docs: $(B)/ggdm
+	@scripts/methods_tables.sh $(B)/ggdm > $(B)/GUIDANCE.md && cp $(B)/GUIDANCE.md docs/GUIDANCE.md
 
 ## check-layers: who may include whom, and which file may know which library (docs/DESIGN.md, "Layers")
 check-layers:

@@ -40,7 +40,7 @@ sweep_of 20 >small.yaml
 says "a run ends with a report" 0 "small/report.html" -- "$GGDM" run small.yaml --run small --workers 0
 says "status of a finished run" 0 "at rest: done (exit code 0)" "100 of 100" "13 done" "[##########]" \
     "right by the judge" "right by the guide" "of n" -- "$GGDM" status small
-says "status as JSON" 0 '"phase": "done"' '"guide_accuracy_lo"' '"judge_accuracy_lo"' '"state": "done"' -- "$GGDM" status small --json
+says "status as JSON" 0 '"phase": "done"' '"accuracy_lo"' '"judge": {' '"state": "done"' -- "$GGDM" status small --json
 says "status --watch leaves a finished run" 0 "at rest: done" -- "$GGDM" status small --watch
 says "introspect" 0 "kappa" "0.02" "diverged" "no attempt has failed" -- "$GGDM" introspect small
 says "introspect as JSON" 0 '"quarantined": 0' '"messages": []' -- "$GGDM" introspect small --json

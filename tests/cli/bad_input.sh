@@ -48,7 +48,7 @@ changed bad.yaml 's/duration: .*/duration: [0, 9]/'
 refused "duration beyond the steps" "bad.yaml:10:" "sweep.duration" "9" "0 to 8" -- "$GGDM" run bad.yaml
 
 changed bad.yaml 's/duration: .*/duration: [0, {start_step: 6, length: 3}]/'
-refused "window beyond the steps" "bad.yaml:10:" "sweep.duration[1].length" "3" "0 to 2" -- "$GGDM" run bad.yaml
+refused "window beyond the steps" "bad.yaml:10:" "sweep.duration[1]" "6+3" "0 to 2" -- "$GGDM" run bad.yaml
 changed bad.yaml 's/duration: .*/duration: {start_step: 2}/'
 refused "window without a length" "bad.yaml:10:" "sweep.duration" "length" "missing" -- "$GGDM" plan bad.yaml
 changed bad.yaml 's/^seed: .*/order: random/'
@@ -184,8 +184,8 @@ timeout 60 "$GGDM" plan good.yaml --json >notes/plan 2>notes/err && grep -q '"ce
 report $? "plan --json"
 # Naive: 6 chains of 8 steps for 2 images.  Shared: unguided, 8 guided, and a tail from step 4.
 tr -d ' \n' <notes/plan >notes/plan.line
-grep -q '"naive":{"forwards":96,"backwards":24,' notes/plan.line &&
-    grep -q '"shared":{"forwards":40,"backwards":16,' notes/plan.line
+grep -q '"naive":{"evaluations":96,"guided":24,' notes/plan.line &&
+    grep -q '"shared":{"evaluations":40,"guided":16,' notes/plan.line
 report $? "plan counts naive and shared evaluations"
 "$GGDM" plan sweep.yaml --run finished 2>notes/err |
     grep -q '^  there .* this run: 6 of 6 images, nothing is left to do$'

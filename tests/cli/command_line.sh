@@ -71,9 +71,9 @@ numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
-free='--run --dir --hosts --hostfile --cell --out --from --guide --in --partition --account --qos --constraint --setup'
+free='--run --set --dir --hosts --hostfile --cell --out --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
-for command in plan run submit merge status retry cancel introspect evaluate report export train model schedule data bench "bench ops" "bench dispatch" doctor; do
+for command in plan run submit merge status retry cancel introspect evaluate report export train model methods schedule data bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086
     for option in $("$GGDM" $command --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)=.*/\2/p'); do
         grep -qE -e "$option( |\"|\$|:)" "$root/tests/cli/command_line.sh" || [[ " $free " == *" $option "* ]] || { echo "# $command $option"; unchecked=1; }
@@ -88,7 +88,8 @@ told "--shard: value '3/3', expected I/N" "$GGDM" run good.yaml --shard 3/3
 told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yaml --shard 4294967296/4294967299
 told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
 told "--kind: value 'cubic', expected linear or scaled_linear" "$GGDM" schedule --kind cubic
-told "--variance: value 'fixed', expected fixed_large or fixed_small" "$GGDM" schedule --variance fixed
+told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large or fixed_small" \
+    "$GGDM" schedule --sampler '{kind: ddpm, variance: fixed}'
 told "--beta-end: value 'nan', expected a number above 0" "$GGDM" schedule --beta-end nan
 told "--memory: value 'lots', expected a size such as 16G" "$GGDM" submit good.yaml --memory lots
 told "--mail: value 'foo', expected an address" "$GGDM" submit good.yaml --mail foo

@@ -84,3 +84,6 @@ for target in $(grep -ohP '(`|^|&& |; )make [a-z][a-z-]+(?![a-z-]*/)' "${pages[@
 done
 report $untold "targets of make are there"
 exit "$failed"
+
+scripts/methods_tables.sh "$GGDM" | diff docs/GUIDANCE.md - >"$work/tables"
+report $? "the reference tables of docs/GUIDANCE.md are those of ggdm methods (\`make docs\` writes them)" || head -20 "$work/tables"
