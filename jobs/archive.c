@@ -95,7 +95,7 @@ static ggdm_status describe(const cell_archive *a, const ggdm_sample *sample, ch
     ggdm_hash_hex(a->row->cell.key, key);
     ggdm_json_init(&j, false);
     ggdm_json_begin_object(&j, NULL);
-    ggdm_json_put_string(&j, "sweep", ggdm_store_run_info(a->r->store)->name);
+    ggdm_json_put_string(&j, "sweep", a->r->info->name);
     ggdm_json_put_string(&j, "cell", a->row->cell.name);
     ggdm_json_put_int(&j, "index", sample->index);
     put_parameters(&j, a);

@@ -179,8 +179,8 @@ static void put_title(FILE *f, const ggdm_plot_points *d)
     else if (column && !column->varies)
         snprintf(aim, sizeof aim, ", %.100s %.60s", column->name,
                  ggdm_results_value(r, &r->rows[d->points[0].row], r->aim_column).text);
-    snprintf(text, sizeof text, "%.120s: %s images per point%s, Wilson 95 %%",
-             ggdm_store_run_info(r->store)->name, n, aim);
+    snprintf(text, sizeof text, "%.120s: %s images per point%s, Wilson 95 %%", r->info->name, n,
+             aim);
     put_quoted(f, text);
 }
 

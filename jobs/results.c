@@ -199,6 +199,8 @@ done:
 
 static ggdm_status find_columns(ggdm_results *r, ggdm_error *err)
 {
+    r->info = ggdm_store_run_info(r->store);
+    r->models = ggdm_store_models(r->store, &r->n_models);
     r->columns = ggdm_store_columns(r->store, &r->n_columns);
     r->aim_column = -1;
     GGDM_TRY(
@@ -276,6 +278,18 @@ static ggdm_status make_rows(ggdm_results *r, ggdm_error *err)
     return GGDM_OK;
 }
 
+static ggdm_status find_values(ggdm_results *r, ggdm_error *err)
+{
+    const size_t n = (size_t)r->n_columns;
+    GGDM_TRY(
+        ggdm_arena_alloc(&r->arena, (size_t)r->n_rows * n * sizeof *r->values, &r->values, err));
+    for (int32_t i = 0; i < r->n_rows; i++)
+        for (int32_t c = 0; c < r->n_columns; c++)
+            r->values[(size_t)i * n + (size_t)c] =
+                ggdm_store_value_of(r->store, &r->rows[i].cell, c);
+    return GGDM_OK;
+}
+
 static ggdm_status get_cell(ggdm_results *r, int32_t i, ggdm_error *err)
 {
     GGDM_TRY(ggdm_store_cell_get(r->store, i, &r->rows[i].cell, err));
@@ -296,6 +310,7 @@ ggdm_status ggdm_results_open(ggdm_store *store, ggdm_results *out, ggdm_error *
         if (r->rows[i].cell.panel >= r->n_panels)
             r->n_panels = r->rows[i].cell.panel + 1;
     }
+    GGDM_TRY(find_values(r, err));
     GGDM_TRY(find_panels(r, err));
     GGDM_TRY(make_rows(r, err));
     return ggdm_results_read_metrics(r, err);
@@ -323,7 +338,7 @@ void ggdm_results_deinit(ggdm_results *r)
 
 ggdm_store_value ggdm_results_value(const ggdm_results *r, const ggdm_row *row, int32_t column)
 {
-    return ggdm_store_value_of(r->store, &row->cell, column);
+    return r->values[(size_t)(row - r->rows) * (size_t)r->n_columns + (size_t)column];
 }
 
 const ggdm_results_panel *ggdm_results_panel_of(const ggdm_results *r, const ggdm_row *row)

@@ -78,14 +78,18 @@ typedef struct ggdm_results_panel {
 } ggdm_results_panel;
 
 typedef struct ggdm_results {
-    ggdm_store *store;                /* borrowed */
+    ggdm_store *store; /* borrowed: for its samples and recipes */
+    const ggdm_run_info *info;
+    const ggdm_store_model *models; /* [n_models] */
+    int32_t n_models;
     ggdm_arena arena;                 /* of all below */
     const ggdm_store_column *columns; /* [n_columns], of the store */
     int32_t n_columns;
     int32_t *varying; /* [n_varying] indices of the columns that vary */
     int32_t n_varying;
-    int32_t aim_column;     /* what the cells aim at; -1: nothing */
-    ggdm_measure *measures; /* [n_measures] of all panels, in the order of first appearance */
+    ggdm_store_value *values; /* [n_rows][n_columns] */
+    int32_t aim_column;       /* what the cells aim at; -1: nothing */
+    ggdm_measure *measures;   /* [n_measures] of all panels, in the order of first appearance */
     int32_t n_measures;
     ggdm_results_panel *panels; /* [n_panels] */
     int32_t n_panels;

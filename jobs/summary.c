@@ -306,15 +306,13 @@ static void put_common(ggdm_json *j, const ggdm_results *r)
     ggdm_json_end(j);
 }
 
-static void put_models(ggdm_json *j, ggdm_store *store)
+static void put_models(ggdm_json *j, const ggdm_results *r)
 {
-    int32_t n = 0;
-    const ggdm_store_model *models = ggdm_store_models(store, &n);
     ggdm_json_begin_array(j, "models");
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < r->n_models; i++) {
         ggdm_json_begin_object(j, NULL);
-        ggdm_json_put_string(j, "name", models[i].name);
-        ggdm_json_put_string(j, "digest", models[i].digest);
+        ggdm_json_put_string(j, "name", r->models[i].name);
+        ggdm_json_put_string(j, "digest", r->models[i].digest);
         ggdm_json_end(j);
     }
     ggdm_json_end(j);
@@ -351,8 +349,8 @@ static ggdm_status json_text(const table *t, char **text, size_t *size, ggdm_err
     ggdm_json j;
     ggdm_json_init(&j, true);
     ggdm_json_begin_object(&j, NULL);
-    put_run(&j, ggdm_store_run_info(t->r->store));
-    put_models(&j, t->r->store);
+    put_run(&j, t->r->info);
+    put_models(&j, t->r);
     put_common(&j, t->r);
     put_columns(&j, t);
     ggdm_json_begin_array(&j, "cells");

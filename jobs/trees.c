@@ -9,8 +9,6 @@
 
 #define MAX_CUT_LOSS 0.05 /* of a tree's work may be done twice to make units of a sane size */
 
-typedef const ggdm_trajectory *const *trajectories; /* in order: by_settings */
-
 /* What a step of a setting costs below the head that is planned. */
 typedef struct price {
     ggdm_step_cost step;
@@ -18,21 +16,24 @@ typedef struct price {
     int32_t tree; /* that has the setting, counted from 1: a text is packed once */
 } price;
 
-/* The trajectories that run a segment: t[first], ..., n of them. */
-typedef struct branch {
+/* Trajectories that stand together: sorted[first], ..., n of them, at least one. */
+typedef struct bunch {
     int32_t first, n;
-} branch;
+} bunch;
 
 typedef struct forest {
     const ggdm_cells *cells;
     const ggdm_coster *coster;
     const ggdm_plan_options *options;
     ggdm_plan *plan;
-    size_t cap;       /* of plan->trees */
-    price *prices;    /* [n_settings] */
-    int32_t n_made;   /* trees, also those that were too large */
-    branch *branches; /* of the segments of the tree that is made */
-    size_t branch_cap;
+    size_t cap;                     /* of plan->trees */
+    const ggdm_trajectory **sorted; /* [n], those that have images: by_settings */
+    int32_t n;
+    int32_t *common; /* [n] steps that one has in common with the one before it, on one ground */
+    price *prices;   /* [n_settings] */
+    int32_t n_made;  /* trees, also those that were too large */
+    bunch *bunches;  /* that run each segment of the tree that is made */
+    size_t bunch_cap;
 } forest;
 
 static int compare_int(int32_t a, int32_t b)
@@ -138,37 +139,41 @@ static void count_alone(const forest *w, const ggdm_trajectory *t, int32_t cells
     w->plan->n_images += t->image_count;
 }
 
-/* Work done twice when a and b are in different trees: at most their common prefix. */
-static double prefix_cost(const forest *w, const ggdm_trajectory *a, const ggdm_trajectory *b)
+/* Work done twice when trajectories are cut in front of `cut`: at most their common prefix. */
+static double prefix_cost(const forest *w, int32_t cut)
 {
+    const ggdm_trajectory *t = w->sorted[cut];
     ggdm_plan_count work = {0};
-    for (int32_t begin = 0, end, all = common_steps(a, b); begin < all; begin = end) {
-        const ggdm_run_of_steps *run = run_at(a, begin);
-        end = least(run->end, all);
-        add_work(w, run->setting, end - begin, &work);
+    for (int32_t i = 0, begin = 0, end; begin < w->common[cut]; begin = end, i++) {
+        end = least(t->runs[i].end, w->common[cut]);
+        add_work(w, t->runs[i].setting, end - begin, &work);
     }
     return work.operations;
 }
 
 /* ---- one tree ------------------------------------------------------------------------------- */
 
-/* Below segment `parent`, where t[from.first], ... agree before step begin: a segment for each
- * setting at that step, up to where the first of those that have it changes. */
-static ggdm_status add_segments(forest *w, trajectories t, branch from, int32_t begin,
-                                int32_t parent, ggdm_tree *tree, size_t *cap, ggdm_error *err)
+/* Below segment `parent`, for trajectories that agree before step begin: a segment for each setting
+ * at that step, up to where the first of those that have it changes. */
+static ggdm_status add_segments(forest *w, bunch all, int32_t begin, int32_t parent,
+                                ggdm_tree *tree, size_t *cap, ggdm_error *err)
 {
-    for (int32_t i = from.first, next, last = from.first + from.n; i < last; i = next) {
-        int32_t setting = run_at(t[i], begin)->setting, end = tree->steps;
-        for (next = i; next < last && run_at(t[next], begin)->setting == setting; next++)
-            end = least(end, run_at(t[next], begin)->end);
-        int64_t leaf =
-            end == tree->steps ? w->cells->first_trajectory + (t[i] - w->cells->trajectories) : -1;
+    for (int32_t i = all.first, next, last = all.first + all.n; i < last; i = next) {
+        const ggdm_run_of_steps *run = run_at(w->sorted[i], begin);
+        int32_t end = run->end;
+        for (next = i + 1; next < last && w->common[next] > begin; next++)
+            end = least(end, w->common[next]); /* neighbours part where one of them changes */
+        int64_t index = w->sorted[i] - w->cells->trajectories;
         size_t n = (size_t)tree->n_segments;
         GGDM_TRY(ggdm_grow(&tree->segments, cap, n + 1, sizeof *tree->segments, err));
-        GGDM_TRY(ggdm_grow(&w->branches, &w->branch_cap, n + 1, sizeof *w->branches, err));
+        GGDM_TRY(ggdm_grow(&w->bunches, &w->bunch_cap, n + 1, sizeof *w->bunches, err));
         tree->segments[n] = (ggdm_segment){
-            .parent = parent, .begin = begin, .end = end, .setting = setting, .trajectory = leaf};
-        w->branches[n] = (branch){i, next - i};
+            .parent = parent,
+            .begin = begin,
+            .end = end,
+            .setting = run->setting,
+            .trajectory = end == tree->steps ? w->cells->first_trajectory + index : -1};
+        w->bunches[n] = (bunch){i, next - i};
         tree->n_segments++;
     }
     return GGDM_OK;
@@ -176,34 +181,33 @@ static ggdm_status add_segments(forest *w, trajectories t, branch from, int32_t 
 
 /* Segment after segment gets its children at the end of the list, so no recursion is as deep as a
  * sweep has windows. */
-static ggdm_status add_all_segments(forest *w, trajectories t, int32_t n, ggdm_tree *tree,
-                                    ggdm_error *err)
+static ggdm_status add_all_segments(forest *w, bunch all, ggdm_tree *tree, ggdm_error *err)
 {
     size_t cap = 0;
-    GGDM_TRY(add_segments(w, t, (branch){0, n}, 0, -1, tree, &cap, err));
+    GGDM_TRY(add_segments(w, all, 0, -1, tree, &cap, err));
     for (int32_t i = 0; i < tree->n_segments; i++) {
         int32_t end = tree->segments[i].end;
         if (end < tree->steps)
-            GGDM_TRY(add_segments(w, t, w->branches[i], end, i, tree, &cap, err));
+            GGDM_TRY(add_segments(w, w->bunches[i], end, i, tree, &cap, err));
     }
     return GGDM_OK;
 }
 
-/* The tree of t[n]; of one image: its work, and its bytes when it is packed. */
-static ggdm_status make_tree(forest *w, trajectories t, int32_t n, ggdm_tree *tree,
-                             ggdm_plan_count *work, size_t *packed, ggdm_error *err)
+/* The tree of a bunch; of one image: its work, and its bytes when it is packed. */
+static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_count *work,
+                             size_t *packed, ggdm_error *err)
 {
-    const ggdm_trajectory *any = t[0];
+    const ggdm_trajectory *any = w->sorted[all.first];
     *tree = (ggdm_tree){.head = any->head,
                         .steps = any->runs[any->n_runs - 1].end,
                         .image_first = any->image_first,
                         .image_count = any->image_count,
-                        .n_trajectories = n,
+                        .n_trajectories = all.n,
                         .first_trajectory = INT64_MAX};
     *work = (ggdm_plan_count){0};
     *packed = GGDM_UNIT_BYTES + strlen(w->cells->heads[any->head]);
     w->n_made++;
-    GGDM_TRY(add_all_segments(w, t, n, tree, err));
+    GGDM_TRY(add_all_segments(w, all, tree, err));
     for (int32_t i = 0; i < tree->n_segments; i++) {
         const ggdm_segment *s = &tree->segments[i];
         price *p = &w->prices[s->setting];
@@ -223,33 +227,26 @@ static ggdm_status make_tree(forest *w, trajectories t, int32_t n, ggdm_tree *tr
 
 /* ---- trees ---------------------------------------------------------------------------------- */
 
-/* Where to cut t[n] in two: in the middle half, where they have least in common. */
-static int32_t best_cut(trajectories t, int32_t n)
+/* Where to cut a bunch in two: in the middle half, where neighbours have least in common. */
+static int32_t best_cut(const forest *w, bunch all)
 {
-    int32_t best = n / 2, fewest = common_steps(t[best - 1], t[best]);
-    for (int32_t i = n < 4 ? 1 : n / 4; i <= n - 1 - n / 4; i++) {
-        int32_t steps = common_steps(t[i - 1], t[i]);
-        if (steps < fewest) {
-            best = i;
-            fewest = steps;
-        }
-    }
+    int32_t margin = all.n < 4 ? 1 : all.n / 4, best = all.first + all.n / 2;
+    for (int32_t i = all.first + margin; i < all.first + all.n - all.n / 4; i++)
+        best = w->common[i] < w->common[best] ? i : best;
     return best;
 }
 
-/* Is the tree of t[n] to be one?  Not where it is too large for a message, or one image of it
+/* Is the tree of a bunch to be one?  Not where it is too large for a message, or one image of it
  * outgrows the memory; nor where it is too much for a unit and a cut costs next to nothing. */
-static bool fits(const forest *w, trajectories t, int32_t n, const ggdm_tree *tree, size_t packed)
+static bool fits(const forest *w, bunch all, const ggdm_tree *tree, size_t packed)
 {
     const ggdm_plan_options *o = w->options;
-    if (n == 1)
+    if (all.n == 1)
         return true;
     if (packed > GGDM_MAX_TREE || tree->state_bytes > o->max_state_bytes)
         return false;
-    if (tree->cost * o->min_block <= o->unit_cost)
-        return true;
-    int32_t cut = best_cut(t, n);
-    return prefix_cost(w, t[cut - 1], t[cut]) > MAX_CUT_LOSS * tree->cost;
+    return tree->cost * o->min_block <= o->unit_cost ||
+           prefix_cost(w, best_cut(w, all)) > MAX_CUT_LOSS * tree->cost;
 }
 
 static ggdm_status refuse(const forest *w, const ggdm_trajectory *t, size_t packed, ggdm_error *err)
@@ -261,30 +258,30 @@ static ggdm_status refuse(const forest *w, const ggdm_trajectory *t, size_t pack
                      packed, GGDM_MAX_TREE);
 }
 
-/* t[n] as one tree, or as several that do the work of their common prefix again.  A cut leaves at
- * most three quarters, so the depth is logarithmic. */
-static ggdm_status plant(forest *w, trajectories t, int32_t n, ggdm_error *err)
+/* A bunch as one tree, or as several that do the work of their common prefix again.  A cut leaves
+ * at most three quarters, so the depth is logarithmic. */
+static ggdm_status plant(forest *w, bunch all, ggdm_error *err)
 {
     ggdm_plan *plan = w->plan;
-    if (n == 1 || n <= w->options->max_trajectories) {
+    if (all.n == 1 || all.n <= w->options->max_trajectories) {
         size_t packed;
         ggdm_plan_count work;
         GGDM_TRY(
             ggdm_grow(&plan->trees, &w->cap, (size_t)plan->n_trees + 1, sizeof *plan->trees, err));
         ggdm_tree *tree = &plan->trees[plan->n_trees++];
-        GGDM_TRY(make_tree(w, t, n, tree, &work, &packed, err));
-        if (n == 1 && packed > GGDM_MAX_TREE)
-            return refuse(w, t[0], packed, err);
-        if (fits(w, t, n, tree, packed)) {
+        GGDM_TRY(make_tree(w, all, tree, &work, &packed, err));
+        if (all.n == 1 && packed > GGDM_MAX_TREE)
+            return refuse(w, w->sorted[all.first], packed, err);
+        if (fits(w, all, tree, packed)) {
             add_times(&work, tree->image_count, &plan->shared);
             return GGDM_OK;
         }
         free(tree->segments);
         plan->n_trees--;
     }
-    int32_t cut = best_cut(t, n);
-    GGDM_TRY(plant(w, t, cut, err));
-    return plant(w, t + cut, n - cut, err);
+    int32_t cut = best_cut(w, all), n = cut - all.first;
+    GGDM_TRY(plant(w, (bunch){all.first, n}, err));
+    return plant(w, (bunch){cut, all.n - n}, err);
 }
 
 /* Order of trees: by the lowest trajectory, which follows the order of cells. */
@@ -305,20 +302,31 @@ static void count_cells(const ggdm_cells *cells, int32_t *shown)
     }
 }
 
-/* Trees of sorted[n]: of what has a ground and a first setting in common. */
-static ggdm_status plant_all(forest *w, trajectories sorted, int32_t n, const int32_t *shown,
-                             ggdm_error *err)
+/* All trees: of what has a ground and a first setting in common. */
+static ggdm_status plant_all(forest *w, const int32_t *shown, ggdm_error *err)
 {
-    for (int32_t i = 0, end; i < n; i = end) {
-        for (end = i; end < n && (end == i || (compare_ground(sorted[i], sorted[end]) == 0 &&
-                                               common_steps(sorted[i], sorted[end]) > 0));
-             end++) {
-            GGDM_TRY(ask_prices(w, sorted[end], err));
-            count_alone(w, sorted[end], shown[sorted[end] - w->cells->trajectories]);
+    for (int32_t i = 0, end; i < w->n; i = end) {
+        for (end = i; end < w->n && (end == i || w->common[end] > 0); end++) {
+            const ggdm_trajectory *t = w->sorted[end];
+            GGDM_TRY(ask_prices(w, t, err));
+            count_alone(w, t, shown[t - w->cells->trajectories]);
         }
-        GGDM_TRY(plant(w, sorted + i, end - i, err));
+        GGDM_TRY(plant(w, (bunch){i, end - i}, err));
     }
     return GGDM_OK;
+}
+
+static void sort(forest *w)
+{
+    for (int32_t i = 0; i < w->cells->n_trajectories; i++) {
+        if (w->cells->trajectories[i].image_count > 0)
+            w->sorted[w->n++] = &w->cells->trajectories[i];
+    }
+    qsort(w->sorted, (size_t)w->n, sizeof *w->sorted, by_settings);
+    for (int32_t i = 1; i < w->n; i++) {
+        if (compare_ground(w->sorted[i - 1], w->sorted[i]) == 0)
+            w->common[i] = common_steps(w->sorted[i - 1], w->sorted[i]);
+    }
 }
 
 ggdm_status ggdm_trees_make(const ggdm_cells *cells, const ggdm_coster *coster,
@@ -326,28 +334,25 @@ ggdm_status ggdm_trees_make(const ggdm_cells *cells, const ggdm_coster *coster,
 {
     forest w = {.cells = cells, .coster = coster, .options = options, .plan = plan};
     size_t n = (size_t)cells->n_trajectories;
-    int32_t used = 0, *shown = NULL;
-    const ggdm_trajectory **sorted = NULL;
+    int32_t *shown = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&sorted, n, sizeof *sorted, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&w.sorted, n, sizeof *w.sorted, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&w.common, n, sizeof *w.common, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&shown, n, sizeof *shown, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&w.prices, (size_t)cells->n_settings, sizeof *w.prices, err),
                   done);
+    sort(&w);
     count_cells(cells, shown);
-    for (size_t i = 0; i < n; i++) {
-        if (cells->trajectories[i].image_count > 0)
-            sorted[used++] = &cells->trajectories[i];
-    }
-    qsort(sorted, (size_t)used, sizeof *sorted, by_settings);
-    GGDM_TRY_GOTO(st, plant_all(&w, sorted, used, shown, err), done);
+    GGDM_TRY_GOTO(st, plant_all(&w, shown, err), done);
     if (plan->n_trees > 0)
         qsort(plan->trees, (size_t)plan->n_trees, sizeof *plan->trees, by_first);
     plan->cost = plan->shared.operations;
 
 done:
-    free(sorted);
+    free(w.sorted);
+    free(w.common);
     free(shown);
     free(w.prices);
-    free(w.branches);
+    free(w.bunches);
     return st;
 }

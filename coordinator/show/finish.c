@@ -50,14 +50,13 @@ static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_e
 /* The model behind a scorer, by the digest in its text; "": none. */
 static const char *model_of(const ggdm_results *r, const ggdm_row *row, int32_t measure)
 {
-    int32_t n_models = 0, n = 0;
-    const ggdm_store_model *models = ggdm_store_models(r->store, &n_models);
+    int32_t n = 0;
     const ggdm_store_measure *panel = ggdm_store_panel(r->store, row->cell.panel, &n);
     for (int32_t k = 0; k < n; k++)
-        for (int32_t i = 0; i < n_models; i++)
+        for (int32_t i = 0; i < r->n_models; i++)
             if (ggdm_results_panel_of(r, row)->measure[k] == measure &&
-                strstr(panel[k].text, models[i].digest))
-                return models[i].name;
+                strstr(panel[k].text, r->models[i].digest))
+                return r->models[i].name;
     return "";
 }
 
@@ -114,13 +113,13 @@ static void print_shard(ggdm_store *store)
 ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error *err)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(r->store);
-    if (ggdm_store_run_info(r->store)->shards) {
+    if (r->info->shards) {
         print_shard(r->store);
         return GGDM_OK;
     }
-    printf("%s: %d cell%s, %lld %simage%s\n", ggdm_store_run_info(r->store)->name, r->n_rows,
-           ggdm_plural(r->n_rows), (long long)c->images_done,
-           c->images_asked > c->images_total ? "distinct " : "", ggdm_plural(c->images_done));
+    printf("%s: %d cell%s, %lld %simage%s\n", r->info->name, r->n_rows, ggdm_plural(r->n_rows),
+           (long long)c->images_done, c->images_asked > c->images_total ? "distinct " : "",
+           ggdm_plural(c->images_done));
     print_place("archive", dir, "archive/c*/samples.tar");
     print_place("contact sheets", dir, "archive/c*/sheet.png");
     print_place("summary", dir, "summary.csv");

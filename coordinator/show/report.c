@@ -20,14 +20,12 @@
 
 /* ---- head and figure ------------------------------------------------------------------------- */
 
-static void put_models(FILE *f, ggdm_store *store)
+static void put_models(FILE *f, const ggdm_results *r)
 {
-    int32_t n = 0;
-    const ggdm_store_model *models = ggdm_store_models(store, &n);
     fputs("<p class=sub>Guided diffusion", f);
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < r->n_models; i++) {
         fputs(i ? ", " : " with ", f);
-        ggdm_html_text(f, models[i].name);
+        ggdm_html_text(f, r->models[i].name);
     }
     fputs("</p>\n", f);
 }
@@ -48,13 +46,13 @@ static void put_wanted(FILE *f, const ggdm_results *r)
 
 static void put_head(FILE *f, const ggdm_results *r)
 {
-    const ggdm_run_info *info = ggdm_store_run_info(r->store);
+    const ggdm_run_info *info = r->info;
     const ggdm_store_counts *c = ggdm_store_counts_get(r->store);
     ggdm_html_begin(f, info->name);
     fputs("<h1>", f);
     ggdm_html_text(f, info->name);
     fputs("</h1>", f);
-    put_models(f, r->store);
+    put_models(f, r);
     fputs("<div class=tiles>", f);
     ggdm_html_tile(f, "cells", "%d", r->n_rows);
     put_wanted(f, r);
@@ -104,9 +102,7 @@ static ggdm_status put_figures(FILE *f, const char *dir, ggdm_error *err)
 /* What all cells have in common; the others have columns in the table of cells. */
 static void put_parameters(FILE *f, const ggdm_results *r)
 {
-    const ggdm_run_info *info = ggdm_store_run_info(r->store);
-    int32_t n = 0;
-    const ggdm_store_model *models = ggdm_store_models(r->store, &n);
+    const ggdm_run_info *info = r->info;
     fputs("<section><h2>Parameters</h2><table>\n", f);
     for (int32_t i = 0; i < r->n_columns && r->n_rows; i++)
         if (!r->columns[i].varies)
@@ -115,10 +111,10 @@ static void put_parameters(FILE *f, const ggdm_results *r)
     ggdm_html_row(f, "instruction set", info->isa);
     ggdm_html_row(f, "began on", info->processor);
     ggdm_html_row(f, "library", info->library);
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < r->n_models; i++) {
         char name[GGDM_MAX_TEXT + 20];
-        snprintf(name, sizeof name, "%s, SHA-256", models[i].name);
-        ggdm_html_row(f, name, models[i].digest);
+        snprintf(name, sizeof name, "%s, SHA-256", r->models[i].name);
+        ggdm_html_row(f, name, r->models[i].digest);
     }
     ggdm_html_row(f, "started by ggdm", info->version);
     ggdm_html_row(f, "notes", info->notes);
