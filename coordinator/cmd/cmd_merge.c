@@ -76,12 +76,10 @@ static ggdm_status finish(const merge_options *o, bool merged, int *code, ggdm_e
         st = ggdm_run_dir_has_products(store, o->dir, &products, err);
     if (st == GGDM_OK && !products)
         st = write_sweep(store, err);
-    if (st == GGDM_OK && !products)
-        st = ggdm_finish_products(store, o->dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_finish_run(store, o->dir, !products, err);
     if (st == GGDM_OK && !products)
         st = ggdm_progress_note(store, err);
-    if (st == GGDM_OK)
-        st = ggdm_finish_report(store, o->dir, err);
     *code = ggdm_rest_exit_code(store);
     ggdm_store_close(&store);
     return st;

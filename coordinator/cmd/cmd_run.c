@@ -134,8 +134,7 @@ static ggdm_status finish(session *s, ggdm_error *err)
     }
     GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
     GGDM_TRY(ggdm_progress_keep_fresh(s->progress, err));
-    GGDM_TRY(ggdm_finish_products(s->store, dir, err));
-    return ggdm_finish_report(s->store, dir, err);
+    return ggdm_finish_run(s->store, dir, true, err);
 }
 
 /* The life of rank 0.  Closes *t. */
@@ -235,15 +234,12 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *store = NULL;
     GGDM_TRY(ggdm_store_open(setup->run_dir, &inspect, &store, err));
-    ggdm_status st = GGDM_OK;
-    if (state == GGDM_RUN_UNITS_DONE)
+    const bool products = state == GGDM_RUN_UNITS_DONE; /* are missing */
+    if (products)
         ggdm_store_publish(store);
-    if (state == GGDM_RUN_UNITS_DONE)
-        st = ggdm_finish_products(store, setup->run_dir, err);
-    if (st == GGDM_OK && state == GGDM_RUN_UNITS_DONE)
+    ggdm_status st = ggdm_finish_run(store, setup->run_dir, products, err);
+    if (st == GGDM_OK && products)
         st = ggdm_progress_note(store, err); /* their world may have been killed */
-    if (st == GGDM_OK)
-        st = ggdm_finish_report(store, setup->run_dir, err);
     *code = ggdm_rest_exit_code(store);
     ggdm_store_close(&store);
     return st;
