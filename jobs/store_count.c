@@ -9,7 +9,7 @@
 #define COUNT_BELOW 20000 /* units: so many are counted at each start, which costs milliseconds */
 
 /* All counters as one row. */
-enum { IMAGES = GGDM_UNIT_STATES, DIVERGED, TRAJECTORIES, CELLS, N_COUNTERS };
+enum { IMAGES = GGDM_UNIT_STATES, DIVERGED, WANTED, TRAJECTORIES, ASKED, CELLS, N_COUNTERS };
 typedef struct counters {
     int64_t value[N_COUNTERS];
     bool known[N_COUNTERS];
@@ -19,7 +19,9 @@ static const char *name_of(int i)
 {
     static const char *const names[N_COUNTERS] = {[IMAGES] = "images",
                                                   [DIVERGED] = "diverged",
+                                                  [WANTED] = "wanted",
                                                   [TRAJECTORIES] = "trajectories",
+                                                  [ASKED] = "asked",
                                                   [CELLS] = "cells"};
     return i < GGDM_UNIT_STATES ? ggdm_unit_state_names[i] : names[i];
 }
@@ -30,7 +32,9 @@ static counters counters_of(const ggdm_store *s, const ggdm_store_counts *c)
     memcpy(out.value, c->units, sizeof c->units);
     out.value[IMAGES] = c->images_done;
     out.value[DIVERGED] = c->images_diverged;
+    out.value[WANTED] = s->images_wanted;
     out.value[TRAJECTORIES] = s->n_trajectories;
+    out.value[ASKED] = s->images_asked;
     out.value[CELLS] = s->n_cells;
     return out;
 }
@@ -98,7 +102,7 @@ static ggdm_status check(const ggdm_store *s, const counters *c, ggdm_error *err
                              name_of(i), c->value[i]);
     if (c->value[TRAJECTORIES] < 1 || c->value[TRAJECTORIES] > INT32_MAX || c->value[CELLS] < 1 ||
         c->value[CELLS] > INT32_MAX || c->value[DIVERGED] > c->value[IMAGES] ||
-        c->value[IMAGES] > c->value[TRAJECTORIES] * s->info.samples)
+        c->value[IMAGES] > c->value[WANTED])
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s is damaged: %" PRId64 " cells, %" PRId64 " trajectories, %" PRId64
                          " images, %" PRId64 " of them diverged",
@@ -162,10 +166,10 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
         c->units_total += c->units[i];
     store->n_trajectories = (int32_t)now.value[TRAJECTORIES];
     store->n_cells = (int32_t)now.value[CELLS];
-    c->images_total = store->info.shards ? store->info.shard_images
-                                         : (int64_t)store->n_trajectories * store->info.samples;
-    c->images_asked =
-        store->info.shards ? c->images_total : (int64_t)store->n_cells * store->info.samples;
+    store->images_wanted = now.value[WANTED];
+    store->images_asked = now.value[ASKED];
+    c->images_total = store->info.shards ? store->info.shard_images : store->images_wanted;
+    c->images_asked = store->info.shards ? c->images_total : store->images_asked;
     if (c->units_total <= COUNT_BELOW)
         GGDM_TRY(compare(store, &now, err));
     GGDM_TRY(check_numbers(store, err));

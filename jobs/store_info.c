@@ -16,19 +16,11 @@ static const struct {
     size_t offset; /* of a char * in ggdm_run_info */
 } text_fields[] = {
     {"name", offsetof(ggdm_run_info, name)},
-    {"sweep_text", offsetof(ggdm_run_info, sweep_text)},
-    {"sweep_digest", offsetof(ggdm_run_info, sweep_digest)},
     {"isa", offsetof(ggdm_run_info, isa)},
     {"version", offsetof(ggdm_run_info, version)},
     {"library", offsetof(ggdm_run_info, library)},
     {"processor", offsetof(ggdm_run_info, processor)},
     {"bits", offsetof(ggdm_run_info, bits)},
-    {"model", offsetof(ggdm_run_info, model)},
-    {"model_digest", offsetof(ggdm_run_info, model_digest)},
-    {"guide", offsetof(ggdm_run_info, guide)},
-    {"guide_digest", offsetof(ggdm_run_info, guide_digest)},
-    {"judge", offsetof(ggdm_run_info, judge)},
-    {"judge_digest", offsetof(ggdm_run_info, judge_digest)},
     {"notes", offsetof(ggdm_run_info, notes)},
 };
 enum { N_TEXT_FIELDS = sizeof text_fields / sizeof *text_fields };
@@ -91,68 +83,6 @@ ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t l
     return st;
 }
 
-/* "sweep_digest" and "sweep_text" of the first sweep, "sweep_digest.2" ... of those added. */
-static void sweep_key(const char *what, int32_t i, char key[40])
-{
-    if (i == 1)
-        snprintf(key, 40, "sweep_%s", what);
-    else
-        snprintf(key, 40, "sweep_%s.%d", what, i);
-}
-
-ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text, const char *digest,
-                                 ggdm_error *err)
-{
-    char key[40];
-    sweep_key("text", i, key);
-    GGDM_TRY(ggdm_store_put_run(store, key, text, err));
-    sweep_key("digest", i, key);
-    return ggdm_store_put_run(store, key, digest, err);
-}
-
-ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
-{
-    char key[40];
-    sweep_key("text", i, key);
-    return ggdm_store_get_run(store, key, out, err);
-}
-
-ggdm_status ggdm_store_sweep_digest(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
-{
-    char key[40];
-    sweep_key("digest", i, key);
-    return ggdm_store_get_run(store, key, out, err);
-}
-
-void ggdm_sweep_file_name(int32_t i, char name[GGDM_SWEEP_NAME_SIZE])
-{
-    if (i == 1)
-        snprintf(name, GGDM_SWEEP_NAME_SIZE, "sweep.yaml");
-    else
-        snprintf(name, GGDM_SWEEP_NAME_SIZE, "sweep-%d.yaml", i);
-}
-
-ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    bool row;
-    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_COUNT_SWEEPS, &stmt, err));
-    GGDM_TRY(ggdm_store_step(store, stmt, &row, err));
-    *n = sqlite3_column_int(stmt, 0);
-    ggdm_store_reset(stmt);
-    return GGDM_OK;
-}
-
-ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_FIND_SWEEP, &stmt, err));
-    sqlite3_bind_text(stmt, 1, digest, -1, SQLITE_STATIC);
-    GGDM_TRY(ggdm_store_step(store, stmt, has, err));
-    ggdm_store_reset(stmt);
-    return GGDM_OK;
-}
-
 ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err)
 {
     char text[32];
@@ -202,28 +132,11 @@ static ggdm_status load_cost(ggdm_store *store, ggdm_error *err)
     return st;
 }
 
-static ggdm_status put_int(ggdm_store *store, const char *key, int64_t v, ggdm_error *err)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, v);
-    return ggdm_store_put_run(store, key, text, err);
-}
-
 ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err)
 {
-    const ggdm_job *job = &info->job;
     for (size_t i = 0; i < N_TEXT_FIELDS; i++)
         GGDM_TRY(ggdm_store_put_run(store, text_fields[i].key, *text_of(info, i), err));
-    char seed[32];
-    snprintf(seed, sizeof seed, "%" PRIu64, job->seed);
-    GGDM_TRY(ggdm_store_put_run(store, "seed", seed, err));
-    GGDM_TRY(put_int(store, "samples", info->samples, err));
-    GGDM_TRY(put_int(store, "steps", job->steps, err));
-    GGDM_TRY(put_int(store, "clip_x0", job->clip_x0, err));
-    GGDM_TRY(ggdm_store_put_run(store, "variance", ggdm_variance_names[job->variance], err));
-    GGDM_TRY(ggdm_store_put_run(store, "gradient", ggdm_gradient_names[job->gradient], err));
-    GGDM_TRY(ggdm_store_put_run(store, "form", ggdm_loss_form_names[job->form], err));
-    return ggdm_store_put_run(store, "precision", ggdm_precision_names[job->precision], err);
+    return ggdm_store_put_run(store, "precision", ggdm_precision_names[info->precision], err);
 }
 
 /* Position of run.KEY in a NULL-terminated list of names. */
@@ -244,44 +157,16 @@ static ggdm_status get_name(ggdm_store *store, const char *key, const char *cons
     return st;
 }
 
-static ggdm_status get_seed(ggdm_store *store, uint64_t *out, ggdm_error *err)
-{
-    char *text = NULL, *end = NULL;
-    GGDM_TRY(ggdm_store_get_run(store, "seed", &text, err));
-    ggdm_status st = GGDM_OK;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    if (errno || end == text || *end || *text == '-')
-        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.seed is '%.40s'", store->path, text);
-    free(text);
-    return st;
-}
-
 ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err)
 {
     ggdm_run_info *info = &store->info;
-    ggdm_job *job = &info->job;
-    int64_t v;
     int name;
     for (size_t i = 0; i < N_TEXT_FIELDS; i++)
         GGDM_TRY(ggdm_store_get_run(store, text_fields[i].key, text_of(info, i), err));
     GGDM_TRY(load_cost(store, err));
     GGDM_TRY(load_shard(store, err));
-    GGDM_TRY(get_seed(store, &job->seed, err));
-    GGDM_TRY(ggdm_store_get_run_int(store, "samples", 1, INT32_MAX, &v, err));
-    info->samples = (int32_t)v;
-    GGDM_TRY(ggdm_store_get_run_int(store, "steps", 1, INT32_MAX, &v, err));
-    job->steps = (int32_t)v;
-    GGDM_TRY(ggdm_store_get_run_int(store, "clip_x0", 0, 1, &v, err));
-    job->clip_x0 = v != 0;
-    GGDM_TRY(get_name(store, "variance", ggdm_variance_names, &name, err));
-    job->variance = (ggdm_variance)name;
-    GGDM_TRY(get_name(store, "gradient", ggdm_gradient_names, &name, err));
-    job->gradient = (ggdm_gradient)name;
-    GGDM_TRY(get_name(store, "form", ggdm_loss_form_names, &name, err));
-    job->form = (ggdm_loss_form)name;
     GGDM_TRY(get_name(store, "precision", ggdm_precision_names, &name, err));
-    job->precision = (ggdm_precision)name;
+    info->precision = (ggdm_precision)name;
     return GGDM_OK;
 }
 

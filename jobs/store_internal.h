@@ -2,6 +2,7 @@
 #ifndef GGDM_JOBS_STORE_INTERNAL_H
 #define GGDM_JOBS_STORE_INTERNAL_H
 
+#include "common/arena.h"
 #include "common/owner.h"
 #include "jobs/store.h"
 #include "jobs/store_schema.h"
@@ -13,9 +14,30 @@ struct sqlite3_stmt;
 enum { GGDM_STORE_TREES = 64, GGDM_STORE_TREE_SEGMENTS = 512 };
 typedef struct ggdm_store_tree {
     int64_t id;
-    int32_t n_segments;
-    ggdm_segment *segments; /* owned; NULL: the place is free */
+    double cost;    /* of one image */
+    ggdm_unit unit; /* owned: what all units of the tree say; n_segments 0: the place is free */
 } ggdm_store_tree;
+
+/* A parameter of a sweep, and the panels: few rows that are read when the store is opened. */
+typedef struct ggdm_store_parameter {
+    int64_t stride;
+    int32_t count; /* of values; 0: the sweep has no such parameter */
+    const ggdm_store_value *values;
+} ggdm_store_parameter;
+typedef struct ggdm_store_panel_list {
+    ggdm_store_measure *measures; /* [n] */
+    int32_t n;
+} ggdm_store_panel_list;
+typedef struct ggdm_store_sheet {
+    ggdm_arena arena; /* of all below */
+    int32_t n_sweeps, n_columns, n_panels, n_models;
+    int32_t *first_cell; /* [n_sweeps] */
+    int32_t *aim;        /* [n_sweeps] column, or -1 */
+    ggdm_store_column *columns;
+    ggdm_store_parameter *parameters; /* [n_sweeps][n_columns] */
+    ggdm_store_panel_list *panels;
+    ggdm_store_model *models;
+} ggdm_store_sheet;
 
 /* What tells that a file was changed.  All 0: there is none. */
 typedef struct ggdm_store_stamp {
@@ -40,9 +62,11 @@ struct ggdm_store {
     double now;     /* of the turn */
     ggdm_store_counts counts, counts_before; /* before: at the start of the turn */
     ggdm_run_info info;
+    ggdm_store_sheet sheet;
     int32_t n_cells, n_trajectories;
+    int64_t images_wanted, images_asked; /* sums of the trajectories and of the cells */
     double cost; /* of the plans of all sweeps */
-    ggdm_store_tree trees[GGDM_STORE_TREES];
+    ggdm_store_tree trees[GGDM_STORE_TREES + 1]; /* the last: one that is large */
 };
 
 /* One row of table unit. */
@@ -119,29 +143,111 @@ ggdm_status ggdm_store_get_run_int(ggdm_store *store, const char *key, int64_t l
                                    int64_t *out, ggdm_error *err);
 ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, ggdm_error *err);
 ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
-/** The text and digest of sweep number i (from 1) of the run. */
-ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t i, const char *text, const char *digest,
-                                 ggdm_error *err);
 /** Which part of the run's units the plan has; nothing where it has all. */
 ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err);
 ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err);
 
+/* ---- store_sweep.c: tables sweep, parameter, parameter_value ---- */
+
+/** Write sweep number n, whose cells begin at first_cell. */
+ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t n, int32_t first_cell,
+                                 const ggdm_sweep_text *sweep, const ggdm_spec *spec,
+                                 ggdm_error *err);
+
+/* ---- store_columns.c, store_panels.c: the sheet ---- */
+
+/** Read sweeps with their parameters, panels and models, instead of what was read before. */
+ggdm_status ggdm_store_load_sheet(ggdm_store *store, ggdm_error *err);
+ggdm_status ggdm_store_load_columns(ggdm_store *store, ggdm_error *err);
+ggdm_status ggdm_store_load_panels(ggdm_store *store, ggdm_error *err);
+/** ids [cells->n_panels]: the store's numbers of these panels, old or new ones; -1: an empty one. */
+ggdm_status ggdm_store_put_panels(ggdm_store *store, const ggdm_cells *cells, int32_t *ids,
+                                  ggdm_error *err);
+
+/* ---- store_text.c: texts that stand once ---- */
+
+/* As they stand in the database, indexed by output, NULL-terminated. */
+extern const char *const ggdm_output_names[];
+
+typedef enum ggdm_store_texts {
+    GGDM_STORE_HEADS,
+    GGDM_STORE_SETTINGS,
+    GGDM_STORE_SCORERS
+} ggdm_store_texts;
+
+/** The number of a text, which is written where it is new.  output: of a scorer. */
+ggdm_status ggdm_store_put_text(ggdm_store *store, ggdm_store_texts table, const char *text,
+                                ggdm_output output, int64_t *id, ggdm_error *err);
+/** *id = -1: it is not there. */
+ggdm_status ggdm_store_find_text(ggdm_store *store, ggdm_store_texts table, const char *text,
+                                 int64_t *id, ggdm_error *err);
+/** Owned.  Errors: GGDM_EFORMAT where there is none. */
+ggdm_status ggdm_store_get_text(ggdm_store *store, ggdm_store_texts table, int64_t id, char **out,
+                                ggdm_error *err);
+ggdm_status ggdm_store_put_models(ggdm_store *store, const ggdm_store_batch *batch,
+                                  ggdm_error *err);
+
 /* ---- store_create.c ---- */
 
-/** Is this a plan for samples images per cell, behind first_cell cells and
- *  cells->first_trajectory trajectories?  Errors: GGDM_EINVAL. */
-ggdm_status ggdm_store_check_plan(int32_t first_cell, int32_t samples, const ggdm_cells *cells,
-                                  const ggdm_plan *plan, ggdm_error *err);
-/** Write cells, trajectories, trees and units behind those that are there; inside a transaction. */
-ggdm_status ggdm_store_put_plan(ggdm_store *store, int32_t first_cell, const ggdm_cells *cells,
-                                const ggdm_plan *plan, ggdm_error *err);
+/* The store's numbers for what cells and plan count from 0. */
+typedef struct ggdm_store_numbers {
+    int64_t *heads, *settings;
+    int64_t *trajectories; /* of cells->trajectories */
+    bool *fresh;           /* trajectories that the store does not have */
+    int32_t *panels;
+} ggdm_store_numbers;
+
+/** Is this a plan behind first_cell cells and cells->first_trajectory trajectories?
+ *  Errors: GGDM_EINVAL. */
+ggdm_status ggdm_store_check_batch(int32_t first_cell, const ggdm_store_batch *batch,
+                                   ggdm_error *err);
+/** Write a sweep, its cells, trajectories, trees and units behind those that are there; inside a
+ * transaction.  Counts in memory, then all counters. */
+ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batch,
+                                 ggdm_error *err);
 
 /* ---- store_tree.c ---- */
 
-/** The unit as a message: tree, block and attempt. */
-ggdm_status ggdm_store_unpack_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
-                                   ggdm_error *err);
+/** A tree as it is stored (store_schema.c).  segments: settings and trajectories in the numbers of
+ *  cells, numbers NULL: the store's.  first: number of cells->trajectories[0]. */
+ggdm_status ggdm_store_put_tree(ggdm_store *store, int64_t id, int64_t head, int32_t steps,
+                                double cost, const ggdm_segment *segments, int32_t n,
+                                const ggdm_store_numbers *numbers, int64_t first, ggdm_error *err);
+/** A tree without its texts and scorers, owned: ggdm_unit_deinit.  settings: the store's numbers. */
+ggdm_status ggdm_store_read_tree(ggdm_store *store, int64_t id, ggdm_unit *out, double *cost,
+                                 ggdm_error *err);
+/** The tree with texts and scorers; borrowed until the next call or ggdm_store_forget_trees. */
+ggdm_status ggdm_store_get_tree(ggdm_store *store, int64_t id, const ggdm_store_tree **out,
+                                ggdm_error *err);
+/** The whole unit as a message, without a checkpoint. */
+ggdm_status ggdm_store_make_unit(ggdm_store *store, const ggdm_unit_row *row, ggdm_unit *out,
+                                 ggdm_error *err);
+/** To be called when other scorers may be wanted, too. */
 void ggdm_store_forget_trees(ggdm_store *store);
+
+/* ---- store_sample.c ---- */
+
+/** Pack the samples that a unit of kind score is to score into its state. */
+ggdm_status ggdm_store_pack_samples(ggdm_store *store, ggdm_unit *unit, ggdm_error *err);
+
+/* ---- store_score.c ---- */
+
+/** Write a block of scores of a trajectory: samples [n] in the order of their indices, with their
+ *  scores in one order.  Errors: GGDM_EFORMAT, GGDM_ESTATE as for ggdm_store_finish. */
+ggdm_status ggdm_store_put_scores(ggdm_store *store, int64_t unit, const ggdm_sample *const *samples,
+                                  int32_t n, ggdm_error *err);
+/** Is sample idx scored? */
+ggdm_status ggdm_store_is_scored(ggdm_store *store, int64_t trajectory, int64_t scorer, int32_t idx,
+                                 bool *scored, ggdm_error *err);
+/** Do samples of a trajectory, of which `done` are there, lack scores of a scorer? */
+ggdm_status ggdm_store_lacks_scores(ggdm_store *store, int64_t trajectory, int32_t done,
+                                    int64_t scorer, bool *lacks, ggdm_error *err);
+
+/* ---- store_scoring.c ---- */
+
+/** Add units for scores that wanted cells lack of samples that are there; cells [n_cells] chosen,
+ *  NULL: all.  Inside a transaction; counts in memory. */
+ggdm_status ggdm_store_plan_scores(ggdm_store *store, const bool *cells, ggdm_error *err);
 
 /* ---- store_count.c: the counters ---- */
 
@@ -169,9 +275,13 @@ ggdm_status ggdm_store_load(ggdm_store *store, ggdm_error *err);
 /** Journal mode, synchronous and so on; ends with a real write, and falls back when that fails. */
 ggdm_status ggdm_store_configure(ggdm_store *store, ggdm_error *err);
 
+/* ---- store_check.c ---- */
+
 /** The schema must be ours to the letter: no statement of this program then meets a surprise. Views
  *  are free, as this program asks none. */
 ggdm_status ggdm_store_check_schema(ggdm_store *store, ggdm_error *err);
+/** Is the file whole?  Of a large one the small tables only; `ggdm doctor` looks at all. */
+ggdm_status ggdm_store_check_content(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_read.c ---- */
 
@@ -185,11 +295,12 @@ ggdm_status ggdm_store_copy(ggdm_store *store, struct sqlite3 *copy, const char 
  * should be.  What else somebody has made there stays. */
 ggdm_status ggdm_store_make_views(ggdm_store *store, ggdm_error *err);
 
-/* ---- store_migrate.c ---- */
+/* ---- store_older.c ---- */
 
-/** Bring an older schema up to date, if it is one: first, where somebody owns it, a copy of the
- *  database beside it, then everything in one transaction. */
+/** Bring an older schema up to date, in a reader's copy. */
 ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
+/** That an older program's run cannot be opened to write. */
+ggdm_status ggdm_store_refuse_older(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */
 
@@ -223,7 +334,7 @@ ggdm_status ggdm_store_drop_checkpoint(ggdm_store *store, int64_t unit, ggdm_err
 
 /* ---- store_choice.c ---- */
 
-/* A tree as a unit without image block, borrowed for the call. */
+/* A tree, borrowed for the call: no texts, no scorers. */
 typedef ggdm_status (*ggdm_tree_visitor)(void *context, int64_t tree, const ggdm_unit *unit,
                                          ggdm_error *err);
 /** Visit trees 0, 1, ... */
@@ -231,7 +342,8 @@ ggdm_status ggdm_store_each_tree(ggdm_store *store, ggdm_tree_visitor visit, voi
                                  ggdm_error *err);
 /** *out [n_trajectories], owned: those that a cell shows which is not cancelled. */
 ggdm_status ggdm_store_wanted_trajectories(ggdm_store *store, bool **out, ggdm_error *err);
-/** Cells from number first on are wanted: put back what was cancelled of them; inside a turn. */
+/** Cells from number first on are wanted: put back what was cancelled of them, and add units for
+ *  scores that they lack; inside a turn. */
 ggdm_status ggdm_store_want_from(ggdm_store *store, int32_t first, ggdm_error *err);
 
 #endif

@@ -1,0 +1,94 @@
+/* Texts that stand once in the database, and what recipes name by a digest. */
+#include "jobs/store_internal.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+
+#include "common/mem.h"
+
+const char *const ggdm_output_names[] = {
+    [GGDM_OUTPUT_NUMBER] = "number", [GGDM_OUTPUT_CLASSES] = "classes", NULL};
+
+static const struct {
+    const char *name;
+    ggdm_sql put, find, get;
+} tables[] = {
+    [GGDM_STORE_HEADS] = {"head", GGDM_SQL_PUT_HEAD, GGDM_SQL_FIND_HEAD, GGDM_SQL_GET_HEAD},
+    [GGDM_STORE_SETTINGS] = {"setting", GGDM_SQL_PUT_SETTING, GGDM_SQL_FIND_SETTING,
+                             GGDM_SQL_GET_SETTING},
+    [GGDM_STORE_SCORERS] = {"scorer", GGDM_SQL_PUT_SCORER, GGDM_SQL_FIND_SCORER,
+                            GGDM_SQL_GET_SCORER},
+};
+
+ggdm_status ggdm_store_find_text(ggdm_store *store, ggdm_store_texts table, const char *text,
+                                 int64_t *id, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    GGDM_TRY(ggdm_store_use(store, tables[table].find, &stmt, err));
+    sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+    GGDM_TRY(ggdm_store_step(store, stmt, &row, err));
+    *id = row ? sqlite3_column_int64(stmt, 0) : -1;
+    ggdm_store_reset(stmt);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_put_text(ggdm_store *store, ggdm_store_texts table, const char *text,
+                                ggdm_output output, int64_t *id, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(store, tables[table].put, &stmt, err));
+    sqlite3_bind_text(stmt, 1, text, -1, SQLITE_STATIC);
+    if (table == GGDM_STORE_SCORERS)
+        sqlite3_bind_text(stmt, 2, ggdm_output_names[output], -1, SQLITE_STATIC);
+    GGDM_TRY(ggdm_store_run(store, stmt, err));
+    return ggdm_store_find_text(store, table, text, id, err);
+}
+
+ggdm_status ggdm_store_get_text(ggdm_store *store, ggdm_store_texts table, int64_t id, char **out,
+                                ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    *out = NULL;
+    GGDM_TRY(ggdm_store_use(store, tables[table].get, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, id);
+    ggdm_status st = ggdm_store_step(store, stmt, &row, err);
+    const char *text = st == GGDM_OK && row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    if (text)
+        st = ggdm_strdup(text, out, err);
+    else if (st == GGDM_OK)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: there is no %s %" PRId64, store->path,
+                       tables[table].name, id);
+    ggdm_store_reset(stmt);
+    return st;
+}
+
+static ggdm_status put_asset(ggdm_store *s, const ggdm_store_asset *a, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_ASSET, &stmt, err));
+    sqlite3_bind_text(stmt, 1, a->digest, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, a->media, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 3, a->height);
+    sqlite3_bind_int(stmt, 4, a->width);
+    sqlite3_bind_int(stmt, 5, a->channels);
+    sqlite3_bind_blob64(stmt, 6, a->size ? a->data : "", a->size, SQLITE_STATIC);
+    ggdm_status st = ggdm_store_run(s, stmt, err);
+    sqlite3_clear_bindings(stmt); /* they borrow the data */
+    return st;
+}
+
+ggdm_status ggdm_store_put_models(ggdm_store *store, const ggdm_store_batch *batch, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    for (size_t i = 0; i < batch->n_models; i++) {
+        GGDM_TRY(ggdm_store_use(store, GGDM_SQL_PUT_MODEL, &stmt, err));
+        sqlite3_bind_text(stmt, 1, batch->models[i].digest, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, batch->models[i].name, -1, SQLITE_STATIC);
+        GGDM_TRY(ggdm_store_run(store, stmt, err));
+    }
+    for (size_t i = 0; i < batch->n_assets; i++)
+        GGDM_TRY(put_asset(store, &batch->assets[i], err));
+    return GGDM_OK;
+}
