@@ -172,8 +172,8 @@ ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, gg
 /** Open the store and become its one owner: by a lock of the database and, where locks do not
  * reach, by the record in ggdm.db.owner (common/owner.h).  options may be NULL (RUN, defaults).
  *  Errors: GGDM_ESTATE when another process owns it; GGDM_EFORMAT when it is damaged, not a store,
- *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it, or an older one, which is named;
- *  GGDM_EIO; GGDM_ESTORE. */
+ *  or was never completed; GGDM_EUNSUPPORTED when a newer program made it, or an older one, which
+ * is named; GGDM_EIO; GGDM_ESTORE. */
 ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, ggdm_store **out,
                             ggdm_error *err);
 

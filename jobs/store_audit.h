@@ -11,7 +11,6 @@
 /* What came of the images of one trajectory. */
 typedef struct ggdm_trajectory_audit {
     int64_t images, diverged;
-    double saturated; /* sum over its images of the share of saturated pixels */
 } ggdm_trajectory_audit;
 
 /** *out [*n], by trajectory number, owned: free(). */
@@ -21,6 +20,8 @@ ggdm_status ggdm_store_audit_trajectories(ggdm_store *store, ggdm_trajectory_aud
 /* The units of one tree, by state, and the trajectories they make. */
 typedef struct ggdm_tree_audit {
     int64_t units[GGDM_UNIT_STATES];
+    int64_t images;        /* of each trajectory, by all units */
+    bool scores;           /* they score images that are there */
     int32_t *trajectories; /* [n], owned */
     int32_t n;
 } ggdm_tree_audit;
@@ -59,8 +60,9 @@ ggdm_status ggdm_store_audit_sessions(ggdm_store *store, ggdm_session_visitor vi
 typedef void (*ggdm_text_visitor)(void *context, const char *text);
 
 /** SQLite's integrity_check and foreign_key_check, and whatever two places say of one thing:
- * counts, units and their images, cells and trajectories, trees and units; all of the file.  Each
- * thing found is told to visit; nothing: the database is sound. */
+ * counts, units and their images, scores and images, cells and trajectories, trees and units,
+ * recipes and keys; all of the file.  Each thing found is told to visit; nothing: the database is
+ * sound. */
 ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visit, void *context,
                                        ggdm_error *err);
 

@@ -85,8 +85,7 @@ ggdm_status ggdm_store_load_checkpoint(ggdm_store *store, ggdm_unit *unit, ggdm_
     ggdm_status st = ggdm_store_step(store, stmt, &row, err);
     if (st != GGDM_OK || !row)
         return st;
-    if (ggdm_store_column_i32(store, stmt, 0, 0, store->info.job.steps, &unit->step, &why) !=
-            GGDM_OK ||
+    if (ggdm_store_column_i32(store, stmt, 0, 0, unit->steps, &unit->step, &why) != GGDM_OK ||
         ggdm_store_column_blob(store, stmt, 1, 1, GGDM_MAX_CHECKPOINT, &data, &size, &why) !=
             GGDM_OK) {
         ggdm_log(GGDM_LOG_WARN, "unit %" PRId64 " starts from the beginning: %s", unit->id,

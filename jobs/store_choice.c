@@ -50,24 +50,28 @@ ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error
     return st;
 }
 
-/* cancelled [n_cells] with the chosen cells set to value, written and given to the caller. */
+/* cancelled [n_cells] with the chosen cells set to value, written and given to the caller; whether
+ * that changed any. */
 static ggdm_status mark_cells(ggdm_store *s, const bool *cells, bool value, bool **cancelled,
-                              ggdm_error *err)
+                              bool *changed, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool any;
+    *changed = false;
     GGDM_TRY(ggdm_alloc(cancelled, (size_t)s->n_cells, sizeof **cancelled, err));
     ggdm_status st = read_cancelled(s, *cancelled, &any, err);
     for (int32_t i = 0; i < s->n_cells && st == GGDM_OK; i++) {
         if ((cells && !cells[i]) || (*cancelled)[i] == value)
             continue;
         (*cancelled)[i] = value;
+        *changed = true;
         GGDM_TRY_GOTO(st, ggdm_store_use(s, GGDM_SQL_SET_CANCELLED, &stmt, err), done);
         sqlite3_bind_int(stmt, 1, i);
         sqlite3_bind_int(stmt, 2, value);
         st = ggdm_store_run(s, stmt, err);
     }
 done:
+    ggdm_store_forget_trees(s); /* they say what is scored */
     if (st != GGDM_OK) {
         free(*cancelled);
         *cancelled = NULL;
@@ -120,9 +124,8 @@ ggdm_status ggdm_store_each_tree(ggdm_store *store, ggdm_tree_visitor visit, voi
     int64_t n;
     GGDM_TRY(ggdm_store_ask_int(store, "SELECT count(*) FROM tree", &n, err));
     for (int64_t i = 0; i < n; i++) {
-        const ggdm_unit_row row = {.tree = i};
         ggdm_unit unit;
-        GGDM_TRY(ggdm_store_unpack_unit(store, &row, &unit, err));
+        GGDM_TRY(ggdm_store_read_tree(store, i, &unit, err));
         ggdm_status st = visit(context, i, &unit, err);
         ggdm_unit_deinit(&unit);
         GGDM_TRY(st);
@@ -216,14 +219,15 @@ ggdm_status ggdm_store_want_from(ggdm_store *store, int32_t first, ggdm_error *e
     move m = {.to = GGDM_UNIT_READY, .message = "wanted by a sweep that was added", .marked = true};
     bool *cells = NULL, *trees = NULL;
     ggdm_status st;
-    if (store->counts.units[GGDM_UNIT_CANCELLED] == 0)
-        return GGDM_OK;
     GGDM_TRY(ggdm_alloc(&cells, (size_t)store->n_cells, sizeof *cells, err));
     for (int32_t i = first; i < store->n_cells; i++)
         cells[i] = true;
-    GGDM_TRY_GOTO(st, choose_trees(store, cells, true, &trees, &m.n_trees, err), done);
-    m.trees = trees;
-    st = move_all(store, GGDM_UNIT_CANCELLED, &m, err);
+    if (store->counts.units[GGDM_UNIT_CANCELLED] > 0) {
+        GGDM_TRY_GOTO(st, choose_trees(store, cells, true, &trees, &m.n_trees, err), done);
+        m.trees = trees;
+        GGDM_TRY_GOTO(st, move_all(store, GGDM_UNIT_CANCELLED, &m, err), done);
+    }
+    st = ggdm_store_plan_scores(store, cells, err);
 done:
     free(trees);
     free(cells);
@@ -233,17 +237,19 @@ done:
 static ggdm_status retry(ggdm_store *s, const bool *cells, bool failed_only, move *m,
                          ggdm_error *err)
 {
-    bool *cancelled = NULL, *trees = NULL;
+    bool *cancelled = NULL, *trees = NULL, wanted = false;
     ggdm_status st = GGDM_OK;
     if (!failed_only)
-        GGDM_TRY_GOTO(st, mark_cells(s, cells, false, &cancelled, err), done);
+        GGDM_TRY_GOTO(st, mark_cells(s, cells, false, &cancelled, &wanted, err), done);
     if (cells)
         GGDM_TRY_GOTO(st, choose_trees(s, cells, true, &trees, &m->n_trees, err), done);
     m->trees = trees;
     GGDM_TRY_GOTO(st, move_all(s, GGDM_UNIT_FAILED, m, err), done);
     GGDM_TRY_GOTO(st, move_all(s, GGDM_UNIT_QUARANTINED, m, err), done);
     if (!failed_only)
-        st = move_all(s, GGDM_UNIT_CANCELLED, m, err);
+        GGDM_TRY_GOTO(st, move_all(s, GGDM_UNIT_CANCELLED, m, err), done);
+    if (wanted) /* images may have been made meanwhile, scored for other cells */
+        st = ggdm_store_plan_scores(s, cells, err);
 done:
     free(trees);
     free(cancelled);
@@ -265,9 +271,9 @@ ggdm_status ggdm_store_retry(ggdm_store *store, const bool *cells, bool failed_o
 
 static ggdm_status cancel(ggdm_store *s, const bool *cells, move *m, ggdm_error *err)
 {
-    bool *cancelled = NULL, *trees = NULL;
+    bool *cancelled = NULL, *trees = NULL, changed;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, mark_cells(s, cells, true, &cancelled, err), done);
+    GGDM_TRY_GOTO(st, mark_cells(s, cells, true, &cancelled, &changed, err), done);
     GGDM_TRY_GOTO(st, choose_trees(s, cancelled, false, &trees, &m->n_trees, err), done);
     m->trees = trees;
     GGDM_TRY_GOTO(st, move_all(s, GGDM_UNIT_READY, m, err), done);

@@ -219,7 +219,8 @@ static ggdm_status spread(ggdm_store *s, const place *places, int32_t n, ggdm_er
     GGDM_TRY(ggdm_arena_alloc(&h->arena, cells * sizeof *h->parameters, &h->parameters, err));
     for (int32_t i = 0; i < n; i++)
         h->parameters[(places[i].sweep - 1) * h->n_columns + places[i].column] =
-            (ggdm_store_parameter){places[i].stride, places[i].count, places[i].values};
+            (ggdm_store_parameter){places[i].id, places[i].stride, places[i].count,
+                                   places[i].values};
     for (int32_t i = 0; i < h->n_columns; i++)
         h->columns[i].varies = varies(s, i);
     return GGDM_OK;

@@ -17,12 +17,10 @@ typedef struct counters {
 
 static const char *name_of(int i)
 {
-    static const char *const names[N_COUNTERS] = {[IMAGES] = "images",
-                                                  [DIVERGED] = "diverged",
-                                                  [WANTED] = "wanted",
-                                                  [TRAJECTORIES] = "trajectories",
-                                                  [ASKED] = "asked",
-                                                  [CELLS] = "cells"};
+    static const char *const names[N_COUNTERS] = {
+        [IMAGES] = "images", [DIVERGED] = "diverged",
+        [WANTED] = "wanted", [TRAJECTORIES] = "trajectories",
+        [ASKED] = "asked",   [CELLS] = "cells"};
     return i < GGDM_UNIT_STATES ? ggdm_unit_state_names[i] : names[i];
 }
 

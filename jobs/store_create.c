@@ -1,144 +1,278 @@
-/* A new run's database: one transaction, so that a killed start leaves a store or nothing. */
+/* What a sweep brings, and a new run's database: one transaction, so that a killed start leaves a
+ * store or nothing. */
 #include "jobs/store_internal.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/mem.h"
 
-static ggdm_status check_info(const ggdm_run_info *info, const ggdm_cells *cells,
-                              const ggdm_plan *plan, ggdm_error *err)
-{
-    if (info->samples < 1 || info->job.steps < 1 || info->job.precision == GGDM_PRECISION_AUTO)
-        return GGDM_FAIL(
-            err, GGDM_EINVAL,
-            "run has %d samples, %d steps, precision %s; expected at least 1, at least "
-            "1, and a precision that is resolved",
-            info->samples, info->job.steps, ggdm_precision_names[info->job.precision]);
-    if (cells->n_cells < 1 || cells->n_trajectories < 1 || plan->n_units < 1)
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "run has %d cells, %d trajectories, %d units; expected at least one each",
-                         cells->n_cells, cells->n_trajectories, plan->n_units);
-    return GGDM_OK;
-}
+/* ---- is it a plan --------------------------------------------------------------------------- */
 
-ggdm_status ggdm_store_check_plan(int32_t first_cell, int32_t samples, const ggdm_cells *cells,
-                                  const ggdm_plan *plan, ggdm_error *err)
+static ggdm_status check_cells(int32_t first_cell, const ggdm_cells *cells, ggdm_error *err)
 {
-    const int64_t first = cells->first_trajectory;
-    if (cells->n_cells > INT32_MAX - first_cell ||
-        cells->n_trajectories > INT32_MAX - cells->first_trajectory)
+    const int64_t end = cells->first_trajectory + cells->n_trajectories;
+    if (cells->n_cells > INT32_MAX - first_cell || end > INT32_MAX)
         return GGDM_FAIL(err, GGDM_EINVAL, "%d cells more than %d are too many", cells->n_cells,
                          first_cell);
     for (int32_t i = 0; i < cells->n_cells; i++) {
         const ggdm_cell *cell = &cells->cells[i];
-        if (cell->index != i || cell->trajectory < 0 ||
-            cell->trajectory >= first + cells->n_trajectories)
-            return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has index %d and trajectory %d of %lld", i,
-                             cell->index, cell->trajectory,
-                             (long long)(first + cells->n_trajectories));
-        if (cell->trajectory >= first &&
-            memcmp(cell->key, cells->trajectories[cell->trajectory - first].key,
-                   sizeof cell->key) != 0)
-            return GGDM_FAIL(err, GGDM_EINVAL, "cell %d has another key than its trajectory", i);
+        if (cell->place != i || cell->trajectory < 0 || cell->trajectory >= end ||
+            cell->panel < 0 || cell->panel >= cells->n_panels)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "cell %d has place %d, trajectory %" PRId64 " of %" PRId64
+                             ", panel %d of %d",
+                             i, cell->place, cell->trajectory, end, cell->panel, cells->n_panels);
+    }
+    for (int32_t i = 0; i < cells->n_trajectories; i++) {
+        const ggdm_trajectory *t = &cells->trajectories[i];
+        bool good = t->head >= 0 && t->head < cells->n_heads && t->n_runs >= 1 &&
+                    t->n_runs <= GGDM_MAX_RUNS && t->image_first >= 0 && t->image_count >= 1 &&
+                    t->image_first <= GGDM_MAX_SAMPLES - t->image_count;
+        for (int32_t k = 0; k < t->n_runs && good; k++)
+            good = t->runs[k].setting >= 0 && t->runs[k].setting < cells->n_settings;
+        if (!good)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "trajectory %d: head %d, %d runs, images %d+%d do not fit", i, t->head,
+                             t->n_runs, t->image_first, t->image_count);
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status check_trees(const ggdm_cells *cells, const ggdm_plan *plan, ggdm_error *err)
+{
+    const int64_t first = cells->first_trajectory, end = first + cells->n_trajectories;
+    for (int32_t i = 0; i < plan->n_trees; i++) {
+        const ggdm_tree *tree = &plan->trees[i];
+        bool good = tree->head >= 0 && tree->head < cells->n_heads && tree->steps >= 1 &&
+                    tree->n_segments >= 1;
+        for (int32_t k = 0; k < tree->n_segments && good; k++) {
+            const ggdm_segment *s = &tree->segments[k];
+            good = s->setting >= 0 && s->setting < cells->n_settings &&
+                   (s->trajectory == -1 || (s->trajectory >= first && s->trajectory < end));
+        }
+        if (!good)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "tree %d has %d steps, %d segments, head %d that do not fit the cells",
+                             i, tree->steps, tree->n_segments, tree->head);
     }
     for (int32_t i = 0; i < plan->n_units; i++) {
         const ggdm_plan_unit *unit = &plan->units[i];
-        if (unit->family < 0 || unit->family >= plan->n_families || unit->image_first < 0 ||
-            unit->image_count < 1 || unit->image_first > samples - unit->image_count)
-            return GGDM_FAIL(err, GGDM_EINVAL,
-                             "unit %d: family %d, images %d+%d do not fit %d families, %d samples",
-                             i, unit->family, unit->image_first, unit->image_count,
-                             plan->n_families, samples);
+        if (unit->tree < 0 || unit->tree >= plan->n_trees || unit->image_first < 0 ||
+            unit->image_count < 1 || unit->image_first > GGDM_MAX_SAMPLES - unit->image_count)
+            return GGDM_FAIL(err, GGDM_EINVAL, "unit %d: tree %d of %d, images %d+%d", i,
+                             unit->tree, plan->n_trees, unit->image_first, unit->image_count);
     }
     return GGDM_OK;
 }
 
-static ggdm_status put_cells(ggdm_store *s, int32_t first_cell, const ggdm_cells *cells,
+ggdm_status ggdm_store_check_batch(int32_t first_cell, const ggdm_store_batch *batch,
+                                   ggdm_error *err)
+{
+    GGDM_TRY(check_cells(first_cell, batch->cells, err));
+    return check_trees(batch->cells, batch->plan, err);
+}
+
+static ggdm_status check_run(const ggdm_run_info *info, const ggdm_store_batch *batch,
                              ggdm_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    const ggdm_cells *cells = batch->cells;
+    if (info->precision == GGDM_PRECISION_AUTO)
+        return GGDM_FAIL(err, GGDM_EINVAL, "run has precision auto; expected a resolved one");
+    if (cells->n_cells < 1 || cells->n_trajectories < 1 || batch->plan->n_units < 1 ||
+        cells->first_trajectory != 0)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "run has %d cells, %d trajectories from %" PRId64
+                         ", %d units; expected at least one each, from 0",
+                         cells->n_cells, cells->n_trajectories, cells->first_trajectory,
+                         batch->plan->n_units);
+    return GGDM_OK;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+static void free_numbers(ggdm_store_numbers *n)
+{
+    free(n->heads);
+    free(n->settings);
+    free(n->trajectories);
+    free(n->fresh);
+    free(n->panels);
+}
+
+/* Trajectories that are there keep their numbers, the others get the next ones. */
+static ggdm_status number_trajectories(ggdm_store *s, const ggdm_cells *cells,
+                                       ggdm_store_numbers *n, ggdm_error *err)
+{
+    int64_t next = cells->first_trajectory;
     for (int32_t i = 0; i < cells->n_trajectories; i++) {
-        const ggdm_trajectory *t = &cells->trajectories[i];
-        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_TRAJECTORY, &stmt, err));
-        sqlite3_bind_int64(stmt, 1, cells->first_trajectory + i);
-        sqlite3_bind_blob(stmt, 2, t->key, sizeof t->key, SQLITE_STATIC);
-        sqlite3_bind_double(stmt, 3, t->kappa);
-        sqlite3_bind_int(stmt, 4, t->start);
-        sqlite3_bind_int(stmt, 5, t->duration);
-        sqlite3_bind_int(stmt, 6, t->target);
-        GGDM_TRY(ggdm_store_run(s, stmt, err));
-    }
-    for (int32_t i = 0; i < cells->n_cells; i++) {
-        const ggdm_cell *cell = &cells->cells[i];
-        char name[GGDM_CELL_NAME_SIZE];
-        ggdm_cell_name(first_cell + cells->n_cells, first_cell + i, name);
-        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_CELL, &stmt, err));
-        sqlite3_bind_int(stmt, 1, first_cell + i);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        sqlite3_bind_double(stmt, 3, cell->kappa);
-        sqlite3_bind_int(stmt, 4, cell->start);
-        sqlite3_bind_int(stmt, 5, cell->duration);
-        sqlite3_bind_int(stmt, 6, cell->target);
-        sqlite3_bind_blob(stmt, 7, cell->key, sizeof cell->key, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 8, cell->trajectory);
-        GGDM_TRY(ggdm_store_run(s, stmt, err));
+        sqlite3_stmt *stmt = NULL;
+        bool row = false;
+        if (s->n_trajectories > 0) {
+            GGDM_TRY(ggdm_store_use(s, GGDM_SQL_FIND_TRAJECTORY, &stmt, err));
+            sqlite3_bind_blob(stmt, 1, cells->trajectories[i].key,
+                              sizeof cells->trajectories[i].key, SQLITE_STATIC);
+            GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
+        }
+        n->fresh[i] = !row;
+        n->trajectories[i] = row ? sqlite3_column_int64(stmt, 0) : next++;
+        ggdm_store_reset(stmt);
     }
     return GGDM_OK;
 }
 
-static ggdm_status put_trees(ggdm_store *s, int64_t first, const ggdm_plan *plan, ggdm_error *err)
+static ggdm_status make_numbers(ggdm_store *s, const ggdm_cells *cells, ggdm_store_numbers *n,
+                                ggdm_error *err)
 {
-    ggdm_wire wire;
-    ggdm_wire_init(&wire);
-    ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < plan->n_families && st == GGDM_OK; i++) {
-        const ggdm_family *family = &plan->families[i];
-        /* The block and the identity are the unit's own; these stand for any. */
-        ggdm_unit unit = {
-            .image_count = 1, .n_segments = family->n_segments, .segments = family->segments};
-        sqlite3_stmt *stmt = NULL;
-        ggdm_wire_reset(&wire);
-        GGDM_TRY_GOTO(st, ggdm_unit_pack(&unit, &wire, err), done);
-        GGDM_TRY_GOTO(st, ggdm_store_use(s, GGDM_SQL_PUT_TREE, &stmt, err), done);
-        sqlite3_bind_int64(stmt, 1, first + i);
-        sqlite3_bind_blob64(stmt, 2, wire.data, wire.size, SQLITE_STATIC);
-        st = ggdm_store_run(s, stmt, err);
+    GGDM_TRY(ggdm_alloc(&n->heads, (size_t)cells->n_heads, sizeof *n->heads, err));
+    GGDM_TRY(ggdm_alloc(&n->settings, (size_t)cells->n_settings, sizeof *n->settings, err));
+    GGDM_TRY(ggdm_alloc(&n->panels, (size_t)cells->n_panels, sizeof *n->panels, err));
+    GGDM_TRY(
+        ggdm_alloc(&n->trajectories, (size_t)cells->n_trajectories, sizeof *n->trajectories, err));
+    GGDM_TRY(ggdm_alloc(&n->fresh, (size_t)cells->n_trajectories, sizeof *n->fresh, err));
+    for (int32_t i = 0; i < cells->n_heads; i++)
+        GGDM_TRY(ggdm_store_put_text(s, GGDM_STORE_HEADS, cells->heads[i], 0, &n->heads[i], err));
+    for (int32_t i = 0; i < cells->n_settings; i++) {
+        int64_t id;
+        GGDM_TRY(ggdm_store_put_text(s, GGDM_STORE_SETTINGS, cells->settings[i], 0, &id, err));
+        n->settings[i] = (int32_t)id;
     }
-done:
-    ggdm_wire_deinit(&wire);
+    GGDM_TRY(ggdm_store_put_panels(s, cells, n->panels, err));
+    return number_trajectories(s, cells, n, err);
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static ggdm_status print_runs(const ggdm_trajectory *t, const ggdm_store_numbers *n, char **text,
+                              size_t *cap, ggdm_error *err)
+{
+    size_t at = 0;
+    GGDM_TRY(ggdm_grow(text, cap, (size_t)t->n_runs * 24, 1, err));
+    for (int32_t i = 0; i < t->n_runs; i++)
+        at += (size_t)snprintf(*text + at, *cap - at, "%s%" PRId32 ":%" PRId32, i ? "," : "",
+                               n->settings[t->runs[i].setting], t->runs[i].end);
+    return GGDM_OK;
+}
+
+static ggdm_status put_trajectory(ggdm_store *s, const ggdm_trajectory *t, int64_t id, int64_t head,
+                                  const char *runs, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_TRAJECTORY, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, id);
+    sqlite3_bind_blob(stmt, 2, t->key, sizeof t->key, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, head);
+    sqlite3_bind_text(stmt, 4, runs, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 5, t->image_first + t->image_count);
+    return ggdm_store_run(s, stmt, err);
+}
+
+/* More images of one that is there. */
+static ggdm_status raise_wanted(ggdm_store *s, const ggdm_trajectory *t, int64_t id,
+                                ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_SET_WANTED, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, id);
+    sqlite3_bind_int(stmt, 2, t->image_first + t->image_count);
+    return ggdm_store_run(s, stmt, err);
+}
+
+static ggdm_status put_trajectories(ggdm_store *s, const ggdm_cells *cells,
+                                    const ggdm_store_numbers *n, ggdm_error *err)
+{
+    char *runs = NULL;
+    size_t cap = 0;
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < cells->n_trajectories && st == GGDM_OK; i++) {
+        const ggdm_trajectory *t = &cells->trajectories[i];
+        if (!n->fresh[i]) {
+            st = raise_wanted(s, t, n->trajectories[i], err);
+            s->images_wanted += t->image_count;
+            continue;
+        }
+        st = print_runs(t, n, &runs, &cap, err);
+        if (st == GGDM_OK)
+            st = put_trajectory(s, t, n->trajectories[i], n->heads[t->head], runs, err);
+        s->images_wanted += t->image_first + t->image_count;
+        s->n_trajectories++;
+    }
+    free(runs);
     return st;
 }
 
-static ggdm_status put_units(ggdm_store *s, int64_t first, int64_t first_tree,
-                             const ggdm_plan *plan, ggdm_error *err)
+static ggdm_status put_cells(ggdm_store *s, int32_t sweep, const ggdm_cells *cells,
+                             const ggdm_store_numbers *n, ggdm_error *err)
 {
+    const int32_t first = s->n_cells;
     sqlite3_stmt *stmt = NULL;
+    for (int32_t i = 0; i < cells->n_cells; i++) {
+        const ggdm_cell *cell = &cells->cells[i];
+        char name[GGDM_CELL_NAME_SIZE];
+        ggdm_cell_name(first + cells->n_cells, first + i, name);
+        GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_CELL, &stmt, err));
+        sqlite3_bind_int(stmt, 1, first + i);
+        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 3, sweep);
+        sqlite3_bind_int64(stmt, 4, cell->trajectory);
+        sqlite3_bind_int(stmt, 5, cells->spec->samples);
+        sqlite3_bind_int(stmt, 6, n->panels[cell->panel]);
+        GGDM_TRY(ggdm_store_run(s, stmt, err));
+    }
+    s->n_cells += cells->n_cells;
+    s->images_asked += (int64_t)cells->n_cells * cells->spec->samples;
+    return GGDM_OK;
+}
+
+static ggdm_status put_plan(ggdm_store *s, const ggdm_store_batch *batch,
+                            const ggdm_store_numbers *n, ggdm_error *err)
+{
+    const ggdm_plan *plan = batch->plan;
+    sqlite3_stmt *stmt = NULL;
+    int64_t tree, unit;
+    GGDM_TRY(ggdm_store_ask_int(s, "SELECT coalesce(max(id) + 1, 0) FROM tree", &tree, err));
+    GGDM_TRY(ggdm_store_ask_int(s, "SELECT coalesce(max(id) + 1, 0) FROM unit", &unit, err));
+    for (int32_t i = 0; i < plan->n_trees; i++) {
+        const ggdm_tree *t = &plan->trees[i];
+        GGDM_TRY(ggdm_store_put_tree(s, tree + i, n->heads[t->head], t->steps, t->cost, t->segments,
+                                     t->n_segments, n, batch->cells->first_trajectory, err));
+    }
     for (int32_t i = 0; i < plan->n_units; i++) {
         GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_UNIT, &stmt, err));
-        sqlite3_bind_int64(stmt, 1, first + ggdm_plan_unit_number(plan, i));
-        sqlite3_bind_int64(stmt, 2, first_tree + plan->units[i].family);
+        sqlite3_bind_int64(stmt, 1, unit + ggdm_plan_unit_number(plan, i));
+        sqlite3_bind_int64(stmt, 2, tree + plan->units[i].tree);
         sqlite3_bind_int(stmt, 3, plan->units[i].image_first);
         sqlite3_bind_int(stmt, 4, plan->units[i].image_count);
         GGDM_TRY(ggdm_store_run(s, stmt, err));
     }
+    s->counts.units[GGDM_UNIT_READY] += plan->n_units;
     return GGDM_OK;
 }
 
-ggdm_status ggdm_store_put_plan(ggdm_store *store, int32_t first_cell, const ggdm_cells *cells,
-                                const ggdm_plan *plan, ggdm_error *err)
+static ggdm_status put_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_store_numbers *n,
+                             ggdm_error *err)
 {
-    int64_t tree, unit;
-    GGDM_TRY(ggdm_store_ask_int(store, "SELECT coalesce(max(id) + 1, 0) FROM tree", &tree, err));
-    GGDM_TRY(ggdm_store_ask_int(store, "SELECT coalesce(max(id) + 1, 0) FROM unit", &unit, err));
-    GGDM_TRY(put_cells(store, first_cell, cells, err));
-    GGDM_TRY(put_trees(store, tree, plan, err));
-    GGDM_TRY(put_units(store, unit, tree, plan, err));
-    store->counts.units[GGDM_UNIT_READY] += plan->n_units;
-    store->n_cells += cells->n_cells;
-    store->n_trajectories += cells->n_trajectories;
-    return ggdm_store_write_counts(store, err);
+    const int32_t sweep = s->sheet.n_sweeps + 1;
+    GGDM_TRY(ggdm_store_put_sweep(s, sweep, s->n_cells, &batch->sweep, batch->cells->spec, err));
+    GGDM_TRY(ggdm_store_put_models(s, batch, err));
+    GGDM_TRY(make_numbers(s, batch->cells, n, err));
+    GGDM_TRY(put_trajectories(s, batch->cells, n, err));
+    GGDM_TRY(put_cells(s, sweep, batch->cells, n, err));
+    GGDM_TRY(put_plan(s, batch, n, err));
+    GGDM_TRY(ggdm_store_put_cost(s, s->cost + batch->plan->cost, err));
+    return ggdm_store_write_counts(s, err);
+}
+
+ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batch, ggdm_error *err)
+{
+    ggdm_store_numbers n = {0};
+    ggdm_status st = put_batch(store, batch, &n, err);
+    free_numbers(&n);
+    return st;
 }
 
 static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)
@@ -152,14 +286,14 @@ static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)
     return ggdm_store_exec(s, sql, err);
 }
 
-ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const ggdm_cells *cells,
-                              const ggdm_plan *plan, ggdm_error *err)
+ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info,
+                              const ggdm_store_batch *batch, ggdm_error *err)
 {
     ggdm_store *s = NULL;
     ggdm_status st;
     bool complete;
-    GGDM_TRY(check_info(info, cells, plan, err));
-    GGDM_TRY(ggdm_store_check_plan(0, info->samples, cells, plan, err));
+    GGDM_TRY(check_run(info, batch, err));
+    GGDM_TRY(ggdm_store_check_batch(0, batch, err));
     GGDM_TRY(ggdm_store_attach(dir, NULL, true, &s, &complete, err));
     if (complete) {
         st = GGDM_FAIL(err, GGDM_ESTATE, "%s: there is a run already", dir);
@@ -170,9 +304,8 @@ ggdm_status ggdm_store_create(const char *dir, const ggdm_run_info *info, const 
     GGDM_TRY_GOTO(st, put_schema(s, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_save_info(s, info, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", "0", err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_put_cost(s, plan->cost, err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_put_shard(s, plan, err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_put_plan(s, 0, cells, plan, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_put_shard(s, batch->plan, err), undo);
+    GGDM_TRY_GOTO(st, ggdm_store_put_batch(s, batch, err), undo);
     GGDM_TRY_GOTO(st, ggdm_store_exec(s, "COMMIT", err), undo);
     st = ggdm_sync_dir(dir, err); /* the new file's name must survive a power cut, too */
 undo:

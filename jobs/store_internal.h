@@ -14,13 +14,12 @@ struct sqlite3_stmt;
 enum { GGDM_STORE_TREES = 64, GGDM_STORE_TREE_SEGMENTS = 512 };
 typedef struct ggdm_store_tree {
     int64_t id;
-    double cost;    /* of one image */
     ggdm_unit unit; /* owned: what all units of the tree say; n_segments 0: the place is free */
 } ggdm_store_tree;
 
 /* A parameter of a sweep, and the panels: few rows that are read when the store is opened. */
 typedef struct ggdm_store_parameter {
-    int64_t stride;
+    int64_t id, stride;
     int32_t count; /* of values; 0: the sweep has no such parameter */
     const ggdm_store_value *values;
 } ggdm_store_parameter;
@@ -64,8 +63,8 @@ struct ggdm_store {
     ggdm_run_info info;
     ggdm_store_sheet sheet;
     int32_t n_cells, n_trajectories;
-    int64_t images_wanted, images_asked; /* sums of the trajectories and of the cells */
-    double cost; /* of the plans of all sweeps */
+    int64_t images_wanted, images_asked;         /* sums of the trajectories and of the cells */
+    double cost;                                 /* of the plans of all sweeps */
     ggdm_store_tree trees[GGDM_STORE_TREES + 1]; /* the last: one that is large */
 };
 
@@ -160,7 +159,8 @@ ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t n, int32_t first_cel
 ggdm_status ggdm_store_load_sheet(ggdm_store *store, ggdm_error *err);
 ggdm_status ggdm_store_load_columns(ggdm_store *store, ggdm_error *err);
 ggdm_status ggdm_store_load_panels(ggdm_store *store, ggdm_error *err);
-/** ids [cells->n_panels]: the store's numbers of these panels, old or new ones; -1: an empty one. */
+/** ids [cells->n_panels]: the store's numbers of these panels, old or new ones; -1: an empty one.
+ */
 ggdm_status ggdm_store_put_panels(ggdm_store *store, const ggdm_cells *cells, int32_t *ids,
                                   ggdm_error *err);
 
@@ -175,7 +175,8 @@ typedef enum ggdm_store_texts {
     GGDM_STORE_SCORERS
 } ggdm_store_texts;
 
-/** The number of a text, which is written where it is new.  output: of a scorer. */
+/** The number of a text, which is written where it is new (in [1, INT32_MAX]).  output: of a
+ *  scorer. */
 ggdm_status ggdm_store_put_text(ggdm_store *store, ggdm_store_texts table, const char *text,
                                 ggdm_output output, int64_t *id, ggdm_error *err);
 /** *id = -1: it is not there. */
@@ -191,10 +192,10 @@ ggdm_status ggdm_store_put_models(ggdm_store *store, const ggdm_store_batch *bat
 
 /* The store's numbers for what cells and plan count from 0. */
 typedef struct ggdm_store_numbers {
-    int64_t *heads, *settings;
+    int64_t *heads;
+    int32_t *settings, *panels;
     int64_t *trajectories; /* of cells->trajectories */
-    bool *fresh;           /* trajectories that the store does not have */
-    int32_t *panels;
+    bool *fresh;           /* those that the store does not have */
 } ggdm_store_numbers;
 
 /** Is this a plan behind first_cell cells and cells->first_trajectory trajectories?
@@ -203,8 +204,7 @@ ggdm_status ggdm_store_check_batch(int32_t first_cell, const ggdm_store_batch *b
                                    ggdm_error *err);
 /** Write a sweep, its cells, trajectories, trees and units behind those that are there; inside a
  * transaction.  Counts in memory, then all counters. */
-ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batch,
-                                 ggdm_error *err);
+ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batch, ggdm_error *err);
 
 /* ---- store_tree.c ---- */
 
@@ -213,9 +213,9 @@ ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batc
 ggdm_status ggdm_store_put_tree(ggdm_store *store, int64_t id, int64_t head, int32_t steps,
                                 double cost, const ggdm_segment *segments, int32_t n,
                                 const ggdm_store_numbers *numbers, int64_t first, ggdm_error *err);
-/** A tree without its texts and scorers, owned: ggdm_unit_deinit.  settings: the store's numbers. */
-ggdm_status ggdm_store_read_tree(ggdm_store *store, int64_t id, ggdm_unit *out, double *cost,
-                                 ggdm_error *err);
+/** A tree without its texts and scorers, owned: ggdm_unit_deinit.  settings: the store's numbers.
+ */
+ggdm_status ggdm_store_read_tree(ggdm_store *store, int64_t id, ggdm_unit *out, ggdm_error *err);
 /** The tree with texts and scorers; borrowed until the next call or ggdm_store_forget_trees. */
 ggdm_status ggdm_store_get_tree(ggdm_store *store, int64_t id, const ggdm_store_tree **out,
                                 ggdm_error *err);
@@ -225,16 +225,18 @@ ggdm_status ggdm_store_make_unit(ggdm_store *store, const ggdm_unit_row *row, gg
 /** To be called when other scorers may be wanted, too. */
 void ggdm_store_forget_trees(ggdm_store *store);
 
-/* ---- store_sample.c ---- */
+/* ---- store_each_sample.c ---- */
 
 /** Pack the samples that a unit of kind score is to score into its state. */
 ggdm_status ggdm_store_pack_samples(ggdm_store *store, ggdm_unit *unit, ggdm_error *err);
 
 /* ---- store_score.c ---- */
 
-/** Write a block of scores of a trajectory: samples [n] in the order of their indices, with their
- *  scores in one order.  Errors: GGDM_EFORMAT, GGDM_ESTATE as for ggdm_store_finish. */
-ggdm_status ggdm_store_put_scores(ggdm_store *store, int64_t unit, const ggdm_sample *const *samples,
+/** Write the scores that a segment of unit number id (tree: unit) asks for, of samples [n] in the
+ *  order of their indices; others are left out.  Errors: GGDM_EFORMAT, GGDM_ESTATE as for
+ *  ggdm_store_finish. */
+ggdm_status ggdm_store_put_scores(ggdm_store *store, const ggdm_unit *unit, int64_t id,
+                                  const ggdm_segment *segment, const ggdm_sample *const *samples,
                                   int32_t n, ggdm_error *err);
 /** Is sample idx scored? */
 ggdm_status ggdm_store_is_scored(ggdm_store *store, int64_t trajectory, int64_t scorer, int32_t idx,
@@ -345,5 +347,16 @@ ggdm_status ggdm_store_wanted_trajectories(ggdm_store *store, bool **out, ggdm_e
 /** Cells from number first on are wanted: put back what was cancelled of them, and add units for
  *  scores that they lack; inside a turn. */
 ggdm_status ggdm_store_want_from(ggdm_store *store, int32_t first, ggdm_error *err);
+
+/* ---- store_audit.c ---- */
+
+/* Rows of a query, one after the other. */
+typedef ggdm_status (*ggdm_row_visitor)(ggdm_store *store, struct sqlite3_stmt *row, void *context,
+                                        ggdm_error *err);
+/** limit: the query's ?1, where it has one. */
+ggdm_status ggdm_store_each_row(ggdm_store *store, const char *sql, int32_t limit,
+                                ggdm_row_visitor visit, void *context, ggdm_error *err);
+/** Never NULL. */
+const char *ggdm_store_row_text(struct sqlite3_stmt *row, int column);
 
 #endif

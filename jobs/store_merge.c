@@ -25,26 +25,69 @@ static ggdm_status same(const char *dir, const char *what, const char *a, const 
                      first, a);
 }
 
-static ggdm_status compare(const ggdm_run_info *first, const char *first_dir,
-                           const ggdm_run_info *info, const char *dir, ggdm_error *err)
+/* The digest of a model of this name, or "". */
+static const char *digest_of(const ggdm_store *s, const char *name)
+{
+    int32_t n;
+    const ggdm_store_model *models = ggdm_store_models(s, &n);
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(models[i].name, name) == 0)
+            return models[i].digest;
+    return "";
+}
+
+static ggdm_status compare_models(const ggdm_store *first, const ggdm_store *s, ggdm_error *err)
+{
+    int32_t n;
+    const ggdm_store_model *models = ggdm_store_models(first, &n);
+    for (int32_t i = 0; i < n; i++) {
+        char what[100];
+        snprintf(what, sizeof what, "the model %.80s", models[i].name);
+        GGDM_TRY(
+            same(s->dir, what, models[i].digest, digest_of(s, models[i].name), first->dir, err));
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status compare_sweeps(ggdm_store *first, ggdm_store *s, ggdm_error *err)
 {
     char a[24], b[24];
-    snprintf(a, sizeof a, "%d", first->shards);
-    snprintf(b, sizeof b, "%d", info->shards);
+    snprintf(a, sizeof a, "%d", first->sheet.n_sweeps);
+    snprintf(b, sizeof b, "%d", s->sheet.n_sweeps);
+    GGDM_TRY(same(s->dir, "the number of sweeps", a, b, first->dir, err));
+    for (int32_t i = 1; i <= first->sheet.n_sweeps; i++) {
+        char *ours = NULL, *theirs = NULL;
+        ggdm_status st = ggdm_store_sweep_digest(first, i, &ours, err);
+        if (st == GGDM_OK)
+            st = ggdm_store_sweep_digest(s, i, &theirs, err);
+        if (st == GGDM_OK)
+            st = same(s->dir, "the sweep", ours, theirs, first->dir, err);
+        free(ours);
+        free(theirs);
+        GGDM_TRY(st);
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status compare(ggdm_store *first, ggdm_store *s, ggdm_error *err)
+{
+    const ggdm_run_info *x = &first->info, *y = &s->info;
+    char a[24], b[24];
+    snprintf(a, sizeof a, "%d", x->shards);
+    snprintf(b, sizeof b, "%d", y->shards);
     const struct {
         const char *what, *a, *b;
-    } facts[] = {{"the number of shards", a, b},
-                 {"the sweep", first->sweep_digest, info->sweep_digest},
-                 {"the version of ggdm", first->version, info->version},
-                 {"the library", first->library, info->library},
-                 {"the digest of the self-check", first->bits, info->bits},
-                 {"the instruction set", first->isa, info->isa},
-                 {"the model", first->model_digest, info->model_digest},
-                 {"the guide", first->guide_digest, info->guide_digest},
-                 {"the judge", first->judge_digest, info->judge_digest}};
+    } facts[] = {
+        {"the number of shards", a, b},
+        {"the version of ggdm", x->version, y->version},
+        {"the library", x->library, y->library},
+        {"the digest of the self-check", x->bits, y->bits},
+        {"the instruction set", x->isa, y->isa},
+        {"the precision", ggdm_precision_names[x->precision], ggdm_precision_names[y->precision]}};
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        GGDM_TRY(same(dir, facts[i].what, facts[i].a, facts[i].b, first_dir, err));
-    return GGDM_OK;
+        GGDM_TRY(same(s->dir, facts[i].what, facts[i].a, facts[i].b, first->dir, err));
+    GGDM_TRY(compare_sweeps(first, s, err));
+    return compare_models(first, s, err);
 }
 
 /* Is every unit at rest?  Whoever opened a shard in the middle would merge a part of it. */
@@ -93,7 +136,7 @@ static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double
         if (i > 0)
             GGDM_TRY_GOTO(st, ggdm_store_open(dirs[i], &inspect, &other, err), done);
         ggdm_store *s = i > 0 ? other : first;
-        GGDM_TRY_GOTO(st, compare(&first->info, dirs[0], &s->info, dirs[i], err), done);
+        GGDM_TRY_GOTO(st, compare(first, s, err), done);
         GGDM_TRY_GOTO(st, check_shard(s, dirs[i], n, at, err), done);
         at[s->info.shard] = i;
         *cost += s->cost;
@@ -108,26 +151,60 @@ done:
 
 /* ---- joining -------------------------------------------------------------------------------- */
 
+/* Units that score samples: a shard has them for itself, and their numbers may be those of other
+ * units in other shards. */
+#define SCORING(db) "SELECT id FROM " db ".tree WHERE steps = 0"
+#define SCORING_UNITS(db) "SELECT id FROM " db ".unit WHERE tree IN (" SCORING(db) ")"
+
+/* The first shard without what is its own: these units, archives, results. */
+static ggdm_status drop_own(ggdm_store *s, ggdm_error *err)
+{
+    static const char *const steps[] = {
+        "BEGIN IMMEDIATE",
+        "DELETE FROM event WHERE unit IN (" SCORING_UNITS("main") ")",
+        "DELETE FROM unit WHERE tree IN (" SCORING("main") ")",
+        "DELETE FROM tree WHERE steps = 0",
+        "UPDATE cell SET archived = 0",
+        "DELETE FROM result",
+        "COMMIT"};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        GGDM_TRY(ggdm_store_exec(s, steps[i], err));
+    return GGDM_OK;
+}
+
+/* Where two plans differ: numbers are each store's own, but shards were planned by one program. */
+#define DIFFERENT(table, text, where)                                                              \
+    "(SELECT count(*) FROM main." table " AS a LEFT JOIN part." table " AS b USING (id) "          \
+    "WHERE b." text " IS NOT a." text where ")"
+
 /* Another shard's rows, from the attached database part. */
 static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
 {
     static const char *const steps[] = {
-        "INSERT INTO main.unit SELECT * FROM part.unit",
-        "INSERT INTO main.image SELECT * FROM part.image",
+        "INSERT INTO main.unit SELECT * FROM part.unit WHERE tree NOT IN (" SCORING("part") ")",
+        "INSERT INTO main.sample (trajectory, idx, unit, media, diverged, diverged_step, data) "
+        "SELECT t.id, p.idx, p.unit, p.media, p.diverged, p.diverged_step, p.data "
+        "FROM part.sample AS p JOIN part.trajectory AS o ON o.id = p.trajectory "
+        "JOIN main.trajectory AS t ON t.key = o.key",
+        "INSERT INTO main.score (trajectory, scorer, first, count, data) "
+        "SELECT t.id, s.id, p.first, p.count, p.data FROM part.score AS p "
+        "JOIN part.trajectory AS o ON o.id = p.trajectory "
+        "JOIN main.trajectory AS t ON t.key = o.key "
+        "JOIN part.scorer AS x ON x.id = p.scorer JOIN main.scorer AS s ON s.text = x.text",
         "INSERT INTO main.checkpoint SELECT * FROM part.checkpoint",
         "INSERT INTO main.event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "SELECT at, epoch, unit, from_state, to_state, attempt, worker, message FROM part.event "
-        "ORDER BY id",
+        "WHERE unit NOT IN (" SCORING_UNITS("part") ") ORDER BY id",
         "UPDATE main.trajectory AS t SET done = t.done + p.done, diverged = t.diverged + "
         "p.diverged "
-        "FROM part.trajectory AS p WHERE p.id = t.id"};
+        "FROM part.trajectory AS p WHERE p.key = t.key"};
     int64_t other;
-    GGDM_TRY(ggdm_store_ask_int(s,
-                                "SELECT (SELECT count(*) FROM main.tree AS a LEFT JOIN part.tree "
-                                "AS b USING (id) WHERE b.data IS NOT a.data) + (SELECT count(*) "
-                                "FROM main.trajectory AS a LEFT JOIN part.trajectory AS b USING "
-                                "(id) WHERE b.key IS NOT a.key)",
-                                &other, err));
+    GGDM_TRY(ggdm_store_ask_int(
+        s,
+        "SELECT " DIFFERENT("tree", "data", " AND a.steps > 0") " + " DIFFERENT(
+            "trajectory", "key", "") " + " DIFFERENT("setting", "text",
+                                                     "") " + " DIFFERENT("head", "text", ""),
+        &other, err));
     if (other)
         return GGDM_FAIL(err, GGDM_ESTATE, "%s was planned in another way than the other shards",
                          dir);
@@ -175,6 +252,7 @@ static ggdm_status complete(ggdm_store *s, double cost, ggdm_error *err)
     if (missing)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %" PRId64 " units are in no shard", s->dir,
                          missing);
+    GGDM_TRY(ggdm_store_plan_scores(s, NULL, err));
     GGDM_TRY(ggdm_store_exec(s, "DELETE FROM run WHERE key = 'shard'", err));
     GGDM_TRY(ggdm_store_put_cost(s, cost, err));
     GGDM_TRY(ggdm_store_exec(s, "DELETE FROM counter", err));
@@ -208,6 +286,7 @@ static ggdm_status join(const char *place, char *const *dirs, const int32_t *at,
     ggdm_status st;
     GGDM_TRY_GOTO(st, snapshot_of(dirs[at[0]], path, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_open(place, &inspect, &s, err), done);
+    GGDM_TRY_GOTO(st, drop_own(s, err), done);
     for (int32_t i = 1; i < n; i++)
         GGDM_TRY_GOTO(st, add_shard(s, dirs[at[i]], err), done);
     GGDM_TRY_GOTO(st, ggdm_store_exec(s, "BEGIN IMMEDIATE", err), done);

@@ -60,6 +60,7 @@ void ggdm_store_rollback(ggdm_store *store)
     if (!sqlite3_get_autocommit(store->db) && !ggdm_owner_is_lost(store->owner))
         ggdm_store_exec(store, "ROLLBACK", NULL);
     store->counts = store->counts_before;
+    ggdm_store_forget_trees(store); /* what they say of scorers may be undone */
     store->in_turn = false;
     store->turn_lost = false;
 }
@@ -123,33 +124,58 @@ ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err
     return GGDM_OK;
 }
 
-static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell *out,
+/* stmt: name, sweep, trajectory, key, wanted, panel, archived, cancelled, and of the trajectory
+ * wanted, done, diverged, which is *all. */
+static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell *out, int32_t *all,
                              ggdm_error *err)
 {
     const void *key;
     size_t size;
     const char *name = (const char *)sqlite3_column_text(stmt, 0);
-    const int32_t max = INT32_MAX;
-    int32_t archived;
+    const int32_t max = GGDM_MAX_SAMPLES;
+    int32_t trajectory, archived, cancelled;
     /* The name becomes a directory: nothing but "c" and digits. */
     if (!name || name[0] != 'c' || !name[1] || strlen(name) >= sizeof out->name ||
         strspn(name + 1, "0123456789") != strlen(name + 1))
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d is called '%.40s'", s->path,
-                         out->cell.index, name ? name : "");
+                         out->index, name ? name : "");
     snprintf(out->name, sizeof out->name, "%s", name);
-    out->cell.kappa = sqlite3_column_double(stmt, 1);
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 2, 0, max, &out->cell.duration, err));
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 3, -1, GGDM_MAX_CLASSES - 1, &out->cell.target, err));
-    GGDM_TRY(ggdm_store_column_blob(s, stmt, 4, sizeof out->cell.key, sizeof out->cell.key, &key,
-                                    &size, err));
-    memcpy(out->cell.key, size ? key : out->cell.key, size);
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 1, 1, s->sheet.n_sweeps, &out->sweep, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 2, 0, s->n_trajectories - 1, &trajectory, err));
     GGDM_TRY(
-        ggdm_store_column_i32(s, stmt, 5, 0, s->n_trajectories - 1, &out->cell.trajectory, err));
+        ggdm_store_column_blob(s, stmt, 3, sizeof out->key, sizeof out->key, &key, &size, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 4, 1, max, &out->wanted, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 5, -1, INT32_MAX, &out->panel, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 6, 0, 1, &archived, err));
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 0, s->info.samples, &out->images_done, err));
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, out->images_done, &out->images_diverged, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 0, 1, &cancelled, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, out->wanted, max, all, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 9, 0, *all, &out->done, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 10, 0, out->done, &out->diverged, err));
+    if (out->index < s->sheet.first_cell[out->sweep - 1])
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d is not of sweep %d", s->path,
+                         out->index, out->sweep);
+    memcpy(out->key, size ? key : out->key, size);
+    out->trajectory = trajectory;
     out->archived = archived != 0;
-    return ggdm_store_column_i32(s, stmt, 9, 0, max, &out->cell.start, err);
+    out->cancelled = cancelled != 0;
+    return GGDM_OK;
+}
+
+/* Of a trajectory that makes more than the cell wants. */
+static ggdm_status count_first(ggdm_store *s, ggdm_store_cell *cell, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool row;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_COUNT_FIRST, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, cell->trajectory);
+    sqlite3_bind_int(stmt, 2, cell->wanted);
+    ggdm_status st = ggdm_store_step(s, stmt, &row, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_column_i32(s, stmt, 0, 0, cell->wanted, &cell->done, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_column_i32(s, stmt, 1, 0, cell->done, &cell->diverged, err);
+    ggdm_store_reset(stmt);
+    return st;
 }
 
 ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,
@@ -157,7 +183,8 @@ ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cel
 {
     sqlite3_stmt *stmt = NULL;
     bool row;
-    *out = (ggdm_store_cell){.cell.index = index};
+    int32_t all = 0;
+    *out = (ggdm_store_cell){.index = index};
     if (index < 0 || index >= store->n_cells)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: cell %d, expected [0, %d)", store->path, index,
                          store->n_cells);
@@ -168,9 +195,9 @@ ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cel
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d or its trajectory is missing",
                        store->path, index);
     if (st == GGDM_OK)
-        st = read_cell(store, stmt, out, err);
+        st = read_cell(store, stmt, out, &all, err);
     ggdm_store_reset(stmt);
-    return st;
+    return st == GGDM_OK && out->wanted < all ? count_first(store, out, err) : st;
 }
 
 ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err)

@@ -36,8 +36,8 @@ static ggdm_status take_runs(ggdm_store *s, parts *p, const char *runs, ggdm_err
         most += *c == ',';
     if (most > GGDM_MAX_RUNS)
         most = GGDM_MAX_RUNS;
-    GGDM_TRY(ggdm_arena_alloc(&p->arena, (size_t)most * sizeof *p->recipe.runs, &p->recipe.runs,
-                              err));
+    GGDM_TRY(
+        ggdm_arena_alloc(&p->arena, (size_t)most * sizeof *p->recipe.runs, &p->recipe.runs, err));
     const char *at = runs;
     while (p->recipe.n_runs < most) {
         ggdm_run_text *run = &p->recipe.runs[p->recipe.n_runs];

@@ -24,15 +24,14 @@
  *             ("3:500,1:1000": setting 3 to step 500, setting 1 to step 1000, the last).  wanted:
  *             samples 0 .. wanted - 1 are made; at least what any of its cells wants.  done,
  *             diverged: counts of its samples, kept in the transaction that stores them.
- * cell        idx = 0, 1, ...  It shows the first `wanted` samples of its trajectory, as others may.
- * scorer, panel   a panel is a list of scorers, in order of place, each with its name in results.
- *             output: "number" or "classes" (log probabilities, nats).
- * model, asset    names of models by the digest in recipes; files of recipes.
- * tree        segments of one head, parents first: u32 count, and for each i32 parent (-1: none),
- *             i32 end, i32 setting, i64 trajectory that ends here (-1: none); little-endian.  A
- *             segment begins where its parent ends, or at 0.  cost: operations of one image.
- *             steps = 0, head NULL: a tree that scores samples which are there; each segment is a
- *             trajectory, end and setting are 0.
+ * cell        idx = 0, 1, ...  It shows the first `wanted` samples of its trajectory, as others
+ * may. scorer, panel   a panel is a list of scorers, in order of place, each with its name in
+ * results. output: "number" or "classes" (log probabilities, nats). model, asset    names of models
+ * by the digest in recipes; files of recipes. tree        segments of one head, parents first: u32
+ * count, and for each i32 parent (-1: none), i32 end, i32 setting, i64 trajectory that ends here
+ * (-1: none); little-endian.  A segment begins where its parent ends, or at 0.  cost: operations of
+ * one image. steps = 0, head NULL: a tree that scores samples which are there; each segment is a
+ *             trajectory, end is 0, parent and setting are -1.
  * unit        a tree for the images image_first, ...; store.h has its states.  Only
  *             ggdm_store_transition changes it, with a row of event and the counters.
  * sample      media: 0 image/png.  diverged_step: -1 where it stayed finite.  Bytes never change.

@@ -223,6 +223,7 @@ ggdm_status ggdm_store_call_end(ggdm_store *store, const ggdm_store_call *call, 
     }
 undo:
     store->counts = call->counts;
+    ggdm_store_forget_trees(store); /* what they say of scorers may be undone */
     /* After a full disk SQLite has left the transaction by itself: nothing of the turn remains. */
     if (sqlite3_get_autocommit(store->db) ||
         ggdm_store_use(store, GGDM_SQL_ROLLBACK_TO, &stmt, NULL) != GGDM_OK ||

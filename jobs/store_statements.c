@@ -64,8 +64,9 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
         "SELECT c.name, c.sweep, c.trajectory, t.key, c.wanted, c.panel, c.archived, c.cancelled, "
         "t.wanted, t.done, t.diverged "
         "FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
-    [GGDM_SQL_PANELS_OF] = "SELECT DISTINCT panel FROM cell WHERE trajectory = ?1 AND cancelled = 0 "
-                           "ORDER BY panel",
+    [GGDM_SQL_PANELS_OF] =
+        "SELECT DISTINCT panel FROM cell WHERE trajectory = ?1 AND cancelled = 0 "
+        "ORDER BY panel",
     [GGDM_SQL_SET_CANCELLED] = "UPDATE cell SET cancelled = ?2 WHERE idx = ?1",
     [GGDM_SQL_SET_ARCHIVED] = "UPDATE cell SET archived = 1 WHERE idx = ?1",
     [GGDM_SQL_PUT_TREE] =
@@ -103,8 +104,9 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
                            "ON CONFLICT (trajectory, scorer, first) DO NOTHING",
     [GGDM_SQL_SAME_SCORE] = "SELECT count = ?4 AND data = ?5 FROM score "
                             "WHERE trajectory = ?1 AND scorer = ?2 AND first = ?3",
-    [GGDM_SQL_SCORED] = "SELECT first + count > ?3 FROM score WHERE trajectory = ?1 AND scorer = ?2 "
-                        "AND first <= ?3 ORDER BY first DESC LIMIT 1",
+    [GGDM_SQL_SCORED] =
+        "SELECT first + count > ?3 FROM score WHERE trajectory = ?1 AND scorer = ?2 "
+        "AND first <= ?3 ORDER BY first DESC LIMIT 1",
     [GGDM_SQL_COUNT_SCORED] =
         "SELECT coalesce(sum(count), 0) FROM score WHERE trajectory = ?1 AND scorer = ?2",
     [GGDM_SQL_PUT_RESULT] =

@@ -83,8 +83,8 @@ ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t n, int32_t first_cel
     GGDM_TRY(ggdm_store_run(store, stmt, err));
     for (int32_t i = 0; i < spec->n_parameters; i++)
         if (spec->parameters[i].known)
-            GGDM_TRY(put_parameter(store, n, i, &spec->parameters[i], i == spec->class_parameter,
-                                   err));
+            GGDM_TRY(
+                put_parameter(store, n, i, &spec->parameters[i], i == spec->class_parameter, err));
     return GGDM_OK;
 }
 
@@ -105,7 +105,8 @@ static ggdm_status get_text(ggdm_store *s, int32_t i, int column, char **out, gg
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_GET_SWEEP, &stmt, err));
     sqlite3_bind_int(stmt, 1, i);
     ggdm_status st = ggdm_store_step(s, stmt, &row, err);
-    const char *text = st == GGDM_OK && row ? (const char *)sqlite3_column_text(stmt, column) : NULL;
+    const char *text =
+        st == GGDM_OK && row ? (const char *)sqlite3_column_text(stmt, column) : NULL;
     if (text)
         st = ggdm_strdup(text, out, err);
     else if (st == GGDM_OK)

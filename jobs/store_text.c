@@ -42,7 +42,11 @@ ggdm_status ggdm_store_put_text(ggdm_store *store, ggdm_store_texts table, const
     if (table == GGDM_STORE_SCORERS)
         sqlite3_bind_text(stmt, 2, ggdm_output_names[output], -1, SQLITE_STATIC);
     GGDM_TRY(ggdm_store_run(store, stmt, err));
-    return ggdm_store_find_text(store, table, text, id, err);
+    GGDM_TRY(ggdm_store_find_text(store, table, text, id, err));
+    if (*id < 1 || *id > INT32_MAX)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: there is %s %" PRId64, store->path,
+                         tables[table].name, *id);
+    return GGDM_OK;
 }
 
 ggdm_status ggdm_store_get_text(ggdm_store *store, ggdm_store_texts table, int64_t id, char **out,

@@ -23,7 +23,7 @@ static ggdm_status pack(const ggdm_segment *segments, int32_t n, const ggdm_stor
         bool ends = numbers && s->trajectory >= 0;
         ggdm_put_i32(w, s->parent);
         ggdm_put_i32(w, s->end);
-        ggdm_put_i32(w, numbers ? (int32_t)numbers->settings[s->setting] : s->setting);
+        ggdm_put_i32(w, numbers ? numbers->settings[s->setting] : s->setting);
         ggdm_put_i64(w, ends ? numbers->trajectories[s->trajectory - first] : s->trajectory);
     }
     return ggdm_wire_status(w, "tree", err);
@@ -59,8 +59,9 @@ static bool segment_fits(const ggdm_store *s, const ggdm_unit *unit, int32_t i)
     bool leaf = g->trajectory >= 0;
     return g->parent >= -1 && g->parent < i && g->trajectory >= -1 &&
            g->trajectory < s->n_trajectories && g->end <= unit->steps &&
-           (unit->kind == GGDM_UNIT_SCORE ? leaf && g->parent == -1 && g->end == 0
-                                          : g->end > g->begin && (!leaf || g->end == unit->steps));
+           (unit->kind == GGDM_UNIT_SCORE
+                ? leaf && g->parent == -1 && g->end == 0 && g->setting == -1
+                : g->end > g->begin && (!leaf || g->end == unit->steps));
 }
 
 static ggdm_status unpack(ggdm_store *s, int64_t id, const void *data, size_t size, ggdm_unit *out,
@@ -88,8 +89,7 @@ static ggdm_status unpack(ggdm_store *s, int64_t id, const void *data, size_t si
     return GGDM_OK;
 }
 
-/* head: NULL: is not asked for. */
-static ggdm_status read_tree(ggdm_store *s, int64_t id, ggdm_unit *out, double *cost, int64_t *head,
+static ggdm_status read_tree(ggdm_store *s, int64_t id, ggdm_unit *out, int64_t *head,
                              ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
@@ -109,23 +109,22 @@ static ggdm_status read_tree(ggdm_store *s, int64_t id, ggdm_unit *out, double *
     if (st == GGDM_OK) {
         out->kind = out->steps ? GGDM_UNIT_GENERATE : GGDM_UNIT_SCORE;
         *head = sqlite3_column_int64(stmt, 0);
-        *cost = sqlite3_column_double(stmt, 2);
+        out->cost = sqlite3_column_double(stmt, 2);
         st = unpack(s, id, data, size, out, err);
     }
-    if (st == GGDM_OK && !(isfinite(*cost) && *cost >= 0))
+    if (st == GGDM_OK && !(isfinite(out->cost) && out->cost >= 0))
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: tree %" PRId64 " costs %g", s->path, id,
-                       *cost);
+                       out->cost);
     ggdm_store_reset(stmt);
     if (st != GGDM_OK)
         ggdm_unit_deinit(out);
     return st;
 }
 
-ggdm_status ggdm_store_read_tree(ggdm_store *store, int64_t id, ggdm_unit *out, double *cost,
-                                 ggdm_error *err)
+ggdm_status ggdm_store_read_tree(ggdm_store *store, int64_t id, ggdm_unit *out, ggdm_error *err)
 {
     int64_t head;
-    return read_tree(store, id, out, cost, &head, err);
+    return read_tree(store, id, out, &head, err);
 }
 
 /* ---- made complete -------------------------------------------------------------------------- */
@@ -143,10 +142,9 @@ static ggdm_status add_settings(ggdm_store *s, ggdm_unit *unit, ggdm_error *err)
         while (k < unit->n_settings && numbers[k] != number)
             k++;
         if (k == unit->n_settings) {
-            GGDM_TRY_GOTO(st,
-                          ggdm_store_get_text(s, GGDM_STORE_SETTINGS, number, &unit->settings[k],
-                                              err),
-                          done);
+            GGDM_TRY_GOTO(
+                st, ggdm_store_get_text(s, GGDM_STORE_SETTINGS, number, &unit->settings[k], err),
+                done);
             numbers[k] = number;
             unit->n_settings++;
         }
@@ -218,7 +216,7 @@ static ggdm_status load_tree(ggdm_store *s, int64_t id, ggdm_store_tree *out, gg
     scorer_lists lists = {.unit = &out->unit};
     int64_t head;
     out->id = id;
-    GGDM_TRY(read_tree(s, id, &out->unit, &out->cost, &head, err));
+    GGDM_TRY(read_tree(s, id, &out->unit, &head, err));
     ggdm_unit *u = &out->unit;
     if (u->kind == GGDM_UNIT_SCORE)
         GGDM_TRY(ggdm_strdup("", &u->head, err));
@@ -280,12 +278,14 @@ static ggdm_status copy_unit(const ggdm_unit *from, ggdm_unit *out, ggdm_error *
 {
     out->kind = from->kind;
     out->steps = from->steps;
+    out->cost = from->cost;
     GGDM_TRY(ggdm_strdup(from->head, &out->head, err));
     GGDM_TRY(ggdm_alloc(&out->settings, (size_t)from->n_settings, sizeof *out->settings, err));
     for (; out->n_settings < from->n_settings; out->n_settings++)
-        GGDM_TRY(ggdm_strdup(from->settings[out->n_settings], &out->settings[out->n_settings], err));
-    GGDM_TRY(copy_array(from->segments, from->n_segments, sizeof *from->segments, &out->segments,
-                        err));
+        GGDM_TRY(
+            ggdm_strdup(from->settings[out->n_settings], &out->settings[out->n_settings], err));
+    GGDM_TRY(
+        copy_array(from->segments, from->n_segments, sizeof *from->segments, &out->segments, err));
     out->n_segments = from->n_segments;
     GGDM_TRY(ggdm_alloc(&out->scorers, (size_t)from->n_scorers, sizeof *out->scorers, err));
     for (; out->n_scorers < from->n_scorers; out->n_scorers++) {
@@ -298,7 +298,8 @@ static ggdm_status copy_unit(const ggdm_unit *from, ggdm_unit *out, ggdm_error *
     return GGDM_OK;
 }
 
-/* Scores that are there are not asked for again: of a block either all samples have them or none. */
+/* Scores that are there are not asked for again: of a block either all samples have them or none.
+ */
 static ggdm_status leave_out_scored(ggdm_store *s, ggdm_unit *unit, ggdm_error *err)
 {
     for (int32_t i = 0; i < unit->n_segments; i++) {

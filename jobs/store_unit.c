@@ -52,10 +52,9 @@ static ggdm_status read_row(ggdm_store *s, sqlite3_stmt *stmt, ggdm_unit_row *ou
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 9, -1, max, &out->worker, err));
     out->epoch = sqlite3_column_int64(stmt, 10);
     out->claimed = sqlite3_column_int64(stmt, 11);
-    if (out->image_first > s->info.samples - out->image_count)
-        return GGDM_FAIL(err, GGDM_EFORMAT,
-                         "%s is damaged: unit %" PRId64 " has images %d+%d of %d", s->path, out->id,
-                         out->image_first, out->image_count, s->info.samples);
+    if (out->image_first > GGDM_MAX_SAMPLES - out->image_count)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: unit %" PRId64 " has images %d+%d",
+                         s->path, out->id, out->image_first, out->image_count);
     return GGDM_OK;
 }
 
@@ -226,14 +225,16 @@ static ggdm_status claim_one(ggdm_store *s, const ggdm_unit_row *old, int32_t wo
     row.worker = worker;
     row.epoch = s->epoch;
     row.claimed = ++s->last_claim;
-    GGDM_TRY(ggdm_store_unpack_unit(s, &row, out, err));
+    GGDM_TRY(ggdm_store_make_unit(s, &row, out, err));
     ggdm_status st = GGDM_OK;
     char note[40];
-    if (row.attempt > 1)
+    if (out->kind == GGDM_UNIT_SCORE)
+        st = ggdm_store_pack_samples(s, out, err);
+    else if (row.attempt > 1)
         st = ggdm_store_load_checkpoint(s, out, err);
     snprintf(note, sizeof note, "goes on at step %d", out->step);
     if (st == GGDM_OK)
-        st = ggdm_store_transition(s, old, &row, out->state ? note : NULL, err);
+        st = ggdm_store_transition(s, old, &row, out->step > 0 ? note : NULL, err);
     if (st != GGDM_OK)
         ggdm_unit_deinit(out);
     return st;

@@ -8,19 +8,17 @@
 #define EXACT_BELOW 20000 /* units: of more, each counts the same (the planner makes them so) */
 
 /* Cost of `images` images of a tree up to a step. */
-static ggdm_status cost_of(ggdm_store *s, const ggdm_unit_row *row, int64_t images, int32_t step,
-                           double *cost, ggdm_error *err)
+static ggdm_status cost_of(ggdm_store *s, int64_t tree, int64_t images, int32_t step, double *cost,
+                           ggdm_error *err)
 {
     ggdm_unit unit;
-    GGDM_TRY(ggdm_store_unpack_unit(s, row, &unit, err));
-    *cost += (double)images *
-             ggdm_segments_cost(unit.segments, unit.n_segments, s->info.job.gradient) *
-             ggdm_segments_part(unit.segments, unit.n_segments, step);
+    GGDM_TRY(ggdm_store_read_tree(s, tree, &unit, err));
+    *cost += (double)images * unit.cost * ggdm_segments_part(unit.segments, unit.n_segments, step);
     ggdm_unit_deinit(&unit);
     return GGDM_OK;
 }
 
-/* Of a query's rows: unit, tree, images, step. */
+/* Of a query's rows: tree, images, step. */
 static ggdm_status sum_up(ggdm_store *s, const char *sql, double *cost, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
@@ -32,11 +30,9 @@ static ggdm_status sum_up(ggdm_store *s, const char *sql, double *cost, ggdm_err
         GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
         if (!row)
             break;
-        const ggdm_unit_row unit = {.id = sqlite3_column_int64(stmt, 0),
-                                    .tree = sqlite3_column_int64(stmt, 1)};
         GGDM_TRY_GOTO(st,
-                      cost_of(s, &unit, sqlite3_column_int64(stmt, 2), sqlite3_column_int(stmt, 3),
-                              cost, err),
+                      cost_of(s, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+                              sqlite3_column_int(stmt, 2), cost, err),
                       done);
     }
 done:
@@ -52,11 +48,11 @@ ggdm_status ggdm_store_work_get(ggdm_store *store, ggdm_store_work *out, ggdm_er
         .done = c->units_total ? store->cost * (double)done / (double)c->units_total : 0};
     if (c->units_total < EXACT_BELOW && done < c->units_total)
         GGDM_TRY(sum_up(store,
-                        "SELECT min(id), tree, sum(image_count), 2147483647 FROM unit "
+                        "SELECT tree, sum(image_count), 2147483647 FROM unit "
                         "WHERE state = 'done' GROUP BY tree",
                         &out->done, err));
     return sum_up(store,
-                  "SELECT unit.id, tree, image_count, step FROM checkpoint "
+                  "SELECT tree, image_count, step FROM checkpoint "
                   "JOIN unit ON unit.id = checkpoint.unit WHERE state NOT IN ('done','cancelled')",
                   &out->saved, err);
 }
