@@ -101,7 +101,7 @@ static const char *const fill[] = {
                                 "value FROM run AS t WHERE key GLOB 'sweep_text*'",
     PARAMETER("1", "guidance.kappa", "kappa", "\u03ba", "real", "0"),
     VALUES("1", "kappa"),
-    PARAMETER("2", "guidance.duration", "duration", "t\u0303", "window", "0"),
+    PARAMETER("2", "guidance.duration", "duration", "t~", "window", "0"),
     VALUES("2", "CASE WHEN start > 0 THEN start || '+' || duration ELSE duration END"),
     PARAMETER("3", "guidance.loss.target", "target", "target", "class", "1"),
     VALUES("3", "target") " WHERE target >= 0",
