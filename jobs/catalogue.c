@@ -6,6 +6,7 @@
 
 #include "common/json_write.h"
 #include "jobs/item.h"
+#include "jobs/messages.h"
 
 const char *const ggdm_param_type_names[] = {"real",   "whole", "flag",         "text",
                                              "choice", "class", "window",       "model",
@@ -100,8 +101,9 @@ int64_t ggdm_param_highest(const ggdm_param *p)
 static ggdm_status bad_row(const ggdm_kind *k, const ggdm_param *p, const char *why,
                            ggdm_error *err)
 {
-    return GGDM_FAIL(err, GGDM_EINVAL, "%s '%s'%s%s%s: %s", k->family, k->name, p ? ", row '" : "",
-                     p ? (p->key ? p->key : "?") : "", p ? "'" : "", why);
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s '%s'%s%s%s: %s", k->family ? k->family : "?",
+                     k->name ? k->name : "?", p ? ", row '" : "", p ? (p->key ? p->key : "?") : "",
+                     p ? "'" : "", why);
 }
 
 static bool is_node(const ggdm_param *p)
@@ -120,7 +122,7 @@ static bool has_family(const ggdm_catalogue *c, const char *family)
 static const ggdm_param *find_row(const ggdm_kind *k, const char *key)
 {
     for (size_t i = 0; k && i < k->n_params; i++)
-        if (strcmp(k->params[i].key, key) == 0)
+        if (k->params[i].key && strcmp(k->params[i].key, key) == 0)
             return &k->params[i];
     return NULL;
 }
@@ -130,14 +132,30 @@ static bool is_model(const ggdm_param *p)
     return p && p->type == GGDM_PARAM_MODEL;
 }
 
+static bool is_sentence(const char *help)
+{
+    return help && *help && help[strlen(help) - 1] == '.';
+}
+
+/* As a key of a node, and as a word of a path. */
+static bool is_word(const char *text)
+{
+    return *text && !strpbrk(text, ". \"=");
+}
+
+static bool is_any(const ggdm_param *p)
+{
+    return p->lo == 0 && p->hi == 0;
+}
+
 /* A default or neutral value must be one that could be given. */
 static bool could_be_given(const ggdm_param *p, const ggdm_scalar *v)
 {
     int64_t choices = 0;
     switch (p->type) {
     case GGDM_PARAM_REAL:
-        return isfinite(v->real) &&
-               ((p->lo == 0 && p->hi == 0) || (v->real >= p->lo && v->real <= p->hi));
+        return isfinite(v->real) && (is_any(p) || (v->real >= p->lo && v->real <= p->hi)) &&
+               !(p->above && v->real <= p->lo);
     case GGDM_PARAM_WHOLE:
         return v->whole >= ggdm_param_lowest(p) && v->whole <= ggdm_param_highest(p);
     case GGDM_PARAM_FLAG:
@@ -159,14 +177,14 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
                              ggdm_error *err)
 {
     static const char *const taken[] = {"kind", "name", "revision", "zip"};
-    if (!p->key || !*p->key || strpbrk(p->key, ". \"="))
-        return bad_row(k, p, "expected a key without '.', ' ', '\"' and '='", err);
+    if (!p->key || !is_word(p->key) || !is_word(ggdm_param_axis(p)))
+        return bad_row(k, p, "expected a key and an axis without '.', ' ', '\"' and '='", err);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (strcmp(p->key, taken[i]) == 0)
+        if (strcmp(p->key, taken[i]) == 0 || strcmp(ggdm_param_axis(p), taken[i]) == 0)
             return bad_row(k, p, "this key has a meaning of its own", err);
     if (find_row(k, p->key) != p)
         return bad_row(k, p, "the key is there twice", err);
-    if (!p->help || p->help[strlen(p->help) - 1] != '.')
+    if (!is_sentence(p->help))
         return bad_row(k, p, "expected one sentence of help", err);
     if (p->type == GGDM_PARAM_CHOICE && (!p->choices || !p->choices[0]))
         return bad_row(k, p, "expected names to choose from", err);
@@ -176,6 +194,8 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
         (!p->of || !(is_model(find_row(k, p->of)) ||
                      is_model(find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)))))
         return bad_row(k, p, "expected 'of', a row that is a model", err);
+    if (!(p->lo <= p->hi) || (p->type == GGDM_PARAM_NODES && !(p->hi >= 1)))
+        return bad_row(k, p, "expected bounds between which there is something", err);
     if (is_model(p) != (p->port != NULL))
         return bad_row(k, p, "expected a port, of models and of these only", err);
     if (p->fallback && (p->required || !could_be_given(p, p->fallback)))
@@ -185,21 +205,87 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
     return GGDM_OK;
 }
 
+static const ggdm_kind *find_standard(const ggdm_catalogue *c, const char *family)
+{
+    for (size_t i = 0; i < c->n_kinds; i++)
+        if (c->kinds[i]->standard && strcmp(c->kinds[i]->family, family) == 0)
+            return c->kinds[i];
+    return NULL;
+}
+
+/* What a scorer requires must be there in the node that it measures: the node itself, and rows of
+ * equal keys. */
+static bool can_measure(const ggdm_kind *scorer, const ggdm_kind *node)
+{
+    for (size_t i = 0; scorer && i < scorer->n_params; i++) {
+        const ggdm_param *p = &scorer->params[i], *q = find_row(node, p->key);
+        if (p->type == GGDM_PARAM_NODE ? strcmp(p->family, node->family) != 0
+                                       : p->required && (!q || q->type != p->type))
+            return false;
+    }
+    return scorer != NULL;
+}
+
+static bool has_required(const ggdm_kind *k)
+{
+    for (size_t i = 0; i < k->n_params; i++)
+        if (k->params[i].required)
+            return true;
+    return false;
+}
+
+/* The chain's length is a number of the sampler that jobs/ asks for. */
+static bool has_steps(const ggdm_kind *k)
+{
+    const ggdm_param *p = find_row(k, "steps");
+    return p && p->type == GGDM_PARAM_WHOLE && p->fallback && p->lo >= 1 && p->hi <= GGDM_MAX_STEPS;
+}
+
+static ggdm_status check_name(const ggdm_catalogue *c, const ggdm_kind *k, ggdm_error *err)
+{
+    (void)c;
+    return k->family && k->name && is_sentence(k->help)
+               ? GGDM_OK
+               : bad_row(k, NULL, "expected a family, a name and one sentence of help", err);
+}
+
+static ggdm_status check_rows(const ggdm_catalogue *c, const ggdm_kind *k, ggdm_error *err)
+{
+    for (size_t r = 0; r < k->n_params; r++)
+        GGDM_TRY(check_row(c, k, &k->params[r], err));
+    return GGDM_OK;
+}
+
+static ggdm_status check_place(const ggdm_catalogue *c, const ggdm_kind *k, ggdm_error *err)
+{
+    const ggdm_kind *scorer =
+        k->scorer ? ggdm_catalogue_find(c, GGDM_FAMILY_SCORER, k->scorer) : NULL;
+    if (ggdm_catalogue_find(c, k->family, k->name) != k)
+        return bad_row(k, NULL, "the kind is there twice", err);
+    if (k->implied && ggdm_catalogue_find(c, k->family, NULL) != k)
+        return bad_row(k, NULL, "the family has an implied kind already", err);
+    if (k->standard && find_standard(c, k->family) != k)
+        return bad_row(k, NULL, "the family has a standard kind already", err);
+    if (k->scorer && !scorer)
+        return bad_row(k, NULL, "its scorer is not there", err);
+    if (scorer && !can_measure(scorer, k))
+        return bad_row(k, NULL, "its scorer requires what the kind does not have", err);
+    if (k->always && has_required(k))
+        return bad_row(k, NULL, "a scorer of every sample cannot require anything", err);
+    if (strcmp(k->family, GGDM_FAMILY_SAMPLER) == 0 && !has_steps(k))
+        return bad_row(k, NULL, "expected a row 'steps', whole, from 1 to 100000, with a default",
+                       err);
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_catalogue_check(const ggdm_catalogue *c, ggdm_error *err)
 {
-    for (size_t i = 0; i < c->n_kinds; i++) {
-        const ggdm_kind *k = c->kinds[i];
-        if (!k->family || !k->name || !k->help || k->help[strlen(k->help) - 1] != '.')
-            return bad_row(k, NULL, "expected a family, a name and one sentence of help", err);
-        if (ggdm_catalogue_find(c, k->family, k->name) != k)
-            return bad_row(k, NULL, "the kind is there twice", err);
-        if (k->implied && ggdm_catalogue_find(c, k->family, NULL) != k)
-            return bad_row(k, NULL, "the family has an implied kind already", err);
-        if (k->scorer && !ggdm_catalogue_find(c, GGDM_FAMILY_SCORER, k->scorer))
-            return bad_row(k, NULL, "its scorer is not there", err);
-        for (size_t r = 0; r < k->n_params; r++)
-            GGDM_TRY(check_row(c, k, &k->params[r], err));
-    }
+    static ggdm_status (*const checks[])(const ggdm_catalogue *, const ggdm_kind *,
+                                         ggdm_error *) = {
+        check_name, check_rows, check_place}; /* each relies on those before, of all kinds */
+    for (size_t n = 0; n < sizeof checks / sizeof *checks; n++)
+        for (size_t i = 0; i < c->n_kinds; i++)
+            GGDM_TRY(checks[n](c, c->kinds[i], err));
     if (!ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL))
         return GGDM_FAIL(err, GGDM_EINVAL, "a catalogue without the stage's kind");
     return GGDM_OK;

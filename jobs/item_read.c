@@ -120,9 +120,11 @@ ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_
         ok = ggdm_node_int(node, 0, GGDM_MAX_CLASSES - 1, &out->whole, NULL) == GGDM_OK;
         break;
     case GGDM_PARAM_WINDOW:
-        if (dialect == GGDM_OF_SWEEP && node->kind == GGDM_NODE_MAP)
+        if (dialect == GGDM_OF_RECIPE)
+            return ggdm_node_fail_key(node, err, "unknown key: a recipe's runs say when");
+        if (node->kind == GGDM_NODE_MAP)
             return read_window(node, out, err);
-        ok = dialect == GGDM_OF_SWEEP && read_steps(node, &out->real, &out->length_share);
+        ok = read_steps(node, &out->real, &out->length_share);
         break;
     case GGDM_PARAM_TEXT:
     case GGDM_PARAM_MODEL:
@@ -226,12 +228,17 @@ bool ggdm_item_is_name(const char *text)
     return *text && strlen(text) <= 64 && text[strspn(text, ok)] == '\0';
 }
 
-static const ggdm_item *find_name(const ggdm_item *first, const char *name, const ggdm_item *but)
+/* Is a name that of a member but this, or of a key of the owner?  Paths leave out the list. */
+static bool is_taken(const ggdm_kind *owner, const ggdm_item *first, const char *name,
+                     const ggdm_item *but)
 {
+    for (size_t k = 0; k < owner->n_params; k++)
+        if (strcmp(owner->params[k].key, name) == 0)
+            return true;
     for (const ggdm_item *i = first; i; i = i->next)
         if (i != but && i->name && strcmp(i->name, name) == 0)
-            return i;
-    return NULL;
+            return true;
+    return false;
 }
 
 static ggdm_status read_name(const reader *r, const ggdm_node *node, ggdm_item *item)
@@ -245,36 +252,31 @@ static ggdm_status read_name(const reader *r, const ggdm_node *node, ggdm_item *
     return ggdm_arena_text(r->arena, name->text, &item->name, r->err);
 }
 
-/* Names that are given must be unique and no keys of the owner, as paths leave out the list; the
- * others get their kind's name, or a number. */
+/* The name of a member that was given none: its kind's, or a number. */
+static ggdm_status make_name(const reader *r, const ggdm_kind *owner, const ggdm_item *first,
+                             int number, ggdm_item *member)
+{
+    const char *kind = member->kind->name;
+    char made[96];
+    snprintf(made, sizeof made, "%.64s", kind);
+    for (bool plain = !member->kind->implied; !plain || is_taken(owner, first, made, member);
+         plain = true, number++)
+        snprintf(made, sizeof made, member->kind->implied ? "%.0s%d" : "%.64s-%d", kind, number);
+    return ggdm_arena_text(r->arena, made, &member->name, r->err);
+}
+
+/* Those that are given come first, they must be good as they are. */
 static ggdm_status name_members(const reader *r, const ggdm_kind *owner, ggdm_item *first)
 {
-    int number = 0;
-    for (ggdm_item *i = first; i; i = i->next) {
-        char made[80];
-        number++;
+    for (ggdm_item *i = first; i; i = i->next)
+        if (i->named && is_taken(owner, first, i->name, i))
+            return ggdm_node_fail(ggdm_node_get(i->at, "name"), r->err,
+                                  "the name '%s' is there twice, or a key of %s '%s'", i->name,
+                                  owner->family, owner->name);
+    int number = 1;
+    for (ggdm_item *i = first; i; i = i->next, number++)
         if (!i->named)
-            continue;
-        for (size_t k = 0; k < owner->n_params; k++)
-            if (strcmp(owner->params[k].key, i->name) == 0)
-                return ggdm_node_fail(i->at, r->err, "the name '%s' is a key of %s '%s'", i->name,
-                                      owner->family, owner->name);
-        snprintf(made, sizeof made, "%s", i->name);
-        if (find_name(first, made, i))
-            return ggdm_node_fail(i->at, r->err, "the name '%s' is there twice", i->name);
-    }
-    number = 0;
-    for (ggdm_item *i = first; i; i = i->next) {
-        char made[96];
-        number++;
-        if (i->name)
-            continue;
-        snprintf(made, sizeof made, "%s", i->kind->name);
-        if (i->kind->implied || find_name(first, made, i))
-            snprintf(made, sizeof made, i->kind->implied ? "%.0s%d" : "%s-%d", i->kind->name,
-                     number);
-        GGDM_TRY(ggdm_arena_text(r->arena, made, &i->name, r->err));
-    }
+            GGDM_TRY(make_name(r, owner, first, number, i));
     return GGDM_OK;
 }
 
