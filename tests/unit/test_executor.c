@@ -335,7 +335,7 @@ static void test_executor_resumed_unit_gives_the_same_bits(void **state)
              3, 5);
         ggdm_test_ok(ggdm_tiny_run_on(e[0], &u.unit, &want, &err), &err);
         assert_int_equal(want.n, 20);
-        for (int batches = 1; batches <= 5; batches += 2) {
+        for (int batches = k == 0 ? 1 : 3; batches <= 5; batches += 4) {
             assert_true(ggdm_tiny_run_in_pieces(e, &u.unit, batches, &got) > 2);
             ggdm_tiny_assert_same(&want, &got);
             got.last_done = 0;
