@@ -80,8 +80,9 @@ typedef struct ggdm_plan {
     int32_t shard, shards;  /* of the units, those with number = shard modulo shards; 0, 0: all */
 } ggdm_plan;
 
-/** Plan a sweep's cells; options NULL: default.  *out is owned: ggdm_plan_deinit.
- *  Errors: those of the coster, GGDM_ENOMEM. */
+/** Plan a sweep's cells; options NULL: default.  The coster is asked once for each setting below
+ *  each head.  *out is owned: ggdm_plan_deinit.  Errors: those of the coster; GGDM_ESHAPE for a
+ * cell whose texts no message holds (GGDM_MAX_TREE), or too many units; GGDM_ENOMEM. */
 ggdm_status ggdm_plan_make(const ggdm_cells *cells, const ggdm_coster *coster,
                            const ggdm_plan_options *options, ggdm_plan *out, ggdm_error *err);
 void ggdm_plan_deinit(ggdm_plan *plan);

@@ -150,23 +150,35 @@ def data(b):
     return struct.pack("<I", len(b)) + b
 
 
-def unit(uid, segments):
-    return (struct.pack("<qiiii", uid, 1, 4, 3, len(segments))
-            + b"".join(struct.pack("<iiidiq", *s) for s in segments))
+def many(items):
+    return struct.pack("<i", len(items)) + b"".join(items)
 
 
-JOB = struct.pack("<QiBBBBBiid", 9, 12, 0, 1, 0, 0, 1, 8, 2, 30.0)
-TREE = [(-1, 0, 4, 0.5, 3, -1), (0, 4, 12, 0.5, 3, 2), (0, 4, 12, 0.0, -1, 1),
-        (-1, 0, 12, 0.0, -1, 0)]
-IMAGE = (struct.pack("<qiBif", 2, 4, 0, -1, 0.25) + struct.pack("<i3f", 3, -0.1, -2.5, -7)
-         + struct.pack("<i1f", 1, -1.0) + data(png(2, 2, 1)))
+def unit(uid, kind, steps, head, settings, segments):
+    scorers = [(0, b'{"kind":"classifier","model":"c"}'), (3, b'{"kind":"saturation"}')]
+    return (struct.pack("<qiBiii", uid, 1, kind, 4, 3, steps) + data(head)
+            + many([data(s) for s in settings])
+            + many([struct.pack("<iiiiqii", *s) for s in segments])
+            + many([struct.pack("<q", i) + data(text) for i, text in scorers])
+            + many([struct.pack("<i", i) for i in (1, 0)]))
+
+
+JOB = struct.pack("<Biid", 1, 8, 2, 30.0)
+TREE = unit(5, 0, 12, b'{"model":"m","sampler":{"kind":"ddpm"}}', [b"{}", b'{"weight":0.5}'],
+            [(-1, 0, 4, 1, -1, 0, 0), (0, 4, 12, 1, 2, 0, 2), (0, 4, 12, 0, 1, 1, 1),
+             (-1, 0, 12, 0, 0, 0, 0)])
+SCORES = unit(6, 1, 0, b"", [], [(-1, 0, 0, -1, 2, 0, 2), (-1, 0, 0, -1, 1, 1, 1)])
+SAMPLE = (struct.pack("<qiBiB", 2, 4, 0, -1, 0) + data(png(2, 2, 1))
+          + many([struct.pack("<qi3f", 0, 3, -0.1, -2.5, -7), struct.pack("<qif", 3, 1, 0.25)]))
 HEAD = struct.pack("<qi", 5, 1)
 
 put("wire", "job", b"\0" + JOB)
-put("wire", "unit", b"\1" + unit(5, TREE))
-put("wire", "image", b"\2" + IMAGE)
-put("wire", "unit-packet", b"\3" + unit(5, TREE) + struct.pack("<i", 4) + data(b"state"))
-for tag, name, rest in ((1, "ready", None), (3, "images", struct.pack("<I", 2) + data(IMAGE * 2)),
+put("wire", "unit", b"\1" + TREE)
+put("wire", "score-unit", b"\1" + SCORES)
+put("wire", "sample", b"\2" + SAMPLE)
+put("wire", "unit-packet", b"\3" + TREE + struct.pack("<i", 4) + data(b"state"))
+put("wire", "score-packet", b"\3" + SCORES + struct.pack("<i", 0) + data(SAMPLE))
+for tag, name, rest in ((1, "ready", None), (3, "samples", struct.pack("<I", 2) + data(SAMPLE * 2)),
                         (4, "beat", struct.pack("<qq", 3, 9)), (5, "done", b""),
                         (6, "failed", struct.pack("<i", 4) + data(b"why")), (8, "bye", None),
                         (9, "checkpoint", struct.pack("<i", 4) + data(b"state"))):

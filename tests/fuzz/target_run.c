@@ -1,4 +1,4 @@
-/* What the parts of a run write for each other: status, requests, owners, messages, states. */
+/* What the parts of a run write for each other: status, requests, owners, start-up, states. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/run_fixture.h"
-#include "worker/protocol.h"
 #include "worker/startup.h"
 #include "worker/walk.h"
 
@@ -91,81 +90,7 @@ bool ggdm_fuzz_owner(const uint8_t *data, size_t size)
     return !strstr(err.msg, "an unknown host");
 }
 
-/* ---- messages ---- */
-
-typedef ggdm_status (*repack_fn)(ggdm_wire *in, ggdm_wire *out, ggdm_error *err);
-
-static ggdm_status repack_job(ggdm_wire *in, ggdm_wire *out, ggdm_error *err)
-{
-    ggdm_job job;
-    GGDM_TRY(ggdm_job_unpack(&job, in, err));
-    return ggdm_job_pack(&job, out, err);
-}
-
-static ggdm_status repack_unit(ggdm_wire *in, ggdm_wire *out, ggdm_error *err)
-{
-    ggdm_unit unit;
-    ggdm_status st = ggdm_unit_unpack(&unit, in, err);
-    if (st == GGDM_OK)
-        st = ggdm_unit_pack(&unit, out, err);
-    ggdm_unit_deinit(&unit);
-    return st;
-}
-
-static ggdm_status repack_image(ggdm_wire *in, ggdm_wire *out, ggdm_error *err)
-{
-    ggdm_image image;
-    ggdm_status st = ggdm_image_unpack(&image, in, err);
-    if (st == GGDM_OK)
-        st = ggdm_image_pack(&image, out, err);
-    ggdm_image_deinit(&image);
-    return st;
-}
-
-/* What is accepted as a job, unit (a tree) or image is packed to the same bytes again. */
-static ggdm_status repack(int kind, const uint8_t *data, size_t size, ggdm_error *err)
-{
-    static const repack_fn kinds[] = {repack_job, repack_unit, repack_image};
-    ggdm_wire in, out;
-    ggdm_wire_read(&in, data, size);
-    ggdm_wire_init(&out);
-    ggdm_status st = kinds[kind](&in, &out, err);
-    if (st == GGDM_OK) {
-        assert_int_equal(out.size, in.pos);
-        assert_memory_equal(out.data, data, out.size);
-    }
-    ggdm_wire_deinit(&out);
-    return st;
-}
-
-/* The first byte says what it is: a packet's tag, or a struct. */
-bool ggdm_fuzz_wire(const uint8_t *data, size_t size)
-{
-    enum { TAGS = 16 };
-    ggdm_error err = {0};
-    if (size == 0)
-        return false;
-    int kind = data[0] % (TAGS + 4);
-    data++, size--;
-    ggdm_packet packet = {.from = 1, .size = size};
-    packet.data = (uint8_t *)ggdm_fuzz_text(data, size);
-    ggdm_status st;
-    if (kind < 3) {
-        st = repack(kind, data, size, &err);
-    } else if (kind == 3) {
-        ggdm_unit unit = {0};
-        st = ggdm_unit_receive(&packet, &unit, &err);
-        ggdm_unit_deinit(&unit);
-    } else {
-        ggdm_report report;
-        packet.tag = (ggdm_tag)(kind - 4);
-        st = ggdm_report_unpack(&packet, &report, &err);
-        ggdm_report_deinit(&report);
-    }
-    ggdm_fuzz_clean(st, &err);
-    free(packet.data);
-    return st == GGDM_OK;
-}
+/* ---- start-up and states ---- */
 
 /* A world in which rank 0 says this at the start. */
 typedef struct heard {

@@ -295,9 +295,22 @@ static void test_planner_shards_of_figure4_are_of_one_size(void **state)
     plan_fixture_release(&whole);
 }
 
+static void test_planner_part_of_a_tree_is_by_its_steps(void **state)
+{
+    (void)state;
+    const ggdm_segment tree[] = {{.end = 4}, {.begin = 4, .end = 10}, {.begin = 4, .end = 14}};
+    assert_true(ggdm_segments_part(tree, 3, 0) == 0);
+    assert_true(ggdm_segments_part(tree, 3, 4) == 0.2);
+    assert_true(ggdm_segments_part(tree, 3, 10) == 0.8);
+    assert_true(ggdm_segments_part(tree, 3, 14) == 1);
+    const ggdm_segment none = {.setting = -1}; /* of a unit that scores */
+    assert_true(ggdm_segments_part(&none, 1, 0) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_planner_part_of_a_tree_is_by_its_steps),
         cmocka_unit_test(test_planner_figure4_costs_what_was_computed_by_hand),
         cmocka_unit_test(test_planner_shares_more_than_half_of_the_work),
         cmocka_unit_test(test_planner_windows_share_head_and_prefix),
