@@ -184,10 +184,9 @@ static void put_title(FILE *f, const ggdm_plot_points *d)
     put_quoted(f, text);
 }
 
-static void put_x_axis(FILE *f, const ggdm_plot_points *d, const scale *s)
+static void put_x_label(FILE *f, const scale *s)
 {
     char label[300] = "";
-    const double margin = 0.02 * (s->hi - s->lo);
     if (s->axis) {
         const ggdm_store_column *c = s->axis->column;
         const char *unit = s->numeric || c->type != GGDM_PARAM_WINDOW ? "" : ": start+length";
@@ -197,13 +196,19 @@ static void put_x_axis(FILE *f, const ggdm_plot_points *d, const scale *s)
     }
     fputs("set xlabel ", f);
     put_quoted(f, label);
+    fputs("\n", f);
+}
+
+static void put_x_axis(FILE *f, const ggdm_plot_points *d, const scale *s)
+{
+    const double margin = 0.02 * (s->hi - s->lo);
     if (s->log)
-        fprintf(f, "\nset logscale x\nset xrange [%.6g:%.6g]\n", s->lo / pow(s->hi / s->lo, 0.02),
+        fprintf(f, "set logscale x\nset xrange [%.6g:%.6g]\n", s->lo / pow(s->hi / s->lo, 0.02),
                 s->hi * pow(s->hi / s->lo, 0.02));
     else if (s->numeric)
-        fprintf(f, "\nset xrange [%.6g:%.6g]\n", s->lo - margin, s->hi + margin);
+        fprintf(f, "set xrange [%.6g:%.6g]\n", s->lo - margin, s->hi + margin);
     else
-        fprintf(f, "\nset xrange [-0.5:%.0f.5]\nset xtics rotate by -45 (", s->hi);
+        fprintf(f, "set xrange [-0.5:%.0f.5]\nset xtics rotate by -45 (", s->hi);
     if (s->numeric)
         return;
     const int32_t n = s->axis ? s->axis->n : 1, step = n / MAX_LABELS + 1;
@@ -244,22 +249,29 @@ static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t
                      const char *terminal, const char *output, int page)
 {
     enum { PANEL_W = 520, EDGE_W = 80, PANEL_H = 312, TOP = 48, BOTTOM = 120, GAP = 80 };
+    enum { KEY_COLUMNS = 2, KEY_ROWS = 2, KEY_H = 24 }; /* as gnuplot sets a key this wide */
     const int32_t columns = d->n_shown + d->any_diverged;
     const int32_t rows = d->n_groups - first < MAX_GROUPS ? d->n_groups - first : MAX_GROUPS;
+    const ggdm_axis *curves = curve_axis(d);
+    const int keys = ((curves ? curves->n : 1) + KEY_COLUMNS - 1) / KEY_COLUMNS;
+    const int bottom = BOTTOM + (keys > KEY_ROWS ? keys - KEY_ROWS : 0) * KEY_H;
     const int top = d->axes->n_others ? TOP + 24 : TOP;
     const int width = EDGE_W + columns * PANEL_W;
-    const int height = top + BOTTOM + rows * PANEL_H + (rows - 1) * GAP;
+    const int height = top + bottom + rows * PANEL_H + (rows - 1) * GAP;
     const double left = 95.0 / width;
     fprintf(f, "set terminal %s size %d,%d noenhanced\nset output %s%d\n", terminal, width, height,
             output, page);
     fprintf(f, "set multiplot layout %d,%d margins %.4f,0.985,%.4f,%.4f spacing %.4f,%.4f title ",
-            rows, columns, left, (double)BOTTOM / height, 1 - (double)top / height, left,
+            rows, columns, left, (double)bottom / height, 1 - (double)top / height, left,
             (double)GAP / height);
     put_title(f, d);
-    fputs("\n", f);
-    for (int32_t g = 0; g < rows; g++)
+    fputs("\nset xlabel ''\n", f);
+    for (int32_t g = 0; g < rows; g++) {
+        if (g == rows - 1)
+            put_x_label(f, s);
         for (int32_t c = 0; c < columns; c++)
             put_panel(f, d, s, first + g, c, g == 0 && c == 0);
+    }
     fputs("unset multiplot\nset output\n", f);
 }
 

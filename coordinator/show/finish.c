@@ -125,7 +125,7 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
     print_place("summary", dir, "summary.csv");
     print_place("plot", dir, "figures/" GGDM_PLOT_FIGURE ".png");
     print_place("report", dir, GGDM_REPORT_FILE);
-    GGDM_TRY(ggdm_tables_print(r, err));
+    GGDM_TRY(ggdm_tables_print(stdout, r, err));
     print_diverged(r);
     fflush(stdout);
     warn_of_unscored(r);

@@ -15,6 +15,7 @@
 #define MAX_WIDTH 20 /* of a column */
 
 typedef struct table {
+    FILE *out;
     const ggdm_results *r;
     const ggdm_axes *axes;
     const int32_t *rows; /* [n] of the results: the cells of this table */
@@ -115,21 +116,21 @@ static void print_table(const table *t)
     const int wide = width_of(a, a->x, t->xs, t->n_xs, 7);
     const int head = width_of(a, a->curve, t->curves, t->n_curves, 10);
     const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
-    printf("    %*s", first, corner);
+    fprintf(t->out, "    %*s", first, corner);
     for (int x = 0; x < t->n_xs; x++)
-        printf(" %*.*s", wide, MAX_WIDTH, text_of(a, a->x, t->xs[x]));
-    printf("\n");
+        fprintf(t->out, " %*.*s", wide, MAX_WIDTH, text_of(a, a->x, t->xs[x]));
+    fprintf(t->out, "\n");
     for (int c = 0; c < t->n_curves; c++) {
-        printf("    %*.*s", first, MAX_WIDTH, text_of(a, a->curve, t->curves[c]));
+        fprintf(t->out, "    %*.*s", first, MAX_WIDTH, text_of(a, a->curve, t->curves[c]));
         for (int x = 0; x < t->n_xs; x++) {
             const ggdm_row *row = t->cell[c][x] < 0 ? NULL : &t->r->rows[t->cell[c][x]];
             const ggdm_measured *m = row ? ggdm_results_verdict(t->r, row) : NULL;
             if (m && !isnan(m->accuracy.p))
-                printf(" %*.1f", wide, 100 * m->accuracy.p);
+                fprintf(t->out, " %*.1f", wide, 100 * m->accuracy.p);
             else
-                printf(" %*s", wide, "-");
+                fprintf(t->out, " %*s", wide, "-");
         }
-        printf("\n");
+        fprintf(t->out, "\n");
     }
 }
 
@@ -144,17 +145,17 @@ static void print_heading(const table *t)
         least = wanted < least ? wanted : least;
         most = wanted > most ? wanted : most;
     }
-    printf("\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
+    fprintf(t->out, "\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
     if (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column])
-        printf(" for %s %s", r->columns[r->aim_column].name,
-               ggdm_results_value(r, row, r->aim_column).text);
+        fprintf(t->out, " for %s %s", r->columns[r->aim_column].name,
+                ggdm_results_value(r, row, r->aim_column).text);
     for (int32_t i = 0; i < a->n_others; i++)
-        printf(", %s %s", name_of(a, a->others[i]),
-               text_of(a, a->others[i], rank_of(a, a->others[i], t->rows[0])));
-    printf(", %% of n = %d", least);
+        fprintf(t->out, ", %s %s", name_of(a, a->others[i]),
+                text_of(a, a->others[i], rank_of(a, a->others[i], t->rows[0])));
+    fprintf(t->out, ", %% of n = %d", least);
     if (most > least)
-        printf(" to %d", most);
-    printf(" image%s (diverged ones count as wrong)\n", ggdm_plural(most));
+        fprintf(t->out, " to %d", most);
+    fprintf(t->out, " image%s (diverged ones count as wrong)\n", ggdm_plural(most));
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -183,10 +184,10 @@ static void print_tables(table *t, int32_t *rows, int32_t n)
         print_table(t);
     }
     if (t->cut)
-        printf("    (not all cells fit here: see summary.csv)\n");
+        fprintf(t->out, "    (not all cells fit here: see summary.csv)\n");
 }
 
-ggdm_status ggdm_tables_print(const ggdm_results *r, ggdm_error *err)
+ggdm_status ggdm_tables_print(FILE *out, const ggdm_results *r, ggdm_error *err)
 {
     ggdm_axes axes = {0};
     table *t = NULL;
@@ -195,6 +196,7 @@ ggdm_status ggdm_tables_print(const ggdm_results *r, ggdm_error *err)
     GGDM_TRY_GOTO(st, ggdm_axes_find(r, &axes, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&t, 1, sizeof *t, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&rows, (size_t)r->n_rows, sizeof *rows, err), done);
+    t->out = out;
     t->r = r;
     t->axes = &axes;
     for (int32_t i = 0; i < r->n_rows; i++)

@@ -3,13 +3,45 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/fs.h"
 #include "common/png_image.h"
-#include "tests/support/run_fixture.h"
+#include "tests/support/paper_results.h"
 
 static ggdm_error err;
 
-static char *read_figure(const run_fixture *f, const char *name, size_t *size)
+static const paper_axis product[] = {
+    {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", "1", NULL}},
+    {"duration", "t~", GGDM_PARAM_WINDOW, false, {"0", "500", "1000", NULL}},
+    {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+};
+
+typedef struct plot_fixture {
+    paper paper;
+    char *dir;
+    bool drawn;
+    char *said; /* owned: on standard error */
+} plot_fixture;
+
+static void open_figure(plot_fixture *f, const paper_axis *axes, int n)
+{
+    *f = (plot_fixture){.dir = ggdm_test_mkdtemp()};
+    paper_open(&f->paper, axes, n);
+    for (int32_t i = 0; i < f->paper.r.n_rows; i++) {
+        paper_say(&f->paper, i, PAPER_GUIDE, PAPER_N, PAPER_N);
+        paper_say(&f->paper, i, PAPER_JUDGE, i % (PAPER_N + 1), PAPER_N);
+    }
+}
+
+static void close_figure(plot_fixture *f)
+{
+    paper_close(&f->paper);
+    free(f->said);
+    ggdm_test_rmdir(f->dir);
+}
+
+static char *read_figure(const plot_fixture *f, const char *name, size_t *size)
 {
     char *dir = ggdm_test_path(f->dir, "figures"), *path = ggdm_test_path(dir, name);
     char *bytes = ggdm_test_read(path, size);
@@ -18,56 +50,76 @@ static char *read_figure(const run_fixture *f, const char *name, size_t *size)
     return bytes;
 }
 
-/* The data and the script alone, which takes a second less.  Returns what was said, owned. */
-static char *plot_and_listen(run_fixture *f)
+static bool is_there(const plot_fixture *f, const char *name)
 {
-    bool drawn = true;
+    char *dir = ggdm_test_path(f->dir, "figures"), *path = ggdm_test_path(dir, name);
+    bool there = ggdm_exists(path);
+    free(path);
+    free(dir);
+    return there;
+}
+
+static void draw(plot_fixture *f)
+{
+    ggdm_test_ok(ggdm_plot_run(&f->paper.r, f->dir, &f->drawn, &err), &err);
+}
+
+/* The data and the script alone, which takes a second less. */
+static void draw_without_gnuplot(plot_fixture *f)
+{
     char *path = strdup(getenv("PATH")), *said = ggdm_test_path(f->dir, "said");
     setenv("PATH", f->dir, 1);
     int old = ggdm_test_stderr_to(said);
-    ggdm_status st = ggdm_plot_run(f->store, f->dir, &drawn, &err);
+    ggdm_status st = ggdm_plot_run(&f->paper.r, f->dir, &f->drawn, &err);
     ggdm_test_stderr_back(old);
     setenv("PATH", path, 1);
     ggdm_test_ok(st, &err);
-    assert_false(drawn);
-    char *text = ggdm_test_read(said, NULL);
+    assert_false(f->drawn);
+    free(f->said);
+    f->said = ggdm_test_read(said, NULL);
     free(path);
     free(said);
-    return text;
 }
 
-static void plot_without_gnuplot(run_fixture *f)
+static void check_texts(const plot_fixture *f, const char *name, const char *const *parts)
 {
-    free(plot_and_listen(f));
+    char *text = read_figure(f, name, NULL);
+    for (; *parts; parts++)
+        if (!strstr(text, *parts))
+            ggdm_test_fail("%s: no '%s' in:\n%s", name, *parts, text);
+    free(text);
 }
+#define CHECK(f, name, ...) check_texts(f, name, (const char *const[]){__VA_ARGS__, NULL})
 
-static void test_plot_data_has_a_block_per_kappa(void **state)
+static void test_plot_data_has_a_block_per_curve(void **state)
 {
-    run_fixture *f = *state;
-    run_fixture_work(f, 100, 1);
-    plot_without_gnuplot(f);
-    char *text = read_figure(f, "accuracy.dat", NULL);
-    assert_non_null(strstr(text, "# kappa 0\n0 0.1 0.0178762 0.40415 "));
-    assert_non_null(strstr(text, "\n\n\n# kappa 0.1\n"));
-    assert_non_null(
-        strstr(text, "\n1000 0.7 0.396778 0.892209 1 0.722467 1 0 0 0.277533 10 0 1000\n"));
-    free(text);
-    text = read_figure(f, "accuracy.gp", NULL);
-    assert_non_null(strstr(text, "n = 10 images per point, target 3, xt-full"));
-    assert_non_null(strstr(text, "fixture \"one\""));
-    free(text);
+    (void)state;
+    plot_fixture f;
+    open_figure(&f, product, 3);
+    f.paper.r.rows[8].diverged = 3;
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.dat",
+          "# x judge_accuracy judge_accuracy_lo judge_accuracy_hi guide_accuracy ",
+          "# κ = 0\n0 0 0 0.277533 1 0.722467 1 0 0 0.277533 10\n500 0.1 ",
+          "\n\n\n# κ = 0.1\n0 0.3 ",
+          "\n1000 0.8 0.490162 0.943318 1 0.722467 1 0.3 0.107791 0.603222 10\n");
+    CHECK(&f, "accuracy.gp", "'paper \"one\": n = 10 images per point, target 3, Wilson 95 %'",
+          "set xlabel 'duration (t~)'\n", "set xrange [-20:1020]", "title 'κ = 0.1'",
+          "set ylabel 'accuracy (judge)'", "set ylabel 'accuracy (guide)'",
+          "set ylabel 'diverged (share)'", "layout 1,3");
+    close_figure(&f);
 }
 
 static void test_plot_draws_png_and_svg(void **state)
 {
-    run_fixture *f = *state;
-    bool drawn;
+    (void)state;
+    plot_fixture f;
     size_t size;
     ggdm_pixels pixels;
-    run_fixture_work(f, 100, 1);
-    ggdm_test_ok(ggdm_plot_run(f->store, f->dir, &drawn, &err), &err);
-    assert_true(drawn); /* scripts/deps.sh installs gnuplot */
-    char *png = read_figure(f, "accuracy.png", &size);
+    open_figure(&f, product, 3);
+    draw(&f);
+    assert_true(f.drawn); /* scripts/deps.sh installs gnuplot */
+    char *png = read_figure(&f, "accuracy.png", &size);
     ggdm_test_ok(ggdm_png_decode(png, size, 4000, &pixels, &err), &err);
     assert_true(pixels.width > 1000);
     ggdm_pixels_deinit(&pixels);
@@ -78,91 +130,138 @@ static void test_plot_draws_png_and_svg(void **state)
         free(path);
     }
     free(png);
-    char *svg = read_figure(f, "accuracy.svg", &size);
-    assert_non_null(strstr(svg, "conditioning duration t~ (steps)"));
-    assert_non_null(strstr(svg, "accuracy (judge)"));
-    free(svg);
+    CHECK(&f, "accuracy.svg", "duration (t~)", "accuracy (judge)");
+    assert_false(is_there(&f, "accuracy.log") || is_there(&f, "accuracy-2.svg"));
+    close_figure(&f);
 }
 
 static void test_plot_without_gnuplot_warns_and_goes_on(void **state)
 {
-    run_fixture *f = *state;
-    run_fixture_work(f, 100, 1);
-    char *said = plot_and_listen(f);
-    assert_non_null(strstr(said, "warning: gnuplot is not installed, figures are left out"));
-    free(said);
-    free(read_figure(f, "accuracy.dat", NULL)); /* for when it is */
-    free(read_figure(f, "accuracy.gp", NULL));
+    (void)state;
+    plot_fixture f;
+    open_figure(&f, product, 3);
+    draw_without_gnuplot(&f);
+    assert_non_null(strstr(f.said, "warning: gnuplot is not installed, figures are left out"));
+    assert_true(is_there(&f, "accuracy.dat") && is_there(&f, "accuracy.gp")); /* for when it is */
+    close_figure(&f);
 }
 
-static void test_plot_of_fresh_run_draws_nothing(void **state)
+static void test_plot_without_scores_draws_nothing(void **state)
 {
-    run_fixture *f = *state;
-    bool drawn = true;
-    ggdm_test_ok(ggdm_plot_run(f->store, f->dir, &drawn, &err), &err);
-    assert_false(drawn);
+    (void)state;
+    plot_fixture f;
+    open_figure(&f, product, 3);
+    for (int32_t i = 0; i < f.paper.r.n_rows; i++)
+        for (int32_t k = 0; k < 2; k++)
+            paper_say(&f.paper, i, k, 0, 0);
+    draw(&f);
+    assert_false(f.drawn || is_there(&f, "accuracy.dat"));
+    close_figure(&f);
 }
 
-/* Two targets: unguided images count once, whatever they are asked for, and so does a cell that is
- * there again. */
-static void test_plot_of_several_targets_gives_mean(void **state)
+/* Two targets: images that both show count once, and so does a cell that is there again. */
+static void test_plot_is_the_mean_over_what_is_aimed_at(void **state)
 {
-    run_fixture *f = *state;
-    run_fixture_close(f);
-    run_fixture_plan(f);
-    for (int i = 0; i < RUN_CELLS; i++) {
-        f->cell[i].duration = 1000 * (f->cell[i].trajectory > 0);
-        f->cell[i].kappa = f->cell[i].trajectory > 0;
-        f->cell[i].target = i % 2 ? 8 : 3;
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "kappa", GGDM_PARAM_REAL, false, {"0", "1", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", "8", "8", NULL}},
+    };
+    plot_fixture f;
+    open_figure(&f, axes, 2);
+    f.paper.info.name = "it's";
+    for (int32_t i = 0; i < 6; i++) {
+        f.paper.r.rows[i].cell.trajectory = i < 3 ? 0 : i < 4 ? 1 : 2;
+        paper_say(&f.paper, i, PAPER_JUDGE, i % 3 ? 9 : 1, PAPER_N);
     }
-    f->info.name = "it's";
-    run_fixture_create(f);
-    run_fixture_work(f, 100, 1);
-    plot_without_gnuplot(f);
-    char *text = read_figure(f, "accuracy.dat", NULL);
-    /* Cells 0, 1, 2, 3, 6 show trajectory 0: 3 (of three) has 1 of 10 right, 8 (of two) 9 of 10. */
-    assert_non_null(strstr(text, "# kappa 0\n0 0.5 "));
-    assert_non_null(strstr(text, " 10 0 0\n"));
-    assert_non_null(strstr(text, "# kappa 1\n1000 "));
-    assert_non_null(strstr(text, " 40 0 1000\n"));
-    free(text);
-    text = read_figure(f, "accuracy.gp", NULL);
-    assert_non_null(strstr(text, "'it''s: n = 10 to 40 images per point, mean over 2 targets"));
-    free(text);
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.dat", "\n0 0.5 ", " 10\n1 0.5 ", " 20\n");
+    CHECK(&f, "accuracy.gp",
+          "'it''s: n = 10 to 20 images per point, mean over 2 values of target, Wilson 95 %'",
+          "set xlabel 'kappa'");
+    close_figure(&f);
 }
 
-/* Windows have places on the axis, in the order of their starts, each with its label. */
-static void test_plot_of_windows_has_their_labels(void **state)
+/* Windows that begin elsewhere, and texts, have places on the axis, each with its label. */
+static void test_plot_of_categories_has_their_labels(void **state)
 {
-    run_fixture *f = *state;
-    run_fixture_close(f);
-    run_fixture_plan(f);
-    for (int i = 0; i < RUN_CELLS; i++)
-        if (f->cell[i].duration == 500)
-            f->cell[i].start = 250;
-    run_fixture_create(f);
-    run_fixture_work(f, 100, 1);
-    plot_without_gnuplot(f);
-    char *text = read_figure(f, "accuracy.dat", NULL);
-    assert_non_null(strstr(text, "# place judge"));
-    assert_non_null(strstr(text, " 10 0 1000\n2 "));
-    assert_non_null(strstr(text, " 10 250 500\n"));
+    (void)state;
+    paper_axis axes[] = {
+        {"duration", "t~", GGDM_PARAM_WINDOW, false, {"250+500", "0", "1000", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    plot_fixture f;
+    open_figure(&f, axes, 2);
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.dat", "# place judge", "\n0 0.1 ", "\n2 0 ");
+    CHECK(&f, "accuracy.gp", "set xrange [-0.5:2.5]", "('0' 0, '1000' 1, '250+500' 2)",
+          "set xlabel 'duration (t~): start+length'");
+    close_figure(&f);
+    axes[0] = (paper_axis){"model", "model", GGDM_PARAM_MODEL, false, {"it's", "a", NULL}};
+    open_figure(&f, axes, 2);
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.gp", "('it''s' 0, 'a' 1)", "title ''");
+    close_figure(&f);
+}
+
+static void test_plot_of_decades_is_logarithmic(void **state)
+{
+    (void)state;
+    paper_axis axes[] = {
+        {"kappa", "kappa", GGDM_PARAM_REAL, false, {"0.01", "0.1", "10", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    plot_fixture f;
+    open_figure(&f, axes, 2);
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.gp", "set logscale x", "using ($1*1):2:3:4");
+    close_figure(&f);
+    axes[0].values[2] = "1";
+    open_figure(&f, axes, 2);
+    draw_without_gnuplot(&f);
+    char *text = read_figure(&f, "accuracy.gp", NULL);
+    assert_null(strstr(text, "logscale"));
     free(text);
-    text = read_figure(f, "accuracy.gp", NULL);
-    assert_non_null(strstr(text, "set xrange [-0.5:2.5]"));
-    assert_non_null(strstr(text, "('0' 0, '1000' 1, '250+500' 2)"));
-    free(text);
+    close_figure(&f);
+}
+
+/* Seven models: six rows of panels on one page, one on the next; pages that are not needed go. */
+static void test_plot_of_many_axes_has_rows_and_pages(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"model", "model", GGDM_PARAM_MODEL, false, {"a", "b", "c", "d", "e", "f", "g", NULL}},
+        {"kappa", "kappa", GGDM_PARAM_REAL, false, {"0", "1", "2", "3", "4", "5", "6", "7", NULL}},
+        {"duration",
+         "t~",
+         GGDM_PARAM_WINDOW,
+         false,
+         {"0", "1", "2", "3", "4", "5", "6", "7", "8", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    plot_fixture f;
+    open_figure(&f, axes, 4);
+    draw(&f);
+    assert_true(f.drawn && is_there(&f, "accuracy.svg") && is_there(&f, "accuracy-2.png"));
+    assert_false(is_there(&f, "accuracy-3.png"));
+    CHECK(&f, "accuracy.gp", "layout 6,2", "layout 1,2", "set title 'model = g'", "index 55 using");
+    f.paper.r.n_rows /= 7;
+    draw(&f);
+    assert_false(is_there(&f, "accuracy-2.png") || is_there(&f, "accuracy-2.svg"));
+    close_figure(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN_FIXTURE_TEST(test_plot_data_has_a_block_per_kappa),
-        RUN_FIXTURE_TEST(test_plot_draws_png_and_svg),
-        RUN_FIXTURE_TEST(test_plot_without_gnuplot_warns_and_goes_on),
-        RUN_FIXTURE_TEST(test_plot_of_fresh_run_draws_nothing),
-        RUN_FIXTURE_TEST(test_plot_of_several_targets_gives_mean),
-        RUN_FIXTURE_TEST(test_plot_of_windows_has_their_labels),
+        cmocka_unit_test(test_plot_data_has_a_block_per_curve),
+        cmocka_unit_test(test_plot_draws_png_and_svg),
+        cmocka_unit_test(test_plot_without_gnuplot_warns_and_goes_on),
+        cmocka_unit_test(test_plot_without_scores_draws_nothing),
+        cmocka_unit_test(test_plot_is_the_mean_over_what_is_aimed_at),
+        cmocka_unit_test(test_plot_of_categories_has_their_labels),
+        cmocka_unit_test(test_plot_of_decades_is_logarithmic),
+        cmocka_unit_test(test_plot_of_many_axes_has_rows_and_pages),
     };
     return ggdm_test_main(tests);
 }

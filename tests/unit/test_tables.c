@@ -1,0 +1,124 @@
+/* Accuracies as a person reads them at the end of a run. */
+#include "coordinator/show/tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/paper_results.h"
+
+static ggdm_error err;
+
+/* What is printed of a table whose cell i has i right of ten; owned. */
+static char *print(paper *p)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    for (int32_t i = 0; i < p->r.n_rows; i++)
+        if (p->r.rows[i].n)
+            paper_say(p, i, PAPER_JUDGE, i % (PAPER_N + 1), PAPER_N);
+    ggdm_test_ok(ggdm_tables_print(f, &p->r, &err), &err);
+    fclose(f);
+    return text;
+}
+
+static void check(const char *text, const char *want)
+{
+    if (strcmp(text, want) != 0)
+        ggdm_test_fail("printed:\n%s\nexpected:\n%s", text, want);
+}
+
+static void test_tables_have_the_layout_of_the_figure(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", NULL}},
+        {"duration", "t~", GGDM_PARAM_WINDOW, false, {"0", "500", "250+100", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    paper p;
+    paper_open(&p, axes, 3);
+    p.r.rows[4].n = 0;
+    p.r.rows[5].cell.wanted = 20;
+    char *text = print(&p);
+    check(text, "\n  accuracy by the judge for target 3, % of n = 10 to 20 images (diverged ones "
+                "count as wrong)\n"
+                "    kappa \\ duration       0     500 250+100\n"
+                "                   0     0.0    10.0    20.0\n"
+                "                 0.1    30.0       -    50.0\n");
+    free(text);
+    paper_close(&p);
+}
+
+/* One for each combination of what is aimed at and of what else varies. */
+static void test_tables_are_one_for_each_combination(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"target", "target", GGDM_PARAM_CLASS, true, {"", "7", "3", NULL}},
+        {"model", "model", GGDM_PARAM_MODEL, false, {"small", "large", NULL}},
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", "2", NULL}},
+        {"eta", "eta", GGDM_PARAM_REAL, false, {"0", "0.5", "1", NULL}},
+    };
+    static const char *const headings[] = {"for target 3, model small", "for target 3, model large",
+                                           "for target 7, model small",
+                                           "for target 7, model large"};
+    paper p;
+    paper_open(&p, axes, 4);
+    char *text = print(&p);
+    const char *at = text;
+    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
+        at = strstr(at, "accuracy by the judge ");
+        assert_non_null(at);
+        at += strlen("accuracy by the judge ");
+        assert_memory_equal(at, headings[i], strlen(headings[i]));
+        assert_non_null(strstr(at, "    kappa \\ eta"));
+    }
+    assert_null(strstr(at, "accuracy")); /* cells that aim at nothing have none */
+    free(text);
+    paper_close(&p);
+}
+
+static void test_tables_without_parameters_that_vary_are_one_figure(void **state)
+{
+    (void)state;
+    static const paper_axis axis = {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}};
+    paper p;
+    paper_open(&p, &axis, 1);
+    char *text = print(&p);
+    assert_non_null(strstr(text, "accuracy by the judge for target 3, % of n = 10 images"));
+    assert_non_null(strstr(text, " 0.0\n"));
+    free(text);
+    paper_close(&p);
+}
+
+static void test_tables_are_cut_where_they_are_too_large(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+        {"kappa",
+         "κ",
+         GGDM_PARAM_REAL,
+         false,
+         {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", NULL}},
+    };
+    paper p;
+    paper_open(&p, axes, 2);
+    char *text = print(&p);
+    assert_non_null(strstr(text, "      10\n"));
+    assert_non_null(strstr(text, "    (not all cells fit here: see summary.csv)\n"));
+    free(text);
+    paper_close(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables_have_the_layout_of_the_figure),
+        cmocka_unit_test(test_tables_are_one_for_each_combination),
+        cmocka_unit_test(test_tables_without_parameters_that_vary_are_one_figure),
+        cmocka_unit_test(test_tables_are_cut_where_they_are_too_large),
+    };
+    return ggdm_test_main(tests);
+}
