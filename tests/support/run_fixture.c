@@ -5,98 +5,135 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/png_image.h"
+#include "worker/kinds.h"
 
-static const double kappas[] = {0, 0.1, 1};
-static const int32_t durations[] = {0, 500, 1000};
+/* ---- sweeps --------------------------------------------------------------------------------- */
+
+static const ggdm_store_model models[] = {
+    {"aa", "mnist-ddpm"}, {"bb", "mnist-cnn"}, {"cc", "mnist-judge"}, {"dd", "mnist-other"}};
+enum { N_MODELS = sizeof models / sizeof *models };
+
+static ggdm_status find_model(void *context, const ggdm_param *row, const char *name,
+                              const char **digest, int32_t *classes, ggdm_error *err)
+{
+    (void)context, (void)row;
+    for (int i = 0; i < N_MODELS; i++) {
+        if (strcmp(models[i].name, name) == 0) {
+            *digest = models[i].digest;
+            *classes = RUN_CLASSES;
+            return GGDM_OK;
+        }
+    }
+    return GGDM_FAIL(err, GGDM_EINVAL, "there is no model %s", name);
+}
+
+void run_sweep_init(run_sweep *s, const char *axes, int samples, const char *judges)
+{
+    const ggdm_resolver resolver = {
+        .model = find_model, .precision = GGDM_PRECISION_FP32, .isa = "avx2"};
+    ggdm_error err = {0};
+    uint8_t digest[GGDM_HASH_SIZE];
+    memset(s, 0, sizeof *s);
+    ggdm_test_ok(ggdm_asprintf(&s->text, &err,
+                               "name: fixture\n"
+                               "model: mnist-ddpm\n"
+                               "sampler: {kind: ddpm, steps: %d}\n"
+                               "guidance: {kind: gradient, loss: {kind: classifier, model: "
+                               "mnist-cnn, target: %d}}\n"
+                               "sweep: %s\n"
+                               "samples: %d\n"
+                               "judge: %s\n",
+                               RUN_STEPS, RUN_TARGET, axes, samples, judges),
+                 &err);
+    ggdm_test_ok(ggdm_spec_parse(&ggdm_methods, s->text, strlen(s->text), "fixture.yaml", NULL, 0,
+                                 &s->spec, &err),
+                 &err);
+    ggdm_test_ok(ggdm_cells_expand(&s->spec, &resolver, &s->cells, &err), &err);
+    ggdm_test_ok(ggdm_spec_digest(&s->spec, digest, &err), &err);
+    ggdm_hash_hex(digest, s->digest);
+}
+
+void run_sweep_deinit(run_sweep *s)
+{
+    ggdm_cells_deinit(&s->cells);
+    ggdm_spec_deinit(&s->spec);
+    free(s->text);
+    s->text = NULL;
+}
+
+ggdm_store_batch run_fixture_batch(const run_sweep *sweep, const ggdm_plan *plan)
+{
+    return (ggdm_store_batch){.sweep = {sweep->text, sweep->digest},
+                              .cells = &sweep->cells,
+                              .plan = plan,
+                              .models = models,
+                              .n_models = N_MODELS};
+}
+
+/* ---- the run -------------------------------------------------------------------------------- */
 
 static void plan_trees(run_fixture *f)
 {
     const int half = RUN_STEPS / 2;
-    f->segment[0][0] = (ggdm_segment){-1, 0, RUN_STEPS, 0, -1, 0};
-    for (int k = 1; k < RUN_FAMILIES; k++) {
-        ggdm_segment *s = f->segment[k];
-        s[0] = (ggdm_segment){-1, 0, half, kappas[k], RUN_TARGET, -1};
-        s[1] = (ggdm_segment){0, half, RUN_STEPS, 0, -1, 2 * k - 1};
-        s[2] = (ggdm_segment){0, half, RUN_STEPS, kappas[k], RUN_TARGET, 2 * k};
+    f->segment[0][0] =
+        (ggdm_segment){-1, 0, RUN_STEPS, f->sweep.cells.trajectories[0].runs[0].setting, 0, 0, 0};
+    for (int k = 1; k < RUN_TREES; k++) {
+        const ggdm_trajectory *t = &f->sweep.cells.trajectories[2 * k - 1];
+        const int32_t guided = t->runs[0].setting, plain = t->runs[1].setting;
+        assert_int_equal(t->runs[0].end, half);
+        f->segment[k][0] = (ggdm_segment){-1, 0, half, guided, -1, 0, 0};
+        f->segment[k][1] = (ggdm_segment){0, half, RUN_STEPS, plain, 2 * k - 1, 0, 0};
+        f->segment[k][2] = (ggdm_segment){0, half, RUN_STEPS, guided, 2 * k, 0, 0};
     }
-    for (int k = 0; k < RUN_FAMILIES; k++)
-        f->family[k] = (ggdm_family){
-            .n_segments = k ? 3 : 1, .segments = f->segment[k], .n_trajectories = k ? 2 : 1};
-    for (int i = 0; i < RUN_UNITS; i++) {
-        static const int32_t first[] = {0, 4, 8}, count[] = {4, 4, 2};
-        f->unit[i] = (ggdm_plan_unit){
-            .family = i / 3, .image_first = first[i % 3], .image_count = count[i % 3]};
-    }
-    f->plan = (ggdm_plan){.families = f->family,
-                          .n_families = RUN_FAMILIES,
+    for (int k = 0; k < RUN_TREES; k++)
+        f->tree[k] = (ggdm_tree){.steps = RUN_STEPS,
+                                 .image_count = RUN_SAMPLES,
+                                 .n_segments = k ? 3 : 1,
+                                 .segments = f->segment[k],
+                                 .n_trajectories = k ? 2 : 1,
+                                 .first_trajectory = k ? 2 * k - 1 : 0,
+                                 .cost = k ? RUN_STEPS * RUN_GUIDED_COST + half : RUN_STEPS};
+    f->plan = (ggdm_plan){.trees = f->tree,
+                          .n_trees = RUN_TREES,
                           .units = f->unit,
                           .n_units = RUN_UNITS,
                           .n_images = RUN_TRAJECTORIES * RUN_SAMPLES};
     for (int i = 0; i < RUN_UNITS; i++) {
-        const ggdm_family *tree = &f->family[f->unit[i].family];
-        f->unit[i].cost = f->unit[i].image_count *
-                          ggdm_segments_cost(tree->segments, tree->n_segments, GGDM_XT_FULL);
+        static const int32_t first[] = {0, 4, 8}, count[] = {4, 4, 2};
+        f->unit[i] = (ggdm_plan_unit){.tree = i / 3,
+                                      .image_first = first[i % 3],
+                                      .image_count = count[i % 3],
+                                      .cost = count[i % 3] * f->tree[i / 3].cost};
         f->plan.cost += f->unit[i].cost;
     }
-}
-
-static void plan_cells(run_fixture *f)
-{
-    for (int t = 0; t < RUN_TRAJECTORIES; t++)
-        memset(f->trajectory[t].key, 0x10 + t, sizeof f->trajectory[t].key);
-    f->trajectory[0].target = -1;
-    for (int i = 0; i < RUN_CELLS; i++) {
-        int k = i / 3, d = i % 3;
-        int t = k == 0 || d == 0 ? 0 : 2 * k - 2 + d;
-        f->cell[i] = (ggdm_cell){.index = i,
-                                 .kappa = kappas[k],
-                                 .duration = durations[d],
-                                 .target = RUN_TARGET,
-                                 .trajectory = t};
-        memcpy(f->cell[i].key, f->trajectory[t].key, sizeof f->cell[i].key);
-        if (t > 0) {
-            f->trajectory[t].kappa = kappas[k];
-            f->trajectory[t].duration = durations[d];
-            f->trajectory[t].target = RUN_TARGET;
-        }
-    }
-    f->cells = (ggdm_cells){.cells = f->cell,
-                            .n_cells = RUN_CELLS,
-                            .trajectories = f->trajectory,
-                            .n_trajectories = RUN_TRAJECTORIES};
 }
 
 void run_fixture_plan(run_fixture *f)
 {
     memset(f, 0, sizeof *f);
     f->dir = ggdm_test_mkdtemp();
+    run_sweep_init(&f->sweep, RUN_AXES, RUN_SAMPLES, RUN_JUDGES);
+    assert_int_equal(f->sweep.cells.n_cells, RUN_CELLS);
+    assert_int_equal(f->sweep.cells.n_trajectories, RUN_TRAJECTORIES);
     plan_trees(f);
-    plan_cells(f);
+    f->batch = run_fixture_batch(&f->sweep, &f->plan);
     f->info = (ggdm_run_info){
         .name = "fixture \"one\"",
-        .sweep_text = "name: fixture\n",
-        .sweep_digest = "00ff",
         .isa = "avx2",
+        .precision = GGDM_PRECISION_FP32,
         .library = "oneDNN 2.6.3",
         .processor = "a processor",
         .bits = "",
         .version = "test",
-        .model = "mnist-ddpm",
-        .model_digest = "aa",
-        .guide = "mnist-cnn",
-        .guide_digest = "bb",
-        .judge = "mnist-judge",
-        .judge_digest = "cc",
-        .samples = RUN_SAMPLES,
-        .job = {.seed = UINT64_MAX, .steps = RUN_STEPS, .precision = GGDM_PRECISION_FP32},
     };
 }
 
 void run_fixture_create(run_fixture *f)
 {
     ggdm_error err = {0};
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err);
     ggdm_test_ok(ggdm_store_open(f->dir, NULL, &f->store, &err), &err);
 }
 
@@ -116,6 +153,7 @@ void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options)
 void run_fixture_close(run_fixture *f)
 {
     ggdm_store_close(&f->store);
+    run_sweep_deinit(&f->sweep);
     ggdm_test_rmdir(f->dir);
 }
 
@@ -161,49 +199,78 @@ static float *log_probabilities(int label, double p)
     return out;
 }
 
-void run_fixture_image(int64_t trajectory, int32_t index, int32_t channels, ggdm_image *out)
+/* What a scorer says, by the model in its text: right by the guide are all that are guided; by
+ * other classifiers 0, 2, 5, 7, 10 of 10 as trajectory goes on; else the share of saturated pixels.
+ */
+static ggdm_score score_of(const ggdm_scorer_ref *scorer, int64_t trajectory, int32_t index,
+                           bool diverged)
+{
+    static const int judged[] = {1, 4, 7, 6, 10};
+    const bool right = index < judged[trajectory % RUN_TRAJECTORIES]; /* a test may add more */
+    ggdm_score s = {.scorer = scorer->id, .n = RUN_CLASSES};
+    if (strstr(scorer->text, "\"bb\"")) {
+        s.data = log_probabilities(trajectory ? RUN_TARGET : index, 0.9);
+    } else if (strstr(scorer->text, "classifier")) {
+        s.data = log_probabilities(right ? RUN_TARGET : 8, 0.8);
+    } else {
+        s.n = 1;
+        s.data = ggdm_test_alloc(1, sizeof *s.data);
+        s.data[0] = diverged ? 0.5F : 0.0F;
+    }
+    return s;
+}
+
+static void add_scores(const ggdm_unit *unit, ggdm_sample *out)
+{
+    const ggdm_segment *segment = unit->segments;
+    while (segment->trajectory != out->trajectory)
+        segment++;
+    out->n_scores = segment->score_count;
+    out->scores = ggdm_test_alloc((size_t)out->n_scores + 1, sizeof *out->scores);
+    for (int32_t i = 0; i < out->n_scores; i++)
+        out->scores[i] = score_of(&unit->scorers[unit->scores[segment->score_first + i]],
+                                  out->trajectory, out->index, out->diverged);
+}
+
+void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index, int32_t channels,
+                        ggdm_sample *out)
 {
     ggdm_error err = {0};
     uint8_t pixels[RUN_SIDE * RUN_SIDE * 3];
     size_t size = 0;
-    /* Right by the guide: all guided; by the judge: 0, 2, 5, 7, 10 of 10 as trajectory goes on.
-     * The last trajectory diverges in its first three images. */
-    static const int judged[] = {1, 4, 7, 6, 10};
-    bool right = index < judged[trajectory % RUN_TRAJECTORIES]; /* a test may add more */
+    /* The last trajectory diverges in its first three images. */
     bool diverged = trajectory == RUN_TRAJECTORIES - 1 && index < 3;
     paint(pixels, trajectory, index, channels);
-    *out = (ggdm_image){.trajectory = trajectory,
-                        .index = index,
-                        .diverged = diverged,
-                        .diverged_step = diverged ? 17 + index : -1,
-                        .saturated = diverged ? 0.5F : 0.0F,
-                        .n_guide = RUN_CLASSES,
-                        .n_judge = RUN_CLASSES,
-                        .guide_logp = log_probabilities(trajectory ? RUN_TARGET : index, 0.9),
-                        .judge_logp = log_probabilities(right ? RUN_TARGET : 8, 0.8)};
-    ggdm_test_ok(ggdm_png_encode(pixels, RUN_SIDE, RUN_SIDE, channels, &out->png, &size, &err),
-                 &err);
-    out->png_size = (uint32_t)size;
+    *out = (ggdm_sample){.trajectory = trajectory,
+                         .index = index,
+                         .diverged = diverged,
+                         .diverged_step = diverged ? 17 + index : -1};
+    if (!unit || unit->kind == GGDM_UNIT_GENERATE)
+        ggdm_test_ok(ggdm_png_encode(pixels, RUN_SIDE, RUN_SIDE, channels, &out->data, &size, &err),
+                     &err);
+    out->size = (uint32_t)size;
+    if (unit)
+        add_scores(unit, out);
 }
 
-ggdm_image *run_fixture_images(const ggdm_unit *unit, int32_t channels, int32_t *n)
+ggdm_sample *run_fixture_samples(const ggdm_unit *unit, int32_t channels, int32_t *n)
 {
-    ggdm_image *images =
-        ggdm_test_alloc((size_t)unit->n_segments * (size_t)unit->image_count, sizeof *images);
+    ggdm_sample *samples =
+        ggdm_test_alloc((size_t)unit->n_segments * (size_t)unit->image_count, sizeof *samples);
     *n = 0;
     for (int32_t i = 0; i < unit->image_count; i++)
         for (int32_t s = 0; s < unit->n_segments; s++)
             if (unit->segments[s].trajectory >= 0)
-                run_fixture_image(unit->segments[s].trajectory, unit->image_first + i, channels,
-                                  &images[(*n)++]);
-    return images;
+                run_fixture_sample(unit, unit->segments[s].trajectory, unit->image_first + i,
+                                   channels, &samples[(*n)++]);
+    return samples;
 }
 
-void run_fixture_free_images(ggdm_image *images, int32_t n)
+void run_fixture_free_samples(ggdm_sample *samples, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
-        ggdm_image_deinit(&images[i]);
-    free(images);
+        ggdm_sample_deinit(&samples[i]);
+    free(samples);
 }
 
 int run_fixture_work(run_fixture *f, int max, int32_t channels)
@@ -217,12 +284,12 @@ int run_fixture_work(run_fixture *f, int max, int32_t channels)
         ggdm_test_ok(ggdm_store_begin(f->store, 1000 + done, &err), &err);
         ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &claimed, &err), &err);
         if (claimed == 1) {
-            ggdm_image *images = run_fixture_images(&unit, channels, &n);
+            ggdm_sample *samples = run_fixture_samples(&unit, channels, &n);
             ggdm_test_ok(
-                ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
+                ggdm_store_finish(f->store, unit.id, unit.attempt, samples, n, &accepted, &err),
                 &err);
             assert_true(accepted);
-            run_fixture_free_images(images, n);
+            run_fixture_free_samples(samples, n);
             ggdm_unit_deinit(&unit);
         }
         ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);

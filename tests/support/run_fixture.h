@@ -1,5 +1,6 @@
 /* A small finished-or-not run without models: kappa {0, 0.1, 1} x duration {0, 500, 1000}, target
- * 3, 10 images per cell of 28 x 28 pixels, 9 cells, 5 trajectories, 3 trees, 9 units. */
+ * 3, 10 images per cell of 28 x 28 pixels, 9 cells, 5 trajectories, 3 trees, 9 units.  Measures:
+ * guide, judge, saturation. */
 #ifndef GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
 #define GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
 
@@ -9,7 +10,7 @@
 enum {
     RUN_CELLS = 9,
     RUN_TRAJECTORIES = 5, /* 0: unguided; 1, 2: kappa 0.1; 3, 4: kappa 1 (duration 500, 1000) */
-    RUN_FAMILIES = 3,
+    RUN_TREES = 3,
     RUN_UNITS = 9,
     RUN_SAMPLES = 10,
     RUN_STEPS = 1000,
@@ -18,16 +19,33 @@ enum {
     RUN_SIDE = 28
 };
 
+#define RUN_GUIDED_COST 2.2 /* of a guided step; of others 1 */
+
+/* The axes of a fixture's sweep, as they stand in its file, and its judges. */
+#define RUN_AXES "{kappa: [0, 0.1, 1], duration: [0, 500, 1000]}"
+#define RUN_JUDGES "mnist-judge"
+
+/* A sweep of such a run, expanded. */
+typedef struct run_sweep {
+    char *text; /* owned */
+    char digest[GGDM_HASH_TEXT_SIZE];
+    ggdm_spec spec;
+    ggdm_cells cells;
+} run_sweep;
+
+/** axes: YAML; samples: per cell; judges: YAML. */
+void run_sweep_init(run_sweep *s, const char *axes, int samples, const char *judges);
+void run_sweep_deinit(run_sweep *s);
+
 typedef struct run_fixture {
     char *dir; /* a new directory */
     ggdm_store *store;
     ggdm_run_info info; /* borrowed texts */
-    ggdm_cells cells;
-    ggdm_plan plan;
-    ggdm_cell cell[RUN_CELLS];
-    ggdm_trajectory trajectory[RUN_TRAJECTORIES];
-    ggdm_family family[RUN_FAMILIES];
-    ggdm_segment segment[RUN_FAMILIES][3];
+    run_sweep sweep;
+    ggdm_plan plan;         /* of the tables below */
+    ggdm_store_batch batch; /* of all this */
+    ggdm_tree tree[RUN_TREES];
+    ggdm_segment segment[RUN_TREES][3];
     ggdm_plan_unit unit[RUN_UNITS];
 } run_fixture;
 
@@ -41,6 +59,9 @@ void run_fixture_open(run_fixture *f);
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options);
 void run_fixture_close(run_fixture *f);
 
+/** The run's models, and a batch of a sweep with a plan. */
+ggdm_store_batch run_fixture_batch(const run_sweep *sweep, const ggdm_plan *plan);
+
 /** Statements on the database of a closed store, as somebody else would make them. */
 void run_fixture_sql(const char *dir, const char *text);
 
@@ -51,12 +72,14 @@ int run_fixture_teardown(void **state);
 #define RUN_FIXTURE_TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, run_fixture_setup, run_fixture_teardown)
 
-/** The image a worker would send, a function of trajectory and index; owned. */
-void run_fixture_image(int64_t trajectory, int32_t index, int32_t channels, ggdm_image *out);
+/** The sample a worker would send, a function of trajectory and index; owned.  Its scores are those
+ *  that the unit asks for of the trajectory; unit NULL: none. */
+void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index, int32_t channels,
+                        ggdm_sample *out);
 
-/** All images of a unit, owned: run_fixture_free_images. */
-ggdm_image *run_fixture_images(const ggdm_unit *unit, int32_t channels, int32_t *n);
-void run_fixture_free_images(ggdm_image *images, int32_t n);
+/** All samples of a unit, owned: run_fixture_free_samples. */
+ggdm_sample *run_fixture_samples(const ggdm_unit *unit, int32_t channels, int32_t *n);
+void run_fixture_free_samples(ggdm_sample *samples, int32_t n);
 
 /** Claim and finish up to max units, one turn each; returns how many. */
 int run_fixture_work(run_fixture *f, int max, int32_t channels);
