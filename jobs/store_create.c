@@ -52,8 +52,13 @@ static ggdm_status check_trees(const ggdm_cells *cells, const ggdm_plan *plan, g
                     tree->n_segments >= 1;
         for (int32_t k = 0; k < tree->n_segments && good; k++) {
             const ggdm_segment *s = &tree->segments[k];
-            good = s->setting >= 0 && s->setting < cells->n_settings &&
-                   (s->trajectory == -1 || (s->trajectory >= first && s->trajectory < end));
+            good = s->setting >= 0 && s->setting < cells->n_settings && s->trajectory >= -1 &&
+                   s->trajectory < end && (s->trajectory == -1 || s->trajectory >= first);
+            if (good && s->trajectory >= 0) {
+                const ggdm_trajectory *t = &cells->trajectories[s->trajectory - first];
+                good = t->head == tree->head && t->image_first == tree->image_first &&
+                       t->image_count == tree->image_count;
+            }
         }
         if (!good)
             return GGDM_FAIL(err, GGDM_EINVAL,
@@ -62,10 +67,16 @@ static ggdm_status check_trees(const ggdm_cells *cells, const ggdm_plan *plan, g
     }
     for (int32_t i = 0; i < plan->n_units; i++) {
         const ggdm_plan_unit *unit = &plan->units[i];
-        if (unit->tree < 0 || unit->tree >= plan->n_trees || unit->image_first < 0 ||
-            unit->image_count < 1 || unit->image_first > GGDM_MAX_SAMPLES - unit->image_count)
-            return GGDM_FAIL(err, GGDM_EINVAL, "unit %d: tree %d of %d, images %d+%d", i,
-                             unit->tree, plan->n_trees, unit->image_first, unit->image_count);
+        if (unit->tree < 0 || unit->tree >= plan->n_trees)
+            return GGDM_FAIL(err, GGDM_EINVAL, "unit %d: tree %d of %d", i, unit->tree,
+                             plan->n_trees);
+        const ggdm_tree *tree = &plan->trees[unit->tree];
+        if (unit->image_count < 1 || unit->image_first < tree->image_first ||
+            unit->image_count > tree->image_count - (unit->image_first - tree->image_first))
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "unit %d: images %d+%d are not of the %d+%d of tree %d", i,
+                             unit->image_first, unit->image_count, tree->image_first,
+                             tree->image_count, unit->tree);
     }
     return GGDM_OK;
 }
@@ -118,9 +129,14 @@ static ggdm_status number_trajectories(ggdm_store *s, const ggdm_cells *cells,
                               sizeof cells->trajectories[i].key, SQLITE_STATIC);
             GGDM_TRY(ggdm_store_step(s, stmt, &row, err));
         }
+        int32_t wanted = row ? sqlite3_column_int(stmt, 1) : 0;
         n->fresh[i] = !row;
         n->trajectories[i] = row ? sqlite3_column_int64(stmt, 0) : next++;
         ggdm_store_reset(stmt);
+        if (cells->trajectories[i].image_first != wanted)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "trajectory %d: images from %d on are to be made, expected from %d on",
+                             i, cells->trajectories[i].image_first, wanted);
     }
     return GGDM_OK;
 }

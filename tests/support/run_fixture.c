@@ -210,7 +210,7 @@ static ggdm_score score_of(const ggdm_scorer_ref *scorer, int64_t trajectory, in
     ggdm_score s = {.scorer = scorer->id, .n = RUN_CLASSES};
     if (strstr(scorer->text, "\"bb\"")) {
         s.data = log_probabilities(trajectory ? RUN_TARGET : index, 0.9);
-    } else if (strstr(scorer->text, "classifier")) {
+    } else if (strstr(scorer->text, "\"model\"")) {
         s.data = log_probabilities(right ? RUN_TARGET : 8, 0.8);
     } else {
         s.n = 1;

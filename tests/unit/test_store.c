@@ -1,7 +1,6 @@
 /* The life of units and images in the job store. */
 #include "jobs/store.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,22 +43,20 @@ static void test_store_open_after_create_gives_what_was_put(void **state)
     const ggdm_run_info *info = ggdm_store_run_info(f->store);
     ggdm_store_cell cell;
     assert_string_equal(info->name, f->info.name);
-    assert_string_equal(info->sweep_text, f->info.sweep_text);
-    assert_string_equal(info->judge_digest, "cc");
-    assert_true(info->job.seed == UINT64_MAX);
-    assert_int_equal(info->job.steps, RUN_STEPS);
-    assert_int_equal(info->job.precision, GGDM_PRECISION_FP32);
-    assert_int_equal(info->samples, RUN_SAMPLES);
+    assert_string_equal(info->processor, f->info.processor);
+    assert_int_equal(info->precision, GGDM_PRECISION_FP32);
     assert_int_equal(ggdm_store_n_cells(f->store), RUN_CELLS);
     ggdm_test_ok(ggdm_store_cell_get(f->store, 5, &cell, &err), &err);
     assert_string_equal(cell.name, "c0005");
-    assert_true(cell.cell.kappa == 0.1);
-    assert_int_equal(cell.cell.duration, 1000);
-    assert_int_equal(cell.cell.target, RUN_TARGET);
-    assert_int_equal(cell.cell.trajectory, 2);
-    assert_memory_equal(cell.cell.key, f->cell[5].key, sizeof cell.cell.key);
+    assert_int_equal(cell.index, 5);
+    assert_int_equal(cell.sweep, 1);
+    assert_int_equal(cell.wanted, RUN_SAMPLES);
+    assert_int_equal(cell.done, 0);
+    assert_int_equal(cell.trajectory, 2);
+    assert_memory_equal(cell.key, f->sweep.cells.trajectories[2].key, sizeof cell.key);
     assert_int_equal(counts(f)->units[GGDM_UNIT_READY], RUN_UNITS);
     assert_int_equal(counts(f)->images_total, RUN_TRAJECTORIES * RUN_SAMPLES);
+    assert_int_equal(counts(f)->images_asked, RUN_CELLS * RUN_SAMPLES);
     assert_string_equal(ggdm_store_journal(f->store), "wal");
     ggdm_test_error(ggdm_store_cell_get(f->store, RUN_CELLS, &cell, &err), &err, GGDM_EINVAL,
                     "cell 9");
@@ -80,6 +77,17 @@ static void test_store_claim_two_workers_gives_different_units(void **state)
     assert_int_equal(a[3].attempt, 1);
     assert_int_equal(a[3].n_segments, 3);
     assert_int_equal(a[3].segments[2].trajectory, 2);
+    assert_int_equal(a[3].kind, GGDM_UNIT_GENERATE);
+    assert_int_equal(a[3].steps, RUN_STEPS);
+    assert_true(a[3].cost == f->tree[1].cost);
+    assert_string_equal(a[3].head, f->sweep.cells.heads[0]);
+    assert_int_equal(a[3].n_settings, 2);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(a[3].settings[a[3].segments[i].setting],
+                            f->sweep.cells.settings[f->segment[1][i].setting]);
+    assert_int_equal(a[3].n_scorers, 3);
+    assert_int_equal(a[3].segments[0].score_count, 0);
+    assert_int_equal(a[3].segments[2].score_count, 3);
     assert_int_equal(b[0].id, 4);
     assert_int_equal(b[0].image_first, 4);
     assert_int_equal(b[0].image_count, 4);
@@ -100,121 +108,166 @@ static void test_store_whole_run_makes_every_image_once(void **state)
         assert_int_equal(counts(f)->images_done, RUN_TRAJECTORIES * RUN_SAMPLES);
         assert_int_equal(counts(f)->images_diverged, 3);
         ggdm_test_ok(ggdm_store_cell_get(f->store, 8, &cell, &err), &err);
-        assert_int_equal(cell.images_done, RUN_SAMPLES);
-        assert_int_equal(cell.images_diverged, 3);
+        assert_int_equal(cell.done, RUN_SAMPLES);
+        assert_int_equal(cell.diverged, 3);
         run_fixture_reopen(f, NULL); /* the counters are those in the database */
     }
 }
 
-typedef struct check_images {
+/* The measures of all cells, by their place in the panel. */
+enum { GUIDE, JUDGE, SATURATION, MEASURES };
+
+typedef struct check_samples {
     int64_t trajectory;
     int32_t next;
-    bool with_png;
-} check_images;
+    bool with_data;
+    ggdm_unit unit; /* that would make them */
+} check_samples;
 
-static ggdm_status check_image(void *context, const ggdm_image *image, ggdm_error *e)
+static ggdm_status check_sample(void *context, const ggdm_sample *sample, ggdm_error *e)
 {
     (void)e;
-    check_images *c = context;
-    ggdm_image want;
-    run_fixture_image(c->trajectory, c->next, 1, &want);
-    assert_int_equal(image->index, c->next++);
-    assert_int_equal(image->trajectory, want.trajectory);
-    assert_int_equal(image->diverged, want.diverged);
-    assert_int_equal(image->diverged_step, want.diverged_step);
-    assert_true(image->saturated == want.saturated);
-    assert_int_equal(image->n_guide, want.n_guide);
-    assert_memory_equal(image->guide_logp, want.guide_logp, RUN_CLASSES * sizeof(float));
-    assert_memory_equal(image->judge_logp, want.judge_logp, RUN_CLASSES * sizeof(float));
-    if (c->with_png) {
-        assert_int_equal(image->png_size, want.png_size);
-        assert_memory_equal(image->png, want.png, want.png_size);
-    } else {
-        assert_null(image->png);
+    check_samples *c = context;
+    ggdm_sample want;
+    run_fixture_sample(&c->unit, c->trajectory, c->next, 1, &want);
+    assert_int_equal(sample->index, c->next++);
+    assert_int_equal(sample->trajectory, want.trajectory);
+    assert_int_equal(sample->diverged, want.diverged);
+    assert_int_equal(sample->diverged_step, want.diverged_step);
+    assert_int_equal(sample->n_scores, MEASURES + 1);
+    for (int i = 0; i < MEASURES; i++) {
+        assert_int_equal(sample->scores[i].n, i == SATURATION ? 1 : RUN_CLASSES);
+        assert_memory_equal(sample->scores[i].data, want.scores[i].data,
+                            (size_t)want.scores[i].n * sizeof(float));
     }
-    ggdm_image_deinit(&want);
+    assert_int_equal(sample->scores[MEASURES].n, 0); /* of a scorer that there is not */
+    if (c->with_data) {
+        assert_int_equal(sample->size, want.size);
+        assert_memory_equal(sample->data, want.data, want.size);
+    } else {
+        assert_null(sample->data);
+    }
+    ggdm_sample_deinit(&want);
     return GGDM_OK;
 }
 
-static void test_store_each_image_gives_them_in_index_order(void **state)
+static void test_store_each_sample_gives_them_in_index_order(void **state)
 {
     run_fixture *f = *state;
+    int32_t n;
     run_fixture_work(f, 100, 1);
-    for (int png = 0; png < 2; png++) {
-        check_images c = {.trajectory = 4, .with_png = png};
-        ggdm_test_ok(ggdm_store_each_image(f->store, 4, png, check_image, &c, &err), &err);
+    const ggdm_store_measure *panel = ggdm_store_panel(f->store, 0, &n);
+    assert_int_equal(n, MEASURES);
+    assert_string_equal(panel[GUIDE].name, "guide");
+    assert_string_equal(panel[JUDGE].name, "judge");
+    assert_int_equal(panel[JUDGE].output, GGDM_OUTPUT_CLASSES);
+    assert_int_equal(panel[SATURATION].output, GGDM_OUTPUT_NUMBER);
+    const int64_t scorers[MEASURES + 1] = {panel[0].scorer, panel[1].scorer, panel[2].scorer, 999};
+    ggdm_segment segment = {.trajectory = 4, .score_count = MEASURES};
+    ggdm_scorer_ref refs[MEASURES];
+    int32_t scores[MEASURES];
+    for (int i = 0; i < MEASURES; i++) {
+        scores[i] = i;
+        refs[i] = (ggdm_scorer_ref){panel[i].scorer, (char *)(uintptr_t)panel[i].text};
+    }
+    for (int data = 0; data < 2; data++) {
+        check_samples c = {
+            .trajectory = 4,
+            .with_data = data,
+            .unit = {
+                .segments = &segment, .scorers = refs, .scores = scores, .n_scores = MEASURES}};
+        ggdm_test_ok(ggdm_store_each_sample(f->store, 4, 100, data, scorers, MEASURES + 1,
+                                            check_sample, &c, &err),
+                     &err);
         assert_int_equal(c.next, RUN_SAMPLES);
+        c.next = 0;
+        ggdm_test_ok(ggdm_store_each_sample(f->store, 4, 6, data, scorers, MEASURES + 1,
+                                            check_sample, &c, &err),
+                     &err);
+        assert_int_equal(c.next, 6);
     }
 }
 
-static ggdm_status count_image(void *context, const ggdm_image *image, ggdm_error *e)
+static ggdm_status count_sample(void *context, const ggdm_sample *sample, ggdm_error *e)
 {
-    (void)image;
+    (void)sample;
     (void)e;
     ++*(int *)context;
     return GGDM_OK;
 }
 
 /* Claim one unit and give its images back after a change. */
-static ggdm_status finish_changed(run_fixture *f, void (*change)(ggdm_image *, int32_t *))
+static ggdm_status finish_changed(run_fixture *f, void (*change)(ggdm_sample *, int32_t *))
 {
     ggdm_unit unit;
     int32_t n, claimed;
     bool accepted;
     begin(f, 1);
     ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &claimed, &err), &err);
-    ggdm_image *images = run_fixture_images(&unit, 1, &n);
+    ggdm_sample *samples = run_fixture_samples(&unit, 1, &n);
     int32_t sent = n;
-    change(images, &sent);
+    change(samples, &sent);
     ggdm_status st =
-        ggdm_store_finish(f->store, unit.id, unit.attempt, images, sent, &accepted, &err);
+        ggdm_store_finish(f->store, unit.id, unit.attempt, samples, sent, &accepted, &err);
     assert_true(st != GGDM_OK);
     assert_false(accepted);
     commit(f);
     assert_int_equal(counts(f)->images_done, 0);
     assert_int_equal(counts(f)->units[GGDM_UNIT_RUNNING], 1);
-    run_fixture_free_images(images, n);
+    run_fixture_free_samples(samples, n);
     ggdm_unit_deinit(&unit);
     return st;
 }
 
-static void one_less(ggdm_image *images, int32_t *n)
+static void one_less(ggdm_sample *samples, int32_t *n)
 {
-    (void)images;
+    (void)samples;
     --*n;
 }
 
-static void one_twice(ggdm_image *images, int32_t *n)
+static void one_twice(ggdm_sample *samples, int32_t *n)
 {
-    images[*n - 1].index = images[0].index;
+    samples[*n - 1].index = samples[0].index;
 }
 
-static void foreign_index(ggdm_image *images, int32_t *n)
+static void foreign_index(ggdm_sample *samples, int32_t *n)
 {
-    images[*n - 1].index = 9;
+    samples[*n - 1].index = 9;
 }
 
-static void foreign_trajectory(ggdm_image *images, int32_t *n)
+static void foreign_trajectory(ggdm_sample *samples, int32_t *n)
 {
-    images[*n - 1].trajectory = 3;
+    samples[*n - 1].trajectory = 3;
 }
 
-static void no_png(ggdm_image *images, int32_t *n)
+static void no_data(ggdm_sample *samples, int32_t *n)
 {
-    images[*n - 1].png_size = 0;
+    samples[*n - 1].size = 0;
 }
 
-static void test_store_finish_with_wrong_images_stores_nothing(void **state)
+static void no_scores(ggdm_sample *samples, int32_t *n)
 {
-    static void (*const changes[])(ggdm_image *, int32_t *) = {one_less, one_twice, foreign_index,
-                                                               foreign_trajectory, no_png};
+    samples[*n - 1].n_scores = 0;
+}
+
+static void fewer_numbers(ggdm_sample *samples, int32_t *n)
+{
+    samples[*n - 1].scores[0].n--;
+}
+
+static void test_store_finish_with_wrong_samples_stores_nothing(void **state)
+{
+    static void (*const changes[])(ggdm_sample *, int32_t *) = {
+        one_less, one_twice, foreign_index, foreign_trajectory, no_data, no_scores, fewer_numbers};
     run_fixture *f = *state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         assert_int_equal(finish_changed(f, changes[i]), GGDM_EFORMAT);
         run_fixture_reopen(f, NULL);
         assert_int_equal(counts(f)->images_done, 0);
         int stored = 0;
-        ggdm_test_ok(ggdm_store_each_image(f->store, 0, false, count_image, &stored, &err), &err);
+        ggdm_test_ok(
+            ggdm_store_each_sample(f->store, 0, 100, false, NULL, 0, count_sample, &stored, &err),
+            &err);
         assert_int_equal(stored, 0);
     }
 }
@@ -227,7 +280,7 @@ static void test_store_claim_of_damaged_tree_claims_nothing(void **state)
     int32_t n;
     run_fixture_close(f);
     run_fixture_plan(f);
-    f->segment[1][0].kappa = NAN;
+    f->segment[1][0].end = RUN_STEPS + 1;
     run_fixture_create(f);
     begin(f, 1);
     ggdm_test_error(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 5, units, &n, &err), &err,
@@ -273,31 +326,31 @@ static void test_store_finish_late_is_dropped(void **state)
     begin(f, 1);
     ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &claimed, &err), &err);
     ggdm_test_ok(ggdm_store_lose(f->store, unit.id, unit.attempt, "silent", NULL, &err), &err);
-    ggdm_image *images = run_fixture_images(&unit, 1, &n);
+    ggdm_sample *samples = run_fixture_samples(&unit, 1, &n);
     /* Not running any more; running under another attempt; running in another epoch. */
-    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, samples, n, &accepted, &err),
                  &err);
     assert_false(accepted);
     attempt = claim_unit(f, unit.id);
     assert_int_equal(attempt, 2);
-    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, images, n, &accepted, &err),
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, unit.attempt, samples, n, &accepted, &err),
                  &err);
     assert_false(accepted);
     commit(f);
     run_fixture_reopen(f, NULL);
     assert_int_equal(ggdm_store_requeued(f->store), RUN_UNITS);
     begin(f, 2);
-    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 2, images, n, &accepted, &err), &err);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 2, samples, n, &accepted, &err), &err);
     assert_false(accepted);
     /* The right one, then once more. */
     claim_unit(f, unit.id);
-    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, samples, n, &accepted, &err), &err);
     assert_true(accepted);
-    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, images, n, &accepted, &err), &err);
+    ggdm_test_ok(ggdm_store_finish(f->store, unit.id, 3, samples, n, &accepted, &err), &err);
     assert_false(accepted);
     commit(f);
     assert_int_equal(counts(f)->images_done, 4);
-    run_fixture_free_images(images, n);
+    run_fixture_free_samples(samples, n);
     ggdm_unit_deinit(&unit);
 }
 
@@ -649,8 +702,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_open_after_create_gives_what_was_put),
         RUN_FIXTURE_TEST(test_store_claim_two_workers_gives_different_units),
         RUN_FIXTURE_TEST(test_store_whole_run_makes_every_image_once),
-        RUN_FIXTURE_TEST(test_store_each_image_gives_them_in_index_order),
-        RUN_FIXTURE_TEST(test_store_finish_with_wrong_images_stores_nothing),
+        RUN_FIXTURE_TEST(test_store_each_sample_gives_them_in_index_order),
+        RUN_FIXTURE_TEST(test_store_finish_with_wrong_samples_stores_nothing),
         RUN_FIXTURE_TEST(test_store_claim_of_damaged_tree_claims_nothing),
         RUN_FIXTURE_TEST(test_store_finish_late_is_dropped),
         RUN_FIXTURE_TEST(test_store_finish_of_unknown_unit_fails),
