@@ -101,10 +101,14 @@ static int by_settings(const void *a, const void *b)
 static void add_work(const forest *w, int32_t setting, int64_t steps, ggdm_plan_count *to)
 {
     const ggdm_step_cost *cost = &w->prices[setting].step;
-    to->evaluations += steps * cost->ticks;
-    to->operations += (double)steps * cost->operations;
-    if (strcmp(w->cells->settings[setting], "{}") != 0)
-        to->guided += steps * cost->ticks;
+    int64_t evaluations = steps * cost->ticks;
+    double operations = (double)steps * cost->operations;
+    to->evaluations += evaluations;
+    to->operations += operations;
+    if (strcmp(w->cells->settings[setting], "{}") != 0) {
+        to->guided += evaluations;
+        to->guided_operations += operations;
+    }
 }
 
 static void add_times(const ggdm_plan_count *work, int64_t times, ggdm_plan_count *to)
@@ -112,6 +116,7 @@ static void add_times(const ggdm_plan_count *work, int64_t times, ggdm_plan_coun
     to->evaluations += times * work->evaluations;
     to->guided += times * work->guided;
     to->operations += (double)times * work->operations;
+    to->guided_operations += (double)times * work->guided_operations;
 }
 
 /* Ask what the settings of a trajectory cost, unless they are known for its head. */

@@ -178,12 +178,15 @@ static void add_work(const plan_fixture *f, int32_t head, int32_t setting, int64
     to->evaluations += image_steps * c->ticks;
     to->guided += setting != 0 ? image_steps * c->ticks : 0;
     to->operations += (double)image_steps * c->operations;
+    to->guided_operations += setting != 0 ? (double)image_steps * c->operations : 0;
 }
 
 static void check_work(const ggdm_plan_count *got, const ggdm_plan_count *want)
 {
     assert_true(got->evaluations == want->evaluations && got->guided == want->guided);
     assert_true(fabs(got->operations - want->operations) <= 1e-9 * want->operations);
+    assert_true(fabs(got->guided_operations - want->guided_operations) <=
+                1e-9 * want->guided_operations);
 }
 
 /* What a tree has, by its segments. */
