@@ -4,6 +4,7 @@
 
 #define METHODS(X)                                                                                 \
     X(sampler, ddpm)                                                                               \
+    X(sampler, ddim)                                                                               \
     X(guidance, gradient)                                                                          \
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \

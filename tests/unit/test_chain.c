@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
@@ -97,6 +98,91 @@ static void test_chain_of_more_steps_than_timesteps_is_refused(void **state)
     ggdm_noise_levels_deinit(&levels);
 }
 
+/* What numpy, and so diffusers, makes of 1000 timesteps; 937.5 is a tie at which the increment's
+ * rounding decides. */
+static void test_ddim_spacings_are_those_of_diffusers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        int n, t[7];
+    } rows[] = {
+        {"{kind: ddim, steps: 7}", 7, {852, 710, 568, 426, 284, 142, 0}},
+        {"{kind: ddim, steps: 7, spacing: trailing}", 7, {999, 856, 713, 570, 428, 285, 142}},
+        {"{kind: ddim, steps: 48, spacing: trailing}", 5, {999, 978, 957, 936, 916}},
+        {"{kind: ddim, steps: 7, spacing: linspace}", 7, {999, 832, 666, 500, 333, 166, 0}},
+        {"{kind: ddim, steps: 3, spacing: linspace}", 3, {999, 500, 0}},
+        {"{kind: ddim, steps: 1, spacing: linspace}", 1, {0}},
+        {"{kind: ddim, spacing: linspace}", 3, {999, 998, 997}},
+        {"{kind: ddim, spacing: trailing}", 3, {999, 998, 997}},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        ggdm_chain c = make(rows[r].yaml);
+        for (int i = 0; i < rows[r].n; i++)
+            assert_int_equal(c.step[i].t, rows[r].t[i]);
+        assert_true(c.step[c.steps - 1].alpha_bar_next == 1);
+        ggdm_chain_deinit(&c);
+    }
+}
+
+/* eta = 1 is ddpm with fixed_small, on every timestep or some of them. */
+static void test_ddim_with_all_noise_is_ddpm(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"{kind: ddim, eta: 1}", "{kind: ddpm, variance: fixed_small}"},
+        {"{kind: ddim, eta: 1, steps: 50}", "{kind: ddpm, variance: fixed_small, steps: 50}"}};
+    for (size_t p = 0; p < 2; p++) {
+        ggdm_chain a = make(pairs[p][0]), b = make(pairs[p][1]);
+        assert_int_equal(a.steps, b.steps);
+        for (int i = 0; i < a.steps; i++) {
+            const ggdm_step *x = &a.step[i], *y = &b.step[i];
+            assert_int_equal(x->t, y->t);
+            assert_true(fabsf(x->mean_x - y->mean_x) <= 1e-6f * fabsf(y->mean_x));
+            assert_true(fabsf(x->mean_eps - y->mean_eps) <= 1e-6f * fabsf(y->mean_eps));
+            assert_true(fabsf(x->sigma - y->sigma) <= 1e-6f * y->sigma);
+        }
+        ggdm_chain_deinit(&a);
+        ggdm_chain_deinit(&b);
+    }
+}
+
+/* Where all images are one, c, the network's eps is (x - sqrt(ab) c) / sqrt(1 - ab): without noise
+ * each step keeps this eps, and the last gives c.  With a c outside the range of images and
+ * clipping, it is the edge of the range. */
+static void test_ddim_finds_the_only_image(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        double c, end;
+    } rows[] = {{"{kind: ddim, steps: 10}", 0.7, 0.7},
+                {"{kind: ddim, steps: 9, spacing: trailing}", -0.3, -0.3},
+                {"{kind: ddim, steps: 20, spacing: linspace}", 2, 2},
+                {"{kind: ddim, steps: 10, eta: 0.5}", 0.7, 0.7},
+                {"{kind: ddim, steps: 10, clip_x0: true}", 0.7, 0.7},
+                {"{kind: ddim, steps: 10, clip_x0: true}", 2, 1}};
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        ggdm_chain chain = make(rows[r].yaml);
+        const double c = rows[r].c;
+        float x = 1.3f;
+        for (int i = 0; i < chain.steps; i++) {
+            const ggdm_step *s = &chain.step[i];
+            double bar = s->alpha_bar, next = s->alpha_bar_next;
+            double exact = (x - sqrt(bar) * c) / sqrt(1 - bar);
+            const float eps = (float)exact, z = 0.25f;
+            assert_true(ggdm_step_linear(s, &x, &eps, &z, 1));
+            double hat = s->clip ? fmin(c, 1) : c;
+            double want = sqrt(next) * hat + s->sigma * z +
+                          sqrt(1 - next - (double)s->sigma * s->sigma) * exact;
+            /* eps and the coefficients are rounded, x0-hat magnifies by 1 / sqrt(ab) */
+            assert_true(fabs(x - want) < 8 * GGDM_TEST_EPS32 * (1 + fabs(want)) / sqrt(bar));
+        }
+        assert_true(fabs(x - rows[r].end) < 1e-5);
+        ggdm_chain_deinit(&chain);
+    }
+}
+
 static void test_noise_levels_bad_config_is_named(void **state)
 {
     (void)state;
@@ -138,6 +224,24 @@ static void test_noise_levels_bad_config_is_named(void **state)
     }
 }
 
+/* A sampler that chooses its timesteps itself is asked about the offset of leading ones alone. */
+static void test_noise_levels_offset_matters_to_leading_timesteps(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"timestep_spacing\": \"trailing\", \"steps_offset\": 1}";
+    char *notes;
+    ggdm_error err;
+    ggdm_test_error(
+        ggdm_noise_levels_review(json, "s.json", sampler("{kind: ddim, steps: 10}"), &notes, &err),
+        &err, GGDM_EINVAL, "'steps_offset': value '1', expected 0");
+    ggdm_test_ok(ggdm_noise_levels_review(json, "s.json",
+                                          sampler("{kind: ddim, steps: 10, spacing: trailing}"),
+                                          &notes, &err),
+                 &err);
+    assert_null(strstr(notes, "spacing"));
+    free(notes);
+}
+
 /* Keys about how the chain is run, or with the value that changes nothing, make the same schedule:
  * what diffusers writes for its own schedulers. */
 static void test_noise_levels_keys_of_diffusers_are_known(void **state)
@@ -176,6 +280,7 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
         sampler("{kind: ddpm, steps: 10, clip_x0: false, variance: fixed_large}");
     const ggdm_item *clipped =
         sampler("{kind: ddpm, steps: 10, clip_x0: true, variance: fixed_large}");
+    const ggdm_item *other = sampler("{kind: ddim, steps: 10}");
     static const char all[] = "\"num_train_timesteps\": 10, \"beta_schedule\": \"linear\", "
                               "\"beta_start\": 0.1, \"beta_end\": 0.2";
     const struct {
@@ -202,6 +307,10 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
          "is fixed_large"},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", given, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", left, NULL},
+        {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", other, NULL},
+        {", \"predict_epsilon\": true, \"timestep_spacing\": \"trailing\"", other,
+         "s.json says timestep_spacing trailing, the sweep does not set sampler.spacing: it is "
+         "leading"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char json[500], *notes;
@@ -315,7 +424,11 @@ int main(void)
         cmocka_unit_test(test_chain_variance_kinds),
         cmocka_unit_test(test_chain_respaced_uses_leading_timesteps),
         cmocka_unit_test(test_chain_of_more_steps_than_timesteps_is_refused),
+        cmocka_unit_test(test_ddim_spacings_are_those_of_diffusers),
+        cmocka_unit_test(test_ddim_with_all_noise_is_ddpm),
+        cmocka_unit_test(test_ddim_finds_the_only_image),
         cmocka_unit_test(test_noise_levels_bad_config_is_named),
+        cmocka_unit_test(test_noise_levels_offset_matters_to_leading_timesteps),
         cmocka_unit_test(test_noise_levels_keys_of_diffusers_are_known),
         cmocka_unit_test(test_noise_levels_review_says_what_is_assumed),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),

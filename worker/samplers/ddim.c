@@ -1,0 +1,98 @@
+/* Denoising diffusion implicit models (Song et al. 2021): docs/GUIDANCE.md, "Chains".  Timesteps as
+ * diffusers counts them; the next timestep of a step is the one that the chain visits next, and
+ * alpha_bar is 1 behind the last. */
+#include <math.h>
+
+#include "worker/kinds.h"
+
+enum { LEADING, TRAILING, LINSPACE };
+static const char *const spacings[] = {"leading", "trailing", "linspace", NULL};
+
+static const ggdm_param rows[] = {
+    {.key = "steps",
+     .type = GGDM_PARAM_WHOLE,
+     .structure = true,
+     .lo = 1,
+     .hi = 100000,
+     .fallback = GGDM_WHOLE(1000),
+     .help = "Steps of the chain, at most as many as the model was trained with."},
+    {.key = "eta",
+     .label = "η",
+     .type = GGDM_PARAM_REAL,
+     .lo = 0,
+     .hi = 1,
+     .fallback = GGDM_REAL(0),
+     .help = "Share of ddpm's noise: 0 draws none, 1 is ddpm with the smaller noise."},
+    {.key = "spacing",
+     .type = GGDM_PARAM_CHOICE,
+     .structure = true,
+     .choices = spacings,
+     .fallback = GGDM_WHOLE(LEADING),
+     .help = "Which timesteps are visited: every (T / steps)-th from 0, every one from T - 1 down, "
+             "or evenly from 0 to T - 1."},
+    {.key = "clip_x0",
+     .type = GGDM_PARAM_FLAG,
+     .structure = true,
+     .fallback = GGDM_WHOLE(false),
+     .help = "Whether x0-hat is clipped to the range of images; eps stays as it is."},
+};
+
+/* Step i of n over T timesteps.  rint is half to even, as numpy's round; trailing is numpy's arange
+ * to the bit, whose increment is the difference of its first two values. */
+static int32_t timestep(int64_t spacing, int32_t i, int32_t n, int32_t T)
+{
+    const double first = T, second = first - first / n;
+    switch (spacing) {
+    case TRAILING:
+        return (int32_t)rint(first + i * (second - first)) - 1;
+    case LINSPACE:
+        return n == 1 ? 0 : (int32_t)rint((n - 1 - i) * ((double)(T - 1) / (n - 1)));
+    default:
+        return (n - 1 - i) * (T / n);
+    }
+}
+
+static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool clip)
+{
+    ggdm_step s = ggdm_step_between(t, bar, bar_next);
+    double variance = (1.0 - bar_next) / (1.0 - bar) * (1.0 - bar / bar_next);
+    double sigma = eta * sqrt(variance);
+    double direction = sqrt(fmax(1.0 - bar_next - sigma * sigma, 0.0));
+    s.mean_x = (float)(sqrt(bar_next) / sqrt(bar));
+    s.mean_eps = (float)(direction - sqrt(bar_next) * sqrt(1.0 - bar) / sqrt(bar));
+    s.clip_x0 = (float)sqrt(bar_next);
+    s.clip_eps = (float)direction;
+    s.sigma = (float)sigma;
+    s.clip = clip;
+    return s;
+}
+
+static ggdm_status chain(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
+                         ggdm_error *err)
+{
+    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
+    const bool clip = ggdm_item_flag(sampler, "clip_x0");
+    const double eta = ggdm_item_real(sampler, "eta"), *bar = levels->alpha_bar;
+    const int32_t n = out->steps, T = levels->train_steps;
+    (void)err;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t t = timestep(spacing, i, n, T);
+        double bar_next = i + 1 < n ? bar[timestep(spacing, i + 1, n, T)] : 1.0;
+        out->step[i] = step_between(t, bar[t], bar_next, eta, clip);
+    }
+    return GGDM_OK;
+}
+
+static const ggdm_sampler_said said[] = {
+    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+
+const ggdm_sampler_kind ggdm_sampler_ddim = {
+    .kind = {.family = GGDM_FAMILY_SAMPLER,
+             .name = "ddim",
+             .help = "Implicit sampling: good images in fewer steps, without noise where eta is 0.",
+             .equation = "x_{t-1} = sqrt(ab') x0hat + sqrt(1 - ab' - sigma^2) eps + sigma z",
+             GGDM_PARAMS(rows)},
+    .noises = 1,
+    .evaluations = 1,
+    .said = said,
+    .chain = chain};
