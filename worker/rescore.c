@@ -39,9 +39,10 @@ static ggdm_status read_sample(run *r, ggdm_finished *f, ggdm_error *err)
     ggdm_image_shape shape;
     GGDM_TRY(ggdm_sample_unpack(&f->sample, &r->in, err));
     const ggdm_segment *segment = segment_of(r->unit, &f->sample);
-    if (!segment)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "sample %d of trajectory %lld is none of this unit",
-                         f->sample.index, (long long)f->sample.trajectory);
+    if (!segment || f->sample.n_scores > 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "sample %d of trajectory %lld %s", f->sample.index,
+                         (long long)f->sample.trajectory,
+                         segment ? "has scores already" : "is none of this unit");
     if (ggdm_present_read(&f->sample, &shape, &f->seen, err) != GGDM_OK)
         return ggdm_error_prefix(err, "sample %d of trajectory %lld", f->sample.index,
                                  (long long)f->sample.trajectory);

@@ -148,6 +148,10 @@ static void test_rescore_refuses_what_is_no_sample_of_the_unit(void **state)
     u.unit.state_size += 3;
     memset(packed.data + 8 + 4 + 1 + 4 + 1 + 4, 0, 8); /* the PNG's magic */
     refused(e, &u, "unit 5: sample 20 of trajectory 0: ");
+    ggdm_wire_reset(&packed);
+    ggdm_test_ok(ggdm_sample_pack(&made.samples[0], &packed, &err), &err);
+    u.unit.state_size = packed.size;
+    refused(e, &u, "sample 20 of trajectory 0 has scores already");
     u.unit.state_size = 0;
     ggdm_test_ok(ggdm_tiny_run_on(e, &u.unit, &got, &err), &err);
     assert_int_equal(got.n, 0);
