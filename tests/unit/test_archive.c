@@ -34,15 +34,34 @@ static bool there(const run_fixture *f, const char *name)
     return yes;
 }
 
+static ggdm_status archive_cell(const run_fixture *f, int32_t cell)
+{
+    ggdm_results r;
+    ggdm_test_ok(ggdm_results_open(f->store, &r, &err), &err);
+    ggdm_status st = ggdm_archive_cell(&r, f->dir, cell, &err);
+    ggdm_results_deinit(&r);
+    return st;
+}
+
+/* Archive what is complete: how many were written, how many are incomplete. */
+static int32_t archive_run(const run_fixture *f, bool force, int32_t *incomplete)
+{
+    ggdm_results r;
+    int32_t written;
+    ggdm_test_ok(ggdm_results_open(f->store, &r, &err), &err);
+    ggdm_test_ok(ggdm_archive_run(&r, f->dir, force, &written, incomplete, &err), &err);
+    ggdm_results_deinit(&r);
+    return written;
+}
+
 static void test_archive_of_incomplete_cell_is_refused(void **state)
 {
     run_fixture *f = *state;
-    int32_t written, incomplete;
+    int32_t incomplete;
     run_fixture_work(f, 4, 1); /* the unguided images and four of the first tree */
-    ggdm_test_error(ggdm_archive_cell(f->store, f->dir, 4, &err), &err, GGDM_ESTATE,
-                    "4 of 10 images");
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, &incomplete, &err), &err);
-    assert_int_equal(written, 5); /* kappa 0 and duration 0 share one trajectory */
+    ggdm_test_error(archive_cell(f, 4), &err, GGDM_ESTATE, "4 of 10 images");
+    assert_int_equal(archive_run(f, false, &incomplete),
+                     5); /* kappa 0 and duration 0 share one trajectory */
     assert_int_equal(incomplete, 4);
     assert_true(there(f, "archive/c0003/samples.tar"));
     assert_false(there(f, "archive/c0004"));
@@ -53,22 +72,17 @@ static void test_archive_twice_gives_equal_bytes(void **state)
     run_fixture *f = *state;
     char *first[3];
     size_t sizes[3];
-    int32_t written;
     run_fixture_work(f, 100, 1);
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
-    assert_int_equal(written, RUN_CELLS);
+    assert_int_equal(archive_run(f, false, NULL), RUN_CELLS);
     for (int i = 0; i < 3; i++)
         first[i] = read_file(f, files[i], &sizes[i]);
     run_fixture_reopen(f, NULL);
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
-    assert_int_equal(written, 0);
+    assert_int_equal(archive_run(f, false, NULL), 0);
     char *path = ggdm_test_path(f->dir, files[2]);
     unlink(path);
     free(path);
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, &written, NULL, &err), &err);
-    assert_int_equal(written, 1);
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, true, &written, NULL, &err), &err);
-    assert_int_equal(written, RUN_CELLS);
+    assert_int_equal(archive_run(f, false, NULL), 1);
+    assert_int_equal(archive_run(f, true, NULL), RUN_CELLS);
     for (int i = 0; i < 3; i++) {
         size_t size;
         char *again = read_file(f, files[i], &size);
@@ -89,7 +103,7 @@ static void test_archive_after_trouble_gives_equal_bytes(void **state)
     size_t sizes[2];
     run_fixture_open(calm);
     run_fixture_work(calm, 100, 1);
-    ggdm_test_ok(ggdm_archive_cell(calm->store, calm->dir, 8, &err), &err);
+    ggdm_test_ok(archive_cell(calm, 8), &err);
     bytes[0] = read_file(calm, files[0], &sizes[0]);
     run_fixture_close(calm);
     free(calm);
@@ -102,7 +116,7 @@ static void test_archive_after_trouble_gives_equal_bytes(void **state)
         run_fixture_reopen(f, NULL);
     }
     run_fixture_work(f, 100, 1);
-    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    ggdm_test_ok(archive_cell(f, 8), &err);
     bytes[1] = read_file(f, files[0], &sizes[1]);
     assert_int_equal(sizes[0], sizes[1]);
     assert_memory_equal(bytes[0], bytes[1], sizes[0]);
@@ -118,14 +132,14 @@ static void check_tar(const char *path, int64_t trajectory)
     assert_int_equal(archive_read_open_filename(a, path, 10240), ARCHIVE_OK);
     for (int32_t i = 0; i < RUN_SAMPLES; i++) {
         char name[32], bytes[4000];
-        ggdm_image want;
-        run_fixture_image(trajectory, i, 1, &want);
+        ggdm_sample want;
+        run_fixture_sample(NULL, trajectory, i, 1, &want);
         snprintf(name, sizeof name, "c0008_%06d.png", i);
         assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
         assert_string_equal(archive_entry_pathname(entry), name);
-        assert_int_equal(archive_read_data(a, bytes, sizeof bytes), want.png_size);
-        assert_memory_equal(bytes, want.png, want.png_size);
-        ggdm_image_deinit(&want);
+        assert_int_equal(archive_read_data(a, bytes, sizeof bytes), want.size);
+        assert_memory_equal(bytes, want.data, want.size);
+        ggdm_sample_deinit(&want);
         snprintf(name, sizeof name, "c0008_%06d.json", i);
         assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
         assert_string_equal(archive_entry_pathname(entry), name);
@@ -134,7 +148,12 @@ static void check_tar(const char *path, int64_t trajectory)
         bytes[n] = '\0';
         assert_non_null(strstr(bytes, "\"cell\": \"c0008\""));
         assert_non_null(strstr(bytes, i < 3 ? "\"diverged\": true" : "\"diverged\": false"));
-        assert_non_null(strstr(bytes, "\"judge\": {\"label\": 3, \"probability\": 0.8,"));
+        assert_non_null(strstr(bytes, "\"parameters\": {\"model\": \"mnist-ddpm\", "));
+        assert_non_null(strstr(bytes, "\"kappa\": 1, \"duration\": 1000"));
+        assert_non_null(strstr(bytes, "\"target\": 3"));
+        assert_non_null(strstr(bytes, "\"judge\": {\"label\": 3, \"probability\": 0.8, "
+                                      "\"aim_probability\": 0.8}"));
+        assert_non_null(strstr(bytes, i < 3 ? "\"saturation\": 0.5}" : "\"saturation\": 0}"));
     }
     assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_EOF);
     archive_read_free(a);
@@ -153,7 +172,7 @@ static void test_archive_names_are_unique_in_the_run(void **state)
     char *names[N];
     int n = 0;
     run_fixture_work(f, 100, 1);
-    ggdm_test_ok(ggdm_archive_run(f->store, f->dir, false, NULL, NULL, &err), &err);
+    archive_run(f, false, NULL);
     for (int i = 0; i < RUN_CELLS; i++) {
         struct archive *a = archive_read_new();
         struct archive_entry *entry;
@@ -185,13 +204,13 @@ static void check_npz(const run_fixture *f, int32_t channels)
     const uint8_t *data = (uint8_t *)arr_0 + 128;
     size_t image_size = (size_t)(RUN_SIDE * RUN_SIDE * channels);
     for (int32_t i = 0; i < RUN_SAMPLES; i++) {
-        ggdm_image want;
+        ggdm_sample want;
         ggdm_pixels pixels;
-        run_fixture_image(4, i, channels, &want);
-        ggdm_test_ok(ggdm_png_decode(want.png, want.png_size, 100, &pixels, &err), &err);
+        run_fixture_sample(NULL, 4, i, channels, &want);
+        ggdm_test_ok(ggdm_png_decode(want.data, want.size, 100, &pixels, &err), &err);
         assert_memory_equal(data + (size_t)i * image_size, pixels.data, image_size);
         ggdm_pixels_deinit(&pixels);
-        ggdm_image_deinit(&want);
+        ggdm_sample_deinit(&want);
     }
     const char *after = (const char *)data + RUN_SAMPLES * image_size;
     char *arr_1 = memmem(after, size - (size_t)(after - bytes), "\x93NUMPY", 6);
@@ -206,7 +225,7 @@ static void test_archive_holds_the_images_of_the_cell(void **state)
 {
     run_fixture *f = *state;
     run_fixture_work(f, 100, 1);
-    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    ggdm_test_ok(archive_cell(f, 8), &err);
     char *path = ggdm_test_path(f->dir, files[0]);
     check_tar(path, 4);
     free(path);
@@ -226,7 +245,7 @@ static void test_archive_of_rgb_images_keeps_channels(void **state)
 {
     run_fixture *f = *state;
     run_fixture_work(f, 100, 3);
-    ggdm_test_ok(ggdm_archive_cell(f->store, f->dir, 8, &err), &err);
+    ggdm_test_ok(archive_cell(f, 8), &err);
     check_npz(f, 3);
 }
 
@@ -235,7 +254,7 @@ static void test_archive_in_turn_is_refused(void **state)
     run_fixture *f = *state;
     run_fixture_work(f, 100, 1);
     ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
-    ggdm_test_error(ggdm_archive_cell(f->store, f->dir, 0, &err), &err, GGDM_ESTATE, "turn");
+    ggdm_test_error(archive_cell(f, 0), &err, GGDM_ESTATE, "turn");
 }
 
 static void test_sheet_frames_and_pixels_are_in_place(void **state)
