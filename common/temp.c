@@ -115,7 +115,7 @@ ggdm_status ggdm_temp_name(const char *path, char **out, ggdm_error *err)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-static ggdm_status fail(const ggdm_temp *t, ggdm_error *err)
+static ggdm_status fail_temp(const ggdm_temp *t, ggdm_error *err)
 {
     return GGDM_FAIL_ERRNO(err, errno, "cannot write %s", t->path);
 }
@@ -133,7 +133,7 @@ ggdm_status ggdm_temp_open(const char *path, ggdm_temp *out, ggdm_error *err)
         t.fd = open(t.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (t.fd < 0 && errno == EEXIST);
     if (t.fd < 0) {
-        st = fail(&t, err);
+        st = fail_temp(&t, err);
         goto done;
     }
     *out = t;
@@ -176,7 +176,7 @@ ggdm_status ggdm_temp_commit(ggdm_temp *t, ggdm_error *err)
 {
     ggdm_status st = GGDM_OK;
     if (!sync_and_close(t) || rename(t->name, t->path) != 0) {
-        st = fail(t, err);
+        st = fail_temp(t, err);
     } else {
         st = ggdm_sync_dir_of(t->path, err);
         free(t->name); /* there is nothing under it any more */

@@ -228,7 +228,8 @@ static const data_set *find_set(const char *name)
     return NULL;
 }
 
-static ggdm_status get(const arguments *a, const char *out, const data_set *set, ggdm_error *err)
+static ggdm_status get_set(const arguments *a, const char *out, const data_set *set,
+                           ggdm_error *err)
 {
     if (check_all(out, set, NULL) == GGDM_OK) {
         printf("%s: already there, verified\n", out);
@@ -256,7 +257,7 @@ int ggdm_cmd_data(int argc, char **argv)
     if (st == GGDM_OK)
         st = a.out ? ggdm_strdup(a.out, &out, &err) : ggdm_asprintf(&out, &err, "data/%s", a.name);
     if (st == GGDM_OK)
-        st = get(&a, out, set, &err);
+        st = get_set(&a, out, set, &err);
     free(out);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("data", &err);
 }

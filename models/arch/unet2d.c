@@ -11,7 +11,7 @@
 typedef struct emission {
     const ggdm_unet2d *net;
     ggdm_graph *g;
-    ggdm_val temb; /* SiLU of time (and class) embedding, [N, 4 * width[0]] */
+    ggdm_val temb; /* SiLU of time (and class) embedding, [N, time_dim] */
 } emission;
 
 /* Residual sum of the middle block: (a + b) / scale. */
@@ -104,7 +104,7 @@ static ggdm_val middle(const emission *e, ggdm_val h)
 /* SiLU(Linear(SiLU(Linear(features(t)))) + class embedding). */
 static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t, ggdm_val label)
 {
-    int dim = 4 * net->width[0];
+    int dim = net->time_dim;
     ggdm_val e = ggdm_time_features(g, t, net->width[0], net->flip, net->freq_shift);
     e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_embedding.linear_1", dim));
     e = ggdm_layer_linear(g, e, "time_embedding.linear_2", dim);

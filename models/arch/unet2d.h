@@ -22,6 +22,7 @@ typedef struct ggdm_unet2d {
     bool mid_attention; /* add_attention */
     int mid_groups;     /* of the norm in the middle attention; 0: no norm there */
     double mid_scale;   /* mid_block_scale_factor: sums with a residual are divided by it */
+    int time_dim;       /* of the embedding of time (and class) */
     bool flip;          /* flip_sin_to_cos */
     double freq_shift;
     int downsample_padding; /* 1, or 0: one pixel at the right and the bottom */

@@ -11,7 +11,8 @@
 typedef struct raw_config {
     const ggdm_node *sample_size, *down_types, *up_types, *class_embed_type;
     ggdm_ints widths;
-    int32_t in_channels, out_channels, layers, groups, padding, head_dim, attn_groups, n_classes;
+    int32_t in_channels, out_channels, layers, groups, padding, head_dim, attn_groups, n_classes,
+        time_dim;
     double eps, freq_shift, mid_scale;
     bool center, flip, add_attention;
     int scale_shift;
@@ -43,6 +44,7 @@ static const ggdm_field fields[] = {
     {"out_channels", GGDM_FIELD_INT32, AT(out_channels), .lo = 1, .hi = GGDM_ARCH_MAX_WIDTH},
     {"center_input_sample", GGDM_FIELD_BOOL, .offset = AT(center)},
     {"time_embedding_type", GGDM_FIELD_CHOICE, AT(only), .choices = positional_only},
+    {"time_embedding_dim", GGDM_FIELD_INT32, AT(time_dim), .lo = 1, .hi = 4 * GGDM_ARCH_MAX_WIDTH},
     {"freq_shift", GGDM_FIELD_DOUBLE, AT(freq_shift), .lo = 0, .hi = GGDM_ARCH_MAX_WIDTH},
     {"flip_sin_to_cos", GGDM_FIELD_BOOL, .offset = AT(flip)},
     {"down_block_types", GGDM_FIELD_NODE, .offset = AT(down_types)},
@@ -75,9 +77,13 @@ static const char *const ignored[] = {"_class_name", "_diffusers_version",  "_na
                                       NULL};
 
 /* Keys whose null means something (or is ignored); elsewhere diffusers itself fails on null. */
-static const char *const nullable[] = {"sample_size",          "attention_head_dim",
-                                       "attn_norm_num_groups", "class_embed_type",
-                                       "num_class_embeds",     NULL};
+static const char *const nullable[] = {"sample_size",
+                                       "attention_head_dim",
+                                       "time_embedding_dim",
+                                       "attn_norm_num_groups",
+                                       "class_embed_type",
+                                       "num_class_embeds",
+                                       NULL};
 
 static bool listed(const char *const *list, const char *key)
 {
@@ -262,6 +268,7 @@ static ggdm_status fill_net(const ggdm_node *root, raw_config *raw, ggdm_unet2d 
     if (raw->attn_groups == usual_groups)
         raw->attn_groups = 0;
     net->mid_scale = raw->mid_scale;
+    net->time_dim = raw->time_dim ? raw->time_dim : 4 * net->width[0];
     net->flip = raw->flip;
     net->freq_shift = raw->freq_shift;
     net->downsample_padding = raw->padding;

@@ -49,7 +49,7 @@ static void free_list(struct dirent **list, int n)
     free(list);
 }
 
-static ggdm_status list(const char *dir, struct dirent ***out, int *n, ggdm_error *err)
+static ggdm_status list_names(const char *dir, struct dirent ***out, int *n, ggdm_error *err)
 {
     *n = scandir(dir, out, is_visible, by_bytes);
     return *n >= 0 ? GGDM_OK : GGDM_FAIL_ERRNO(err, errno, "cannot read the directory %s", dir);
@@ -85,7 +85,7 @@ static ggdm_status add_folder(tree *t, const char *folder, int32_t label, ggdm_e
     ggdm_status st;
     size_t before = t->n;
     GGDM_TRY_GOTO(st, ggdm_path_join(t->root, folder, &path, err), done);
-    GGDM_TRY_GOTO(st, list(path, &names, &n, err), done);
+    GGDM_TRY_GOTO(st, list_names(path, &names, &n, err), done);
     for (int i = 0; i < n; i++)
         GGDM_TRY_GOTO(st, add_file(t, folder, names[i]->d_name, label, err), done);
     if (t->n == before)
@@ -102,7 +102,7 @@ static ggdm_status look_for_classes(tree *t, ggdm_images *out, ggdm_error *err)
     struct dirent **names = NULL;
     int n = 0, folders = 0;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, list(t->root, &names, &n, err), done);
+    GGDM_TRY_GOTO(st, list_names(t->root, &names, &n, err), done);
     for (int i = 0; i < n; i++)
         folders += is_folder(t->root, names[i]->d_name);
     if (folders > 0)

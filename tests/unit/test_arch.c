@@ -228,6 +228,32 @@ static void test_arch_bookkeeping_keys_are_ignored(void **state)
     destroy(&b);
 }
 
+/* time_embedding_dim, which newer diffusers write: null for four times the first width. */
+static void test_arch_time_embedding_dim_is_obeyed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dim;
+        int64_t want;
+    } cases[] = {{"null", 4 * 224}, {"64", 64}};
+    for (int i = 0; i < 2; i++) {
+        char config[200];
+        snprintf(config, sizeof config,
+                 "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, "
+                 "\"num_class_embeds\": 10, \"time_embedding_dim\": %s}",
+                 cases[i].dim);
+        built b = build(config);
+        const int64_t want = cases[i].want;
+        const ggdm_shape second = param(&b, "time_embedding.linear_2.weight").shape;
+        const ggdm_shape table = param(&b, "class_embedding.weight").shape;
+        const ggdm_shape proj = param(&b, "mid_block.resnets.0.time_emb_proj.weight").shape;
+        assert_true(ggdm_shape_equal(&second, &GGDM_SHAPE2(want, want)));
+        assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, want)));
+        assert_true(ggdm_shape_equal(&proj, &GGDM_SHAPE2(896, want)));
+        destroy(&b);
+    }
+}
+
 static void test_arch_class_embeds_declare_table(void **state)
 {
     (void)state;
@@ -398,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_arch_cnn_info_and_output_follow_config),
         cmocka_unit_test(test_arch_init_is_pytorchs_default),
         cmocka_unit_test(test_arch_bookkeeping_keys_are_ignored),
+        cmocka_unit_test(test_arch_time_embedding_dim_is_obeyed),
         cmocka_unit_test(test_arch_class_embeds_declare_table),
         cmocka_unit_test(test_arch_ports_follow_config),
         cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
