@@ -1,117 +1,13 @@
-#include "tests/support/ggdm_test.h"
+#include "tests/support/messages.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "jobs/messages.h"
-
-static const ggdm_job good_job = {
-    .precision = GGDM_PRECISION_BF16, .batch = 32, .threads = 2, .checkpoint = 0.5};
-
-static char *settings[] = {"{\"weight\":0.5}", "{}"};
-static ggdm_segment segments[] = {
-    {-1, 0, 10, 0, -1, 0, 0}, {0, 10, 100, 1, 7, 0, 2}, {0, 10, 100, 0, 8, 1, 1}};
-static ggdm_scorer_ref scorers[] = {{3, "{\"kind\":\"a\"}"}, {0, "{\"kind\":\"b\"}"}};
-static int32_t scores[] = {1, 0};
-static const ggdm_unit good_unit = {.id = 1234567890123,
-                                    .attempt = 2,
-                                    .image_first = 40,
-                                    .image_count = 8,
-                                    .steps = 100,
-                                    .head = "{\"model\":\"m\"}",
-                                    .n_settings = 2,
-                                    .settings = settings,
-                                    .n_segments = 3,
-                                    .segments = segments,
-                                    .n_scorers = 2,
-                                    .scorers = scorers,
-                                    .n_scores = 2,
-                                    .scores = scores};
-
-static ggdm_segment finished[] = {{-1, 0, 0, -1, 7, 0, 2}, {-1, 0, 0, -1, 8, 1, 1}};
-static const ggdm_unit good_score_unit = {.id = 5,
-                                          .kind = GGDM_UNIT_SCORE,
-                                          .image_count = 1,
-                                          .head = "",
-                                          .n_segments = 2,
-                                          .segments = finished,
-                                          .n_scorers = 2,
-                                          .scorers = scorers,
-                                          .n_scores = 2,
-                                          .scores = scores};
-
-static float logp[] = {-0.1f, -2.5f, -INFINITY};
-static float saturation[] = {NAN};
-static ggdm_score sample_scores[] = {{4, 3, logp}, {0, 1, saturation}};
-static uint8_t png[] = "\x89PNG and so on";
-static const ggdm_sample good_sample = {.trajectory = 77,
-                                        .index = 5,
-                                        .diverged = true,
-                                        .diverged_step = 99,
-                                        .size = sizeof png,
-                                        .data = png,
-                                        .n_scores = 2,
-                                        .scores = sample_scores};
-
-typedef enum kind { JOB, UNIT, SCORE_UNIT, SAMPLE, KINDS } kind;
-
-static ggdm_wire pack_good(kind k)
-{
-    ggdm_wire w;
-    ggdm_error err;
-    ggdm_wire_init(&w);
-    ggdm_test_ok(k == JOB          ? ggdm_job_pack(&good_job, &w, &err)
-                 : k == UNIT       ? ggdm_unit_pack(&good_unit, &w, &err)
-                 : k == SCORE_UNIT ? ggdm_unit_pack(&good_score_unit, &w, &err)
-                                   : ggdm_sample_pack(&good_sample, &w, &err),
-                 &err);
-    return w;
-}
-
-/* Unpack a message from exactly size bytes (a copy, so that ASAN sees its end).  What was accepted
- * must pack to the same bytes. */
-static ggdm_status unpack(kind k, const uint8_t *data, size_t size, ggdm_error *err)
-{
-    uint8_t *copy = malloc(size ? size : 1);
-    ggdm_wire r, again;
-    ggdm_job job;
-    ggdm_unit unit;
-    ggdm_sample sample;
-    ggdm_status st;
-    ggdm_error none;
-    assert_non_null(copy);
-    memcpy(copy, data, size);
-    ggdm_wire_read(&r, copy, size);
-    ggdm_wire_init(&again);
-    if (k == JOB) {
-        st = ggdm_job_unpack(&job, &r, err);
-        if (st == GGDM_OK)
-            ggdm_test_ok(ggdm_job_pack(&job, &again, &none), &none);
-    } else if (k == SAMPLE) {
-        st = ggdm_sample_unpack(&sample, &r, err);
-        if (st == GGDM_OK)
-            ggdm_test_ok(ggdm_sample_pack(&sample, &again, &none), &none);
-        ggdm_sample_deinit(&sample);
-    } else {
-        st = ggdm_unit_unpack(&unit, &r, err);
-        if (st == GGDM_OK)
-            ggdm_test_ok(ggdm_unit_pack(&unit, &again, &none), &none);
-        ggdm_unit_deinit(&unit);
-    }
-    if (st == GGDM_OK) {
-        assert_int_equal(again.size, r.pos);
-        assert_memory_equal(again.data, data, again.size);
-    }
-    ggdm_wire_deinit(&again);
-    free(copy);
-    return st;
-}
-
 static void test_messages_job_round_trip_gives_equal_job(void **state)
 {
     (void)state;
-    ggdm_wire r, w = pack_good(JOB);
+    ggdm_wire r, w = message_pack(MESSAGE_JOB);
     ggdm_error err;
     ggdm_job got;
     ggdm_wire_read(&r, w.data, w.size);
@@ -122,9 +18,9 @@ static void test_messages_job_round_trip_gives_equal_job(void **state)
     ggdm_wire_deinit(&w);
 }
 
-static void check_unit(kind k, const ggdm_unit *want)
+static void check_unit(message_kind k, const ggdm_unit *want)
 {
-    ggdm_wire r, w = pack_good(k);
+    ggdm_wire r, w = message_pack(k);
     ggdm_error err;
     ggdm_unit got;
     ggdm_wire_read(&r, w.data, w.size);
@@ -159,19 +55,19 @@ static void check_unit(kind k, const ggdm_unit *want)
 static void test_messages_unit_round_trip_gives_equal_unit(void **state)
 {
     (void)state;
-    check_unit(UNIT, &good_unit);
-    check_unit(SCORE_UNIT, &good_score_unit);
+    check_unit(MESSAGE_UNIT, &message_unit);
+    check_unit(MESSAGE_SCORE_UNIT, &message_score_unit);
 }
 
 /* The planner bounds trees by this. */
 static void test_messages_unit_takes_as_many_bytes_as_its_header_says(void **state)
 {
     (void)state;
-    ggdm_unit unit = good_unit;
+    ggdm_unit unit = message_unit;
     unit.n_scorers = unit.n_scores = 0;
     size_t want = GGDM_UNIT_BYTES + strlen(unit.head) + 3 * GGDM_SEGMENT_BYTES;
     for (int i = 0; i < 2; i++)
-        want += GGDM_TEXT_BYTES + strlen(settings[i]);
+        want += GGDM_TEXT_BYTES + strlen(unit.settings[i]);
     ggdm_wire w;
     ggdm_error err;
     ggdm_wire_init(&w);
@@ -183,20 +79,20 @@ static void test_messages_unit_takes_as_many_bytes_as_its_header_says(void **sta
 static void test_messages_sample_round_trip_gives_equal_sample(void **state)
 {
     (void)state;
-    ggdm_wire r, w = pack_good(SAMPLE);
+    ggdm_wire r, w = message_pack(MESSAGE_SAMPLE);
     ggdm_error err;
     ggdm_sample got;
     ggdm_wire_read(&r, w.data, w.size);
     ggdm_test_ok(ggdm_sample_unpack(&got, &r, &err), &err);
     assert_true(got.trajectory == 77 && got.index == 5 && got.diverged);
     assert_true(got.diverged_step == 99 && got.media == GGDM_MEDIA_PNG);
-    assert_int_equal(got.size, sizeof png);
-    assert_memory_equal(got.data, png, sizeof png);
+    assert_int_equal(got.size, message_sample.size);
+    assert_memory_equal(got.data, message_sample.data, got.size);
     assert_int_equal(got.n_scores, 2);
     assert_true(got.scores[0].scorer == 4 && got.scores[0].n == 3);
-    assert_memory_equal(got.scores[0].data, logp, sizeof logp);
+    assert_memory_equal(got.scores[0].data, message_sample.scores[0].data, 3 * sizeof(float));
     assert_true(got.scores[1].scorer == 0 && got.scores[1].n == 1);
-    assert_memory_equal(got.scores[1].data, saturation, sizeof saturation);
+    assert_memory_equal(got.scores[1].data, message_sample.scores[1].data, sizeof(float));
     assert_int_equal(r.pos, r.size);
     ggdm_sample_deinit(&got);
     ggdm_wire_deinit(&w);
@@ -218,60 +114,6 @@ static void test_messages_sample_without_data_and_scores_has_null_arrays(void **
     ggdm_wire_deinit(&w);
 }
 
-static void test_messages_truncated_at_every_byte_fail(void **state)
-{
-    (void)state;
-    for (kind k = JOB; k < KINDS; k++) {
-        ggdm_wire w = pack_good(k);
-        ggdm_error err;
-        ggdm_test_ok(unpack(k, w.data, w.size, &err), &err);
-        for (size_t cut = 0; cut < w.size; cut++)
-            ggdm_test_error(unpack(k, w.data, cut, &err), &err, GGDM_EFORMAT, "malformed");
-        ggdm_wire_deinit(&w);
-    }
-}
-
-/* unpack checks what was accepted. */
-static void test_messages_with_any_changed_bit_fail_or_say_what_their_bytes_say(void **state)
-{
-    (void)state;
-    for (kind k = JOB; k < KINDS; k++) {
-        ggdm_wire w = pack_good(k);
-        ggdm_error err;
-        int accepted = 0, refused = 0;
-        for (size_t bit = 0; bit < 8 * w.size; bit++) {
-            w.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            ggdm_status st = unpack(k, w.data, w.size, &err);
-            if (st != GGDM_OK)
-                ggdm_test_error(st, &err, GGDM_EFORMAT, "malformed");
-            *(st == GGDM_OK ? &accepted : &refused) += 1;
-            w.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        }
-        assert_true(accepted > 0 && refused > 0);
-        ggdm_wire_deinit(&w);
-    }
-}
-
-/* Every byte of the messages is any byte: nothing but an error or a message. */
-static void test_messages_of_random_bytes_never_crash(void **state)
-{
-    (void)state;
-    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(ggdm_test_seed(), "messages", 0));
-    for (int round = 0; round < 20000; round++) {
-        kind k = (kind)ggdm_test_below(&rng, KINDS);
-        ggdm_wire w = pack_good(k);
-        ggdm_error err;
-        for (int64_t n = 1 + ggdm_test_below(&rng, 4); n > 0; n--) {
-            size_t at = (size_t)ggdm_test_below(&rng, (int64_t)w.size);
-            w.data[at] = ggdm_test_below(&rng, 2) ? (uint8_t)ggdm_test_bits(&rng)
-                                                  : (uint8_t)ggdm_test_below(&rng, 4);
-        }
-        ggdm_status st = unpack(k, w.data, w.size, &err);
-        assert_true(st == GGDM_OK || st == GGDM_EFORMAT);
-        ggdm_wire_deinit(&w);
-    }
-}
-
 /* Pack a changed copy of a good unit; it must be refused. */
 static void refuse_unit(const ggdm_unit *unit)
 {
@@ -279,7 +121,8 @@ static void refuse_unit(const ggdm_unit *unit)
     ggdm_error err;
     ggdm_wire_init(&w);
     ggdm_test_ok(ggdm_unit_pack(unit, &w, &err), &err);
-    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_test_error(message_unpack(MESSAGE_UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT,
+                    "'unit'");
     ggdm_wire_deinit(&w);
 }
 
@@ -313,9 +156,9 @@ static void test_messages_unit_with_broken_tree_fails(void **state)
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         ggdm_segment changed[3];
-        memcpy(changed, segments, sizeof changed);
+        memcpy(changed, message_unit.segments, sizeof changed);
         changed[broken[i].segment] = broken[i].s;
-        ggdm_unit unit = good_unit;
+        ggdm_unit unit = message_unit;
         unit.segments = changed;
         refuse_unit(&unit);
     }
@@ -331,20 +174,20 @@ static void test_messages_score_unit_with_steps_fails(void **state)
         {-1, 0, 0, -1, -1, 0, 0} /* no trajectory */
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        ggdm_segment changed[2] = {finished[0], broken[i]};
-        ggdm_unit unit = good_score_unit;
+        ggdm_segment changed[2] = {message_score_unit.segments[0], broken[i]};
+        ggdm_unit unit = message_score_unit;
         unit.segments = changed;
         refuse_unit(&unit);
     }
-    ggdm_unit unit = good_score_unit;
+    ggdm_unit unit = message_score_unit;
     unit.steps = 1;
     refuse_unit(&unit);
-    unit = good_score_unit;
+    unit = message_score_unit;
     unit.head = "{}";
     refuse_unit(&unit);
-    unit = good_score_unit;
+    unit = message_score_unit;
     unit.n_settings = 2;
-    unit.settings = settings;
+    unit.settings = message_unit.settings;
     refuse_unit(&unit);
 }
 
@@ -358,7 +201,7 @@ static void test_messages_unit_with_impossible_numbers_fails(void **state)
     static int32_t no_scorer[] = {1, 2}, before[] = {-1, 0};
 #define BROKEN(member, value)                                                                      \
     do {                                                                                           \
-        ggdm_unit unit = good_unit;                                                                \
+        ggdm_unit unit = message_unit;                                                             \
         unit.member = (value);                                                                     \
         refuse_unit(&unit);                                                                        \
     } while (0)
@@ -402,7 +245,7 @@ static void test_messages_texts_are_bounded_and_have_no_nul(void **state)
     ggdm_wire w;
     ggdm_error err;
     char *text = long_text(GGDM_MAX_RECIPE, 'x');
-    ggdm_unit unit = good_unit;
+    ggdm_unit unit = message_unit;
     unit.head = text;
     ggdm_wire_init(&w);
     ggdm_test_error(ggdm_unit_pack(&unit, &w, &err), &err, GGDM_ESHAPE, "'unit'");
@@ -410,24 +253,27 @@ static void test_messages_texts_are_bounded_and_have_no_nul(void **state)
     ggdm_wire_init(&w);
     text[GGDM_MAX_RECIPE - 1] = '\0';
     ggdm_test_ok(ggdm_unit_pack(&unit, &w, &err), &err);
-    ggdm_test_ok(unpack(UNIT, w.data, w.size, &err), &err);
+    ggdm_test_ok(message_unpack(MESSAGE_UNIT, w.data, w.size, &err), &err);
     for (size_t at = 29; at < w.size; at++) /* behind id .. steps: the head's size and letters */
         if (w.data[at] == 'x') {
             w.data[at] = '\0';
             break;
         }
-    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_test_error(message_unpack(MESSAGE_UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT,
+                    "'unit'");
     ggdm_wire_deinit(&w);
     free(text);
 
-    w = pack_good(UNIT); /* the head one byte longer than a text may be, with room behind it */
+    w = message_pack(
+        MESSAGE_UNIT); /* the head one byte longer than a text may be, with room behind it */
     size_t size = GGDM_MAX_RECIPE + 1000;
     uint8_t *bytes = ggdm_test_alloc(size, 1);
     memset(bytes, 'x', size);
     memcpy(bytes, w.data, 25);
     for (int i = 0; i < 4; i++)
         bytes[25 + i] = (uint8_t)(GGDM_MAX_RECIPE >> (8 * i));
-    ggdm_test_error(unpack(UNIT, bytes, size, &err), &err, GGDM_EFORMAT, "near byte 65565 of");
+    ggdm_test_error(message_unpack(MESSAGE_UNIT, bytes, size, &err), &err, GGDM_EFORMAT,
+                    "near byte 65565 of");
     free(bytes);
     ggdm_wire_deinit(&w);
 }
@@ -442,16 +288,17 @@ static void test_messages_unit_larger_than_a_unit_may_be_fails(void **state)
     ggdm_error err;
     for (int i = 0; i < N; i++)
         many[i] = long_text(GGDM_MAX_RECIPE - 1, (char)('0' + i));
-    ggdm_unit unit = good_unit;
+    ggdm_unit unit = message_unit;
     unit.settings = many;
     unit.n_settings = N - 1;
     ggdm_wire_init(&w);
     ggdm_test_ok(ggdm_unit_pack(&unit, &w, &err), &err);
-    ggdm_test_ok(unpack(UNIT, w.data, w.size, &err), &err);
+    ggdm_test_ok(message_unpack(MESSAGE_UNIT, w.data, w.size, &err), &err);
     ggdm_wire_reset(&w);
     unit.n_settings = N;
     ggdm_test_error(ggdm_unit_pack(&unit, &w, &err), &err, GGDM_ESHAPE, "expected at most 4194304");
-    ggdm_test_error(unpack(UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT, "'unit'");
+    ggdm_test_error(message_unpack(MESSAGE_UNIT, w.data, w.size, &err), &err, GGDM_EFORMAT,
+                    "'unit'");
     ggdm_wire_deinit(&w);
     for (int i = 0; i < N; i++)
         free(many[i]);
@@ -460,7 +307,8 @@ static void test_messages_unit_larger_than_a_unit_may_be_fails(void **state)
 static void test_messages_job_with_impossible_numbers_fails(void **state)
 {
     (void)state;
-    ggdm_job broken[] = {good_job, good_job, good_job, good_job, good_job, good_job, good_job};
+    ggdm_job broken[] = {message_job, message_job, message_job, message_job,
+                         message_job, message_job, message_job};
     broken[0].precision = GGDM_PRECISION_AUTO;
     broken[1].precision = (ggdm_precision)3;
     broken[2].batch = 0;
@@ -473,7 +321,8 @@ static void test_messages_job_with_impossible_numbers_fails(void **state)
         ggdm_error err;
         ggdm_wire_init(&w);
         ggdm_test_ok(ggdm_job_pack(&broken[i], &w, &err), &err);
-        ggdm_test_error(unpack(JOB, w.data, w.size, &err), &err, GGDM_EFORMAT, "'job'");
+        ggdm_test_error(message_unpack(MESSAGE_JOB, w.data, w.size, &err), &err, GGDM_EFORMAT,
+                        "'job'");
         ggdm_wire_deinit(&w);
     }
 }
@@ -481,12 +330,12 @@ static void test_messages_job_with_impossible_numbers_fails(void **state)
 static void test_messages_sample_with_impossible_numbers_fails(void **state)
 {
     (void)state;
-    static ggdm_score twice[] = {{4, 3, logp}, {4, 1, saturation}},
-                      negative[] = {{4, 3, logp}, {-1, 1, saturation}},
-                      empty[] = {{4, 3, logp}, {0, 0, NULL}};
+    float *two = message_sample.scores[0].data;
+    ggdm_score twice[] = {{4, 2, two}, {4, 2, two}}, negative[] = {{4, 2, two}, {-1, 2, two}},
+               empty[] = {{4, 2, two}, {0, 0, NULL}};
     ggdm_sample broken[8];
     for (size_t i = 0; i < 8; i++)
-        broken[i] = good_sample;
+        broken[i] = message_sample;
     broken[0].trajectory = -1;
     broken[1].index = -1;
     broken[2].diverged_step = -2;
@@ -500,7 +349,8 @@ static void test_messages_sample_with_impossible_numbers_fails(void **state)
         ggdm_error err;
         ggdm_wire_init(&w);
         ggdm_test_ok(ggdm_sample_pack(&broken[i], &w, &err), &err);
-        ggdm_test_error(unpack(SAMPLE, w.data, w.size, &err), &err, GGDM_EFORMAT, "'sample'");
+        ggdm_test_error(message_unpack(MESSAGE_SAMPLE, w.data, w.size, &err), &err, GGDM_EFORMAT,
+                        "'sample'");
         ggdm_wire_deinit(&w);
     }
 }
@@ -515,41 +365,19 @@ static void test_messages_sample_with_huge_score_fails(void **state)
         ggdm_score score = {0, GGDM_MAX_SCORE + over, NULL};
         score.data = ggdm_test_alloc((size_t)score.n, sizeof *score.data);
         memset(score.data, 0, (size_t)score.n * sizeof *score.data);
-        ggdm_sample sample = good_sample;
+        ggdm_sample sample = message_sample;
         sample.n_scores = 1;
         sample.scores = &score;
         ggdm_wire_init(&w);
         ggdm_test_ok(ggdm_sample_pack(&sample, &w, &err), &err);
         if (over)
-            ggdm_test_error(unpack(SAMPLE, w.data, w.size, &err), &err, GGDM_EFORMAT, "'sample'");
+            ggdm_test_error(message_unpack(MESSAGE_SAMPLE, w.data, w.size, &err), &err,
+                            GGDM_EFORMAT, "'sample'");
         else
-            ggdm_test_ok(unpack(SAMPLE, w.data, w.size, &err), &err);
+            ggdm_test_ok(message_unpack(MESSAGE_SAMPLE, w.data, w.size, &err), &err);
         ggdm_wire_deinit(&w);
         free(score.data);
     }
-}
-
-/* Wherever four bytes are a count, any count: refused before memory is taken for it (a limit of the
- * address space would be met otherwise; ASAN refuses what is larger than all memory). */
-static void test_messages_with_huge_counts_fail_without_allocating(void **state)
-{
-    (void)state;
-    static const uint32_t counts[] = {UINT32_MAX, INT32_MAX, 1u << 20, 1u << 31};
-    for (kind k = UNIT; k < KINDS; k++)
-        for (size_t i = 0; i < 4; i++) {
-            ggdm_wire w = pack_good(k);
-            for (size_t at = 0; at + 4 <= w.size; at++) {
-                uint8_t old[4];
-                ggdm_error err;
-                memcpy(old, w.data + at, 4);
-                for (int b = 0; b < 4; b++)
-                    w.data[at + (size_t)b] = (uint8_t)(counts[i] >> (8 * b));
-                ggdm_status st = unpack(k, w.data, w.size, &err);
-                assert_true(st == GGDM_OK || st == GGDM_EFORMAT); /* never GGDM_ENOMEM */
-                memcpy(w.data + at, old, 4);
-            }
-            ggdm_wire_deinit(&w);
-        }
 }
 
 int main(void)
@@ -560,9 +388,6 @@ int main(void)
         cmocka_unit_test(test_messages_unit_takes_as_many_bytes_as_its_header_says),
         cmocka_unit_test(test_messages_sample_round_trip_gives_equal_sample),
         cmocka_unit_test(test_messages_sample_without_data_and_scores_has_null_arrays),
-        cmocka_unit_test(test_messages_truncated_at_every_byte_fail),
-        cmocka_unit_test(test_messages_with_any_changed_bit_fail_or_say_what_their_bytes_say),
-        cmocka_unit_test(test_messages_of_random_bytes_never_crash),
         cmocka_unit_test(test_messages_unit_with_broken_tree_fails),
         cmocka_unit_test(test_messages_score_unit_with_steps_fails),
         cmocka_unit_test(test_messages_unit_with_impossible_numbers_fails),
@@ -571,7 +396,6 @@ int main(void)
         cmocka_unit_test(test_messages_job_with_impossible_numbers_fails),
         cmocka_unit_test(test_messages_sample_with_impossible_numbers_fails),
         cmocka_unit_test(test_messages_sample_with_huge_score_fails),
-        cmocka_unit_test(test_messages_with_huge_counts_fail_without_allocating),
     };
     return ggdm_test_main(tests);
 }
