@@ -29,6 +29,8 @@ static ggdm_status find_model(void *context, const ggdm_param *row, const char *
     return GGDM_FAIL(err, GGDM_EINVAL, "there is no model %s", name);
 }
 
+#define TARGET_TEXT "3" /* RUN_TARGET */
+
 void run_sweep_init(run_sweep *s, const char *axes, int samples, const char *judges)
 {
     const ggdm_resolver resolver = {
@@ -41,11 +43,12 @@ void run_sweep_init(run_sweep *s, const char *axes, int samples, const char *jud
                                "model: mnist-ddpm\n"
                                "sampler: {kind: ddpm, steps: %d}\n"
                                "guidance: {kind: gradient, loss: {kind: classifier, model: "
-                               "mnist-cnn, target: %d}}\n"
+                               "mnist-cnn%s}}\n"
                                "sweep: %s\n"
                                "samples: %d\n"
                                "judge: %s\n",
-                               RUN_STEPS, RUN_TARGET, axes, samples, judges),
+                               RUN_STEPS, strstr(axes, "target:") ? "" : ", target: " TARGET_TEXT,
+                               axes, samples, judges),
                  &err);
     ggdm_test_ok(ggdm_spec_parse(&ggdm_methods, s->text, strlen(s->text), "fixture.yaml", NULL, 0,
                                  &s->spec, &err),

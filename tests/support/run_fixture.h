@@ -33,7 +33,7 @@ typedef struct run_sweep {
     ggdm_cells cells;
 } run_sweep;
 
-/** axes: YAML; samples: per cell; judges: YAML. */
+/** axes: YAML, perhaps with another target; samples: per cell; judges: YAML. */
 void run_sweep_init(run_sweep *s, const char *axes, int samples, const char *judges);
 void run_sweep_deinit(run_sweep *s);
 

@@ -168,7 +168,7 @@ static void begin_and_lose(run_fixture *f, bool wal)
     const ggdm_store_options options = {.mode = GGDM_STORE_RUN, .force_rollback_journal = !wal};
     size_t size;
     run_fixture_plan(f);
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err);
     ggdm_test_ok(ggdm_store_open(f->dir, &options, &f->store, &err), &err);
     run_fixture_work(f, 2, 1);
     ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);

@@ -19,7 +19,7 @@ static ggdm_error err;
 
 static void create(run_fixture *f)
 {
-    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err);
+    ggdm_test_ok(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err);
 }
 
 static bool present(run_fixture *f)
@@ -63,8 +63,8 @@ static void test_store_create_in_fresh_directory_is_present(void **state)
     assert_false(present(f));
     create(f);
     assert_true(present(f));
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_ESTATE, "a run already");
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_ESTATE,
+                    "a run already");
     ggdm_test_ok(open_store(f), &err);
 }
 
@@ -85,19 +85,20 @@ static void test_store_create_with_bad_plan_writes_nothing(void **state)
     run_fixture *f = *state;
     char *path = db_path(f);
     f->unit[3].image_count = RUN_SAMPLES + 1;
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_EINVAL, "unit 3");
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_EINVAL,
+                    "unit 3");
     f->unit[3].image_count = 4;
-    f->cell[2].trajectory = RUN_TRAJECTORIES;
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_EINVAL, "cell 2");
-    f->cell[2].trajectory = 1;
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_EINVAL, "another key");
-    f->cell[2].trajectory = 0;
-    f->info.job.precision = GGDM_PRECISION_AUTO;
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_EINVAL, "precision");
+    f->sweep.cells.cells[2].trajectory = RUN_TRAJECTORIES;
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_EINVAL,
+                    "cell 2");
+    f->sweep.cells.cells[2].trajectory = 0;
+    f->segment[1][1].trajectory = RUN_TRAJECTORIES;
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_EINVAL,
+                    "tree 1");
+    f->segment[1][1].trajectory = 1;
+    f->info.precision = GGDM_PRECISION_AUTO;
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_EINVAL,
+                    "precision");
     assert_false(ggdm_exists(path));
     free(path);
 }
@@ -105,8 +106,8 @@ static void test_store_create_with_bad_plan_writes_nothing(void **state)
 static void test_store_create_in_missing_directory_names_it(void **state)
 {
     run_fixture *f = *state;
-    ggdm_test_error(ggdm_store_create("/nonexistent/run", &f->info, &f->cells, &f->plan, &err),
-                    &err, GGDM_EIO, "/nonexistent/run");
+    ggdm_test_error(ggdm_store_create("/nonexistent/run", &f->info, &f->batch, &err), &err,
+                    GGDM_EIO, "/nonexistent/run");
 }
 
 /* A start killed at any moment leaves nothing, or all. */
@@ -118,7 +119,7 @@ static void test_store_create_killed_leaves_all_or_nothing(void **state)
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
-            ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, NULL);
+            ggdm_store_create(f->dir, &f->info, &f->batch, NULL);
             _exit(0);
         }
         pause_us(ggdm_test_below(&rng, 15000));
@@ -196,8 +197,7 @@ static void test_store_open_garbage_is_refused(void **state)
     ggdm_test_error(open_store(f), &err, GGDM_EFORMAT, "not a database");
     bool yes;
     ggdm_test_error(ggdm_store_present(f->dir, &yes, &err), &err, GGDM_EFORMAT, path);
-    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->cells, &f->plan, &err), &err,
-                    GGDM_EFORMAT, path);
+    ggdm_test_error(ggdm_store_create(f->dir, &f->info, &f->batch, &err), &err, GGDM_EFORMAT, path);
     free(path);
 }
 
@@ -257,6 +257,13 @@ static void test_store_open_altered_schema_is_refused(void **state)
     free(path);
 }
 
+/* A copy of a fixture in a directory of its own. */
+static void close_copy(run_fixture *copy)
+{
+    ggdm_store_close(&copy->store);
+    ggdm_test_rmdir(copy->dir);
+}
+
 /* ---- crashes --------------------------------------------------------------------------------- */
 
 /* What a power cut would find: database and log while a turn is open. */
@@ -290,14 +297,14 @@ static void test_store_copied_in_a_turn_holds_the_last_commit(void **state)
     assert_int_equal(ggdm_store_counts_get(copy.store)->units[GGDM_UNIT_READY], RUN_UNITS - 4);
     assert_int_equal(ggdm_store_requeued(copy.store), 0);
     assert_int_equal(run_fixture_work(&copy, 100, 1), RUN_UNITS - 4);
-    run_fixture_close(&copy);
+    close_copy(&copy);
 }
 
-static ggdm_status count_image(void *context, const ggdm_image *image, ggdm_error *e)
+static ggdm_status count_sample(void *context, const ggdm_sample *sample, ggdm_error *e)
 {
     (void)e;
     int32_t *next = context;
-    assert_int_equal(image->index, (*next)++);
+    assert_int_equal(sample->index, (*next)++);
     return GGDM_OK;
 }
 
@@ -326,7 +333,9 @@ static void test_store_owner_killed_repeatedly_finishes(void **state)
     assert_int_equal(c->images_done, RUN_SAMPLES * RUN_TRAJECTORIES);
     for (int64_t t = 0; t < RUN_TRAJECTORIES; t++) {
         int32_t next = 0;
-        ggdm_test_ok(ggdm_store_each_image(f->store, t, false, count_image, &next, &err), &err);
+        ggdm_test_ok(
+            ggdm_store_each_sample(f->store, t, 100, false, NULL, 0, count_sample, &next, &err),
+            &err);
         assert_int_equal(next, RUN_SAMPLES);
     }
 }
@@ -337,16 +346,16 @@ static int work_until_full(run_fixture *f)
     int committed = 0;
     for (;; committed++) {
         ggdm_unit unit;
-        int32_t n, n_images;
+        int32_t n, n_samples;
         bool accepted;
         ggdm_status st = ggdm_store_begin(f->store, 1, &err);
         if (st == GGDM_OK)
             st = ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, 1, &unit, &n, &err);
         if (st == GGDM_OK && n == 1) {
-            ggdm_image *images = run_fixture_images(&unit, 1, &n_images);
-            st = ggdm_store_finish(f->store, unit.id, unit.attempt, images, n_images, &accepted,
+            ggdm_sample *samples = run_fixture_samples(&unit, 1, &n_samples);
+            st = ggdm_store_finish(f->store, unit.id, unit.attempt, samples, n_samples, &accepted,
                                    &err);
-            run_fixture_free_images(images, n_images);
+            run_fixture_free_samples(samples, n_samples);
             ggdm_unit_deinit(&unit);
         }
         if (st == GGDM_OK)
@@ -396,7 +405,7 @@ static void test_store_snapshot_opens_as_a_store(void **state)
     copy.store = NULL;
     ggdm_test_ok(open_store(&copy), &err);
     assert_int_equal(ggdm_store_counts_get(copy.store)->units[GGDM_UNIT_DONE], 3);
-    run_fixture_close(&copy);
+    close_copy(&copy);
     free(path);
 }
 

@@ -10,7 +10,6 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/owner.h"
-#include "jobs/store_schema.h"
 #include "tests/support/run_fixture.h"
 
 enum { LISTING = 4096 };
@@ -210,22 +209,6 @@ static void test_store_reader_does_not_wait_for_an_owner_elsewhere(void **state)
     assert_reader_finds(f->dir, 4, false);
 }
 
-static void test_store_reader_of_older_schema_migrates_nothing(void **state)
-{
-    (void)state;
-    for (int version = 1; version <= GGDM_STORE_VERSION; version++) {
-        char name[64], *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, GGDM_STORE_FILE);
-        size_t size;
-        snprintf(name, sizeof name, "tests/support/data/store-v%d.db", version);
-        char *bytes = ggdm_test_read(name, &size);
-        ggdm_test_write(path, bytes, size);
-        assert_reader_finds(dir, 3, false);
-        free(bytes);
-        free(path);
-        ggdm_test_rmdir(dir);
-    }
-}
-
 static void test_store_reader_notices_an_owner_that_came_meanwhile(void **state)
 {
     run_fixture *f = *state;
@@ -284,7 +267,6 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_reader_of_killed_run_sees_all_that_was_committed),
         RUN_FIXTURE_TEST(test_store_reader_of_run_killed_in_a_change_sees_the_snapshot),
         RUN_FIXTURE_TEST(test_store_reader_does_not_wait_for_an_owner_elsewhere),
-        cmocka_unit_test(test_store_reader_of_older_schema_migrates_nothing),
         RUN_FIXTURE_TEST(test_store_reader_notices_an_owner_that_came_meanwhile),
         RUN_FIXTURE_TEST(test_store_reader_cannot_change_anything),
         RUN_FIXTURE_TEST(test_store_reader_takes_names_as_they_are),
