@@ -143,7 +143,7 @@ static ggdm_status check_judges(const expansion *e, int64_t cell, ggdm_error *er
     if (s->class_parameter < 0)
         return GGDM_OK;
     for (int32_t i = 0; i < e->panels.n_judges; i++)
-        GGDM_TRY(check_class(&s->parameters[s->class_parameter], cell, s->judges[i].name,
+        GGDM_TRY(check_class(&s->parameters[s->class_parameter], cell, e->panels.judges[i].model,
                              e->panels.judges[i].classes, err));
     return GGDM_OK;
 }

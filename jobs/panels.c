@@ -35,14 +35,16 @@ static ggdm_status resolve_row(void *context, const ggdm_item *item, const ggdm_
                                ggdm_value *value, const char *path, ggdm_error *err)
 {
     resolving *r = context;
+    const char *name = value->scalar.text;
     int32_t classes = 0;
     (void)item, (void)path;
-    if (!value->scalar.text || (row->type != GGDM_PARAM_MODEL && row->type != GGDM_PARAM_FILE))
+    if (!name || (row->type != GGDM_PARAM_MODEL && row->type != GGDM_PARAM_FILE))
         return GGDM_OK;
-    GGDM_TRY(ggdm_resolve(r->resolver, row, value->scalar.text, value->at, &value->scalar.text,
-                          &classes, err));
-    if (classes)
+    GGDM_TRY(ggdm_resolve(r->resolver, row, name, value->at, &value->scalar.text, &classes, err));
+    if (classes) {
+        r->judge->model = name;
         r->judge->classes = classes;
+    }
     return GGDM_OK;
 }
 

@@ -7,8 +7,9 @@
 #include "jobs/cells.h"
 
 typedef struct ggdm_panel_judge {
-    ggdm_item *item; /* resolved */
-    int32_t classes; /* of its model; 0: none */
+    ggdm_item *item;   /* resolved */
+    const char *model; /* that knows classes, by name; NULL */
+    int32_t classes;   /* that it knows; 0: none */
 } ggdm_panel_judge;
 
 typedef struct ggdm_panels {

@@ -92,12 +92,11 @@ static ggdm_status read_seconds(const ggdm_node *node, double *out, ggdm_error *
                               "off");
 }
 
-static ggdm_status check_name(const ggdm_spec *s, ggdm_error *err)
+static ggdm_status check_name(const char *name, const ggdm_node *node, ggdm_error *err)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    size_t size = strlen(s->name);
-    if (size > MAX_NAME || s->name[strspn(s->name, ok)] || s->name[0] == '.' || s->name[0] == '-')
-        return ggdm_node_expected(ggdm_node_get(s->doc->root, "name"), err,
+    if (strlen(name) > MAX_NAME || name[strspn(name, ok)] || name[0] == '.' || name[0] == '-')
+        return ggdm_node_expected(node, err,
                                   "at most %d letters, digits, '.', '_', '-', not '.' or '-' at "
                                   "the start (it names the run directory)",
                                   MAX_NAME);
@@ -147,7 +146,7 @@ static const ggdm_field *find_top(const char *set)
 {
     const size_t length = strcspn(set, "=");
     for (const ggdm_field *f = top_table; f->key; f++)
-        if (strlen(f->key) == length && memcmp(f->key, set, length) == 0)
+        if (strlen(f->key) == length && memcmp(f->key, set, length) == 0 && f->offset != AT(set))
             return f;
     return NULL;
 }
@@ -161,6 +160,8 @@ static ggdm_status set_top(ggdm_spec *s, setting_list *list, skeleton *in, ggdm_
         if (!f)
             continue;
         GGDM_TRY(ggdm_field_read(list->values[i], f, in, err));
+        if (f->offset == AT(name))
+            GGDM_TRY(check_name(in->name, list->values[i], err));
         list->values[i] = NULL;
     }
     return GGDM_OK;
@@ -186,16 +187,39 @@ static ggdm_status set_parameters(ggdm_spec *s, const setting_list *list, bool *
     return GGDM_OK;
 }
 
-/* As a YAML text in double quotes. */
-static void write_quoted(FILE *out, const char *text)
+/* Does a text alone say what spec says?  A file that is no block of lines cannot be added to. */
+static ggdm_status check_frozen(const ggdm_spec *spec, const char *text, ggdm_error *err)
 {
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc(*text, out);
+    ggdm_spec again;
+    ggdm_error why = {0};
+    ggdm_status st =
+        ggdm_spec_parse(spec->catalogue, text, strlen(text), spec->where, NULL, 0, &again, &why);
+    if (st == GGDM_OK)
+        st = ggdm_spec_same(spec, &again, &why);
+    ggdm_spec_deinit(&again);
+    if (st == GGDM_OK || st == GGDM_ENOMEM)
+        return st == GGDM_OK ? st : GGDM_FAIL(err, st, "%s", why.msg);
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "%s: --set needs a file with a line for each key, not one in braces: %s",
+                     spec->where, why.msg);
+}
+
+/* Lines of sets behind the first bytes of a text. */
+static ggdm_status write_frozen(const char *text, size_t bytes, const setting_list *list,
+                                char **out, ggdm_error *err)
+{
+    size_t size = 0;
+    FILE *f = open_memstream(out, &size);
+    if (!f)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
+    fprintf(f, "%.*s%sset:\n", (int)bytes, text, bytes && text[bytes - 1] != '\n' ? "\n" : "");
+    for (int i = 0; i < list->n; i++) {
+        fputs("  - ", f);
+        ggdm_spec_write_quoted(f, list->texts[i]);
+        fputc('\n', f);
     }
-    fputc('"', out);
+    return fclose(f) == 0 ? GGDM_OK
+                          : GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
 }
 
 ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
@@ -203,28 +227,24 @@ ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char
 {
     const ggdm_node *own = ggdm_node_get(spec->doc->root, "set");
     setting_list list = {.n = 0};
-    size_t size = 0;
     const char *end = text;
+    ggdm_status st;
+    *out = NULL;
     if (n_sets == 0)
         return ggdm_strdup(text, out, err);
     if (own && own->next)
         return ggdm_node_fail_key(own, err, "--set needs this key to be the last of the file");
     GGDM_TRY(collect_sets(own, sets, n_sets, &list, err));
-    for (int line = 1; own && line < own->key_line; line++)
-        end = strchr(end, '\n') + 1;
-    if (!own)
-        end = text + strlen(text);
-    FILE *f = open_memstream(out, &size);
-    if (!f)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
-    fprintf(f, "%.*s%sset:\n", (int)(end - text), text, end > text && end[-1] != '\n' ? "\n" : "");
-    for (int i = 0; i < list.n; i++) {
-        fputs("  - ", f);
-        write_quoted(f, list.texts[i]);
-        fputc('\n', f);
+    for (int line = 1; own && line < own->key_line && *end; line++)
+        end += strcspn(end, "\n") + (strchr(end, '\n') != NULL);
+    st = write_frozen(text, own ? (size_t)(end - text) : strlen(text), &list, out, err);
+    if (st == GGDM_OK)
+        st = check_frozen(spec, *out, err);
+    if (st != GGDM_OK) {
+        free(*out);
+        *out = NULL;
     }
-    return fclose(f) == 0 ? GGDM_OK
-                          : GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
+    return st;
 }
 
 /* ---- the whole file ------------------------------------------------------------------------ */
@@ -286,6 +306,7 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     setting_list list = {.n = 0};
     list_keys(skeleton_keys, stage_keys);
     GGDM_TRY(ggdm_fields_read(s->doc->root, top_table, stage_keys, in, err));
+    GGDM_TRY(check_name(in->name, ggdm_node_get(s->doc->root, "name"), err));
     GGDM_TRY(collect_sets(in->set, sets, n_sets, &list, err));
     GGDM_TRY(set_top(s, &list, in, err));
     if (in->checkpoint)
@@ -295,7 +316,6 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     s->order = in->order;
     s->job = in->job;
     in->name = NULL;
-    GGDM_TRY(check_name(s, err));
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_STAGE, s->doc->root, skeleton_keys,
                             GGDM_OF_SWEEP, &s->stage, err));
     GGDM_TRY(read_tree(s, &list, in->axes, err));

@@ -125,17 +125,53 @@ static ggdm_status alloc_values(ggdm_spec *s, size_t count, values *out, ggdm_er
     return ggdm_arena_alloc(&s->arena, count * sizeof *out->at, &out->at, err);
 }
 
-/* The number of a scalar that a range counts in. */
-static double *number_of(const ggdm_param *row, ggdm_scalar *v, double *whole)
-{
-    *whole = (double)v->whole;
-    return row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WINDOW ? &v->real : whole;
-}
-
 static bool can_range(const ggdm_param *row)
 {
     return row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WHOLE ||
            row->type == GGDM_PARAM_CLASS || row->type == GGDM_PARAM_WINDOW;
+}
+
+/* Numbers from first to last; long, so that large seeds keep their digits. */
+typedef struct progression {
+    bool real; /* else integers */
+    bool share;
+    long double from, to, step;
+} progression;
+
+/* One end of a range: a number, of windows their length. */
+static ggdm_status read_end(ggdm_spec *s, const ggdm_param *row, const ggdm_node *node,
+                            progression *p, long double *out, ggdm_error *err)
+{
+    ggdm_scalar v;
+    if (row->type == GGDM_PARAM_WINDOW && node->kind == GGDM_NODE_MAP)
+        return ggdm_node_expected(node, err, "a number of sampler steps, or a share of them");
+    GGDM_TRY(ggdm_scalar_read(&s->arena, row, node, GGDM_OF_SWEEP, &v, err));
+    bool real = row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WINDOW;
+    *out = real ? (long double)v.real : (long double)v.whole;
+    p->share |= v.length_share;
+    p->real = row->type == GGDM_PARAM_REAL || p->share;
+    return GGDM_OK;
+}
+
+static ggdm_status read_step(const ggdm_node *node, progression *p, ggdm_error *err)
+{
+    double real = 0;
+    int64_t whole = 0;
+    bool ok = p->real ? ggdm_node_double(node, 0, 0, &real, NULL) == GGDM_OK
+                      : ggdm_node_int(node, INT64_MIN, INT64_MAX, &whole, NULL) == GGDM_OK;
+    p->step = p->real ? (long double)real : (long double)whole;
+    if (!ok || p->step == 0 || (p->to != p->from && (p->to < p->from) != (p->step < 0)))
+        return ggdm_node_expected(node, err, "%s %s 0", p->real ? "a finite number" : "an integer",
+                                  p->to < p->from ? "below" : "above");
+    return GGDM_OK;
+}
+
+/* 12 digits, so that 0.1 + 2 * 0.1 is the 0.3 that a list would say. */
+static double round_real(long double v)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.12Lg", v);
+    return strtod(text, NULL) + 0.0;
 }
 
 /* {from, to, step}: both ends included where the step meets them. */
@@ -158,31 +194,22 @@ static ggdm_status read_range(ggdm_spec *s, const ggdm_param *row, const ggdm_no
                                  .offset = offsetof(struct range, step),
                                  .required = true},
                                 {.key = NULL}};
-    ggdm_scalar first, last;
-    double a, b, step = 0;
+    progression p = {.real = false};
     GGDM_TRY(ggdm_fields_read(node, table, NULL, &map, err));
-    GGDM_TRY(ggdm_scalar_read(&s->arena, row, map.from, GGDM_OF_SWEEP, &first, err));
-    GGDM_TRY(ggdm_scalar_read(&s->arena, row, map.to, GGDM_OF_SWEEP, &last, err));
-    double from = *number_of(row, &first, &a), to = *number_of(row, &last, &b);
-    bool real = row->type == GGDM_PARAM_REAL || first.length_share || last.length_share;
-    bool whole = real || map.step->kind == GGDM_NODE_INT;
-    if (!whole || ggdm_node_double(map.step, 0, 0, &step, NULL) != GGDM_OK || step == 0 ||
-        (to != from && (to < from) != (step < 0)))
-        return ggdm_node_expected(map.step, err, "%s %s 0", real ? "a finite number" : "an integer",
-                                  to < from ? "below" : "above");
-    double intervals = floor((to - from) / step + 1e-9);
+    GGDM_TRY(read_end(s, row, map.from, &p, &p.from, err));
+    GGDM_TRY(read_end(s, row, map.to, &p, &p.to, err));
+    if (p.share && (p.from > 1 || p.to > 1))
+        return ggdm_node_expected(p.from > 1 ? map.from : map.to, err,
+                                  "a share of the steps from 0.0 to 1.0, as the other end");
+    GGDM_TRY(read_step(map.step, &p, err));
+    long double intervals = floorl((p.to - p.from) / p.step + 1e-9L);
     if (!(intervals < MAX_VALUES))
         return ggdm_node_expected(map.step, err, "a step that gives at most %d values", MAX_VALUES);
     GGDM_TRY(alloc_values(s, (size_t)intervals + 1, out, err));
     for (int32_t i = 0; i < out->count; i++) {
-        /* 12 digits, so that 0.1 + 2 * 0.1 is the 0.3 that a list would say. */
-        char text[40];
-        snprintf(text, sizeof text, "%.12g", from + (double)i * step);
-        double v = strtod(text, NULL) + 0.0;
-        out->data[i] = first;
-        out->data[i].length_share = first.length_share || last.length_share;
-        out->data[i].real = v;
-        out->data[i].whole = ggdm_to_int(v, INT64_MIN / 2, INT64_MAX / 2);
+        long double v = p.from + i * p.step;
+        out->data[i] = p.real ? (ggdm_scalar){.real = round_real(v), .length_share = p.share}
+                              : (ggdm_scalar){.whole = (int64_t)v, .real = (double)v};
         out->at[i] = node;
     }
     return GGDM_OK;

@@ -2,6 +2,8 @@
 #ifndef GGDM_JOBS_SPEC_INTERNAL_H
 #define GGDM_JOBS_SPEC_INTERNAL_H
 
+#include <stdio.h>
+
 #include "jobs/spec.h"
 
 /* ---- spec_axes.c ---- */
@@ -16,6 +18,11 @@ ggdm_status ggdm_spec_find(const ggdm_spec *spec, const char *name, const ggdm_n
  *  are. */
 ggdm_status ggdm_spec_read_axes(ggdm_spec *spec, const ggdm_node *node, const bool *given,
                                 ggdm_error *err);
+
+/* ---- spec_text.c ---- */
+
+/** Write a text in double quotes, as YAML reads it. */
+void ggdm_spec_write_quoted(FILE *out, const char *text);
 
 /* ---- spec_judges.c ---- */
 

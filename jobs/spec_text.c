@@ -4,40 +4,67 @@
 #include <string.h>
 
 #include "jobs/recipe.h"
-#include "jobs/spec.h"
+#include "jobs/spec_internal.h"
 
 typedef struct lines {
     FILE *out;
     const ggdm_spec *spec;
-    const ggdm_item *last; /* whose kind was written */
-    int32_t parameter;     /* next */
+    int32_t parameter; /* next */
+    char path[512];
 } lines;
 
-/* "PATH.kind: NAME" before its first value, then "PATH: VALUE", or all values of an axis with how
- * they run through the cells. */
-static ggdm_status add_value(void *context, const ggdm_item *item, const ggdm_param *row,
-                             ggdm_value *value, const char *path, ggdm_error *err)
+void ggdm_spec_write_quoted(FILE *out, const char *text)
 {
-    lines *l = context;
-    const ggdm_parameter *p = &l->spec->parameters[l->parameter++];
-    (void)value, (void)err;
-    if (item != l->last && !item->kind->implied) {
-        const char *dot = strrchr(path, '.');
-        fprintf(l->out, "%.*s.kind: %s\n", dot ? (int)(dot - path) : 0, path, item->kind->name);
+    fputc('"', out);
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            fprintf(out, "\\x%02x", (unsigned)*text);
+        else
+            fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
     }
-    l->last = item;
+    fputc('"', out);
+}
+
+/* In quotes where it could be taken for several, or for none. */
+static void write_value(FILE *out, const ggdm_param *row, const ggdm_scalar *v)
+{
+    char text[GGDM_MAX_TEXT];
+    ggdm_scalar_text(row, v, text, sizeof text);
+    fputc(' ', out);
+    if (!*text || strpbrk(text, " \"\\"))
+        ggdm_spec_write_quoted(out, text);
+    else
+        fputs(text, out);
+}
+
+/* "PATH: VALUE", or all values of an axis with how they run through the cells. */
+static void add_parameter(lines *l, const ggdm_parameter *p)
+{
     if (!p->known)
-        return GGDM_OK;
-    fprintf(l->out, "%s:", path);
-    for (int32_t i = 0; i < p->count; i++) {
-        char text[GGDM_MAX_TEXT];
-        ggdm_scalar_text(row, &p->values[i], text, sizeof text);
-        fprintf(l->out, " %s", text);
-    }
+        return;
+    fprintf(l->out, "%s:", p->path);
+    for (int32_t i = 0; i < p->count; i++)
+        write_value(l->out, p->row, &p->values[i]);
     if (p->count > 1)
         fprintf(l->out, " (every %lld)", (long long)p->stride);
-    fprintf(l->out, "\n");
-    return GGDM_OK;
+    fputc('\n', l->out);
+}
+
+/* "PATH.kind: NAME", then the rows. */
+static void add_item(lines *l, const ggdm_item *item, size_t length)
+{
+    if (length)
+        fprintf(l->out, "%.*s.kind: %s\n", (int)length, l->path, item->kind->name);
+    for (size_t i = 0; i < item->kind->n_params; i++) {
+        const ggdm_param *p = &item->kind->params[i];
+        if (!p->family)
+            add_parameter(l, &l->spec->parameters[l->parameter++]);
+        for (const ggdm_item *c = item->values[i].items; c; c = c->next)
+            add_item(l, c,
+                     length + (size_t)snprintf(l->path + length, sizeof l->path - length, "%s%s",
+                                               length ? "." : "",
+                                               p->type == GGDM_PARAM_NODE ? p->key : c->name));
+    }
 }
 
 static ggdm_status add_judge(lines *l, const ggdm_judge *judge, ggdm_error *err)
@@ -55,7 +82,7 @@ static ggdm_status add_all(lines *l, ggdm_error *err)
 {
     const ggdm_spec *s = l->spec;
     fprintf(l->out, "name: %s\n", s->name);
-    GGDM_TRY(ggdm_item_visit(s->stage, add_value, l, err));
+    add_item(l, s->stage, 0); /* no path is too long: the parameters have been listed */
     fprintf(l->out, "samples: %d\n", (int)s->samples);
     for (int32_t i = 0; i < s->n_judges; i++)
         GGDM_TRY(add_judge(l, &s->judges[i], err));

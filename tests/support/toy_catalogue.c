@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "common/mem.h"
+#include "common/intern.h"
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
@@ -95,7 +95,14 @@ static const ggdm_param picture_rows[] = {
      .help = "Factor."},
     {.key = "file", .type = GGDM_PARAM_FILE, .required = true, .help = "A picture."}};
 
-static const ggdm_param all_rows[] = {{.key = "of",
+static const ggdm_param all_rows[] = {{.key = "weight",
+                                       .type = GGDM_PARAM_REAL,
+                                       .lo = -1e9,
+                                       .hi = 1e9,
+                                       .fallback = GGDM_REAL(1),
+                                       .neutral = GGDM_REAL(0),
+                                       .help = "Factor."},
+                                      {.key = "of",
                                        .type = GGDM_PARAM_NODES,
                                        .required = true,
                                        .family = "goal",
@@ -124,6 +131,7 @@ static ggdm_status expand_push(const ggdm_catalogue *c, ggdm_arena *arena, const
     ggdm_item *part = NULL;
     GGDM_TRY(ggdm_item_create(arena, ggdm_catalogue_find(c, "guidance", "parts"), out, err));
     GGDM_TRY(ggdm_item_create(arena, ggdm_catalogue_find(c, "part", NULL), &part, err));
+    part->name = "push";
     ggdm_item_set_child(part, "goal", ggdm_item_child(push, "goal"));
     ggdm_item_set(part, "weight", (ggdm_scalar){.real = ggdm_item_real(push, "force")});
     *ggdm_item_value(part, "window") = *ggdm_item_value(push, "span");
@@ -136,7 +144,11 @@ static ggdm_item *reduce_all(ggdm_arena *arena, ggdm_item *all)
 {
     ggdm_item *first = ggdm_item_child(all, "of");
     (void)arena;
-    return first->next ? all : first;
+    if (first->next || !ggdm_item_value(first, "weight"))
+        return all;
+    const double weight = ggdm_item_real(all, "weight") * ggdm_item_real(first, "weight");
+    ggdm_item_set(first, "weight", (ggdm_scalar){.real = weight});
+    return first;
 }
 
 #define KIND(family_, name_) .family = family_, .name = name_, .help = "A toy."
@@ -169,18 +181,19 @@ const ggdm_catalogue ggdm_toy_catalogue = {kinds, sizeof kinds / sizeof *kinds};
 /* ---- names --------------------------------------------------------------------------------- */
 
 /* The digests that were given out: they must last. */
-static char digests[64][GGDM_HASH_TEXT_SIZE];
-static int n_digests;
+static ggdm_intern digests;
 
 static ggdm_status digest_name(const char *name, const char **out, ggdm_error *err)
 {
     uint8_t digest[GGDM_HASH_SIZE];
-    char *text = digests[n_digests++ % 64];
+    char text[GGDM_HASH_TEXT_SIZE];
+    int32_t number = 0;
     if (strcmp(name, "missing") == 0)
         return GGDM_FAIL(err, GGDM_EINVAL, "'%s' is not there", name);
     ggdm_hash_buffer(name, strlen(name), digest);
     ggdm_hash_hex(digest, text);
-    *out = text;
+    GGDM_TRY(ggdm_intern_text(&digests, text, &number, err));
+    *out = digests.texts[number];
     return GGDM_OK;
 }
 
