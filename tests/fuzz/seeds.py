@@ -186,27 +186,30 @@ for tag, name, rest in ((1, "ready", None), (3, "samples", struct.pack("<I", 2) 
 
 
 def model(path):
-    return (b"\1" + data(path) + data(b"{}") + b"\1" + data(b"{}") + data(bytes(32)))
+    return data(path) + data(b"{}") + b"\1" + data(b"{}") + data(bytes(32))
 
 
-HELLO = struct.pack("<II", 0x6767646d, 2)
-put("startup", "work", HELLO + b"\1\0" + JOB + model(b"a") + b"\0" + model(b"c"))
+HELLO = struct.pack("<II", 0x6767646d, 4)
+put("startup", "work",
+    HELLO + b"\1\0" + data(bytes(32)) + JOB + many([model(b"a"), model(b"b")])[:-1])
 put("startup", "nothing", HELLO + b"\0")
 
 
-# --- states of units (worker/walk.h) at a step; without the digest
+# --- states of units (worker/walk.c) at a step and tick; without the digest
 
 
-def walk(step, open_segments):
-    block = struct.pack("<IIqiii", 0x57474447, 1, 5, step, 7, 4)
-    for _ in range(open_segments):
-        block += struct.pack("<Bi", 0, -1) * 3 + struct.pack("<21f", *range(21))
+def walk(step, tick, segments):
+    """segments: of those that are open, the step and tick that their images make next."""
+    block = struct.pack("<IIqiiiiiq", 0x57474447, 2, 5, step, tick, 4, 1, 1, 10)
+    for at in segments:
+        block += struct.pack("<iiii", *at, min(1, at[0]), -1) * 3
+        block += struct.pack("<30f", *range(30))
     return block
 
 
-put("walk", "trunk", walk(2, 2))
-put("walk", "leaves", walk(5, 3))
-put("walk", "end", walk(12, 3))
+put("walk", "trunk", walk(2, 0, [(2, 1), (2, 0)]))
+put("walk", "leaves", walk(5, 2, [(6, 0), (6, 0), (5, 2)]))
+put("walk", "end", walk(12, 0, [(12, 0)] * 3))
 
 
 # --- changes of a database (tests/fuzz/target_store.c)

@@ -1,4 +1,4 @@
-/* What the parts of a run write for each other: status, requests, owners, start-up, states. */
+/* What the parts of a run write for each other: status, requests, owners. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/hash.h"
 #include "common/json.h"
 #include "common/owner.h"
 #include "coordinator/run/request.h"
@@ -15,8 +14,6 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/run_fixture.h"
-#include "worker/startup.h"
-#include "worker/walk.h"
 
 /* ---- files below the run directory ---- */
 
@@ -88,94 +85,4 @@ bool ggdm_fuzz_owner(const uint8_t *data, size_t size)
     free(record);
     free(file);
     return !strstr(err.msg, "an unknown host");
-}
-
-/* ---- start-up and states ---- */
-
-/* A world in which rank 0 says this at the start. */
-typedef struct heard {
-    ggdm_transport base;
-    const uint8_t *data;
-    size_t size;
-} heard;
-
-static ggdm_status hear(ggdm_transport *t, void **data, size_t *size, ggdm_error *err)
-{
-    (void)err;
-    *size = ((heard *)t)->size;
-    *data = ggdm_fuzz_text(((heard *)t)->data, *size);
-    return GGDM_OK;
-}
-
-static ggdm_status hear_weights(ggdm_transport *t, const void *data, size_t size, const void **out,
-                                size_t *out_size, bool *first, ggdm_error *err)
-{
-    (void)t, (void)data, (void)size, (void)err;
-    *out = "weights";
-    *out_size = 7;
-    *first = false;
-    return GGDM_OK;
-}
-
-bool ggdm_fuzz_startup(const uint8_t *data, size_t size)
-{
-    static const ggdm_transport_ops ops = {.broadcast = hear, .share = hear_weights};
-    heard t = {{.ops = &ops, .rank = 1, .size = 2}, data, size};
-    ggdm_error err = {0};
-    ggdm_outfit outfit;
-    bool work = false;
-    ggdm_status st = ggdm_startup_take(&t.base, &outfit, &work, &err);
-    ggdm_fuzz_clean(st, &err);
-    if (st == GGDM_OK)
-        ggdm_outfit_deinit(&outfit);
-    return st == GGDM_OK;
-}
-
-/* The digest behind a unit's state, over what it depends on (worker/walk.h). */
-static void put_digest(const ggdm_unit *unit, uint64_t seed, ggdm_wire *block)
-{
-    ggdm_wire tree;
-    ggdm_hash h;
-    uint8_t digest[GGDM_HASH_SIZE];
-    ggdm_error err;
-    ggdm_wire_init(&tree);
-    ggdm_test_ok(ggdm_unit_pack(unit, &tree, &err), &err);
-    ggdm_hash_init(&h);
-    ggdm_hash_update(&h, tree.data, tree.size);
-    ggdm_hash_u64(&h, seed);
-    ggdm_hash_update(&h, block->data, block->size);
-    ggdm_hash_final(&h, digest);
-    ggdm_put_raw(block, digest, sizeof digest);
-    ggdm_wire_deinit(&tree);
-}
-
-/* A unit's state without its digest, which is made to fit. */
-bool ggdm_fuzz_walk(const uint8_t *data, size_t size)
-{
-    enum { STEPS = 12, ELEMENTS = 7, IMAGES = 3 };
-    static ggdm_segment segments[] = {{-1, 0, 4, 0.5, 3, -1},
-                                      {0, 4, STEPS, 0.5, 3, 2},
-                                      {0, 4, STEPS, 0, -1, 1},
-                                      {-1, 0, STEPS, 0, -1, 0}};
-    static const ggdm_unit unit = {
-        .id = 5, .image_first = 4, .image_count = IMAGES, .n_segments = 4, .segments = segments};
-    static const ggdm_job job = {.seed = 9, .steps = STEPS};
-    ggdm_error err = {0};
-    ggdm_walk w;
-    ggdm_wire block;
-    ggdm_wire_init(&block);
-    ggdm_put_raw(&block, data, size);
-    put_digest(&unit, job.seed, &block);
-    uint8_t *exact = (uint8_t *)ggdm_fuzz_text(block.data, block.size);
-    ggdm_test_ok(ggdm_walk_init(&w, &unit, &job, ELEMENTS, &err), &err);
-    ggdm_status st = ggdm_walk_restore(&w, exact, block.size, &err);
-    ggdm_fuzz_clean(st, &err);
-    if (st == GGDM_OK)
-        assert_true(w.begun && w.step <= STEPS && w.done <= w.total);
-    else
-        assert_true(!w.begun && w.step == 0 && w.done == 0);
-    ggdm_walk_deinit(&w);
-    ggdm_wire_deinit(&block);
-    free(exact);
-    return st == GGDM_OK;
 }
