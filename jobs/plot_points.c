@@ -153,16 +153,15 @@ static void merge(ggdm_plot_points *d)
         close_point(d, i);
 }
 
-/* What guides comes before the judges in a panel: what it says is what the images were made to
- * please. */
 static ggdm_status find_shown(ggdm_plot_points *d, ggdm_error *err)
 {
     GGDM_TRY(
         ggdm_arena_alloc(&d->arena, (size_t)d->r->n_measures * sizeof *d->shown, &d->shown, err));
-    for (int32_t k = d->r->n_measures - 1; k >= 0; k--) {
+    for (int32_t i = 0; i < d->r->n_measures; i++) {
+        const int32_t k = d->r->shown[i];
         bool any = false;
-        for (int32_t i = 0; i < d->n && !any; i++)
-            any = d->points[i].shares[k].known;
+        for (int32_t p = 0; p < d->n && !any; p++)
+            any = d->points[p].shares[k].known;
         if (any)
             d->shown[d->n_shown++] = k;
     }

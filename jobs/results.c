@@ -240,6 +240,21 @@ static int32_t place_measure(ggdm_results *r, const ggdm_store_measure *m)
     return i;
 }
 
+/* What guides comes before the judges in a panel, and after them where people read: what it says is
+ * what the images were made to please. */
+static ggdm_status find_shown(ggdm_results *r, ggdm_error *err)
+{
+    int32_t n = 0;
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, (size_t)r->n_measures * sizeof *r->shown, &r->shown, err));
+    for (int32_t k = r->n_measures - 1; k >= 0; k--)
+        if (r->measures[k].output == GGDM_OUTPUT_CLASSES)
+            r->shown[n++] = k;
+    for (int32_t k = 0; k < r->n_measures; k++)
+        if (r->measures[k].output == GGDM_OUTPUT_NUMBER)
+            r->shown[n++] = k;
+    return GGDM_OK;
+}
+
 static ggdm_status find_panels(ggdm_results *r, ggdm_error *err)
 {
     int32_t total = 0;
@@ -261,7 +276,7 @@ static ggdm_status find_panels(ggdm_results *r, ggdm_error *err)
         }
         out->verdict = find_verdict(m, out->n);
     }
-    return GGDM_OK;
+    return find_shown(r, err);
 }
 
 /* One array of each kind for all rows: there may be a million. */

@@ -91,6 +91,7 @@ typedef struct ggdm_results {
     int32_t aim_column;       /* what the cells aim at; -1: nothing */
     ggdm_measure *measures;   /* [n_measures] of all panels, in the order of first appearance */
     int32_t n_measures;
+    int32_t *shown; /* [n_measures] as people read them: judges before the guide, then numbers */
     ggdm_results_panel *panels; /* [n_panels] */
     int32_t n_panels;
     ggdm_metric *metrics; /* [n_metrics] by name */

@@ -186,7 +186,6 @@ static void put_share(FILE *f, const ggdm_measured *m)
     fputs("</td>", f);
 }
 
-/* Judges before the guide, as in the figure. */
 static void put_head(FILE *f, const ggdm_results *r)
 {
     fputs("<table><tr><th class=l>cell", f);
@@ -195,7 +194,8 @@ static void put_head(FILE *f, const ggdm_results *r)
         ggdm_html_text(f, r->columns[r->varying[i]].label);
     }
     fputs("<th>n<th>diverged", f);
-    for (int32_t k = r->n_measures - 1; k >= 0; k--) {
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        const int32_t k = r->shown[i];
         fputs("<th>", f);
         ggdm_html_text(f, r->measures[k].name);
         fputs(r->measures[k].output == GGDM_OUTPUT_CLASSES ? "<th>95 %<th>mean loss"
@@ -216,7 +216,8 @@ static void put_line(FILE *f, const ggdm_results *r, const ggdm_row *row)
         put_cell_text(f, ggdm_results_value(r, row, r->varying[i]).text);
     fprintf(f, "<td%s>%d</td>", row->n < row->cell.wanted ? " class=bad" : "", row->n);
     fprintf(f, "<td%s>%d</td>", row->diverged ? " class=bad" : "", row->diverged);
-    for (int32_t k = r->n_measures - 1; k >= 0; k--) {
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        const int32_t k = r->shown[i];
         const ggdm_measured *m = &row->measured[k];
         if (r->measures[k].output == GGDM_OUTPUT_CLASSES) {
             put_share(f, m);

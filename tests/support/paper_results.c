@@ -81,6 +81,7 @@ void paper_open(paper *p, const paper_axis *axes, int n)
                  .measures = {{"guide", GGDM_OUTPUT_CLASSES},
                               {"judge", GGDM_OUTPUT_CLASSES},
                               {"saturation", GGDM_OUTPUT_NUMBER}},
+                 .shown = {PAPER_JUDGE, PAPER_GUIDE, PAPER_SATURATION},
                  .measure = {PAPER_GUIDE, PAPER_JUDGE, PAPER_SATURATION}};
     static const ggdm_store_model models[] = {{"aa11", "mnist-ddpm"}, {"bb22", "mnist-judge"}};
     p->panel = (ggdm_results_panel){
@@ -90,6 +91,7 @@ void paper_open(paper *p, const paper_axis *axes, int n)
     p->r.n_models = 2;
     p->r.measures = p->measures;
     p->r.n_measures = 3;
+    p->r.shown = p->shown;
     p->r.panels = &p->panel;
     p->r.n_panels = 1;
     add_columns(p, axes, n);

@@ -21,6 +21,7 @@ typedef struct paper {
     ggdm_store_column columns[PAPER_AXES + 1]; /* the axes, then `steps`, which is 100 everywhere */
     int32_t varying[PAPER_AXES];
     ggdm_measure measures[3];
+    int32_t shown[3];
     ggdm_results_panel panel;
     int64_t scorers[3];
     int32_t measure[3];

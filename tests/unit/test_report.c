@@ -48,8 +48,10 @@ static void test_report_says_what_came_out(void **state)
           "Guided diffusion with mnist-ddpm, mnist-cnn, mnist-judge", "<b>9</b><span>cells</span>",
           "<b>10</b><span>images a cell (n)</span>", "<b>50 / 50</b><span>distinct images</span>",
           "<b>c0005</b>", "<br>70.0 % right of n = 10", "<span class=bad>3 diverged</span>",
-          "<th>judge<th>95 %<th>mean loss<th>guide<th>95 %<th>mean loss", "[39.7, 89.2]",
-          "<h2>Timeline</h2>", "guidance.loss.target</td><td class=l><code>3</code>",
+          "<th>judge<th>95 %<th>mean loss<th>guide<th>95 %<th>mean loss"
+          "<th>saturation, mean<th>deviation",
+          "[39.7, 89.2]", "<h2>Timeline</h2>",
+          "guidance.loss.target</td><td class=l><code>3</code>",
           "mnist-judge, SHA-256</td><td class=l><code>cc</code>", "name: fixture\n");
     /* Cells in a row each of the slower parameter, each with its images. */
     assert_int_equal(count(text, "<div class=row>"), 3);
