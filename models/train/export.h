@@ -9,7 +9,7 @@
 #include "models/train/curve.h"
 #include "models/train/dataset.h"
 #include "models/train/objective.h"
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 
 typedef struct ggdm_export {
     const char *dir;     /* exists */

@@ -11,7 +11,7 @@
 #include "models/nn/graph.h"
 #include "models/train/adamw.h"
 #include "models/train/dataset.h"
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 
 typedef struct ggdm_objective_graph {
     ggdm_graph *g;

@@ -8,7 +8,7 @@
 
 #include "common/isa.h"
 #include "common/status.h"
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 #include "models/train/reduce.h"
 
 typedef struct ggdm_train_progress {

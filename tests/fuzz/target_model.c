@@ -9,7 +9,7 @@
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/tiny_model.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 #include "tests/support/tiny_model.h"
 
 static char *dir;

@@ -1,4 +1,4 @@
-#include "models/train/recipe.h"
+#include "models/train/train_recipe.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* A training recipe: everything that decides the weights, read from YAML. */
-#ifndef GGDM_MODELS_TRAIN_RECIPE_H
-#define GGDM_MODELS_TRAIN_RECIPE_H
+#ifndef GGDM_MODELS_TRAIN_TRAIN_RECIPE_H
+#define GGDM_MODELS_TRAIN_TRAIN_RECIPE_H
 
 #include <stdint.h>
 #include <stdio.h>
