@@ -11,21 +11,8 @@
 
 #include "common/status.h"
 #include "jobs/cells.h"
+#include "jobs/step_cost.h"
 #include "jobs/messages.h"
-
-/* What a step costs: counted operations, never timings. */
-typedef struct ggdm_step_cost {
-    double operations;  /* of one image */
-    int32_t ticks;      /* evaluations of the diffusion network */
-    size_t state_bytes; /* of the state of one image of this head */
-} ggdm_step_cost;
-
-/* Handed over by the program: jobs/ knows no networks.  setting "{}": unguided. */
-typedef struct ggdm_coster {
-    void *context;
-    ggdm_status (*cost)(void *context, const char *head, const char *setting, ggdm_step_cost *out,
-                        ggdm_error *err);
-} ggdm_coster;
 
 typedef struct ggdm_plan_options {
     double unit_cost;         /* operations that a unit should cost about */

@@ -3,7 +3,7 @@
 #ifndef GGDM_WORKER_COST_H
 #define GGDM_WORKER_COST_H
 
-#include "jobs/planner.h"
+#include "jobs/step_cost.h"
 #include "worker/emit.h"
 
 typedef struct ggdm_costs ggdm_costs; /* what has been counted */

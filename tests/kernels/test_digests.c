@@ -20,6 +20,7 @@
 #include "tests/support/bf16.h"
 #include "tests/support/op_case.h"
 #include "worker/executor.h"
+#include "worker/kinds.h"
 
 static const char table[] = "tests/kernels/digests.txt";
 
@@ -148,45 +149,71 @@ static bool on_step(void *context, int64_t done, int64_t total)
     return true;
 }
 
-static ggdm_status on_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     ggdm_pixels pixels;
-    GGDM_TRY(ggdm_png_decode(image->png, image->png_size, GGDM_PNG_MAX_SIDE, &pixels, err));
+    GGDM_TRY(ggdm_png_decode(sample->data, sample->size, GGDM_PNG_MAX_SIDE, &pixels, err));
     ggdm_hash_update(context, pixels.data,
                      (size_t)pixels.width * (size_t)(pixels.height * pixels.channels));
-    ggdm_hash_update(context, image->judge_logp, sizeof(float) * (size_t)image->n_judge);
+    for (int32_t i = 0; i < sample->n_scores; i++)
+        ggdm_hash_update(context, sample->scores[i].data,
+                         sizeof(float) * (size_t)sample->scores[i].n);
     free(pixels.data);
     return GGDM_OK;
 }
 
+/* Models go by their digests, which need only differ. */
+#define UNET "0000000000000000000000000000000000000000000000000000000000000000"
+#define GUIDE "1111111111111111111111111111111111111111111111111111111111111111"
+#define JUDGE "2222222222222222222222222222222222222222222222222222222222222222"
+
 static void test_digest_of_guided_images_is_the_known_one(void **state)
 {
     static const char *const names[] = {"mnist-ddpm", "mnist-cnn", "mnist-judge"};
+    static const char *const digests[] = {UNET, GUIDE, JUDGE};
     const ggdm_dtype dtype = *(ggdm_dtype *)*state;
     ggdm_model_files files[3] = {0};
     ggdm_model *model[3];
+    ggdm_model_ref refs[3];
     ggdm_error err;
     if (dtype == GGDM_BF16 && !ggdm_test_have_bf16())
         skip();
     for (int i = 0; i < 3; i++) {
         ggdm_test_ok(ggdm_model_files_open(names[i], &files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&files[i], &model[i], &err), &err);
+        refs[i] = (ggdm_model_ref){digests[i], model[i]};
     }
-    const ggdm_job job = {.seed = 1,
-                          .steps = STEPS,
-                          .clip_x0 = true,
-                          .precision =
+    const ggdm_models models = {refs, 3};
+    const ggdm_job job = {.precision =
                               dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32,
                           .batch = IMAGES,
                           .threads = 2};
-    ggdm_segment guided = {-1, 0, STEPS, 0.1, 3, 0};
-    const ggdm_unit unit = {.id = 1, .image_count = IMAGES, .n_segments = 1, .segments = &guided};
+    char head[] = "{\"model\":\"" UNET
+                  "\",\"sampler\":{\"kind\":\"ddpm\",\"steps\":12,\"clip_x0\":true},\"seed\":1}";
+    char guided[] = "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"" GUIDE
+                    "\",\"target\":3},\"weight\":0.1}]}";
+    char judge[] = "{\"model\":\"" JUDGE "\"}", *settings[] = {guided};
+    ggdm_scorer_ref scorer = {1, judge};
+    ggdm_segment segment = {.parent = -1, .end = STEPS, .score_count = 1};
+    int32_t score = 0;
+    const ggdm_unit unit = {.id = 1,
+                            .image_count = IMAGES,
+                            .steps = STEPS,
+                            .head = head,
+                            .n_settings = 1,
+                            .settings = settings,
+                            .n_segments = 1,
+                            .segments = &segment,
+                            .n_scorers = 1,
+                            .scorers = &scorer,
+                            .n_scores = 1,
+                            .scores = &score};
     ggdm_executor *e;
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);
-    const ggdm_executor_sink sink = {&h, on_step, on_image};
-    ggdm_test_ok(ggdm_executor_create(&job, model[0], model[1], model[2], &e, &err), &err);
+    const ggdm_executor_sink sink = {.context = &h, .step = on_step, .sample = on_sample};
+    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &models, &e, &err), &err);
     ggdm_test_ok(ggdm_executor_run(e, &unit, &sink, &err), &err);
     ggdm_hash_final(&h, digest);
     ggdm_executor_destroy(&e);

@@ -1,5 +1,5 @@
 /* Messages that somebody cut or changed: an error, or what their bytes say. */
-#include "tests/support/messages.h"
+#include "tests/support/message_fixture.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "tests/support/messages.h"
+#include "tests/support/message_fixture.h"
 
 #include <math.h>
 #include <stdlib.h>

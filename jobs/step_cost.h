@@ -1,0 +1,23 @@
+/* What a step costs, as the program tells the planner: counted operations, never timings. */
+#ifndef GGDM_JOBS_STEP_COST_H
+#define GGDM_JOBS_STEP_COST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/status.h"
+
+typedef struct ggdm_step_cost {
+    double operations;  /* of one image */
+    int32_t ticks;      /* evaluations of the diffusion network */
+    size_t state_bytes; /* of the state of one image of this head */
+} ggdm_step_cost;
+
+/* Handed over by the program: jobs/ knows no networks.  setting "{}": unguided. */
+typedef struct ggdm_coster {
+    void *context;
+    ggdm_status (*cost)(void *context, const char *head, const char *setting, ggdm_step_cost *out,
+                        ggdm_error *err);
+} ggdm_coster;
+
+#endif
