@@ -20,6 +20,7 @@
 #include "tests/support/bf16.h"
 #include "tests/support/op_case.h"
 #include "worker/executor.h"
+#include "worker/kinds.h"
 
 static const char table[] = "tests/kernels/digests.txt";
 
@@ -148,15 +149,51 @@ static bool on_step(void *context, int64_t done, int64_t total)
     return true;
 }
 
-static ggdm_status on_image(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     ggdm_pixels pixels;
-    GGDM_TRY(ggdm_png_decode(image->png, image->png_size, GGDM_PNG_MAX_SIDE, &pixels, err));
+    GGDM_TRY(ggdm_png_decode(sample->data, sample->size, GGDM_PNG_MAX_SIDE, &pixels, err));
     ggdm_hash_update(context, pixels.data,
                      (size_t)pixels.width * (size_t)(pixels.height * pixels.channels));
-    ggdm_hash_update(context, image->judge_logp, sizeof(float) * (size_t)image->n_judge);
+    ggdm_hash_update(context, sample->scores[0].data, sizeof(float) * (size_t)sample->scores[0].n);
     free(pixels.data);
     return GGDM_OK;
+}
+
+/* Algorithm 1 with the models of these digests: network, guide, judge. */
+static void run_images(const ggdm_models *models, ggdm_precision precision, ggdm_hash *h)
+{
+    char head[300], setting[300], judge[100];
+    ggdm_executor *e;
+    ggdm_error err;
+    snprintf(head, sizeof head,
+             "{\"model\":\"%s\",\"sampler\":{\"kind\":\"ddpm\",\"steps\":%d,\"clip_x0\":true},"
+             "\"seed\":1}",
+             models->items[0].digest, STEPS);
+    snprintf(setting, sizeof setting,
+             "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"%s\",\"target\":3},"
+             "\"weight\":0.1}]}",
+             models->items[1].digest);
+    snprintf(judge, sizeof judge, "{\"model\":\"%s\"}", models->items[2].digest);
+    ggdm_segment guided = {.parent = -1, .end = STEPS, .score_count = 1};
+    ggdm_scorer_ref scorer = {1, judge};
+    const ggdm_unit unit = {.id = 1,
+                            .image_count = IMAGES,
+                            .steps = STEPS,
+                            .head = head,
+                            .n_settings = 1,
+                            .settings = (char *[]){setting},
+                            .n_segments = 1,
+                            .segments = &guided,
+                            .n_scorers = 1,
+                            .scorers = &scorer,
+                            .n_scores = 1,
+                            .scores = (int32_t[]){0}};
+    const ggdm_job job = {.precision = precision, .batch = IMAGES, .threads = 2};
+    const ggdm_executor_sink sink = {.context = h, .step = on_step, .sample = on_sample};
+    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, models, &e, &err), &err);
+    ggdm_test_ok(ggdm_executor_run(e, &unit, &sink, &err), &err);
+    ggdm_executor_destroy(&e);
 }
 
 static void test_digest_of_guided_images_is_the_known_one(void **state)
@@ -165,31 +202,23 @@ static void test_digest_of_guided_images_is_the_known_one(void **state)
     const ggdm_dtype dtype = *(ggdm_dtype *)*state;
     ggdm_model_files files[3] = {0};
     ggdm_model *model[3];
+    ggdm_model_ref refs[3];
+    char digests[3][GGDM_HASH_TEXT_SIZE];
     ggdm_error err;
     if (dtype == GGDM_BF16 && !ggdm_test_have_bf16())
         skip();
     for (int i = 0; i < 3; i++) {
         ggdm_test_ok(ggdm_model_files_open(names[i], &files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&files[i], &model[i], &err), &err);
+        ggdm_hash_hex(files[i].digest, digests[i]);
+        refs[i] = (ggdm_model_ref){digests[i], model[i]};
     }
-    const ggdm_job job = {.seed = 1,
-                          .steps = STEPS,
-                          .clip_x0 = true,
-                          .precision =
-                              dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32,
-                          .batch = IMAGES,
-                          .threads = 2};
-    ggdm_segment guided = {-1, 0, STEPS, 0.1, 3, 0};
-    const ggdm_unit unit = {.id = 1, .image_count = IMAGES, .n_segments = 1, .segments = &guided};
-    ggdm_executor *e;
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);
-    const ggdm_executor_sink sink = {&h, on_step, on_image};
-    ggdm_test_ok(ggdm_executor_create(&job, model[0], model[1], model[2], &e, &err), &err);
-    ggdm_test_ok(ggdm_executor_run(e, &unit, &sink, &err), &err);
+    run_images(&(ggdm_models){refs, 3},
+               dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32, &h);
     ggdm_hash_final(&h, digest);
-    ggdm_executor_destroy(&e);
     for (int i = 0; i < 3; i++) {
         ggdm_model_destroy(&model[i]);
         ggdm_model_files_close(&files[i]);
