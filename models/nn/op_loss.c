@@ -188,3 +188,58 @@ ggdm_val ggdm_mse(ggdm_graph *g, ggdm_val a, ggdm_val b)
     b = ggdm_graph_f32(g, b);
     return emit(g, &kind_mse, GGDM_SHAPE1(ggdm_graph_shape(g, a)->d[0]), a, b, -1);
 }
+
+/* ---- total variation per image: mean of (x - right)^2 + (x - below)^2 ---- */
+
+static void total_variation_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *v = ggdm_in(g, op, 0);
+    const int64_t h = v->shape.d[1], c = v->shape.d[3], row = v->shape.d[2] * c;
+    const float *x = ggdm_f32_image(v, n);
+    double sum = 0;
+    for (int64_t i = 0; i < h * row; i++) {
+        double right = i % row + c < row ? (double)x[i + c] - x[i] : 0;
+        double below = i + row < h * row ? (double)x[i + row] - x[i] : 0;
+        sum += right * right + below * below;
+    }
+    ggdm_f32(ggdm_out(g, op, 0))[n] = (float)(sum / (double)(h * row));
+}
+
+/* in x, gy [N]: each difference pulls at both of its ends */
+static void total_variation_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *v = ggdm_in(g, op, 0);
+    const int64_t h = v->shape.d[1], c = v->shape.d[3], row = v->shape.d[2] * c;
+    const float *x = ggdm_f32_image(v, n);
+    float *gx = ggdm_f32_image(ggdm_out(g, op, 0), n);
+    const double scale = 2.0 * ggdm_f32(ggdm_in(g, op, 1))[n] / (double)(h * row);
+    for (int64_t i = 0; i < h * row; i++) {
+        double pull = 0;
+        pull += i % row >= c ? (double)x[i] - x[i - c] : 0;
+        pull += i % row + c < row ? (double)x[i] - x[i + c] : 0;
+        pull += i >= row ? (double)x[i] - x[i - row] : 0;
+        pull += i + row < h * row ? (double)x[i] - x[i + row] : 0;
+        gx[i] = (float)(scale * pull);
+    }
+}
+
+static const ggdm_op_kind kind_total_variation_bwd = {.name = "total_variation_backward",
+                                                      .run_image = total_variation_bwd_run};
+
+static void total_variation_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                                ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = emit(g, &kind_total_variation_bwd, *ggdm_graph_shape(g, op->in[0]), op->in[0], gy, -1);
+}
+
+static const ggdm_op_kind kind_total_variation = {
+    .name = "total_variation", .run_image = total_variation_run, .vjp = total_variation_vjp};
+
+ggdm_val ggdm_total_variation(ggdm_graph *g, ggdm_val x)
+{
+    if (!ggdm_graph_check(g, "total_variation", "x", x, 4))
+        return -1;
+    x = ggdm_graph_f32(g, x);
+    return emit(g, &kind_total_variation, GGDM_SHAPE1(ggdm_graph_shape(g, x)->d[0]), x, -1, -1);
+}

@@ -37,6 +37,7 @@ EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
 EMIT(nll, ggdm_nll(g, in[0], in[1]))
 EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
 EMIT(mse, ggdm_mse(g, in[0], in[1]))
+EMIT(total_variation, ggdm_total_variation(g, in[0]))
 EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
 
 /* --- the ops ---------------------------------------------------------------------------------- */
@@ -79,6 +80,7 @@ OP(log_softmax,     same,             8, 0, X(NORMAL))
 OP(nll,             per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
 OP(neg_prob,        per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
 OP(mse,             per_image,        0, 0, ACT("a"), ACT("b"))
+OP(total_variation, per_image,        0, 0, X(NORMAL))
 OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
 
 /* --- the rows --------------------------------------------------------------------------------- */
@@ -264,6 +266,9 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(mse, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
     SIMPLE(mse, "28x28x1", 2, IMG(28, 28, 1), IMG(28, 28, 1)),
     SIMPLE(mse, "7", 3, ROWS(7), ROWS(7)),
+    SIMPLE(total_variation, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(total_variation, "28x28x1", 2, IMG(28, 28, 1)),
+    SIMPLE(total_variation, "1x6x1", 3, IMG(1, 6, 1)),
     SIMPLE(lincomb, "5x7x3", 3, IMG(5, 7, 3), IMG(5, 7, 3), VEC, VEC),
     SIMPLE(lincomb, "33", 2, ROWS(33), ROWS(33), VEC, VEC),
 

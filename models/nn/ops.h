@@ -74,6 +74,9 @@ ggdm_val ggdm_nll(ggdm_graph *g, ggdm_val logp, ggdm_val target);
 ggdm_val ggdm_neg_prob(ggdm_graph *g, ggdm_val logp, ggdm_val target);
 /** Per image mean squared error: a, b [N, ...] -> [N] f32. */
 ggdm_val ggdm_mse(ggdm_graph *g, ggdm_val a, ggdm_val b);
+/** Per image mean over the values of x [N, H, W, C] of the squared differences to the right and the
+ *  lower neighbour (at the edge 0) -> [N] f32: the squared total variation. */
+ggdm_val ggdm_total_variation(ggdm_graph *g, ggdm_val x);
 /** Per image linear combination a[n] x + b[n] y: x, y [N, ...], a, b [N] f32 (x0-hat from x_t and
  *  eps; no gradient to a and b). */
 ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_val b);

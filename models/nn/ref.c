@@ -565,6 +565,28 @@ int64_t ggdm_ref_mse(const ggdm_op_config *cfg, const ggdm_shape *shape, const d
     return count;
 }
 
+int64_t ggdm_ref_total_variation(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                                 const double *const *in, double *y, double *mag)
+{
+    const int64_t h = shape[0].d[1], w = shape[0].d[2], c = shape[0].d[3], count = h * w * c;
+    (void)cfg;
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        const double *x = in[0] + n * count;
+        double sum = 0, absolute = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t row = i / (w * c), column = i / c % w;
+            const int64_t neighbours[] = {column + 1 < w ? i + c : i, row + 1 < h ? i + w * c : i};
+            for (int k = 0; k < 2; k++) {
+                const double d = x[neighbours[k]] - x[i];
+                sum += d * d / (double)count;
+                absolute += 2 * fabs(d) * (fabs(x[neighbours[k]]) + fabs(x[i])) / (double)count;
+            }
+        }
+        put(y, mag, n, sum, absolute);
+    }
+    return 2 * count;
+}
+
 int64_t ggdm_ref_lincomb(const ggdm_op_config *cfg, const ggdm_shape *shape,
                          const double *const *in, double *y, double *mag)
 {

@@ -61,6 +61,7 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
     ggdm_ref_scale_shift, ggdm_ref_concat, ggdm_ref_upsample2, ggdm_ref_max_pool, ggdm_ref_avg_pool,
     ggdm_ref_flatten, ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
-ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse, ggdm_ref_lincomb;
+ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
+    ggdm_ref_total_variation, ggdm_ref_lincomb;
 
 #endif

@@ -155,68 +155,70 @@ static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_erro
     GGDM_TRY(ggdm_png_decode(sample->data, sample->size, GGDM_PNG_MAX_SIDE, &pixels, err));
     ggdm_hash_update(context, pixels.data,
                      (size_t)pixels.width * (size_t)(pixels.height * pixels.channels));
-    for (int32_t i = 0; i < sample->n_scores; i++)
-        ggdm_hash_update(context, sample->scores[i].data,
-                         sizeof(float) * (size_t)sample->scores[i].n);
+    ggdm_hash_update(context, sample->scores[0].data, sizeof(float) * (size_t)sample->scores[0].n);
     free(pixels.data);
     return GGDM_OK;
 }
 
-/* Models go by their digests, which need only differ. */
-#define UNET "0000000000000000000000000000000000000000000000000000000000000000"
-#define GUIDE "1111111111111111111111111111111111111111111111111111111111111111"
-#define JUDGE "2222222222222222222222222222222222222222222222222222222222222222"
+/* Algorithm 1 with the models of these digests: network, guide, judge. */
+static void run_images(const ggdm_models *models, ggdm_precision precision, ggdm_hash *h)
+{
+    char head[300], setting[300], judge[100];
+    ggdm_executor *e;
+    ggdm_error err;
+    snprintf(head, sizeof head,
+             "{\"model\":\"%s\",\"sampler\":{\"kind\":\"ddpm\",\"steps\":%d,\"clip_x0\":true},"
+             "\"seed\":1}",
+             models->items[0].digest, STEPS);
+    snprintf(setting, sizeof setting,
+             "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"%s\",\"target\":3},"
+             "\"weight\":0.1}]}",
+             models->items[1].digest);
+    snprintf(judge, sizeof judge, "{\"model\":\"%s\"}", models->items[2].digest);
+    ggdm_segment guided = {.parent = -1, .end = STEPS, .score_count = 1};
+    ggdm_scorer_ref scorer = {1, judge};
+    const ggdm_unit unit = {.id = 1,
+                            .image_count = IMAGES,
+                            .steps = STEPS,
+                            .head = head,
+                            .n_settings = 1,
+                            .settings = (char *[]){setting},
+                            .n_segments = 1,
+                            .segments = &guided,
+                            .n_scorers = 1,
+                            .scorers = &scorer,
+                            .n_scores = 1,
+                            .scores = (int32_t[]){0}};
+    const ggdm_job job = {.precision = precision, .batch = IMAGES, .threads = 2};
+    const ggdm_executor_sink sink = {.context = h, .step = on_step, .sample = on_sample};
+    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, models, &e, &err), &err);
+    ggdm_test_ok(ggdm_executor_run(e, &unit, &sink, &err), &err);
+    ggdm_executor_destroy(&e);
+}
 
 static void test_digest_of_guided_images_is_the_known_one(void **state)
 {
     static const char *const names[] = {"mnist-ddpm", "mnist-cnn", "mnist-judge"};
-    static const char *const digests[] = {UNET, GUIDE, JUDGE};
     const ggdm_dtype dtype = *(ggdm_dtype *)*state;
     ggdm_model_files files[3] = {0};
     ggdm_model *model[3];
     ggdm_model_ref refs[3];
+    char digests[3][GGDM_HASH_TEXT_SIZE];
     ggdm_error err;
     if (dtype == GGDM_BF16 && !ggdm_test_have_bf16())
         skip();
     for (int i = 0; i < 3; i++) {
         ggdm_test_ok(ggdm_model_files_open(names[i], &files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&files[i], &model[i], &err), &err);
+        ggdm_hash_hex(files[i].digest, digests[i]);
         refs[i] = (ggdm_model_ref){digests[i], model[i]};
     }
-    const ggdm_models models = {refs, 3};
-    const ggdm_job job = {.precision =
-                              dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32,
-                          .batch = IMAGES,
-                          .threads = 2};
-    char head[] = "{\"model\":\"" UNET
-                  "\",\"sampler\":{\"kind\":\"ddpm\",\"steps\":12,\"clip_x0\":true},\"seed\":1}";
-    char guided[] = "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"" GUIDE
-                    "\",\"target\":3},\"weight\":0.1}]}";
-    char judge[] = "{\"model\":\"" JUDGE "\"}", *settings[] = {guided};
-    ggdm_scorer_ref scorer = {1, judge};
-    ggdm_segment segment = {.parent = -1, .end = STEPS, .score_count = 1};
-    int32_t score = 0;
-    const ggdm_unit unit = {.id = 1,
-                            .image_count = IMAGES,
-                            .steps = STEPS,
-                            .head = head,
-                            .n_settings = 1,
-                            .settings = settings,
-                            .n_segments = 1,
-                            .segments = &segment,
-                            .n_scorers = 1,
-                            .scorers = &scorer,
-                            .n_scores = 1,
-                            .scores = &score};
-    ggdm_executor *e;
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);
-    const ggdm_executor_sink sink = {.context = &h, .step = on_step, .sample = on_sample};
-    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &models, &e, &err), &err);
-    ggdm_test_ok(ggdm_executor_run(e, &unit, &sink, &err), &err);
+    run_images(&(ggdm_models){refs, 3},
+               dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32, &h);
     ggdm_hash_final(&h, digest);
-    ggdm_executor_destroy(&e);
     for (int i = 0; i < 3; i++) {
         ggdm_model_destroy(&model[i]);
         ggdm_model_files_close(&files[i]);
