@@ -8,6 +8,7 @@
     X(guidance, gradient)                                                                          \
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \
+    X(loss, tv)                                                                                    \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \
     X(scorer, saturation)

@@ -104,6 +104,19 @@ static double neg_prob(world *w, const double *x)
     return -exp(score(w, "{kind: classifier, model: G}", x)[3]);
 }
 
+static double tv(world *w, const double *x)
+{
+    double sum = 0;
+    (void)w;
+    for (int i = 0; i < SIDE; i++)
+        for (int j = 0; j < SIDE; j++) {
+            double below = i + 1 < SIDE ? x[(i + 1) * SIDE + j] - x[i * SIDE + j] : 0;
+            double right = j + 1 < SIDE ? x[i * SIDE + j + 1] - x[i * SIDE + j] : 0;
+            sum += below * below + right * right;
+        }
+    return sum / PIXELS;
+}
+
 static const struct {
     const char *yaml;
     double (*definition)(world *w, const double *x);
@@ -114,6 +127,8 @@ static const struct {
     {"{kind: classifier, model: G, target: 3}", nll, 1, 0x1p-6, 2e-3},
     {"{kind: classifier, model: G, target: 3, form: prob}", neg_prob, 1, 0x1p-6, 2e-3},
     {"{kind: classifier, model: G, target: 3, weight: -2.5}", nll, -2.5, 0x1p-6, 2e-3},
+    {"{kind: tv}", tv, 1, 0x1p-6, 1e-6},
+    {"{kind: tv, weight: 0.01}", tv, 0.01, 0x1p-6, 1e-6},
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
