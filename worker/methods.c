@@ -9,6 +9,7 @@
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \
     X(loss, tv)                                                                                    \
+    X(loss, sum)                                                                                   \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \
     X(scorer, saturation)

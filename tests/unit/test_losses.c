@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jobs/recipe.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/kinds.h"
@@ -117,6 +118,12 @@ static double tv(world *w, const double *x)
     return sum / PIXELS;
 }
 
+/* 3 (2 nll - 0.5 tv) */
+static double sum(world *w, const double *x)
+{
+    return 2 * nll(w, x) - 0.5 * tv(w, x);
+}
+
 static const struct {
     const char *yaml;
     double (*definition)(world *w, const double *x);
@@ -129,6 +136,12 @@ static const struct {
     {"{kind: classifier, model: G, target: 3, weight: -2.5}", nll, -2.5, 0x1p-6, 2e-3},
     {"{kind: tv}", tv, 1, 0x1p-6, 1e-6},
     {"{kind: tv, weight: 0.01}", tv, 0.01, 0x1p-6, 1e-6},
+    {"{kind: sum, weight: 3, of: [{kind: classifier, model: G, target: 3, weight: 2},"
+     " {name: smooth, kind: tv, weight: -0.5}]}",
+     sum, 3, 0x1p-6, 2e-3},
+    {"{kind: sum, of: [{kind: tv}, {kind: tv}, {kind: sum, weight: -0.5, of: [{kind: tv, weight: "
+     "0.5}, {kind: tv, weight: 0.5}]}]}",
+     tv, 1.5, 0x1p-6, 1e-6},
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -181,11 +194,46 @@ static void test_losses_have_their_definitions_gradients(void **state)
     }
 }
 
+/* What is left of sums whose members do nothing. */
+static void test_losses_sums_reduce(void **state)
+{
+    static const struct {
+        const char *loss, *text; /* NULL: nothing */
+    } sums[] = {
+        {"{kind: sum, weight: 3, of: [{kind: tv, weight: 2}]}", "{\"kind\":\"tv\",\"weight\":6}"},
+        {"{kind: sum, of: [{kind: tv}]}", "{\"kind\":\"tv\"}"},
+        {"{kind: sum, of: [{kind: tv, weight: 0}, {kind: tv, weight: 4}]}",
+         "{\"kind\":\"tv\",\"weight\":4}"},
+        {"{kind: sum, of: [{kind: sum, of: [{kind: tv, weight: 0}]}]}", NULL},
+        {"{kind: sum, weight: 0, of: [{kind: tv}, {kind: tv}]}", NULL},
+        {"{kind: sum, weight: 1e6, of: [{kind: tv, weight: 1e6}]}",
+         "{\"kind\":\"sum\",\"weight\":1000000,\"of\":[{\"kind\":\"tv\",\"weight\":1000000}]}"},
+        {"{kind: sum, of: [{kind: tv}, {kind: tv}]}",
+         "{\"kind\":\"sum\",\"of\":[{\"kind\":\"tv\"},{\"kind\":\"tv\"}]}"},
+    };
+    world *w = *state;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        ggdm_item *loss = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_LOSS, sums[i].loss);
+        ggdm_error err;
+        for (int twice = 0; twice < 2; twice++) {
+            const char *text = NULL;
+            loss = loss ? ggdm_item_reduce(&w->m.arena, loss) : NULL;
+            if (loss)
+                ggdm_test_ok(ggdm_recipe_print(&w->m.arena, loss, false, &text, &err), &err);
+            if (!text || !sums[i].text)
+                assert_ptr_equal(text, sums[i].text);
+            else
+                assert_string_equal(text, sums[i].text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_have_their_definitions_values),
         cmocka_unit_test(test_losses_have_their_definitions_gradients),
+        cmocka_unit_test(test_losses_sums_reduce),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }
