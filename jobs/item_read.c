@@ -10,9 +10,13 @@
 
 /* ---- scalars ------------------------------------------------------------------------------- */
 
-static ggdm_status fail_scalar(const ggdm_param *p, const ggdm_node *node, ggdm_error *err)
+static ggdm_status fail_scalar(const ggdm_param *p, const ggdm_node *node, ggdm_dialect dialect,
+                               ggdm_error *err)
 {
     char expected[300];
+    if (dialect == GGDM_OF_RECIPE && (p->type == GGDM_PARAM_MODEL || p->type == GGDM_PARAM_FILE))
+        return ggdm_node_expected(node, err, "the digest of a %s, 64 hex digits",
+                                  ggdm_param_type_names[p->type]);
     ggdm_param_expected(p, expected, sizeof expected);
     return ggdm_node_expected(node, err, "%s", expected);
 }
@@ -136,7 +140,7 @@ ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_
     default:
         break;
     }
-    return ok ? GGDM_OK : fail_scalar(p, node, err);
+    return ok ? GGDM_OK : fail_scalar(p, node, dialect, err);
 }
 
 /* ---- items --------------------------------------------------------------------------------- */
@@ -185,6 +189,9 @@ static ggdm_status find_kind(const reader *r, const char *family, const ggdm_nod
         return fail_kind(r, family, name);
     if (!*out)
         return ggdm_node_fail(node, r->err, "required field 'kind' is missing");
+    if ((*out)->expand && r->dialect == GGDM_OF_RECIPE)
+        return ggdm_node_fail(node, r->err, "%s '%s' is a preset, expected what it stands for",
+                              family, (*out)->name);
     return GGDM_OK;
 }
 
@@ -338,6 +345,9 @@ static ggdm_status read_item(reader *r, const char *family, const ggdm_node *nod
     if (r->items++ == GGDM_MAX_ITEMS)
         return ggdm_node_fail(node, r->err, "more than %d nodes", GGDM_MAX_ITEMS);
     GGDM_TRY(find_kind(r, family, node, &kind));
+    if (kind->expand && r->dialect == GGDM_OF_RECIPE)
+        return ggdm_node_fail(node, r->err, "%s '%s' is a preset, expected what it stands for",
+                              family, kind->name);
     GGDM_TRY(check_revision(r, kind, node));
     GGDM_TRY(ggdm_item_create(r->arena, kind, out, r->err));
     (*out)->at = node;

@@ -15,7 +15,8 @@ ggdm_status ggdm_panels_begin(ggdm_panels *p, const ggdm_spec *spec, ggdm_arena 
         (ggdm_panels){.spec = spec, .arena = arena, .scorers = scorers, .n_judges = spec->n_judges};
     GGDM_TRY(ggdm_arena_alloc(arena, (size_t)p->n_judges * sizeof *p->judges, &p->judges, err));
     for (int32_t i = 0; i < p->n_judges; i++)
-        GGDM_TRY(ggdm_item_copy(arena, spec->judges[i].item, &p->judges[i].item, err));
+        GGDM_TRY(ggdm_item_expand(spec->catalogue, arena, spec->judges[i].item, &p->judges[i].item,
+                                  err));
     return GGDM_OK;
 }
 
@@ -118,10 +119,10 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node)
                 ggdm_item_set(scorer, row->key, v->scalar);
             continue;
         }
-        GGDM_TRY(ggdm_item_copy(l->scratch, node, &copy, l->err));
-        for (size_t k = 0; k < node->kind->n_params; k++)
-            if (node->kind->params[k].neutral && node->kind->params[k].fallback)
-                copy->values[k].scalar = *node->kind->params[k].fallback;
+        GGDM_TRY(ggdm_item_expand(l->p->spec->catalogue, l->scratch, node, &copy, l->err));
+        for (size_t k = 0; k < copy->kind->n_params; k++)
+            if (copy->kind->params[k].neutral && copy->kind->params[k].fallback)
+                copy->values[k].scalar = *copy->kind->params[k].fallback;
         ggdm_item_set_child(scorer, row->key, copy);
     }
     const char *name = node->kind->measure ? node->kind->measure : node->kind->name;

@@ -8,6 +8,8 @@
     X(guidance, gradient)                                                                          \
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \
+    X(loss, tv)                                                                                    \
+    X(loss, sum)                                                                                   \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \
     X(scorer, saturation)

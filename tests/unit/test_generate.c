@@ -304,6 +304,10 @@ static void test_generate_bad_texts_are_errors_that_say_where(void **state)
          "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"" D2
          "\",\"target\":1},\"weight\":1e999}]}",
          NULL, GGDM_EFORMAT, "unit 5: setting 1: guidance:1:"},
+        {NULL,
+         "{\"kind\":\"gradient\",\"loss\":{\"kind\":\"classifier\",\"model\":\"" D2
+         "\",\"target\":1},\"kappa\":2}",
+         NULL, GGDM_EINVAL, "guidance 'gradient' is a preset, expected what it stands for"},
         {NULL, NULL, "{\"kind\":\"wish\"}", GGDM_EUNSUPPORTED, "unit 5: scorer 10: "},
         {NULL, NULL, "{\"model\":\"" D9 "\"}", GGDM_EINVAL,
          "unit 5: scorer 10: model: model " D9 " is none of this run"},

@@ -1,0 +1,239 @@
+/* Each loss against its definition in double: the value as a scorer gives it, the gradient as a
+ * term gives it against central differences of the definition. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "jobs/recipe.h"
+#include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_methods.h"
+#include "worker/kinds.h"
+#include "worker/programs.h"
+
+enum { SIDE = 8, PIXELS = SIDE * SIDE };
+
+typedef struct world {
+    ggdm_tiny_methods m;
+    ggdm_item *head;
+    ggdm_programs *programs;
+} world;
+
+static int setup(void **state)
+{
+    static world w;
+    ggdm_error err;
+    ggdm_tiny_methods_open(&w.m);
+    w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
+                            "{model: U, sampler: {kind: ddpm, steps: 10}}");
+    ggdm_test_ok(
+        ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, 1, &w.programs, &err),
+        &err);
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+    ggdm_programs_destroy(&w->programs);
+    ggdm_tiny_methods_close(&w->m);
+    return 0;
+}
+
+/* The program of this number, filled with the values of the item but for x. */
+static const ggdm_program *get(world *w, int32_t number, const ggdm_item *item)
+{
+    /* x0-hat is x itself. */
+    const ggdm_step step = {.t = 5, .x0_x = 1};
+    const ggdm_program *p;
+    ggdm_values values;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_programs_get(w->programs, number, 1, &p, &err), &err);
+    ggdm_test_ok(ggdm_values_of(&w->m.arena, item, &values, &err), &err);
+    ggdm_program_fill(p, 0, p->t ? &step : NULL, NULL, &values);
+    return p;
+}
+
+/* What a scorer makes of an image. */
+static const float *score(world *w, const char *yaml, const double *x)
+{
+    const ggdm_item *scorer = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER, yaml);
+    int32_t number;
+    ggdm_error err;
+    ggdm_test_ok(
+        ggdm_programs_score(w->programs, scorer, (ggdm_image_shape){SIDE, SIDE, 1}, &number, &err),
+        &err);
+    const ggdm_program *p = get(w, number, scorer);
+    for (int i = 0; i < PIXELS; i++)
+        p->x[i] = (float)x[i];
+    ggdm_graph_run(p->graph);
+    return p->score;
+}
+
+static float loss_at(world *w, const char *loss, const double *x)
+{
+    char yaml[400];
+    snprintf(yaml, sizeof yaml, "{kind: loss, of: %s}", loss);
+    return score(w, yaml, x)[0];
+}
+
+/* Its gradient with respect to x0-hat. */
+static void gradient_at(world *w, const char *loss, const double *x, float *out)
+{
+    char yaml[500];
+    int32_t number;
+    ggdm_error err;
+    snprintf(yaml, sizeof yaml, "{terms: [{gradient: x0, loss: %s}]}", loss);
+    const ggdm_item *setting = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, yaml);
+    ggdm_test_ok(ggdm_programs_tick(w->programs, w->head, setting, &number, &err), &err);
+    const ggdm_program *p = get(w, number, setting);
+    for (int i = 0; i < PIXELS; i++)
+        p->x[i] = (float)x[i];
+    ggdm_graph_run(p->graph);
+    memcpy(out, p->shifts[0].grad, PIXELS * sizeof *out);
+}
+
+/* ---- definitions --------------------------------------------------------------------------- */
+
+static double nll(world *w, const double *x)
+{
+    return -score(w, "{kind: classifier, model: G}", x)[3];
+}
+
+static double neg_prob(world *w, const double *x)
+{
+    return -exp(score(w, "{kind: classifier, model: G}", x)[3]);
+}
+
+static double tv(world *w, const double *x)
+{
+    double sum = 0;
+    (void)w;
+    for (int i = 0; i < SIDE; i++)
+        for (int j = 0; j < SIDE; j++) {
+            double below = i + 1 < SIDE ? x[(i + 1) * SIDE + j] - x[i * SIDE + j] : 0;
+            double right = j + 1 < SIDE ? x[i * SIDE + j + 1] - x[i * SIDE + j] : 0;
+            sum += below * below + right * right;
+        }
+    return sum / PIXELS;
+}
+
+/* 3 (2 nll - 0.5 tv) */
+static double sum(world *w, const double *x)
+{
+    return 2 * nll(w, x) - 0.5 * tv(w, x);
+}
+
+static const struct {
+    const char *yaml;
+    double (*definition)(world *w, const double *x);
+    double factor;    /* its weight */
+    double step, tol; /* of differences: the definition's own rounding decides; relative to the
+                         largest */
+} rows[] = {
+    {"{kind: classifier, model: G, target: 3}", nll, 1, 0x1p-6, 2e-3},
+    {"{kind: classifier, model: G, target: 3, form: prob}", neg_prob, 1, 0x1p-6, 2e-3},
+    {"{kind: classifier, model: G, target: 3, weight: -2.5}", nll, -2.5, 0x1p-6, 2e-3},
+    {"{kind: tv}", tv, 1, 0x1p-6, 1e-6},
+    {"{kind: tv, weight: 0.01}", tv, 0.01, 0x1p-6, 1e-6},
+    {"{kind: sum, weight: 3, of: [{kind: classifier, model: G, target: 3, weight: 2},"
+     " {name: smooth, kind: tv, weight: -0.5}]}",
+     sum, 3, 0x1p-6, 2e-3},
+    {"{kind: sum, of: [{kind: tv}, {kind: tv}, {kind: sum, weight: -0.5, of: [{kind: tv, weight: "
+     "0.5}, {kind: tv, weight: 0.5}]}]}",
+     tv, 1.5, 0x1p-6, 1e-6},
+};
+
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+/* ---- comparisons --------------------------------------------------------------------------- */
+
+static void fill(double *x, const char *what)
+{
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(ggdm_test_seed(), what, 0));
+    float values[PIXELS];
+    ggdm_test_fill_normal(&rng, values, PIXELS, 1.0);
+    for (int i = 0; i < PIXELS; i++)
+        x[i] = values[i];
+}
+
+static void test_losses_have_their_definitions_values(void **state)
+{
+    for (int r = 0; r < N_ROWS; r++) {
+        double x[PIXELS];
+        fill(x, rows[r].yaml);
+        double want = rows[r].factor * rows[r].definition(*state, x);
+        double got = loss_at(*state, rows[r].yaml, x);
+        if (fabs(got - want) > 1e-6 * (1 + fabs(want)))
+            ggdm_test_fail("%s: %.9g, expected %.9g", rows[r].yaml, got, want);
+    }
+}
+
+static void test_losses_have_their_definitions_gradients(void **state)
+{
+    for (int r = 0; r < N_ROWS; r++) {
+        const double h = rows[r].step;
+        double x[PIXELS], want[PIXELS], tol[PIXELS], largest = 0;
+        float got[PIXELS];
+        fill(x, rows[r].yaml);
+        gradient_at(*state, rows[r].yaml, x, got);
+        for (int i = 0; i < PIXELS; i++) {
+            double at[4]; /* at x - 2h, x - h, x + h, x + 2h */
+            const double middle = x[i];
+            for (int k = 0; k < 4; k++) {
+                x[i] = middle + (k - 2 + k / 2) * h;
+                at[k] = rows[r].definition(*state, x);
+            }
+            x[i] = middle;
+            want[i] = rows[r].factor * (8 * (at[2] - at[1]) - (at[3] - at[0])) / (12 * h);
+            largest = fmax(largest, fabs(want[i]));
+        }
+        for (int i = 0; i < PIXELS; i++)
+            tol[i] = rows[r].tol * largest;
+        ggdm_test_close(rows[r].yaml, got, want, tol, PIXELS, ggdm_test_seed());
+    }
+}
+
+/* What is left of sums whose members do nothing. */
+static void test_losses_sums_reduce(void **state)
+{
+    static const struct {
+        const char *loss, *text; /* NULL: nothing */
+    } sums[] = {
+        {"{kind: sum, weight: 3, of: [{kind: tv, weight: 2}]}", "{\"kind\":\"tv\",\"weight\":6}"},
+        {"{kind: sum, of: [{kind: tv}]}", "{\"kind\":\"tv\"}"},
+        {"{kind: sum, of: [{kind: tv, weight: 0}, {kind: tv, weight: 4}]}",
+         "{\"kind\":\"tv\",\"weight\":4}"},
+        {"{kind: sum, of: [{kind: sum, of: [{kind: tv, weight: 0}]}]}", NULL},
+        {"{kind: sum, weight: 0, of: [{kind: tv}, {kind: tv}]}", NULL},
+        {"{kind: sum, weight: 1e6, of: [{kind: tv, weight: 1e6}]}",
+         "{\"kind\":\"sum\",\"weight\":1000000,\"of\":[{\"kind\":\"tv\",\"weight\":1000000}]}"},
+        {"{kind: sum, of: [{kind: tv}, {kind: tv}]}",
+         "{\"kind\":\"sum\",\"of\":[{\"kind\":\"tv\"},{\"kind\":\"tv\"}]}"},
+    };
+    world *w = *state;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        ggdm_item *loss = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_LOSS, sums[i].loss);
+        ggdm_error err;
+        for (int twice = 0; twice < 2; twice++) {
+            const char *text = NULL;
+            loss = loss ? ggdm_item_reduce(&w->m.arena, loss) : NULL;
+            if (loss)
+                ggdm_test_ok(ggdm_recipe_print(&w->m.arena, loss, false, &text, &err), &err);
+            if (!text || !sums[i].text)
+                assert_ptr_equal(text, sums[i].text);
+            else
+                assert_string_equal(text, sums[i].text);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_losses_have_their_definitions_values),
+        cmocka_unit_test(test_losses_have_their_definitions_gradients),
+        cmocka_unit_test(test_losses_sums_reduce),
+    };
+    return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
+}
