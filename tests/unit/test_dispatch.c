@@ -51,11 +51,11 @@ static void fake_destroy(void **self)
     *self = NULL;
 }
 
-static ggdm_status give(const ggdm_executor_sink *sink, int64_t trajectory, int32_t index,
-                        ggdm_error *err)
+static ggdm_status give(const ggdm_executor_sink *sink, const ggdm_unit *unit, int64_t trajectory,
+                        int32_t index, ggdm_error *err)
 {
     ggdm_sample sample;
-    run_fixture_sample(trajectory, index, 1, &sample);
+    run_fixture_sample(unit, trajectory, index, 1, &sample);
     ggdm_status st = sink->sample(sink->context, &sample, err);
     ggdm_sample_deinit(&sample);
     return st;
@@ -93,9 +93,9 @@ static ggdm_status fake_run(void *self, const ggdm_unit *unit, const ggdm_execut
             if (bad && first && fake.how == WRONG_INDEX)
                 index = (index + 5) % RUN_SAMPLES;
             if (!(bad && first && fake.how == LEAVES_ONE_OUT))
-                GGDM_TRY(give(sink, unit->segments[s].trajectory, index, err));
+                GGDM_TRY(give(sink, unit, unit->segments[s].trajectory, index, err));
             if (bad && first && fake.how == ONE_TOO_MANY)
-                GGDM_TRY(give(sink, unit->segments[s].trajectory, index, err));
+                GGDM_TRY(give(sink, unit, unit->segments[s].trajectory, index, err));
             first = false;
         }
     return GGDM_OK;
@@ -219,7 +219,7 @@ static void assert_finished(const outcome *o)
 static ggdm_status compare_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     ggdm_sample want;
-    run_fixture_sample(sample->trajectory, sample->index, 1, &want);
+    run_fixture_sample(NULL, sample->trajectory, sample->index, 1, &want);
     bool same = want.size == sample->size && memcmp(want.data, sample->data, want.size) == 0 &&
                 want.diverged == sample->diverged;
     ggdm_sample_deinit(&want);
