@@ -211,7 +211,7 @@ int ggdm_cmd_methods(int argc, char **argv)
         .doc = "List the samplers, guidances, losses, scorers and other kinds that a sweep can "
                "select, with their parameters: every parameter can be set in the sweep file, with "
                "--set, and be an axis."
-               "\vExamples:\n"
+               "\vExample:\n"
                "  ggdm methods\n"
                "  ggdm methods gradient\n"
                "  ggdm methods loss"};

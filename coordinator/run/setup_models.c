@@ -271,5 +271,6 @@ void ggdm_setup_warn_of_judges(const ggdm_setup *s)
         judge = judge_that_guides(s, &s->cells.panels[i]);
     if (judge && !ggdm_launched_by_mpi()) /* said once, not by every rank */
         ggdm_log(GGDM_LOG_WARN,
-                 "%s is the classifier that guides: it finds right what fools the guide", judge);
+                 "%s%s is the classifier that guides: it finds right what fools the guide",
+                 strcmp(judge, "judge") == 0 ? "the " : "judge ", judge);
 }

@@ -122,8 +122,8 @@ timeout 120 "$GGDM" run sweep.yaml --run finished --workers 0 >notes/out 2>notes
 report $? "a good sweep runs" || cat notes/err
 changed bad.yaml 's/seed: 11/seed: 12/'
 refused "run directory made from another sweep" "finished" "another sweep" "bad.yaml" "seed" -- "$GGDM" run bad.yaml --run finished
-refused "--add of a sweep with another seed" "finished" "seed was '11'" "now '12'" -- \
-    "$GGDM" run bad.yaml --run finished --add
+refused "--add with another instruction set" "finished" "instruction set" "GGDM_ISA=" -- \
+    env GGDM_ISA=ref "$GGDM" run bad.yaml --run finished --add
 changed bad.yaml 's/duration: .*/duration: {start_step: 2, length: 3}/'
 refused "another sweep of the same settings: --add is named" "finished" "another sweep" "--add" -- \
     "$GGDM" run bad.yaml --run finished
@@ -134,7 +134,7 @@ report $? "a comment does not make another sweep"
 refused "run with another instruction set" "finished" "instruction set" "GGDM_ISA=" -- \
     env GGDM_ISA=ref "$GGDM" run sweep.yaml --run finished
 cp -r zoo/tiny-cnn notes/tiny-cnn && cp zoo/tiny-judge/model.safetensors zoo/tiny-cnn/
-refused "run with other weights" "finished" "SHA-256" "guidance.loss.model" -- "$GGDM" run sweep.yaml --run finished
+refused "run with other weights" "finished" "SHA-256" "tiny-cnn" -- "$GGDM" run sweep.yaml --run finished
 cp notes/tiny-cnn/model.safetensors zoo/tiny-cnn/
 mkdir damaged && head -c 3000 /dev/urandom >damaged/ggdm.db
 refused "run directory with a damaged database" "damaged" -- "$GGDM" run sweep.yaml --run damaged
