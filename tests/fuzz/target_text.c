@@ -1,5 +1,6 @@
 /* Texts that people and other programs write: sweeps, site files, expressions, numbers. */
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,13 +103,24 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
 
 bool ggdm_fuzz_cells(const uint8_t *data, size_t size)
 {
+    static const ggdm_store_column columns[] = {
+        {.name = "kappa", .path = "guidance.kappa", .type = GGDM_PARAM_REAL},
+        {.name = "duration", .path = "guidance.duration", .type = GGDM_PARAM_WINDOW},
+        {.name = "target", .path = "guidance.loss.target", .type = GGDM_PARAM_CLASS},
+        {.name = "model", .path = "model", .type = GGDM_PARAM_MODEL}};
+    static const ggdm_store_value values[] = {
+        {0.5, "0.5"}, {(double)NAN, "250+100"}, {3, "3"}, {(double)NAN, "it's"}};
+    ggdm_store_value of_cell[GGDM_CELL_SELECT_TERMS];
     ggdm_cell_select select;
     ggdm_error err = {0};
     char *text = ggdm_fuzz_text(data, size);
-    ggdm_status st = ggdm_cell_select_parse(text, 100, &select, &err);
+    ggdm_status st = ggdm_cell_select_parse(text, columns, 4, 100, &select, &err);
     ggdm_fuzz_clean(st, &err);
+    for (int i = 0; i < select.n_conditions; i++)
+        of_cell[i] = values[select.conditions[i].column];
     for (int32_t i = 0; st == GGDM_OK && i < 100; i += 33)
-        ggdm_cell_select_has(&select, &(ggdm_cell){.index = i, .kappa = i, .duration = 10 * i});
+        ggdm_cell_select_has(&select, i, of_cell);
+    ggdm_cell_select_deinit(&select);
     free(text);
     return st == GGDM_OK;
 }
