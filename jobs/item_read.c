@@ -189,9 +189,6 @@ static ggdm_status find_kind(const reader *r, const char *family, const ggdm_nod
         return fail_kind(r, family, name);
     if (!*out)
         return ggdm_node_fail(node, r->err, "required field 'kind' is missing");
-    if ((*out)->expand && r->dialect == GGDM_OF_RECIPE)
-        return ggdm_node_fail(node, r->err, "%s '%s' is a preset, expected what it stands for",
-                              family, (*out)->name);
     return GGDM_OK;
 }
 

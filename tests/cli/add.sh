@@ -43,7 +43,7 @@ head=$((8 + $(od -An -tu8 -N8 "$weights"))) size=$(stat -c %s "$weights")
 } >odd/huge && mv odd/huge "$weights"
 GGDM_ZOO=$PWD/odd "$GGDM" run a.yaml --run odd-run --workers 0 >out 2>err &&
     grep -q "warning: judge 'tiny-judge' gave no finite score to 24 of 24 images" err &&
-    grep -q "^ *0.5 *- *- *-$" out && [ "$(grep -c ',,,,,,,4,' odd-run/summary.csv)" -eq 6 ] &&
+    grep -q "^ *0.5 *- *- *-$" out && [ "$(grep -c ',0,,,,,,,4,[^,]*,[^,]*,4,0,[0-9a-f]*$' odd-run/summary.csv)" -eq 6 ] &&
     grep -q "4 without a score" odd-run/report.html && ! grep -qi "nan" odd-run/summary.json
 report $? "a judge without finite scores has no figure, and a warning names it" || cat out err odd-run/summary.csv
 

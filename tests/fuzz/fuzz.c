@@ -8,8 +8,9 @@
 #include "common/fs.h"
 
 const ggdm_fuzz_target ggdm_fuzz_targets[] = {
-    {"sweep", ggdm_fuzz_sweep, 4096, 1.0},
-    {"recipe", ggdm_fuzz_recipe, 4096, 0.3},
+    {"spec", ggdm_fuzz_spec, 4096, 1.2},
+    {"recipe", ggdm_fuzz_recipe, 4096, 0.6},
+    {"training", ggdm_fuzz_training, 4096, 0.3},
     {"site", ggdm_fuzz_site, 2048, 0.3},
     {"json", ggdm_fuzz_json, 4096, 0.3},
     {"config", ggdm_fuzz_config, 4096, 1.0},

@@ -123,7 +123,7 @@ bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size)
     return st == GGDM_OK;
 }
 
-bool ggdm_fuzz_recipe(const uint8_t *data, size_t size)
+bool ggdm_fuzz_training(const uint8_t *data, size_t size)
 {
     ggdm_recipe r;
     ggdm_error err = {0};

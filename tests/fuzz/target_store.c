@@ -12,8 +12,8 @@
 #include "common/fs.h"
 #include "common/png_image.h"
 #include "coordinator/run/progress.h"
+#include "jobs/results.h"
 #include "jobs/store_audit.h"
-#include "jobs/summary.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/run_fixture.h"
 
@@ -163,11 +163,11 @@ static char *put_run(const fixture *f, const char *name, ggdm_wire *in)
 
 /* ---- using it ---- */
 
-static ggdm_status look_at(void *context, const ggdm_image *image, ggdm_error *err)
+static ggdm_status look_at(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     ggdm_pixels pixels;
     (void)context;
-    if (ggdm_png_decode(image->png, image->png_size, 100, &pixels, err) == GGDM_OK)
+    if (ggdm_png_decode(sample->data, sample->size, 100, &pixels, err) == GGDM_OK)
         ggdm_pixels_deinit(&pixels);
     return GGDM_OK;
 }
@@ -208,11 +208,14 @@ static void read_store(ggdm_store *store)
     ggdm_trajectory_audit *trajectories = NULL;
     ggdm_tree_audit *trees = NULL;
     int32_t n = 0;
-    for (int32_t i = 0; i < ggdm_store_n_cells(store) && i < 20; i++) {
-        ggdm_cell_summary s;
-        if (ggdm_cell_summarise(store, i, &s, NULL) == GGDM_OK)
-            ggdm_cell_summary_deinit(&s);
-        ggdm_store_each_image(store, i, true, look_at, NULL, NULL);
+    ggdm_results results;
+    ggdm_results_read(store, &results, NULL);
+    ggdm_results_deinit(&results);
+    for (int64_t i = 0; i < 20; i++) {
+        char *recipe = NULL;
+        ggdm_store_each_sample(store, i, 100, true, NULL, 0, look_at, NULL, NULL);
+        if (ggdm_store_recipe(store, i, &recipe, NULL) == GGDM_OK)
+            free(recipe);
     }
     ggdm_store_each_trouble(store, 10, look_at_trouble, &text, NULL);
     ggdm_store_audit_messages(store, 10, look_at_message, &text, NULL);
@@ -235,9 +238,9 @@ static void finish_unit(ggdm_store *store, const ggdm_unit *unit)
     for (int32_t k = 0; known && k < unit->n_segments; k++)
         known = unit->segments[k].trajectory < RUN_TRAJECTORIES;
     if (known) {
-        ggdm_image *images = run_fixture_images(unit, 1, &n);
-        ggdm_store_finish(store, unit->id, unit->attempt, images, n, &accepted, NULL);
-        run_fixture_free_images(images, n);
+        ggdm_sample *samples = run_fixture_samples(unit, 1, &n);
+        ggdm_store_finish(store, unit->id, unit->attempt, samples, n, &accepted, NULL);
+        run_fixture_free_samples(samples, n);
     }
     ggdm_store_fail(store, unit->id, unit->attempt, "x", NULL, NULL);
 }

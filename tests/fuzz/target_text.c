@@ -1,4 +1,6 @@
-/* Texts that people and other programs write: sweeps, site files, expressions, numbers. */
+/* Texts that people and other programs write: site files, expressions, numbers (sweeps and recipes:
+ * target_methods.c). */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,44 +9,14 @@
 #include "coordinator/world/hosts.h"
 #include "coordinator/world/obituary.h"
 #include "jobs/cell_select.h"
-#include "jobs/planner.h"
 #include "models/schedule_config.h"
 #include "slurm/queue_text.h"
 #include "slurm/settings.h"
 #include "tests/fuzz/fuzz.h"
-#include "worker/schedule.h"
+#include "tests/support/tiny_methods.h"
+#include "worker/noise_levels.h"
 
 /* ---- YAML ---- */
-
-static void plan(const ggdm_sweep *s)
-{
-    ggdm_cells cells;
-    ggdm_plan plan;
-    ggdm_error err;
-    if (s->n_cells > 500 || s->samples > 5000)
-        return;
-    ggdm_test_ok(ggdm_cells_expand(s, NULL, &cells, &err), &err);
-    ggdm_test_ok(ggdm_plan_make(s, &cells, NULL, &plan, &err), &err);
-    assert_true(plan.n_units > 0);
-    ggdm_plan_deinit(&plan);
-    ggdm_cells_deinit(&cells);
-}
-
-bool ggdm_fuzz_sweep(const uint8_t *data, size_t size)
-{
-    ggdm_sweep s;
-    ggdm_error err = {0};
-    uint8_t digest[GGDM_HASH_SIZE];
-    ggdm_status st = ggdm_sweep_parse((const char *)data, size, "s.yaml", &s, &err);
-    ggdm_fuzz_clean(st, &err);
-    if (st == GGDM_OK) {
-        ggdm_test_ok(ggdm_sweep_digest(&s, digest, &err), &err);
-        ggdm_test_ok(ggdm_sweep_same(&s, &s, &err), &err);
-        plan(&s);
-    }
-    ggdm_sweep_deinit(&s);
-    return st == GGDM_OK;
-}
 
 bool ggdm_fuzz_site(const uint8_t *data, size_t size)
 {
@@ -72,19 +44,29 @@ bool ggdm_fuzz_json(const uint8_t *data, size_t size)
 
 bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
 {
-    ggdm_schedule s;
+    static const char *const samplers[] = {"{kind: ddpm, steps: 7}",
+                                           "{kind: ddpm, steps: 7, variance: fixed_small}",
+                                           "{kind: ddpm, clip_x0: true}", "{kind: ddpm}"};
+    ggdm_arena arena = {0};
+    ggdm_noise_levels levels;
+    ggdm_chain chain = {0};
     ggdm_error err = {0};
-    char *text = ggdm_fuzz_text(data, size);
-    ggdm_status st = ggdm_schedule_create(text, "scheduler_config.json", 7, size & 1, &s, &err);
+    char *text = ggdm_fuzz_text(data, size), *notes = NULL;
+    const ggdm_item *sampler = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, samplers[size % 4]);
+    ggdm_status st = ggdm_noise_levels_read(text, "scheduler_config.json", &levels, &err);
     ggdm_fuzz_clean(st, &err);
-    for (int32_t i = 0; st == GGDM_OK && i < s.steps; i++)
-        assert_in_range(s.step[i].t, 0, s.train_steps - 1);
-    ggdm_schedule_deinit(&s);
-    const ggdm_schedule_use use = {size & 2, size & 4, size & 1, size & 8};
-    char *notes = NULL;
-    ggdm_status reviewed = ggdm_schedule_review(text, "scheduler_config.json", &use, &notes, &err);
-    ggdm_fuzz_clean(reviewed, &err);
+    if (st == GGDM_OK) {
+        st = ggdm_chain_create(sampler, &levels, &chain, &err);
+        ggdm_fuzz_clean(st, &err);
+    }
+    for (int32_t i = 0; st == GGDM_OK && i < chain.steps; i++)
+        assert_in_range(chain.step[i].t, 0, levels.train_steps - 1);
+    ggdm_chain_deinit(&chain);
+    ggdm_noise_levels_deinit(&levels);
+    ggdm_fuzz_clean(ggdm_noise_levels_review(text, "scheduler_config.json", sampler, &notes, &err),
+                    &err);
     free(notes);
+    ggdm_arena_deinit(&arena);
     char *meaning = NULL, *again = NULL;
     ggdm_status read = ggdm_schedule_config_text(text, "scheduler_config.json", &meaning, &err);
     ggdm_fuzz_clean(read, &err);
@@ -102,13 +84,24 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
 
 bool ggdm_fuzz_cells(const uint8_t *data, size_t size)
 {
+    static const ggdm_store_column columns[] = {
+        {.name = "kappa", .path = "guidance.kappa", .type = GGDM_PARAM_REAL},
+        {.name = "duration", .path = "guidance.duration", .type = GGDM_PARAM_WINDOW},
+        {.name = "target", .path = "guidance.loss.target", .type = GGDM_PARAM_CLASS},
+        {.name = "model", .path = "model", .type = GGDM_PARAM_MODEL}};
+    static const ggdm_store_value values[] = {
+        {0.5, "0.5"}, {(double)NAN, "250+100"}, {3, "3"}, {(double)NAN, "it's"}};
+    ggdm_store_value of_cell[GGDM_CELL_SELECT_TERMS];
     ggdm_cell_select select;
     ggdm_error err = {0};
     char *text = ggdm_fuzz_text(data, size);
-    ggdm_status st = ggdm_cell_select_parse(text, 100, &select, &err);
+    ggdm_status st = ggdm_cell_select_parse(text, columns, 4, 100, &select, &err);
     ggdm_fuzz_clean(st, &err);
+    for (int i = 0; i < select.n_conditions; i++)
+        of_cell[i] = values[select.conditions[i].column];
     for (int32_t i = 0; st == GGDM_OK && i < 100; i += 33)
-        ggdm_cell_select_has(&select, &(ggdm_cell){.index = i, .kappa = i, .duration = 10 * i});
+        ggdm_cell_select_has(&select, i, of_cell);
+    ggdm_cell_select_deinit(&select);
     free(text);
     return st == GGDM_OK;
 }

@@ -406,6 +406,69 @@ static void test_programs_of_models_that_do_not_fit_are_refused(void **state)
                     "takes images of 8x8x1, expected 9x8x3");
 }
 
+static const char labelled[] =
+    "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 8, \"in_channels\": 1, "
+    "\"out_channels\": 1, \"block_out_channels\": [8], \"layers_per_block\": 1, "
+    "\"down_block_types\": [\"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\"], "
+    "\"norm_num_groups\": 4, \"num_class_embeds\": 10}";
+
+/* eps of one image for a label, from a program of batch n in which other rows have other labels. */
+static void conditioned(ggdm_programs *programs, ggdm_arena *arena, int label, int n, float *eps)
+{
+    char yaml[100];
+    const ggdm_program *p;
+    ggdm_error err;
+    int32_t number;
+    for (int i = 0; i < n; i++) {
+        snprintf(yaml, sizeof yaml, "{model: U, sampler: {kind: ddpm}, condition: {label: %d}}",
+                 (label + i) % 10);
+        const ggdm_item *head = ggdm_tiny_item(arena, GGDM_FAMILY_STAGE, yaml);
+        ggdm_values values;
+        ggdm_step s = step_of(0);
+        ggdm_test_ok(ggdm_programs_tick(programs, head, NULL, &number, &err), &err);
+        ggdm_test_ok(ggdm_programs_get(programs, number, n, &p, &err), &err);
+        ggdm_test_ok(ggdm_values_of(arena, head, &values, &err), &err);
+        for (int k = 0; k < PIXELS; k++)
+            p->x[i * PIXELS + k] = (float)k / PIXELS;
+        ggdm_program_fill(p, i, &s, &values, NULL);
+    }
+    assert_int_equal(number, 0);
+    ggdm_graph_run(p->graph);
+    memcpy(eps, p->eps, PIXELS * sizeof *eps);
+}
+
+/* The label of a condition is a value of each image, and a network that wants one gets one. */
+static void test_programs_give_labels_to_the_network(void **state)
+{
+    world *w = *state;
+    char *path = ggdm_tiny_model_write(w->m.tiny.dir, "labelled", labelled, 7);
+    ggdm_model_files files;
+    ggdm_model *model;
+    ggdm_programs *programs;
+    ggdm_error err;
+    float one[PIXELS], again[PIXELS], other[PIXELS];
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    const ggdm_model_ref ref = {ggdm_tiny_digests[0], model};
+    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &(ggdm_models){&ref, 1}, GGDM_PRECISION_FP32,
+                                      BATCH, &programs, &err),
+                 &err);
+    conditioned(programs, &w->m.arena, 3, 1, one);
+    conditioned(programs, &w->m.arena, 3, 2, again);
+    conditioned(programs, &w->m.arena, 4, 2, other);
+    ggdm_test_same_bits("eps", one, again, PIXELS, 1);
+    assert_true(memcmp(one, other, sizeof one) != 0);
+    const ggdm_program *p;
+    int32_t number;
+    ggdm_test_ok(ggdm_programs_tick(programs, w->head, NULL, &number, &err), &err);
+    ggdm_test_error(ggdm_programs_get(programs, number, 1, &p, &err), &err, GGDM_EINVAL,
+                    "wants a label, expected condition: {label: ...}");
+    ggdm_programs_destroy(&programs);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    free(path);
+}
+
 static const char *text_of(world *w, const ggdm_item *item)
 {
     const char *text = "{}";
@@ -447,13 +510,6 @@ static void test_cost_counts_operations_of_programs(void **state)
     ggdm_costs_destroy(&costs);
 }
 
-static void test_catalogue_of_methods_is_sound(void **state)
-{
-    (void)state;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_catalogue_check(&ggdm_methods, &err), &err);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,8 +520,8 @@ int main(void)
         cmocka_unit_test(test_programs_are_shared_by_what_differs_in_values),
         cmocka_unit_test(test_programs_batches_do_not_change_bits),
         cmocka_unit_test(test_programs_of_models_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_programs_give_labels_to_the_network),
         cmocka_unit_test(test_cost_counts_operations_of_programs),
-        cmocka_unit_test(test_catalogue_of_methods_is_sound),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }
