@@ -27,6 +27,7 @@ static ggdm_status put(ggdm_store *s, int64_t unit, int32_t attempt, int32_t ste
                        size_t size, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
+    s->has_checkpoints = true;
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_CHECKPOINT, &stmt, err));
     sqlite3_bind_int64(stmt, 1, unit);
     sqlite3_bind_int(stmt, 2, attempt);
@@ -105,7 +106,17 @@ ggdm_status ggdm_store_load_checkpoint(ggdm_store *store, ggdm_unit *unit, ggdm_
 ggdm_status ggdm_store_drop_checkpoint(ggdm_store *store, int64_t unit, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
+    if (!store->has_checkpoints)
+        return GGDM_OK;
     GGDM_TRY(ggdm_store_use(store, GGDM_SQL_DROP_CHECKPOINT, &stmt, err));
     sqlite3_bind_int64(stmt, 1, unit);
     return ggdm_store_run(store, stmt, err);
+}
+
+ggdm_status ggdm_store_look_for_checkpoints(ggdm_store *store, ggdm_error *err)
+{
+    int64_t any;
+    GGDM_TRY(ggdm_store_ask_int(store, "SELECT EXISTS (SELECT 1 FROM checkpoint)", &any, err));
+    store->has_checkpoints = any != 0;
+    return GGDM_OK;
 }

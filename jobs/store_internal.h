@@ -55,7 +55,10 @@ struct ggdm_store {
     const char *journal;        /* what was granted */
     int64_t version;            /* of the schema, as found */
     int64_t epoch, requeued;
-    int64_t last_claim; /* column claimed of the unit claimed last */
+    int64_t last_claim;   /* column claimed of the unit claimed last */
+    bool has_checkpoints; /* there may be some */
+    float *numbers;       /* owned: scores of the block that is written */
+    size_t numbers_cap;
     bool in_turn;
     bool turn_lost; /* SQLite rolled the turn back by itself (disk full, ...) */
     double now;     /* of the turn */
@@ -333,6 +336,8 @@ ggdm_status ggdm_store_give_back(ggdm_store *store, const ggdm_unit_row *row, bo
 /** Fill step and state of a claimed unit from its checkpoint, if it has one that can be read. */
 ggdm_status ggdm_store_load_checkpoint(ggdm_store *store, ggdm_unit *unit, ggdm_error *err);
 ggdm_status ggdm_store_drop_checkpoint(ggdm_store *store, int64_t unit, ggdm_error *err);
+/** Most runs have none: then none is dropped. */
+ggdm_status ggdm_store_look_for_checkpoints(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_choice.c ---- */
 

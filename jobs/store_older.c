@@ -41,7 +41,6 @@ static const char *const to_2[] = {
     "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'samples') * "
     "(SELECT CAST(value AS INTEGER) FROM run WHERE key = 'steps') FROM trajectory",
     "ALTER TABLE unit ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0",
-    "DROP INDEX unit_failed",
     NULL,
 };
 
@@ -65,6 +64,10 @@ static const char *const set_aside[] = {
     "ALTER TABLE trajectory RENAME TO old_trajectory",
     "ALTER TABLE cell RENAME TO old_cell",
     "ALTER TABLE tree RENAME TO old_tree",
+    "ALTER TABLE unit RENAME TO old_unit",
+    "DROP INDEX IF EXISTS unit_ready",
+    "DROP INDEX IF EXISTS unit_running",
+    "DROP INDEX IF EXISTS unit_trouble",
     NULL,
 };
 
@@ -111,6 +114,9 @@ static const char *const fill[] = {
     "'1:' || " RUN("steps") ", " RUN_INT("samples") ", done, diverged FROM old_trajectory",
     "INSERT INTO cell (idx, name, sweep, trajectory, wanted, panel, archived, cancelled) SELECT "
     "idx, name, 1, trajectory, " RUN_INT("samples") ", 0, archived, cancelled FROM old_cell",
+    "INSERT INTO unit (id, tree, image_first, image_count, state, attempt, failures, losses, "
+    "not_before, worker, epoch, error, claimed) SELECT id, tree, image_first, image_count, state, "
+    "attempt, failures, losses, not_before, worker, epoch, error, claimed FROM old_unit",
     MODEL("model"),
     MODEL("guide"),
     MODEL("judge"),
@@ -127,8 +133,13 @@ static const char *const fill[] = {
 };
 
 static const char *const drop_old[] = {
-    "DROP TABLE image",          "DROP TABLE old_cell", "DROP TABLE old_tree",
-    "DROP TABLE old_trajectory", "DELETE FROM counter", NULL,
+    "DROP TABLE image",
+    "DROP TABLE old_cell",
+    "DROP TABLE old_unit",
+    "DROP TABLE old_tree",
+    "DROP TABLE old_trajectory",
+    "DELETE FROM counter",
+    NULL,
 };
 
 /* A number as score.data has it. */

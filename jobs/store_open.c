@@ -70,6 +70,7 @@ void ggdm_store_close(ggdm_store **store)
     ggdm_run_info_deinit(&s->info);
     ggdm_arena_deinit(&s->sheet.arena);
     ggdm_store_forget_trees(s);
+    free(s->numbers);
     free(s->dir);
     free(s->path);
     free(s);
@@ -339,6 +340,7 @@ ggdm_status ggdm_store_load(ggdm_store *s, ggdm_error *err)
     GGDM_TRY(ggdm_store_load_info(s, err));
     GGDM_TRY(ggdm_store_load_counts(s, err));
     GGDM_TRY(ggdm_store_load_sheet(s, err));
+    GGDM_TRY(ggdm_store_look_for_checkpoints(s, err));
     return ggdm_store_get_run_int(s, "epoch", 0, INT64_MAX - 1, &s->epoch, err);
 }
 

@@ -51,8 +51,13 @@
 
 #include "jobs/store.h"
 
-#define STATES "('ready','running','done','failed','quarantined','cancelled')"
-#define IN_TROUBLE "state IN ('failed','quarantined')"
+/* Not IN, for which SQLite would make a table at each change of a unit. */
+#define IS(name) "state = '" name "'"
+#define STATES                                                                                     \
+    IS("ready")                                                                                    \
+    " OR " IS("running") " OR " IS("done") " OR " IS("failed") " OR " IS("quarantined") " OR " IS( \
+        "cancelled")
+#define IN_TROUBLE "(state = 'failed' OR state = 'quarantined')"
 
 const ggdm_schema_object ggdm_store_schema[] = {
     {"run", "CREATE TABLE run ("
@@ -139,7 +144,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
              "tree INTEGER NOT NULL REFERENCES tree (id), "
              "image_first INTEGER NOT NULL CHECK (image_first >= 0), "
              "image_count INTEGER NOT NULL CHECK (image_count > 0), "
-             "state TEXT NOT NULL DEFAULT 'ready' CHECK (state IN " STATES "), "
+             "state TEXT NOT NULL DEFAULT 'ready' CHECK (" STATES "), "
              "attempt INTEGER NOT NULL DEFAULT 0, "
              "failures INTEGER NOT NULL DEFAULT 0, "
              "losses INTEGER NOT NULL DEFAULT 0, "
@@ -166,7 +171,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
               "first INTEGER NOT NULL, "
               "count INTEGER NOT NULL CHECK (count > 0), "
               "data BLOB NOT NULL, "
-              "PRIMARY KEY (trajectory, scorer, first)) STRICT, WITHOUT ROWID"},
+              "PRIMARY KEY (trajectory, first, scorer)) STRICT, WITHOUT ROWID"},
     {"result", "CREATE TABLE result ("
                "cell INTEGER NOT NULL REFERENCES cell (idx), "
                "metric TEXT NOT NULL, "

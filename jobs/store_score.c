@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -18,11 +17,10 @@ static const ggdm_score *score_of(const ggdm_sample *sample, int64_t scorer)
     return NULL;
 }
 
-/* The numbers of a scorer, sample after sample: *out [n][*each], owned. */
-static ggdm_status gather(int64_t unit, const ggdm_sample *const *samples, int32_t n,
-                          int64_t scorer, float **out, int32_t *each, ggdm_error *err)
+/* The numbers of a scorer, sample after sample, in s->numbers: [n][*each]. */
+static ggdm_status gather(ggdm_store *s, int64_t unit, const ggdm_sample *const *samples, int32_t n,
+                          int64_t scorer, int32_t *each, ggdm_error *err)
 {
-    *out = NULL;
     for (int32_t i = 0; i < n; i++) {
         const ggdm_score *score = score_of(samples[i], scorer);
         int32_t numbers = score ? score->n : 0;
@@ -35,9 +33,10 @@ static ggdm_status gather(int64_t unit, const ggdm_sample *const *samples, int32
                              ", expected %d to %d, as many for each image",
                              unit, samples[i]->index, samples[i]->trajectory, numbers, scorer, 1,
                              GGDM_MAX_SCORE);
-        if (i == 0)
-            GGDM_TRY(ggdm_alloc(out, (size_t)n * (size_t)numbers, sizeof **out, err));
-        memcpy(*out + (size_t)i * (size_t)numbers, score->data, (size_t)numbers * sizeof **out);
+        size_t at = (size_t)i * (size_t)numbers;
+        GGDM_TRY(
+            ggdm_grow(&s->numbers, &s->numbers_cap, at + (size_t)numbers, sizeof *s->numbers, err));
+        memcpy(s->numbers + at, score->data, (size_t)numbers * sizeof *s->numbers);
     }
     return GGDM_OK;
 }
@@ -83,13 +82,11 @@ ggdm_status ggdm_store_put_scores(ggdm_store *store, const ggdm_unit *unit, int6
     ggdm_status st = GGDM_OK;
     for (int32_t i = 0; i < segment->score_count && st == GGDM_OK; i++) {
         int64_t scorer = unit->scorers[unit->scores[segment->score_first + i]].id;
-        float *data;
         int32_t each = 0;
-        st = gather(id, samples, n, scorer, &data, &each, err);
+        st = gather(store, id, samples, n, scorer, &each, err);
         if (st == GGDM_OK)
-            st = put_block(store, samples[0], scorer, n, data,
-                           (size_t)n * (size_t)each * sizeof *data, err);
-        free(data);
+            st = put_block(store, samples[0], scorer, n, store->numbers,
+                           (size_t)n * (size_t)each * sizeof *store->numbers, err);
     }
     return st;
 }

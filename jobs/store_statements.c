@@ -6,7 +6,7 @@
 #define TEXT_OF(x) #x
 #define AS_TEXT(x) TEXT_OF(x)
 #define SUSPECT AS_TEXT(GGDM_SUSPECT_LOSSES)
-#define IN_TROUBLE "state IN ('failed','quarantined')" /* as in the index */
+#define IN_TROUBLE "(state = 'failed' OR state = 'quarantined')" /* as in the index */
 
 /* Columns of a unit in the order in which store_unit.c reads them. */
 #define UNIT_COLUMNS                                                                               \
@@ -101,7 +101,7 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
                              "WHERE trajectory = ?1 AND idx < ?2",
     [GGDM_SQL_PUT_SCORE] = "INSERT INTO score (trajectory, scorer, first, count, data) "
                            "VALUES (?1, ?2, ?3, ?4, ?5) "
-                           "ON CONFLICT (trajectory, scorer, first) DO NOTHING",
+                           "ON CONFLICT (trajectory, first, scorer) DO NOTHING",
     [GGDM_SQL_SAME_SCORE] = "SELECT count = ?4 AND data = ?5 FROM score "
                             "WHERE trajectory = ?1 AND scorer = ?2 AND first = ?3",
     [GGDM_SQL_SCORED] =
