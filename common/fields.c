@@ -182,20 +182,30 @@ static bool suits(const ggdm_node *node, const ggdm_field *f)
     return compound == (f->type >= GGDM_FIELD_DOUBLES); /* lists, then nodes */
 }
 
-static ggdm_status fail_unknown(const ggdm_node *node, const ggdm_field *table, ggdm_error *err)
+/* others: keys that are known, too, but not in the table; NULL-terminated, may be NULL. */
+static ggdm_status fail_unknown(const ggdm_node *node, const ggdm_field *table,
+                                const char *const *others, ggdm_error *err)
 {
     ggdm_nearest meant = {.word = node->key};
-    for (int pass = 0; pass < 2; pass++)
+    char names[400] = "";
+    size_t n = 0;
+    for (int pass = 0; pass < 2; pass++) {
         for (const ggdm_field *f = table; f->key; f++)
             if (suits(node, f) == (pass == 0) && !ggdm_node_get(node->parent, f->key))
                 ggdm_nearest_try(&meant, f->key);
+        for (const char *const *o = others; o && *o; o++)
+            if (!ggdm_node_get(node->parent, *o))
+                ggdm_nearest_try(&meant, *o);
+    }
     if (meant.name)
         return ggdm_node_fail_key(node, err, "unknown key, did you mean '%s'?", meant.name);
-    char names[400] = "";
-    size_t n = 0;
     for (const ggdm_field *f = table; f->key; f++) {
-        n = append(names, sizeof names, n, f == table ? "" : ", ");
+        n = append(names, sizeof names, n, n ? ", " : "");
         n = append(names, sizeof names, n, f->key);
+    }
+    for (const char *const *o = others; o && *o; o++) {
+        n = append(names, sizeof names, n, n ? ", " : "");
+        n = append(names, sizeof names, n, *o);
     }
     return ggdm_node_fail_key(node, err, "unknown key, expected one of: %s", names);
 }
@@ -226,7 +236,7 @@ ggdm_status ggdm_fields_read(const ggdm_node *map, const ggdm_field *table,
         if (!f->key && listed(ignore, n->key))
             continue;
         if (!f->key)
-            return fail_unknown(n, table, err);
+            return fail_unknown(n, table, ignore, err);
         if (!stands_for_absent(n, f))
             GGDM_TRY(ggdm_field_read(n, f, out, err));
     }

@@ -1,5 +1,5 @@
 /* The chain of a sampler: which timesteps it visits and the coefficients of every step, computed in
- * double (docs/GUIDANCE.md, "The chain").
+ * double (docs/GUIDANCE.md, "Chains").
  *
  * Notation: alpha_bar_t = product of (1 - beta).  Timesteps are integers 0 .. T-1 as in diffusers.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "common/mem.h"
 #include "common/png_image.h"
 #include "coordinator/show/html.h"
 #include "jobs/archive.h"
@@ -247,36 +248,50 @@ void ggdm_report_table(FILE *f, const ggdm_results *r)
 
 /* ---- recipes --------------------------------------------------------------------------------- */
 
+static ggdm_status put_recipe(FILE *f, const ggdm_results *r, const ggdm_store_cell *cell,
+                              ggdm_error *err)
+{
+    char key[GGDM_HASH_TEXT_SIZE], *text = NULL;
+    GGDM_TRY(ggdm_store_recipe(r->store, cell->trajectory, &text, err));
+    ggdm_hash_hex(cell->key, key);
+    fprintf(f, "<details><summary>%s <code>%.12s</code></summary><pre>", cell->name, key);
+    ggdm_html_text(f, text);
+    fputs("</pre></details>\n", f);
+    free(text);
+    return GGDM_OK;
+}
+
 /* Cells of equal recipes show it once, where the first of them stands. */
-ggdm_status ggdm_report_recipes(FILE *f, const ggdm_results *r, ggdm_error *err)
+static ggdm_status put_recipes(FILE *f, const ggdm_results *r, bool *seen, ggdm_error *err)
 {
     int32_t shown = 0;
-    bool *seen = NULL;
-    int64_t most = 0;
-    ggdm_arena arena = {0};
-    ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < r->n_rows; i++)
-        most = r->rows[i].cell.trajectory > most ? r->rows[i].cell.trajectory : most;
-    GGDM_TRY_GOTO(st, ggdm_arena_alloc(&arena, (size_t)most + 1, &seen, err), done);
-    fputs("<section><h2>Recipes</h2><p class=sub>What is computed, of all cells that share it at "
-          "the first; its key is made of this text.</p>\n",
-          f);
     for (int32_t i = 0; i < r->n_rows && shown < MAX_RECIPES; i++) {
         const ggdm_store_cell *c = &r->rows[i].cell;
-        char key[GGDM_HASH_TEXT_SIZE], *text = NULL;
         if (seen[c->trajectory])
             continue;
         seen[c->trajectory] = true;
         shown++;
-        GGDM_TRY_GOTO(st, ggdm_store_recipe(r->store, c->trajectory, &text, err), done);
-        ggdm_hash_hex(c->key, key);
-        fprintf(f, "<details><summary>%s <code>%.12s</code></summary><pre>", c->name, key);
-        ggdm_html_text(f, text);
-        fputs("</pre></details>\n", f);
-        free(text);
+        GGDM_TRY(put_recipe(f, r, c, err));
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_report_recipes(FILE *f, const ggdm_results *r, ggdm_error *err)
+{
+    bool *seen = NULL; /* by trajectory */
+    int64_t most = 0;
+    for (int32_t i = 0; i < r->n_rows; i++)
+        most = r->rows[i].cell.trajectory > most ? r->rows[i].cell.trajectory : most;
+    GGDM_TRY(ggdm_alloc(&seen, (size_t)most + 1, sizeof *seen, err));
+    fputs("<section><h2>Recipes</h2><p class=sub>What is computed, of all cells that share it at "
+          "the first; its key is made of this text.</p>\n",
+          f);
+    ggdm_status st = put_recipes(f, r, seen, err);
+    if (st == GGDM_EUNSUPPORTED) { /* a run of an older program, which had none */
+        fputs("<p>None: an older program made this run.</p>\n", f);
+        st = GGDM_OK;
     }
     fputs("</section>\n", f);
-done:
-    ggdm_arena_deinit(&arena);
+    free(seen);
     return st;
 }

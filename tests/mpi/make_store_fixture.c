@@ -1,6 +1,6 @@
 /* make_store_fixture FILE: the database of a run in the middle, as this program writes it.  Kept
- * for every schema version in tests/support/data/store-vN.db, so that migrations are tested on what
- * users have (tests/unit/test_store_migrate.c). */
+ * for every schema version in tests/support/data/store-vN.db, so that it is tested on what users
+ * have who looks at them (tests/unit/test_store_older.c). */
 #include <stdio.h>
 #include <stdlib.h>
 

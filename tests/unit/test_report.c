@@ -72,6 +72,29 @@ static void test_report_of_a_fresh_run_is_complete(void **state)
     free(text);
 }
 
+/* Of every schema there was: the images and numbers are there, of recipes nothing is known. */
+static void test_report_of_an_older_run_has_no_recipes(void **state)
+{
+    (void)state;
+    for (int version = 1; version <= 3; version++) {
+        run_fixture f = {.dir = ggdm_test_mkdtemp()};
+        char name[64], *path = ggdm_test_path(f.dir, GGDM_STORE_FILE);
+        size_t size;
+        snprintf(name, sizeof name, "tests/support/data/store-v%d.db", version);
+        char *bytes = ggdm_test_read(name, &size);
+        ggdm_test_write(path, bytes, size);
+        ggdm_test_ok(ggdm_store_read(f.dir, &f.store, &err), &err);
+        char *text = write_report(&f);
+        CHECK(text, "<b>c0000</b> κ = 0, t~ = 0<br>10.0 % right of n = 10",
+              "<p>None: an older program made this run.</p>", "</main></body></html>\n");
+        free(text);
+        ggdm_store_close(&f.store);
+        ggdm_test_rmdir(f.dir);
+        free(path);
+        free(bytes);
+    }
+}
+
 /* Every page of the figure that is there, without its XML prologue. */
 static void test_report_shows_the_figures(void **state)
 {
@@ -142,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN_FIXTURE_TEST(test_report_says_what_came_out),
         RUN_FIXTURE_TEST(test_report_of_a_fresh_run_is_complete),
+        cmocka_unit_test(test_report_of_an_older_run_has_no_recipes),
         RUN_FIXTURE_TEST(test_report_shows_the_figures),
         cmocka_unit_test(test_report_escapes_what_people_wrote),
         cmocka_unit_test(test_html_base64_is_that_of_rfc_4648),

@@ -51,6 +51,6 @@ const ggdm_guidance_kind ggdm_guidance_gradient = {
     .kind = {.family = GGDM_FAMILY_GUIDANCE,
              .name = "gradient",
              .help = "Algorithm 1 of the GGDM paper.",
-             .equation = "x_{t-1} <- x_{t-1} - kappa grad loss(x0hat(x_t))",
+             .equation = "x' <- x' - kappa grad loss(x0hat)",
              GGDM_PARAMS(rows),
              .expand = expand}};

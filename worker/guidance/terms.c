@@ -35,7 +35,7 @@ const ggdm_kind ggdm_kind_term = {.family = GGDM_FAMILY_TERM,
                                   .name = "term",
                                   .implied = true,
                                   .help = "A loss whose gradient moves the step.",
-                                  .equation = "x_{t-1} <- x_{t-1} - weight grad loss(x0hat(x_t))",
+                                  .equation = "x' <- x' - weight grad loss(x0hat)",
                                   GGDM_PARAMS(term_rows)};
 
 static const ggdm_param rows[] = {

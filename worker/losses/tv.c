@@ -14,8 +14,8 @@ const ggdm_loss_kind ggdm_loss_tv = {
     .kind = {.family = GGDM_FAMILY_LOSS,
              .name = "tv",
              .help = "Total variation: the mean of squared differences of neighbouring values.",
-             .equation = "1/(H W C) sum (x0hat[i+1,j] - x0hat[i,j])^2 + "
-                         "(x0hat[i,j+1] - x0hat[i,j])^2",
+             .equation = "1/(H W C) sum ((x0hat[i+1,j] - x0hat[i,j])^2 + "
+                         "(x0hat[i,j+1] - x0hat[i,j])^2)",
              GGDM_PARAMS(rows),
              .scorer = "loss",
              .measure = "tv"},

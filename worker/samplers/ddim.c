@@ -90,7 +90,7 @@ const ggdm_sampler_kind ggdm_sampler_ddim = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
              .name = "ddim",
              .help = "Implicit sampling: good images in fewer steps, without noise where eta is 0.",
-             .equation = "x_{t-1} = sqrt(ab') x0hat + sqrt(1 - ab' - sigma^2) eps + sigma z",
+             .equation = "x' = sqrt(ab') x0hat + sqrt(1 - ab' - sigma^2) eps + sigma z",
              GGDM_PARAMS(rows)},
     .noises = 1,
     .evaluations = 1,

@@ -68,8 +68,7 @@ const ggdm_sampler_kind ggdm_sampler_ddpm = {
              .name = "ddpm",
              .standard = true,
              .help = "Ancestral sampling, as the model was trained.",
-             .equation = "x_{t-1} = (x_t - beta_t / sqrt(1 - abar_t) eps) / sqrt(alpha_t) + "
-                         "sigma_t z",
+             .equation = "x' = (x - beta / sqrt(1 - ab) eps) / sqrt(alpha) + sigma z",
              GGDM_PARAMS(rows)},
     .noises = 1,
     .evaluations = 1,
