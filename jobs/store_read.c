@@ -155,6 +155,8 @@ static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell 
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: cell %d is not of sweep %d", s->path,
                          out->index, out->sweep);
     memcpy(out->key, size ? key : out->key, size);
+    if (out->panel < 0) /* for callers it is one like others, which lists nothing */
+        out->panel = s->sheet.n_panels;
     out->trajectory = trajectory;
     out->archived = archived != 0;
     out->cancelled = cancelled != 0;

@@ -110,7 +110,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
               "scorer INTEGER NOT NULL REFERENCES scorer (id), "
               "name TEXT NOT NULL, "
               "PRIMARY KEY (id, place)) STRICT, WITHOUT ROWID"},
-    /* A panel may be empty: then it has no row. */
+    /* panel -1: it wants no scores. */
     {"cell", "CREATE TABLE cell ("
              "idx INTEGER PRIMARY KEY, "
              "name TEXT NOT NULL UNIQUE, "

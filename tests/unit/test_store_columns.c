@@ -136,6 +136,22 @@ static void test_models_are_those_of_the_batch(void **state)
     assert_string_equal(models[1].name, "mnist-cnn");
 }
 
+/* Without any scorer: units ask for none, and who looks finds an empty panel. */
+static void test_panel_may_be_empty(void **state)
+{
+    run_fixture *f = *state;
+    int32_t n;
+    run_fixture_close(f);
+    run_fixture_plan(f);
+    f->sweep.cells.panels[0].n = 0;
+    run_fixture_create(f);
+    assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS);
+    ggdm_store_cell cell = cell_of(f, 0);
+    assert_int_equal(cell.panel, 0);
+    ggdm_store_panel(f->store, cell.panel, &n);
+    assert_int_equal(n, 0);
+}
+
 static ggdm_status check_result(void *context, const ggdm_store_result *r, ggdm_error *e)
 {
     int *n = context;
@@ -202,6 +218,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_values_follow_from_a_cells_place),
         RUN_FIXTURE_TEST(test_values_of_another_sweep_have_their_own_axes),
         RUN_FIXTURE_TEST(test_recipe_is_put_together_again),
+        RUN_FIXTURE_TEST(test_panel_may_be_empty),
         RUN_FIXTURE_TEST(test_models_are_those_of_the_batch),
         RUN_FIXTURE_TEST(test_result_is_put_in_place_of_the_one_before),
         RUN_FIXTURE_TEST(test_open_finds_damaged_parameters_and_panels),
