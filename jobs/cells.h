@@ -13,7 +13,7 @@
 
 #define GGDM_CELL_NAME_SIZE 16 /* bytes, with the NUL */
 
-/* What the tree's names mean: asked once for each distinct value. */
+/* What the tree's names mean: asked once for each value of the sweep. */
 typedef struct ggdm_resolver {
     void *context;
     /** A model: *digest the hex digest that stands in recipes (borrowed until the resolver goes),

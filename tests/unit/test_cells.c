@@ -1,227 +1,448 @@
-#include "tests/support/ggdm_test.h"
+/* A sweep's cells: their order, the trajectories they share, what measures them. */
+#include "jobs/cells.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
-#include "jobs/cells.h"
+#include "tests/support/ggdm_test.h"
+#include "tests/support/toy_catalogue.h"
+#include "worker/kinds.h"
 
-static ggdm_sweep make_sweep(const char *settings, const char *axes)
+static ggdm_spec parse_of(const ggdm_catalogue *c, const char *text)
 {
-    char *text;
-    ggdm_sweep s;
+    ggdm_spec s;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_spec_parse(c, text, strlen(text), "s.yaml", NULL, 0, &s, &err), &err);
+    return s;
+}
+
+/* A sweep of the paper's method. */
+static ggdm_spec make_sweep(const char *more, const char *axes)
+{
+    char *text = NULL;
     ggdm_error err;
     ggdm_test_ok(ggdm_asprintf(&text, &err,
                                "name: a\nmodel: m\nsamples: 4\n"
                                "guidance: {kind: gradient, loss: {kind: classifier, model: c}}\n"
                                "%ssweep: %s\n",
-                               settings, axes),
+                               more, axes),
                  &err);
-    ggdm_test_ok(ggdm_sweep_parse(text, strlen(text), "s.yaml", &s, &err), &err);
+    ggdm_spec s = parse_of(&ggdm_methods, text);
     free(text);
     return s;
 }
 
-static ggdm_key_context make_context(void)
+/* Models: "same..." are one, "fewN" know N classes; a name with "missing" is not there. */
+static ggdm_status find_model(void *context, const ggdm_param *row, const char *name,
+                              const char **digest, int32_t *classes, ggdm_error *err)
 {
-    ggdm_key_context c = {.precision = GGDM_PRECISION_FP32, .isa = "avx512"};
-    memset(c.diffusion, 1, sizeof c.diffusion);
-    memset(c.guide, 2, sizeof c.guide);
-    return c;
+    const ggdm_resolver toy = ggdm_toy_resolver();
+    if (context)
+        ++*(int *)context;
+    if (strstr(name, "missing"))
+        return GGDM_FAIL(err, GGDM_EIO, "no model '%s'", name);
+    GGDM_TRY(
+        toy.model(NULL, row, strncmp(name, "same", 4) == 0 ? "same" : name, digest, classes, err));
+    if (strncmp(name, "few", 3) == 0)
+        *classes = atoi(name + 3);
+    return GGDM_OK;
 }
 
-static ggdm_cells expand(const ggdm_sweep *s)
+static ggdm_resolver make_resolver(void)
 {
+    ggdm_resolver r = ggdm_toy_resolver();
+    r.model = find_model;
+    return r;
+}
+
+static ggdm_cells expand(ggdm_spec *s)
+{
+    const ggdm_resolver r = make_resolver();
     ggdm_cells cells;
-    ggdm_key_context context = make_context();
     ggdm_error err;
-    ggdm_test_ok(ggdm_cells_expand(s, &context, &cells, &err), &err);
+    ggdm_test_ok(ggdm_cells_expand(s, &r, &cells, &err), &err);
+    assert_int_equal(cells.n_cells, s->n_cells);
     return cells;
 }
+
+static void end(ggdm_cells *c, ggdm_spec *s)
+{
+    ggdm_cells_deinit(c);
+    ggdm_cells_deinit(c);
+    ggdm_spec_deinit(s);
+}
+
+/* ---- cells and trajectories ----------------------------------------------------------------- */
 
 static void test_cells_first_axis_varies_slowest(void **state)
 {
     (void)state;
-    ggdm_sweep s = make_sweep("", "{target: [3, 5], zip: {kappa: [1, 2], duration: [10, 20]}}");
+    ggdm_spec s = make_sweep("", "{target: [3, 5], zip: {kappa: [1, 2], duration: [10, 20]}}");
     ggdm_cells c = expand(&s);
     static const struct {
-        double kappa;
-        int32_t duration, target;
+        double kappa, duration;
+        int64_t target;
     } want[] = {{1, 10, 3}, {2, 20, 3}, {1, 10, 5}, {2, 20, 5}};
     assert_int_equal(c.n_cells, 4);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(c.cells[i].index, i);
-        assert_true(c.cells[i].kappa == want[i].kappa);
-        assert_int_equal(c.cells[i].duration, want[i].duration);
-        assert_int_equal(c.cells[i].target, want[i].target);
+        assert_int_equal(c.cells[i].place, i);
+        assert_int_equal(c.cells[i].trajectory, i);
+        assert_int_equal(c.trajectories[i].first_cell, i);
+        ggdm_spec_put_cell(&s, i);
+        const ggdm_item *guidance = ggdm_item_child(s.stage, "guidance");
+        assert_true(ggdm_item_real(guidance, "kappa") == want[i].kappa);
+        assert_true(ggdm_item_real(guidance, "duration") == want[i].duration);
+        assert_int_equal(ggdm_item_whole(ggdm_item_child(guidance, "loss"), "target"),
+                         want[i].target);
     }
-    ggdm_cells_deinit(&c);
-    ggdm_cells_deinit(&c);
-    ggdm_sweep_deinit(&s);
+    end(&c, &s);
+}
+
+static void expect_trajectories(const ggdm_cells *c, const int *want)
+{
+    for (int32_t i = 0; i < c->n_cells; i++)
+        if (c->cells[i].trajectory != want[i])
+            ggdm_test_fail("cell %d has trajectory %d, expected %d", (int)i,
+                           (int)c->cells[i].trajectory, want[i]);
 }
 
 static void test_cells_unguided_ones_share_one_trajectory(void **state)
 {
     (void)state;
-    ggdm_sweep s = make_sweep("", "{target: [0, 1], kappa: [0, 0.5], duration: [0, 1000]}");
+    ggdm_spec s = make_sweep("", "{target: [0, 1], kappa: [0, 0.5], duration: [0, 1000]}");
     ggdm_cells c = expand(&s);
     assert_int_equal(c.n_cells, 8);
     assert_int_equal(c.n_trajectories, 3); /* unguided; kappa 0.5 to each of two targets */
+    expect_trajectories(&c, (const int[]){0, 0, 0, 1, 0, 0, 0, 2});
     const ggdm_trajectory *t = &c.trajectories[0];
-    assert_true(t->kappa == 0 && t->duration == 0 && t->target == -1 && t->first_cell == 0);
-    static const int32_t want[] = {0, 0, 0, 1, 0, 0, 0, 2};
-    for (int i = 0; i < 8; i++) {
-        assert_int_equal(c.cells[i].trajectory, want[i]);
-        assert_memory_equal(c.cells[i].key, c.trajectories[want[i]].key, GGDM_HASH_SIZE);
-    }
-    assert_int_equal(c.cells[4].target, 1); /* still what counts as right */
-    assert_int_equal(c.trajectories[2].target, 1);
-    assert_int_equal(c.trajectories[2].first_cell, 7);
-    ggdm_cells_deinit(&c);
-    ggdm_sweep_deinit(&s);
+    assert_true(t->n_runs == 1 && t->runs[0].end == 1000 && t->first_cell == 0);
+    assert_string_equal(c.settings[t->runs[0].setting], "{}");
+    assert_true(t->image_first == 0 && t->image_count == 4);
+    assert_true(c.trajectories[2].first_cell == 7 && c.n_heads == 1 && c.n_settings == 3);
+    end(&c, &s);
 }
 
-static void test_cells_repeated_values_share_a_trajectory(void **state)
+static void test_cells_equal_recipes_share_a_trajectory(void **state)
 {
     (void)state;
-    ggdm_sweep s = make_sweep("", "{target: 0, kappa: [0.5, 0.25, 0.5]}");
+    ggdm_spec s = make_sweep("", "{target: 0, kappa: [0.5, 0.25, 0.5]}");
     ggdm_cells c = expand(&s);
-    assert_int_equal(c.n_cells, 3);
     assert_int_equal(c.n_trajectories, 2);
-    assert_int_equal(c.cells[2].trajectory, 0);
-    ggdm_cells_deinit(&c);
-    ggdm_sweep_deinit(&s);
+    expect_trajectories(&c, (const int[]){0, 1, 0});
+    end(&c, &s);
+    s = make_sweep("", "{target: 0, kappa: 1, duration: [10, {start_step: 5, length: 10},"
+                       " {start_step: 0, length: 10}, {start_step: 5, length: 0}, 0.01, 1000, "
+                       "1.0]}");
+    c = expand(&s);
+    expect_trajectories(&c, (const int[]){0, 1, 0, 2, 0, 3, 3});
+    assert_int_equal(c.trajectories[1].n_runs, 3);
+    end(&c, &s);
 }
 
-static void test_cells_windows_are_told_apart_and_labelled(void **state)
+static void test_cells_models_of_one_digest_share(void **state)
 {
     (void)state;
-    ggdm_sweep s =
-        make_sweep("", "{target: 0, kappa: 1, duration: [10, {start_step: 5, length: 10},"
-                       " {start_step: 0, length: 10}, {start_step: 5, length: 0}]}");
+    ggdm_spec s =
+        parse_of(&ggdm_methods, "{name: a, samples: 1, sweep: {model: [same1, other, same2]}}");
     ggdm_cells c = expand(&s);
-    static const int32_t want[] = {0, 1, 0, 2};
-    char label[GGDM_WINDOW_LABEL_SIZE];
-    assert_int_equal(c.n_trajectories, 3);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(c.cells[i].trajectory, want[i]);
-    assert_int_equal(c.trajectories[1].start, 5);
-    assert_int_equal(c.trajectories[2].start, 0); /* unguided */
-    assert_int_equal(c.trajectories[2].target, -1);
-    ggdm_window_label(c.cells[0].start, c.cells[0].duration, label);
-    assert_string_equal(label, "10");
-    ggdm_window_label(c.cells[1].start, c.cells[1].duration, label);
-    assert_string_equal(label, "5+10");
-    ggdm_cells_deinit(&c);
-    ggdm_sweep_deinit(&s);
+    expect_trajectories(&c, (const int[]){0, 1, 0});
+    assert_int_equal(c.n_heads, 2);
+    assert_string_equal(ggdm_item_text(s.stage, "model"), "same1"); /* names are back */
+    end(&c, &s);
+    s = parse_of(&ggdm_methods, "{name: a, model: m, samples: 1, guidance: {kind: gradient, loss: "
+                                "{kind: classifier, target: 1}}, sweep: {kappa: [0, 1], "
+                                "guidance.loss.model: [same1, b, same2]}}");
+    c = expand(&s);
+    expect_trajectories(&c, (const int[]){0, 0, 0, 1, 2, 1});
+    assert_int_equal(c.n_panels, 2); /* unguided images are scored by both guides */
+    assert_true(c.cells[0].panel != c.cells[1].panel && c.cells[0].panel == c.cells[2].panel);
+    end(&c, &s);
 }
 
-static void key_of(const ggdm_sweep *s, const ggdm_key_context *context, double kappa,
-                   uint8_t key[GGDM_HASH_SIZE])
-{
-    ggdm_cell_key(s, context, &(ggdm_cell){.kappa = kappa, .duration = 10}, key);
-}
-
-static void test_cells_key_changes_with_everything_that_changes_pixels(void **state)
+static void test_cells_heads_share_nothing(void **state)
 {
     (void)state;
-    ggdm_sweep base = make_sweep("", "{target: 0, kappa: 1}");
-    ggdm_key_context context = make_context(), other;
-    uint8_t a[GGDM_HASH_SIZE], b[GGDM_HASH_SIZE];
-    key_of(&base, &context, 1, a);
-    ggdm_sweep s = base; /* borrowed: only base is released */
-    for (int i = 0; i < 10; i++) {
-        s = base;
-        other = context;
-        switch (i) {
-        case 0:
-            s.job.seed++;
-            break;
-        case 1:
-            s.job.steps++;
-            break;
-        case 2:
-            s.job.variance = GGDM_FIXED_SMALL;
-            break;
-        case 3:
-            s.job.clip_x0 = true;
-            break;
-        case 4:
-            s.job.gradient = GGDM_X0;
-            break;
-        case 5:
-            s.job.form = GGDM_PROB;
-            break;
-        case 6:
-            other.diffusion[31]++;
-            break;
-        case 7:
-            other.guide[0]++;
-            break;
-        case 8:
-            other.precision = GGDM_PRECISION_BF16;
-            break;
-        default:
-            other.isa = "avx2";
-        }
-        key_of(&s, &other, 1, b);
-        if (memcmp(a, b, sizeof a) == 0)
-            ggdm_test_fail("change %d does not change the key", i);
+    ggdm_spec s = make_sweep("", "{target: 1, kappa: [0, 1], duration: 0.5, seed: [3, 4], steps: "
+                                 "[10, 100]}");
+    ggdm_cells c = expand(&s);
+    assert_true(c.n_cells == 8 && c.n_trajectories == 8 && c.n_heads == 4);
+    assert_int_equal(c.n_settings, 2);                  /* what happens in a step is the same */
+    assert_int_equal(c.trajectories[4].runs[0].end, 5); /* of 10 */
+    assert_int_equal(c.trajectories[5].runs[0].end, 50);
+    end(&c, &s);
+    s = parse_of(&ggdm_methods,
+                 "{name: a, model: m, samples: 1, condition: {}, sweep: {label: [1, 2]}}");
+    c = expand(&s);
+    assert_true(c.n_trajectories == 2 && c.n_settings == 1);
+    end(&c, &s);
+}
+
+static void test_cells_texts_are_recipes(void **state)
+{
+    (void)state;
+    ggdm_spec s = make_sweep("judge: [j, k]\n", "{target: [1, 2], kappa: [0, 1, 2], duration: "
+                                                "[0.3, 0.6], clip_x0: [true, false]}");
+    ggdm_cells c = expand(&s);
+    ggdm_arena arena = {0};
+    ggdm_item *item;
+    ggdm_error err;
+    for (int32_t i = 0; i < c.n_heads; i++)
+        ggdm_test_ok(ggdm_recipe_parse(&ggdm_methods, &arena, "stage", c.heads[i], &item, &err),
+                     &err);
+    for (int32_t i = 0; i < c.n_settings; i++)
+        ggdm_test_ok(
+            ggdm_recipe_parse(&ggdm_methods, &arena, "guidance", c.settings[i], &item, &err), &err);
+    for (int32_t i = 0; i < c.n_scorers; i++)
+        ggdm_test_ok(
+            ggdm_recipe_parse(&ggdm_methods, &arena, "scorer", c.scorers[i].text, &item, &err),
+            &err);
+    for (int32_t i = 0; i < c.n_trajectories; i++) {
+        uint8_t key[GGDM_HASH_SIZE];
+        ggdm_recipe recipe;
+        ggdm_test_ok(ggdm_cells_recipe(&c, &arena, &c.trajectories[i], &recipe, &err), &err);
+        ggdm_recipe_key(&recipe, "fp32", "avx512", key);
+        assert_memory_equal(key, c.trajectories[i].key, sizeof key);
+        assert_int_equal(recipe.steps, 1000);
     }
-    static const ggdm_cell cells[] = {{.kappa = 1, .duration = 11},
-                                      {.kappa = 1, .duration = 10, .target = 1},
-                                      {.kappa = 1, .duration = 10, .start = 1},
-                                      {.kappa = 1, .duration = 10, .start = 2}};
-    for (int i = 0; i < 4; i++) {
-        ggdm_cell_key(&base, &context, &cells[i], b);
-        assert_memory_not_equal(a, b, sizeof a);
-        memcpy(a, b, sizeof a); /* they differ from each other, too */
+    ggdm_arena_deinit(&arena);
+    end(&c, &s);
+}
+
+/* ---- keys ---------------------------------------------------------------------------------- */
+
+/* The key of the first cell of a text. */
+static void key_of(const char *text, const ggdm_resolver *r, uint8_t key[GGDM_HASH_SIZE])
+{
+    ggdm_spec s = parse_of(&ggdm_methods, text);
+    ggdm_cells c;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_cells_expand(&s, r, &c, &err), &err);
+    memcpy(key, c.trajectories[0].key, GGDM_HASH_SIZE);
+    end(&c, &s);
+}
+
+#define TERM "loss: {kind: classifier, model: c, target: 1}"
+
+static void test_cells_key_does_not_follow_what_changes_no_pixel(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{name: a, model: m, samples: 1, guidance: {terms: [{" TERM "}]}}",
+        "{name: b, model: m, samples: 9, guidance: {terms: [{" TERM "}]}}",
+        "{name: a, model: m, samples: 1, judge: [j, k], guidance: {terms: [{" TERM "}]}}",
+        "{name: a, model: m, samples: 1, batch: 7, threads: 3, checkpoint: off, order: shuffle, "
+        "guidance: {terms: [{" TERM "}]}}",
+        "{name: a, model: m, samples: 1, guidance: {terms: [{name: x, " TERM "}]}}",
+        "{name: a, model: m, samples: 1, guidance: {kind: gradient, kappa: 1, " TERM "}}",
+        "{name: a, model: m, samples: 1, seed: 0, sampler: {kind: ddpm, steps: 1000}, guidance: "
+        "{terms: [{" TERM ", window: 1000}, {" TERM ", weight: 0}]}}",
+        "{name: a, samples: 1, guidance: {terms: [{" TERM "}]}, sweep: {model: [m, x]}}"};
+    const ggdm_resolver r = make_resolver();
+    uint8_t first[GGDM_HASH_SIZE], key[GGDM_HASH_SIZE];
+    key_of(texts[0], &r, first);
+    for (size_t i = 1; i < sizeof texts / sizeof *texts; i++) {
+        key_of(texts[i], &r, key);
+        if (memcmp(first, key, sizeof key) != 0)
+            ggdm_test_fail("another key: %s", texts[i]);
     }
-    key_of(&base, &context, 1.0000000000000002, b);
-    assert_memory_not_equal(a, b, sizeof a);
-    ggdm_sweep_deinit(&base);
 }
 
-static void test_cells_key_does_not_change_with_the_rest(void **state)
+static void test_cells_key_follows_models_precision_and_isa(void **state)
 {
     (void)state;
-    ggdm_sweep base = make_sweep("", "{target: 0, kappa: 1}"), s = base;
-    ggdm_key_context context = make_context(), other = context;
-    uint8_t a[GGDM_HASH_SIZE], b[GGDM_HASH_SIZE];
-    key_of(&base, &context, 1, a);
-    s.job.batch = 7;
-    s.job.threads = 3;
-    s.samples = 9;
-    s.judge = (char *)"other";
-    s.name = (char *)"other";
-    key_of(&s, &context, 1, b);
-    assert_memory_equal(a, b, sizeof a);
-    /* Unguided: neither the guide nor how it guides. */
-    ggdm_cell_key(&base, &context, &(ggdm_cell){.duration = 10, .target = 3}, a);
-    s.job.gradient = GGDM_X0;
-    s.job.form = GGDM_PROB;
-    memset(other.guide, 9, sizeof other.guide);
-    ggdm_cell_key(&s, &other, &(ggdm_cell){.kappa = 5, .start = 3, .target = 4}, b);
-    assert_memory_equal(a, b, sizeof a);
-    ggdm_cell_key(&s, &other, &(ggdm_cell){.kappa = -0.0, .start = 9, .duration = 77}, b);
-    assert_memory_equal(a, b, sizeof a);
-    ggdm_sweep_deinit(&base);
+    static const char text[] = "{name: a, model: m, samples: 1, guidance: {terms: [{" TERM "}]}}";
+    ggdm_resolver r = make_resolver(), other = r;
+    uint8_t first[GGDM_HASH_SIZE], key[GGDM_HASH_SIZE];
+    key_of(text, &r, first);
+    other.isa = "avx2";
+    key_of(text, &other, key);
+    assert_memory_not_equal(first, key, sizeof key);
+    other = r;
+    other.precision = GGDM_PRECISION_BF16;
+    key_of(text, &other, key);
+    assert_memory_not_equal(first, key, sizeof key);
+    key_of("{name: a, model: n, samples: 1, guidance: {terms: [{" TERM "}]}}", &r, key);
+    assert_memory_not_equal(first, key, sizeof key);
+    key_of(text, NULL, key); /* names stand for digests */
+    assert_memory_not_equal(first, key, sizeof key);
 }
 
-/* The key's layout is a promise: results of one version are found again by the next. */
-static void test_cells_key_of_version_1_is_pinned(void **state)
+/* ---- errors -------------------------------------------------------------------------------- */
+
+static void refuse_of(const ggdm_catalogue *c, const char *text, ggdm_status code,
+                      const char *message)
+{
+    ggdm_spec s = parse_of(c, text);
+    const ggdm_resolver r = make_resolver();
+    ggdm_cells cells;
+    ggdm_error err;
+    ggdm_status st = ggdm_cells_expand(&s, &r, &cells, &err);
+    if (st == GGDM_OK)
+        ggdm_test_fail("accepted, expected \"%s\": %s", message, text);
+    ggdm_test_error(st, &err, code, message);
+    assert_null(cells.cells);
+    end(&cells, &s);
+}
+
+static void refuse(const char *text, ggdm_status code, const char *message)
+{
+    refuse_of(&ggdm_methods, text, code, message);
+}
+
+static void test_cells_errors_of_a_resolver_get_positions(void **state)
 {
     (void)state;
-    ggdm_sweep s = make_sweep("seed: 5\n", "{target: 0, kappa: 1}");
-    ggdm_key_context context = make_context();
-    uint8_t key[GGDM_HASH_SIZE];
-    char hex[GGDM_HASH_TEXT_SIZE];
-    ggdm_cell_key(&s, &context, &(ggdm_cell){.kappa = 0.1, .duration = 500, .target = 3}, key);
-    ggdm_hash_hex(key, hex);
-    assert_string_equal(hex, "857ef99f574f27e22c83eb972f859c6f552886f4ed5446473b7a0d26cf18eeba");
-    ggdm_sweep_deinit(&s);
+    refuse("name: a\nmodel: missing\nsamples: 1\n", GGDM_EIO,
+           "s.yaml:2:8: field 'model': no model 'missing'");
+    refuse("name: a\nsamples: 1\nsweep: {model: [m, missing]}\n", GGDM_EIO,
+           "s.yaml:3:20: field 'sweep.model[1]': no model 'missing'");
+    refuse("name: a\nmodel: m\nsamples: 1\njudge: missing\n", GGDM_EIO,
+           "s.yaml:4:8: field 'judge': no model 'missing'");
+    refuse("name: a\nmodel: m\nsamples: 1\njudge: [j, {model: missing}]\n", GGDM_EIO,
+           "s.yaml:4:20: field 'judge[1].model': no model 'missing'");
+    refuse_of(&ggdm_toy_catalogue,
+              "name: a\nmodel: m\nsamples: 1\nguidance: {kind: push, force: 1, goal: {kind: "
+              "picture, file: missing}}\n",
+              GGDM_EINVAL, "field 'guidance.goal.file': 'missing' is not there");
 }
+
+static void test_cells_classes_must_be_those_of_the_models(void **state)
+{
+    (void)state;
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, loss: {kind: classifier, "
+           "model: c, target: 10}, kappa: 1}\n",
+           GGDM_EINVAL,
+           "s.yaml:4:71: field 'guidance.loss.target': value '10', expected a class of model 'c', "
+           "0 to 9");
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, loss: {kind: classifier, "
+           "model: c}, kappa: 0}\nsweep: {target: [3, 12]}\n",
+           GGDM_EINVAL, "s.yaml:5:21: field 'sweep.target[1]': value '12', expected a class of");
+    refuse("name: a\nmodel: m\nsamples: 1\ncondition: {label: 10}\n", GGDM_EINVAL,
+           "field 'condition.label': value '10', expected a class of model 'm', 0 to 9");
+    refuse("name: a\nmodel: m\nsamples: 1\njudge: few5\nguidance: {kind: gradient, loss: {kind: "
+           "classifier, model: c, target: 5}, kappa: 1}\n",
+           GGDM_EINVAL,
+           "field 'guidance.loss.target': value '5', expected a class of model 'few5', 0 to 4");
+    /* Each cell on its own: 7 is no class of the second guide. */
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, loss: {kind: classifier}, "
+           "kappa: 1}\nsweep: {guidance.loss.model: [c, few3], target: [2, 7]}\n",
+           GGDM_EINVAL,
+           "s.yaml:5:52: field 'sweep.target[1]': value '7', expected a class of "
+           "model 'few3', 0 to 2");
+    ggdm_spec s =
+        parse_of(&ggdm_methods,
+                 "{name: a, model: m, samples: 1, guidance: {kind: gradient, loss: {kind: "
+                 "classifier}, kappa: 1}, sweep: {zip: {guidance.loss.model: [c, few3], target: "
+                 "[7, 2]}}}");
+    ggdm_cells c = expand(&s);
+    end(&c, &s);
+}
+
+static void test_cells_windows_must_fit_each_chain(void **state)
+{
+    (void)state;
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, " TERM ", kappa: 1}\n"
+           "sweep:\n  duration: [0, 1001]\n",
+           GGDM_EINVAL,
+           "s.yaml:6:17: field 'sweep.duration[1]': value '1001', expected a number "
+           "of steps from 0 to 1000 (sampler.steps)");
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, " TERM ", kappa: 1}\n"
+           "sweep:\n  steps: [1000, 50]\n  duration: [0.5, {start_step: 20, length: 31}]\n",
+           GGDM_EINVAL,
+           "field 'sweep.duration[1]': value '20+31', expected a number of steps "
+           "from 0 to 30 (sampler.steps less start_step)");
+    refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, " TERM ", kappa: 1}\n"
+           "sweep: {duration: {from: 0, to: 1100, step: 100}}\n",
+           GGDM_EINVAL, "s.yaml:5:19: field 'sweep.duration': value '1100'");
+}
+
+/* ---- panels -------------------------------------------------------------------------------- */
+
+/* "guide=0 judge=1 saturation=2": the panel of a cell, scorers by number. */
+static void expect_panel(const ggdm_cells *c, int32_t cell, const char *panel)
+{
+    const ggdm_panel *p = &c->panels[c->cells[cell].panel];
+    char got[400] = "";
+    for (int32_t i = 0; i < p->n; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%d", i ? " " : "",
+                 p->entries[i].name, (int)p->entries[i].scorer);
+    if (strcmp(got, panel) != 0)
+        ggdm_test_fail("cell %d is measured by %s, expected %s", (int)cell, got, panel);
+}
+
+static void expect_first_panel(const char *text, const char *panel)
+{
+    ggdm_spec s = parse_of(&ggdm_methods, text);
+    ggdm_cells c = expand(&s);
+    expect_panel(&c, 0, panel);
+    end(&c, &s);
+}
+
+static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **state)
+{
+    (void)state;
+#define OF(more) "{name: a, model: m, samples: 1" more "}"
+#define GUIDED ", guidance: {terms: [{" TERM "}]}"
+    expect_first_panel(OF(""), "saturation=0");
+    expect_first_panel(OF(", judge: j"), "judge=0 saturation=1");
+    expect_first_panel(OF(GUIDED), "guide=0 saturation=1");
+    expect_first_panel(OF(GUIDED ", judge: j"), "guide=0 judge=1 saturation=2");
+    expect_first_panel(OF(GUIDED ", judge: [j, dir/k]"), "guide=0 j=1 k=2 saturation=3");
+    expect_first_panel(OF(GUIDED ", judge: c"),
+                       "guide=0 judge=0 saturation=1"); /* it is the guide */
+    expect_first_panel(OF(GUIDED ", judge: {name: guide, model: c}"), "guide=0 saturation=1");
+    expect_first_panel(OF(GUIDED ", judge: {name: guide, model: j}"),
+                       "guide=0 guide-2=1 saturation=2");
+    expect_first_panel(OF(", judge: [{kind: loss, of: {kind: tv}}, j]"), "loss=0 j=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: classifier, model: d, "
+                          "target: 1}}, {loss: {kind: classifier, model: c, target: 5}}]}"),
+                       "guide=0 guide-2=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: tv, weight: 2}}]}"),
+                       "guide=0 tv=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{loss: {kind: sum, of: [{name: smooth, kind: tv, "
+                          "weight: 0}, {kind: classifier, model: c, target: 1}]}}]}"),
+                       "smooth=0 guide=1 saturation=2");
+}
+
+static void test_cells_panels_do_not_follow_weights(void **state)
+{
+    (void)state;
+    ggdm_spec s = parse_of(
+        &ggdm_methods, "{name: a, model: m, samples: 1, guidance: {kind: gradient, loss: {kind: "
+                       "sum, of: [{kind: classifier, model: c}, {kind: tv}]}}, sweep: {kappa: "
+                       "[0, 1], guidance.loss.tv.weight: [0, 2], target: [1, 2]}}");
+    ggdm_cells c = expand(&s);
+    assert_true(c.n_panels == 1 && c.n_scorers == 3);
+    expect_panel(&c, 7, "guide=0 tv=1 saturation=2");
+    assert_true(c.scorers[0].output == GGDM_OUTPUT_CLASSES &&
+                c.scorers[1].output == GGDM_OUTPUT_NUMBER);
+    assert_string_equal(c.scorers[1].text, "{\"kind\":\"loss\",\"of\":{\"kind\":\"tv\"}}");
+    end(&c, &s);
+}
+
+static void test_cells_scorers_copy_what_they_measure(void **state)
+{
+    (void)state;
+    ggdm_spec s = parse_of(&ggdm_toy_catalogue,
+                           "{name: a, model: m, samples: 1, guidance: {parts: [{goal: {kind: "
+                           "picture, weight: 3}}, {goal: {kind: class, model: c, target: 1}}]}, "
+                           "sweep: {file: [f, g, f]}}");
+    ggdm_cells c;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_cells_expand(&s, NULL, &c, &err), &err);
+    expect_panel(&c, 0, "picture=0 guide=1 size=2");
+    expect_panel(&c, 1, "picture=3 guide=1 size=2");
+    assert_true(c.cells[2].panel == c.cells[0].panel && c.n_panels == 2);
+    assert_string_equal(c.scorers[3].text, "{\"kind\":\"distance\",\"of\":{\"kind\":\"picture\","
+                                           "\"revision\":2,\"file\":\"g\"}}");
+    assert_string_equal(c.scorers[1].text, "{\"model\":\"c\"}");
+    end(&c, &s);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
 
 static void test_cells_names_are_padded(void **state)
 {
@@ -239,17 +460,48 @@ static void test_cells_names_are_padded(void **state)
     }
 }
 
+/* 6 us a cell; what grows with their square would take minutes. */
+static void test_cells_many_are_expanded_quickly(void **state)
+{
+    (void)state;
+    ggdm_spec s = make_sweep("judge: [j, k]\n",
+                             "{target: {from: 0, to: 9, step: 1}, kappa: {from: 0, to: 199, step: "
+                             "1}, duration: {from: 0, to: 990, step: 10}}");
+    int asked = 0;
+    ggdm_resolver r = make_resolver();
+    ggdm_cells c;
+    ggdm_error err;
+    r.context = &asked;
+    double begin = ggdm_now();
+    ggdm_test_ok(ggdm_cells_expand(&s, &r, &c, &err), &err);
+    double seconds = ggdm_now() - begin;
+    assert_int_equal(c.n_cells, 200000);
+    assert_int_equal(c.n_trajectories, 1 + 10 * 199 * 99);
+    assert_true(c.n_panels == 1 && asked == 4);
+    print_message("200000 cells: %.1f s\n", seconds);
+    assert_true(seconds < 60);
+    end(&c, &s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cells_first_axis_varies_slowest),
         cmocka_unit_test(test_cells_unguided_ones_share_one_trajectory),
-        cmocka_unit_test(test_cells_repeated_values_share_a_trajectory),
-        cmocka_unit_test(test_cells_key_changes_with_everything_that_changes_pixels),
-        cmocka_unit_test(test_cells_key_does_not_change_with_the_rest),
-        cmocka_unit_test(test_cells_windows_are_told_apart_and_labelled),
-        cmocka_unit_test(test_cells_key_of_version_1_is_pinned),
+        cmocka_unit_test(test_cells_equal_recipes_share_a_trajectory),
+        cmocka_unit_test(test_cells_models_of_one_digest_share),
+        cmocka_unit_test(test_cells_heads_share_nothing),
+        cmocka_unit_test(test_cells_texts_are_recipes),
+        cmocka_unit_test(test_cells_key_does_not_follow_what_changes_no_pixel),
+        cmocka_unit_test(test_cells_key_follows_models_precision_and_isa),
+        cmocka_unit_test(test_cells_errors_of_a_resolver_get_positions),
+        cmocka_unit_test(test_cells_classes_must_be_those_of_the_models),
+        cmocka_unit_test(test_cells_windows_must_fit_each_chain),
+        cmocka_unit_test(test_cells_panels_list_guide_judges_and_what_is_always_there),
+        cmocka_unit_test(test_cells_panels_do_not_follow_weights),
+        cmocka_unit_test(test_cells_scorers_copy_what_they_measure),
         cmocka_unit_test(test_cells_names_are_padded),
+        cmocka_unit_test(test_cells_many_are_expanded_quickly),
     };
     return ggdm_test_main(tests);
 }
