@@ -38,7 +38,7 @@ typedef struct ggdm_parameter {
 
 /* A scorer that the sweep asks for, of images of any cell. */
 typedef struct ggdm_judge {
-    const char *name; /* in results: "judge", or a model's name where there are several */
+    const char *name; /* in results: "judge", the others by their models, or as given */
     ggdm_item *item;  /* of GGDM_FAMILY_SCORER */
 } ggdm_judge;
 

@@ -260,9 +260,6 @@ static ggdm_status add_axis(axes *a, const ggdm_node *node, int group)
     if (a->at[p - s->parameters])
         return ggdm_node_fail(node, a->err, "axis '%s' is there twice, first in line %d", node->key,
                               a->at[p - s->parameters]->line);
-    if (p->slot->set)
-        return ggdm_node_fail(node, a->err, "'%s' is also given in line %d, expected in one place",
-                              p->path, p->slot->at ? p->slot->at->line : 0);
     if (a->n_axes == (int)(sizeof a->axis / sizeof *a->axis))
         return ggdm_node_fail(node, a->err, "one axis too many");
     a->at[p - s->parameters] = node;

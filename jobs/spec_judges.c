@@ -53,13 +53,14 @@ static ggdm_status read_judge(ggdm_spec *s, const ggdm_node *node, ggdm_judge *o
     return ggdm_arena_text(&s->arena, name->text, &out->name, err);
 }
 
-/* The name in results, where none was given. */
-static const char *judge_name(const ggdm_spec *s, const ggdm_judge *j)
+/* The name in results, where none was given: that of the model, but of the first who judges, so
+ * that a list may begin with who judged alone before. */
+static const char *judge_name(const ggdm_judge *j, bool first)
 {
     const ggdm_param *row = model_row(j->item->kind);
     if (!row)
         return j->item->kind->name;
-    return s->n_judges == 1 ? "judge" : base_name(ggdm_item_text(j->item, row->key));
+    return first ? "judge" : base_name(ggdm_item_text(j->item, row->key));
 }
 
 ggdm_status ggdm_spec_read_judges(ggdm_spec *s, const ggdm_node *node, ggdm_error *err)
@@ -77,7 +78,7 @@ ggdm_status ggdm_spec_read_judges(ggdm_spec *s, const ggdm_node *node, ggdm_erro
         GGDM_TRY(read_judge(s, n, &s->judges[n->index], err));
     for (int32_t i = 0; i < s->n_judges; i++) {
         if (!s->judges[i].name)
-            s->judges[i].name = judge_name(s, &s->judges[i]);
+            s->judges[i].name = judge_name(&s->judges[i], i == 0);
         for (int32_t k = 0; k < i; k++)
             if (strcmp(s->judges[i].name, s->judges[k].name) == 0)
                 return ggdm_node_fail(node, err, "two judges are called '%s', expected other names",

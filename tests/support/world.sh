@@ -19,7 +19,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# report STATUS NAME: one TAP line; a status other than 0 is a failure.
+# report STATUS NAME: one TAP line; a status other than 0 is a failure, and what it returns.
 report() {
     tap_number=$((tap_number + 1))
     if [ "$1" -eq 0 ]; then
@@ -28,4 +28,5 @@ report() {
         echo "not ok $tap_number - $2"
         failed=1
     fi
+    return "$1"
 }

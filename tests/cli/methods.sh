@@ -1,0 +1,103 @@
+#!/bin/bash
+# Methods are data: what one can select and set, alone and together, as axes, and what comes of it.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/methods.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+
+# spec GUIDANCE AXES [KEY...] > FILE: a sweep of the tiny models in 8 steps.
+spec() {
+    printf 'name: m\nmodel: tiny-ddpm\nsampler: {kind: ddpm, steps: 8, clip_x0: true}\nsamples: 3\n'
+    echo 'judge: tiny-judge'
+    printf '%s\n' "${1:+guidance: $1}" "${2:+sweep: $2}" "${@:3}"
+}
+# run NAME [ARG...]: NAME.yaml into the run directory NAME, without a world.
+run() { timeout 120 "$GGDM" run "$1.yaml" --run "$1" --workers 0 "${@:2}" >"$1.out" 2>"$1.err"; }
+pixels() { (cd "$1/archive" && sha256sum "$2/samples.npz" | cut -d' ' -f1); }
+# column RUN NAME: that of summary.csv.
+column() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { print c ? $c : "?" }' "$1/summary.csv" | paste -sd' '; }
+recipes() { "$GGDM" plan "$1.yaml" --recipe "${@:2}"; }
+cnn='{kind: classifier, model: tiny-cnn, target: 3}'
+
+# The named kind is a setting of the general form.
+spec "{kind: gradient, gradient: x0, loss: $cnn}" '{kappa: [0, 0.5], duration: [2, {start_step: 3, length: 4}]}' >named.yaml
+spec "{terms: [{name: a, loss: $cnn, gradient: x0}]}" '{guidance.a.weight: [0, 0.5], window: [2, {start_step: 3, length: 4}]}' >general.yaml
+recipes named >named.txt && recipes general | cmp - named.txt && [ "$(wc -l <named.txt)" -eq 3 ]
+report $? "a named kind and its expansion by hand are the same recipes" || cat named.txt
+
+# Shares of the chain: half of 8 steps, half of 4.
+spec "{kind: gradient, loss: $cnn}" '{kappa: 0.5, duration: [0.5, 4], steps: [4, 8]}' | sed 's/steps: 8, //' >shares.yaml
+recipes shares >shares.txt
+[ "$(wc -l <shares.txt)" -eq 3 ] && grep -q '^c0000 .*\[\[2,{"terms"' shares.txt && grep -q '^c0001 .*\[\[4,{"terms"' shares.txt
+report $? "a duration may be a share of the steps, which are an axis" || cat shares.txt
+
+# Two terms with windows of their own, one of them a loss without a network.
+spec "{terms: [{name: digit, loss: $cnn, window: 0.5}, {name: smooth, loss: {kind: tv}, weight: 2, gradient: x0, window: {start_step: 2, length: 4}}]}" \
+    '{guidance.smooth.weight: [0, 2]}' >terms.yaml
+run terms && recipes terms >terms.txt && grep -q '^c0001 .*"runs":\[\[2,.*\[4,.*\[6,.*\[8,{}\]\]' terms.txt &&
+    grep -q '^c0000 .*"runs":\[\[4,[^\[]*\[[^\[]*\],\[8,{}\]\]' terms.txt &&
+    [ "$(pixels terms c0000)" != "$(pixels terms c0001)" ] && [ "$(column terms cell)" = "c0000 c0001" ] &&
+    head -1 terms/summary.csv | grep -q 'guidance.smooth.weight' && [[ "$(column terms tv_mean)" =~ ^[0-9.e-]+\ [0-9.e-]+$ ]]
+report $? "two terms with windows of their own; the mean of a loss is a column" || cat terms.err terms.txt terms/summary.csv
+
+# A sum of losses: of one member it is that member.
+spec "{kind: gradient, loss: {kind: sum, of: [$cnn, {name: smooth, kind: tv, weight: 0.5}]}, kappa: 0.5}" '{guidance.loss.smooth.weight: [0, 0.5, 3]}' >sum.yaml
+spec "{kind: gradient, loss: $cnn, kappa: 0.5}" '' >alone.yaml
+run sum && run alone && [ "$(pixels sum c0000)" = "$(pixels alone c0000)" ] &&
+    [ "$(recipes sum | sed 's/^c0000 //;q')" = "$(recipes alone | sed 's/^c0000 //')" ] &&
+    [ "$(pixels sum c0001)" != "$(pixels sum c0002)" ]
+report $? "a sum of losses; with a member of weight 0 it is the rest" || cat sum.err alone.err
+
+# Another sampler, its parameters as axes.
+spec '' '{eta: [0, 1], spacing: [leading, trailing]}' | sed 's/kind: ddpm, steps: 8, clip_x0: true/kind: ddim, steps: 8/' >ddim.yaml
+run ddim && [ "$(for c in 0 1 2 3; do pixels ddim c000$c; done | sort -u | wc -l)" -eq 4 ] &&
+    [ "$(column ddim spacing)" = "leading trailing leading trailing" ]
+report $? "ddim with eta and spacing as axes" || cat ddim.err
+
+# Seeds and models as axes: another seed shares nothing, one model under two names shares all.
+ln -s "$GGDM_ZOO/tiny-ddpm" same && spec "{kind: gradient, loss: $cnn, kappa: 0.5}" '{model: [tiny-ddpm, tiny-other, ./same], seed: [0, 1]}' |
+    grep -v '^model:' >models.yaml
+run models && [ "$(for c in 0 1 2 3; do pixels models c000$c; done | sort -u | wc -l)" -eq 4 ] &&
+    [ "$(pixels models c0000)" = "$(pixels models c0004)" ] && grep -q "12 distinct images" models.out &&
+    [ "$(column models model)" = "tiny-ddpm tiny-ddpm tiny-other tiny-other ./same ./same" ]
+report $? "models and seeds as axes" || cat models.err models.out
+spec "{kind: gradient, loss: {kind: classifier, target: 1}, kappa: 0.5}" '{guidance.loss.model: [tiny-cnn, tiny-judge]}' >guides.yaml
+run guides && [ "$(pixels guides c0000)" != "$(pixels guides c0001)" ] && [[ "$(column guides guide_accuracy)" =~ ^[0-9.]+\ [0-9.]+$ ]]
+report $? "two guides as an axis" || cat guides.err
+
+# Labels of a class-conditional network.
+spec '' '{label: [0, 7]}' 'condition: {}' | sed 's/tiny-ddpm/tiny-labels/' >labels.yaml
+run labels && [ "$(pixels labels c0000)" != "$(pixels labels c0001)" ] && [ "$(column labels label)" = "0 7" ] &&
+    [[ "$(column labels judge_accuracy)" =~ ^[0-9.]+\ [0-9.]+$ ]]
+report $? "the label of a condition as an axis; the judge looks for it" || cat labels.err
+spec '' '' | sed 's/tiny-ddpm/tiny-labels/' >unlabelled.yaml
+spec '' '' 'condition: {label: 3}' >surplus.yaml
+spec '' '{label: [0, 10]}' 'condition: {}' | sed 's/tiny-ddpm/tiny-labels/' >beyond.yaml
+! run unlabelled && grep -q "tiny-labels wants a label, expected condition" unlabelled.err && ! run surplus &&
+    grep -q "takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
+report $? "a label that is missing, surplus or beyond the model's" || cat unlabelled.err surplus.err beyond.err
+
+# Judges: a list; one that comes later scores what is there.
+spec "{kind: gradient, loss: $cnn}" '{kappa: [0, 0.5]}' >more.yaml
+sed '/^judge: .*/d' more.yaml >judged.yaml
+sed -i 's/^judge: .*/judge: [tiny-judge, {name: strict, model: tiny-cnn}]/' more.yaml
+run judged && pixels judged c0001 >before && timeout 120 "$GGDM" run more.yaml --run judged --add --workers 0 >out 2>err &&
+    grep -q "0 new, 2 already done.* 2 to be scored" err && [ "$(pixels judged c0001)" = "$(cat before)" ] &&
+    [ "$(column judged strict_accuracy | cut -d' ' -f3-)" = "$(column judged guide_accuracy | cut -d' ' -f3-)" ] && "$GGDM" doctor judged >doctor
+report $? "a judge that is added scores the images that are there" || cat judged.err err doctor judged/summary.csv
+sed 's/^samples: 3/samples: 5/' judged.yaml >grown.yaml
+timeout 120 "$GGDM" run grown.yaml --run judged --add --workers 0 >out 2>err && run grown &&
+    [ "$(pixels judged c0005)" = "$(pixels grown c0001)" ] && [ "$(column judged n)" = "3 3 3 3 5 5" ]
+report $? "more samples are added: those that are lacking are made" || cat err judged/summary.csv
+
+# --set, and going on with it.
+run alone --set kappa=2 --set samples=2 --run set && grep -q '^set:' set/sweep.yaml && timeout 60 "$GGDM" run alone.yaml --run set --set kappa=2 --set samples=2 >out 2>&1 &&
+    timeout 60 "$GGDM" run set/sweep.yaml --run set >out 2>&1 && ! timeout 60 "$GGDM" run alone.yaml --run set >out 2>err && grep -q "another sweep" err &&
+    [ "$(column set n)" = "2" ]
+report $? "--set makes another sweep, which goes on as the same command or as RUN/sweep.yaml" || cat out err
+
+# The tables.
+"$GGDM" methods | grep -q '^  ddim ' && "$GGDM" methods gradient | grep -q 'kappa (κ)' && [ "$("$GGDM" methods loss | grep -c '^loss ')" -ge 3 ] &&
+    ! "$GGDM" methods gradeint >out 2>err && grep -q "did you mean 'gradient'" err
+report $? "ggdm methods lists kinds and their parameters"
+exit "$failed"
