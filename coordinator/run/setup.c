@@ -59,7 +59,9 @@ ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
     if (s->no_share)
         options.max_trajectories = 1;
     ggdm_plan_deinit(&s->plan);
-    GGDM_TRY(ggdm_plan_make(&s->cells, &s->coster, &options, &s->plan, err));
+    ggdm_status st = ggdm_plan_make(&s->cells, &s->coster, &options, &s->plan, err);
+    if (st != GGDM_OK) /* what its programs need of models and conditions */
+        return ggdm_error_prefix(err, "%s", s->spec.where);
     return s->shards ? ggdm_plan_keep_shard(&s->plan, s->shard, s->shards, err) : GGDM_OK;
 }
 

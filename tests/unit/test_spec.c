@@ -214,6 +214,20 @@ static void test_spec_axes_of_one_value_are_settings(void **state)
     ggdm_spec_deinit(&s);
 }
 
+static void test_spec_axes_go_before_the_tree(void **state)
+{
+    (void)state;
+    char *text = changed("samples:", "  target: [5, 6]\nsamples:");
+    ggdm_spec s = parse(&ggdm_methods, text);
+    const ggdm_value *target = ggdm_item_value(
+        ggdm_item_child(ggdm_item_child(s.stage, "guidance"), "loss"), "target");
+    assert_int_equal(target->scalar.whole, 5);
+    ggdm_spec_put_cell(&s, 1);
+    assert_int_equal(target->scalar.whole, 6);
+    ggdm_spec_deinit(&s);
+    free(text);
+}
+
 static void test_spec_condition_is_aimed_at_without_guidance(void **state)
 {
     (void)state;
@@ -495,8 +509,6 @@ static void test_spec_bad_axes_are_refused_with_position(void **state)
                   "finite number, 0 or more, here or as an axis of the sweep");
     refuse_change("form: nll, target: 0", "form: nll",
                   "s.yaml:7:9: field 'guidance.loss': required field 'target' is missing");
-    refuse_change("samples:", "  target: [1, 2]\nsamples:",
-                  "field 'sweep.target': 'guidance.loss.target' is also given in line 7");
     refuse_change("samples:", "  zip: {kappa: [1, 2]}\nsamples:",
                   "axis 'kappa' is there twice, first in line 9");
     refuse_change("samples:", "  guidance.kappa: 1\nsamples:", "is there twice, first in line 9");
@@ -698,10 +710,10 @@ static void test_spec_judges_are_names_maps_or_lists(void **state)
     expect_judges("a", "judge=classifier ");
     expect_judges("dir/a", "judge=classifier ");
     expect_judges("[a]", "judge=classifier ");
-    expect_judges("[a, ./dir/b]", "a=classifier b=classifier ");
+    expect_judges("[a, ./dir/b]", "judge=classifier b=classifier ");
     expect_judges("{model: a}", "judge=classifier ");
     expect_judges("{model: a, name: second}", "second=classifier ");
-    expect_judges("[a, {model: a, name: b}]", "a=classifier b=classifier ");
+    expect_judges("[a, {model: a, name: b}]", "judge=classifier b=classifier ");
     expect_judges("{kind: loss, of: {kind: classifier, model: a, target: 1}}", "loss=loss ");
     expect_judges("null", "");
     char *text = changed("judge: mnist-judge\n", "");
@@ -717,7 +729,7 @@ static void test_spec_bad_judges_are_refused_with_position(void **state)
     refuse_change("mnist-judge", "3", "s.yaml:13:8: field 'judge': value '3', expected the name");
     refuse_change("mnist-judge", "''", "expected the name of a classifier or a directory");
     refuse_change("mnist-judge", "[]", "expected from 1 to 16 judges");
-    refuse_change("mnist-judge", "[a, dir/a]", "two judges are called 'a', expected other names");
+    refuse_change("mnist-judge", "[b, a, dir/a]", "two judges are called 'a', expected other names");
     refuse_change("mnist-judge", "[[a]]", "field 'judge[0]': a list, expected the name");
     refuse_change("mnist-judge", "{kind: metric}", "field 'judge.kind': value 'metric', expected");
     refuse_change("mnist-judge", "{}", "required field 'model' is missing");
@@ -861,6 +873,7 @@ int main(void)
         cmocka_unit_test(test_spec_without_guidance_has_one_unguided_cell),
         cmocka_unit_test(test_spec_left_out_axes_take_their_defaults),
         cmocka_unit_test(test_spec_axes_of_one_value_are_settings),
+        cmocka_unit_test(test_spec_axes_go_before_the_tree),
         cmocka_unit_test(test_spec_condition_is_aimed_at_without_guidance),
         cmocka_unit_test(test_spec_bad_fields_are_refused_with_position),
         cmocka_unit_test(test_spec_checkpoint_is_seconds_or_a_duration),
