@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "jobs/panels.h"
 
 /* ---- names to digests ---------------------------------------------------------------------- */
 
@@ -26,32 +25,6 @@ typedef struct expansion {
     ggdm_arena scratch;       /* of one cell */
     size_t cap;               /* of trajectories */
 } expansion;
-
-/* An error of who knows no positions, at its place. */
-static ggdm_status blame_value(const ggdm_node *at, ggdm_status st, ggdm_error *err)
-{
-    ggdm_error why = *err;
-    if (at) {
-        ggdm_node_fail(at, err, "%s", why.msg);
-        err->code = st;
-    }
-    return st;
-}
-
-ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
-                         const ggdm_node *at, const char **digest, int32_t *classes,
-                         ggdm_error *err)
-{
-    ggdm_error why = {0};
-    ggdm_status st = row->type == GGDM_PARAM_MODEL
-                         ? r->model(r->context, row, name, digest, classes, &why)
-                         : r->file(r->context, row, name, digest, &why);
-    if (st == GGDM_OK)
-        return st;
-    if (err)
-        *err = why;
-    return err ? blame_value(at, st, err) : st;
-}
 
 static bool is_named_thing(const ggdm_param *row)
 {
@@ -212,6 +185,21 @@ static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
 
 /* ---- all cells ----------------------------------------------------------------------------- */
 
+static ggdm_status take_panels(expansion *e, ggdm_error *err)
+{
+    ggdm_cells *c = e->out;
+    c->n_scorers = e->panels.scorers->n;
+    c->n_panels = e->panels.texts.n;
+    GGDM_TRY(
+        ggdm_arena_alloc(&c->arena, (size_t)c->n_scorers * sizeof *c->scorers, &c->scorers, err));
+    for (int32_t i = 0; i < c->n_scorers; i++)
+        c->scorers[i] = (ggdm_scorer_text){e->panels.scorers->texts[i], e->panels.outputs[i]};
+    GGDM_TRY(ggdm_arena_alloc(&c->arena, (size_t)c->n_panels * sizeof *c->panels, &c->panels, err));
+    if (c->n_panels)
+        memcpy(c->panels, e->panels.panels, (size_t)c->n_panels * sizeof *c->panels);
+    return GGDM_OK;
+}
+
 static ggdm_status expand_all(expansion *e, ggdm_error *err)
 {
     ggdm_cells *c = e->out;
@@ -226,7 +214,7 @@ static ggdm_status expand_all(expansion *e, ggdm_error *err)
     c->n_heads = c->texts[GGDM_HEAD_TEXTS].n;
     c->settings = c->texts[GGDM_SETTING_TEXTS].texts;
     c->n_settings = c->texts[GGDM_SETTING_TEXTS].n;
-    return ggdm_panels_end(&e->panels, c, err);
+    return take_panels(e, err);
 }
 
 ggdm_status ggdm_cells_expand(ggdm_spec *spec, const ggdm_resolver *resolver, ggdm_cells *out,

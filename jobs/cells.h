@@ -8,30 +8,12 @@
 #include "common/hash.h"
 #include "common/intern.h"
 #include "common/status.h"
+#include "jobs/panels.h"
 #include "jobs/recipe.h"
+#include "jobs/resolver.h"
 #include "jobs/spec.h"
 
 #define GGDM_CELL_NAME_SIZE 16 /* bytes, with the NUL */
-
-/* What the tree's names mean: asked once for each value of the sweep. */
-typedef struct ggdm_resolver {
-    void *context;
-    /** A model: *digest the hex digest that stands in recipes (borrowed until the resolver goes),
-     *  *classes its classes (0: none).  Whether it has the row's port is checked here.  Errors: put
-     *  no position in front, the caller does. */
-    ggdm_status (*model)(void *context, const ggdm_param *row, const char *name,
-                         const char **digest, int32_t *classes, ggdm_error *err);
-    /** A file: *digest that of its meaning. */
-    ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
-                        ggdm_error *err);
-    ggdm_precision precision; /* resolved */
-    const char *isa;          /* as recorded with the results */
-} ggdm_resolver;
-
-/** Ask a resolver for a MODEL or FILE value; its errors get the position at (NULL: none). */
-ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
-                         const ggdm_node *at, const char **digest, int32_t *classes,
-                         ggdm_error *err);
 
 /* Runs of settings: indices into ggdm_cells.settings. */
 typedef struct ggdm_run_of_steps {
@@ -56,23 +38,6 @@ typedef struct ggdm_cell {
         trajectory; /* number: index into trajectories plus first_trajectory, or one of a store */
     int32_t panel;  /* index into ggdm_cells.panels */
 } ggdm_cell;
-
-/* A scorer in a panel. */
-typedef struct ggdm_panel_entry {
-    const char *name; /* in results: "guide", "judge", "smooth", "saturation" */
-    int32_t scorer;   /* index into ggdm_cells.scorers */
-} ggdm_panel_entry;
-
-/* The scorers that a cell wants, in the order of its columns. */
-typedef struct ggdm_panel {
-    int32_t n;
-    ggdm_panel_entry *entries;
-} ggdm_panel;
-
-typedef struct ggdm_scorer_text {
-    const char *text; /* canonical */
-    ggdm_output output;
-} ggdm_scorer_text;
 
 /* What the texts of a sweep's cells are of. */
 enum { GGDM_HEAD_TEXTS, GGDM_SETTING_TEXTS, GGDM_SCORER_TEXTS, GGDM_CELL_TEXTS };

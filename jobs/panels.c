@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "jobs/recipe.h"
 
 #define MAX_ENTRIES 64 /* of a panel */
 
@@ -197,19 +198,4 @@ ggdm_status ggdm_panels_add(ggdm_panels *p, ggdm_arena *scratch, const ggdm_item
     GGDM_TRY(panel_text(&l, &text));
     GGDM_TRY(ggdm_intern_text(&p->texts, text, out, err));
     return *out == before ? keep_panel(p, &l, *out, err) : GGDM_OK;
-}
-
-ggdm_status ggdm_panels_end(ggdm_panels *p, ggdm_cells *cells, ggdm_error *err)
-{
-    cells->n_scorers = p->scorers->n;
-    cells->n_panels = p->texts.n;
-    GGDM_TRY(ggdm_arena_alloc(p->arena, (size_t)cells->n_scorers * sizeof *cells->scorers,
-                              &cells->scorers, err));
-    for (int32_t i = 0; i < cells->n_scorers; i++)
-        cells->scorers[i] = (ggdm_scorer_text){p->scorers->texts[i], p->outputs[i]};
-    GGDM_TRY(ggdm_arena_alloc(p->arena, (size_t)cells->n_panels * sizeof *cells->panels,
-                              &cells->panels, err));
-    if (cells->n_panels)
-        memcpy(cells->panels, p->panels, (size_t)cells->n_panels * sizeof *cells->panels);
-    return GGDM_OK;
 }

@@ -1,0 +1,28 @@
+/* What the names in a sweep mean: models and files become digests. */
+#ifndef GGDM_JOBS_RESOLVER_H
+#define GGDM_JOBS_RESOLVER_H
+
+#include "jobs/item.h"
+#include "jobs/messages.h"
+
+/* What the tree's names mean: asked once for each value of the sweep. */
+typedef struct ggdm_resolver {
+    void *context;
+    /** A model: *digest the hex digest that stands in recipes (borrowed until the resolver goes),
+     *  *classes its classes (0: none).  Whether it has the row's port is checked here.  Errors: put
+     *  no position in front, the caller does. */
+    ggdm_status (*model)(void *context, const ggdm_param *row, const char *name,
+                         const char **digest, int32_t *classes, ggdm_error *err);
+    /** A file: *digest that of its meaning. */
+    ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
+                        ggdm_error *err);
+    ggdm_precision precision; /* resolved */
+    const char *isa;          /* as recorded with the results */
+} ggdm_resolver;
+
+/** Ask a resolver for a MODEL or FILE value; its errors get the position at (NULL: none). */
+ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
+                         const ggdm_node *at, const char **digest, int32_t *classes,
+                         ggdm_error *err);
+
+#endif
