@@ -168,7 +168,9 @@ static void print_next(FILE *out, const ggdm_node *root, const char *dir)
 
 /* ---- cells ---- */
 
-enum { MAX_PARAMETERS = 6, MAX_MEASURES = 8, MAX_TEXT = 24, ACCURACY_WIDTH = 22 };
+enum { MAX_PARAMETERS = 6, MAX_MEASURES = 8, MAX_TEXT = 32, ACCURACY_WIDTH = 22 };
+
+static const char right_by[] = "right by the ";
 
 /* The columns of the table of cells, whose parameters and measures have their names in the
  * document. */
@@ -176,7 +178,8 @@ typedef struct cell_columns {
     const char *parameters[MAX_PARAMETERS]; /* those that vary */
     int widths[MAX_PARAMETERS];
     const char *measures[MAX_MEASURES]; /* classifiers ... */
-    bool said[MAX_MEASURES];            /* ... and whether they said something of any cell */
+    bool said[MAX_MEASURES];            /* ... whether they said something of any cell ... */
+    int accuracy_widths[MAX_MEASURES];  /* ... and their columns */
     int n_parameters, n_measures;
 } cell_columns;
 
@@ -218,13 +221,16 @@ static void add_cell(cell_columns *c, const ggdm_node *cell)
         int i = find_name(c->measures, c->n_measures, n->key);
         if (i == MAX_MEASURES)
             break;
-        if (i == c->n_measures)
+        if (i == c->n_measures) {
+            int width = (int)(strlen(right_by) + strnlen(n->key, MAX_TEXT));
             c->measures[c->n_measures++] = n->key;
+            c->accuracy_widths[i] = width > ACCURACY_WIDTH ? width : ACCURACY_WIDTH;
+        }
         c->said[i] = c->said[i] || says_something(n);
     }
 }
 
-static void print_accuracy(FILE *out, const ggdm_node *measure)
+static void print_accuracy(FILE *out, const ggdm_node *measure, int width)
 {
     double share = get_real(measure, "accuracy", -1);
     char text[ACCURACY_WIDTH + 32] = "      -";
@@ -232,7 +238,7 @@ static void print_accuracy(FILE *out, const ggdm_node *measure)
         snprintf(text, sizeof text, "%5.1f %% [%.1f, %.1f]", 100 * share,
                  100 * get_real(measure, "accuracy_lo", 0),
                  100 * get_real(measure, "accuracy_hi", 1));
-    fprintf(out, "  %-*s", ACCURACY_WIDTH, text);
+    fprintf(out, "  %-*s", width, text);
 }
 
 /* The judges, which are last, come first: what the guide says is what the images were made to
@@ -253,7 +259,7 @@ static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
         fprintf(out, " %8s", "-");
     for (int i = c->n_measures - 1; i >= 0; i--)
         if (c->said[i])
-            print_accuracy(out, ggdm_node_get(measures, c->measures[i]));
+            print_accuracy(out, ggdm_node_get(measures, c->measures[i]), c->accuracy_widths[i]);
     fprintf(out, "  %4lld", get_int(cell, "n"));
     for (int i = c->n_measures - 1; i >= 0; i--) {
         long long unscored = get_int(ggdm_node_get(measures, c->measures[i]), "unscored");
@@ -279,7 +285,8 @@ static void print_cells(FILE *out, const ggdm_node *root)
     fprintf(out, "  %-*s %6s %-9s %8s", CELL_BAR + 2, "images", "", "state", "diverged");
     for (int i = c.n_measures - 1; i >= 0; i--)
         if (c.said[i])
-            fprintf(out, "  right by the %-*.*s", ACCURACY_WIDTH - 13, MAX_TEXT, c.measures[i]);
+            fprintf(out, "  %s%-*.*s", right_by, c.accuracy_widths[i] - (int)strlen(right_by),
+                    MAX_TEXT, c.measures[i]);
     fprintf(out, "  %4s\n", "of n");
     for (const ggdm_node *n = cells->first; n; n = n->next)
         print_cell(out, n, &c);

@@ -13,6 +13,7 @@
 #define MAX_ROWS 40
 #define MAX_TABLES 20
 #define MAX_WIDTH 20 /* of a column */
+#define MAX_NAME 40
 
 typedef struct table {
     FILE *out;
@@ -110,9 +111,9 @@ static int width_of(const ggdm_axes *a, int32_t axis, const int32_t *ranks, int 
 static void print_table(const table *t)
 {
     const ggdm_axes *a = t->axes;
-    char corner[2 * MAX_WIDTH + 8];
-    snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_WIDTH, name_of(a, a->curve),
-             a->curve < 0 ? "" : " \\ ", MAX_WIDTH, name_of(a, a->x));
+    char corner[2 * MAX_NAME + 8];
+    snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_NAME, name_of(a, a->curve),
+             a->curve < 0 ? "" : " \\ ", MAX_NAME, name_of(a, a->x));
     const int wide = width_of(a, a->x, t->xs, t->n_xs, 7);
     const int head = width_of(a, a->curve, t->curves, t->n_curves, 10);
     const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
