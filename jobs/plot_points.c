@@ -101,7 +101,7 @@ static void add_share(ggdm_plot_share *into, const ggdm_plot_share *more, bool d
 }
 
 /* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
- * images shown for ten targets is not ten times as much evidence. */
+ * images shown for ten classes is not ten times as much evidence. */
 static void close_share(ggdm_plot_share *s)
 {
     if (!s->known)
