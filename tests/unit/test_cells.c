@@ -390,7 +390,7 @@ static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **
     expect_first_panel(OF(", judge: j"), "judge=0 saturation=1");
     expect_first_panel(OF(GUIDED), "guide=0 saturation=1");
     expect_first_panel(OF(GUIDED ", judge: j"), "guide=0 judge=1 saturation=2");
-    expect_first_panel(OF(GUIDED ", judge: [j, dir/k]"), "guide=0 j=1 k=2 saturation=3");
+    expect_first_panel(OF(GUIDED ", judge: [j, dir/k]"), "guide=0 judge=1 k=2 saturation=3");
     expect_first_panel(OF(GUIDED ", judge: c"),
                        "guide=0 judge=0 saturation=1"); /* it is the guide */
     expect_first_panel(OF(GUIDED ", judge: {name: guide, model: c}"), "guide=0 saturation=1");
