@@ -164,6 +164,21 @@ void ggdm_axes_deinit(ggdm_axes *axes)
     *axes = (ggdm_axes){0};
 }
 
+int32_t ggdm_axes_rank(const ggdm_axes *axes, int32_t axis, int32_t row)
+{
+    return axis < 0 ? 0 : axes->axes[axis].rank[row];
+}
+
+int ggdm_axes_compare(const ggdm_axes *axes, int32_t x, int32_t y)
+{
+    for (int32_t i = 0; i < axes->n_others; i++) {
+        const int32_t *rank = axes->axes[axes->others[i]].rank;
+        if (rank[x] != rank[y])
+            return rank[x] < rank[y] ? -1 : 1;
+    }
+    return 0;
+}
+
 const char *ggdm_axis_text(const ggdm_axis *axis, int32_t rank)
 {
     const char *text = axis->values[rank].text;

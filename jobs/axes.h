@@ -37,6 +37,10 @@ typedef struct ggdm_axes {
 ggdm_status ggdm_axes_find(const ggdm_results *r, ggdm_axes *out, ggdm_error *err);
 void ggdm_axes_deinit(ggdm_axes *axes);
 
+/** Rank of a row's value on an axis; axis -1: 0. */
+int32_t ggdm_axes_rank(const ggdm_axes *axes, int32_t axis, int32_t row);
+/** Negative, 0, positive: the order of two rows by their values on the others. */
+int ggdm_axes_compare(const ggdm_axes *axes, int32_t x, int32_t y);
 /** A value for people: "-" where the cell has no such parameter. */
 const char *ggdm_axis_text(const ggdm_axis *axis, int32_t rank);
 

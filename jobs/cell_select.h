@@ -5,14 +5,14 @@
  *     CELL      = "c0007" | "7"
  *     NAME      = a parameter of the run by its short name or path, also one that does not vary
  *     OP        = "=" | "!=" | "<" | "<=" | ">" | ">="
- *     VALUE     = NUMBER | NUMBER "+" NUMBER | TEXT      (a window: its start and length, as
- * printed) TEXT      = characters up to a comma, or in quotes ('it''s')
+ *     VALUE     = NUMBER | NUMBER "+" NUMBER | TEXT      (+: a window's start and length)
+ *     TEXT      = characters up to a comma, or in quotes ('it''s')
  *
  * Numbers, classes and windows are compared as numbers, where a window that does not begin at step
  * 0 equals no number; all else is a text, for which there are only = and !=.  A text in quotes is
- * compared with what is printed, whatever the parameter is: target='' is a cell without one.
+ * compared with what is printed, whatever the parameter is: label='' is a cell without one.
  * Chosen are the cells that are named (all, where none is named) and for which every condition
- * holds: "kappa>=0.1,duration=500", "3,5,c0010-c0019", "0-99,gradient=x0".  Spaces do not matter.
+ * holds: "eta>=0.5,steps=50", "3,5,c0010-c0019", "0-99,model=mnist-ddpm".  Spaces do not matter.
  */
 #ifndef GGDM_JOBS_CELL_SELECT_H
 #define GGDM_JOBS_CELL_SELECT_H

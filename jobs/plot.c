@@ -49,7 +49,7 @@ static bool same_curve(const ggdm_plot_point *a, const ggdm_plot_point *b)
     return a->group == b->group && a->curve == b->curve;
 }
 
-/* "kappa = 0.1, model = a", of the axes of groups; with_curve: of curves, too. */
+/* "eta = 0.1, model = a", of the axes of groups; with_curve: of curves, too. */
 static void place_text(const ggdm_plot_points *d, const ggdm_plot_point *p, bool with_curve,
                        char *text, size_t size)
 {

@@ -3,24 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int32_t rank_of(const ggdm_axes *a, int32_t axis, int32_t row)
-{
-    return axis < 0 ? 0 : a->axes[axis].rank[row];
-}
-
-static int compare_groups(const ggdm_axes *a, int32_t x, int32_t y)
-{
-    for (int32_t i = 0; i < a->n_others; i++) {
-        int32_t p = rank_of(a, a->others[i], x), q = rank_of(a, a->others[i], y);
-        if (p != q)
-            return p < q ? -1 : 1;
-    }
-    return 0;
-}
-
 static int compare_places(const ggdm_axes *a, const ggdm_plot_point *x, const ggdm_plot_point *y)
 {
-    int order = compare_groups(a, x->row, y->row);
+    int order = ggdm_axes_compare(a, x->row, y->row);
     if (order == 0)
         order = (x->curve > y->curve) - (x->curve < y->curve);
     return order ? order : (x->x > y->x) - (x->x < y->x);
@@ -64,8 +49,8 @@ static ggdm_status collect(ggdm_plot_points *d, ggdm_error *err)
         if (row->n == 0 || !has_accuracy(r, row))
             continue;
         d->points[d->n] = (ggdm_plot_point){.row = i,
-                                            .curve = rank_of(d->axes, d->axes->curve, i),
-                                            .x = rank_of(d->axes, d->axes->x, i),
+                                            .curve = ggdm_axes_rank(d->axes, d->axes->curve, i),
+                                            .x = ggdm_axes_rank(d->axes, d->axes->x, i),
                                             .n = row->n,
                                             .diverged = row->diverged,
                                             .shares = shares + (size_t)d->n * m};
@@ -101,7 +86,7 @@ static void add_share(ggdm_plot_share *into, const ggdm_plot_share *more, bool d
 }
 
 /* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
- * images shown for ten targets is not ten times as much evidence. */
+ * images shown for ten classes is not ten times as much evidence. */
 static void close_share(ggdm_plot_share *s)
 {
     if (!s->known)
@@ -119,7 +104,7 @@ static void close_point(ggdm_plot_points *d, int32_t i)
     ggdm_plot_point *p = &d->points[i];
     for (int32_t k = 0; k < d->r->n_measures; k++)
         close_share(&p->shares[k]);
-    d->n_groups += i == 0 || compare_groups(d->axes, p[-1].row, p->row) != 0;
+    d->n_groups += i == 0 || ggdm_axes_compare(d->axes, p[-1].row, p->row) != 0;
     p->group = d->n_groups - 1;
     d->n_min = i == 0 || p->n < d->n_min ? p->n : d->n_min;
     d->n_max = p->n > d->n_max ? p->n : d->n_max;

@@ -209,6 +209,9 @@ void ggdm_store_close(ggdm_store **store);
 const char *ggdm_store_journal(const ggdm_store *store);
 /** Schema version that the database had when it was opened; 0: that of this program. */
 int64_t ggdm_store_older_version(const ggdm_store *store);
+/** Could this program own what a reader looks at?  Errors: GGDM_EUNSUPPORTED naming the program
+ * that made it. */
+ggdm_status ggdm_store_check_version(ggdm_store *store, ggdm_error *err);
 int64_t ggdm_store_epoch(const ggdm_store *store);
 /** Units that were found running when the store was opened in RUN mode. */
 int64_t ggdm_store_requeued(const ggdm_store *store);
@@ -246,7 +249,8 @@ ggdm_status ggdm_store_claim(ggdm_store *store, int32_t worker, ggdm_claim_kind 
                              ggdm_unit *units, int32_t *n, ggdm_error *err);
 
 /** Store the samples of a unit with their scores and mark it done.  samples [n] must be exactly
- * those the unit asks for, each with the scores it asks for, in any order.  *accepted = false, and
+ * those the unit asks for, each with the scores it asks for, in any order; scores that nobody wants
+ * any more are left out.  *accepted = false, and
  * nothing but a note is stored, when the result is late: the unit is not running, or runs under
  * another attempt or epoch. Errors: GGDM_EFORMAT when the samples are not those of the unit;
  * GGDM_ESTATE when one is stored already with other bytes or scores (promise 1 broken: fail the

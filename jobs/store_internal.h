@@ -304,8 +304,6 @@ ggdm_status ggdm_store_make_views(ggdm_store *store, ggdm_error *err);
 
 /** Bring an older schema up to date, in a reader's copy. */
 ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
-/** That an older program's run cannot be opened to write. */
-ggdm_status ggdm_store_refuse_older(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */
 

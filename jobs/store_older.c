@@ -16,9 +16,11 @@
 #include "common/mem.h"
 #include "common/wire.h"
 
-ggdm_status ggdm_store_refuse_older(ggdm_store *store, ggdm_error *err)
+ggdm_status ggdm_store_check_version(ggdm_store *store, ggdm_error *err)
 {
     char version[64];
+    if (store->version == GGDM_STORE_VERSION)
+        return GGDM_OK;
     GGDM_TRY(ggdm_store_ask_text(store, "SELECT value FROM run WHERE key = 'version'", version,
                                  sizeof version, err));
     return GGDM_FAIL(err, GGDM_EUNSUPPORTED,

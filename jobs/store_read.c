@@ -145,7 +145,7 @@ static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell 
     GGDM_TRY(
         ggdm_store_column_blob(s, stmt, 3, sizeof out->key, sizeof out->key, &key, &size, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 4, 1, max, &out->wanted, err));
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 5, -1, INT32_MAX, &out->panel, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 5, -1, s->sheet.n_panels - 1, &out->panel, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 6, 0, 1, &archived, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 0, 1, &cancelled, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, out->wanted, max, all, err));

@@ -13,8 +13,8 @@ enum { KEY_DIGITS = 12 };
 
 /* ---- columns: one list for both files -------------------------------------------------------- */
 
+/* Numbers that nobody can give are NAN: empty, null. */
 typedef enum form {
-    NOTHING, /* it does not apply: empty, null */
     WHOLE,
     REAL, /* six digits in the table, all in JSON */
     FLAG, /* 1, 0; true, false */
@@ -22,8 +22,8 @@ typedef enum form {
     DIGEST /* its first digits in the table */
 } form;
 
-static const char *const form_names[] = {[WHOLE] = "whole", [REAL] = "real",   [FLAG] = "flag",
-                                         [TEXT] = "text",   [DIGEST] = "text", [NOTHING] = ""};
+static const char *const form_names[] = {
+    [WHOLE] = "whole", [REAL] = "real", [FLAG] = "flag", [TEXT] = "text", [DIGEST] = "text"};
 
 typedef struct field {
     double number;
@@ -105,12 +105,14 @@ static const figure of_classes[] = {
     {"accuracy", REAL, figure_accuracy},       {"accuracy_lo", REAL, figure_accuracy_lo},
     {"accuracy_hi", REAL, figure_accuracy_hi}, {"loss", REAL, figure_loss},
     {"confidence", REAL, figure_confidence},   {"confident", REAL, figure_confident},
-    {"unscored", WHOLE, figure_unscored},      {NULL, NOTHING, NULL},
+    {"unscored", WHOLE, figure_unscored},      {0},
 };
 static const figure of_number[] = {
-    {"mean", REAL, figure_mean}, {"deviation", REAL, figure_deviation},
-    {"n", WHOLE, figure_n},      {"unscored", WHOLE, figure_unscored},
-    {NULL, NOTHING, NULL},
+    {"mean", REAL, figure_mean},
+    {"deviation", REAL, figure_deviation},
+    {"n", WHOLE, figure_n},
+    {"unscored", WHOLE, figure_unscored},
+    {0},
 };
 static const figure *const figures[] = {
     [GGDM_OUTPUT_NUMBER] = of_number, [GGDM_OUTPUT_CLASSES] = of_classes};
@@ -136,14 +138,6 @@ typedef struct table {
     column *columns; /* [n] */
     int32_t n;
 } table;
-
-static form form_of_parameter(ggdm_param_type type)
-{
-    return type == GGDM_PARAM_REAL || type == GGDM_PARAM_WINDOW   ? REAL
-           : type == GGDM_PARAM_WHOLE || type == GGDM_PARAM_CLASS ? WHOLE
-           : type == GGDM_PARAM_FLAG                              ? FLAG
-                                                                  : TEXT;
-}
 
 static void add_column(table *t, const char *name, form f,
                        void (*get)(const ggdm_results *, const ggdm_row *, const column *, field *))
@@ -172,7 +166,7 @@ static ggdm_status make_columns(table *t, ggdm_error *err)
     add_column(t, "cell", TEXT, get_cell);
     for (int32_t i = 0; i < r->n_varying; i++) {
         const ggdm_store_column *p = &r->columns[r->varying[i]];
-        add_column(t, p->name, form_of_parameter(p->type), get_parameter);
+        add_column(t, p->name, TEXT, get_parameter);
         t->columns[t->n - 1].index = r->varying[i];
     }
     add_column(t, "n", WHOLE, get_n);
@@ -200,10 +194,8 @@ static ggdm_status make_columns(table *t, ggdm_error *err)
 
 static void put_field(FILE *csv, const column *c, const field *f)
 {
-    if (c->get == get_parameter)
+    if (c->form == TEXT)
         ggdm_csv_put(csv, f->text);
-    else if (c->form == TEXT)
-        fputs(f->text, csv);
     else if (c->form == DIGEST)
         fprintf(csv, "%.*s", KEY_DIGITS, f->text);
     else if (!isnan(f->number))
@@ -283,8 +275,7 @@ static void put_columns(ggdm_json *j, const table *t)
     ggdm_json_begin_array(j, "columns");
     for (int32_t i = 0; i < t->n; i++) {
         const column *c = &t->columns[i];
-        const bool parameter = c->get == get_parameter;
-        const ggdm_store_column *p = parameter ? &r->columns[c->index] : NULL;
+        const ggdm_store_column *p = c->get == get_parameter ? &r->columns[c->index] : NULL;
         ggdm_json_begin_object(j, NULL);
         ggdm_json_put_string(j, "name", c->name);
         ggdm_json_put_string(j, "type", p ? ggdm_param_type_names[p->type] : form_names[c->form]);

@@ -116,13 +116,14 @@ static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, g
     return has || s->add ? st : another_sweep(s, store, st == GGDM_OK, err);
 }
 
-/* Looks only: who goes on opens the store to write, and migrates an older one. */
+/* Looks only: who goes on opens the store to write. */
 static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
                                 ggdm_store_counts *counts, ggdm_error *err)
 {
     ggdm_store *store = NULL;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_store_read(s->run_dir, &store, err), done);
+    GGDM_TRY_GOTO(st, ggdm_store_check_version(store, err), done);
     bool add;
     GGDM_TRY_GOTO(st, same_run(s, store, &add, err), done);
     const ggdm_store_counts *c = ggdm_store_counts_get(store);

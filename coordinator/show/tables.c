@@ -27,19 +27,10 @@ typedef struct table {
     bool cut;                            /* not all rows and columns fit, in this or one before */
 } table;
 
-static int32_t rank_of(const ggdm_axes *a, int32_t axis, int32_t row)
-{
-    return axis < 0 ? 0 : a->axes[axis].rank[row];
-}
-
 static int compare_groups(const ggdm_axes *a, int32_t x, int32_t y)
 {
-    int32_t p = rank_of(a, a->aim, x), q = rank_of(a, a->aim, y);
-    for (int32_t i = 0; i < a->n_others && p == q; i++) {
-        p = rank_of(a, a->others[i], x);
-        q = rank_of(a, a->others[i], y);
-    }
-    return (p > q) - (p < q);
+    int32_t p = ggdm_axes_rank(a, a->aim, x), q = ggdm_axes_rank(a, a->aim, y);
+    return p != q ? (p > q) - (p < q) : ggdm_axes_compare(a, x, y);
 }
 
 /* ---- layout ---------------------------------------------------------------------------------- */
@@ -63,7 +54,7 @@ static void collect(const table *t, int32_t axis, int32_t *ranks, int *n, int ma
 {
     *n = 0;
     for (int32_t i = 0; i < t->n; i++) {
-        int32_t rank = rank_of(t->axes, axis, t->rows[i]);
+        int32_t rank = ggdm_axes_rank(t->axes, axis, t->rows[i]);
         if (find(ranks, *n, rank) >= 0)
             continue;
         *cut = *cut || *n == max;
@@ -80,8 +71,8 @@ static void lay_out(table *t)
     collect(t, a->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
     memset(t->cell, -1, sizeof t->cell);
     for (int32_t i = 0; i < t->n; i++) {
-        int x = find(t->xs, t->n_xs, rank_of(a, a->x, t->rows[i]));
-        int curve = find(t->curves, t->n_curves, rank_of(a, a->curve, t->rows[i]));
+        int x = find(t->xs, t->n_xs, ggdm_axes_rank(a, a->x, t->rows[i]));
+        int curve = find(t->curves, t->n_curves, ggdm_axes_rank(a, a->curve, t->rows[i]));
         if (x >= 0 && curve >= 0 && t->cell[curve][x] < 0)
             t->cell[curve][x] = t->rows[i];
     }
@@ -152,7 +143,7 @@ static void print_heading(const table *t)
                 ggdm_results_value(r, row, r->aim_column).text);
     for (int32_t i = 0; i < a->n_others; i++)
         fprintf(t->out, ", %s %s", name_of(a, a->others[i]),
-                text_of(a, a->others[i], rank_of(a, a->others[i], t->rows[0])));
+                text_of(a, a->others[i], ggdm_axes_rank(a, a->others[i], t->rows[0])));
     fprintf(t->out, ", %% of n = %d", least);
     if (most > least)
         fprintf(t->out, " to %d", most);

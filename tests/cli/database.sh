@@ -52,9 +52,14 @@ for command in "status" "introspect" "evaluate --out looked" "report --out looke
 done
 [ $looked -eq 0 ] && sha256sum -c --quiet before && [ -z "$(ls old | grep -E 'ggdm.db.|snapshot')" ]
 report $? "commands that look leave the database of an older program as it is"
-! "$GGDM" retry old >out 2>&1 && grep -q "is of ggdm test (schema version 3), with which this run is to be finished" out &&
-    sha256sum -c --quiet before
-report $? "one that writes says which program finishes it" || sed 's/^/# /' out
+refused=0
+for command in "retry old" "cancel old" "run small.yaml --run old" "run small.yaml --run old --add"; do
+    # shellcheck disable=SC2086
+    ! "$GGDM" $command >out 2>&1 && grep -q "is of ggdm test (schema version 3), with which this run is to be finished" out || {
+        refused=1; sed 's/^/# /' out; }
+done
+[ $refused -eq 0 ] && sha256sum -c --quiet before
+report $? "those that write say which program finishes it"
 
 # ---- from the first moment of a run on ----
 

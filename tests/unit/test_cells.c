@@ -330,7 +330,7 @@ static void test_cells_classes_must_be_those_of_the_models(void **state)
     refuse("name: a\nmodel: m\nsamples: 1\nguidance: {kind: gradient, loss: {kind: classifier}, "
            "kappa: 1}\nsweep: {guidance.loss.model: [c, few3], target: [2, 7]}\n",
            GGDM_EINVAL,
-           "s.yaml:5:52: field 'sweep.target[1]': value '7', expected a class of "
+           "s.yaml:5:53: field 'sweep.target[1]': value '7', expected a class of "
            "model 'few3', 0 to 2");
     ggdm_spec s =
         parse_of(&ggdm_methods,

@@ -245,9 +245,9 @@ static void no_data(ggdm_sample *samples, int32_t *n)
     samples[*n - 1].size = 0;
 }
 
-static void no_scores(ggdm_sample *samples, int32_t *n)
+static void other_scorer(ggdm_sample *samples, int32_t *n)
 {
-    samples[*n - 1].n_scores = 0;
+    samples[*n - 1].scores[0].scorer = 999;
 }
 
 static void fewer_numbers(ggdm_sample *samples, int32_t *n)
@@ -258,7 +258,8 @@ static void fewer_numbers(ggdm_sample *samples, int32_t *n)
 static void test_store_finish_with_wrong_samples_stores_nothing(void **state)
 {
     static void (*const changes[])(ggdm_sample *, int32_t *) = {
-        one_less, one_twice, foreign_index, foreign_trajectory, no_data, no_scores, fewer_numbers};
+        one_less, one_twice,    foreign_index, foreign_trajectory,
+        no_data,  other_scorer, fewer_numbers};
     run_fixture *f = *state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         assert_int_equal(finish_changed(f, changes[i]), GGDM_EFORMAT);

@@ -131,6 +131,8 @@ static void test_older_run_is_looked_at_in_a_copy(void **state)
         assert_int_equal(n, 3);
         ggdm_test_error(ggdm_store_recipe(store, 0, &text, &err), &err, GGDM_EUNSUPPORTED,
                         "has no recipes, as ggdm test made it");
+        ggdm_test_error(ggdm_store_check_version(store, &err), &err, GGDM_EUNSUPPORTED,
+                        "this one only looks at it");
         ggdm_test_ok(ggdm_store_audit_integrity(store, listen, NULL, &err), &err);
         ggdm_store_close(&store);
         assert_unchanged(dir, version);
