@@ -216,6 +216,53 @@ static void test_results_of_a_cell_are_those_of_the_table(void **state)
     ggdm_results_deinit(&all);
 }
 
+/* All units, the last one first. */
+static void work_backwards(run_fixture *f)
+{
+    ggdm_unit units[RUN_UNITS];
+    int32_t n;
+    ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
+    ggdm_test_ok(ggdm_store_claim(f->store, 1, GGDM_CLAIM_ANY, RUN_UNITS, units, &n, &err), &err);
+    assert_int_equal(n, RUN_UNITS);
+    while (n-- > 0) {
+        int32_t n_samples;
+        bool accepted;
+        ggdm_sample *samples = run_fixture_samples(&units[n], 1, &n_samples);
+        ggdm_test_ok(ggdm_store_finish(f->store, units[n].id, units[n].attempt, samples, n_samples,
+                                       &accepted, &err),
+                     &err);
+        assert_true(accepted);
+        run_fixture_free_samples(samples, n_samples);
+        ggdm_unit_deinit(&units[n]);
+    }
+    ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
+}
+
+/* Equal to the last bit: sums are in the order of images. */
+static void test_results_do_not_depend_on_when_images_arrived(void **state)
+{
+    run_fixture *f = *state, *other = ggdm_test_alloc(1, sizeof *other);
+    run_fixture_work(f, 100, 1);
+    run_fixture_open(other);
+    work_backwards(other);
+    ggdm_results a = read_all(f), b = read_all(other);
+    for (int32_t i = 0; i < RUN_CELLS; i++) {
+        for (int32_t k = 0; k < a.n_measures; k++) {
+            const ggdm_measured *x = &a.rows[i].measured[k], *y = &b.rows[i].measured[k];
+            assert_int_equal(x->right, y->right);
+            assert_memory_equal(&x->accuracy, &y->accuracy, sizeof x->accuracy);
+            assert_memory_equal(&x->confidence, &y->confidence, sizeof x->confidence);
+            assert_memory_equal(&x->loss, &y->loss, sizeof x->loss);
+            assert_memory_equal(&x->mean, &y->mean, sizeof x->mean);
+            assert_memory_equal(&x->deviation, &y->deviation, sizeof x->deviation);
+        }
+    }
+    ggdm_results_deinit(&a);
+    ggdm_results_deinit(&b);
+    run_fixture_close(other);
+    free(other);
+}
+
 static void put_result(run_fixture *f, int32_t cell, const char *metric, const char *settings,
                        double value)
 {
@@ -298,6 +345,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_results_without_an_aim_have_no_accuracy),
         RUN_FIXTURE_TEST(test_results_of_missing_scores_are_of_the_others),
         RUN_FIXTURE_TEST(test_results_of_a_cell_are_those_of_the_table),
+        RUN_FIXTURE_TEST(test_results_do_not_depend_on_when_images_arrived),
         RUN_FIXTURE_TEST(test_results_have_metrics_by_name_and_settings),
         RUN_FIXTURE_TEST(test_results_verdict_is_the_judges),
         RUN_FIXTURE_TEST(test_results_of_damaged_scores_name_the_cell),
