@@ -19,6 +19,12 @@ def cells(run):
         return list(csv.DictReader(f))
 
 
+def axes(row):
+    """The parameters that vary: the columns between cell and n."""
+    names = list(row)
+    return {name: row[name] for name in names[1:names.index("n")]}
+
+
 def pixels(run, cell):
     """The images of a cell as bytes."""
     with zipfile.ZipFile(os.path.join(run, "archive", cell, "samples.npz")) as z:
@@ -48,11 +54,11 @@ def main():
     run_a, run_b = sys.argv[1:]
     rows, bad = [], 0
     for a, b in zip(cells(run_a), cells(run_b), strict=True):
-        if (a["kappa"], a["duration"], a["n"]) != (b["kappa"], b["duration"], b["n"]):
+        if (axes(a), a["n"]) != (axes(b), b["n"]):
             raise SystemExit(f"cell {a['cell']}: another one in {run_b}")
         off = outside(a, b, "guide_accuracy") or outside(a, b, "judge_accuracy")
         bad += off
-        rows.append({"kappa": a["kappa"], "t~": a["duration"], "n": a["n"],
+        rows.append({**axes(a), "n": a["n"],
                      "judge A": percent(a, "judge_accuracy"), "judge B": percent(b, "judge_accuracy"),
                      "guide A": percent(a, "guide_accuracy"), "guide B": percent(b, "guide_accuracy"),
                      "mean abs pixel difference": difference(pixels(run_a, a["cell"]), pixels(run_b, b["cell"])),
