@@ -11,7 +11,7 @@ static int compare_places(const ggdm_axes *a, const ggdm_plot_point *x, const gg
     return order ? order : (x->x > y->x) - (x->x < y->x);
 }
 
-/* Within a place by trajectory, then by aim. */
+/* Within a place by trajectory, then by aim; of the same the one with most images. */
 static int by_place(const void *a, const void *b, void *context)
 {
     const ggdm_plot_points *d = context;
@@ -24,6 +24,8 @@ static int by_place(const void *a, const void *b, void *context)
         return p->cell.trajectory < q->cell.trajectory ? -1 : 1;
     if (p->aim != q->aim)
         return p->aim < q->aim ? -1 : 1;
+    if (x->n != y->n)
+        return x->n > y->n ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 

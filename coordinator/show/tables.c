@@ -73,8 +73,12 @@ static void lay_out(table *t)
     for (int32_t i = 0; i < t->n; i++) {
         int x = find(t->xs, t->n_xs, ggdm_axes_rank(a, a->x, t->rows[i]));
         int curve = find(t->curves, t->n_curves, ggdm_axes_rank(a, a->curve, t->rows[i]));
-        if (x >= 0 && curve >= 0 && t->cell[curve][x] < 0)
-            t->cell[curve][x] = t->rows[i];
+        if (x < 0 || curve < 0)
+            continue;
+        /* Of cells that are there again, in a sweep that was added, the one with most images. */
+        int32_t *place = &t->cell[curve][x];
+        if (*place < 0 || t->r->rows[t->rows[i]].n > t->r->rows[*place].n)
+            *place = t->rows[i];
     }
 }
 

@@ -174,6 +174,8 @@ static void test_plot_is_the_mean_over_what_is_aimed_at(void **state)
         f.paper.r.rows[i].cell.trajectory = i < 3 ? 0 : i < 4 ? 1 : 2;
         paper_say(&f.paper, i, PAPER_JUDGE, i % 3 ? 9 : 1, PAPER_N);
     }
+    f.paper.r.rows[4].n = 5; /* cell 5 shows the same, and more of it */
+    paper_say(&f.paper, 4, PAPER_JUDGE, 0, 5);
     draw_without_gnuplot(&f);
     CHECK(&f, "accuracy.dat", "\n0 0.5 ", " 10\n1 0.5 ", " 20\n");
     CHECK(&f, "accuracy.gp",

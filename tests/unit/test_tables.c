@@ -79,6 +79,28 @@ static void test_tables_are_one_for_each_combination(void **state)
     paper_close(&p);
 }
 
+/* A cell that is there again with more images. */
+static void test_tables_show_of_equal_places_the_one_with_most_images(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", "1", NULL}},
+    };
+    paper p;
+    paper_open(&p, axes, 2);
+    p.r.rows[1].n = 6;
+    char *text = print(&p);
+    assert_non_null(strstr(text, "     0.0    20.0\n"));
+    free(text);
+    p.r.rows[1].n = PAPER_N;
+    p.r.rows[2].n = 6;
+    text = print(&p);
+    assert_non_null(strstr(text, "     0.0    10.0\n"));
+    free(text);
+    paper_close(&p);
+}
+
 static void test_tables_without_parameters_that_vary_are_one_figure(void **state)
 {
     (void)state;
@@ -117,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_have_the_layout_of_the_figure),
         cmocka_unit_test(test_tables_are_one_for_each_combination),
+        cmocka_unit_test(test_tables_show_of_equal_places_the_one_with_most_images),
         cmocka_unit_test(test_tables_without_parameters_that_vary_are_one_figure),
         cmocka_unit_test(test_tables_are_cut_where_they_are_too_large),
     };
