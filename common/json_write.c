@@ -17,10 +17,19 @@ void ggdm_number_text(double v, char text[GGDM_NUMBER_SIZE])
     }
 }
 
-void ggdm_json_init(ggdm_json *j, bool pretty)
+static const struct {
+    const char *comma, *colon;
+    bool lines;
+} styles[] = {
+    [GGDM_JSON_LINE] = {", ", ": ", false},
+    [GGDM_JSON_PRETTY] = {",", ": ", true},
+    [GGDM_JSON_COMPACT] = {",", ":", false},
+};
+
+void ggdm_json_init(ggdm_json *j, ggdm_json_style style)
 {
     memset(j, 0, sizeof *j);
-    j->pretty = pretty;
+    j->style = style;
 }
 
 void ggdm_json_deinit(ggdm_json *j)
@@ -107,7 +116,7 @@ static void add_quoted(ggdm_json *j, const char *text)
 
 static void new_line(ggdm_json *j)
 {
-    if (!j->pretty)
+    if (!styles[j->style].lines)
         return;
     add_text(j, "\n");
     for (int i = 0; i < j->depth; i++)
@@ -121,13 +130,13 @@ static void begin_value(ggdm_json *j, const char *key)
     if (j->status == GGDM_OK && (in_object != (key != NULL) || (j->depth == 0 && j->some[0])))
         j->status = GGDM_EINTERNAL;
     if (j->some[j->depth])
-        add_text(j, j->pretty || j->compact ? "," : ", ");
+        add_text(j, styles[j->style].comma);
     j->some[j->depth] = true;
     if (j->depth > 0)
         new_line(j);
     if (key) {
         add_quoted(j, key);
-        add_text(j, j->compact ? ":" : ": ");
+        add_text(j, styles[j->style].colon);
     }
 }
 
@@ -220,7 +229,7 @@ ggdm_status ggdm_json_finish(ggdm_json *j, char **out, size_t *size, ggdm_error 
     *out = NULL;
     if (j->status == GGDM_OK && (j->depth != 0 || !j->some[0]))
         j->status = GGDM_EINTERNAL;
-    if (j->pretty)
+    if (styles[j->style].lines)
         add_text(j, "\n");
     if (j->status != GGDM_OK) {
         ggdm_status st = GGDM_FAIL(err, j->status, "JSON writer: %s", ggdm_status_text(j->status));

@@ -2,7 +2,7 @@
  * ggdm_json_finish reports it.
  *
  *     ggdm_json j;
- *     ggdm_json_init(&j, true);
+ *     ggdm_json_init(&j, GGDM_JSON_PRETTY);
  *     ggdm_json_begin_object(&j, NULL);            // key is NULL at the top and inside arrays
  *     ggdm_json_put_int(&j, "done", 12);
  *     ggdm_json_begin_array(&j, "cells");
@@ -26,18 +26,23 @@
 /** The shortest of %.15g, %.16g, %.17g that reads back equal ("0.1", "1e-05", "inf"). */
 void ggdm_number_text(double v, char text[GGDM_NUMBER_SIZE]);
 
+typedef enum ggdm_json_style {
+    GGDM_JSON_LINE,    /* one line: {"a": 1, "b": 2} */
+    GGDM_JSON_PRETTY,  /* a line for each value, two spaces per level, a line end */
+    GGDM_JSON_COMPACT, /* no white space at all */
+} ggdm_json_style;
+
 typedef struct ggdm_json {
     char *text; /* owned until finish */
     size_t size, cap;
     int depth;
-    bool pretty;  /* two spaces per level and line ends; otherwise one line */
-    bool compact; /* no white space at all: to be set after init */
+    ggdm_json_style style;
     bool some[GGDM_JSON_DEPTH + 1];
     char close[GGDM_JSON_DEPTH + 1];
     ggdm_status status;
 } ggdm_json;
 
-void ggdm_json_init(ggdm_json *j, bool pretty);
+void ggdm_json_init(ggdm_json *j, ggdm_json_style style);
 /** Abandon: frees what was written; not needed after finish. */
 void ggdm_json_deinit(ggdm_json *j);
 

@@ -93,7 +93,7 @@ static ggdm_status describe(const cell_archive *a, const ggdm_sample *sample, ch
     char key[GGDM_HASH_TEXT_SIZE];
     ggdm_json j;
     ggdm_hash_hex(a->row->cell.key, key);
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "sweep", a->r->info->name);
     ggdm_json_put_string(&j, "cell", a->row->cell.name);

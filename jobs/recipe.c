@@ -56,8 +56,7 @@ ggdm_status ggdm_recipe_print(ggdm_arena *arena, const ggdm_item *item, bool pro
     ggdm_json j;
     char *text = NULL;
     size_t size = 0;
-    ggdm_json_init(&j, false);
-    j.compact = true;
+    ggdm_json_init(&j, GGDM_JSON_COMPACT);
     ggdm_item_print(item, program, item->kind == &ggdm_kind_stage ? "guidance" : NULL, &j);
     GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
     ggdm_status st = size < GGDM_MAX_RECIPE

@@ -26,7 +26,7 @@ static void put_value(const ggdm_store *s, sqlite3_str *out, int32_t column)
     sqlite3_str_appendall(out, " END");
 }
 
-/* The columns that vary: "kappa", ... */
+/* The columns that vary: "steps", ... */
 static void put_values(const ggdm_store *s, sqlite3_str *out)
 {
     for (int32_t i = 0; i < s->sheet.n_columns; i++) {

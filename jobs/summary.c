@@ -338,7 +338,7 @@ static ggdm_status csv_text(const table *t, char **text, size_t *size, ggdm_erro
 static ggdm_status json_text(const table *t, char **text, size_t *size, ggdm_error *err)
 {
     ggdm_json j;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     put_run(&j, t->r->info);
     put_models(&j, t->r);

@@ -102,7 +102,7 @@ ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char 
     ggdm_json j;
     *out = NULL;
     GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_fields_write(&j, ggdm_schedule_fields, &c, &defaults);
     ggdm_json_end(&j);

@@ -36,6 +36,7 @@ BEGIN {
     rule("sqlite3\\.h",              "jobs/store[^/]*\\.c")
     rule("mpi\\.h",                  "common/transport_mpi\\.c|models/train/reduce_mpi\\.c")
     rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.[ch]")
+    rule("omp\\.h",                 "common/threads\\.c|models/nn/.*\\.c")
     rule("png\\.h",                  "common/png[^/]*\\.c")
     rule("(jpeglib|jerror)\\.h",    "common/jpeg_image\\.c")
     rule("yaml\\.h",                 "common/yaml\\.c")

@@ -1,9 +1,9 @@
 #include "worker/executor.h"
 
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/threads.h"
 #include "worker/generate.h"
 
 struct ggdm_executor {
@@ -17,8 +17,7 @@ ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_catalogue *cata
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     ggdm_tools *t = &(*out)->tools;
     *t = (ggdm_tools){.job = *job, .catalogue = catalogue, .models = models};
-    if (job->threads > 0)
-        omp_set_num_threads(job->threads);
+    ggdm_use_threads(job->threads);
     ggdm_status st =
         ggdm_programs_create(catalogue, models, job->precision, job->batch, &t->programs, err);
     if (st == GGDM_OK)

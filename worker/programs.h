@@ -1,7 +1,7 @@
 /* The compiled graphs of a worker: programs out of the texts of settings (docs/decisions/017).
  *
- * A program is what settings have in common that differ only in values (kappa, target): its graph,
- * compiled for batches of 1, 2, 4, ... images when first used.  A batch of n images uses the
+ * A program is what settings have in common that differ only in values (a weight, a target): its
+ * graph, compiled for batches of 1, 2, 4, ... images when first used.  A batch of n images uses the
  * smallest that holds it; the images of the padding are ignored, and no image's bits depend on its
  * neighbours.
  *

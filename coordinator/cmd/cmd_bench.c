@@ -1,5 +1,4 @@
 /* `ggdm bench network`: how fast a network is, with the graphs that a worker runs. */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "common/isa.h"
 #include "common/json_write.h"
 #include "common/philox.h"
+#include "common/threads.h"
 #include "coordinator/cmd/bench_program.h"
 #include "coordinator/cmd/bench_timing.h"
 #include "coordinator/cmd/command.h"
@@ -95,7 +95,7 @@ static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
     GGDM_TRY(ggdm_isa_choose(&r->isa, err));
     GGDM_TRY(ggdm_startup_precision(&r->job.precision, &r->isa, err));
     GGDM_TRY(ggdm_isa_pin(r->isa, err));
-    omp_set_num_threads(o->threads);
+    ggdm_use_threads(o->threads);
     GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
     if (o->guide)
         GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
@@ -135,7 +135,7 @@ static ggdm_status print_json(const report *r, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     put_timing(&j, "forward", &r->forward);
     put_timing(&j, "guided", &r->guided);

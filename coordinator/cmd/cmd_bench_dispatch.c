@@ -61,7 +61,7 @@ static ggdm_status write_figures(const char *dir, const double values[], ggdm_er
     ggdm_json j;
     char *text = NULL;
     size_t size = 0;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "launch", getenv(GGDM_LAUNCH_ENV));
     ggdm_json_put_int(&j, "exit_code", GGDM_EXIT_OK);
@@ -192,7 +192,7 @@ static ggdm_status print_json(const bench_options *o, const double values[], dou
 {
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_int(&j, "units", o->load.units);
     ggdm_json_put_double(&j, "unit_ms", o->load.unit_ms);

@@ -1,6 +1,5 @@
 /* `ggdm bench ops`: the ops one by one, in the shapes that the shipped models have: the rows of the
  * op table that say "(model)". */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "common/isa.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "coordinator/cmd/bench_timing.h"
 #include "coordinator/cmd/command.h"
 #include "models/nn/op_table.h"
@@ -128,7 +128,7 @@ static ggdm_status bench(options *o, ggdm_json *j, ggdm_error *err)
     GGDM_TRY(ggdm_isa_choose(&isa, err));
     GGDM_TRY(ggdm_startup_precision(&o->precision, &isa, err));
     GGDM_TRY(ggdm_isa_pin(isa, err));
-    omp_set_num_threads(o->threads);
+    ggdm_use_threads(o->threads);
     GGDM_TRY(
         ggdm_bench_peak(o->precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, 1, &peak, err));
     GGDM_TRY(ggdm_bench_bandwidth(1, &bandwidth, err));
@@ -199,7 +199,7 @@ int ggdm_cmd_bench_ops(int argc, char **argv)
     char *text = NULL;
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_status st = bench(&o, &j, &err);
     if (st == GGDM_OK)
         st = ggdm_json_finish(&j, &text, NULL, &err);

@@ -423,7 +423,7 @@ int ggdm_cmd_doctor(int argc, char **argv)
         GGDM_FAIL(&err, GGDM_EINVAL, "%s: no such directory", d.where.dir);
         return ggdm_command_fail("doctor", &err);
     }
-    ggdm_json_init(&d.j, true);
+    ggdm_json_init(&d.j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&d.j, NULL);
     ggdm_json_begin_array(&d.j, "checks");
     check_machine(&d);

@@ -242,7 +242,7 @@ int ggdm_cmd_export(int argc, char **argv)
         "DIR",
         "Write the images of complete cells of the run in DIR, or the measures of all its "
         "images.\v" GGDM_CELL_SELECT_HELP
-        "Example:\n  ggdm export runs/figure4 --format png --cell 'eta=0.5' --out pictures",
+        "Example:\n  ggdm export runs/figure4 --format png --cell 'steps=50' --out pictures",
         ggdm_dir_children,
         NULL,
         NULL};

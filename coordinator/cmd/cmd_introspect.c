@@ -305,7 +305,7 @@ static ggdm_status print_json(ggdm_store *store, const findings *f, ggdm_error *
 {
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "name", ggdm_store_run_info(store)->name);
     ggdm_json_begin_object(&j, "axes");

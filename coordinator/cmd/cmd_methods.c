@@ -58,7 +58,7 @@ static void describe_values(const ggdm_param *p, char *text, size_t size)
         ggdm_param_expected(p, text, size);
 }
 
-/* "kappa", or "kappa (κ)". */
+/* "steps", or with its label "steps (N)". */
 static void describe_name(const ggdm_param *p, char *text, size_t size)
 {
     if (p->label)

@@ -1,12 +1,12 @@
 /* `ggdm model apply`: runs one network on tensors of a safetensors file, so that an import can be
  * compared with another framework.  Images are [N, C, H, W] in the files, as PyTorch has them. */
 #include <inttypes.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "coordinator/cmd/cmd_model.h"
 #include "models/io/safetensors.h"
 #include "models/nn/ops.h"
@@ -185,7 +185,7 @@ ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *
     GGDM_TRY_GOTO(st, ggdm_isa_choose(&isa, err), done);
     GGDM_TRY_GOTO(st, ggdm_startup_precision(&precision, &isa, err), done);
     GGDM_TRY_GOTO(st, ggdm_isa_pin(isa, err), done);
-    omp_set_num_threads(options->threads);
+    ggdm_use_threads(options->threads);
     GGDM_TRY_GOTO(st, open_input(&a, err), done);
     GGDM_TRY_GOTO(st, build_network(&a, precision == GGDM_PRECISION_BF16, err), done);
     GGDM_TRY_GOTO(st, fill_all(&a, err), done);

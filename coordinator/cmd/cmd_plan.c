@@ -147,7 +147,7 @@ static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers
     ggdm_setup_found found;
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "name", s->spec.name);
     ggdm_json_put_string(&j, "run", s->run_dir);

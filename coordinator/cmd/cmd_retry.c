@@ -111,7 +111,7 @@ int ggdm_cmd_retry(int argc, char **argv)
         "DIR",
         "Put failed, quarantined and cancelled units of the run in DIR back, their counters "
         "cleared.  A running coordinator is asked to do it.\v" GGDM_CELL_SELECT_HELP
-        "Example:\n  ggdm retry runs/figure4 --failed --cell 'eta>=0.5,steps=50'",
+        "Example:\n  ggdm retry runs/figure4 --failed --cell 'steps=50,seed<3'",
         ggdm_dir_children,
         NULL,
         NULL};
@@ -127,7 +127,7 @@ int ggdm_cmd_cancel(int argc, char **argv)
         "Cancel what is not yet running of the run in DIR.  A running coordinator is asked to do "
         "it.\vCells share trajectories, and units hold cells with a common beginning: a unit is "
         "cancelled when no cell that is still wanted needs it.\n\n" GGDM_CELL_SELECT_HELP
-        "Example:\n  ggdm cancel runs/figure4 --cell 'steps=50'",
+        "Example:\n  ggdm cancel runs/figure4 --cell 'seed>=3'",
         ggdm_dir_children,
         NULL,
         NULL};

@@ -95,7 +95,7 @@ static const struct argp parser = {
 static ggdm_status make_config(const arguments *a, char **out, ggdm_error *err)
 {
     ggdm_json j;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "beta_schedule", a->kind);
     ggdm_json_put_int(&j, "num_train_timesteps", a->train_steps);
@@ -126,7 +126,7 @@ static ggdm_status print_schedule_json(const ggdm_chain *s, int32_t train_steps,
 {
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_int(&j, "timesteps", train_steps);
     ggdm_json_put_int(&j, "steps", s->steps);

@@ -1,11 +1,11 @@
 #include "coordinator/cmd/core_use.h"
 
 #include <glob.h>
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/mem.h"
 #include "common/limits.h"
+#include "common/threads.h"
 #include "coordinator/cmd/bench_program.h"
 #include "coordinator/cmd/bench_timing.h"
 #include "coordinator/cmd/command.h"
@@ -53,12 +53,11 @@ static ggdm_status measure_cores(const ggdm_model *model, ggdm_core_use *out, ne
                                  ggdm_error *err)
 {
     const int n = out->cores, batch = BATCH * n < MAX_BATCH ? BATCH * n : MAX_BATCH;
-    omp_set_num_threads(1); /* graphs are made for so many */
     for (int i = 0; i < n; i++)
         GGDM_TRY(make_network(model, BATCH, &nets[i], err));
     out->alone = BATCH / ggdm_bench_graph(nets[0].graph, SECONDS).median;
     out->apart = time_apart(nets, n);
-    omp_set_num_threads(n);
+    ggdm_use_threads(n);
     GGDM_TRY(make_network(model, batch, &nets[n], err));
     out->together = batch / ggdm_bench_graph(nets[n].graph, SECONDS).median;
     return GGDM_OK;
@@ -69,7 +68,7 @@ ggdm_status ggdm_core_use_measure(ggdm_core_use *out, ggdm_error *err)
     ggdm_model_files files = {0};
     ggdm_model *model = NULL;
     network *nets = NULL;
-    const int threads = omp_get_max_threads();
+    const int threads = ggdm_use_threads(1); /* graphs are made for so many */
     ggdm_status st;
     *out = (ggdm_core_use){.cores = ggdm_usable_cores(), .memories = count_memories()};
     GGDM_TRY_GOTO(st, ggdm_model_files_open("mnist-ddpm", &files, err), done);
@@ -77,7 +76,7 @@ ggdm_status ggdm_core_use_measure(ggdm_core_use *out, ggdm_error *err)
     GGDM_TRY_GOTO(st, ggdm_alloc(&nets, (size_t)out->cores + 1, sizeof *nets, err), done);
     st = measure_cores(model, out, nets, err);
 done:
-    omp_set_num_threads(threads);
+    ggdm_use_threads(threads);
     for (int i = 0; nets && i <= out->cores; i++)
         ggdm_bench_programs_deinit(&nets[i].programs);
     free(nets);

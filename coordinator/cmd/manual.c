@@ -198,7 +198,7 @@ void ggdm_manual_overview(FILE *out, const ggdm_book *book)
     put_header(out, "ggdm", "gradient-guided diffusion in large batches");
     fputs(".SH SYNOPSIS\n.B ggdm\nCOMMAND [OPTION...] [ARG...]\n.SH DESCRIPTION\n", out);
     put_line(out,
-             "Takes a sweep over guidance strength, conditioning duration and classes, splits "
+             "Takes a sweep over parameters of samplers, guidance and models, splits "
              "it into units recorded in a database, runs them on MPI workers, and leaves image "
              "archives and an accuracy summary.  A run can be stopped or killed at any moment "
              "and continued by the same command.");

@@ -5,13 +5,11 @@
 static const struct argp_option options[] = {
     {"run", 'r', "DIR", 0,
      "run directory (default: that of a run whose sweep.yaml this is, else runs/NAME with the name "
-     "in "
-     "the sweep file)",
+     "in the sweep file)",
      0},
     {"set", 's', "PATH=VALUE", 0,
-     "set a parameter (by short name or path: kappa, guidance.loss.model) or a key such as "
-     "samples, "
-     "in place of what the file says; of an axis: one value.  May be given again",
+     "set a parameter (by short name or path: steps, sampler.steps) or a key such as samples, in "
+     "place of what the file says; of an axis: one value.  May be given again",
      0},
     {"threads", 't', "M", 0, "OpenMP threads of each worker (default: 1)", 0},
     {"no-share", 'n', NULL, 0,

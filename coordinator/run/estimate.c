@@ -1,13 +1,13 @@
 #include "coordinator/run/estimate.h"
 
 #include <limits.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "worker/kinds.h"
 #include "worker/programs.h"
 
@@ -128,7 +128,7 @@ ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_err
     *out = (ggdm_estimate){.states = ggdm_plan_state_bytes(&s->plan)};
     for (int32_t i = 0; i < s->outfit.n_models; i++)
         out->weights += s->outfit.models[i].weights_size;
-    omp_set_num_threads(s->outfit.job.threads);
+    ggdm_use_threads(s->outfit.job.threads);
     ggdm_status st = ggdm_programs_create(&ggdm_methods, &models, s->outfit.job.precision,
                                           s->outfit.job.batch, &look.programs, err);
     if (st == GGDM_OK)

@@ -96,7 +96,7 @@ static ggdm_status make_record(const ggdm_doc *old, const char *const *names,
     ggdm_json j;
     if (!getcwd(here, sizeof here))
         return GGDM_FAIL(err, GGDM_EIO, "the working directory cannot be told");
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     put_others(&j, old, names, n);
     for (size_t i = 0; i < n; i++) {

@@ -388,7 +388,7 @@ static ggdm_status status_text(ggdm_progress *p, const char *phase, int exit_cod
                                const char *message, char **text, size_t *size, ggdm_error *err)
 {
     ggdm_json j;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_status st = put_status(p, &j, phase, exit_code, message, err);
     if (st == GGDM_OK)
         return ggdm_json_finish(&j, text, size, err);

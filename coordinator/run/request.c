@@ -73,7 +73,7 @@ static ggdm_status request_text(const ggdm_request *request, const char *id, cha
                                 size_t *size, ggdm_error *err)
 {
     ggdm_json j;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "id", id);
     ggdm_json_put_string(&j, "request", kind_names[request->kind]);
@@ -210,7 +210,7 @@ static ggdm_status write_answer(const char *dir, const char *id, ggdm_status st,
     ggdm_json j;
     char *text = NULL;
     size_t size;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "id", id);
     ggdm_json_put_int(&j, "status", st);

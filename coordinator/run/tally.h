@@ -3,7 +3,7 @@
  * order, and keeps to a budget of time; a figure may lag behind its cell, and says of how many
  * images it is.  In the status file:
  *
- *     "cells": [{"cell": "c0007", "parameters": {"kappa": 0.1, "duration": "250+100"},
+ *     "cells": [{"cell": "c0007", "parameters": {"steps": 50, "model": "a"},
  *                "state": "waiting" | "started" | "done" | "cancelled",
  *                "wanted": 200, "done": 24, "diverged": 0, "archived": false,
  *                "n": 24,               images when the measures were read

@@ -96,7 +96,7 @@ static ggdm_status print_json(const run_list *l, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_array(&j, NULL);
     for (size_t i = 0; i < l->n; i++) {
         const run *r = &l->runs[i];

@@ -54,7 +54,7 @@ static ggdm_status read(ggdm_arch *arch, const ggdm_node *root, ggdm_error *err)
     ggdm_json text;
     void *raw = NULL;
     ggdm_status st;
-    ggdm_json_init(&text, false);
+    ggdm_json_init(&text, GGDM_JSON_LINE);
     ggdm_json_begin_object(&text, NULL);
     ggdm_json_put_string(&text, "_class_name", kind->class_name);
     GGDM_TRY_GOTO(st, ggdm_alloc(&raw, 1, kind->raw_size, err), done);

@@ -447,7 +447,7 @@ static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, siz
                                size_t *data_size, ggdm_error *err)
 {
     ggdm_json j;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     if (n_meta) {
         ggdm_json_begin_object(&j, "__metadata__");

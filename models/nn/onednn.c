@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "models/nn/onednn_versions.h"
 
 #define MAX_ARGS 5
@@ -323,16 +324,14 @@ ggdm_status ggdm_prim_conv(const ggdm_conv_shape *s, ggdm_conv_pass pass, const 
                            ggdm_packs *packs, ggdm_prim **out, ggdm_error *err)
 {
     const bool alone = pass != GGDM_CONV_BACKWARD_WEIGHTS;
-    const int threads = omp_get_max_threads();
+    const int threads = ggdm_use_threads(alone ? 1 : 0); /* which the library reads now */
     dnnl_primitive_attr_t attr = NULL;
     conv_layouts l = {0};
     *out = NULL;
-    if (alone)
-        omp_set_num_threads(1); /* which the library reads now */
     ggdm_status st = create_primitive(out, alone ? threads : 1, &attr, err);
     if (st == GGDM_OK)
         st = conv_build(*out, s, pass, attr, &l, err);
-    omp_set_num_threads(threads);
+    ggdm_use_threads(threads);
     if (st == GGDM_OK)
         st = conv_weights(*out, s, pass, plain, packs, err);
     conv_layouts_free(&l);
@@ -372,15 +371,14 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
 
 ggdm_status ggdm_prim_matmul(const ggdm_matmul_shape *s, ggdm_prim **out, ggdm_error *err)
 {
-    const int threads = omp_get_max_threads();
+    const int threads = ggdm_use_threads(1);
     dnnl_primitive_attr_t attr = NULL;
     layout l[MATMUL_LAYOUTS] = {0};
     *out = NULL;
-    omp_set_num_threads(1);
     ggdm_status st = create_primitive(out, threads, &attr, err);
     if (st == GGDM_OK)
         st = matmul_build(*out, s, attr, l, err);
-    omp_set_num_threads(threads);
+    ggdm_use_threads(threads);
     for (int i = 0; i < MATMUL_LAYOUTS; i++)
         ggdm_dnnl_layout_free(&l[i]);
     dnnl_primitive_attr_destroy(attr);
@@ -463,7 +461,7 @@ void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, 
 #pragma omp parallel num_threads(threads)
     {
         const int at = omp_get_thread_num();
-        omp_set_num_threads(1); /* here: a piece is not to be shared once more */
+        ggdm_use_threads(1); /* here: a piece is not to be shared once more */
 #pragma omp for
         for (int64_t i = 0; i < pieces; i++)
             run(with, i, at);

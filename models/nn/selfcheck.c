@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/threads.h"
 #include "models/nn/graph_impl.h"
 #include "models/nn/ops.h"
 
@@ -66,9 +67,8 @@ static void hash_last(ggdm_hash *h, const instance *c, ggdm_val v)
 static ggdm_status compute(const ggdm_check_subject *s, ggdm_dtype dtype, int batch, int threads,
                            uint8_t digest[GGDM_HASH_SIZE], ggdm_error *err)
 {
-    const int before = omp_get_max_threads();
+    const int before = ggdm_use_threads(threads);
     instance c = {.batch = batch};
-    omp_set_num_threads(threads);
     ggdm_status st = build_instance(&c, s, dtype, err);
     if (st == GGDM_OK) {
         for (int i = 0; i < GGDM_CHECK_INPUTS; i++)
@@ -82,7 +82,7 @@ static ggdm_status compute(const ggdm_check_subject *s, ggdm_dtype dtype, int ba
         ggdm_hash_final(&h, digest);
     }
     ggdm_graph_destroy(&c.g);
-    omp_set_num_threads(before);
+    ggdm_use_threads(before);
     return st;
 }
 

@@ -39,7 +39,7 @@ static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
     ggdm_json j;
     char *text = NULL;
     size_t size = 0;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "_class_name", "DDPMScheduler");
     ggdm_json_put_string(&j, "_diffusers_version", "0.21.0");

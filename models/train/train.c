@@ -6,7 +6,6 @@
 #include "models/train/train.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
@@ -320,7 +320,7 @@ ggdm_status ggdm_train(const ggdm_recipe *recipe, const ggdm_train_options *opti
     trainer t = {.recipe = recipe, .options = options, .world = world};
     t.rank = ggdm_world_rank(world);
     t.steps = ggdm_recipe_steps(recipe);
-    omp_set_num_threads(options->threads);
+    ggdm_use_threads(options->threads);
     ggdm_status st = set_up(&t, err);
     if (st == GGDM_OK)
         st = loop(&t, err);

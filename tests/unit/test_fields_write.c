@@ -43,7 +43,7 @@ static void check(const char *text, const char *want)
     ggdm_test_ok(ggdm_fields_read(doc->root, table, NULL, &t, &err), &err);
     if (t.odd == 9)
         t.odd = 0;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_fields_write(&j, table, &t, &defaults);
     ggdm_json_end(&j);

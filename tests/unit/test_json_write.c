@@ -40,7 +40,7 @@ static void test_json_write_one_line_gives_exact_text(void **state)
 {
     (void)state;
     ggdm_json j;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     write_sample(&j);
     char *text = finish(&j);
     assert_string_equal(text, "{\"name\": \"a\\\"b\\\\c\\u000a\\u0001 \xC3\xA4\", \"list\": "
@@ -53,7 +53,7 @@ static void test_json_write_pretty_gives_exact_text(void **state)
 {
     (void)state;
     ggdm_json j;
-    ggdm_json_init(&j, true);
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_begin_array(&j, "a");
     ggdm_json_put_int(&j, NULL, 1);
@@ -67,6 +67,20 @@ static void test_json_write_pretty_gives_exact_text(void **state)
     free(text);
 }
 
+static void test_json_write_compact_gives_exact_text(void **state)
+{
+    (void)state;
+    ggdm_json j;
+    ggdm_json_init(&j, GGDM_JSON_COMPACT);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_int(&j, "a", 1);
+    ggdm_json_put_bool(&j, "b", true);
+    ggdm_json_end(&j);
+    char *text = finish(&j);
+    assert_string_equal(text, "{\"a\":1,\"b\":true}");
+    free(text);
+}
+
 static void test_json_write_bytes_that_are_not_utf8_are_replaced(void **state)
 {
     (void)state;
@@ -74,7 +88,7 @@ static void test_json_write_bytes_that_are_not_utf8_are_replaced(void **state)
         "\xff", "\xC3", "\xC0\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "ok\x80ok"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ggdm_json j;
-        ggdm_json_init(&j, false);
+        ggdm_json_init(&j, GGDM_JSON_LINE);
         ggdm_json_put_string(&j, NULL, bad[i]);
         char *text = finish(&j);
         ggdm_doc *doc;
@@ -92,19 +106,19 @@ static void test_json_write_misuse_is_reported(void **state)
     char *text;
     ggdm_error err;
     ggdm_json j;
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL); /* never ended */
     ggdm_test_error(ggdm_json_finish(&j, &text, NULL, &err), &err, GGDM_EINTERNAL, "JSON writer");
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_int(&j, NULL, 1); /* no key */
     ggdm_json_end(&j);
     ggdm_test_error(ggdm_json_finish(&j, &text, NULL, &err), &err, GGDM_EINTERNAL, "JSON writer");
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_put_int(&j, NULL, 1);
     ggdm_json_put_int(&j, NULL, 2); /* two roots */
     ggdm_test_error(ggdm_json_finish(&j, &text, NULL, &err), &err, GGDM_EINTERNAL, "JSON writer");
-    ggdm_json_init(&j, false);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
     for (int i = 0; i < 70; i++)
         ggdm_json_begin_array(&j, NULL);
     for (int i = 0; i < 70; i++)
@@ -134,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_write_one_line_gives_exact_text),
         cmocka_unit_test(test_json_write_pretty_gives_exact_text),
+        cmocka_unit_test(test_json_write_compact_gives_exact_text),
         cmocka_unit_test(test_json_write_bytes_that_are_not_utf8_are_replaced),
         cmocka_unit_test(test_json_write_misuse_is_reported),
         cmocka_unit_test(test_json_write_number_text_reads_back_equal),

@@ -55,8 +55,8 @@ static int32_t timestep(int64_t spacing, int32_t i, int32_t n, int32_t T)
 static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool clip)
 {
     ggdm_step s = ggdm_step_between(t, bar, bar_next);
-    double variance = (1.0 - bar_next) / (1.0 - bar) * (1.0 - bar / bar_next);
-    double sigma = eta * sqrt(variance);
+    double posterior = (1.0 - bar_next) / (1.0 - bar) * (1.0 - bar / bar_next);
+    double sigma = eta * sqrt(posterior);
     double direction = sqrt(fmax(1.0 - bar_next - sigma * sigma, 0.0));
     s.mean_x = (float)(sqrt(bar_next) / sqrt(bar));
     s.mean_eps = (float)(direction - sqrt(bar_next) * sqrt(1.0 - bar) / sqrt(bar));

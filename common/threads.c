@@ -1,0 +1,11 @@
+#include "common/threads.h"
+
+#include <omp.h>
+
+int ggdm_use_threads(int n)
+{
+    const int before = omp_get_max_threads();
+    if (n > 0)
+        omp_set_num_threads(n);
+    return before;
+}
