@@ -23,6 +23,17 @@ cmp a.yaml r/sweep.yaml && cmp b.yaml r/sweep-2.yaml && grep -q "<h2>sweep.yaml"
     grep -q "<h2>Added: sweep-2.yaml" r/report.html && grep -q "kappa: \[0, 0.5, 2\]" r/report.html
 report $? "every sweep is in the run directory and in the report"
 
+# More images and a judge, afterwards and from the start: the last rows of the summary, value by
+# value, as columns come in the order in which the run got them.
+grep -v judge a.yaml >none.yaml
+sed 's/samples: 4/samples: 7/' a.yaml >more.yaml
+rows() { (head -n 1 "$1/summary.csv" && tail -n 6 "$1/summary.csv") | awk -F, 'NR == 1 { n = split($0, name); next } { for (i = 2; i <= n; i++) print NR, name[i], $i }' | sort; }
+run more.yaml --run late-whole && run none.yaml --run late && run a.yaml --run late --add &&
+    [ "$("$TOOLS/ask_store" late "SELECT count(*) FROM unit JOIN tree ON tree.id = tree WHERE steps = 0")" -gt 0 ] &&
+    run more.yaml --run late --add && "$GGDM" doctor late >out && rows late >got &&
+    rows late-whole >want && [ "$(grep -c "judge_accuracy 1$" got)" -eq 6 ] && cmp want got
+report $? "a judge and more images that are added later are as from the start" || cat out err got want
+
 # Modes of files, and names that a library might read as something else.
 (umask 002 && "$GGDM" run a.yaml --run 'file:r?mode=memory&x=%41' --workers 0 >out 2>err) &&
     [ -s 'file:r?mode=memory&x=%41/ggdm.db' ] && [ -z "$(find file:r* -type f ! -perm 664)" ]
