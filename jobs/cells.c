@@ -171,6 +171,7 @@ static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
     int32_t number = 0;
     ggdm_arena_reset(&e->scratch);
     ggdm_spec_put_cell(e->spec, place);
+    GGDM_TRY(ggdm_item_check(e->spec->stage, err));
     GGDM_TRY(put_meanings(e, place, err));
     GGDM_TRY(check_judges(e, place, err));
     GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));

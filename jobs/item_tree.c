@@ -65,19 +65,22 @@ void ggdm_item_forget_places(ggdm_item *item)
 
 /* ---- what is required ---------------------------------------------------------------------- */
 
+static ggdm_status fail_missing(const ggdm_item *item, const ggdm_param *p, ggdm_error *err)
+{
+    char expected[300];
+    ggdm_param_expected(p, expected, sizeof expected);
+    return ggdm_item_fail(item, NULL, err, "required field '%s' is missing, expected %s%s", p->key,
+                          expected, p->family ? "" : ", here or as an axis of the sweep");
+}
+
 ggdm_status ggdm_item_check(const ggdm_item *item, ggdm_error *err)
 {
     const ggdm_kind *k = item->kind;
     for (size_t i = 0; i < k->n_params; i++) {
         const ggdm_param *p = &k->params[i];
         const ggdm_value *v = &item->values[i];
-        bool node = p->type == GGDM_PARAM_NODE || p->type == GGDM_PARAM_NODES;
-        char expected[300];
-        ggdm_param_expected(p, expected, sizeof expected);
         if (p->required && !v->set)
-            return ggdm_item_fail(item, NULL, err, "required field '%s' is missing, expected %s%s",
-                                  p->key, expected,
-                                  node ? "" : ", here or as an axis of the sweep");
+            return fail_missing(item, p, err);
         for (const ggdm_item *c = v->items; c; c = c->next)
             GGDM_TRY(ggdm_item_check(c, err));
     }

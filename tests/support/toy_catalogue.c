@@ -151,9 +151,17 @@ static ggdm_item *reduce_all(ggdm_arena *arena, ggdm_item *all)
     return first;
 }
 
+/* What no row says. */
+static ggdm_status check_walk(const ggdm_item *walk, ggdm_error *err)
+{
+    if (ggdm_item_whole(walk, "steps") == 13 && ggdm_item_flag(walk, "clip"))
+        return ggdm_item_fail(walk, "steps", err, "value '13', expected no 13 with clip");
+    return GGDM_OK;
+}
+
 #define KIND(family_, name_) .family = family_, .name = name_, .help = "A toy."
 
-static const ggdm_kind sampler = {KIND("sampler", "walk"), .standard = true,
+static const ggdm_kind sampler = {KIND("sampler", "walk"), .standard = true, .check = check_walk,
                                   GGDM_PARAMS(sampler_rows)};
 static const ggdm_kind condition = {KIND("condition", "given"), .implied = true,
                                     GGDM_PARAMS(condition_rows)};

@@ -359,6 +359,16 @@ static void test_cells_windows_must_fit_each_chain(void **state)
            GGDM_EINVAL, "s.yaml:5:19: field 'sweep.duration': value '1100'");
 }
 
+/* A kind's own check is of each cell. */
+static void test_cells_values_must_go_together_in_each_cell(void **state)
+{
+    (void)state;
+    refuse_of(&ggdm_toy_catalogue,
+              "name: a\nmodel: m\nsamples: 1\nsweep:\n  clip: [false, true]\n  steps: [12, 13]\n",
+              GGDM_EINVAL,
+              "s.yaml:6:15: field 'sweep.steps[1]': value '13', expected no 13 with clip");
+}
+
 /* ---- panels -------------------------------------------------------------------------------- */
 
 /* "guide=0 judge=1 saturation=2": the panel of a cell, scorers by number. */
@@ -497,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_cells_errors_of_a_resolver_get_positions),
         cmocka_unit_test(test_cells_classes_must_be_those_of_the_models),
         cmocka_unit_test(test_cells_windows_must_fit_each_chain),
+        cmocka_unit_test(test_cells_values_must_go_together_in_each_cell),
         cmocka_unit_test(test_cells_panels_list_guide_judges_and_what_is_always_there),
         cmocka_unit_test(test_cells_panels_do_not_follow_weights),
         cmocka_unit_test(test_cells_scorers_copy_what_they_measure),

@@ -219,8 +219,8 @@ static void test_spec_axes_go_before_the_tree(void **state)
     (void)state;
     char *text = changed("samples:", "  target: [5, 6]\nsamples:");
     ggdm_spec s = parse(&ggdm_methods, text);
-    const ggdm_value *target = ggdm_item_value(
-        ggdm_item_child(ggdm_item_child(s.stage, "guidance"), "loss"), "target");
+    const ggdm_value *target =
+        ggdm_item_value(ggdm_item_child(ggdm_item_child(s.stage, "guidance"), "loss"), "target");
     assert_int_equal(target->scalar.whole, 5);
     ggdm_spec_put_cell(&s, 1);
     assert_int_equal(target->scalar.whole, 6);
@@ -537,6 +537,63 @@ static void test_spec_axes_that_do_not_fit_the_whole_are_refused(void **state)
     free(more);
 }
 
+/* "[first, first, ... ]" of n. */
+static char *list_of(const char *what, int n)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    for (int i = 0; i < n; i++)
+        fprintf(out, "%s%s", i ? ", " : "[", what);
+    fprintf(out, "]");
+    fclose(out);
+    return text;
+}
+
+static void test_spec_numbers_of_things_are_bounded(void **state)
+{
+    (void)state;
+    static const char part[] = "{goal: {kind: picture, file: f}}";
+    char *list = list_of("0.5", 10000);
+    char *text = changed("[0, 0.01, 0.03, 0.1, 1]", list);
+    ggdm_spec s = parse(&ggdm_methods, text);
+    assert_int_equal(s.n_cells, 110000);
+    ggdm_spec_deinit(&s);
+    free(list);
+    free(text);
+    list = list_of("0.5", 10001);
+    refuse_change("[0, 0.01, 0.03, 0.1, 1]", list, "expected from 1 to 10000 values");
+    free(list);
+    list = list_of("j", 17);
+    refuse_change("mnist-judge", list, "expected from 1 to 16 judges");
+    free(list);
+    refuse_change("name: mnist-figure4",
+                  "name: a2345678901234567890123456789012345678901234567890123456789012345",
+                  "expected at most 64 letters");
+    /* Eight parts have weights and windows: 16 axes. */
+    char *parts = list_of(part, 8), axes[2000] = "";
+    ggdm_error err;
+    for (int i = 1; i <= 8; i++)
+        snprintf(axes + strlen(axes), sizeof axes - strlen(axes),
+                 "guidance.%d.weight: 2, guidance.%d.window: [3], ", i, i);
+    for (int more = 0; more < 2; more++) {
+        ggdm_test_ok(ggdm_asprintf(&text, &err,
+                                   "name: a\nmodel: m\nsamples: 1\nguidance: {parts: %s}\n"
+                                   "sweep: {%s%s}\n",
+                                   parts, axes, more ? "seed: 1" : ""),
+                     &err);
+        if (more)
+            refuse_of(&ggdm_toy_catalogue, text, NULL, "field 'sweep.seed': more than 16 axes");
+        else
+            s = parse(&ggdm_toy_catalogue, text);
+        free(text);
+    }
+    assert_int_equal(s.n_cells, 1);
+    ggdm_spec_deinit(&s);
+    free(parts);
+}
+
 /* ---- --set --------------------------------------------------------------------------------- */
 
 static ggdm_spec parse_sets(const char *text, const char *const *sets, int n)
@@ -729,7 +786,8 @@ static void test_spec_bad_judges_are_refused_with_position(void **state)
     refuse_change("mnist-judge", "3", "s.yaml:13:8: field 'judge': value '3', expected the name");
     refuse_change("mnist-judge", "''", "expected the name of a classifier or a directory");
     refuse_change("mnist-judge", "[]", "expected from 1 to 16 judges");
-    refuse_change("mnist-judge", "[b, a, dir/a]", "two judges are called 'a', expected other names");
+    refuse_change("mnist-judge", "[b, a, dir/a]",
+                  "two judges are called 'a', expected other names");
     refuse_change("mnist-judge", "[[a]]", "field 'judge[0]': a list, expected the name");
     refuse_change("mnist-judge", "{kind: metric}", "field 'judge.kind': value 'metric', expected");
     refuse_change("mnist-judge", "{}", "required field 'model' is missing");
@@ -884,6 +942,7 @@ int main(void)
         cmocka_unit_test(test_spec_names_are_short_where_they_are_unique),
         cmocka_unit_test(test_spec_bad_axes_are_refused_with_position),
         cmocka_unit_test(test_spec_axes_that_do_not_fit_the_whole_are_refused),
+        cmocka_unit_test(test_spec_numbers_of_things_are_bounded),
         cmocka_unit_test(test_spec_set_has_the_last_word),
         cmocka_unit_test(test_spec_set_of_the_file_comes_first),
         cmocka_unit_test(test_spec_bad_sets_are_refused_by_name),
