@@ -9,6 +9,7 @@
 typedef struct lines {
     FILE *out;
     const ggdm_spec *spec;
+    bool defaults;     /* written, too: to name differences */
     int32_t parameter; /* next */
     char path[512];
 } lines;
@@ -37,10 +38,18 @@ static void write_value(FILE *out, const ggdm_param *row, const ggdm_scalar *v)
         fputs(text, out);
 }
 
-/* "PATH: VALUE", or all values of an axis with how they run through the cells. */
+static bool is_at_default(const ggdm_parameter *p)
+{
+    const ggdm_scalar *fallback = p->row->fallback;
+    return p->count == 1 && fallback && ggdm_scalar_equal(p->row->type, &p->values[0], fallback);
+}
+
+/* "PATH: VALUE", or all values of an axis with how they run through the cells.  What is at its
+ * default is left out of a digest: a program that has learnt a parameter goes on with older sweeps.
+ */
 static void add_parameter(lines *l, const ggdm_parameter *p)
 {
-    if (!p->known)
+    if (!p->known || (!l->defaults && is_at_default(p)))
         return;
     fprintf(l->out, "%s:", p->path);
     for (int32_t i = 0; i < p->count; i++)
@@ -91,10 +100,10 @@ static ggdm_status add_all(lines *l, ggdm_error *err)
 }
 
 /* *out owned. */
-static ggdm_status canonical(const ggdm_spec *s, char **out, ggdm_error *err)
+static ggdm_status canonical(const ggdm_spec *s, bool defaults, char **out, ggdm_error *err)
 {
     size_t size = 0;
-    lines l = {.spec = s};
+    lines l = {.spec = s, .defaults = defaults};
     *out = NULL;
     l.out = open_memstream(out, &size);
     if (!l.out)
@@ -112,7 +121,7 @@ static ggdm_status canonical(const ggdm_spec *s, char **out, ggdm_error *err)
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE], ggdm_error *err)
 {
     char *text = NULL;
-    GGDM_TRY(canonical(spec, &text, err));
+    GGDM_TRY(canonical(spec, false, &text, err));
     ggdm_hash_buffer(text, strlen(text), digest);
     free(text);
     return GGDM_OK;
@@ -122,8 +131,8 @@ ggdm_status ggdm_spec_same(const ggdm_spec *run, const ggdm_spec *spec, ggdm_err
 {
     char *a = NULL, *b = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, canonical(run, &a, err), done);
-    GGDM_TRY_GOTO(st, canonical(spec, &b, err), done);
+    GGDM_TRY_GOTO(st, canonical(run, true, &a, err), done);
+    GGDM_TRY_GOTO(st, canonical(spec, true, &b, err), done);
     const char *p = a, *q = b; /* both at the start of a line, which never is empty */
     size_t n = strcspn(p, "\n"), m = strcspn(q, "\n");
     while (n && n == m && memcmp(p, q, n) == 0) {

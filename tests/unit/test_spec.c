@@ -844,6 +844,29 @@ static void test_spec_digest_ignores_layout_and_operation(void **state)
     expect_digest("judge: mnist-judge", "judge: [{kind: classifier, model: mnist-judge}]", true);
 }
 
+static void test_spec_digest_knows_no_parameters_at_their_defaults(void **state)
+{
+    (void)state;
+    const ggdm_kind *old = ggdm_catalogue_find(&ggdm_toy_catalogue, GGDM_FAMILY_SAMPLER, "walk");
+    ggdm_param rows[16];
+    ggdm_kind learnt = *old;
+    const ggdm_kind *kinds[32];
+    const char *text = "name: a\nmodel: m\nsamples: 3\nsampler: {kind: walk, steps: 50}\n";
+    uint8_t a[GGDM_HASH_SIZE], b[GGDM_HASH_SIZE];
+    assert_true(old->n_params < 16 && ggdm_toy_catalogue.n_kinds <= 32);
+    memcpy(rows, old->params, old->n_params * sizeof *rows);
+    rows[old->n_params] = (ggdm_param){
+        .key = "new", .type = GGDM_PARAM_REAL, .fallback = GGDM_REAL(2), .help = "Learnt."};
+    learnt.params = rows;
+    learnt.n_params = old->n_params + 1;
+    for (size_t i = 0; i < ggdm_toy_catalogue.n_kinds; i++)
+        kinds[i] = ggdm_toy_catalogue.kinds[i] == old ? &learnt : ggdm_toy_catalogue.kinds[i];
+    const ggdm_catalogue later = {kinds, ggdm_toy_catalogue.n_kinds};
+    digest(&ggdm_toy_catalogue, text, a);
+    digest(&later, text, b);
+    assert_memory_equal(a, b, sizeof a);
+}
+
 static void test_spec_digest_tells_what_matters(void **state)
 {
     (void)state;
@@ -950,6 +973,7 @@ int main(void)
         cmocka_unit_test(test_spec_judges_are_names_maps_or_lists),
         cmocka_unit_test(test_spec_bad_judges_are_refused_with_position),
         cmocka_unit_test(test_spec_digest_ignores_layout_and_operation),
+        cmocka_unit_test(test_spec_digest_knows_no_parameters_at_their_defaults),
         cmocka_unit_test(test_spec_digest_tells_what_matters),
         cmocka_unit_test(test_spec_same_names_the_first_difference),
         cmocka_unit_test(test_spec_blame_puts_the_position_in_front),
