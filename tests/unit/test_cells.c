@@ -339,6 +339,13 @@ static void test_cells_classes_must_be_those_of_the_models(void **state)
                  "[7, 2]}}}");
     ggdm_cells c = expand(&s);
     end(&c, &s);
+    /* A class is of the model beside it. */
+    s = parse_of(&ggdm_methods,
+                 "{name: a, model: m, samples: 1, guidance: {terms: [{name: a, loss: {kind: "
+                 "classifier, model: few3, target: 2}}, {name: b, loss: {kind: classifier, model: "
+                 "c, target: 7}}]}}");
+    c = expand(&s);
+    end(&c, &s);
 }
 
 static void test_cells_windows_must_fit_each_chain(void **state)

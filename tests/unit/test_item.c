@@ -173,7 +173,7 @@ static void test_item_bad_values_are_refused_with_position(void **state)
         {"sampler", "{kind: walk, name: a}", "field 'name': unknown key"},
         {"sampler", "{kind: walk, revision: 1}", "field 'revision': unknown key"},
         {"goal", "{kind: pictur, file: a}",
-         "expected one of class, picture, all: did you mean 'picture'?"},
+         "expected one of class, picture, all, any: did you mean 'picture'?"},
         {"condition", "{label: 1000}", "value '1000', expected a class from 0 to 999"},
         {"condition", "{label: -1}", "value '-1', expected a class from 0 to 999"},
         {"condition", "{label: 1.5}", "expected a class from 0 to 999"},

@@ -731,6 +731,7 @@ static void test_spec_freeze_writes_what_was_set_into_the_text(void **state)
                   SMALL "\nset:\n  - \"seed=5\"\n  - \"model=a \\\"b\\\\c\"\n  - \"batch=3\"\n");
     expect_frozen(SMALL "\nset: [seed=4, order=shuffle] # these\n", sets, 1,
                   SMALL "\nset:\n  - \"seed=4\"\n  - \"order=shuffle\"\n  - \"seed=5\"\n");
+    expect_frozen(SMALL "\nset:", sets, 1, SMALL "\nset:\n  - \"seed=5\"\n");
     static const char *const lines[] = {"sweep={kappa: [1,\n  2]}", "judge=|-\n  a b"};
     char *text = changed("judge: mnist-judge\n", "");
     char *more = changed_of(text, "seed: 0\n", "");
@@ -903,7 +904,8 @@ static void test_spec_digest_tells_what_matters(void **state)
     expect_digest_of(c, text, "[a b, c]", "['\"a b\"', c]", false);
     free(text);
     expect_digest_of(c, toy, "sampler: {kind: walk}\n", "", true);
-    expect_digest_of(c, toy, "name: b", "name: z", false); /* of columns and measures */
+    expect_digest_of(c, toy, "kind: all", "kind: any", false); /* of equal rows */
+    expect_digest_of(c, toy, "name: b", "name: z", false);     /* of columns and measures */
     expect_digest_of(c, toy,
                      "{kind: all, of: [{kind: picture, file: f}, {kind: class, model: d, "
                      "target: 1}]}",
