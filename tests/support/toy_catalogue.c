@@ -37,7 +37,12 @@ static const ggdm_param sampler_rows[] = {{.key = "steps",
 
 static const ggdm_param condition_rows[] = {
     {.key = "label", .type = GGDM_PARAM_CLASS, .of = "model", .help = "Class."},
-    {.key = "prompt", .type = GGDM_PARAM_TEXT, .help = "Text."}};
+    {.key = "prompt", .type = GGDM_PARAM_TEXT, .help = "Text."},
+    {.key = "adapter",
+     .type = GGDM_PARAM_MODEL,
+     .structure = true,
+     .port = "text",
+     .help = "A model that need not be there."}};
 
 static const ggdm_param parts_rows[] = {{.key = "parts",
                                          .type = GGDM_PARAM_NODES,
