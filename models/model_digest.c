@@ -2,8 +2,8 @@
  *
  *   "ggdm model 1\n"
  *   text    config.json in one form (ggdm_arch_text)
- *   text    scheduler_config.json in one form, "{}" without one; "" of what is not a diffusion
- * model u64     number of tensors; then of each, in the order of their canonical names (as bytes):
+ *   text    scheduler_config.json in one form, "{}" without one; "" of what takes no timestep
+ *   u64     number of tensors; then of each, in the order of their canonical names (as bytes):
  *     text    name
  *     u64     number of dimensions, and each
  *     f32...  values, row-major, little-endian
@@ -51,7 +51,7 @@ static ggdm_status hash_schedule(ggdm_hash *h, const ggdm_model *m, ggdm_error *
 {
     const ggdm_model_files *f = m->files;
     char *text = NULL;
-    if (m->info.role == GGDM_DIFFUSION)
+    if (m->info.ports & GGDM_PORT_T)
         GGDM_TRY(ggdm_schedule_config_text(
             f->scheduler, f->scheduler_path ? f->scheduler_path : f->path, &text, err));
     ggdm_hash_text(h, text ? text : "");

@@ -74,15 +74,17 @@ static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
     return st;
 }
 
-/* The schedule of a diffusion model stands beside the network, else in the scheduler/ of the
- * pipeline whose unet/ the network is; that pipelines have one is certain. */
-static ggdm_status read_scheduler(ggdm_model_files *f, ggdm_arch_role role, ggdm_error *err)
+/* The schedule, by which a network that takes a timestep knows what noise that means, stands beside
+ * the network, else in the scheduler/ of the pipeline whose unet/ the network is; that pipelines
+ * have one is certain. */
+static ggdm_status read_scheduler(ggdm_model_files *f, unsigned ports, ggdm_error *err)
 {
-    const bool of_pipeline = role == GGDM_DIFFUSION && !ggdm_has_file(f->path, SCHEDULER) &&
+    const bool timed = ports & GGDM_PORT_T;
+    const bool of_pipeline = timed && !ggdm_has_file(f->path, SCHEDULER) &&
                              ggdm_has_file(f->path, "../" GGDM_PIPELINE_FILE);
     GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
                             &f->scheduler_path, err));
-    return of_pipeline || (role == GGDM_DIFFUSION && ggdm_exists(f->scheduler_path))
+    return of_pipeline || (timed && ggdm_exists(f->scheduler_path))
                ? read_text(f->scheduler_path, &f->scheduler, err)
                : GGDM_OK;
 }
@@ -100,7 +102,7 @@ static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_mode
     GGDM_TRY(read_config(f, err));
     GGDM_TRY(ggdm_model_begin(f, out, err));
     ggdm_model *m = *out;
-    GGDM_TRY(read_scheduler(f, m->info.role, err));
+    GGDM_TRY(read_scheduler(f, m->info.ports, err));
     GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
     GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
     return ggdm_model_fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);

@@ -117,6 +117,8 @@ static void print_summary(const ggdm_model *m)
            ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));
     if (a->n_classes)
         printf("classes     %d\n", a->n_classes);
+    if (a->null_label >= 0)
+        printf("null label  %d\n", a->null_label);
     printf("tensors     %zu\n", m->params.n);
     printf("parameters  %" PRId64 "\n", count_parameters(m));
     print_weights(m->files->stored);

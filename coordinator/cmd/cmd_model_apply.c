@@ -140,8 +140,10 @@ static ggdm_status fill_all(const apply *a, ggdm_error *err)
     GGDM_TRY(fill_value(a, "x", a->in.x, err));
     if (a->in.t >= 0)
         GGDM_TRY(fill_integers(a, "t", a->in.t, 0, 1000000, err));
+    const ggdm_arch_info *info = &a->model->info;
+    const int64_t last = info->null_label >= 0 ? info->null_label : info->n_classes - 1;
     if (a->in.label >= 0)
-        GGDM_TRY(fill_integers(a, "label", a->in.label, -1, a->model->info.n_classes - 1, err));
+        GGDM_TRY(fill_integers(a, "label", a->in.label, -1, last, err));
     return a->gy >= 0 ? fill_value(a, "gy", a->gy, err) : GGDM_OK;
 }
 

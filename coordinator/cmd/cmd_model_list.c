@@ -25,6 +25,9 @@ static void print_purpose(const char *dir, const ggdm_arch_info *info)
     else if (info->role == GGDM_DIFFUSION)
         printf("`model' of a sweep%s\n",
                info->n_classes ? "; not yet, as it wants class labels" : "");
+    else if (info->ports & GGDM_PORT_T)
+        printf("classifier of noisy images, %d classes; not yet, as it wants timesteps\n",
+               info->n_classes);
     else
         printf("guide (`guidance.loss.model') or `judge', %d classes\n", info->n_classes);
     free(card);

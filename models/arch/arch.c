@@ -87,6 +87,7 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
     arch->info.weights_file = arch->kind->weights_file;
     arch->info.role = arch->kind->role;
     arch->info.ports = arch->kind->ports;
+    arch->info.null_label = -1;
     GGDM_TRY_GOTO(st, read(arch, doc->root, err), done);
     *out = arch;
     arch = NULL;

@@ -50,7 +50,8 @@ typedef struct ggdm_arch_info {
     unsigned ports; /* those it has, GGDM_PORT_* */
     int size;       /* height and width of images, pixels */
     int channels;   /* of images */
-    int n_classes;  /* outputs of a classifier, or label count of a conditional U-Net; 0: none */
+    int n_classes;  /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
+    int null_label; /* the label of no class, behind those of the classes; -1: none */
 } ggdm_arch_info;
 
 /** Parse config.json text; where names it in errors (a path).  Unknown keys are ignored only if

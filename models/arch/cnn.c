@@ -11,14 +11,27 @@ static ggdm_val activate(ggdm_graph *g, ggdm_val x, int act)
     return act == GGDM_CNN_SILU ? ggdm_silu(g, x) : act == GGDM_CNN_RELU ? ggdm_relu(g, x) : x;
 }
 
-/* Convolution, group norm, activation; the norm takes SiLU into its own pass. */
-static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, const ggdm_cnn_layer *layer,
+/* SiLU(Linear(features(t))), of which every convolution takes its own projection. */
+static ggdm_val time_embedding(ggdm_graph *g, ggdm_val t, int dim)
+{
+    ggdm_val e = ggdm_time_features(g, t, dim, true, 0.0);
+    return ggdm_silu(g, ggdm_layer_linear(g, e, "time_embedding", dim));
+}
+
+/* Convolution, the timestep's share (temb >= 0), group norm, activation; the norm takes SiLU into
+ * its own pass. */
+static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, ggdm_val temb, const ggdm_cnn_layer *layer,
                            const char *prefix)
 {
     char name[GGDM_NAME_SIZE];
     int pad = (layer->kernel - 1) / 2;
     x = ggdm_layer_conv(g, x, prefix, layer->width, layer->kernel,
                         (ggdm_conv){layer->stride, pad, pad, pad, pad});
+    if (temb >= 0)
+        x = ggdm_add_embedding(g, x,
+                               ggdm_layer_linear(g, temb,
+                                                 ggdm_layer_name(name, prefix, "time_emb_proj"),
+                                                 layer->width));
     if (!layer->norm_groups)
         return activate(g, x, layer->act);
     bool fused = layer->act == GGDM_CNN_SILU;
@@ -27,15 +40,16 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, const ggdm_cnn_layer *laye
     return fused ? x : activate(g, x, layer->act);
 }
 
-ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x)
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t)
 {
+    const ggdm_val temb = net->time_dim ? time_embedding(g, t, net->time_dim) : -1;
     for (int i = 0; i < net->n_layers; i++) {
         const ggdm_cnn_layer *layer = &net->layers[i];
         char prefix[GGDM_NAME_SIZE];
         snprintf(prefix, sizeof prefix, "layers.%d", i);
         switch (layer->kind) {
         case GGDM_CNN_CONV:
-            x = conv_layer(g, x, layer, prefix);
+            x = conv_layer(g, x, temb, layer, prefix);
             break;
         case GGDM_CNN_MAX_POOL:
             x = ggdm_max_pool(g, x, layer->kernel);

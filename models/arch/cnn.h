@@ -32,6 +32,7 @@ typedef struct ggdm_cnn {
     int32_t size;     /* height and width, pixels */
     int32_t channels; /* of the image */
     int32_t n_classes;
+    int32_t time_dim; /* of the embedding of the timestep; 0: the network takes none */
     int32_t n_layers; /* the implicit last linear layer included */
     ggdm_cnn_layer layers[GGDM_CNN_LAYERS];
 } ggdm_cnn;
@@ -39,7 +40,8 @@ typedef struct ggdm_cnn {
 /* The keys of each kind of entry of "layers"; NULL at the end. */
 extern const ggdm_field *const ggdm_cnn_layer_fields[];
 
-/** Emit the network: x [N, size, size, channels] -> log probabilities [N, n_classes], f32. */
-ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x);
+/** Emit the network: x [N, size, size, channels], with time_dim t [N] f32 (else ignored) -> log
+ *  probabilities [N, n_classes], f32. */
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct flow {
 } flow;
 
 typedef struct raw_config {
-    int32_t sample_size, in_channels, num_classes;
+    int32_t sample_size, in_channels, num_classes, time_dim;
     const ggdm_node *layers;
 } raw_config;
 
@@ -33,7 +33,7 @@ typedef struct raw_layer {
 static const char *const act_names[] = {"none", "silu", "relu", NULL}; /* ggdm_cnn_act */
 static const char *const pool_names[] = {"max", "avg", NULL};
 
-static const raw_config defaults = {0}; /* all are required */
+static const raw_config defaults = {0}; /* all are required but time_embedding_dim: none */
 
 static const char *const ignored[] = {"_class_name", "_name_or_path", NULL};
 
@@ -45,6 +45,8 @@ static const ggdm_field fields[] = {
     {"num_classes", GGDM_FIELD_INT32, offsetof(raw_config, num_classes), .required = true, .lo = 2,
      .hi = GGDM_ARCH_MAX_WIDTH},
     {"layers", GGDM_FIELD_NODE, offsetof(raw_config, layers), .required = true},
+    {"time_embedding_dim", GGDM_FIELD_INT32, offsetof(raw_config, time_dim), .lo = 2,
+     .hi = GGDM_ARCH_MAX_WIDTH},
     {0}};
 
 #define ACT_FIELD                                                                                  \
@@ -213,16 +215,30 @@ static ggdm_status finish(const ggdm_node *layers, ggdm_cnn *net, const flow *f,
     return GGDM_OK;
 }
 
+/* The timestep comes in behind the convolutions. */
+static ggdm_status check_time(const ggdm_node *root, const ggdm_cnn *net, ggdm_error *err)
+{
+    const ggdm_node *node = ggdm_node_get(root, "time_embedding_dim");
+    bool any = false;
+    for (int i = 0; i < net->n_layers; i++)
+        any = any || net->layers[i].kind == GGDM_CNN_CONV;
+    if (net->time_dim % 2)
+        return ggdm_node_expected(node, err, "an even number");
+    if (net->time_dim && !any)
+        return ggdm_node_fail(node, err, "no layer takes it, expected a convolution");
+    return GGDM_OK;
+}
+
 static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
                         ggdm_json *text, ggdm_error *err)
 {
     raw_config *c = raw;
     ggdm_cnn *net = config;
     const ggdm_node *layers = c->layers;
-    (void)root;
     net->size = c->sample_size;
     net->channels = c->in_channels;
     net->n_classes = c->num_classes;
+    net->time_dim = c->time_dim;
     if (layers->kind != GGDM_NODE_LIST || layers->count >= GGDM_CNN_LAYERS)
         return ggdm_node_fail(layers, err, "expected a list of at most %d layers",
                               GGDM_CNN_LAYERS - 1);
@@ -234,15 +250,18 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     GGDM_TRY(finish(layers, net, &f, text, err));
     ggdm_json_end(text);
     c->layers = NULL; /* said */
+    GGDM_TRY(check_time(root, net, err));
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_classes;
+    if (net->time_dim)
+        info->ports |= GGDM_PORT_T;
     return GGDM_OK;
 }
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->logits = ggdm_cnn_emit(config, g, ports->x);
+    ports->logits = ggdm_cnn_emit(config, g, ports->x, ports->t);
 }
 
 const ggdm_arch_kind ggdm_arch_cnn = {

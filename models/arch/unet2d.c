@@ -108,9 +108,9 @@ static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t
     ggdm_val e = ggdm_time_features(g, t, net->width[0], net->flip, net->freq_shift);
     e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_embedding.linear_1", dim));
     e = ggdm_layer_linear(g, e, "time_embedding.linear_2", dim);
-    if (net->n_classes) {
+    if (net->n_labels) {
         ggdm_val table =
-            ggdm_graph_param(g, "class_embedding.weight", GGDM_SHAPE2(net->n_classes, dim),
+            ggdm_graph_param(g, "class_embedding.weight", GGDM_SHAPE2(net->n_labels, dim),
                              (ggdm_init){GGDM_INIT_NORMAL, 1.0});
         e = ggdm_add(g, e, ggdm_embedding(g, table, label));
     }

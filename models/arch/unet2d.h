@@ -28,11 +28,11 @@ typedef struct ggdm_unet2d {
     int downsample_padding; /* 1, or 0: one pixel at the right and the bottom */
     bool scale_shift;       /* resnet_time_scale_shift */
     bool center;            /* center_input_sample: x -> 2x - 1 */
-    int n_classes;          /* num_class_embeds; 0: unconditional */
+    int n_labels;           /* num_class_embeds, the null label included; 0: unconditional */
 } ggdm_unet2d;
 
 /** Emit the network.  x [N, size, size, channels], t [N] f32, label [N] i32 or -1 (then nothing is
- *  added for the class; the same as a label outside 0..n_classes-1) -> eps, shaped as x.
+ *  added for the class; the same as a label outside 0..n_labels-1) -> eps, shaped as x.
  *  conv_out starts at zero (as in DDPM), so that an untrained network predicts eps = 0. */
 ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
                           ggdm_val label);

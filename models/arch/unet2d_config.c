@@ -11,8 +11,8 @@
 typedef struct raw_config {
     const ggdm_node *sample_size, *down_types, *up_types, *class_embed_type;
     ggdm_ints widths;
-    int32_t in_channels, out_channels, layers, groups, padding, head_dim, attn_groups, n_classes,
-        time_dim;
+    int32_t in_channels, out_channels, layers, groups, padding, head_dim, attn_groups, n_labels,
+        time_dim, null_label;
     double eps, freq_shift, mid_scale;
     bool center, flip, add_attention;
     int scale_shift;
@@ -33,6 +33,7 @@ static const raw_config defaults = {.in_channels = 3,
                                     .head_dim = 8,
                                     .eps = 1e-5,
                                     .mid_scale = 1,
+                                    .null_label = -1,
                                     .flip = true,
                                     .add_attention = true};
 
@@ -64,7 +65,8 @@ static const ggdm_field fields[] = {
     {"resnet_time_scale_shift", GGDM_FIELD_CHOICE, AT(scale_shift), .choices = scale_shift_names},
     {"add_attention", GGDM_FIELD_BOOL, .offset = AT(add_attention)},
     {"class_embed_type", GGDM_FIELD_NODE, .offset = AT(class_embed_type)},
-    {"num_class_embeds", GGDM_FIELD_INT32, AT(n_classes), .lo = 1, .hi = GGDM_ARCH_MAX_CLASSES},
+    {"num_class_embeds", GGDM_FIELD_INT32, AT(n_labels), .lo = 1, .hi = GGDM_ARCH_MAX_CLASSES},
+    {"_null_label", GGDM_FIELD_INT32, AT(null_label), .lo = 1, .hi = GGDM_ARCH_MAX_CLASSES - 1},
     {0}};
 
 /* Written by diffusers, without influence on the network at inference: bookkeeping, training only
@@ -77,13 +79,9 @@ static const char *const ignored[] = {"_class_name", "_diffusers_version",  "_na
                                       NULL};
 
 /* Keys whose null means something (or is ignored); elsewhere diffusers itself fails on null. */
-static const char *const nullable[] = {"sample_size",
-                                       "attention_head_dim",
-                                       "time_embedding_dim",
-                                       "attn_norm_num_groups",
-                                       "class_embed_type",
-                                       "num_class_embeds",
-                                       NULL};
+static const char *const nullable[] = {
+    "sample_size",      "attention_head_dim", "time_embedding_dim", "attn_norm_num_groups",
+    "class_embed_type", "num_class_embeds",   "_null_label",        NULL};
 
 static bool listed(const char *const *list, const char *key)
 {
@@ -239,6 +237,16 @@ static ggdm_status check_geometry(const ggdm_node *root, const ggdm_unet2d *net,
     return GGDM_OK;
 }
 
+/* Labels of classes are those before the null label, without a gap. */
+static ggdm_status check_null_label(const ggdm_node *root, const raw_config *raw, ggdm_error *err)
+{
+    if (raw->null_label < 0 || raw->null_label == raw->n_labels - 1)
+        return GGDM_OK;
+    return ggdm_node_fail(ggdm_node_get(root, "_null_label"), err,
+                          "%d, expected the last of the num_class_embeds (%d) labels",
+                          raw->null_label, raw->n_labels);
+}
+
 static ggdm_status fill_net(const ggdm_node *root, raw_config *raw, ggdm_unet2d *net,
                             ggdm_error *err)
 {
@@ -273,8 +281,9 @@ static ggdm_status fill_net(const ggdm_node *root, raw_config *raw, ggdm_unet2d 
     net->freq_shift = raw->freq_shift;
     net->downsample_padding = raw->padding;
     net->center = raw->center;
-    net->n_classes = raw->n_classes;
+    net->n_labels = raw->n_labels;
     raw->only = 0; /* of names of one meaning the first */
+    GGDM_TRY(check_null_label(root, raw, err));
     return check_geometry(root, net, err);
 }
 
@@ -283,11 +292,13 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
 {
     ggdm_unet2d *net = config;
     (void)text; /* the rows say all */
+    const raw_config *keys = raw;
     GGDM_TRY(fill_net(root, raw, net, err));
     info->size = net->size;
     info->channels = net->channels;
-    info->n_classes = net->n_classes;
-    if (net->n_classes)
+    info->null_label = keys->null_label;
+    info->n_classes = keys->null_label < 0 ? net->n_labels : keys->null_label;
+    if (net->n_labels)
         info->ports |= GGDM_PORT_LABEL;
     return GGDM_OK;
 }

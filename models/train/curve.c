@@ -11,41 +11,72 @@
 #include "common/mem.h"
 #include "common/temp.h"
 
-#define HEAD "step,images,loss,lr,images_per_second,val_loss,val_accuracy\n"
+#define HEAD "step,images,loss,lr,images_per_second,val_loss,val_accuracy"
 #define MAX_CURVE ((size_t)64 << 20) /* bytes */
 
-static void print_row(FILE *f, const ggdm_curve_row *r)
+int32_t ggdm_band_begin(int32_t timesteps, int band)
 {
-    fprintf(f, "%" PRId64 ",%" PRId64 ",%.6f,%.6g,%.1f,", r->step, r->images, r->loss, r->lr,
-            r->rate);
-    if (r->val_loss >= 0)
-        fprintf(f, "%.6f", r->val_loss);
-    fputc(',', f);
-    if (r->val_accuracy >= 0)
-        fprintf(f, "%.6f", r->val_accuracy);
+    return (int32_t)(((int64_t)timesteps * band + GGDM_T_BANDS - 1) / GGDM_T_BANDS);
+}
+
+static int bands(const ggdm_curve *c)
+{
+    return c->timesteps ? GGDM_T_BANDS : 0;
+}
+
+static void print_head(FILE *f, const ggdm_curve *c)
+{
+    fputs(HEAD, f);
+    for (int i = 0; i < bands(c); i++)
+        fprintf(f, ",accuracy_t%d", ggdm_band_begin(c->timesteps, i));
     fputc('\n', f);
 }
 
+/* A column that may be empty. */
+static void print_measured(FILE *f, double value)
+{
+    fputc(',', f);
+    if (value >= 0)
+        fprintf(f, "%.6f", value);
+}
+
+static void print_row(FILE *f, const ggdm_curve *c, const ggdm_curve_row *r)
+{
+    fprintf(f, "%" PRId64 ",%" PRId64 ",%.6f,%.6g,%.1f", r->step, r->images, r->loss, r->lr,
+            r->rate);
+    print_measured(f, r->val_loss);
+    print_measured(f, r->val_accuracy);
+    for (int i = 0; i < bands(c); i++)
+        print_measured(f, r->by_t[i]);
+    fputc('\n', f);
+}
+
+/* The next column, with the comma in front of it; false where there is none. */
+static bool scan_measured(const char **p, double *value)
+{
+    char *end;
+    if (*(*p)++ != ',')
+        return false;
+    *value = strtod(*p, &end);
+    if (end == *p)
+        *value = -1;
+    *p = end;
+    return true;
+}
+
 /* One line into a row; false where it is none. */
-static bool scan_row(const char *line, ggdm_curve_row *r)
+static bool scan_row(const char *line, const ggdm_curve *c, ggdm_curve_row *r)
 {
     int used = 0;
-    char *end;
-    r->val_loss = r->val_accuracy = -1;
-    if (sscanf(line, "%" SCNd64 ",%" SCNd64 ",%lf,%lf,%lf,%n", &r->step, &r->images, &r->loss,
+    if (sscanf(line, "%" SCNd64 ",%" SCNd64 ",%lf,%lf,%lf%n", &r->step, &r->images, &r->loss,
                &r->lr, &r->rate, &used) < 5 ||
         used == 0)
         return false;
     const char *p = line + used;
-    if (*p != ',') {
-        r->val_loss = strtod(p, &end);
-        p = end;
-    }
-    if (*p++ != ',')
-        return false;
-    if (*p && *p != '\n')
-        r->val_accuracy = strtod(p, NULL);
-    return true;
+    bool whole = scan_measured(&p, &r->val_loss) && scan_measured(&p, &r->val_accuracy);
+    for (int i = 0; whole && i < bands(c); i++)
+        whole = scan_measured(&p, &r->by_t[i]);
+    return whole;
 }
 
 static ggdm_status keep_row(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error *err)
@@ -64,26 +95,27 @@ static ggdm_status load_curve(ggdm_curve *c, int64_t step, ggdm_error *err)
     ggdm_status st = GGDM_OK;
     for (char *line = strtok_r(text, "\n", &save); line && st == GGDM_OK;
          line = strtok_r(NULL, "\n", &save)) {
-        ggdm_curve_row row;
-        if (scan_row(line, &row) && row.step <= step)
+        ggdm_curve_row row = {0};
+        if (scan_row(line, c, &row) && row.step <= step)
             st = keep_row(c, &row, err);
     }
     free(text);
     return st;
 }
 
-ggdm_status ggdm_curve_open(const char *path, int64_t step, ggdm_curve *out, ggdm_error *err)
+ggdm_status ggdm_curve_open(const char *path, int64_t step, int32_t timesteps, ggdm_curve *out,
+                            ggdm_error *err)
 {
-    *out = (ggdm_curve){0};
+    *out = (ggdm_curve){.timesteps = timesteps};
     char *text = NULL;
     size_t size = 0;
     GGDM_TRY(ggdm_strdup(path, &out->path, err));
     ggdm_status st = load_curve(out, step, err);
     FILE *f = st == GGDM_OK ? open_memstream(&text, &size) : NULL;
     if (f) {
-        fputs(HEAD, f);
+        print_head(f, out);
         for (size_t i = 0; i < out->n; i++)
-            print_row(f, &out->rows[i]);
+            print_row(f, out, &out->rows[i]);
         fclose(f);
         st = ggdm_replace_file(path, text, size, err);
     } else if (st == GGDM_OK) {
@@ -108,7 +140,7 @@ ggdm_status ggdm_curve_add(ggdm_curve *c, const ggdm_curve_row *row, ggdm_error 
     FILE *f = fopen(c->path, "a");
     if (!f)
         return GGDM_FAIL_ERRNO(err, errno, "cannot write %s", c->path);
-    print_row(f, row);
+    print_row(f, c, row);
     bool bad = fflush(f) != 0;
     int why = errno;
     fclose(f);

@@ -115,16 +115,45 @@ static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT
     return st;
 }
 
+static const char *what_it_is(const ggdm_arch_info *a)
+{
+    if (a->role == GGDM_CLASSIFIER)
+        return a->ports & GGDM_PORT_T ? "Classifier of noisy images (given x_t and t)"
+                                      : "Image classifier";
+    if (a->null_label >= 0)
+        return "Diffusion model (predicts eps, conditional on a class or on none)";
+    return a->n_classes ? "Diffusion model (predicts eps, conditional on a class)"
+                        : "Diffusion model (predicts eps, unconditional)";
+}
+
+static void card_measured(FILE *f, const ggdm_export *e)
+{
+    const ggdm_evaluation *m = e->final;
+    const int32_t timesteps = e->curve->timesteps;
+    fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " %stest images: ", m->n,
+            timesteps ? "" : "clean ");
+    if (m->accuracy < 0)
+        fprintf(f, "mean squared error of eps %.5f (one timestep and one noise per image).\n",
+                m->loss);
+    else
+        fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats%s.\n",
+                100.0 * m->accuracy, m->loss,
+                timesteps ? " (one timestep and one noise per image)" : "");
+    if (timesteps)
+        fprintf(f, "\n| timesteps | accuracy |\n|---:|---:|\n");
+    for (int i = 0; timesteps && i < GGDM_T_BANDS; i++)
+        if (m->by_t[i] >= 0)
+            fprintf(f, "| %d to %d | %.2f %% |\n", ggdm_band_begin(timesteps, i),
+                    ggdm_band_begin(timesteps, i + 1) - 1, 100.0 * m->by_t[i]);
+}
+
 static void card(FILE *f, const ggdm_export *e, const char *digest)
 {
-    bool classifier = e->arch->role == GGDM_CLASSIFIER;
     const ggdm_recipe *r = e->recipe;
     fprintf(f, "# %s\n\n", r->name);
     fprintf(f, "%s, %d x %d x %d images in [-1, 1], %" PRId64 " parameters (f32).\n",
-            classifier           ? "Image classifier"
-            : e->arch->n_classes ? "Diffusion model (predicts eps, conditional on a class)"
-                                 : "Diffusion model (predicts eps, unconditional)",
-            e->arch->size, e->arch->size, e->arch->channels, e->flat->n_values);
+            what_it_is(e->arch), e->arch->size, e->arch->size, e->arch->channels,
+            e->flat->n_values);
     fprintf(f,
             "Trained from scratch by `ggdm train`; the weights are the running average (EMA).\n\n");
     fprintf(f, "- command: `%s`\n- `%s`: SHA-256 `%s`\n", e->command, e->arch->weights_file,
@@ -137,15 +166,9 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
             "%d thread(s), %s\n",
             e->state->step, r->batch, (double)e->state->step * r->batch / (double)e->data->train.n,
             e->state->seconds, e->state->ranks, e->state->threads, e->state->isa);
-    fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " clean test images: ", e->final->n);
-    if (classifier)
-        fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats.\n",
-                100.0 * e->final->accuracy, e->final->loss);
-    else
-        fprintf(f, "mean squared error of eps %.5f (one timestep and one noise per image).\n",
-                e->final->loss);
+    card_measured(f, e);
     fprintf(f, "\n## Training curve\n\n");
-    card_curve(f, e->curve, classifier);
+    card_curve(f, e->curve, e->arch->role == GGDM_CLASSIFIER);
     fprintf(f, "\nThe training loss is smoothed over about 100 steps; `curve.csv` has it all.\n");
     fprintf(f, "\n## Data\n\n");
     card_data(f, e);
@@ -173,7 +196,7 @@ ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
     GGDM_TRY(write_weights(e, err));
     const char *config = e->recipe->config;
     GGDM_TRY(ggdm_replace_file_in(e->dir, "config.json", config, strlen(config), err));
-    if (e->arch->role == GGDM_DIFFUSION)
+    if (e->arch->ports & GGDM_PORT_T)
         GGDM_TRY(write_scheduler(e, err));
     return write_card(e, err);
 }

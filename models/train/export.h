@@ -23,8 +23,8 @@ typedef struct ggdm_export {
     const ggdm_evaluation *final; /* on the test set, of the weights that are written */
 } ggdm_export;
 
-/** Write config.json, scheduler_config.json (diffusion), the EMA weights and the model card
- *  README.md; each file atomically, the weights first. */
+/** Write config.json, scheduler_config.json (of what takes timesteps), the EMA weights and the
+ * model card README.md; each file atomically, the weights first. */
 ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err);
 
 #endif

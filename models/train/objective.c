@@ -12,18 +12,30 @@
 
 /* Philox counters of GGDM_STREAM_TRAIN: a = low word of the sample, b = its high word and what the
  * numbers are for. */
-enum { NOISE = 0, VALIDATION = 1 << 29 };
+enum { NOISE = 0, VALIDATION = 1 << 29, LABEL = 1 << 30 };
+
+/* What an objective is made of. */
+static const struct {
+    ggdm_arch_role role;
+    bool noisy; /* the network sees x_t and is told t */
+} kinds[] = {[GGDM_OBJECTIVE_DDPM] = {GGDM_DIFFUSION, true},
+             [GGDM_OBJECTIVE_CLASSIFIER] = {GGDM_CLASSIFIER, false},
+             [GGDM_OBJECTIVE_NOISY_CLASSIFIER] = {GGDM_CLASSIFIER, true}};
 
 /* --- building --- */
 
 static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_arch_info *info,
                               ggdm_error *err)
 {
-    ggdm_arch_role role =
-        recipe->objective == GGDM_OBJECTIVE_DDPM ? GGDM_DIFFUSION : GGDM_CLASSIFIER;
-    if (info->role != role)
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: objective '%s' does not fit a %s", recipe->path,
-                         ggdm_objective_names[recipe->objective], info->class_name);
+    const bool timed = info->ports & GGDM_PORT_T, null = info->null_label >= 0;
+    if (info->role != kinds[recipe->objective].role || timed != kinds[recipe->objective].noisy)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: objective '%s' does not fit a %s %s timesteps",
+                         recipe->path, ggdm_objective_names[recipe->objective], info->class_name,
+                         timed ? "that takes" : "without");
+    if (null != (recipe->label_dropout > 0))
+        return GGDM_FAIL(
+            err, GGDM_EINVAL, "%s: label_dropout %g, expected %s, as the network has %s null label",
+            recipe->path, recipe->label_dropout, null ? "more than 0" : "0", null ? "a" : "no");
     return GGDM_OK;
 }
 
@@ -65,13 +77,13 @@ static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *a
     ggdm_shape image = GGDM_SHAPE4(o->batch, o->info.size, o->info.size, o->info.channels);
     GGDM_TRY(ggdm_alloc(&o->scratch, (size_t)ggdm_shape_count(&image), sizeof(float), err));
     GGDM_TRY(ggdm_alloc(&o->index, (size_t)o->batch, sizeof *o->index, err));
-    GGDM_TRY(ggdm_alloc(&o->label, (size_t)o->batch, sizeof *o->label, err));
     bool bf16 = gradients && recipe->precision == GGDM_TRAIN_BF16;
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &o->g, err));
     ggdm_ports p = o->in = ggdm_arch_inputs(arch, o->g, o->batch);
     ggdm_val y = ggdm_arch_emit(arch, o->g, &p);
-    if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
+    if (kinds[recipe->objective].noisy)
         GGDM_TRY(make_schedule(recipe, o, err));
+    if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
         o->noise = ggdm_graph_input(o->g, "noise", GGDM_F32, image);
         y = o->loss = ggdm_mse(o->g, p.eps, o->noise);
     } else {
@@ -113,7 +125,6 @@ void ggdm_objective_destroy(ggdm_objective_graph **o)
     free((*o)->sqrt_1mab);
     free((*o)->scratch);
     free((*o)->index);
-    free((*o)->label);
     free(*o);
     *o = NULL;
 }
@@ -130,27 +141,62 @@ static double golden_uniform(uint64_t i)
     return (double)((i * golden) >> 11) * 0x1p-53;
 }
 
-/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps for slot i of the batch, and its label where the
- * network takes one. */
-static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
-                      int64_t n, int i, int32_t index, uint64_t sample, uint32_t use)
+static int timestep_of(const ggdm_recipe *r, uint64_t sample)
 {
-    float *x = (float *)ggdm_graph_data(o->g, o->in.x) + i * n;
-    float *noise = (float *)ggdm_graph_data(o->g, o->noise) + i * n;
-    uint32_t low = (uint32_t)sample, high = (uint32_t)(sample >> 32) | use;
-    int t = (int)(golden_uniform(sample) * r->timesteps); /* < timesteps */
-    ggdm_dataset_image(set, index, x);
-    ggdm_normals(r->seed, GGDM_STREAM_TRAIN, low, high | NOISE, n, noise);
+    return (int)(golden_uniform(sample) * r->timesteps); /* < timesteps */
+}
+
+/* What goes into a slot of the batch. */
+typedef struct entry {
+    int32_t index;   /* image of the set */
+    uint64_t sample; /* of the run, or of the evaluation */
+    bool training;   /* as against an evaluation */
+} entry;
+
+/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps in place, and its t; noise: [n]. */
+static void add_noise(ggdm_objective_graph *o, const ggdm_recipe *r, int i, const entry *e,
+                      int64_t n, float *x, float *noise)
+{
+    uint32_t low = (uint32_t)e->sample, high = (uint32_t)(e->sample >> 32);
+    int t = timestep_of(r, e->sample);
+    ggdm_normals(r->seed, GGDM_STREAM_TRAIN, low, high | NOISE | (e->training ? 0 : VALIDATION), n,
+                 noise);
     float a = o->sqrt_ab[t], b = o->sqrt_1mab[t];
     for (int64_t k = 0; k < n; k++)
         x[k] = a * x[k] + b * noise[k];
     ((float *)ggdm_graph_data(o->g, o->in.t))[i] = (float)t;
+}
+
+/* The label that a diffusion model is told; in training some become the null label. */
+static int32_t told_label(const ggdm_objective_graph *o, const ggdm_recipe *r,
+                          const ggdm_dataset *set, const entry *e)
+{
+    double u = 1.0;
+    if (e->training && r->label_dropout > 0)
+        ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, (uint32_t)e->sample,
+                      (uint32_t)(e->sample >> 32) | LABEL, 1, &u);
+    return u < r->label_dropout ? o->info.null_label : ggdm_dataset_label(set, e->index);
+}
+
+/* The inputs of the network in slot i. */
+static void fill_slot(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set, int i,
+                      const entry *e)
+{
+    const int size = o->info.size, channels = o->info.channels;
+    const int64_t n = (int64_t)size * size * channels;
+    float *x = (float *)ggdm_graph_data(o->g, o->in.x) + i * n, *scratch = o->scratch + i * n;
+    ggdm_dataset_image(set, e->index, x);
+    if (e->training && o->logp >= 0)
+        ggdm_augment_image(&r->augment, r->seed, e->sample, size, size, channels, x, scratch);
+    if (o->in.t >= 0)
+        add_noise(o, r, i, e, n, x,
+                  o->noise >= 0 ? (float *)ggdm_graph_data(o->g, o->noise) + i * n : scratch);
     if (o->in.label >= 0)
-        ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = ggdm_dataset_label(set, index);
+        ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = told_label(o, r, set, e);
 }
 
 /* d(mean loss)/d(logp) = -q / global batch, q the smoothed one-hot label. */
-static void fill_label(ggdm_objective_graph *o, const ggdm_recipe *r, int i, int32_t label)
+static void fill_target(ggdm_objective_graph *o, const ggdm_recipe *r, int i, int32_t label)
 {
     int k = o->info.n_classes;
     float *seed = (float *)ggdm_graph_data(o->g, o->seed) + (int64_t)i * k;
@@ -162,26 +208,16 @@ static void fill_label(ggdm_objective_graph *o, const ggdm_recipe *r, int i, int
 void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
                          ggdm_order *order, int64_t first)
 {
-    const int size = o->info.size, channels = o->info.channels;
-    const int64_t n = (int64_t)size * size * channels;
     for (int i = 0; i < o->batch; i++)
         o->index[i] = ggdm_order_at(order, first + i);
-    if (r->objective == GGDM_OBJECTIVE_DDPM) {
-#pragma omp parallel for schedule(static)
-        for (int i = 0; i < o->batch; i++)
-            fill_ddpm(o, r, set, n, i, o->index[i], (uint64_t)first + (uint64_t)i, 0);
-        for (int i = 0; i < o->batch; i++)
-            ((float *)ggdm_graph_data(o->g, o->seed))[i] = 1.0f / (float)o->global_batch;
-        return;
-    }
-    float *x = ggdm_graph_data(o->g, o->in.x);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < o->batch; i++) {
-        ggdm_dataset_image(set, o->index[i], x + i * n);
-        ggdm_augment_image(&r->augment, r->seed, (uint64_t)first + (uint64_t)i, size, size,
-                           channels, x + i * n, o->scratch + i * n);
-        o->label[i] = ggdm_dataset_label(set, o->index[i]);
-        fill_label(o, r, i, o->label[i]);
+        const entry e = {o->index[i], (uint64_t)first + (uint64_t)i, true};
+        fill_slot(o, r, set, i, &e);
+        if (o->logp >= 0)
+            fill_target(o, r, i, ggdm_dataset_label(set, e.index));
+        else
+            ((float *)ggdm_graph_data(o->g, o->seed))[i] = 1.0f / (float)o->global_batch;
     }
 }
 
@@ -209,13 +245,41 @@ double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat)
 
 /* --- evaluation --- */
 
+/* Sums over the images that were seen. */
+typedef struct sums {
+    double loss;
+    int64_t right;
+    int64_t seen_at[GGDM_T_BANDS], right_at[GGDM_T_BANDS];
+} sums;
+
+static int band_of(const ggdm_recipe *r, uint64_t sample)
+{
+    return (int)((int64_t)timestep_of(r, sample) * GGDM_T_BANDS / r->timesteps);
+}
+
+/* The result in slot i, which is of this image. */
+static void add_result(const ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
+                       int i, int32_t index, sums *s)
+{
+    if (o->logp < 0) {
+        s->loss += ((const float *)ggdm_graph_data(o->g, o->loss))[i];
+        return;
+    }
+    const int k = o->info.n_classes;
+    const float *logp = (const float *)ggdm_graph_data(o->g, o->logp) + (int64_t)i * k;
+    const int32_t label = ggdm_dataset_label(set, index);
+    const bool right = ggdm_argmax(logp, k) == label;
+    const int band = band_of(r, (uint64_t)index);
+    s->loss -= logp[label];
+    s->right += right;
+    s->seen_at[band]++;
+    s->right_at[band] += right;
+}
+
 ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *r,
                                         const ggdm_dataset *set, int64_t count)
 {
-    const int64_t n = (int64_t)o->info.size * o->info.size * o->info.channels;
-    const bool ddpm = r->objective == GGDM_OBJECTIVE_DDPM;
-    double loss = 0.0;
-    int64_t right = 0;
+    sums s = {0};
     if (count > set->n)
         count = set->n;
     for (int64_t first = 0; first < count; first += o->batch) {
@@ -223,24 +287,15 @@ ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_reci
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < o->batch; i++) { /* the last batch repeats its last image */
             int32_t index = (int32_t)(first + (i < valid ? i : valid - 1));
-            if (ddpm)
-                fill_ddpm(o, r, set, n, i, index, (uint64_t)index, VALIDATION);
-            else
-                ggdm_dataset_image(set, index, (float *)ggdm_graph_data(o->g, o->in.x) + i * n);
+            fill_slot(o, r, set, i, &(entry){index, (uint64_t)index, false});
         }
         ggdm_graph_run(o->g);
-        const float *y = ggdm_graph_data(o->g, ddpm ? o->loss : o->logp);
-        for (int i = 0; i < valid; i++) {
-            if (ddpm) {
-                loss += y[i];
-                continue;
-            }
-            const float *p = y + (int64_t)i * o->info.n_classes;
-            int32_t label = ggdm_dataset_label(set, (int32_t)(first + i));
-            loss -= p[label];
-            right += ggdm_argmax(p, o->info.n_classes) == label;
-        }
+        for (int i = 0; i < valid; i++)
+            add_result(o, r, set, i, (int32_t)(first + i), &s);
     }
-    double total = count > 0 ? (double)count : 1.0;
-    return (ggdm_evaluation){count, loss / total, ddpm ? -1.0 : (double)right / total};
+    const double total = count > 0 ? (double)count : 1.0;
+    ggdm_evaluation e = {count, s.loss / total, o->logp < 0 ? -1.0 : (double)s.right / total, {0}};
+    for (int i = 0; i < GGDM_T_BANDS; i++)
+        e.by_t[i] = s.seen_at[i] ? (double)s.right_at[i] / (double)s.seen_at[i] : -1.0;
+    return e;
 }

@@ -10,6 +10,7 @@
 #include "models/arch/arch.h"
 #include "models/nn/graph.h"
 #include "models/train/adamw.h"
+#include "models/train/curve.h"
 #include "models/train/dataset.h"
 #include "models/train/train_recipe.h"
 
@@ -20,13 +21,13 @@ typedef struct ggdm_objective_graph {
     int global_batch;     /* of all ranks: losses and gradients are divided by it */
     ggdm_ports in;        /* inputs of the network */
     ggdm_val noise, loss; /* ddpm: eps [B, H, W, C] and its mean squared error [B] */
-    ggdm_val logp;        /* classifier: log probabilities [B, K] */
-    ggdm_val seed;        /* ddpm [B]: d(total)/d(loss); classifier [B, K]: d(total)/d(logp) */
+    ggdm_val logp;        /* classifiers: log probabilities [B, K] */
+    ggdm_val seed;        /* ddpm [B]: d(total)/d(loss); classifiers [B, K]: d(total)/d(logp) */
     ggdm_val *grads;      /* [n_params] owned; NULL where built without gradients */
     int n_params;
     float *sqrt_ab, *sqrt_1mab; /* [timesteps] sqrt(alpha_bar), sqrt(1 - alpha_bar); owned */
-    float *scratch;             /* [batch, H, W, C], owned */
-    int32_t *index, *label;     /* [batch] of the images in the batch, owned */
+    float *scratch;             /* [batch, H, W, C], owned: of augmentation, then of noise */
+    int32_t *index;             /* [batch] of the images in the batch, owned */
 } ggdm_objective_graph;
 
 /** Build the graph for batches of batch images of this rank; with gradients to all parameters, or
@@ -47,13 +48,15 @@ void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *recipe,
 double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat);
 
 typedef struct ggdm_evaluation {
-    int64_t n;       /* images */
-    double loss;     /* mean: squared error of eps, or nats (without label smoothing) */
-    double accuracy; /* 0..1, or -1 for ddpm */
+    int64_t n;                 /* images */
+    double loss;               /* mean: squared error of eps, or nats (without label smoothing) */
+    double accuracy;           /* 0..1, or -1 for ddpm */
+    double by_t[GGDM_T_BANDS]; /* noisy-classifier: of the images in each band; -1: none is there */
 } ggdm_evaluation;
 
-/** Mean loss (and accuracy) over images 0..n-1 of set, without augmentation; ddpm with timesteps
- *  and noise that depend on the image index only.  o is a graph without gradients, compiled. */
+/** Mean loss (and accuracy) over images 0..n-1 of set, without augmentation and with their own
+ *  labels; timesteps and noise depend on the image index only.  o is a graph without gradients,
+ *  compiled. */
 ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *recipe,
                                         const ggdm_dataset *set, int64_t n);
 

@@ -126,7 +126,9 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
         GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
         GGDM_TRY(save_checkpoint(t, err));
     }
-    return ggdm_curve_open(t->folder.curve, t->state.step, &t->curve, err);
+    const bool by_t = t->recipe->objective == GGDM_OBJECTIVE_NOISY_CLASSIFIER;
+    return ggdm_curve_open(t->folder.curve, t->state.step, by_t ? t->recipe->timesteps : 0,
+                           &t->curve, err);
 }
 
 /* The others get what rank 0 has; their data must be the same. */
@@ -228,6 +230,8 @@ static bool divides(int64_t every, int64_t step)
     return every > 0 && step % every == 0;
 }
 
+static const ggdm_evaluation not_evaluated = {0, -1, -1, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}};
+
 /* Rank 0 after a step: evaluation, curve, progress. */
 static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
 {
@@ -237,11 +241,10 @@ static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
     if (evaluated)
         evaluate_weights(t);
     if (evaluated || divides(r->curve_steps, step)) {
-        ggdm_curve_row row = {step, step * r->batch, t->state.loss, lr, t->rate, -1, -1};
-        if (evaluated) {
-            row.val_loss = t->last.loss;
-            row.val_accuracy = t->last.accuracy;
-        }
+        const ggdm_evaluation *e = evaluated ? &t->last : &not_evaluated;
+        ggdm_curve_row row = {step,    step * r->batch, t->state.loss, lr,
+                              t->rate, e->loss,         e->accuracy,   {0}};
+        memcpy(row.by_t, e->by_t, sizeof row.by_t);
         GGDM_TRY(ggdm_curve_add(&t->curve, &row, err));
     }
     if (t->options->progress) {

@@ -36,11 +36,11 @@ typedef struct ggdm_train_options {
 } ggdm_train_options;
 
 /** Train, resuming from OUT/checkpoint.safetensors if it is there, and write config.json,
- *  scheduler_config.json (diffusion), the weights, README.md and curve.csv to OUT.  Collective.
- *  Errors: GGDM_ECANCELLED after a checkpoint when asked to stop; GGDM_ESTATE for a folder that is
- *  in use or holds something else, and for a checkpoint of another recipe or of other data;
- *  GGDM_EFULL: as far as the last checkpoint all is kept; GGDM_ENUMERIC when the loss is not
- * finite. */
+ *  scheduler_config.json (where the network takes timesteps), the weights, README.md and curve.csv
+ * to OUT.  Collective. Errors: GGDM_ECANCELLED after a checkpoint when asked to stop; GGDM_ESTATE
+ * for a folder that is in use or holds something else, and for a checkpoint of another recipe or of
+ * other data; GGDM_EFULL: as far as the last checkpoint all is kept; GGDM_ENUMERIC when the loss is
+ * not finite. */
 ggdm_status ggdm_train(const ggdm_recipe *recipe, const ggdm_train_options *options,
                        ggdm_world *world, ggdm_error *err);
 

@@ -9,7 +9,7 @@
 #include "common/shipped.h"
 #include "common/yaml.h"
 
-const char *const ggdm_objective_names[] = {"ddpm", "classifier", NULL};
+const char *const ggdm_objective_names[] = {"ddpm", "classifier", "noisy-classifier", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 
 #define MAX_CONFIG ((size_t)1 << 20) /* bytes */
@@ -30,7 +30,9 @@ static const ggdm_field top_fields[] = {
     {"objective", GGDM_FIELD_CHOICE, TOP(r.objective), .required = true,
      .choices = ggdm_objective_names,
      .help = "what is learnt: `ddpm`, a diffusion model that predicts the noise (Ho et al. 2020, "
-             "algorithm 1); `classifier`, the classes of the images (cross entropy)"},
+             "algorithm 1); `classifier`, the classes of the images (cross entropy); "
+             "`noisy-classifier`, those of images at all noise levels, by a network that is told "
+             "the level"},
     {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true,
      .help =
          "the network: its `config.json` ([MODELS.md](MODELS.md)), by its path from the recipe"},
@@ -48,7 +50,10 @@ static const ggdm_field top_fields[] = {
     {"augment", GGDM_FIELD_NODE, TOP(augment)},
     {"diffusion", GGDM_FIELD_NODE, TOP(diffusion)},
     {"label_smoothing", GGDM_FIELD_DOUBLE, TOP(r.label_smoothing), .lo = 0, .hi = 0.9,
-     .help = "share of each label that is spread over all classes (classifier)"},
+     .help = "share of each label that is spread over all classes (classifiers)"},
+    {"label_dropout", GGDM_FIELD_DOUBLE, TOP(r.label_dropout), .lo = 0, .hi = 0.9,
+     .help = "share of the labels that become the network's null label, which makes it learn to do "
+             "without (ddpm; for classifier-free guidance, Ho and Salimans 2022)"},
     {"evaluate_steps", GGDM_FIELD_INT64, TOP(r.evaluate_steps), .lo = 1, .hi = 1e12,
      .help = "measure on the test images every so many steps, and after the last"},
     {"curve_steps", GGDM_FIELD_INT64, TOP(r.curve_steps), .lo = 1, .hi = 1e12,
@@ -176,17 +181,30 @@ void ggdm_recipe_print_keys(FILE *out)
         ggdm_fields_print(out, maps[i].key, maps[i].fields, &raw.r);
 }
 
+/* Keys that are not for every objective: those for which they have a meaning, as bits. */
+enum {
+    DDPM = 1 << GGDM_OBJECTIVE_DDPM,
+    NOISY = 1 << GGDM_OBJECTIVE_NOISY_CLASSIFIER,
+    CLASSIFIERS = 1 << GGDM_OBJECTIVE_CLASSIFIER | NOISY
+};
+static const struct {
+    const char *key;
+    unsigned objectives;
+} meanings[] = {{"augment", CLASSIFIERS},
+                {"label_smoothing", CLASSIFIERS},
+                {"label_dropout", DDPM},
+                {"diffusion", DDPM | NOISY}};
+
 /* What says nothing to this objective is a mistake. */
 static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root, ggdm_error *err)
 {
-    bool ddpm = raw->r.objective == GGDM_OBJECTIVE_DDPM;
-    const ggdm_node *other = ddpm ? raw->augment : raw->diffusion;
-    if (ddpm && !other)
-        other = ggdm_node_get(root, "label_smoothing");
-    if (other)
-        return ggdm_node_fail(other, err, "has no meaning for objective '%s'",
-                              ggdm_objective_names[raw->r.objective]);
-    if (ddpm && raw->r.beta_end < raw->r.beta_start)
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        const ggdm_node *node = ggdm_node_get(root, meanings[i].key);
+        if (node && !(meanings[i].objectives & 1u << raw->r.objective))
+            return ggdm_node_fail(node, err, "has no meaning for objective '%s'",
+                                  ggdm_objective_names[raw->r.objective]);
+    }
+    if (raw->diffusion && raw->r.beta_end < raw->r.beta_start)
         return ggdm_node_fail(raw->diffusion, err, "beta_end %g, expected at least beta_start %g",
                               raw->r.beta_end, raw->r.beta_start);
     if (raw->r.optim.lr_floor > raw->r.optim.lr)

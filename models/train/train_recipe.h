@@ -12,8 +12,9 @@
 #include "models/train/dataset.h"
 
 typedef enum ggdm_objective {
-    GGDM_OBJECTIVE_DDPM,      /* MSE on epsilon, Ho et al. 2020, algorithm 1 */
-    GGDM_OBJECTIVE_CLASSIFIER /* cross entropy on augmented images */
+    GGDM_OBJECTIVE_DDPM,            /* MSE on epsilon, Ho et al. 2020, algorithm 1 */
+    GGDM_OBJECTIVE_CLASSIFIER,      /* cross entropy on augmented images */
+    GGDM_OBJECTIVE_NOISY_CLASSIFIER /* cross entropy on these at random t of the forward process */
 } ggdm_objective;
 extern const char *const ggdm_objective_names[];
 
@@ -36,7 +37,8 @@ typedef struct ggdm_recipe {
     ggdm_optim optim;
     ggdm_augment augment;
     double label_smoothing; /* 0: none */
-    int32_t timesteps;      /* T of the ddpm objective */
+    double label_dropout;   /* share of the labels that become the null label; 0: none */
+    int32_t timesteps;      /* T of the forward process */
     double beta_start, beta_end;
     int64_t evaluate_steps;           /* evaluate every so many steps; the last step always */
     int64_t curve_steps;              /* a row of curve.csv every so many steps */

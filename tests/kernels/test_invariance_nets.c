@@ -52,6 +52,12 @@ static const network nets[] = {
      "\"num_classes\": 7, \"layers\": [{\"conv\": 24, \"kernel\": 5, \"stride\": 2, "
      "\"norm_groups\": 3, \"act\": \"silu\"}, {\"conv\": 33, \"act\": \"relu\"}, "
      "{\"pool\": \"avg\"}, {\"global_avg_pool\": true}]}"},
+    {"CNN, told the timestep",
+     "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 12, \"in_channels\": 1, "
+     "\"num_classes\": 10, \"time_embedding_dim\": 24, \"layers\": [{\"conv\": 16, "
+     "\"norm_groups\": 4, \"act\": \"silu\"}, {\"pool\": \"avg\"}, {\"conv\": 24, \"act\": "
+     "\"relu\"}, "
+     "{\"global_avg_pool\": true}]}"},
 };
 
 /* A compiled network with its gradient; image n has content image[n]. */

@@ -16,11 +16,14 @@
     "\"norm_num_groups\": 4"
 const char ggdm_tiny_unet_config[] = UNET "}";
 const char ggdm_tiny_labels_config[] = UNET ", \"num_class_embeds\": 10}";
+const char ggdm_tiny_null_config[] = UNET ", \"num_class_embeds\": 11, \"_null_label\": 10}";
 
-const char ggdm_tiny_cnn_config[] =
-    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 1, \"num_classes\": 10, "
-    "\"layers\": [{\"conv\": 8, \"kernel\": 3, \"act\": \"silu\"}, "
-    "{\"pool\": \"avg\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 16, \"act\": \"silu\"}]}";
+#define CNN                                                                                        \
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 1, \"num_classes\": 10, " \
+    "\"layers\": [{\"conv\": 8, \"kernel\": 3, \"act\": \"silu\"}, "                               \
+    "{\"pool\": \"avg\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 16, \"act\": \"silu\"}]"
+const char ggdm_tiny_cnn_config[] = CNN "}";
+const char ggdm_tiny_noisy_config[] = CNN ", \"time_embedding_dim\": 8}";
 
 /* The network's parameters, as the graph declares them. */
 static ggdm_graph *declare(const ggdm_arch *arch)

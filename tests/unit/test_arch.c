@@ -37,6 +37,15 @@
     "\"silu\"}, {\"pool\": \"max\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 64, "          \
     "\"act\": \"relu\"}]}"
 
+#define NOISY_CNN                                                                                  \
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, \"num_classes\": "    \
+    "10, \"time_embedding_dim\": 64, \"layers\": [{\"conv\": 32, \"norm_groups\": 4}, "            \
+    "{\"pool\": \"avg\"}, {\"conv\": 48}, {\"global_avg_pool\": true}]}"
+
+#define NULL_LABEL                                                                                 \
+    "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, \"num_class_embeds\": 11, "           \
+    "\"_null_label\": 10}"
+
 /* A network as declared: its graph is built, not compiled. */
 typedef struct built {
     ggdm_arch *arch;
@@ -201,6 +210,22 @@ static void test_arch_cnn_info_and_output_follow_config(void **state)
     destroy(&b);
 }
 
+/* The timestep's embedding and, of each convolution, its projection. */
+static void test_arch_cnn_with_time_declares_projections(void **state)
+{
+    (void)state;
+    built b = build(NOISY_CNN);
+    const ggdm_shape embedding = param(&b, "time_embedding.weight").shape;
+    const ggdm_shape first = param(&b, "layers.0.time_emb_proj.weight").shape;
+    const ggdm_shape second = param(&b, "layers.2.time_emb_proj.weight").shape;
+    assert_true(ggdm_shape_equal(&embedding, &GGDM_SHAPE2(64, 64)));
+    assert_true(ggdm_shape_equal(&first, &GGDM_SHAPE2(32, 64)));
+    assert_true(ggdm_shape_equal(&second, &GGDM_SHAPE2(48, 64)));
+    assert_int_equal(ggdm_graph_param_count(b.graph), 14);
+    assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE2(2, 10)));
+    destroy(&b);
+}
+
 static void test_arch_init_is_pytorchs_default(void **state)
 {
     (void)state;
@@ -259,8 +284,21 @@ static void test_arch_class_embeds_declare_table(void **state)
     (void)state;
     built b = build(CONDITIONAL);
     assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
+    assert_int_equal(ggdm_arch_get_info(b.arch).null_label, -1);
     ggdm_shape table = param(&b, "class_embedding.weight").shape;
     assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, 4 * 224)));
+    destroy(&b);
+}
+
+/* It has a row of the table, and is none of the classes. */
+static void test_arch_null_label_is_behind_the_classes(void **state)
+{
+    (void)state;
+    built b = build(NULL_LABEL);
+    assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
+    assert_int_equal(ggdm_arch_get_info(b.arch).null_label, 10);
+    ggdm_shape table = param(&b, "class_embedding.weight").shape;
+    assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(11, 4 * 224)));
     destroy(&b);
 }
 
@@ -286,6 +324,7 @@ static void test_arch_ports_follow_config(void **state)
     check_ports(CIFAR10, "x, t", "eps");
     check_ports(CONDITIONAL, "x, t, label", "eps");
     check_ports(CNN, "x", "logits");
+    check_ports(NOISY_CNN, "x, t", "logits");
 }
 
 static void test_arch_port_names_in_a_small_buffer_are_cut(void **state)
@@ -316,6 +355,12 @@ static void no_label(ggdm_graph *g, ggdm_ports *p)
     p->label = -1;
 }
 
+static void no_time(ggdm_graph *g, ggdm_ports *p)
+{
+    (void)g;
+    p->t = -1;
+}
+
 static void with_time(ggdm_graph *g, ggdm_ports *p)
 {
     p->t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(2));
@@ -325,6 +370,7 @@ static void test_arch_port_without_value_or_unknown_is_an_error(void **state)
 {
     (void)state;
     check_wrong_ports(CONDITIONAL, no_label, "UNet2DModel: port 'label' has no value");
+    check_wrong_ports(NOISY_CNN, no_time, "GgdmCNN: port 't' has no value");
     check_wrong_ports(CNN, with_time, "GgdmCNN: there is no port 't'");
 }
 
@@ -368,7 +414,15 @@ static const struct {
     {CIFAR10, "\"act_fn\"", "\"attn_norm_num_groups\": 24, \"act_fn\"", "attn_norm_num_groups"},
     {CIFAR10, "\"act_fn\"", "\"num_class_embeds\": 0, \"act_fn\"", "num_class_embeds"},
     {CIFAR10, "\"layers_per_block\": 2", "\"layers_per_block\": 1000", "layers_per_block"},
+    {NULL_LABEL, "11", "10", "'_null_label': 10, expected the last of the num_class_embeds (10)"},
+    {NULL_LABEL, "11", "12", "'_null_label': 10, expected the last of the num_class_embeds (12)"},
+    {NULL_LABEL, "11", "null", "_null_label"},
+    {NULL_LABEL, "11, \"_null_label\": 10", "1, \"_null_label\": 0", "_null_label"},
     {CNN, "\"num_classes\": 10, ", "", "num_classes"},
+    {NOISY_CNN, "64", "63", "'time_embedding_dim': value '63', expected an even number"},
+    {NOISY_CNN, "64", "0", "time_embedding_dim"},
+    {NOISY_CNN, "[{\"conv\": 32, \"norm_groups\": 4}, {\"pool\": \"avg\"}, {\"conv\": 48}, ", "[",
+     "'time_embedding_dim': no layer takes it"},
     {CNN, "\"layers\"", "\"layer\"", "layer"},
     {CNN, "\"kernel\": 3", "\"kernel\": 4", "layers[0].kernel"},
     {CNN, "\"stride\": 2", "\"stride\": 3", "layers[0].stride"},
@@ -422,10 +476,12 @@ int main(void)
         cmocka_unit_test(test_arch_canonical_name_old_names_give_new),
         cmocka_unit_test(test_arch_unet_info_and_output_follow_config),
         cmocka_unit_test(test_arch_cnn_info_and_output_follow_config),
+        cmocka_unit_test(test_arch_cnn_with_time_declares_projections),
         cmocka_unit_test(test_arch_init_is_pytorchs_default),
         cmocka_unit_test(test_arch_bookkeeping_keys_are_ignored),
         cmocka_unit_test(test_arch_time_embedding_dim_is_obeyed),
         cmocka_unit_test(test_arch_class_embeds_declare_table),
+        cmocka_unit_test(test_arch_null_label_is_behind_the_classes),
         cmocka_unit_test(test_arch_ports_follow_config),
         cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
         cmocka_unit_test(test_arch_port_without_value_or_unknown_is_an_error),

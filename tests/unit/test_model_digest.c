@@ -179,6 +179,7 @@ static const member others[] = {
     {"up_block_types", "[\"UpBlock2D\", \"AttnUpBlock2D\"]"},
     {"layers", "[{\"conv\": 8}, {\"global_avg_pool\": true}]"},
     {"num_classes", "11"},
+    {"_null_label", "1, \"num_class_embeds\": 2"},
 };
 
 /* Value number i to try for a row; false: there are no more. */
@@ -260,6 +261,11 @@ static void test_digest_every_key_that_counts_changes_it(void **state)
     check_rows(meaning_of_config, cnn, ggdm_arch_cnn.fields);
     check_rows(meaning_of_schedule, scheduler, ggdm_schedule_fields);
     check_layers();
+    static const member labels[] = {{"_class_name", "\"UNet2DModel\""},
+                                    {"sample_size", "8"},
+                                    {"num_class_embeds", "11"},
+                                    {NULL, NULL}};
+    assert_int_equal(same(meaning_of_config, labels, "\"_null_label\": 10"), 0);
     char *none = meaning_of_schedule(NULL), *empty = meaning_of_schedule("{}");
     assert_string_equal(none, empty);
     free(none);
@@ -570,7 +576,7 @@ static void test_digest_other_numbers_are_another_model(void **state)
     free(bytes);
 }
 
-/* A classifier has no schedule, whatever lies beside it. */
+/* A classifier has no schedule, whatever lies beside it, unless it is told the timestep. */
 static void test_digest_of_a_classifier_has_no_schedule(void **state)
 {
     (void)state;
@@ -579,6 +585,19 @@ static void test_digest_of_a_classifier_has_no_schedule(void **state)
     put("c/scheduler_config.json", "{\"beta_end\": 0.03}");
     const digest found = digest_of("c");
     assert_memory_equal(&found, &want, sizeof want);
+}
+
+static void test_digest_of_a_noisy_classifier_has_its_schedule(void **state)
+{
+    (void)state;
+    free(ggdm_tiny_model_write(dir, "n", ggdm_tiny_noisy_config, 1));
+    const digest assumed = digest_of("n");
+    put("n/scheduler_config.json", "{\"beta_end\": 0.02}"); /* what is assumed without */
+    const digest same_one = digest_of("n");
+    put("n/scheduler_config.json", "{\"beta_end\": 0.03}");
+    const digest other = digest_of("n");
+    assert_memory_equal(&assumed, &same_one, sizeof assumed);
+    assert_memory_not_equal(&assumed, &other, sizeof assumed);
 }
 
 /* What is not understood has no digest. */
@@ -624,6 +643,7 @@ int main(void)
         T(test_digest_copies_of_a_model_are_the_same),
         T(test_digest_other_numbers_are_another_model),
         T(test_digest_of_a_classifier_has_no_schedule),
+        T(test_digest_of_a_noisy_classifier_has_its_schedule),
         T(test_digest_unknown_schedule_is_refused),
         cmocka_unit_test(test_digest_of_shipped_models_stays),
     };

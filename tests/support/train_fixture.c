@@ -1,0 +1,108 @@
+#include "tests/support/train_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/model.h"
+#include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_data.h"
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+    char *path = ggdm_test_path(dir, name);
+    ggdm_test_write(path, text, strlen(text));
+    free(path);
+}
+
+void ggdm_train_begin(ggdm_train_fixture *f, const char *recipe, const char *config)
+{
+    ggdm_error err = {0};
+    char text[2000];
+    *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
+    ggdm_tiny_data_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
+    write_text(f->dir, "net.json", config);
+    snprintf(text, sizeof text, "%sdata: {dir: %s}\n", recipe, f->dir);
+    write_text(f->dir, "r.yaml", text);
+    char *path = ggdm_test_path(f->dir, "r.yaml");
+    ggdm_test_ok(ggdm_recipe_read(path, &f->recipe, &err), &err);
+    free(path);
+    ggdm_test_ok(ggdm_world_open(&f->world, &err), &err);
+}
+
+void ggdm_train_end(ggdm_train_fixture *f)
+{
+    ggdm_world_close(&f->world);
+    ggdm_recipe_deinit(&f->recipe);
+    ggdm_test_rmdir(f->dir);
+}
+
+static void keep_evaluation(void *context, const ggdm_train_progress *p)
+{
+    ggdm_train_fixture *f = context;
+    if (p->evaluated)
+        f->last = *p;
+}
+
+ggdm_status ggdm_train_into(ggdm_train_fixture *f, const char *out, int64_t stop_after,
+                            ggdm_error *err)
+{
+    char *path = ggdm_test_path(f->dir, out);
+    const ggdm_train_options o = {.out = path,
+                                  .command = "test",
+                                  .threads = 1,
+                                  .stop_after = stop_after,
+                                  .progress = keep_evaluation,
+                                  .context = f};
+    ggdm_status st = ggdm_train(&f->recipe, &o, f->world, err);
+    free(path);
+    return st;
+}
+
+char *ggdm_train_file(const ggdm_train_fixture *f, const char *out, const char *name, size_t *size)
+{
+    char file[200];
+    snprintf(file, sizeof file, "%s/%s", out, name);
+    char *path = ggdm_test_path(f->dir, file), *bytes = ggdm_test_read(path, size);
+    free(path);
+    return bytes;
+}
+
+static void same_file(const ggdm_train_fixture *f, const char *a, const char *b, const char *name)
+{
+    size_t na, nb;
+    char *x = ggdm_train_file(f, a, name, &na), *y = ggdm_train_file(f, b, name, &nb);
+    if (na != nb || memcmp(x, y, na))
+        ggdm_test_fail("%s/%s and %s/%s differ", a, name, b, name);
+    free(x);
+    free(y);
+}
+
+void ggdm_train_check_resume(ggdm_train_fixture *f, const char *weights)
+{
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_train_into(f, "a", 0, &err), &err);
+    ggdm_test_error(ggdm_train_into(f, "b", 3, &err), &err, GGDM_ECANCELLED, "stopped at step 3");
+    ggdm_test_error(ggdm_train_into(f, "b", 4, &err), &err, GGDM_ECANCELLED, "stopped at step 7");
+    ggdm_test_ok(ggdm_train_into(f, "b", 0, &err), &err);
+    same_file(f, "a", "b", weights);
+    same_file(f, "a", "b", "config.json");
+    /* once more: nothing to do, nothing changes */
+    ggdm_test_ok(ggdm_train_into(f, "b", 0, &err), &err);
+    same_file(f, "a", "b", weights);
+}
+
+void ggdm_train_check_model(const ggdm_train_fixture *f, ggdm_arch_role role)
+{
+    ggdm_error err = {0};
+    ggdm_model_files files;
+    ggdm_model *model = NULL;
+    char *path = ggdm_test_path(f->dir, "a");
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    assert_int_equal(model->info.role, role);
+    assert_true((files.scheduler != NULL) == ggdm_arch_has_port(&model->info, "t"));
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    free(path);
+}
