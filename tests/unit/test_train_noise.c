@@ -307,6 +307,42 @@ static void test_train_keys_of_another_objective_are_refused(void **state)
     ggdm_test_rmdir(dir);
 }
 
+/* --- the recipes of the zoo --- */
+
+static int64_t parameters_of(const char *name)
+{
+    ggdm_error err = {0};
+    ggdm_recipe r;
+    ggdm_arch *arch;
+    ggdm_objective_graph *o;
+    int64_t sum = 0;
+    char path[100];
+    snprintf(path, sizeof path, "models/zoo/recipes/%s.yaml", name);
+    ggdm_test_ok(ggdm_recipe_read(path, &r, &err), &err);
+    assert_string_equal(r.name, name);
+    ggdm_test_ok(ggdm_arch_parse(r.config, strlen(r.config), path, &arch, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(&r, arch, 1, 1, false, &o, &err), &err);
+    for (int i = 0; i < ggdm_graph_param_count(o->g); i++) {
+        const ggdm_shape shape = ggdm_graph_param_info(o->g, i).shape;
+        sum += ggdm_shape_count(&shape);
+    }
+    ggdm_objective_destroy(&o);
+    ggdm_arch_destroy(&arch);
+    ggdm_recipe_deinit(&r);
+    return sum;
+}
+
+static void test_train_recipes_of_the_zoo_fit_their_networks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"mnist-cnn", "mnist-judge", "mnist-noisy-cnn"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_in_range(parameters_of(names[i]), 3e5, 1e6);
+    const int64_t whole = parameters_of("mnist-ddpm"), weak = parameters_of("mnist-ddpm-weak");
+    assert_in_range(weak * 100 / whole, 8, 12);                               /* a tenth */
+    assert_int_equal(parameters_of("mnist-ddpm-class"), whole + 11 * 4 * 32); /* and the table */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_train_noisy_classifier_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_noisy_classifier_sees_the_forward_process),
         cmocka_unit_test(test_train_network_without_the_inputs_of_its_objective_is_refused),
+        cmocka_unit_test(test_train_recipes_of_the_zoo_fit_their_networks),
         cmocka_unit_test(test_train_keys_of_another_objective_are_refused),
     };
     return ggdm_test_main(tests);
