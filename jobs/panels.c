@@ -75,8 +75,9 @@ static bool is_taken(const listing *l, const char *name)
     return false;
 }
 
-/* A scorer, under a name of its own; one that is there already is not taken twice. */
-static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name)
+/* A scorer, under a name of its own: where that is another's, under the name of what it is in
+ * (owner, or NULL).  One that is there already is not taken twice. */
+static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name, const char *owner)
 {
     ggdm_panels *p = l->p;
     const char *text = NULL;
@@ -92,6 +93,8 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
     for (int32_t i = 0; i < l->n; i++)
         if (l->entries[i].scorer == scorer && strcmp(l->entries[i].name, name) == 0)
             return GGDM_OK;
+    if (owner && is_taken(l, name))
+        name = owner;
     if (l->n == MAX_ENTRIES)
         return GGDM_FAIL(l->err, GGDM_EINVAL, "more than %d scorers for a cell", MAX_ENTRIES);
     snprintf(unique, sizeof unique, "%.100s", name);
@@ -106,7 +109,7 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
 
 /* The scorer that measures a node: rows of equal keys are copied, its row `of` is the node, which
  * is measured as it is, whatever its weight. */
-static ggdm_status measure_node(listing *l, const ggdm_item *node)
+static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *owner)
 {
     const ggdm_kind *kind =
         ggdm_catalogue_find(l->p->spec->catalogue, GGDM_FAMILY_SCORER, node->kind->scorer);
@@ -126,17 +129,17 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node)
                 copy->values[k].scalar = *copy->kind->params[k].fallback;
         ggdm_item_set_child(scorer, row->key, copy);
     }
-    const char *name = node->kind->measure ? node->kind->measure : node->kind->name;
-    return add_entry(l, scorer, node->named ? node->name : name);
+    const char *usual = node->kind->measure ? node->kind->measure : node->kind->name;
+    return add_entry(l, scorer, node->named ? node->name : usual, owner);
 }
 
-static ggdm_status measure_tree(listing *l, const ggdm_item *node)
+static ggdm_status measure_tree(listing *l, const ggdm_item *node, const char *owner)
 {
     if (node->kind->scorer)
-        return measure_node(l, node);
+        return measure_node(l, node, owner);
     for (size_t i = 0; i < node->kind->n_params; i++)
         for (const ggdm_item *c = node->values[i].items; c; c = c->next)
-            GGDM_TRY(measure_tree(l, c));
+            GGDM_TRY(measure_tree(l, c, node->named ? node->name : owner));
     return GGDM_OK;
 }
 
@@ -145,16 +148,16 @@ static ggdm_status list_entries(listing *l, const ggdm_item *stage)
     const ggdm_spec *s = l->p->spec;
     const ggdm_item *guidance = ggdm_item_child(stage, "guidance");
     if (guidance)
-        GGDM_TRY(measure_tree(l, guidance));
+        GGDM_TRY(measure_tree(l, guidance, NULL));
     for (int32_t i = 0; i < l->p->n_judges; i++)
-        GGDM_TRY(add_entry(l, l->p->judges[i].item, s->judges[i].name));
+        GGDM_TRY(add_entry(l, l->p->judges[i].item, s->judges[i].name, NULL));
     for (size_t i = 0; i < s->catalogue->n_kinds; i++) {
         const ggdm_kind *kind = s->catalogue->kinds[i];
         ggdm_item *item = NULL;
         if (!kind->always)
             continue;
         GGDM_TRY(ggdm_item_create(l->scratch, kind, &item, l->err));
-        GGDM_TRY(add_entry(l, item, kind->name));
+        GGDM_TRY(add_entry(l, item, kind->name, NULL));
     }
     return GGDM_OK;
 }

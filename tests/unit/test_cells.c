@@ -417,6 +417,9 @@ static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: classifier, model: d, "
                           "target: 1}}, {loss: {kind: classifier, model: c, target: 5}}]}"),
                        "guide=0 guide-2=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {name: second, loss: {kind: "
+                          "classifier, model: d, target: 1}}]}"),
+                       "guide=0 second=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: tv, weight: 2}}]}"),
                        "guide=0 tv=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{loss: {kind: sum, of: [{name: smooth, kind: tv, "
