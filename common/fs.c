@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "common/mem.h"
-#include "common/temp.h"
 
 static ggdm_status fail_errno(ggdm_error *err, const char *what, const char *path)
 {
@@ -191,20 +190,6 @@ void ggdm_remove_empty_dirs(const char *path, const char *first)
     free(copy);
 }
 
-static bool write_all(int fd, const char *data, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -223,26 +208,6 @@ ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err)
     GGDM_TRY(ggdm_folder_of(path, &dir, err));
     ggdm_status st = ggdm_sync_dir(dir, err);
     free(dir);
-    return st;
-}
-
-ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err)
-{
-    ggdm_temp t;
-    GGDM_TRY(ggdm_temp_open(path, &t, err));
-    if (write_all(t.fd, data, size))
-        return ggdm_temp_commit(&t, err);
-    ggdm_temp_abort(&t);
-    return fail_errno(err, "write", path);
-}
-
-ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
-                                 ggdm_error *err)
-{
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
-    ggdm_status st = ggdm_replace_file(path, data, size, err);
-    free(path);
     return st;
 }
 
@@ -271,21 +236,6 @@ ggdm_status ggdm_folder_of(const char *path, char **out, ggdm_error *err)
     const char *slash = strrchr(path, '/');
     int n = slash && slash != path ? (int)(slash - path) : 1;
     return ggdm_asprintf(out, err, "%.*s", n, slash ? path : ".");
-}
-
-ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(tmp && *tmp ? tmp : "/tmp", name, &path, err));
-    ggdm_status st = ggdm_temp_name(path, out, err);
-    free(path);
-    if (st != GGDM_OK || mkdir(*out, 0700) == 0)
-        return st;
-    st = fail_errno(err, "create directory", *out);
-    free(*out);
-    *out = NULL;
-    return st;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)

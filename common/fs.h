@@ -51,21 +51,8 @@ ggdm_status ggdm_missing_dir(const char *path, char **out, ggdm_error *err);
  */
 void ggdm_remove_empty_dirs(const char *path, const char *first);
 
-/** A new directory for us alone below $TMPDIR or /tmp in *out (owned), named as common/temp.h says.
- *  Errors: GGDM_EIO. */
-ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err);
-
 /** Remove a directory with all it holds, as far as that is possible. */
 void ggdm_remove_tree(const char *dir);
-
-/** Replace the content of path so that a reader, or a crash at any moment, sees the old file or the
- *  new one (common/temp.h).
- *  Errors: GGDM_EIO (the old file is then untouched and no temporary file is left). */
-ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err);
-
-/** The same for DIR/NAME. */
-ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
-                                 ggdm_error *err);
 
 /** Make names made, renamed or removed in dir survive a power cut.  File systems that cannot sync a
  *  directory say EINVAL: that is their best, and no error.  Errors: GGDM_EIO. */

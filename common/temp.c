@@ -185,3 +185,55 @@ ggdm_status ggdm_temp_commit(ggdm_temp *t, ggdm_error *err)
     ggdm_temp_abort(t);
     return st;
 }
+
+static bool write_all(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err)
+{
+    ggdm_temp t;
+    GGDM_TRY(ggdm_temp_open(path, &t, err));
+    if (write_all(t.fd, data, size))
+        return ggdm_temp_commit(&t, err);
+    ggdm_status st = fail_temp(&t, err);
+    ggdm_temp_abort(&t);
+    return st;
+}
+
+ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
+                                 ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
+    ggdm_status st = ggdm_replace_file(path, data, size, err);
+    free(path);
+    return st;
+}
+
+/* ---- directories ---------------------------------------------------------------------------- */
+
+ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *path = NULL;
+    GGDM_TRY(ggdm_path_join(tmp && *tmp ? tmp : "/tmp", name, &path, err));
+    ggdm_status st = ggdm_temp_name(path, out, err);
+    free(path);
+    if (st != GGDM_OK || mkdir(*out, 0700) == 0)
+        return st;
+    st = GGDM_FAIL_ERRNO(err, errno, "cannot create directory %s", *out);
+    free(*out);
+    *out = NULL;
+    return st;
+}

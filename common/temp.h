@@ -8,6 +8,7 @@
 #define GGDM_COMMON_TEMP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/status.h"
 
@@ -29,6 +30,19 @@ ggdm_status ggdm_temp_commit(ggdm_temp *t, ggdm_error *err);
 
 /** Throw it away.  Safe on a zeroed temporary and twice; errno survives. */
 void ggdm_temp_abort(ggdm_temp *t);
+
+/** Replace the content of path so that a reader, or a crash at any moment, sees the old file or the
+ *  new one.
+ *  Errors: GGDM_EIO (the old file is then untouched and no temporary file is left). */
+ggdm_status ggdm_replace_file(const char *path, const void *data, size_t size, ggdm_error *err);
+
+/** The same for DIR/NAME. */
+ggdm_status ggdm_replace_file_in(const char *dir, const char *name, const void *data, size_t size,
+                                 ggdm_error *err);
+
+/** A new directory for us alone below $TMPDIR or /tmp in *out (owned).
+ *  Errors: GGDM_EIO. */
+ggdm_status ggdm_make_temp_dir(const char *name, char **out, ggdm_error *err);
 
 /** A name for a temporary of path (*out is owned) that no other process uses.  Those of dead
  *  processes in its directory, files and folders, are removed. */

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/npy.h"
 #include "common/png_image.h"
+#include "common/temp.h"
 #include "jobs/sheet.h"
 
 #define MAX_SIDE 4096 /* pixels of a generated image */

@@ -150,9 +150,10 @@ static ggdm_status take_scorer(listing *l, const ggdm_item *item, const char *te
     return GGDM_OK;
 }
 
-/* A scorer, under a name of its own; one that is there already is not taken twice, one that does
- * not fit not at all. */
-static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name)
+/* A scorer, under a name of its own: where that is another's, under the name of what it is in
+ * (owner, or NULL).  One that is there already is not taken twice, one that does not fit not at
+ * all. */
+static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name, const char *owner)
 {
     const char *text = NULL;
     char unique[160];
@@ -165,6 +166,8 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
     for (int32_t i = 0; i < l->n; i++)
         if (l->entries[i].scorer == scorer && strcmp(l->entries[i].name, name) == 0)
             return GGDM_OK;
+    if (owner && is_taken(l, name))
+        name = owner;
     if (l->n == MAX_ENTRIES)
         return GGDM_FAIL(l->err, GGDM_EINVAL, "more than %d scorers for a cell", MAX_ENTRIES);
     snprintf(unique, sizeof unique, "%.100s", name);
@@ -179,7 +182,7 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
 
 /* The scorer that measures a node: rows of equal keys are copied, its row `of` is the node, which
  * is measured as it is, whatever its weight. */
-static ggdm_status measure_node(listing *l, const ggdm_item *node)
+static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *owner)
 {
     const ggdm_kind *kind =
         ggdm_catalogue_find(l->p->spec->catalogue, GGDM_FAMILY_SCORER, node->kind->scorer);
@@ -199,17 +202,17 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node)
                 copy->values[k].scalar = *copy->kind->params[k].fallback;
         ggdm_item_set_child(scorer, row->key, copy);
     }
-    const char *name = node->kind->measure ? node->kind->measure : node->kind->name;
-    return add_entry(l, scorer, node->named ? node->name : name);
+    const char *usual = node->kind->measure ? node->kind->measure : node->kind->name;
+    return add_entry(l, scorer, node->named ? node->name : usual, owner);
 }
 
-static ggdm_status measure_tree(listing *l, const ggdm_item *node)
+static ggdm_status measure_tree(listing *l, const ggdm_item *node, const char *owner)
 {
     if (node->kind->scorer)
-        return measure_node(l, node);
+        return measure_node(l, node, owner);
     for (size_t i = 0; i < node->kind->n_params; i++)
         for (const ggdm_item *c = node->values[i].items; c; c = c->next)
-            GGDM_TRY(measure_tree(l, c));
+            GGDM_TRY(measure_tree(l, c, node->named ? node->name : owner));
     return GGDM_OK;
 }
 
@@ -217,7 +220,7 @@ static ggdm_status list_judges(listing *l)
 {
     for (int32_t i = 0; i < l->p->n_judges; i++) {
         ggdm_panel_judge *j = &l->p->judges[i];
-        GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name));
+        GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL));
         j->fits = l->fits;
         j->ever |= l->fits;
     }
@@ -229,7 +232,7 @@ static ggdm_status list_entries(listing *l)
     const ggdm_spec *s = l->p->spec;
     const ggdm_item *guidance = ggdm_item_child(s->stage, "guidance");
     if (guidance)
-        GGDM_TRY(measure_tree(l, guidance));
+        GGDM_TRY(measure_tree(l, guidance, NULL));
     GGDM_TRY(list_judges(l));
     for (size_t i = 0; i < s->catalogue->n_kinds; i++) {
         const ggdm_kind *kind = s->catalogue->kinds[i];
@@ -237,7 +240,7 @@ static ggdm_status list_entries(listing *l)
         if (!kind->always)
             continue;
         GGDM_TRY(ggdm_item_create(l->scratch, kind, &item, l->err));
-        GGDM_TRY(add_entry(l, item, kind->name));
+        GGDM_TRY(add_entry(l, item, kind->name, NULL));
     }
     return GGDM_OK;
 }

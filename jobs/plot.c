@@ -7,6 +7,7 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/temp.h"
 #include "jobs/axes.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot_points.h"

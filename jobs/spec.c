@@ -115,6 +115,8 @@ typedef struct setting_list {
 static ggdm_status collect_sets(const ggdm_node *own, const char *const *sets, int n_sets,
                                 setting_list *out, ggdm_error *err)
 {
+    if (own && own->kind == GGDM_NODE_NULL)
+        own = NULL;
     if (own && own->kind != GGDM_NODE_LIST)
         return ggdm_node_expected(own, err, "a list of PATH=VALUE");
     if ((own ? own->count : 0) + (size_t)n_sets > GGDM_MAX_SETS)

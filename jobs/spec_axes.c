@@ -27,17 +27,15 @@ static ggdm_status add_parameter(void *context, const ggdm_item *item, const ggd
     ggdm_spec *s = context;
     ggdm_parameter *p = &s->parameters[s->n_parameters++];
     (void)item;
-    *p = (ggdm_parameter){.row = row,
-                          .slot = value,
-                          .stride = 1,
-                          .count = 1,
-                          .known = value->set || row->fallback};
+    *p = (ggdm_parameter){
+        .row = row, .slot = value, .stride = 1, .count = 1, .known = value->set || row->fallback};
     GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
     p->name = p->label = p->path;
     return GGDM_OK;
 }
 
-/* The short name and its label, where it is no other's; a path of one word is nobody else's either. */
+/* The short name and its label, where it is no other's; a path of one word is nobody else's either.
+ */
 static void name_parameter(const ggdm_spec *s, ggdm_parameter *p)
 {
     const char *name = ggdm_param_axis(p->row);

@@ -144,7 +144,7 @@ done:
 
 /* ---- adding --------------------------------------------------------------------------------- */
 
-static ggdm_status add(ggdm_store *s, const ggdm_store_batch *batch, ggdm_error *err)
+static ggdm_status add_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_error *err)
 {
     const int32_t first = s->n_cells;
     GGDM_TRY(ggdm_store_put_batch(s, batch, err));
@@ -165,7 +165,7 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const ggdm_store_batch
                          store->path, first, store->n_trajectories);
     GGDM_TRY(ggdm_store_check_batch(store->n_cells, batch, err));
     GGDM_TRY(ggdm_store_begin(store, now, err));
-    ggdm_status st = add(store, batch, err);
+    ggdm_status st = add_batch(store, batch, err);
     if (st == GGDM_OK)
         st = ggdm_store_commit(store, err);
     ggdm_store_rollback(store);

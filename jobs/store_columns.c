@@ -10,7 +10,7 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static ggdm_status damaged(const ggdm_store *s, const char *what, int64_t i, ggdm_error *err)
+static ggdm_status sheet_damaged(const ggdm_store *s, const char *what, int64_t i, ggdm_error *err)
 {
     return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: %s %" PRId64, s->path, what, i);
 }
@@ -20,7 +20,7 @@ static ggdm_status ask_count(ggdm_store *s, const char *sql, int32_t *out, ggdm_
     int64_t n;
     GGDM_TRY(ggdm_store_ask_int(s, sql, &n, err));
     if (n < 0 || n > INT32_MAX)
-        return damaged(s, "it cannot have so many rows of a table:", n, err);
+        return sheet_damaged(s, "it cannot have so many rows of a table:", n, err);
     *out = (int32_t)n;
     return GGDM_OK;
 }
@@ -34,7 +34,7 @@ static ggdm_status read_sweeps(ggdm_store *s, ggdm_error *err)
     bool row;
     GGDM_TRY(ask_count(s, "SELECT count(*) FROM sweep", &h->n_sweeps, err));
     if (h->n_sweeps < 1)
-        return damaged(s, "number of sweeps is", 0, err);
+        return sheet_damaged(s, "number of sweeps is", 0, err);
     GGDM_TRY(ggdm_arena_alloc(&h->arena, (size_t)h->n_sweeps * sizeof *h->first_cell,
                               &h->first_cell, err));
     GGDM_TRY(ggdm_arena_alloc(&h->arena, (size_t)h->n_sweeps * sizeof *h->aim, &h->aim, err));
@@ -43,7 +43,7 @@ static ggdm_status read_sweeps(ggdm_store *s, ggdm_error *err)
         h->aim[i] = -1;
         GGDM_TRY_GOTO(st, ggdm_store_step(s, stmt, &row, err), done);
         if (!row || sqlite3_column_int64(stmt, 0) != i + 1) {
-            st = damaged(s, "there is no sweep", i + 1, err);
+            st = sheet_damaged(s, "there is no sweep", i + 1, err);
             goto done;
         }
         GGDM_TRY_GOTO(st,
@@ -56,8 +56,8 @@ done:
     return st;
 }
 
-static ggdm_status get_text(ggdm_store *s, sqlite3_stmt *stmt, int column, const char **out,
-                            ggdm_error *err)
+static ggdm_status column_text(ggdm_store *s, sqlite3_stmt *stmt, int column, const char **out,
+                               ggdm_error *err)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
     return ggdm_arena_text(&s->sheet.arena, text ? text : "", out, err);
@@ -79,13 +79,13 @@ static ggdm_status take_column(ggdm_store *s, sqlite3_stmt *stmt, int32_t *out, 
     while (t < GGDM_PARAM_TYPES && type && strcmp(ggdm_param_type_names[t], type) != 0)
         t++;
     if (!name || !type || t == GGDM_PARAM_TYPES)
-        return damaged(s, "nobody knows the name or type of parameter",
-                       sqlite3_column_int64(stmt, 0), err);
+        return sheet_damaged(s, "nobody knows the name or type of parameter",
+                             sqlite3_column_int64(stmt, 0), err);
     ggdm_store_column *c = &h->columns[h->n_columns++];
     c->type = (ggdm_param_type)t;
-    GGDM_TRY(get_text(s, stmt, 2, &c->path, err));
-    GGDM_TRY(get_text(s, stmt, 3, &c->name, err));
-    return get_text(s, stmt, 4, &c->label, err);
+    GGDM_TRY(column_text(s, stmt, 2, &c->path, err));
+    GGDM_TRY(column_text(s, stmt, 3, &c->name, err));
+    return column_text(s, stmt, 4, &c->label, err);
 }
 
 /* A parameter of a sweep. */
@@ -108,7 +108,7 @@ static ggdm_status take_parameter(ggdm_store *s, sqlite3_stmt *stmt, place *p, g
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, 1, &aim, err));
     GGDM_TRY(take_column(s, stmt, &p->column, err));
     if (p->stride < 1)
-        return damaged(s, "a stride below 1 has parameter", p->id, err);
+        return sheet_damaged(s, "a stride below 1 has parameter", p->id, err);
     if (aim) {
         h->aim[p->sweep - 1] = p->column;
         h->columns[p->column].aim = true;
@@ -128,13 +128,13 @@ static ggdm_status take_value(ggdm_store *s, sqlite3_stmt *stmt, int column, ggd
     char text[GGDM_MAX_TEXT];
     int storage = sqlite3_column_type(stmt, column);
     if (storage != SQLITE_INTEGER && storage != SQLITE_FLOAT)
-        return get_text(s, stmt, column, &out->text, err);
+        return column_text(s, stmt, column, &out->text, err);
     v.real = out->number = sqlite3_column_double(stmt, column);
     v.whole = sqlite3_column_int64(stmt, column);
     v.length_share = storage == SQLITE_FLOAT;
     v.text = (const char *)sqlite3_column_text(stmt, column);
     if (type == GGDM_PARAM_CHOICE)
-        return get_text(s, stmt, column, &out->text, err);
+        return column_text(s, stmt, column, &out->text, err);
     ggdm_scalar_text(&row, &v, text, sizeof text);
     return ggdm_arena_text(&s->sheet.arena, text, &out->text, err);
 }
@@ -155,7 +155,7 @@ static ggdm_status read_values(ggdm_store *s, place *places, int32_t n_places, g
         while (at < n_places && places[at].id < id)
             at++;
         if (at == n_places || places[at].id != id) {
-            st = damaged(s, "there are values without parameter", id, err);
+            st = sheet_damaged(s, "there are values without parameter", id, err);
             goto done;
         }
         place *p = &places[at];
@@ -181,7 +181,7 @@ static ggdm_status read_parameters(ggdm_store *s, place *places, int32_t n, ggdm
         st = ggdm_store_step(s, stmt, &row, err);
         if (st == GGDM_OK)
             st = row ? take_parameter(s, stmt, &places[i], err)
-                     : damaged(s, "there is no parameter", i, err);
+                     : sheet_damaged(s, "there is no parameter", i, err);
     }
     sqlite3_finalize(stmt);
     return st;
@@ -196,7 +196,7 @@ static bool has_cells(const ggdm_store *s, int32_t sweep)
     return (sweep + 1 < h->n_sweeps ? h->first_cell[sweep + 1] : s->n_cells) > h->first_cell[sweep];
 }
 
-static bool varies(const ggdm_store *s, int32_t column)
+static bool column_varies(const ggdm_store *s, int32_t column)
 {
     const ggdm_store_sheet *h = &s->sheet;
     const char *first = NULL;
@@ -212,7 +212,7 @@ static bool varies(const ggdm_store *s, int32_t column)
     return false;
 }
 
-static ggdm_status spread(ggdm_store *s, const place *places, int32_t n, ggdm_error *err)
+static ggdm_status spread_parameters(ggdm_store *s, const place *places, int32_t n, ggdm_error *err)
 {
     ggdm_store_sheet *h = &s->sheet;
     size_t cells = (size_t)h->n_sweeps * (size_t)h->n_columns;
@@ -222,7 +222,7 @@ static ggdm_status spread(ggdm_store *s, const place *places, int32_t n, ggdm_er
             (ggdm_store_parameter){places[i].id, places[i].stride, places[i].count,
                                    places[i].values};
     for (int32_t i = 0; i < h->n_columns; i++)
-        h->columns[i].varies = varies(s, i);
+        h->columns[i].varies = column_varies(s, i);
     return GGDM_OK;
 }
 
@@ -237,7 +237,7 @@ ggdm_status ggdm_store_load_columns(ggdm_store *store, ggdm_error *err)
     GGDM_TRY(ggdm_arena_alloc(&h->arena, (size_t)n * sizeof *h->columns, &h->columns, err));
     GGDM_TRY(read_parameters(store, places, n, err));
     GGDM_TRY(read_values(store, places, n, err));
-    return spread(store, places, n, err);
+    return spread_parameters(store, places, n, err);
 }
 
 ggdm_status ggdm_store_load_sheet(ggdm_store *store, ggdm_error *err)

@@ -88,8 +88,8 @@ typedef struct reading {
     int32_t n;
 } reading;
 
-static ggdm_status begin(ggdm_store *s, int64_t trajectory, int32_t max, bool with_data,
-                         const int64_t *scorers, int32_t n, reading *r, ggdm_error *err)
+static ggdm_status begin_reading(ggdm_store *s, int64_t trajectory, int32_t max, bool with_data,
+                                 const int64_t *scorers, int32_t n, reading *r, ggdm_error *err)
 {
     GGDM_TRY(ggdm_alloc(&r->cursors, (size_t)n, sizeof *r->cursors, err));
     GGDM_TRY(ggdm_alloc(&r->scores, (size_t)n, sizeof *r->scores, err));
@@ -104,7 +104,7 @@ static ggdm_status begin(ggdm_store *s, int64_t trajectory, int32_t max, bool wi
     return GGDM_OK;
 }
 
-static void end(reading *r)
+static void end_reading(reading *r)
 {
     sqlite3_finalize(r->stmt);
     for (int32_t i = 0; i < r->n; i++) {
@@ -122,7 +122,8 @@ ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_
     reading r = {0};
     ggdm_status st;
     bool row;
-    GGDM_TRY_GOTO(st, begin(store, trajectory, max, with_data, scorers, n_scorers, &r, err), done);
+    GGDM_TRY_GOTO(st, begin_reading(store, trajectory, max, with_data, scorers, n_scorers, &r, err),
+                  done);
     for (;;) {
         ggdm_sample sample = {.trajectory = trajectory, .n_scores = r.n, .scores = r.scores};
         GGDM_TRY_GOTO(st, ggdm_store_step(store, r.stmt, &row, err), done);
@@ -135,7 +136,7 @@ ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_
         GGDM_TRY_GOTO(st, visit(context, &sample, err), done);
     }
 done:
-    end(&r);
+    end_reading(&r);
     return st;
 }
 

@@ -118,13 +118,12 @@ ggdm_status ggdm_store_ask_int(ggdm_store *store, const char *sql, int64_t *out,
 /** Column as an i32 within [lo, hi].  Errors: GGDM_EFORMAT naming the column. */
 ggdm_status ggdm_store_column_i32(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
                                   int32_t lo, int32_t hi, int32_t *out, ggdm_error *err);
-/** Column as a state. */
-ggdm_status ggdm_store_column_state(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
-                                    ggdm_unit_state *out, ggdm_error *err);
 /** Column as a blob of a multiple of item_size bytes, at most max, borrowed until the next step. */
 ggdm_status ggdm_store_column_blob(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
                                    size_t item_size, size_t max, const void **data, size_t *size,
                                    ggdm_error *err);
+
+/* ---- store_turn.c ---- */
 
 /* A call inside a turn: all of it happens, or nothing. */
 typedef struct ggdm_store_call {
@@ -307,6 +306,9 @@ ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */
 
+/** Column as a state. */
+ggdm_status ggdm_store_column_state(const ggdm_store *store, struct sqlite3_stmt *stmt, int column,
+                                    ggdm_unit_state *out, ggdm_error *err);
 ggdm_status ggdm_store_get_unit(ggdm_store *store, int64_t id, ggdm_unit_row *out, ggdm_error *err);
 /** The one place where a unit changes its state: old as it stands in the database, row as it shall
  *  be.  Checks that the transition is legal, writes both and the event, keeps the counters. */
@@ -315,6 +317,9 @@ ggdm_status ggdm_store_transition(ggdm_store *store, const ggdm_unit_row *old,
 /** Up to max ids from a statement whose parameters are bound. */
 ggdm_status ggdm_store_collect_ids(ggdm_store *store, struct sqlite3_stmt *stmt, int32_t max,
                                    int64_t *ids, int32_t *n, ggdm_error *err);
+/** The same for rows: the columns of GGDM_SQL_GET_UNIT. */
+ggdm_status ggdm_store_collect_units(ggdm_store *store, struct sqlite3_stmt *stmt, int32_t max,
+                                     ggdm_unit_row *rows, int32_t *n, ggdm_error *err);
 /** Ids of up to max units in a state with id > after. */
 ggdm_status ggdm_store_ids_in_state(ggdm_store *store, ggdm_unit_state state, int64_t after,
                                     int32_t max, int64_t *ids, int32_t *n, ggdm_error *err);
@@ -325,6 +330,9 @@ ggdm_status ggdm_store_answering(ggdm_store *store, int64_t unit, int32_t attemp
 /** A line about a unit in the events, nothing else. */
 ggdm_status ggdm_store_note(ggdm_store *store, const ggdm_unit_row *row, const char *message,
                             ggdm_error *err);
+
+/* ---- store_claim.c ---- */
+
 /** One running unit back to ready, or quarantined when that is a loss too many. */
 ggdm_status ggdm_store_give_back(ggdm_store *store, const ggdm_unit_row *row, bool loss,
                                  const char *message, ggdm_unit_state *state, ggdm_error *err);

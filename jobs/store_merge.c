@@ -15,8 +15,8 @@
 
 /* ---- do they belong together ---------------------------------------------------------------- */
 
-static ggdm_status same(const char *dir, const char *what, const char *a, const char *b,
-                        const char *first, ggdm_error *err)
+static ggdm_status same_fact(const char *dir, const char *what, const char *a, const char *b,
+                             const char *first, ggdm_error *err)
 {
     if (strcmp(a, b) == 0)
         return GGDM_OK;
@@ -43,8 +43,8 @@ static ggdm_status compare_models(const ggdm_store *first, const ggdm_store *s, 
     for (int32_t i = 0; i < n; i++) {
         char what[100];
         snprintf(what, sizeof what, "the model %.80s", models[i].name);
-        GGDM_TRY(
-            same(s->dir, what, models[i].digest, digest_of(s, models[i].name), first->dir, err));
+        GGDM_TRY(same_fact(s->dir, what, models[i].digest, digest_of(s, models[i].name), first->dir,
+                           err));
     }
     return GGDM_OK;
 }
@@ -54,14 +54,14 @@ static ggdm_status compare_sweeps(ggdm_store *first, ggdm_store *s, ggdm_error *
     char a[24], b[24];
     snprintf(a, sizeof a, "%d", first->sheet.n_sweeps);
     snprintf(b, sizeof b, "%d", s->sheet.n_sweeps);
-    GGDM_TRY(same(s->dir, "the number of sweeps", a, b, first->dir, err));
+    GGDM_TRY(same_fact(s->dir, "the number of sweeps", a, b, first->dir, err));
     for (int32_t i = 1; i <= first->sheet.n_sweeps; i++) {
         char *ours = NULL, *theirs = NULL;
         ggdm_status st = ggdm_store_sweep_digest(first, i, &ours, err);
         if (st == GGDM_OK)
             st = ggdm_store_sweep_digest(s, i, &theirs, err);
         if (st == GGDM_OK)
-            st = same(s->dir, "the sweep", ours, theirs, first->dir, err);
+            st = same_fact(s->dir, "the sweep", ours, theirs, first->dir, err);
         free(ours);
         free(theirs);
         GGDM_TRY(st);
@@ -69,7 +69,7 @@ static ggdm_status compare_sweeps(ggdm_store *first, ggdm_store *s, ggdm_error *
     return GGDM_OK;
 }
 
-static ggdm_status compare(ggdm_store *first, ggdm_store *s, ggdm_error *err)
+static ggdm_status compare_shards(ggdm_store *first, ggdm_store *s, ggdm_error *err)
 {
     const ggdm_run_info *x = &first->info, *y = &s->info;
     char a[24], b[24];
@@ -85,7 +85,7 @@ static ggdm_status compare(ggdm_store *first, ggdm_store *s, ggdm_error *err)
         {"the instruction set", x->isa, y->isa},
         {"the precision", ggdm_precision_names[x->precision], ggdm_precision_names[y->precision]}};
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        GGDM_TRY(same(s->dir, facts[i].what, facts[i].a, facts[i].b, first->dir, err));
+        GGDM_TRY(same_fact(s->dir, facts[i].what, facts[i].a, facts[i].b, first->dir, err));
     GGDM_TRY(compare_sweeps(first, s, err));
     return compare_models(first, s, err);
 }
@@ -136,7 +136,7 @@ static ggdm_status look_at_all(char *const *dirs, int32_t n, int32_t *at, double
         if (i > 0)
             GGDM_TRY_GOTO(st, ggdm_store_open(dirs[i], &inspect, &other, err), done);
         ggdm_store *s = i > 0 ? other : first;
-        GGDM_TRY_GOTO(st, compare(first, s, err), done);
+        GGDM_TRY_GOTO(st, compare_shards(first, s, err), done);
         GGDM_TRY_GOTO(st, check_shard(s, dirs[i], n, at, err), done);
         at[s->info.shard] = i;
         *cost += s->cost;
@@ -214,7 +214,7 @@ static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
 }
 
 /* A shard's database beside ours; its store was closed, so it needs nothing but reading. */
-static ggdm_status attach(ggdm_store *s, const char *dir, ggdm_error *err)
+static ggdm_status attach_shard(ggdm_store *s, const char *dir, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     char *path = NULL;
@@ -232,7 +232,7 @@ static ggdm_status attach(ggdm_store *s, const char *dir, ggdm_error *err)
 
 static ggdm_status add_shard(ggdm_store *s, const char *dir, ggdm_error *err)
 {
-    GGDM_TRY(attach(s, dir, err));
+    GGDM_TRY(attach_shard(s, dir, err));
     ggdm_status st = ggdm_store_exec(s, "BEGIN IMMEDIATE", err);
     if (st == GGDM_OK)
         st = add_rows(s, dir, err);
@@ -245,7 +245,7 @@ static ggdm_status add_shard(ggdm_store *s, const char *dir, ggdm_error *err)
 }
 
 /* All shards are in: it is a whole run now. */
-static ggdm_status complete(ggdm_store *s, double cost, ggdm_error *err)
+static ggdm_status complete_run(ggdm_store *s, double cost, ggdm_error *err)
 {
     int64_t missing;
     GGDM_TRY(ggdm_store_ask_int(s, "SELECT max(id) + 1 - count(*) FROM unit", &missing, err));
@@ -275,8 +275,8 @@ static ggdm_status snapshot_of(const char *dir, const char *path, ggdm_error *er
 }
 
 /* In the directory place, which is new. */
-static ggdm_status join(const char *place, char *const *dirs, const int32_t *at, int32_t n,
-                        double cost, ggdm_error *err)
+static ggdm_status join_shards(const char *place, char *const *dirs, const int32_t *at, int32_t n,
+                               double cost, ggdm_error *err)
 {
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *s = NULL;
@@ -290,7 +290,7 @@ static ggdm_status join(const char *place, char *const *dirs, const int32_t *at,
     for (int32_t i = 1; i < n; i++)
         GGDM_TRY_GOTO(st, add_shard(s, dirs[at[i]], err), done);
     GGDM_TRY_GOTO(st, ggdm_store_exec(s, "BEGIN IMMEDIATE", err), done);
-    st = complete(s, cost, err);
+    st = complete_run(s, cost, err);
     if (st == GGDM_OK)
         st = ggdm_store_exec(s, "COMMIT", err);
 done:
@@ -333,7 +333,7 @@ ggdm_status ggdm_store_merge(const char *dir, char *const *shards, int32_t n, gg
     GGDM_TRY_GOTO(st, look_at_all(shards, n, at, &cost, err), done);
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, "merging", &place, err), done);
     ggdm_remove_tree(place); /* of one that was killed */
-    st = join(place, shards, at, n, cost, err);
+    st = join_shards(place, shards, at, n, cost, err);
     if (st == GGDM_OK)
         st = move_to(dir, place, err);
     ggdm_remove_tree(place);

@@ -10,8 +10,8 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static ggdm_status get_text(ggdm_store *s, sqlite3_stmt *stmt, int column, const char **out,
-                            ggdm_error *err)
+static ggdm_status panel_text(ggdm_store *s, sqlite3_stmt *stmt, int column, const char **out,
+                              ggdm_error *err)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, column);
     return ggdm_arena_text(&s->sheet.arena, text ? text : "", out, err);
@@ -26,8 +26,8 @@ static ggdm_status take_measure(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_me
     m->output = output && strcmp(output, ggdm_output_names[GGDM_OUTPUT_CLASSES]) == 0
                     ? GGDM_OUTPUT_CLASSES
                     : GGDM_OUTPUT_NUMBER;
-    GGDM_TRY(get_text(s, stmt, 3, &m->name, err));
-    return get_text(s, stmt, 5, &m->text, err);
+    GGDM_TRY(panel_text(s, stmt, 3, &m->name, err));
+    return panel_text(s, stmt, 5, &m->text, err);
 }
 
 static ggdm_status read_panels(ggdm_store *s, int64_t n, ggdm_error *err)
@@ -75,8 +75,8 @@ static ggdm_status read_models(ggdm_store *s, int64_t n, ggdm_error *err)
         if (!row)
             break;
         ggdm_store_model *m = &h->models[h->n_models++];
-        GGDM_TRY_GOTO(st, get_text(s, stmt, 0, &m->digest, err), done);
-        GGDM_TRY_GOTO(st, get_text(s, stmt, 1, &m->name, err), done);
+        GGDM_TRY_GOTO(st, panel_text(s, stmt, 0, &m->digest, err), done);
+        GGDM_TRY_GOTO(st, panel_text(s, stmt, 1, &m->name, err), done);
     }
 done:
     sqlite3_finalize(stmt);

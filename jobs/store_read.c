@@ -1,7 +1,6 @@
-/* Turns, and reading what is there. */
+/* Reading what is there. */
 #include "jobs/store_internal.h"
 
-#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,62 +12,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
-
-/* ---- turns ---------------------------------------------------------------------------------- */
-
-ggdm_status ggdm_store_begin(ggdm_store *store, double now, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    if (store->in_turn)
-        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: a turn inside a turn", store->path);
-    GGDM_TRY(ggdm_owner_beat(store->owner, err));
-    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_BEGIN, &stmt, err));
-    GGDM_TRY(ggdm_store_run(store, stmt, err));
-    store->in_turn = true;
-    store->turn_lost = false;
-    store->now = now;
-    store->counts_before = store->counts;
-    return GGDM_OK;
-}
-
-ggdm_status ggdm_store_commit(ggdm_store *store, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    ggdm_status st;
-    if (!store->in_turn)
-        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: commit outside of a turn", store->path);
-    if (store->turn_lost) {
-        st = GGDM_FAIL(err, GGDM_ESTORE, "%s: this turn was rolled back after an earlier error",
-                       store->path);
-        goto undo;
-    }
-    GGDM_TRY_GOTO(st, ggdm_owner_beat(store->owner, err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_save_counts(store, err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_COMMIT, &stmt, err), undo);
-    GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
-    store->in_turn = false;
-    return st;
-undo:
-    ggdm_store_rollback(store);
-    return st;
-}
-
-void ggdm_store_rollback(ggdm_store *store)
-{
-    if (!store->in_turn)
-        return;
-    if (!sqlite3_get_autocommit(store->db) && !ggdm_owner_is_lost(store->owner))
-        ggdm_store_exec(store, "ROLLBACK", NULL);
-    store->counts = store->counts_before;
-    ggdm_store_forget_trees(store); /* what they say of scorers may be undone */
-    store->in_turn = false;
-    store->turn_lost = false;
-}
-
-bool ggdm_store_in_turn(const ggdm_store *store)
-{
-    return store->in_turn;
-}
 
 /* ---- in memory ------------------------------------------------------------------------------ */
 

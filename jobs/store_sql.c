@@ -171,20 +171,6 @@ ggdm_status ggdm_store_column_i32(const ggdm_store *store, sqlite3_stmt *stmt, i
     return GGDM_OK;
 }
 
-ggdm_status ggdm_store_column_state(const ggdm_store *store, sqlite3_stmt *stmt, int column,
-                                    ggdm_unit_state *out, ggdm_error *err)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
-    for (int s = 0; text && s < GGDM_UNIT_STATES; s++) {
-        if (strcmp(text, ggdm_unit_state_names[s]) == 0) {
-            *out = (ggdm_unit_state)s;
-            return GGDM_OK;
-        }
-    }
-    return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: a unit has state '%s'", store->path,
-                     text ? text : "");
-}
-
 ggdm_status ggdm_store_column_blob(const ggdm_store *store, sqlite3_stmt *stmt, int column,
                                    size_t item_size, size_t max, const void **data, size_t *size,
                                    ggdm_error *err)
@@ -197,39 +183,4 @@ ggdm_status ggdm_store_column_blob(const ggdm_store *store, sqlite3_stmt *stmt, 
     if (*size && !*data)
         return GGDM_FAIL(err, GGDM_ENOMEM, "%s: out of memory for %zu bytes", store->path, *size);
     return GGDM_OK;
-}
-
-ggdm_status ggdm_store_call_begin(ggdm_store *store, ggdm_store_call *call, ggdm_error *err)
-{
-    if (!store->in_turn)
-        return GGDM_FAIL(err, GGDM_EINTERNAL, "%s: a change outside of a turn", store->path);
-    if (store->turn_lost)
-        return GGDM_FAIL(err, GGDM_ESTORE, "%s: this turn was rolled back after an earlier error",
-                         store->path);
-    sqlite3_stmt *stmt = NULL;
-    GGDM_TRY(ggdm_store_use(store, GGDM_SQL_SAVEPOINT, &stmt, err));
-    call->counts = store->counts;
-    return ggdm_store_run(store, stmt, err);
-}
-
-ggdm_status ggdm_store_call_end(ggdm_store *store, const ggdm_store_call *call, ggdm_status st,
-                                ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    if (st == GGDM_OK) {
-        GGDM_TRY_GOTO(st, ggdm_store_use(store, GGDM_SQL_RELEASE, &stmt, err), undo);
-        GGDM_TRY_GOTO(st, ggdm_store_run(store, stmt, err), undo);
-        return st;
-    }
-undo:
-    store->counts = call->counts;
-    ggdm_store_forget_trees(store); /* what they say of scorers may be undone */
-    /* After a full disk SQLite has left the transaction by itself: nothing of the turn remains. */
-    if (sqlite3_get_autocommit(store->db) ||
-        ggdm_store_use(store, GGDM_SQL_ROLLBACK_TO, &stmt, NULL) != GGDM_OK ||
-        ggdm_store_run(store, stmt, NULL) != GGDM_OK ||
-        ggdm_store_use(store, GGDM_SQL_RELEASE, &stmt, NULL) != GGDM_OK ||
-        ggdm_store_run(store, stmt, NULL) != GGDM_OK)
-        store->turn_lost = true;
-    return st;
 }

@@ -97,7 +97,7 @@ ggdm_status ggdm_store_n_sweeps(ggdm_store *store, int32_t *n, ggdm_error *err)
     return GGDM_OK;
 }
 
-static ggdm_status get_text(ggdm_store *s, int32_t i, int column, char **out, ggdm_error *err)
+static ggdm_status sweep_text(ggdm_store *s, int32_t i, int column, char **out, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool row;
@@ -117,12 +117,12 @@ static ggdm_status get_text(ggdm_store *s, int32_t i, int column, char **out, gg
 
 ggdm_status ggdm_store_sweep_text(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
 {
-    return get_text(store, i, 0, out, err);
+    return sweep_text(store, i, 0, out, err);
 }
 
 ggdm_status ggdm_store_sweep_digest(ggdm_store *store, int32_t i, char **out, ggdm_error *err)
 {
-    return get_text(store, i, 1, out, err);
+    return sweep_text(store, i, 1, out, err);
 }
 
 void ggdm_sweep_file_name(int32_t i, char name[GGDM_SWEEP_NAME_SIZE])

@@ -14,8 +14,9 @@
 
 /* ---- as they are stored --------------------------------------------------------------------- */
 
-static ggdm_status pack(const ggdm_segment *segments, int32_t n, const ggdm_store_numbers *numbers,
-                        int64_t first, ggdm_wire *w, ggdm_error *err)
+static ggdm_status pack_tree(const ggdm_segment *segments, int32_t n,
+                             const ggdm_store_numbers *numbers, int64_t first, ggdm_wire *w,
+                             ggdm_error *err)
 {
     ggdm_put_i32(w, n);
     for (int32_t i = 0; i < n; i++) {
@@ -36,7 +37,7 @@ ggdm_status ggdm_store_put_tree(ggdm_store *store, int64_t id, int64_t head, int
     sqlite3_stmt *stmt = NULL;
     ggdm_wire wire;
     ggdm_wire_init(&wire);
-    ggdm_status st = pack(segments, n, numbers, first, &wire, err);
+    ggdm_status st = pack_tree(segments, n, numbers, first, &wire, err);
     if (st == GGDM_OK)
         st = ggdm_store_use(store, GGDM_SQL_PUT_TREE, &stmt, err);
     if (st == GGDM_OK) {
@@ -64,8 +65,8 @@ static bool segment_fits(const ggdm_store *s, const ggdm_unit *unit, int32_t i)
                 : g->end > g->begin && (!leaf || g->end == unit->steps));
 }
 
-static ggdm_status unpack(ggdm_store *s, int64_t id, const void *data, size_t size, ggdm_unit *out,
-                          ggdm_error *err)
+static ggdm_status unpack_tree(ggdm_store *s, int64_t id, const void *data, size_t size,
+                               ggdm_unit *out, ggdm_error *err)
 {
     ggdm_wire w;
     ggdm_wire_read(&w, data, size);
@@ -110,7 +111,7 @@ static ggdm_status read_tree(ggdm_store *s, int64_t id, ggdm_unit *out, int64_t 
         out->kind = out->steps ? GGDM_UNIT_GENERATE : GGDM_UNIT_SCORE;
         *head = sqlite3_column_int64(stmt, 0);
         out->cost = sqlite3_column_double(stmt, 2);
-        st = unpack(s, id, data, size, out, err);
+        st = unpack_tree(s, id, data, size, out, err);
     }
     if (st == GGDM_OK && !(isfinite(out->cost) && out->cost >= 0))
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: tree %" PRId64 " costs %g", s->path, id,

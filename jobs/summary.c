@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "common/csv.h"
-#include "common/fs.h"
 #include "common/hash.h"
 #include "common/json_write.h"
+#include "common/temp.h"
 
 enum { KEY_DIGITS = 12 };
 

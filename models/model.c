@@ -1,92 +1,12 @@
 #include "models/model.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
-#include "common/json.h"
 #include "common/mem.h"
-#include "models/find.h"
 #include "models/io/weights.h"
-
-#define MAX_TEXT ((size_t)1 << 20) /* bytes of config.json and scheduler_config.json */
-#define SCHEDULER "scheduler_config.json"
-
-/* --- pipelines of diffusers --- */
-
-/* A component counts unless it is [null, null] or a mere setting. */
-static bool is_component(const ggdm_node *n)
-{
-    return n->key[0] != '_' && n->kind == GGDM_NODE_LIST && n->count == 2 &&
-           n->first->kind == GGDM_NODE_STRING;
-}
-
-/* Of a pipeline only what is no more than a U-Net and its scheduler: what a decoder or a text
- * encoder would add must not be left out in silence. */
-static ggdm_status check_pipeline(const ggdm_node *root, ggdm_error *err)
-{
-    for (const ggdm_node *n = ggdm_node_entries(root); n; n = n->next)
-        if (is_component(n) && strcmp(n->key, "unet") && strcmp(n->key, "scheduler"))
-            return ggdm_node_fail(n, err,
-                                  "a pipeline with this component is not supported, expected unet "
-                                  "and scheduler only (name its unet/ to run that alone)");
-    const ggdm_node *unet = ggdm_node_get(root, "unet");
-    return unet && is_component(unet)
-               ? GGDM_OK
-               : ggdm_node_fail(root, err, "the pipeline has no 'unet', expected one");
-}
-
-/* f->path names a pipeline: it becomes that of its U-Net. */
-static ggdm_status enter_pipeline(ggdm_model_files *f, ggdm_error *err)
-{
-    char *path = NULL, *unet = NULL;
-    ggdm_doc *doc = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, GGDM_PIPELINE_FILE, &path, err), done);
-    GGDM_TRY_GOTO(st, ggdm_json_read(path, MAX_TEXT, &doc, err), done);
-    GGDM_TRY_GOTO(st, check_pipeline(doc->root, err), done);
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, "unet", &unet, err), done);
-    free(f->path);
-    f->path = unet;
-done:
-    ggdm_doc_destroy(&doc);
-    free(path);
-    return st;
-}
-
-/* --- reading the files --- */
-
-static ggdm_status read_text(const char *path, char **out, ggdm_error *err)
-{
-    size_t size = 0;
-    GGDM_TRY(ggdm_read_file(path, MAX_TEXT, out, &size, err));
-    return strlen(*out) == size ? GGDM_OK
-                                : GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
-}
-
-static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
-{
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(f->path, "config.json", &path, err));
-    ggdm_status st = read_text(path, &f->config, err);
-    free(path);
-    return st;
-}
-
-/* The schedule of a diffusion model stands beside the network, else in the scheduler/ of the
- * pipeline whose unet/ the network is; that pipelines have one is certain. */
-static ggdm_status read_scheduler(ggdm_model_files *f, ggdm_arch_role role, ggdm_error *err)
-{
-    const bool of_pipeline = role == GGDM_DIFFUSION && !ggdm_has_file(f->path, SCHEDULER) &&
-                             ggdm_has_file(f->path, "../" GGDM_PIPELINE_FILE);
-    GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
-                            &f->scheduler_path, err));
-    return of_pipeline || (role == GGDM_DIFFUSION && ggdm_exists(f->scheduler_path))
-               ? read_text(f->scheduler_path, &f->scheduler, err)
-               : GGDM_OK;
-}
 
 /* --- fitting the weights to the architecture --- */
 
@@ -177,21 +97,8 @@ static ggdm_status declare(const ggdm_model *m, ggdm_graph **out, ggdm_error *er
     return st;
 }
 
-static ggdm_status read_arch(ggdm_model *m, const ggdm_model_files *files, ggdm_error *err)
-{
-    char *where = NULL;
-    m->files = files;
-    GGDM_TRY(ggdm_path_join(files->path, "config.json", &where, err));
-    ggdm_status st = ggdm_arch_parse(files->config, strlen(files->config), where, &m->arch, err);
-    free(where);
-    if (st == GGDM_OK)
-        m->info = ggdm_arch_get_info(m->arch);
-    return st;
-}
-
-/* The n tensors as the model's parameters, if they are exactly those of its architecture. */
-static ggdm_status fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n, const char *where,
-                       ggdm_error *err)
+ggdm_status ggdm_model_fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n,
+                           const char *where, ggdm_error *err)
 {
     ggdm_graph *g = NULL;
     GGDM_TRY(make_params(m, tensors, n, err));
@@ -212,23 +119,38 @@ static ggdm_status parse_weights(ggdm_model *m, ggdm_error *err)
                   done);
     for (size_t i = 0; i < parsed->n_tensors; i++)
         GGDM_TRY_GOTO(st, ggdm_safetensors_as_f32(&parsed->tensors[i], where, err), done);
-    st = fit(m, parsed->tensors, parsed->n_tensors, where, err);
+    st = ggdm_model_fit(m, parsed->tensors, parsed->n_tensors, where, err);
 done:
     ggdm_safetensors_destroy(&parsed);
     free(where);
     return st;
 }
 
-ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)
+ggdm_status ggdm_model_begin(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)
 {
     ggdm_model *m = NULL;
+    char *where = NULL;
+    ggdm_status st;
     GGDM_TRY(ggdm_alloc(&m, 1, sizeof *m, err));
-    ggdm_status st = read_arch(m, files, err);
-    if (st == GGDM_OK)
-        st = parse_weights(m, err);
+    m->files = files;
+    GGDM_TRY_GOTO(st, ggdm_path_join(files->path, "config.json", &where, err), done);
+    GGDM_TRY_GOTO(st, ggdm_arch_parse(files->config, strlen(files->config), where, &m->arch, err),
+                  done);
+    m->info = ggdm_arch_get_info(m->arch);
+done:
+    free(where);
     if (st != GGDM_OK)
         ggdm_model_destroy(&m);
     *out = m;
+    return st;
+}
+
+ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_model_begin(files, out, err));
+    ggdm_status st = parse_weights(*out, err);
+    if (st != GGDM_OK)
+        ggdm_model_destroy(out);
     return st;
 }
 
@@ -241,81 +163,6 @@ void ggdm_model_destroy(ggdm_model **model)
     free((*model)->names);
     free(*model);
     *model = NULL;
-}
-
-/* --- opening a directory --- */
-
-/* The texts, and the weights' headers, which must fit the network: what does not is neither copied
- * nor hashed, however large it is. */
-static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_model *m,
-                                ggdm_error *err)
-{
-    GGDM_TRY(ggdm_model_find(name, &f->path, err));
-    if (!ggdm_has_file(f->path, "config.json"))
-        GGDM_TRY(enter_pipeline(f, err));
-    GGDM_TRY(read_config(f, err));
-    GGDM_TRY(read_arch(m, f, err));
-    GGDM_TRY(read_scheduler(f, m->info.role, err));
-    GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
-    GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
-    return fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);
-}
-
-ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err)
-{
-    ggdm_model_files f = {0};
-    ggdm_model *m = NULL; /* for its architecture */
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&m, 1, sizeof *m, err), done);
-    GGDM_TRY_GOTO(st, open_headers(name, &f, m, err), done);
-    GGDM_TRY_GOTO(st, ggdm_weights_load(f.stored, err), done);
-    f.weights = f.stored->data;
-    f.weights_size = f.stored->size;
-    GGDM_TRY_GOTO(st, ggdm_model_files_digest(&f, f.digest, err), done);
-    *out = f;
-    f = (ggdm_model_files){0};
-done:
-    ggdm_model_destroy(&m);
-    ggdm_model_files_close(&f);
-    return st;
-}
-
-ggdm_status ggdm_model_look(const char *name, ggdm_model_view *out, ggdm_error *err)
-{
-    ggdm_model_files f = {0};
-    ggdm_model *m = NULL;
-    *out = (ggdm_model_view){.parameters = 0};
-    GGDM_TRY(ggdm_alloc(&m, 1, sizeof *m, err));
-    ggdm_status st = open_headers(name, &f, m, err);
-    if (st == GGDM_OK) {
-        out->info = m->info; /* its texts are static */
-        for (size_t i = 0; i < m->params.n; i++)
-            out->parameters += ggdm_shape_count(&m->params.items[i].shape);
-        for (size_t i = 0; i < f.stored->n_tensors; i++)
-            out->bytes += f.stored->tensors[i].size;
-    }
-    ggdm_model_destroy(&m);
-    ggdm_model_files_close(&f);
-    return st;
-}
-
-void ggdm_model_files_lend(ggdm_model_files *f, const void *weights)
-{
-    if (f->stored)
-        ggdm_weights_close(f->stored);
-    free(f->stored);
-    f->stored = NULL;
-    f->weights = weights;
-}
-
-void ggdm_model_files_close(ggdm_model_files *f)
-{
-    ggdm_model_files_lend(f, NULL);
-    free(f->path);
-    free(f->config);
-    free(f->scheduler);
-    free(f->scheduler_path);
-    *f = (ggdm_model_files){0};
 }
 
 /* --- numbers --- */

@@ -58,6 +58,12 @@ typedef struct ggdm_model {
  *  files is borrowed for the model's lifetime.
  *  Errors: GGDM_EFORMAT, GGDM_ESHAPE (tensor, shape found, shape expected), GGDM_EUNSUPPORTED. */
 ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err);
+/** Its two steps, for weights whose headers alone are read: the network that config.json describes,
+ *  then these n tensors as its parameters, where they are exactly those.  where: for messages. */
+struct ggdm_st_tensor;
+ggdm_status ggdm_model_begin(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err);
+ggdm_status ggdm_model_fit(ggdm_model *model, const struct ggdm_st_tensor *tensors, size_t n,
+                           const char *where, ggdm_error *err);
 void ggdm_model_destroy(ggdm_model **model);
 
 /** Look at every weight once (memory's speed: less than hashing them).

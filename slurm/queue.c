@@ -14,6 +14,7 @@
 #include "common/environment.h"
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "slurm/queue_text.h"
 
 #define MAX_OUTPUT ((size_t)1 << 20) /* bytes */

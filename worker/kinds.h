@@ -4,6 +4,7 @@
 #define GGDM_WORKER_KINDS_H
 
 #include "jobs/catalogue.h"
+#include "jobs/messages.h"
 #include "worker/chain.h"
 #include "worker/emit.h"
 
@@ -55,7 +56,27 @@ typedef struct ggdm_loss_kind {
     ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 } ggdm_loss_kind;
 
-/* The row that every loss begins with: its factor in a sum. */
+/* Rows that several kinds have: of every sampler, of guidances that are terms, ... */
+#define GGDM_SAMPLER_STEPS                                                                         \
+    {                                                                                              \
+        .key = "steps", .type = GGDM_PARAM_WHOLE, .structure = true, .lo = 1,                      \
+        .hi = GGDM_MAX_STEPS, .fallback = GGDM_WHOLE(1000),                                        \
+        .help = "Steps of the chain, at most as many as the model was trained with."               \
+    }
+#define GGDM_TERM_LOSS                                                                             \
+    {                                                                                              \
+        .key = "loss", .type = GGDM_PARAM_NODE, .required = true, .family = GGDM_FAMILY_LOSS,      \
+        .help = "What is to become small."                                                         \
+    }
+#define GGDM_TERM_GRADIENT                                                                         \
+    {                                                                                              \
+        .key = "gradient", .type = GGDM_PARAM_CHOICE, .structure = true,                           \
+        .choices = ggdm_gradient_names, .fallback = GGDM_WHOLE(GGDM_XT_FULL),                      \
+        .help = "With respect to x_t through the network, to x_t with eps held fixed, or to "      \
+                "x0-hat."                                                                          \
+    }
+
+/* ... and the one that every loss begins with: its factor in a sum. */
 #define GGDM_LOSS_WEIGHT                                                                           \
     {                                                                                              \
         .key = "weight", .type = GGDM_PARAM_REAL, .lo = -1e9, .hi = 1e9, .fallback = GGDM_REAL(1), \

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "common/temp.h"
 #include "coordinator/cmd/bench_load.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/world/world.h"

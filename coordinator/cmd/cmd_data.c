@@ -14,6 +14,7 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "coordinator/cmd/command.h"
 
 #define MAX_FILE ((size_t)1 << 30) /* bytes */

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/temp.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/show/finish.h"
 #include "coordinator/run/progress.h"

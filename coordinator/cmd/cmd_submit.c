@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "common/temp.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/progress.h"

@@ -6,7 +6,6 @@
 
 #include "common/log.h"
 #include "common/nearest.h"
-#include "coordinator/cmd/manual.h"
 
 static struct argp *asked; /* not NULL: where a command leaves its argp, and ends */
 
@@ -18,6 +17,18 @@ struct argp ggdm_command_argp(const ggdm_command *command)
     command->run(1, argv);
     asked = NULL;
     return argp;
+}
+
+void ggdm_each_option(const struct argp *argp, ggdm_option_visitor visit, void *context)
+{
+    static const struct argp_option help = {"help", '?', NULL, 0, "show the usage", 0};
+    for (const struct argp_child *c = argp->children; c && c->argp; c++)
+        for (const struct argp_option *o = c->argp->options; o && (o->name || o->doc); o++)
+            visit(context, o);
+    for (const struct argp_option *o = argp->options; o && (o->name || o->doc); o++)
+        if (!(o->flags & OPTION_HIDDEN))
+            visit(context, o);
+    visit(context, &help);
 }
 
 /* ---- what argp does not look at ---- */

@@ -60,6 +60,10 @@ int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *inp
  *  command does nothing else.  One thread at a time. */
 struct argp ggdm_command_argp(const ggdm_command *command);
 
+/** Call visit for each option of a command that help shows, its children's and --help included. */
+typedef void (*ggdm_option_visitor)(void *context, const struct argp_option *option);
+void ggdm_each_option(const struct argp *argp, ggdm_option_visitor visit, void *context);
+
 /** The value of an option as an integer in [lo, hi]; a usage error (exit 2) otherwise. */
 int ggdm_command_int(const struct argp_state *state, const char *option, const char *text, int lo,
                      int hi);

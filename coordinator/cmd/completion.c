@@ -1,11 +1,8 @@
-/* Completions for bash and zsh.  What may stand for an argument follows from how help writes it:
- * `a|b` are words, DIR and MODEL directories, FILE files, *.yaml such files, N and the like are not
- * completed. */
+#include "coordinator/cmd/completion.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "coordinator/cmd/manual.h"
 
 typedef enum kind { NOTHING, WORDS, DIRECTORY, FILE_OF_ANY_KIND, YAML_FILE } kind;
 
@@ -88,7 +85,7 @@ static void bash_option_value(void *context, const struct argp_option *o)
     fputs(" return ;;\n", p->out);
 }
 
-void ggdm_completion_bash(FILE *out, const ggdm_book *book)
+void ggdm_completion_bash(FILE *out, const ggdm_command *commands, size_t n)
 {
     fputs("# Written by `ggdm manual`.\n"
           "_ggdm_words() { COMPREPLY+=($(compgen -W \"$1\" -- \"$cur\")); }\n"
@@ -106,27 +103,27 @@ void ggdm_completion_bash(FILE *out, const ggdm_book *book)
           "    if [ \"$COMP_CWORD\" -eq 1 ] || [ \"$command $COMP_CWORD\" = 'help 2' ]; then\n"
           "        _ggdm_words 'help",
           out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name && !strchr(book->commands[i].name, ' '))
-            fprintf(out, " %s", book->commands[i].name);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name && !strchr(commands[i].name, ' '))
+            fprintf(out, " %s", commands[i].name);
     fputs("'\n        return\n    fi\n", out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name && strchr(book->commands[i].name, ' '))
-            fprintf(out, "    [ \"$two\" != '%s' ] || command=$two\n", book->commands[i].name);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name && strchr(commands[i].name, ' '))
+            fprintf(out, "    [ \"$two\" != '%s' ] || command=$two\n", commands[i].name);
     fputs("    case \"$command $prev\" in\n", out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name) {
-            pen p = {.out = out, .command = book->commands[i].name};
-            const struct argp argp = ggdm_command_argp(&book->commands[i]);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name) {
+            pen p = {.out = out, .command = commands[i].name};
+            const struct argp argp = ggdm_command_argp(&commands[i]);
             ggdm_each_option(&argp, bash_option_value, &p);
         }
     fputs("    esac\n    case \"$command\" in\n", out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name) {
-            const struct argp argp = ggdm_command_argp(&book->commands[i]);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name) {
+            const struct argp argp = ggdm_command_argp(&commands[i]);
             fprintf(out,
                     "        '%s')\n            case $cur in\n                -*) _ggdm_words '",
-                    book->commands[i].name);
+                    commands[i].name);
             ggdm_each_option(&argp, bash_option_name, out);
             fputs("' ;;\n                *)", out);
             each_argument(argp.args_doc, bash_choice, out);
@@ -201,17 +198,17 @@ static void zsh_option(void *context, const struct argp_option *o)
     zsh_spec(out, o, spelling);
 }
 
-void ggdm_completion_zsh(FILE *out, const ggdm_book *book)
+void ggdm_completion_zsh(FILE *out, const ggdm_command *commands, size_t n)
 {
     fputs("#compdef ggdm\n# Written by `ggdm manual`.\n"
           "_ggdm() {\n"
           "    local -a commands=(\n"
           "        'help:describe a command'\n",
           out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name && !strchr(book->commands[i].name, ' ')) {
-            fprintf(out, "        '%s:", book->commands[i].name);
-            zsh_text(out, book->commands[i].help);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name && !strchr(commands[i].name, ' ')) {
+            fprintf(out, "        '%s:", commands[i].name);
+            zsh_text(out, commands[i].help);
             fputs("'\n", out);
         }
     fputs("    )\n"
@@ -221,17 +218,17 @@ void ggdm_completion_zsh(FILE *out, const ggdm_book *book)
           "    fi\n"
           "    local command=$words[2]\n",
           out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name && strchr(book->commands[i].name, ' '))
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name && strchr(commands[i].name, ' '))
             fprintf(out,
                     "    if [[ \"$words[2] $words[3]\" == '%s' ]]; then\n"
                     "        command='%s'\n        shift words\n        (( CURRENT-- ))\n    fi\n",
-                    book->commands[i].name, book->commands[i].name);
+                    commands[i].name, commands[i].name);
     fputs("    shift words\n    (( CURRENT-- ))\n    case $command in\n", out);
-    for (size_t i = 0; i < book->n; i++)
-        if (book->commands[i].name) {
-            const struct argp argp = ggdm_command_argp(&book->commands[i]);
-            fprintf(out, "        '%s')\n            _arguments", book->commands[i].name);
+    for (size_t i = 0; i < n; i++)
+        if (commands[i].name) {
+            const struct argp argp = ggdm_command_argp(&commands[i]);
+            fprintf(out, "        '%s')\n            _arguments", commands[i].name);
             ggdm_each_option(&argp, zsh_option, out);
             each_argument(argp.args_doc, zsh_argument, out);
             fputs(" ;;\n", out);

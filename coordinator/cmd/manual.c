@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "common/temp.h"
 #include "common/version.h"
+#include "coordinator/cmd/completion.h"
 
 static void put_text(FILE *out, const char *text, size_t n)
 {
@@ -158,18 +160,6 @@ static void put_notes(FILE *out, const char *title, const ggdm_note *notes)
     }
 }
 
-void ggdm_each_option(const struct argp *argp, ggdm_option_visitor visit, void *context)
-{
-    static const struct argp_option help = {"help", '?', NULL, 0, "show the usage", 0};
-    for (const struct argp_child *c = argp->children; c && c->argp; c++)
-        for (const struct argp_option *o = c->argp->options; o && (o->name || o->doc); o++)
-            visit(context, o);
-    for (const struct argp_option *o = argp->options; o && (o->name || o->doc); o++)
-        if (!(o->flags & OPTION_HIDDEN))
-            visit(context, o);
-    visit(context, &help);
-}
-
 /* ---- pages ---- */
 
 void ggdm_manual_page(FILE *out, const ggdm_book *book, const ggdm_command *command)
@@ -274,7 +264,7 @@ static ggdm_status write_bash(const ggdm_book *book, const char *dir, ggdm_error
 {
     sheet s;
     GGDM_TRY(sheet_open(&s, err));
-    ggdm_completion_bash(s.out, book);
+    ggdm_completion_bash(s.out, book->commands, book->n);
     return sheet_close(&s, dir, "ggdm", err);
 }
 
@@ -282,7 +272,7 @@ static ggdm_status write_zsh(const ggdm_book *book, const char *dir, ggdm_error 
 {
     sheet s;
     GGDM_TRY(sheet_open(&s, err));
-    ggdm_completion_zsh(s.out, book);
+    ggdm_completion_zsh(s.out, book->commands, book->n);
     return sheet_close(&s, dir, "_ggdm", err);
 }
 

@@ -24,11 +24,4 @@ ggdm_status ggdm_manual_write(const ggdm_book *book, const char *dir, ggdm_error
 void ggdm_manual_overview(FILE *out, const ggdm_book *book);
 void ggdm_manual_page(FILE *out, const ggdm_book *book, const ggdm_command *command);
 
-void ggdm_completion_bash(FILE *out, const ggdm_book *book);
-void ggdm_completion_zsh(FILE *out, const ggdm_book *book);
-
-/** Call visit for each option of a command that help shows, its children's and --help included. */
-typedef void (*ggdm_option_visitor)(void *context, const struct argp_option *option);
-void ggdm_each_option(const struct argp *argp, ggdm_option_visitor visit, void *context);
-
 #endif

@@ -11,6 +11,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "models/find.h"
 
 #define MAX_FILE ((size_t)1 << 20)

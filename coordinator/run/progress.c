@@ -14,6 +14,7 @@
 #include "common/fs.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "coordinator/run/tally.h"
 #include "coordinator/world/launch.h"
 #include "coordinator/world/world_status.h"

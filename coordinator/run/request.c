@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "common/temp.h"
 #include "coordinator/world/world.h"
 #include "jobs/cell_select.h"
 

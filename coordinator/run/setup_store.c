@@ -12,6 +12,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "common/version.h"
 #include "coordinator/run/dir_args.h"
 #include "coordinator/run/run_dir.h"

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/html.h"

@@ -40,6 +40,7 @@
 #include "common/json.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/temp.h"
 
 static const struct {
     const char *name;

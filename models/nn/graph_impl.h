@@ -1,4 +1,4 @@
-/* Inside of the graph engine: shared by graph.c, plan.c and the op_*.c files only. */
+/* Inside of the graph engine: shared by graph*.c, plan.c and the op_*.c files only. */
 #ifndef GGDM_MODELS_NN_GRAPH_IMPL_H
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
@@ -122,9 +122,6 @@ ggdm_op ggdm_op_make(const ggdm_op_kind *kind, ggdm_val a, ggdm_val b, ggdm_val 
 /** The value, or NULL with the error set when v is -1 or has not n dimensions (n 0: any). */
 const ggdm_value *ggdm_graph_check(ggdm_graph *g, const char *op, const char *arg, ggdm_val v,
                                    int n);
-
-/** Elements per image: everything but the first dimension. */
-int64_t ggdm_shape_inner(const ggdm_shape *s);
 
 /* Memory of value i of an op, and of image n of it. */
 static inline const ggdm_value *ggdm_in(const ggdm_graph *g, const ggdm_op *op, int i)

@@ -48,6 +48,16 @@ ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype)
     return ggdm_graph_emit(g, &op);
 }
 
+ggdm_val ggdm_graph_act(ggdm_graph *g, ggdm_val v)
+{
+    return ggdm_cast(g, v, ggdm_graph_act_dtype(g, ggdm_graph_shape(g, v)));
+}
+
+ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v)
+{
+    return ggdm_cast(g, v, GGDM_F32);
+}
+
 /* ---- activations: y = f(x); gx = gy f'(x) ---- */
 
 #define ACTIVATION(of)                                                                             \

@@ -9,6 +9,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/temp.h"
 
 #define HEAD "step,images,loss,lr,images_per_second,val_loss,val_accuracy\n"
 #define MAX_CURVE ((size_t)64 << 20) /* bytes */

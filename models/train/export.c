@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "models/io/safetensors.h"
 
 static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)

@@ -308,6 +308,7 @@ void run_fixture_sql(const char *dir, const char *text)
     char *path = ggdm_test_path(dir, GGDM_STORE_FILE);
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL); /* no power cut is tested */
     assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     free(path);

@@ -37,7 +37,12 @@ static const ggdm_param sampler_rows[] = {{.key = "steps",
 
 static const ggdm_param condition_rows[] = {
     {.key = "label", .type = GGDM_PARAM_CLASS, .of = "model", .help = "Class."},
-    {.key = "prompt", .type = GGDM_PARAM_TEXT, .help = "Text."}};
+    {.key = "prompt", .type = GGDM_PARAM_TEXT, .help = "Text."},
+    {.key = "adapter",
+     .type = GGDM_PARAM_MODEL,
+     .structure = true,
+     .port = "text",
+     .help = "A model that need not be there."}};
 
 static const ggdm_param parts_rows[] = {{.key = "parts",
                                          .type = GGDM_PARAM_NODES,
@@ -175,14 +180,15 @@ static const ggdm_kind class = {KIND("goal", "class"), .scorer = "probe", .measu
 static const ggdm_kind picture = {KIND("goal", "picture"), .scorer = "distance",
                                   GGDM_PARAMS(picture_rows), .revision = 2};
 static const ggdm_kind all = {KIND("goal", "all"), .reduce = reduce_all, GGDM_PARAMS(all_rows)};
+static const ggdm_kind any = {KIND("goal", "any"), GGDM_PARAMS(all_rows)};
 static const ggdm_kind probe = {KIND("scorer", "probe"), .implied = true,
                                 .output = GGDM_OUTPUT_CLASSES, GGDM_PARAMS(probe_rows)};
 static const ggdm_kind distance = {KIND("scorer", "distance"), GGDM_PARAMS(distance_rows)};
 static const ggdm_kind size = {KIND("scorer", "size"), .always = true};
 
 static const ggdm_kind *const kinds[] = {
-    &ggdm_kind_stage, &sampler, &condition, &parts, &push,     &part,
-    &class,           &picture, &all,       &probe, &distance, &size};
+    &ggdm_kind_stage, &sampler, &condition, &parts, &push,     &part, &class,
+    &picture,         &all,     &any,       &probe, &distance, &size};
 
 const ggdm_catalogue ggdm_toy_catalogue = {kinds, sizeof kinds / sizeof *kinds};
 

@@ -339,6 +339,13 @@ static void test_cells_classes_must_be_those_of_the_models(void **state)
                  "[7, 2]}}}");
     ggdm_cells c = expand(&s);
     end(&c, &s);
+    /* A class is of the model beside it. */
+    s = parse_of(&ggdm_methods,
+                 "{name: a, model: m, samples: 1, guidance: {terms: [{name: a, loss: {kind: "
+                 "classifier, model: few3, target: 2}}, {name: b, loss: {kind: classifier, model: "
+                 "c, target: 7}}]}}");
+    c = expand(&s);
+    end(&c, &s);
 }
 
 static void test_cells_windows_must_fit_each_chain(void **state)
@@ -410,6 +417,9 @@ static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: classifier, model: d, "
                           "target: 1}}, {loss: {kind: classifier, model: c, target: 5}}]}"),
                        "guide=0 guide-2=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {name: second, loss: {kind: "
+                          "classifier, model: d, target: 1}}]}"),
+                       "guide=0 second=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: tv, weight: 2}}]}"),
                        "guide=0 tv=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{loss: {kind: sum, of: [{name: smooth, kind: tv, "

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/fs.h"
+#include "common/temp.h"
 
 static int make_dir(void **state)
 {

@@ -92,10 +92,11 @@ static void list_models(const ggdm_spec *s, ggdm_store_model *out, size_t *n)
     const char *names[16] = {"judge"};
     int32_t classes, count = 1;
     ggdm_error err;
-    for (int32_t i = 0; i < s->n_parameters; i++)
-        for (int32_t v = 0;
-             s->parameters[i].row->type == GGDM_PARAM_MODEL && v < s->parameters[i].count; v++)
-            names[count++] = s->parameters[i].values[v].text;
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        const ggdm_parameter *p = &s->parameters[i];
+        for (int32_t v = 0; p->known && p->row->type == GGDM_PARAM_MODEL && v < p->count; v++)
+            names[count++] = p->values[v].text;
+    }
     for (*n = 0; *n < (size_t)count; ++*n) {
         out[*n].name = names[*n];
         ggdm_test_ok(r.model(NULL, &row, names[*n], &out[*n].digest, &classes, &err), &err);

@@ -173,7 +173,7 @@ static void test_item_bad_values_are_refused_with_position(void **state)
         {"sampler", "{kind: walk, name: a}", "field 'name': unknown key"},
         {"sampler", "{kind: walk, revision: 1}", "field 'revision': unknown key"},
         {"goal", "{kind: pictur, file: a}",
-         "expected one of class, picture, all: did you mean 'picture'?"},
+         "expected one of class, picture, all, any: did you mean 'picture'?"},
         {"condition", "{label: 1000}", "value '1000', expected a class from 0 to 999"},
         {"condition", "{label: -1}", "value '-1', expected a class from 0 to 999"},
         {"condition", "{label: 1.5}", "expected a class from 0 to 999"},
@@ -372,14 +372,15 @@ static void test_item_visit_goes_in_the_order_of_the_rows(void **state)
     path_list l = {""};
     ggdm_test_ok(ggdm_item_visit(r.item, add_path, &l, &r.err), &r.err);
     assert_string_equal(
-        l.text, "model sampler.steps sampler.eta sampler.mode sampler.clip condition.label "
-                "condition.prompt guidance.first.goal.weight guidance.first.goal.model "
-                "guidance.first.goal.target guidance.first.weight guidance.first.window "
-                "guidance.2.goal.weight guidance.2.goal.picture.weight "
-                "guidance.2.goal.picture.file guidance.2.goal.class.weight "
-                "guidance.2.goal.class.model guidance.2.goal.class.target "
-                "guidance.2.goal.picture-3.weight guidance.2.goal.picture-3.file guidance.2.weight "
-                "guidance.2.window seed ");
+        l.text,
+        "model sampler.steps sampler.eta sampler.mode sampler.clip condition.label "
+        "condition.prompt condition.adapter guidance.first.goal.weight guidance.first.goal.model "
+        "guidance.first.goal.target guidance.first.weight guidance.first.window "
+        "guidance.2.goal.weight guidance.2.goal.picture.weight "
+        "guidance.2.goal.picture.file guidance.2.goal.class.weight "
+        "guidance.2.goal.class.model guidance.2.goal.class.target "
+        "guidance.2.goal.picture-3.weight guidance.2.goal.picture-3.file guidance.2.weight "
+        "guidance.2.window seed ");
     end_reading(&r);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/temp.h"
 #include "slurm/nodelist.h"
 #include "slurm/queue_text.h"
 #include "slurm/script.h"

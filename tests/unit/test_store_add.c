@@ -392,7 +392,7 @@ static void test_store_retry_asks_for_scores_that_nobody_wanted(void **state)
     change(f, true, cells, 0); /* the first cells want all images */
     assert_int_equal(run_fixture_work(f, 100, 1), RUN_UNITS);
     assert_int_equal(scored(f, RUN_CELLS, "mnist-other"), 0);
-    assert_int_equal(scored(f, RUN_CELLS, "mnist-judge"), RUN_SAMPLES);
+    assert_int_equal(scored(f, RUN_CELLS, "judge"), RUN_SAMPLES);
     change(f, false, cells, 0);
     assert_int_equal(run_fixture_work(f, 100, 1), RUN_TRAJECTORIES);
     for (int cell = RUN_CELLS; cell < 2 * RUN_CELLS; cell++)

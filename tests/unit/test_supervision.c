@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/fs.h"
 #include "common/mem.h"
 
+#include "common/temp.h"
 #include "coordinator/world/blame.h"
 #include "coordinator/world/hosts.h"
 #include "coordinator/world/obituary.h"

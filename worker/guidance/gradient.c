@@ -5,17 +5,8 @@
 #include "worker/kinds.h"
 
 static const ggdm_param rows[] = {
-    {.key = "gradient",
-     .type = GGDM_PARAM_CHOICE,
-     .structure = true,
-     .choices = ggdm_gradient_names,
-     .fallback = GGDM_WHOLE(GGDM_XT_FULL),
-     .help = "With respect to x_t through the network, to x_t with eps held fixed, or to x0-hat."},
-    {.key = "loss",
-     .type = GGDM_PARAM_NODE,
-     .required = true,
-     .family = GGDM_FAMILY_LOSS,
-     .help = "What is to become small."},
+    GGDM_TERM_GRADIENT,
+    GGDM_TERM_LOSS,
     {.key = "kappa",
      .label = "κ",
      .type = GGDM_PARAM_REAL,

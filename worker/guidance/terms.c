@@ -4,17 +4,8 @@
 static const char *const applied[] = {"previous", NULL};
 
 static const ggdm_param term_rows[] = {
-    {.key = "loss",
-     .type = GGDM_PARAM_NODE,
-     .required = true,
-     .family = GGDM_FAMILY_LOSS,
-     .help = "What is to become small."},
-    {.key = "gradient",
-     .type = GGDM_PARAM_CHOICE,
-     .structure = true,
-     .choices = ggdm_gradient_names,
-     .fallback = GGDM_WHOLE(GGDM_XT_FULL),
-     .help = "With respect to x_t through the network, to x_t with eps held fixed, or to x0-hat."},
+    GGDM_TERM_LOSS,
+    GGDM_TERM_GRADIENT,
     {.key = "apply",
      .type = GGDM_PARAM_CHOICE,
      .structure = true,

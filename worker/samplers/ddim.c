@@ -9,13 +9,7 @@ enum { LEADING, TRAILING, LINSPACE };
 static const char *const spacings[] = {"leading", "trailing", "linspace", NULL};
 
 static const ggdm_param rows[] = {
-    {.key = "steps",
-     .type = GGDM_PARAM_WHOLE,
-     .structure = true,
-     .lo = 1,
-     .hi = 100000,
-     .fallback = GGDM_WHOLE(1000),
-     .help = "Steps of the chain, at most as many as the model was trained with."},
+    GGDM_SAMPLER_STEPS,
     {.key = "eta",
      .label = "η",
      .type = GGDM_PARAM_REAL,

@@ -10,13 +10,7 @@ enum { FIXED_LARGE, FIXED_SMALL };
 static const char *const variances[] = {"fixed_large", "fixed_small", NULL};
 
 static const ggdm_param rows[] = {
-    {.key = "steps",
-     .type = GGDM_PARAM_WHOLE,
-     .structure = true,
-     .lo = 1,
-     .hi = 100000,
-     .fallback = GGDM_WHOLE(1000),
-     .help = "Steps of the chain, at most as many as the model was trained with."},
+    GGDM_SAMPLER_STEPS,
     {.key = "variance",
      .type = GGDM_PARAM_CHOICE,
      .structure = true,

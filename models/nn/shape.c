@@ -1,0 +1,35 @@
+#include "models/nn/shape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int64_t ggdm_shape_count(const ggdm_shape *s)
+{
+    return s->d[0] * s->d[1] * s->d[2] * s->d[3];
+}
+
+int64_t ggdm_shape_inner(const ggdm_shape *s)
+{
+    return s->d[1] * s->d[2] * s->d[3];
+}
+
+bool ggdm_shape_equal(const ggdm_shape *a, const ggdm_shape *b)
+{
+    return a->n == b->n && memcmp(a->d, b->d, sizeof a->d) == 0;
+}
+
+const char *ggdm_shape_text(const ggdm_shape *s, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < s->n && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : "[",
+                                 (long long)s->d[i]);
+    if (used < size)
+        snprintf(text + used, size - used, "]");
+    return text;
+}
+
+size_t ggdm_dtype_size(ggdm_dtype dtype)
+{
+    return dtype == GGDM_BF16 ? 2 : 4;
+}
