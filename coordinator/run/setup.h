@@ -71,8 +71,9 @@ typedef struct ggdm_setup {
 } ggdm_setup;
 
 /** Make a sweep ready for the instruction set isa, or less where the precision needs less
- *  (ggdm_startup_precision); the one in outfit.isa is pinned.  Owned: ggdm_setup_deinit (safe after
- * errors). Errors: all about the sweep file and the models, with file, position and field. */
+ *  (ggdm_startup_precision); the one in outfit.isa is pinned.  *out must stay where it is: its
+ * parts refer to it.  Owned: ggdm_setup_deinit (safe after errors).  Errors: all about the sweep
+ * file and the models, with file, position and field. */
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);
