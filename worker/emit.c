@@ -22,6 +22,20 @@ void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
     e->status = GGDM_FAIL(&e->error, status, "%s", text);
 }
 
+void ggdm_emit_fail_at(ggdm_emit *e, ggdm_status status, const ggdm_item *item, const char *key,
+                       const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    if (e->status != GGDM_OK)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ggdm_item_fail(item, key, &e->error, "%s", text);
+    e->status = e->error.code = status;
+}
+
 ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err)
 {
     if (e->status == GGDM_OK)
@@ -64,8 +78,7 @@ const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const cha
     const char *digest = ggdm_item_text(item, key);
     const ggdm_model_ref *ref = find_model(e->models, digest);
     if (!ref)
-        ggdm_emit_fail(e, GGDM_EINVAL, "%s '%s': there is no model %s", item->kind->family,
-                       item->kind->name, digest);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "there is no model %s", digest);
     else
         add_slot(e, ref);
     if (e->status != GGDM_OK)
@@ -82,13 +95,13 @@ ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *k
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
     if (!ggdm_arch_has_port(info, "logits"))
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s is a %s, expected a classifier",
-                       model->files->path, info->class_name);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a classifier",
+                          model->files->path, info->class_name);
     else if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
-        ggdm_emit_fail(e, GGDM_ESHAPE,
-                       "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
-                       model->files->path, info->size, info->size, info->channels, (long long)d[1],
-                       (long long)d[2], (long long)d[3]);
+        ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key,
+                          "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
+                          model->files->path, info->size, info->size, info->channels,
+                          (long long)d[1], (long long)d[2], (long long)d[3]);
     ggdm_ports ports = GGDM_NO_PORTS;
     ports.x = x;
     return e->status == GGDM_OK ? ggdm_arch_emit(model->arch, e->graph, &ports) : -1;
@@ -235,14 +248,16 @@ static void emit_network(ggdm_emit *e)
     const ggdm_arch_info *info = &model->info;
     const bool wants_label = ggdm_arch_has_port(info, "label");
     if (!ggdm_arch_has_port(info, "eps"))
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s is a %s, expected a diffusion model",
-                       model->files->path, info->class_name);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
+                          "model %s is a %s, expected a diffusion model", model->files->path,
+                          info->class_name);
     else if (condition && !wants_label)
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s takes no label, expected no condition",
-                       model->files->path);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
+                          "model %s takes no label, expected no condition", model->files->path);
     else if (!condition && wants_label)
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s wants a label, expected condition: {label: ...}",
-                       model->files->path);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
+                          "model %s wants a label, expected condition: {label: ...}",
+                          model->files->path);
     if (e->status != GGDM_OK)
         return;
     ggdm_ports ports = GGDM_NO_PORTS;

@@ -239,6 +239,21 @@ ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, gg
     return GGDM_OK;
 }
 
+ggdm_status ggdm_scorer_check(const ggdm_models *models, const ggdm_item *head,
+                              const ggdm_item *scorer, ggdm_error *err)
+{
+    ggdm_emit e = {.batch = 1, .models = models, .setting = scorer};
+    ggdm_image_shape shape;
+    if (!((const ggdm_scorer_kind *)scorer->kind)->emit) /* of whatever sample */
+        return GGDM_OK;
+    GGDM_TRY(ggdm_head_shape(models, head, &shape, err));
+    GGDM_TRY(ggdm_graph_create(GGDM_F32, &e.graph, err));
+    ggdm_emit_score(&e, shape);
+    ggdm_status st = ggdm_emit_status(&e, err);
+    ggdm_graph_destroy(&e.graph);
+    return st;
+}
+
 /* ---- graphs -------------------------------------------------------------------------------- */
 
 static ggdm_status compile(const ggdm_programs *p, const ggdm_emit *e, ggdm_error *err)

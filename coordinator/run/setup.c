@@ -68,11 +68,11 @@ ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
 static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
 {
     const ggdm_resolver resolver = ggdm_setup_resolver(s);
+    GGDM_TRY(ggdm_costs_create(&s->known, &s->costs, &s->coster, err));
     GGDM_TRY(ggdm_cells_expand(&s->spec, &resolver, &s->cells, err));
     ggdm_setup_warn_of_judges(s);
     GGDM_TRY(ggdm_setup_check_chains(s, err));
-    const ggdm_models models = ggdm_setup_models(s);
-    GGDM_TRY(ggdm_costs_create(&models, &s->costs, &s->coster, err));
+    GGDM_TRY(ggdm_setup_note_scorers(s, err));
     return ggdm_setup_plan(s, err);
 }
 

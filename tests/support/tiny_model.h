@@ -6,9 +6,10 @@
 
 #include "models/model.h"
 
-extern const char ggdm_tiny_unet_config[]; /* 8x8x1, one attention, about 5k parameters */
+extern const char ggdm_tiny_unet_config[];   /* 8x8x1, one attention, about 5k parameters */
 extern const char ggdm_tiny_labels_config[]; /* the same with 10 class labels */
-extern const char ggdm_tiny_cnn_config[];  /* 8x8x1, 10 classes */
+extern const char ggdm_tiny_wide_config[];   /* the same of 16x16x1 */
+extern const char ggdm_tiny_cnn_config[];    /* 8x8x1, 10 classes */
 
 /** Write DIR/NAME with config.json (this text) and seeded random weights, the way the trainer lays
  *  out a model; returns the directory as owned text. */
