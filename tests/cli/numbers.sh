@@ -48,7 +48,7 @@ holds() {
         }' out
 }
 for variance in fixed_large fixed_small; do
-    "$GGDM" schedule --steps 7 --variance $variance --json >out && holds $variance
+    "$GGDM" schedule --steps 7 --sampler "{kind: ddpm, variance: $variance}" --json >out && holds $variance
     report $? "a short chain with $variance is that of GUIDANCE.md"
 done
 
