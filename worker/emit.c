@@ -116,8 +116,8 @@ typedef struct place {
     int32_t found; /* -1: not yet */
 } place;
 
-static ggdm_status look(void *context, const ggdm_item *item, const ggdm_param *row,
-                        ggdm_value *value, const char *path, ggdm_error *err)
+static ggdm_status look_at_value(void *context, const ggdm_item *item, const ggdm_param *row,
+                                 ggdm_value *value, const char *path, ggdm_error *err)
 {
     place *p = context;
     (void)item, (void)path, (void)err;
@@ -132,7 +132,7 @@ static ggdm_status look(void *context, const ggdm_item *item, const ggdm_param *
 static int32_t index_in(const ggdm_item *tree, const ggdm_value *value)
 {
     place p = {.value = value, .found = -1};
-    if (!tree || ggdm_item_visit((ggdm_item *)tree, look, &p, NULL) != GGDM_OK)
+    if (!tree || ggdm_item_visit((ggdm_item *)tree, look_at_value, &p, NULL) != GGDM_OK)
         return -1;
     return p.found;
 }
@@ -230,7 +230,7 @@ static ggdm_val input(ggdm_emit *e, const char *name)
     return ggdm_graph_input(e->graph, name, GGDM_F32, GGDM_SHAPE1(e->batch));
 }
 
-static void begin(ggdm_emit *e)
+static void emit_begin(ggdm_emit *e)
 {
     e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->score = -1;
     e->ones = input(e, "ones");
@@ -270,7 +270,7 @@ static void emit_network(ggdm_emit *e)
 
 void ggdm_emit_tick(ggdm_emit *e)
 {
-    begin(e);
+    emit_begin(e);
     e->t = input(e, "t");
     e->x0_x = input(e, "x0_x");
     e->x0_eps = input(e, "x0_eps");
@@ -286,7 +286,7 @@ void ggdm_emit_tick(ggdm_emit *e)
 
 void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape)
 {
-    begin(e);
+    emit_begin(e);
     e->x = ggdm_graph_input(e->graph, "x", GGDM_F32,
                             GGDM_SHAPE4(e->batch, shape.height, shape.width, shape.channels));
     e->score = ((const ggdm_scorer_kind *)e->setting->kind)->emit(e, e->setting, e->x);

@@ -408,7 +408,7 @@ static ggdm_status measure_small(bench *b, const char *name, int32_t each, timin
     return st;
 }
 
-static ggdm_status measure(bench *b, ggdm_error *err)
+static ggdm_status measure_load(bench *b, ggdm_error *err)
 {
     bench_run run = {0};
     timing time;
@@ -428,7 +428,7 @@ ggdm_status ggdm_bench_coordinate(ggdm_transport *t, const ggdm_bench_load *load
                                   double figures[GGDM_BENCH_FIGURES], ggdm_error *err)
 {
     bench b = {.t = t, .load = load, .figures = figures};
-    ggdm_status st = measure(&b, err);
+    ggdm_status st = measure_load(&b, err);
     for (; b.sessions < N_SESSIONS; b.sessions++)
         ggdm_startup_give(t, NULL, NULL);
     return st;

@@ -86,7 +86,7 @@ static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program
     return GGDM_OK;
 }
 
-static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
+static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *err)
 {
     bench_model model = {0}, guide = {0};
     ggdm_bench_programs programs = {0};
@@ -181,7 +181,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_bench(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
     switch (key) {
@@ -224,7 +224,7 @@ int ggdm_cmd_bench(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_bench,
         "network MODEL\nops\ndispatch",
         "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
         "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
@@ -242,7 +242,7 @@ int ggdm_cmd_bench(int argc, char **argv)
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    ggdm_status st = bench(&options, &r, &err);
+    ggdm_status st = bench_models(&options, &r, &err);
     if (st == GGDM_OK && options.json)
         st = print_json(&r, &err);
     else if (st == GGDM_OK)

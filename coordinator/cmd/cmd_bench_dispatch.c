@@ -75,7 +75,7 @@ static ggdm_status write_figures(const char *dir, const double values[], ggdm_er
     return st;
 }
 
-static ggdm_status coordinate(ggdm_transport *t, const bench_options *o, ggdm_error *err)
+static ggdm_status bench_coordinator(ggdm_transport *t, const bench_options *o, ggdm_error *err)
 {
     double values[GGDM_BENCH_FIGURES] = {0};
     GGDM_TRY(ggdm_bench_coordinate(t, &o->load, values, err));
@@ -88,7 +88,7 @@ static int run_rank(const bench_options *o)
     ggdm_transport *t = NULL;
     ggdm_status st = ggdm_transport_mpi_open(&t, &err);
     if (st == GGDM_OK && ggdm_transport_rank(t) == 0)
-        st = coordinate(t, o, &err);
+        st = bench_coordinator(t, o, &err);
     else if (st == GGDM_OK)
         st = ggdm_bench_work(t, &o->load, &err);
     if (st != GGDM_OK)
@@ -124,7 +124,7 @@ static ggdm_status run_alone(const bench_options *o, ggdm_error *err)
     thread_context context = {t[1], o};
     if (pthread_create(&thread, NULL, worker_thread, &context) != 0)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
-    ggdm_status st = coordinate(t[0], o, err);
+    ggdm_status st = bench_coordinator(t[0], o, err);
     pthread_join(thread, NULL);
     ggdm_transport_close(&t[0]);
     return st;
@@ -264,7 +264,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_bench_dispatch(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
     switch (key) {
@@ -296,7 +296,7 @@ int ggdm_cmd_bench_dispatch(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_bench_dispatch,
         NULL,
         "Measure the coordinator: a sweep of N units that do nothing goes through the real "
         "planner, store, dispatch loop, transport and worker loop; each unit hands in one image of "

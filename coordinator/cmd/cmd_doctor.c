@@ -372,7 +372,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_doctor(int key, char *arg, struct argp_state *state)
 {
     (void)arg;
     doctor *d = state->input;
@@ -406,7 +406,7 @@ int ggdm_cmd_doctor(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_doctor,
         "[DIR]",
         "Check this machine, its libraries, the file system of DIR (default: the working "
         "directory), and the run in DIR: its database in full, and its archives.\v"

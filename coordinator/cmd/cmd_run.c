@@ -54,7 +54,7 @@ typedef struct session {
 } session;
 
 /* Everything before the workers get their outfit.  A failure here is told to them as well. */
-static ggdm_status prepare(session *s, const run_options *options, ggdm_error *err)
+static ggdm_status prepare_run(session *s, const run_options *options, ggdm_error *err)
 {
     ggdm_isa isa;
     GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
@@ -115,7 +115,7 @@ static ggdm_status generate(session *s, ggdm_error *err)
     return st;
 }
 
-static ggdm_status finish(session *s, ggdm_error *err)
+static ggdm_status finish_run(session *s, ggdm_error *err)
 {
     const char *dir = s->setup.run_dir;
     ggdm_stop_default(); /* what is written from here on can be written again */
@@ -138,16 +138,16 @@ static ggdm_status finish(session *s, ggdm_error *err)
 }
 
 /* The life of rank 0.  Closes *t. */
-static int coordinate(ggdm_transport *t, const run_options *options)
+static int run_coordinator(ggdm_transport *t, const run_options *options)
 {
     session s = {.t = t, .end = GGDM_DISPATCH_INTERRUPTED};
     ggdm_error err = {0};
-    ggdm_status st = prepare(&s, options, &err);
+    ggdm_status st = prepare_run(&s, options, &err);
     if (st == GGDM_OK)
         st = generate(&s, &err);
     ggdm_transport_close(&s.t);
     if (st == GGDM_OK)
-        st = finish(&s, &err);
+        st = finish_run(&s, &err);
     int code = s.store ? exit_code_of(&s, st) : ggdm_exit_code(st);
     if (st != GGDM_OK)
         ggdm_command_fail("run", &err);
@@ -162,7 +162,7 @@ static int coordinate(ggdm_transport *t, const run_options *options)
 
 /* ---- other ranks ---- */
 
-static int work(ggdm_transport *t)
+static int run_worker(ggdm_transport *t)
 {
     ggdm_error err = {0};
     ggdm_isa isa;
@@ -193,17 +193,17 @@ static int run_rank(const run_options *options)
         return GGDM_EXIT_USAGE;
     }
     if (ggdm_transport_rank(t) == 0)
-        return coordinate(t, options);
+        return run_coordinator(t, options);
     ggdm_log_set_rank(ggdm_transport_rank(t));
     ggdm_stop_ignore();
-    return work(t);
+    return run_worker(t);
 }
 
 /* ---- without MPI: one worker in a thread ---- */
 
 static void *worker_thread(void *context)
 {
-    work(context);
+    run_worker(context);
     return NULL;
 }
 
@@ -220,7 +220,7 @@ static int run_alone(const run_options *options, ggdm_error *err)
     if (st != GGDM_OK)
         return ggdm_command_fail("run", err);
     ggdm_stop_install();
-    int code = coordinate(t[0], options);
+    int code = run_coordinator(t[0], options);
     pthread_join(thread, NULL);
     return code;
 }
@@ -458,7 +458,7 @@ static void check_workers(const struct argp_state *state, const run_options *o)
                    most, MAX_WORKERS_PER_CORE);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
     run_options *o = state->input;
     switch (key) {
@@ -500,7 +500,7 @@ int ggdm_cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_run,
         "SWEEP.yaml",
         "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
         "once when nothing is left.\v"

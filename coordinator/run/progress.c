@@ -115,7 +115,7 @@ void ggdm_progress_destroy(ggdm_progress **progress)
 
 /* ---- rate ---- */
 
-static void sample(ggdm_progress *p, double now)
+static void sample_rate(ggdm_progress *p, double now)
 {
     if (p->n_window) {
         const rate_sample *last = &p->window[(p->first + p->n_window - 1) % WINDOW];
@@ -146,7 +146,7 @@ typedef struct view {
     double eta;      /* seconds; negative: not known */
 } view;
 
-static view look(const ggdm_progress *p, double now)
+static view look_at_run(const ggdm_progress *p, double now)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
     view v = {.eta = -1};
@@ -234,7 +234,7 @@ static void show_live(ggdm_progress *p, const view *v)
     p->dirty = true;
 }
 
-static void show(ggdm_progress *p, const view *v, double now)
+static void show_progress(ggdm_progress *p, const view *v, double now)
 {
     if (p->live ? now - p->last_line < LINE_SECONDS
                 : now - p->last_line < (p->first_shown ? p->plain_seconds : 2.0))
@@ -342,7 +342,7 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
                               const char *message, ggdm_error *err)
 {
     double now = ggdm_now();
-    view v = look(p, now);
+    view v = look_at_run(p, now);
     const ggdm_run_info *info = ggdm_store_run_info(p->store);
     char host[256] = "";
     gethostname(host, sizeof host - 1);
@@ -463,9 +463,9 @@ ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *st
     double now = ggdm_now();
     bool news = state->stopping != p->state.stopping;
     p->state = *state;
-    sample(p, now);
-    view v = look(p, now);
-    show(p, &v, now);
+    sample_rate(p, now);
+    view v = look_at_run(p, now);
+    show_progress(p, &v, now);
     if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS && !news)
         return GGDM_OK;
     GGDM_TRY(ggdm_progress_record(p, state->stopping ? "stopping" : "running", -1, NULL, err));
