@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fs.h"
 #include "common/mem.h"
 #include "tests/support/ggdm_test.h"
@@ -372,11 +373,13 @@ static void test_supervise_a_stop_before_the_run_is_open_ends_the_world(void **s
 static void test_supervise_a_second_stop_ends_the_world_at_once(void **state)
 {
     (void)state;
+    double begun = ggdm_now();
     outcome o = of_worlds(WORLDS("trap '' USR1; running 2 2 7; kill -TERM $PPID\n"
                                  "sleep 0.05; kill -USR1 $PPID; exec sleep 100"));
     ggdm_test_error(o.status, &o.err, GGDM_ECANCELLED,
                     "stopped; the same command continues the run");
     expect(&o, "outside 4 \n", "");
+    assert_true(ggdm_now() - begun < 10); /* the first alone leaves it 15 s */
     end(&o);
 }
 
