@@ -171,7 +171,7 @@ static error_t parse_doctor(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static ggdm_status print_json(ggdm_doctor *d, ggdm_error *err)
+static ggdm_status print_checks_json(ggdm_doctor *d, ggdm_error *err)
 {
     char *text = NULL;
     ggdm_json_end(&d->j);
@@ -212,7 +212,7 @@ int ggdm_cmd_doctor(int argc, char **argv)
     check_disk(&d, d.where.dir ? d.where.dir : ".");
     if (d.where.dir)
         ggdm_doctor_run(&d, d.where.dir);
-    if (d.json && print_json(&d, &err) != GGDM_OK)
+    if (d.json && print_checks_json(&d, &err) != GGDM_OK)
         return ggdm_command_fail("doctor", &err);
     if (!d.json) {
         ggdm_json_deinit(&d.j);
