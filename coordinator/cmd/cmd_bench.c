@@ -131,7 +131,7 @@ static void put_timing(ggdm_json *j, const char *name, const ggdm_timing *t)
     ggdm_json_put_int(j, key, t->runs);
 }
 
-static ggdm_status print_json(const report *r, ggdm_error *err)
+static ggdm_status print_bench_json(const report *r, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -160,7 +160,7 @@ static void print_timing(const char *name, const ggdm_timing *t)
                1e3 * t->median, t->runs, 1e3 * t->best, 1e3 * t->cpu);
 }
 
-static void print_text(const report *r)
+static void print_bench_text(const report *r)
 {
     printf("%s, %s, batch %d, threads %d\n", ggdm_isa_name(r->isa),
            ggdm_precision_names[r->job.precision], r->job.batch, r->job.threads);
@@ -244,8 +244,8 @@ int ggdm_cmd_bench(int argc, char **argv)
         return GGDM_EXIT_USAGE;
     ggdm_status st = bench_models(&options, &r, &err);
     if (st == GGDM_OK && options.json)
-        st = print_json(&r, &err);
+        st = print_bench_json(&r, &err);
     else if (st == GGDM_OK)
-        print_text(&r);
+        print_bench_text(&r);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("bench", &err);
 }

@@ -246,7 +246,7 @@ static ggdm_status print_message(void *context, const ggdm_message_audit *m, ggd
     return GGDM_OK;
 }
 
-static ggdm_status print_text(ggdm_store *store, const findings *f, ggdm_error *err)
+static ggdm_status print_findings_text(ggdm_store *store, const findings *f, ggdm_error *err)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     int n = 0;
@@ -301,7 +301,7 @@ static ggdm_status put_message(void *context, const ggdm_message_audit *m, ggdm_
     return GGDM_OK;
 }
 
-static ggdm_status print_json(ggdm_store *store, const findings *f, ggdm_error *err)
+static ggdm_status print_findings_json(ggdm_store *store, const findings *f, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -338,7 +338,7 @@ static ggdm_status introspect(const introspect_options *o, ggdm_error *err)
     GGDM_TRY(ggdm_dir_read(o->where.dir, &store, err));
     ggdm_status st = find_trouble(store, &f, err);
     if (st == GGDM_OK)
-        st = o->json ? print_json(store, &f, err) : print_text(store, &f, err);
+        st = o->json ? print_findings_json(store, &f, err) : print_findings_text(store, &f, err);
     free_findings(&f);
     return ggdm_dir_done(&store, st, err);
 }

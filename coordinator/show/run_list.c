@@ -92,7 +92,7 @@ static void print(const run_list *l, const char *dir)
     }
 }
 
-static ggdm_status print_json(const run_list *l, ggdm_error *err)
+static ggdm_status print_runs_json(const run_list *l, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -121,7 +121,7 @@ ggdm_status ggdm_run_list_print(const char *dir, bool json, ggdm_error *err)
     run_list l = {.n = 0};
     ggdm_status st = find_runs(dir, &l, err);
     if (st == GGDM_OK && json)
-        st = print_json(&l, err);
+        st = print_runs_json(&l, err);
     else if (st == GGDM_OK)
         print(&l, dir);
     for (size_t i = 0; i < l.n; i++) {
