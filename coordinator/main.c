@@ -79,7 +79,7 @@ static void print_help(FILE *out)
 }
 
 /* Of a first argument that is nothing: what was meant, or what there is. */
-static void complain(const char *word)
+static void complain_of_word(const char *word)
 {
     const bool option = *word == '-';
     ggdm_nearest meant = {.word = word};
@@ -101,7 +101,7 @@ static void complain(const char *word)
 }
 
 /* The command that argv begins with; its name may have two words.  Prints why there is none. */
-static const ggdm_command *find(int argc, char **argv)
+static const ggdm_command *find_command(int argc, char **argv)
 {
     const ggdm_command *found = NULL;
     char two[64];
@@ -112,7 +112,7 @@ static const ggdm_command *find(int argc, char **argv)
         else if (commands[i].name && strcmp(argv[0], commands[i].name) == 0)
             found = &commands[i];
     if (!found)
-        complain(argv[0]);
+        complain_of_word(argv[0]);
     return found;
 }
 
@@ -126,7 +126,7 @@ static bool is_one_of(const char *name, const char *const *names)
 /* The command that argv begins with; what it gets as argv[0] is "ggdm NAME". */
 static int call(int argc, char **argv)
 {
-    const ggdm_command *c = find(argc, argv);
+    const ggdm_command *c = find_command(argc, argv);
     char program[32];
     if (!c)
         return GGDM_EXIT_USAGE;

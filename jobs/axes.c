@@ -84,7 +84,7 @@ static bool is_scale(const ggdm_axis *axis)
 }
 
 /* Of those that are free the one with most values, of equals the last. */
-static int32_t choose(const ggdm_axes *a, const bool *taken, bool scales)
+static int32_t choose_axis(const ggdm_axes *a, const bool *taken, bool scales)
 {
     int32_t best = -1;
     for (int32_t i = 0; i < a->n; i++)
@@ -108,7 +108,7 @@ static bool follows(const ggdm_axis *a, const ggdm_axis *b, int32_t n_rows, int3
     return true;
 }
 
-static int32_t take(ggdm_axes *a, int32_t chosen, bool *taken, int32_t n_rows, int32_t *seen)
+static int32_t take_axis(ggdm_axes *a, int32_t chosen, bool *taken, int32_t n_rows, int32_t *seen)
 {
     if (chosen < 0)
         return chosen;
@@ -132,13 +132,13 @@ static ggdm_status lay_out(ggdm_axes *a, int32_t aim_column, const ggdm_results 
             a->aim = i;
     if (a->aim >= 0)
         taken[a->aim] = true;
-    a->x = choose(a, taken, true);
+    a->x = choose_axis(a, taken, true);
     if (a->x < 0)
-        a->x = choose(a, taken, false);
-    take(a, a->x, taken, r->n_rows, seen);
-    a->curve = take(a, choose(a, taken, false), taken, r->n_rows, seen);
-    for (int32_t i; (i = choose(a, taken, false)) >= 0;)
-        a->others[a->n_others++] = take(a, i, taken, r->n_rows, seen);
+        a->x = choose_axis(a, taken, false);
+    take_axis(a, a->x, taken, r->n_rows, seen);
+    a->curve = take_axis(a, choose_axis(a, taken, false), taken, r->n_rows, seen);
+    for (int32_t i; (i = choose_axis(a, taken, false)) >= 0;)
+        a->others[a->n_others++] = take_axis(a, i, taken, r->n_rows, seen);
     return GGDM_OK;
 }
 

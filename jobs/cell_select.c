@@ -37,16 +37,16 @@ typedef struct parser {
     ggdm_error *err;
 } parser;
 
-static int place(const parser *p, const char *at)
+static int column_at(const parser *p, const char *at)
 {
     return (int)(at - p->text) + 1;
 }
 
-static ggdm_status complain(const parser *p, const char *at, const char *expected)
+static ggdm_status fail_at(const parser *p, const char *at, const char *expected)
 {
-    return GGDM_FAIL(p->err, GGDM_EINVAL,
-                     "cell expression '%.200s', column %d: %s%.20s%s, expected %s", p->text,
-                     place(p, at), *at ? "found '" : "it ends here", at, *at ? "'" : "", expected);
+    return GGDM_FAIL(
+        p->err, GGDM_EINVAL, "cell expression '%.200s', column %d: %s%.20s%s, expected %s", p->text,
+        column_at(p, at), *at ? "found '" : "it ends here", at, *at ? "'" : "", expected);
 }
 
 static void skip_spaces(parser *p)
@@ -60,13 +60,13 @@ static ggdm_status parse_cell(parser *p, int32_t *index)
 {
     const char *from = p->at, *digits = from + (*from == 'c');
     if (!isdigit((unsigned char)*digits))
-        return complain(p, from, "a cell (7 or c0007)");
+        return fail_at(p, from, "a cell (7 or c0007)");
     char *end;
     unsigned long long v = strtoull(digits, &end, 10); /* ULLONG_MAX when too large */
     if (v >= (unsigned long long)p->n_cells)
         return GGDM_FAIL(p->err, GGDM_EINVAL,
                          "cell expression '%.200s', column %d: cell '%.*s', expected 0 to %d",
-                         p->text, place(p, from), (int)(end - from), from, p->n_cells - 1);
+                         p->text, column_at(p, from), (int)(end - from), from, p->n_cells - 1);
     *index = (int32_t)v;
     p->at = end;
     skip_spaces(p);
@@ -85,7 +85,7 @@ static ggdm_status parse_range(parser *p)
         GGDM_TRY(parse_cell(p, &range.last));
     }
     if (range.last < range.first)
-        return complain(p, from, "a range from a lower to a higher cell");
+        return fail_at(p, from, "a range from a lower to a higher cell");
     p->out->ranges[p->out->n_ranges++] = range;
     return GGDM_OK;
 }
@@ -95,7 +95,7 @@ static ggdm_status parse_number(parser *p, double *out)
     char *end;
     *out = strtod(p->at, &end);
     if (end == p->at || !isfinite(*out))
-        return complain(p, p->at, "a number");
+        return fail_at(p, p->at, "a number");
     p->at = end;
     skip_spaces(p);
     return GGDM_OK;
@@ -113,7 +113,7 @@ static ggdm_status parse_quoted(parser *p, char *text, size_t size)
     }
     text[n] = '\0';
     if (*p->at != quote)
-        return complain(p, from, "a text with a quote at its end");
+        return fail_at(p, from, "a text with a quote at its end");
     p->at++;
     skip_spaces(p);
     return GGDM_OK;
@@ -123,11 +123,11 @@ static ggdm_status parse_word(parser *p, char *text, size_t size)
 {
     size_t n = strcspn(p->at, ",");
     if (n >= size)
-        return complain(p, p->at, "a shorter text");
+        return fail_at(p, p->at, "a shorter text");
     while (n > 0 && isspace((unsigned char)p->at[n - 1]))
         n--;
     if (n == 0)
-        return complain(p, p->at, "a text");
+        return fail_at(p, p->at, "a text");
     memcpy(text, p->at, n);
     text[n] = '\0';
     p->at += strcspn(p->at, ",");
@@ -143,7 +143,7 @@ static ggdm_status parse_amount(parser *p, const ggdm_store_column *column, ggdm
     if (column->type != GGDM_PARAM_WINDOW || *p->at != '+')
         return GGDM_OK;
     if (is_order(c->op))
-        return complain(p, from, "a number behind <, <=, > or >= (a window behind = or !=)");
+        return fail_at(p, from, "a number behind <, <=, > or >= (a window behind = or !=)");
     char start[GGDM_NUMBER_SIZE], length[GGDM_NUMBER_SIZE];
     ggdm_number_text(c->number, start);
     bool first = c->number == 0;
@@ -173,7 +173,7 @@ static ggdm_status parse_condition(parser *p, int32_t column)
     while (c.op < N_OPS && strncmp(p->at, ops[c.op].text, strlen(ops[c.op].text)) != 0)
         c.op++;
     if (c.op == N_OPS || (!numeric && is_order(c.op)))
-        return complain(p, p->at, expected);
+        return fail_at(p, p->at, expected);
     p->at += strlen(ops[c.op].text);
     skip_spaces(p);
     if ((*p->at == '\'' || *p->at == '"') && !is_order(c.op))
@@ -205,11 +205,11 @@ static ggdm_status refuse_name(const parser *p, const char *word)
     if (meant.name)
         return GGDM_FAIL(p->err, GGDM_EINVAL,
                          "cell expression '%.200s', column %d: found '%s', did you mean '%s'?",
-                         p->text, place(p, p->at), word, meant.name);
+                         p->text, column_at(p, p->at), word, meant.name);
     char expected[700];
     snprintf(expected, sizeof expected,
              "a cell (7 or c0007), a range (3-9), or a condition on one of %s", known);
-    return complain(p, p->at, expected);
+    return fail_at(p, p->at, expected);
 }
 
 static size_t name_length(const char *at)
@@ -261,7 +261,7 @@ ggdm_status ggdm_cell_select_parse(const char *text, const ggdm_store_column *co
         if (!*p.at)
             return GGDM_OK;
         if (*p.at != ',')
-            return complain(&p, p.at, "',' or the end");
+            return fail_at(&p, p.at, "',' or the end");
         p.at++;
     }
 }
@@ -273,7 +273,7 @@ void ggdm_cell_select_deinit(ggdm_cell_select *select)
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-static bool holds(const ggdm_cell_condition *c, ggdm_store_value v)
+static bool condition_holds(const ggdm_cell_condition *c, ggdm_store_value v)
 {
     if (isnan(c->number))
         return ops[c->op].holds[1 + (strcmp(v.text, c->text) != 0)];
@@ -289,12 +289,12 @@ bool ggdm_cell_select_has(const ggdm_cell_select *select, int32_t cell,
     for (int i = 0; i < select->n_ranges && !named; i++)
         named = cell >= select->ranges[i].first && cell <= select->ranges[i].last;
     for (int i = 0; i < select->n_conditions && named; i++)
-        named = holds(&select->conditions[i], values[i]);
+        named = condition_holds(&select->conditions[i], values[i]);
     return named;
 }
 
-static ggdm_status choose(ggdm_store *store, const ggdm_cell_select *select, bool *chosen,
-                          bool *any, ggdm_error *err)
+static ggdm_status choose_cells(ggdm_store *store, const ggdm_cell_select *select, bool *chosen,
+                                bool *any, ggdm_error *err)
 {
     ggdm_store_value values[GGDM_CELL_SELECT_TERMS];
     for (int32_t i = 0; i < ggdm_store_n_cells(store); i++) {
@@ -319,7 +319,7 @@ ggdm_status ggdm_cell_select_in(ggdm_store *store, const char *text, bool **out,
     const ggdm_store_column *columns = ggdm_store_columns(store, &n_columns);
     GGDM_TRY_GOTO(st, ggdm_cell_select_parse(text, columns, n_columns, n, &select, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(out, (size_t)n, sizeof **out, err), done);
-    st = choose(store, &select, *out, &any, err);
+    st = choose_cells(store, &select, *out, &any, err);
     if (st == GGDM_OK && !any)
         st = GGDM_FAIL(err, GGDM_EINVAL, "cell expression '%.200s': none of the %d cells is meant",
                        text, n);

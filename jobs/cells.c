@@ -109,15 +109,25 @@ static ggdm_status put_meanings(expansion *e, int64_t cell, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* Every judge must know the class a cell aims at. */
+/* Every judge of a cell must know the class it aims at. */
 static ggdm_status check_judges(const expansion *e, int64_t cell, ggdm_error *err)
 {
     const ggdm_spec *s = e->spec;
     if (s->class_parameter < 0)
         return GGDM_OK;
     for (int32_t i = 0; i < e->panels.n_judges; i++)
-        GGDM_TRY(check_class(&s->parameters[s->class_parameter], cell, e->panels.judges[i].model,
-                             e->panels.judges[i].classes, err));
+        if (e->panels.judges[i].fits)
+            GGDM_TRY(check_class(&s->parameters[s->class_parameter], cell,
+                                 e->panels.judges[i].model, e->panels.judges[i].classes, err));
+    return GGDM_OK;
+}
+
+/* Do models, guidance and conditions of a recipe go together? */
+static ggdm_status check_steps(const expansion *e, const ggdm_recipe *recipe, ggdm_error *err)
+{
+    const ggdm_resolver *r = e->resolver;
+    for (int32_t i = 0; r && r->check_step && i < recipe->n_runs; i++)
+        GGDM_TRY(r->check_step(r->context, e->spec->stage, recipe->runs[i].tree, err));
     return GGDM_OK;
 }
 
@@ -173,15 +183,18 @@ static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
     ggdm_spec_put_cell(e->spec, place);
     GGDM_TRY(ggdm_item_check(e->spec->stage, err));
     GGDM_TRY(put_meanings(e, place, err));
+    GGDM_TRY(ggdm_panels_add(&e->panels, &e->scratch, place, &cell->panel, err));
     GGDM_TRY(check_judges(e, place, err));
     GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));
     GGDM_TRY(add_runs(e, &recipe, &t, &text, err));
     GGDM_TRY(ggdm_intern_text(&e->trajectories, text, &number, err));
-    if (number == e->out->n_trajectories)
+    if (number == e->out->n_trajectories) {
+        GGDM_TRY(check_steps(e, &recipe, err));
         GGDM_TRY(keep_trajectory(e, &recipe, t, place, err));
+    }
     cell->place = place;
     cell->trajectory = number;
-    return ggdm_panels_add(&e->panels, &e->scratch, e->spec->stage, &cell->panel, err);
+    return GGDM_OK;
 }
 
 /* ---- all cells ----------------------------------------------------------------------------- */
@@ -205,16 +218,18 @@ static ggdm_status expand_all(expansion *e, ggdm_error *err)
 {
     ggdm_cells *c = e->out;
     GGDM_TRY(resolve_names(e, err));
-    GGDM_TRY(ggdm_panels_begin(&e->panels, e->spec, &c->arena, &c->texts[GGDM_SCORER_TEXTS], err));
-    for (int32_t i = 0; e->resolver && i < e->panels.n_judges; i++)
-        GGDM_TRY(ggdm_panels_resolve(&e->panels, i, e->resolver, err));
+    GGDM_TRY(ggdm_panels_begin(&e->panels, e->spec, e->resolver, &c->arena,
+                               &c->texts[GGDM_SCORER_TEXTS], &c->texts[GGDM_NOTE_TEXTS], err));
     GGDM_TRY(ggdm_alloc(&c->cells, (size_t)e->spec->n_cells, sizeof *c->cells, err));
     for (int32_t i = 0; i < e->spec->n_cells; i++, c->n_cells++)
         GGDM_TRY(expand_cell(e, i, err));
+    GGDM_TRY(ggdm_panels_check(&e->panels, err));
     c->heads = c->texts[GGDM_HEAD_TEXTS].texts;
     c->n_heads = c->texts[GGDM_HEAD_TEXTS].n;
     c->settings = c->texts[GGDM_SETTING_TEXTS].texts;
     c->n_settings = c->texts[GGDM_SETTING_TEXTS].n;
+    c->notes = c->texts[GGDM_NOTE_TEXTS].texts;
+    c->n_notes = c->texts[GGDM_NOTE_TEXTS].n;
     return take_panels(e, err);
 }
 
@@ -252,8 +267,8 @@ ggdm_status ggdm_cells_recipe(const ggdm_cells *cells, ggdm_arena *arena,
         .head = cells->heads[trajectory->head], .steps = trajectory->runs[n - 1].end, .n_runs = n};
     GGDM_TRY(ggdm_arena_alloc(arena, (size_t)n * sizeof *out->runs, &out->runs, err));
     for (int32_t i = 0; i < n; i++)
-        out->runs[i] =
-            (ggdm_run_text){trajectory->runs[i].end, cells->settings[trajectory->runs[i].setting]};
+        out->runs[i] = (ggdm_run_text){.end = trajectory->runs[i].end,
+                                       .setting = cells->settings[trajectory->runs[i].setting]};
     return GGDM_OK;
 }
 

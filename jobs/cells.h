@@ -40,11 +40,11 @@ typedef struct ggdm_cell {
 } ggdm_cell;
 
 /* What the texts of a sweep's cells are of. */
-enum { GGDM_HEAD_TEXTS, GGDM_SETTING_TEXTS, GGDM_SCORER_TEXTS, GGDM_CELL_TEXTS };
+enum { GGDM_HEAD_TEXTS, GGDM_SETTING_TEXTS, GGDM_SCORER_TEXTS, GGDM_NOTE_TEXTS, GGDM_CELL_TEXTS };
 
 typedef struct ggdm_cells {
     ggdm_arena arena;                   /* of all lists */
-    ggdm_intern texts[GGDM_CELL_TEXTS]; /* owners of what the next four point to */
+    ggdm_intern texts[GGDM_CELL_TEXTS]; /* owners of what the next five point to */
     const ggdm_spec *spec;              /* borrowed: parameters and their values */
     ggdm_cell *cells;                   /* [n_cells], owned, by place */
     int32_t n_cells;
@@ -55,7 +55,8 @@ typedef struct ggdm_cells {
     const char **settings;     /* [n_settings] */
     ggdm_scorer_text *scorers; /* [n_scorers] */
     ggdm_panel *panels;        /* [n_panels] distinct */
-    int32_t n_heads, n_settings, n_scorers, n_panels;
+    const char **notes;        /* [n_notes] lines for the user: which scorer is missing where */
+    int32_t n_heads, n_settings, n_scorers, n_panels, n_notes;
 } ggdm_cells;
 
 /** Expand the product of the axes, first axis slowest.  resolver NULL: names stand for digests, the

@@ -45,7 +45,7 @@ const char *const ggdm_media_names[] = {"image/png", NULL};
 /* ---- what messages are made of -------------------------------------------------------------- */
 
 /* Fail the wire unless what was just read is possible. */
-static void check(ggdm_wire *w, bool ok)
+static void expect_that(ggdm_wire *w, bool ok)
 {
     if (w->status == GGDM_OK && !ok)
         w->status = GGDM_EFORMAT;
@@ -55,7 +55,7 @@ static void check(ggdm_wire *w, bool ok)
 static unsigned get_enum(ggdm_wire *w, unsigned lo, unsigned hi)
 {
     unsigned v = ggdm_get_u8(w);
-    check(w, v >= lo && v <= hi);
+    expect_that(w, v >= lo && v <= hi);
     return w->status == GGDM_OK ? v : lo;
 }
 
@@ -73,7 +73,7 @@ static char *get_text(ggdm_wire *w)
     char *text = NULL;
     size_t size;
     const uint8_t *bytes = ggdm_get_bytes(w, &size);
-    check(w, size < GGDM_MAX_RECIPE && !(size && memchr(bytes, 0, size)));
+    expect_that(w, size < GGDM_MAX_RECIPE && !(size && memchr(bytes, 0, size)));
     if (w->status == GGDM_OK)
         w->status = ggdm_alloc(&text, size + 1, 1, NULL);
     if (w->status == GGDM_OK)
@@ -104,7 +104,7 @@ static void check_distinct(ggdm_wire *w, const void *items, int32_t n, size_t si
     memcpy(sorted, items, (size_t)n * size);
     qsort(sorted, (size_t)n, size, compare);
     for (size_t i = 1; i < (size_t)n; i++)
-        check(w, compare(sorted + (i - 1) * size, sorted + i * size) != 0);
+        expect_that(w, compare(sorted + (i - 1) * size, sorted + i * size) != 0);
     free(sorted);
 }
 
@@ -151,8 +151,8 @@ ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     job->batch = ggdm_get_i32(w);
     job->threads = ggdm_get_i32(w);
     job->checkpoint = ggdm_get_f64(w);
-    check(w, job->batch >= 1 && job->threads >= 1 && isfinite(job->checkpoint) &&
-                 job->checkpoint >= 0);
+    expect_that(w, job->batch >= 1 && job->threads >= 1 && isfinite(job->checkpoint) &&
+                       job->checkpoint >= 0);
     return ggdm_wire_status(w, "job", err);
 }
 
@@ -260,18 +260,18 @@ static void check_unit(ggdm_wire *w, const ggdm_unit *unit)
     if (w->status != GGDM_OK)
         return;
     if (unit->kind == GGDM_UNIT_GENERATE)
-        check(w, unit->steps >= 1 && unit->steps <= GGDM_MAX_STEPS && *unit->head);
+        expect_that(w, unit->steps >= 1 && unit->steps <= GGDM_MAX_STEPS && *unit->head);
     else
-        check(w, unit->steps == 0 && !*unit->head && unit->n_settings == 0);
-    check(w, unit->n_segments >= 1);
+        expect_that(w, unit->steps == 0 && !*unit->head && unit->n_settings == 0);
+    expect_that(w, unit->n_segments >= 1);
     for (int32_t i = 0; i < unit->n_segments && w->status == GGDM_OK; i++)
-        check(w, segment_fits(unit, i));
+        expect_that(w, segment_fits(unit, i));
     for (int32_t i = 0; i < unit->n_settings; i++)
-        check(w, *unit->settings[i]);
+        expect_that(w, *unit->settings[i]);
     for (int32_t i = 0; i < unit->n_scorers; i++)
-        check(w, unit->scorers[i].id >= 0 && *unit->scorers[i].text);
+        expect_that(w, unit->scorers[i].id >= 0 && *unit->scorers[i].text);
     for (int32_t i = 0; i < unit->n_scores; i++)
-        check(w, unit->scores[i] >= 0 && unit->scores[i] < unit->n_scorers);
+        expect_that(w, unit->scores[i] >= 0 && unit->scores[i] < unit->n_scorers);
     check_distinct(w, unit->settings, unit->n_settings, sizeof *unit->settings, by_text);
     check_distinct(w, unit->scorers, unit->n_scorers, sizeof *unit->scorers, by_scorer_id);
     check_distinct(w, unit->scorers, unit->n_scorers, sizeof *unit->scorers, by_scorer_text);
@@ -289,8 +289,9 @@ ggdm_status ggdm_unit_unpack(ggdm_unit *unit, ggdm_wire *w, ggdm_error *err)
     unit->image_first = ggdm_get_i32(w);
     unit->image_count = ggdm_get_i32(w);
     unit->steps = ggdm_get_i32(w);
-    check(w, unit->id >= 0 && unit->attempt >= 0 && unit->image_first >= 0 &&
-                 unit->image_count >= 1 && unit->image_count <= INT32_MAX - unit->image_first);
+    expect_that(w, unit->id >= 0 && unit->attempt >= 0 && unit->image_first >= 0 &&
+                       unit->image_count >= 1 &&
+                       unit->image_count <= INT32_MAX - unit->image_first);
     get_lists(w, unit);
     check_unit(w, unit);
     w->size = size;
@@ -340,7 +341,7 @@ static void get_scores(ggdm_wire *w, ggdm_sample *sample)
         ggdm_score *s = &sample->scores[i];
         s->scorer = ggdm_get_i64(w);
         s->n = get_list(w, GGDM_MAX_SCORE, sizeof *s->data, &s->data, sizeof *s->data);
-        check(w, s->scorer >= 0 && s->n >= 1);
+        expect_that(w, s->scorer >= 0 && s->n >= 1);
         for (int32_t k = 0; k < s->n; k++)
             s->data[k] = ggdm_get_f32(w);
     }
@@ -355,8 +356,8 @@ ggdm_status ggdm_sample_unpack(ggdm_sample *sample, ggdm_wire *w, ggdm_error *er
     sample->diverged = get_enum(w, 0, 1);
     sample->diverged_step = ggdm_get_i32(w);
     sample->media = (ggdm_media)get_enum(w, 0, GGDM_MEDIAS - 1);
-    check(w, sample->trajectory >= 0 && sample->index >= 0 && sample->diverged_step >= -1 &&
-                 sample->diverged_step < GGDM_MAX_STEPS);
+    expect_that(w, sample->trajectory >= 0 && sample->index >= 0 && sample->diverged_step >= -1 &&
+                       sample->diverged_step < GGDM_MAX_STEPS);
     get_data(w, sample);
     get_scores(w, sample);
     if (w->status != GGDM_OK)

@@ -9,25 +9,6 @@
 
 #define MAX_ENTRIES 64 /* of a panel */
 
-ggdm_status ggdm_panels_begin(ggdm_panels *p, const ggdm_spec *spec, ggdm_arena *arena,
-                              ggdm_intern *scorers, ggdm_error *err)
-{
-    *p =
-        (ggdm_panels){.spec = spec, .arena = arena, .scorers = scorers, .n_judges = spec->n_judges};
-    GGDM_TRY(ggdm_arena_alloc(arena, (size_t)p->n_judges * sizeof *p->judges, &p->judges, err));
-    for (int32_t i = 0; i < p->n_judges; i++)
-        GGDM_TRY(ggdm_item_expand(spec->catalogue, arena, spec->judges[i].item, &p->judges[i].item,
-                                  err));
-    return GGDM_OK;
-}
-
-void ggdm_panels_deinit(ggdm_panels *p)
-{
-    free(p->outputs);
-    free(p->panels);
-    ggdm_intern_deinit(&p->texts);
-}
-
 typedef struct resolving {
     const ggdm_resolver *resolver;
     ggdm_panel_judge *judge;
@@ -50,11 +31,47 @@ static ggdm_status resolve_row(void *context, const ggdm_item *item, const ggdm_
     return GGDM_OK;
 }
 
-ggdm_status ggdm_panels_resolve(ggdm_panels *p, int32_t i, const ggdm_resolver *resolver,
-                                ggdm_error *err)
+/* A judge with presets expanded, and digests in place of names. */
+static ggdm_status begin_judge(ggdm_panels *p, int32_t i, ggdm_error *err)
 {
-    resolving r = {resolver, &p->judges[i]};
-    return ggdm_item_visit(p->judges[i].item, resolve_row, &r, err);
+    resolving r = {p->resolver, &p->judges[i]};
+    GGDM_TRY(ggdm_item_expand(p->spec->catalogue, p->arena, p->spec->judges[i].item,
+                              &p->judges[i].item, err));
+    return p->resolver ? ggdm_item_visit(p->judges[i].item, resolve_row, &r, err) : GGDM_OK;
+}
+
+ggdm_status ggdm_panels_begin(ggdm_panels *p, const ggdm_spec *spec, const ggdm_resolver *resolver,
+                              ggdm_arena *arena, ggdm_intern *scorers, ggdm_intern *notes,
+                              ggdm_error *err)
+{
+    *p = (ggdm_panels){.spec = spec,
+                       .resolver = resolver,
+                       .arena = arena,
+                       .scorers = scorers,
+                       .notes = notes,
+                       .n_judges = spec->n_judges};
+    GGDM_TRY(ggdm_arena_alloc(arena, (size_t)p->n_judges * sizeof *p->judges, &p->judges, err));
+    for (int32_t i = 0; i < p->n_judges; i++)
+        GGDM_TRY(begin_judge(p, i, err));
+    return GGDM_OK;
+}
+
+void ggdm_panels_deinit(ggdm_panels *p)
+{
+    free(p->outputs);
+    free(p->panels);
+    free(p->fits);
+    ggdm_intern_deinit(&p->texts);
+    ggdm_intern_deinit(&p->pairs);
+}
+
+ggdm_status ggdm_panels_check(const ggdm_panels *p, ggdm_error *err)
+{
+    for (int32_t i = 0; i < p->n_judges; i++)
+        if (!p->judges[i].ever)
+            return p->resolver->check_scorer(p->resolver->context, p->spec->stage,
+                                             p->judges[i].item, err);
+    return GGDM_OK;
 }
 
 /* ---- the panel of one cell ----------------------------------------------------------------- */
@@ -62,8 +79,10 @@ ggdm_status ggdm_panels_resolve(ggdm_panels *p, int32_t i, const ggdm_resolver *
 typedef struct listing {
     ggdm_panels *p;
     ggdm_arena *scratch;
+    int32_t place; /* of the cell */
     ggdm_panel_entry entries[MAX_ENTRIES];
     int32_t n;
+    bool fits; /* what was added last */
     ggdm_error *err;
 } listing;
 
@@ -75,23 +94,80 @@ static bool is_taken(const listing *l, const char *name)
     return false;
 }
 
-/* A scorer, under a name of its own; one that is there already is not taken twice. */
-static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name)
+/* Does a scorer take the cell's samples?  Asked once for each model. */
+static ggdm_status check_fit(listing *l, const ggdm_item *item, const char *text)
 {
     ggdm_panels *p = l->p;
+    const ggdm_resolver *r = p->resolver;
+    const char *model = ggdm_item_text(p->spec->stage, "model");
+    const size_t size = strlen(model) + strlen(text) + 2;
+    const int32_t before = p->pairs.n;
+    char *pair = NULL;
+    int32_t number = 0;
+    ggdm_error why = {0};
+    l->fits = true;
+    if (!r || !r->check_scorer)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_arena_alloc(l->scratch, size, &pair, l->err));
+    snprintf(pair, size, "%s %s", model, text);
+    GGDM_TRY(ggdm_intern_text(&p->pairs, pair, &number, l->err));
+    GGDM_TRY(ggdm_grow(&p->fits, &p->fits_cap, (size_t)number + 1, sizeof *p->fits, l->err));
+    if (number == before) {
+        ggdm_status st = r->check_scorer(r->context, p->spec->stage, item, &why);
+        if (st != GGDM_OK && st != GGDM_ESHAPE)
+            return GGDM_FAIL(l->err, st, "%s", why.msg);
+        p->fits[number] = st == GGDM_OK;
+    }
+    l->fits = p->fits[number];
+    return GGDM_OK;
+}
+
+/* A line that the cell's model has none of this scorer's figures. */
+static ggdm_status note_misfit(listing *l, const char *name)
+{
+    const ggdm_spec *s = l->p->spec;
+    char text[400];
+    int32_t i = 0, number;
+    while (strcmp(s->parameters[i].path, "model") != 0)
+        i++;
+    snprintf(text, sizeof text,
+             "scorer '%.100s' does not take the images of model '%.200s' and is missing there",
+             name, ggdm_spec_value(s, i, l->place)->text);
+    return ggdm_intern_text(l->p->notes, text, &number, l->err);
+}
+
+/* The number of a scorer. */
+static ggdm_status take_scorer(listing *l, const ggdm_item *item, const char *text, int32_t *out)
+{
+    ggdm_panels *p = l->p;
+    const int32_t before = p->scorers->n;
+    GGDM_TRY(ggdm_intern_text(p->scorers, text, out, l->err));
+    if (*out < before)
+        return GGDM_OK;
+    GGDM_TRY(
+        ggdm_grow(&p->outputs, &p->outputs_cap, (size_t)before + 1, sizeof *p->outputs, l->err));
+    p->outputs[*out] = item->kind->output;
+    return GGDM_OK;
+}
+
+/* A scorer, under a name of its own: where that is another's, under the name of what it is in
+ * (owner, or NULL).  One that is there already is not taken twice, one that does not fit not at
+ * all. */
+static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name, const char *owner)
+{
     const char *text = NULL;
     char unique[160];
-    int32_t scorer = 0, before = p->scorers->n;
+    int32_t scorer = 0;
     GGDM_TRY(ggdm_recipe_print(l->scratch, item, false, &text, l->err));
-    GGDM_TRY(ggdm_intern_text(p->scorers, text, &scorer, l->err));
-    if (scorer == before) {
-        GGDM_TRY(ggdm_grow(&p->outputs, &p->outputs_cap, (size_t)before + 1, sizeof *p->outputs,
-                           l->err));
-        p->outputs[scorer] = item->kind->output;
-    }
+    GGDM_TRY(check_fit(l, item, text));
+    if (!l->fits)
+        return note_misfit(l, name);
+    GGDM_TRY(take_scorer(l, item, text, &scorer));
     for (int32_t i = 0; i < l->n; i++)
         if (l->entries[i].scorer == scorer && strcmp(l->entries[i].name, name) == 0)
             return GGDM_OK;
+    if (owner && is_taken(l, name))
+        name = owner;
     if (l->n == MAX_ENTRIES)
         return GGDM_FAIL(l->err, GGDM_EINVAL, "more than %d scorers for a cell", MAX_ENTRIES);
     snprintf(unique, sizeof unique, "%.100s", name);
@@ -106,7 +182,7 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
 
 /* The scorer that measures a node: rows of equal keys are copied, its row `of` is the node, which
  * is measured as it is, whatever its weight. */
-static ggdm_status measure_node(listing *l, const ggdm_item *node)
+static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *owner)
 {
     const ggdm_kind *kind =
         ggdm_catalogue_find(l->p->spec->catalogue, GGDM_FAMILY_SCORER, node->kind->scorer);
@@ -126,35 +202,45 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node)
                 copy->values[k].scalar = *copy->kind->params[k].fallback;
         ggdm_item_set_child(scorer, row->key, copy);
     }
-    const char *name = node->kind->measure ? node->kind->measure : node->kind->name;
-    return add_entry(l, scorer, node->named ? node->name : name);
+    const char *usual = node->kind->measure ? node->kind->measure : node->kind->name;
+    return add_entry(l, scorer, node->named ? node->name : usual, owner);
 }
 
-static ggdm_status measure_tree(listing *l, const ggdm_item *node)
+static ggdm_status measure_tree(listing *l, const ggdm_item *node, const char *owner)
 {
     if (node->kind->scorer)
-        return measure_node(l, node);
+        return measure_node(l, node, owner);
     for (size_t i = 0; i < node->kind->n_params; i++)
         for (const ggdm_item *c = node->values[i].items; c; c = c->next)
-            GGDM_TRY(measure_tree(l, c));
+            GGDM_TRY(measure_tree(l, c, node->named ? node->name : owner));
     return GGDM_OK;
 }
 
-static ggdm_status list_entries(listing *l, const ggdm_item *stage)
+static ggdm_status list_judges(listing *l)
+{
+    for (int32_t i = 0; i < l->p->n_judges; i++) {
+        ggdm_panel_judge *j = &l->p->judges[i];
+        GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL));
+        j->fits = l->fits;
+        j->ever |= l->fits;
+    }
+    return GGDM_OK;
+}
+
+static ggdm_status list_entries(listing *l)
 {
     const ggdm_spec *s = l->p->spec;
-    const ggdm_item *guidance = ggdm_item_child(stage, "guidance");
+    const ggdm_item *guidance = ggdm_item_child(s->stage, "guidance");
     if (guidance)
-        GGDM_TRY(measure_tree(l, guidance));
-    for (int32_t i = 0; i < l->p->n_judges; i++)
-        GGDM_TRY(add_entry(l, l->p->judges[i].item, s->judges[i].name));
+        GGDM_TRY(measure_tree(l, guidance, NULL));
+    GGDM_TRY(list_judges(l));
     for (size_t i = 0; i < s->catalogue->n_kinds; i++) {
         const ggdm_kind *kind = s->catalogue->kinds[i];
         ggdm_item *item = NULL;
         if (!kind->always)
             continue;
         GGDM_TRY(ggdm_item_create(l->scratch, kind, &item, l->err));
-        GGDM_TRY(add_entry(l, item, kind->name));
+        GGDM_TRY(add_entry(l, item, kind->name, NULL));
     }
     return GGDM_OK;
 }
@@ -188,13 +274,13 @@ static ggdm_status keep_panel(ggdm_panels *p, const listing *l, int32_t number, 
     return GGDM_OK;
 }
 
-ggdm_status ggdm_panels_add(ggdm_panels *p, ggdm_arena *scratch, const ggdm_item *stage,
-                            int32_t *out, ggdm_error *err)
+ggdm_status ggdm_panels_add(ggdm_panels *p, ggdm_arena *scratch, int32_t place, int32_t *out,
+                            ggdm_error *err)
 {
-    listing l = {.p = p, .scratch = scratch, .err = err};
+    listing l = {.p = p, .scratch = scratch, .place = place, .err = err};
     const char *text = NULL;
     int32_t before = p->texts.n;
-    GGDM_TRY(list_entries(&l, stage));
+    GGDM_TRY(list_entries(&l));
     GGDM_TRY(panel_text(&l, &text));
     GGDM_TRY(ggdm_intern_text(&p->texts, text, out, err));
     return *out == before ? keep_panel(p, &l, *out, err) : GGDM_OK;

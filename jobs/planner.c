@@ -82,7 +82,7 @@ static int by_order(const void *a, const void *b)
                                             : compare_int(x->tree, y->tree);
 }
 
-static double draw(ggdm_order order, int32_t tree, int32_t image_first)
+static double draw_place(ggdm_order order, int32_t tree, int32_t image_first)
 {
     double u = 0;
     if (order != GGDM_ORDER_SHUFFLE)
@@ -106,7 +106,7 @@ static ggdm_status make_units(ggdm_order order, const ggdm_plan_options *options
         for (int32_t at = 0; at < tree->image_count; at += block) {
             int32_t first = tree->image_first + at, count = least(block, tree->image_count - at);
             plan->units[n++] =
-                (ggdm_plan_unit){i, first, count, tree->cost * count, draw(order, i, first)};
+                (ggdm_plan_unit){i, first, count, tree->cost * count, draw_place(order, i, first)};
         }
     }
     if (n > 0)

@@ -329,7 +329,8 @@ static ggdm_status write_text(const char *dir, const char *ending, const ggdm_pl
     return st;
 }
 
-static ggdm_status draw(const ggdm_plot_points *d, const char *dir, bool *drawn, ggdm_error *err)
+static ggdm_status draw_figures(const ggdm_plot_points *d, const char *dir, bool *drawn,
+                                ggdm_error *err)
 {
     char *figures = NULL;
     ggdm_status st;
@@ -361,7 +362,7 @@ ggdm_status ggdm_plot_run(const ggdm_results *r, const char *dir, bool *drawn, g
         ggdm_log(GGDM_LOG_INFO,
                  "no accuracy figure: no cell has a class to aim at and a classifier's score");
     else
-        st = draw(&d, dir, &done, err);
+        st = draw_figures(&d, dir, &done, err);
 done:
     ggdm_plot_points_deinit(&d);
     ggdm_axes_deinit(&axes);

@@ -39,7 +39,7 @@ static bool has_accuracy(const ggdm_results *r, const ggdm_row *row)
     return false;
 }
 
-static ggdm_status collect(ggdm_plot_points *d, ggdm_error *err)
+static ggdm_status collect_points(ggdm_plot_points *d, ggdm_error *err)
 {
     const ggdm_results *r = d->r;
     const size_t rows = (size_t)r->n_rows, m = (size_t)r->n_measures;
@@ -113,7 +113,7 @@ static void close_point(ggdm_plot_points *d, int32_t i)
     d->any_diverged = d->any_diverged || p->diverged > 0;
 }
 
-static void merge(ggdm_plot_points *d)
+static void merge_points(ggdm_plot_points *d)
 {
     int32_t n = 0;
     ggdm_plot_point last = {0};
@@ -159,8 +159,8 @@ ggdm_status ggdm_plot_points_find(const ggdm_results *r, const ggdm_axes *axes,
                                   ggdm_plot_points *out, ggdm_error *err)
 {
     *out = (ggdm_plot_points){.r = r, .axes = axes};
-    GGDM_TRY(collect(out, err));
-    merge(out);
+    GGDM_TRY(collect_points(out, err));
+    merge_points(out);
     return find_shown(out, err);
 }
 

@@ -186,9 +186,9 @@ static ggdm_status forget_window(void *context, const ggdm_item *item, const ggd
     return GGDM_OK;
 }
 
-/* The text of a guidance in one step. */
+/* A guidance in one step. */
 static ggdm_status setting_at(ggdm_arena *arena, const ggdm_item *guidance, moment m,
-                              const char **out, ggdm_error *err)
+                              ggdm_run_text *out, ggdm_error *err)
 {
     ggdm_item *now = NULL;
     GGDM_TRY(ggdm_item_copy_kept(arena, guidance, acts, &m, &now, err));
@@ -196,8 +196,8 @@ static ggdm_status setting_at(ggdm_arena *arena, const ggdm_item *guidance, mome
         GGDM_TRY(ggdm_item_visit(now, forget_window, NULL, err));
     if (now)
         now = ggdm_item_reduce(arena, now);
-    *out = UNGUIDED;
-    return now ? ggdm_recipe_print(arena, now, false, out, err) : GGDM_OK;
+    *out = (ggdm_run_text){.setting = UNGUIDED, .tree = now};
+    return now ? ggdm_recipe_print(arena, now, false, &out->setting, err) : GGDM_OK;
 }
 
 /* The runs of an expanded guidance, edges sorted, the chain's end among them. */
@@ -206,15 +206,14 @@ static ggdm_status cut(ggdm_arena *arena, const ggdm_item *guidance, const edges
 {
     int32_t begin = 0;
     for (size_t i = 0; i < e->n; i++) {
-        const char *setting = NULL;
+        ggdm_run_text run;
         if (e->at[i] == begin)
             continue;
-        GGDM_TRY(setting_at(arena, guidance, (moment){begin, e->steps}, &setting, err));
+        GGDM_TRY(setting_at(arena, guidance, (moment){begin, e->steps}, &run, err));
         begin = e->at[i];
-        if (out->n_runs && strcmp(out->runs[out->n_runs - 1].setting, setting) == 0)
-            out->runs[out->n_runs - 1].end = begin;
-        else
-            out->runs[out->n_runs++] = (ggdm_run_text){begin, setting};
+        if (!out->n_runs || strcmp(out->runs[out->n_runs - 1].setting, run.setting) != 0)
+            out->runs[out->n_runs++] = run;
+        out->runs[out->n_runs - 1].end = begin;
     }
     return GGDM_OK;
 }
@@ -245,7 +244,7 @@ ggdm_status ggdm_recipe_make(const ggdm_catalogue *c, ggdm_arena *arena, const g
         st = cut(arena, expanded, &e, out, err);
     } else {
         out->n_runs = 1;
-        out->runs[0] = (ggdm_run_text){e.steps, UNGUIDED};
+        out->runs[0] = (ggdm_run_text){.end = e.steps, .setting = UNGUIDED};
     }
 done:
     free(e.at);

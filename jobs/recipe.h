@@ -16,7 +16,8 @@
 /* Settings in [end of the one before, end). */
 typedef struct ggdm_run_text {
     int32_t end;
-    const char *setting; /* "{}": unguided */
+    const char *setting;   /* "{}": unguided */
+    const ggdm_item *tree; /* of a recipe that was made: what setting says; NULL: unguided */
 } ggdm_run_text;
 
 typedef struct ggdm_recipe {

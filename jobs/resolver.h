@@ -1,4 +1,5 @@
-/* What the names in a sweep mean: models and files become digests. */
+/* What the names in a sweep mean: models and files become digests, and are asked whether they go
+ * together. */
 #ifndef GGDM_JOBS_RESOLVER_H
 #define GGDM_JOBS_RESOLVER_H
 
@@ -16,6 +17,14 @@ typedef struct ggdm_resolver {
     /** A file: *digest that of its meaning. */
     ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
                         ggdm_error *err);
+    /** Does a stage's model go with what guides it in some steps (NULL: nothing), and with what it
+     *  is given?  Trees are resolved; errors have their positions.  NULL: always. */
+    ggdm_status (*check_step)(void *context, const ggdm_item *stage, const ggdm_item *setting,
+                              ggdm_error *err);
+    /** Does a scorer take the samples of a stage?  Errors: GGDM_ESHAPE where it does not, with its
+     *  position.  NULL: always. */
+    ggdm_status (*check_scorer)(void *context, const ggdm_item *stage, const ggdm_item *scorer,
+                                ggdm_error *err);
     ggdm_precision precision; /* resolved */
     const char *isa;          /* as recorded with the results */
 } ggdm_resolver;

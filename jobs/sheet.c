@@ -81,7 +81,8 @@ static uint8_t dimmed(uint8_t v, ggdm_frame frame)
 }
 
 /* Mean of the block of image pixels behind one tile pixel, or the pixel it magnifies. */
-static uint8_t sample(const ggdm_sheet *s, const uint8_t *pixels, int32_t tx, int32_t ty, int32_t c)
+static uint8_t channel_of(const ggdm_sheet *s, const uint8_t *pixels, int32_t tx, int32_t ty,
+                          int32_t c)
 {
     int32_t x0 = tx / s->up * s->down, y0 = ty / s->up * s->down;
     int32_t x1 = x0 + s->down < s->width ? x0 + s->down : s->width;
@@ -112,7 +113,7 @@ void ggdm_sheet_add(ggdm_sheet *sheet, const uint8_t *pixels, ggdm_frame frame)
                 int32_t channel = s->channels == 1 ? 0 : c;
                 row[3 * x + c] = !inside   ? colors[frame][c]
                                  : hatched ? hatch_color[c]
-                                           : dimmed(sample(s, pixels, tx, ty, channel), frame);
+                                           : dimmed(channel_of(s, pixels, tx, ty, channel), frame);
             }
         }
     }

@@ -23,8 +23,8 @@ static ggdm_status stored_step(ggdm_store *s, int64_t unit, int32_t *step, ggdm_
     return GGDM_OK;
 }
 
-static ggdm_status put(ggdm_store *s, int64_t unit, int32_t attempt, int32_t step, const void *data,
-                       size_t size, ggdm_error *err)
+static ggdm_status put_checkpoint(ggdm_store *s, int64_t unit, int32_t attempt, int32_t step,
+                                  const void *data, size_t size, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     s->has_checkpoints = true;
@@ -39,7 +39,7 @@ static ggdm_status put(ggdm_store *s, int64_t unit, int32_t attempt, int32_t ste
 }
 
 /* The unit got further than it ever was: the worlds it lost before say nothing about it. */
-static ggdm_status forgive(ggdm_store *s, const ggdm_unit_row *row, ggdm_error *err)
+static ggdm_status forgive_losses(ggdm_store *s, const ggdm_unit_row *row, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_FORGIVE, &stmt, err));
@@ -67,9 +67,9 @@ ggdm_status ggdm_store_checkpoint(ggdm_store *store, int64_t unit, int32_t attem
     if (!current)
         goto done;
     GGDM_TRY_GOTO(st, stored_step(store, unit, &before, err), done);
-    GGDM_TRY_GOTO(st, put(store, unit, attempt, step, data, size, err), done);
+    GGDM_TRY_GOTO(st, put_checkpoint(store, unit, attempt, step, data, size, err), done);
     if (row.losses > 0 && step > before)
-        st = forgive(store, &row, err);
+        st = forgive_losses(store, &row, err);
 done:
     return ggdm_store_call_end(store, &call, st, err);
 }

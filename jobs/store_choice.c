@@ -234,8 +234,8 @@ done:
     return st;
 }
 
-static ggdm_status retry(ggdm_store *s, const bool *cells, bool failed_only, move *m,
-                         ggdm_error *err)
+static ggdm_status retry_units(ggdm_store *s, const bool *cells, bool failed_only, move *m,
+                               ggdm_error *err)
 {
     bool *cancelled = NULL, *trees = NULL, wanted = false;
     ggdm_status st = GGDM_OK;
@@ -262,14 +262,14 @@ ggdm_status ggdm_store_retry(ggdm_store *store, const bool *cells, bool failed_o
     ggdm_store_call call;
     move m = {.to = GGDM_UNIT_READY, .message = "put back by the user", .marked = true};
     GGDM_TRY(ggdm_store_call_begin(store, &call, err));
-    ggdm_status st = retry(store, cells, failed_only, &m, err);
+    ggdm_status st = retry_units(store, cells, failed_only, &m, err);
     st = ggdm_store_call_end(store, &call, st, err);
     if (changed)
         *changed = st == GGDM_OK ? m.changed : 0;
     return st;
 }
 
-static ggdm_status cancel(ggdm_store *s, const bool *cells, move *m, ggdm_error *err)
+static ggdm_status cancel_units(ggdm_store *s, const bool *cells, move *m, ggdm_error *err)
 {
     bool *cancelled = NULL, *trees = NULL, changed;
     ggdm_status st;
@@ -290,7 +290,7 @@ ggdm_status ggdm_store_cancel(ggdm_store *store, const bool *cells, int64_t *cha
     ggdm_store_call call;
     move m = {.to = GGDM_UNIT_CANCELLED, .message = "cancelled by the user", .marked = false};
     GGDM_TRY(ggdm_store_call_begin(store, &call, err));
-    ggdm_status st = cancel(store, cells, &m, err);
+    ggdm_status st = cancel_units(store, cells, &m, err);
     st = ggdm_store_call_end(store, &call, st, err);
     if (changed)
         *changed = st == GGDM_OK ? m.changed : 0;

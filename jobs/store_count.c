@@ -37,7 +37,7 @@ static counters counters_of(const ggdm_store *s, const ggdm_store_counts *c)
     return out;
 }
 
-static ggdm_status save(ggdm_store *s, int i, int64_t value, ggdm_error *err)
+static ggdm_status save_counter(ggdm_store *s, int i, int64_t value, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_SET_COUNTER, &stmt, err));
@@ -52,7 +52,7 @@ ggdm_status ggdm_store_save_counts(ggdm_store *store, ggdm_error *err)
     counters before = counters_of(store, &store->counts_before);
     for (int i = 0; i < N_COUNTERS; i++)
         if (now.value[i] != before.value[i])
-            GGDM_TRY(save(store, i, now.value[i], err));
+            GGDM_TRY(save_counter(store, i, now.value[i], err));
     return GGDM_OK;
 }
 
@@ -60,13 +60,13 @@ ggdm_status ggdm_store_write_counts(ggdm_store *store, ggdm_error *err)
 {
     counters now = counters_of(store, &store->counts);
     for (int i = 0; i < N_COUNTERS; i++)
-        GGDM_TRY(save(store, i, now.value[i], err));
+        GGDM_TRY(save_counter(store, i, now.value[i], err));
     return GGDM_OK;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static ggdm_status ask(ggdm_store *s, ggdm_sql query, counters *out, ggdm_error *err)
+static ggdm_status ask_counters(ggdm_store *s, ggdm_sql query, counters *out, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     ggdm_status st;
@@ -92,7 +92,7 @@ done:
 }
 
 /* Is each there, and possible? */
-static ggdm_status check(const ggdm_store *s, const counters *c, ggdm_error *err)
+static ggdm_status check_counters(const ggdm_store *s, const counters *c, ggdm_error *err)
 {
     for (int i = 0; i < N_COUNTERS; i++)
         if (!c->known[i] || c->value[i] < 0 || c->value[i] > INT64_C(1) << 40)
@@ -110,10 +110,10 @@ static ggdm_status check(const ggdm_store *s, const counters *c, ggdm_error *err
 }
 
 /* Count what is there, and compare. */
-static ggdm_status compare(ggdm_store *s, const counters *c, ggdm_error *err)
+static ggdm_status compare_counters(ggdm_store *s, const counters *c, ggdm_error *err)
 {
     counters found;
-    GGDM_TRY(ask(s, GGDM_SQL_COUNT_ALL, &found, err));
+    GGDM_TRY(ask_counters(s, GGDM_SQL_COUNT_ALL, &found, err));
     for (int i = 0; i < N_COUNTERS; i++)
         if (found.value[i] != c->value[i])
             return GGDM_FAIL(err, GGDM_EFORMAT,
@@ -155,8 +155,8 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
 {
     ggdm_store_counts *c = &store->counts;
     counters now;
-    GGDM_TRY(ask(store, GGDM_SQL_GET_COUNTERS, &now, err));
-    GGDM_TRY(check(store, &now, err));
+    GGDM_TRY(ask_counters(store, GGDM_SQL_GET_COUNTERS, &now, err));
+    GGDM_TRY(check_counters(store, &now, err));
     *c = (ggdm_store_counts){.images_done = now.value[IMAGES],
                              .images_diverged = now.value[DIVERGED]};
     memcpy(c->units, now.value, sizeof c->units);
@@ -169,7 +169,7 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
     c->images_total = store->info.shards ? store->info.shard_images : store->images_wanted;
     c->images_asked = store->info.shards ? c->images_total : store->images_asked;
     if (c->units_total <= COUNT_BELOW)
-        GGDM_TRY(compare(store, &now, err));
+        GGDM_TRY(compare_counters(store, &now, err));
     GGDM_TRY(check_numbers(store, err));
     GGDM_TRY(ask_number(store, GGDM_SQL_COUNT_SUSPECTS, &c->suspects, err));
     GGDM_TRY(ask_number(store, GGDM_SQL_LAST_CLAIM, &store->last_claim, err));

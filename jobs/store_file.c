@@ -40,7 +40,7 @@ static void configure(void)
 }
 
 /* more: bytes that come behind path. */
-static ggdm_status fits(const char *path, size_t more, ggdm_error *err)
+static ggdm_status path_fits(const char *path, size_t more, ggdm_error *err)
 {
     size_t n;
     configure();
@@ -56,12 +56,12 @@ static ggdm_status fits(const char *path, size_t more, ggdm_error *err)
 
 ggdm_status ggdm_store_file_fits(const char *path, ggdm_error *err)
 {
-    return fits(path, 0, err);
+    return path_fits(path, 0, err);
 }
 
 ggdm_status ggdm_store_fits(const char *dir, ggdm_error *err)
 {
-    ggdm_status st = fits(dir, LONGEST_NAME, err);
+    ggdm_status st = path_fits(dir, LONGEST_NAME, err);
     return st == GGDM_OK ? st : ggdm_error_prefix(err, "run directory");
 }
 

@@ -114,7 +114,7 @@ static bool is_torn(const char *path)
 
 /* The database, unless it may be changed any moment, or was left in the middle of a change (the
  * log is no such thing: what it holds counts up to its last whole transaction). */
-static ggdm_status choose(ggdm_store *s, ggdm_error *err)
+static ggdm_status choose_database(ggdm_store *s, ggdm_error *err)
 {
     const double begun = ggdm_now();
     char *snapshot = NULL;
@@ -155,7 +155,7 @@ static ggdm_status copy_older(ggdm_store *s, ggdm_error *err)
 static ggdm_status open_to_read(ggdm_store *s, ggdm_error *err)
 {
     bool complete = false;
-    GGDM_TRY(choose(s, err));
+    GGDM_TRY(choose_database(s, err));
     s->seen[0] = stamp_of(s->path);
     s->seen[1] = stamp_beside(s->path, "-wal");
     if (s->snapshot_time == 0 && is_torn(s->path))

@@ -243,7 +243,7 @@ static int32_t best_cut(const forest *w, bunch all)
 
 /* Is the tree of a bunch to be one?  Not where it is too large for a message, or one image of it
  * outgrows the memory; nor where it is too much for a unit and a cut costs next to nothing. */
-static bool fits(const forest *w, bunch all, const ggdm_tree *tree, size_t packed)
+static bool tree_fits(const forest *w, bunch all, const ggdm_tree *tree, size_t packed)
 {
     const ggdm_plan_options *o = w->options;
     if (all.n == 1)
@@ -277,7 +277,7 @@ static ggdm_status plant(forest *w, bunch all, ggdm_error *err)
         GGDM_TRY(make_tree(w, all, tree, &work, &packed, err));
         if (all.n == 1 && packed > GGDM_MAX_TREE)
             return refuse(w, w->sorted[all.first], packed, err);
-        if (fits(w, all, tree, packed)) {
+        if (tree_fits(w, all, tree, packed)) {
             add_times(&work, tree->image_count, &plan->shared);
             return GGDM_OK;
         }

@@ -10,7 +10,7 @@
 #include "worker/walk.h"
 
 struct ggdm_costs {
-    ggdm_models models;   /* items borrowed */
+    const ggdm_models *models;
     ggdm_arena scratch;   /* of one question */
     ggdm_intern programs; /* texts, whose numbers are indices of operations */
     double *operations;   /* [n] of one image in one tick; 0: not counted yet */
@@ -21,7 +21,7 @@ struct ggdm_costs {
 static ggdm_status count(const ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
                          double *out, ggdm_error *err)
 {
-    ggdm_emit e = {.batch = 1, .models = &c->models, .head = head, .setting = setting};
+    ggdm_emit e = {.batch = 1, .models = c->models, .head = head, .setting = setting};
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &e.graph, err));
     ggdm_emit_tick(&e);
     ggdm_status st = ggdm_emit_status(&e, err);
@@ -59,7 +59,7 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
         ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_STAGE, head_text, &head, err));
     GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_GUIDANCE, setting_text,
                                &setting, err));
-    GGDM_TRY(ggdm_head_shape(&c->models, head, &shape, err));
+    GGDM_TRY(ggdm_head_shape(c->models, head, &shape, err));
     GGDM_TRY(operations(c, head, setting, &of_tick, err));
     const ggdm_sampler_kind *kind =
         (const ggdm_sampler_kind *)ggdm_item_child(head, "sampler")->kind;
@@ -73,11 +73,19 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
     return GGDM_OK;
 }
 
+ggdm_status ggdm_costs_check(ggdm_costs *costs, const ggdm_item *stage, const ggdm_item *setting,
+                             ggdm_error *err)
+{
+    double counted;
+    ggdm_arena_reset(&costs->scratch);
+    return operations(costs, stage, setting, &counted, err);
+}
+
 ggdm_status ggdm_costs_create(const ggdm_models *models, ggdm_costs **out, ggdm_coster *coster,
                               ggdm_error *err)
 {
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
-    (*out)->models = *models;
+    (*out)->models = models;
     *coster = (ggdm_coster){*out, cost};
     return GGDM_OK;
 }

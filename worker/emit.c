@@ -22,6 +22,20 @@ void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
     e->status = GGDM_FAIL(&e->error, status, "%s", text);
 }
 
+void ggdm_emit_fail_at(ggdm_emit *e, ggdm_status status, const ggdm_item *item, const char *key,
+                       const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    if (e->status != GGDM_OK)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ggdm_item_fail(item, key, &e->error, "%s", text);
+    e->status = e->error.code = status;
+}
+
 ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err)
 {
     if (e->status == GGDM_OK)
@@ -64,8 +78,7 @@ const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const cha
     const char *digest = ggdm_item_text(item, key);
     const ggdm_model_ref *ref = find_model(e->models, digest);
     if (!ref)
-        ggdm_emit_fail(e, GGDM_EINVAL, "%s '%s': there is no model %s", item->kind->family,
-                       item->kind->name, digest);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "there is no model %s", digest);
     else
         add_slot(e, ref);
     if (e->status != GGDM_OK)
@@ -82,13 +95,13 @@ ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *k
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
     if (!ggdm_arch_has_port(info, "logits"))
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s is a %s, expected a classifier",
-                       model->files->path, info->class_name);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a classifier",
+                          model->files->path, info->class_name);
     else if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
-        ggdm_emit_fail(e, GGDM_ESHAPE,
-                       "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
-                       model->files->path, info->size, info->size, info->channels, (long long)d[1],
-                       (long long)d[2], (long long)d[3]);
+        ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key,
+                          "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
+                          model->files->path, info->size, info->size, info->channels,
+                          (long long)d[1], (long long)d[2], (long long)d[3]);
     ggdm_ports ports = GGDM_NO_PORTS;
     ports.x = x;
     return e->status == GGDM_OK ? ggdm_arch_emit(model->arch, e->graph, &ports) : -1;
@@ -103,8 +116,8 @@ typedef struct place {
     int32_t found; /* -1: not yet */
 } place;
 
-static ggdm_status look(void *context, const ggdm_item *item, const ggdm_param *row,
-                        ggdm_value *value, const char *path, ggdm_error *err)
+static ggdm_status look_at_value(void *context, const ggdm_item *item, const ggdm_param *row,
+                                 ggdm_value *value, const char *path, ggdm_error *err)
 {
     place *p = context;
     (void)item, (void)path, (void)err;
@@ -119,7 +132,7 @@ static ggdm_status look(void *context, const ggdm_item *item, const ggdm_param *
 static int32_t index_in(const ggdm_item *tree, const ggdm_value *value)
 {
     place p = {.value = value, .found = -1};
-    if (!tree || ggdm_item_visit((ggdm_item *)tree, look, &p, NULL) != GGDM_OK)
+    if (!tree || ggdm_item_visit((ggdm_item *)tree, look_at_value, &p, NULL) != GGDM_OK)
         return -1;
     return p.found;
 }
@@ -217,7 +230,7 @@ static ggdm_val input(ggdm_emit *e, const char *name)
     return ggdm_graph_input(e->graph, name, GGDM_F32, GGDM_SHAPE1(e->batch));
 }
 
-static void begin(ggdm_emit *e)
+static void emit_begin(ggdm_emit *e)
 {
     e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->score = -1;
     e->ones = input(e, "ones");
@@ -235,14 +248,16 @@ static void emit_network(ggdm_emit *e)
     const ggdm_arch_info *info = &model->info;
     const bool wants_label = ggdm_arch_has_port(info, "label");
     if (!ggdm_arch_has_port(info, "eps"))
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s is a %s, expected a diffusion model",
-                       model->files->path, info->class_name);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
+                          "model %s is a %s, expected a diffusion model", model->files->path,
+                          info->class_name);
     else if (condition && !wants_label)
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s takes no label, expected no condition",
-                       model->files->path);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
+                          "model %s takes no label, expected no condition", model->files->path);
     else if (!condition && wants_label)
-        ggdm_emit_fail(e, GGDM_EINVAL, "model %s wants a label, expected condition: {label: ...}",
-                       model->files->path);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
+                          "model %s wants a label, expected condition: {label: ...}",
+                          model->files->path);
     if (e->status != GGDM_OK)
         return;
     ggdm_ports ports = GGDM_NO_PORTS;
@@ -255,7 +270,7 @@ static void emit_network(ggdm_emit *e)
 
 void ggdm_emit_tick(ggdm_emit *e)
 {
-    begin(e);
+    emit_begin(e);
     e->t = input(e, "t");
     e->x0_x = input(e, "x0_x");
     e->x0_eps = input(e, "x0_eps");
@@ -271,7 +286,7 @@ void ggdm_emit_tick(ggdm_emit *e)
 
 void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape)
 {
-    begin(e);
+    emit_begin(e);
     e->x = ggdm_graph_input(e->graph, "x", GGDM_F32,
                             GGDM_SHAPE4(e->batch, shape.height, shape.width, shape.channels));
     e->score = ((const ggdm_scorer_kind *)e->setting->kind)->emit(e, e->setting, e->x);

@@ -120,5 +120,8 @@ void ggdm_emit_shift(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss, const 
 /** Keep the first error. */
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/** The same about a row of an item: where the tree is a sweep's, at its place there. */
+void ggdm_emit_fail_at(ggdm_emit *e, ggdm_status status, const ggdm_item *item, const char *key,
+                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

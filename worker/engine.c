@@ -15,7 +15,7 @@ typedef struct sampler {
     ggdm_executor *executor;
 } sampler;
 
-static void destroy(void **self)
+static void engine_destroy(void **self)
 {
     sampler *s = *self;
     *self = NULL;
@@ -30,7 +30,8 @@ static void destroy(void **self)
     free(s);
 }
 
-static ggdm_status create(void *context, const ggdm_outfit *outfit, void **self, ggdm_error *err)
+static ggdm_status engine_create(void *context, const ggdm_outfit *outfit, void **self,
+                                 ggdm_error *err)
 {
     (void)context;
     sampler *s = NULL;
@@ -50,16 +51,16 @@ static ggdm_status create(void *context, const ggdm_outfit *outfit, void **self,
     return ggdm_executor_create(&outfit->job, &ggdm_methods, &s->list, &s->executor, err);
 }
 
-static ggdm_status run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
-                       ggdm_error *err)
+static ggdm_status engine_run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
+                              ggdm_error *err)
 {
     return ggdm_executor_run(((sampler *)self)->executor, unit, sink, err);
 }
 
-static ggdm_status save(void *self, ggdm_wire *out, int32_t *step, ggdm_error *err)
+static ggdm_status engine_save(void *self, ggdm_wire *out, int32_t *step, ggdm_error *err)
 {
     return ggdm_executor_save(((sampler *)self)->executor, out, step, err);
 }
 
 const ggdm_engine ggdm_engine_sampler = {
-    .create = create, .destroy = destroy, .run = run, .save = save};
+    .create = engine_create, .destroy = engine_destroy, .run = engine_run, .save = engine_save};

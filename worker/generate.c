@@ -130,7 +130,7 @@ static void run_deinit(run *r)
 /* ---- noise ---- */
 
 /* Standard normals of an image: time 0 is x_T, time s + 1 the noise of step s. */
-static void draw(const run *r, int32_t image, int32_t draw, int32_t time, float *out)
+static void noise_at(const run *r, int32_t image, int32_t draw, int32_t time, float *out)
 {
     ggdm_normals(r->head->seed, GGDM_SAMPLER_NOISE(draw), (uint32_t)(r->unit->image_first + image),
                  (uint32_t)time, r->head->state.elements, out);
@@ -144,7 +144,8 @@ static void draw_noise(run *r, const ggdm_step *s)
         return;
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < r->unit->image_count * noises; i++)
-        draw(r, i / noises, i % noises, r->walk.step + 1, r->noise + i * r->head->state.elements);
+        noise_at(r, i / noises, i % noises, r->walk.step + 1,
+                 r->noise + i * r->head->state.elements);
 }
 
 /* Segments that begin at this step get x_T or their parent's state. */
@@ -158,7 +159,7 @@ static void begin_step(run *r)
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < lives; i++)
         if (r->unit->segments[w->lives[i].segment].parent < 0)
-            draw(r, w->lives[i].image, 0, 0, w->lives[i].x);
+            noise_at(r, w->lives[i].image, 0, 0, w->lives[i].x);
 }
 
 /* ---- ticks ---- */
@@ -172,7 +173,7 @@ static const ggdm_step *step_now(const run *r)
 /* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
  * *at moves behind these.  An image that is no longer finite stays as it is: nothing could bring it
  * back. */
-static int32_t collect(run *r, int32_t *at)
+static int32_t collect_ready(run *r, int32_t *at)
 {
     ggdm_walk *w = &r->walk;
     int32_t n = 0, images = r->unit->image_count;
@@ -203,7 +204,7 @@ static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const gg
     }
 }
 
-static void show(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+static void show_sample(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
     ggdm_tick_view view = {.image = live->image,
                            .segment = live->segment,
@@ -250,7 +251,7 @@ static ggdm_status advance(run *r, ggdm_live *const *list, int32_t n, ggdm_error
     fill_batch(r, list, n, p);
     ggdm_graph_run(p->graph);
     for (int32_t i = 0; r->sink->watch && i < n; i++)
-        show(r, list[i], p, i);
+        show_sample(r, list[i], p, i);
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < n; i++)
         if (!make_tick(r, list[i], p, i))
@@ -276,7 +277,7 @@ static ggdm_status walk_tick(run *r, ggdm_error *err)
     draw_noise(r, step_now(r));
     int64_t told = w->done;
     for (int32_t at = 0; at < r->unit->n_segments;) {
-        int32_t n = collect(r, &at), batch = r->tools->job.batch;
+        int32_t n = collect_ready(r, &at), batch = r->tools->job.batch;
         for (int32_t i = 0; i < n; i += batch) {
             GGDM_TRY(advance(r, r->list + i, n - i < batch ? n - i : batch, err));
             GGDM_TRY(tell(r, err));
@@ -306,7 +307,7 @@ static ggdm_status finish_image(const run *r, const ggdm_live *live, ggdm_error 
     return st;
 }
 
-static ggdm_status finish(run *r, ggdm_error *err)
+static ggdm_status finish_walk(run *r, ggdm_error *err)
 {
     const ggdm_unit *u = r->unit;
     for (int32_t i = 0; i < u->n_segments * u->image_count; i++) {
@@ -328,7 +329,7 @@ static ggdm_status walk_all(run *r, const ggdm_walk **walk, ggdm_error *err)
     *walk = &r->walk;
     while (r->walk.step < r->unit->steps)
         GGDM_TRY(walk_tick(r, err));
-    return finish(r, err);
+    return finish_walk(r, err);
 }
 
 ggdm_status ggdm_generate(const ggdm_tools *tools, const ggdm_unit *unit,

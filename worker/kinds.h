@@ -52,7 +52,8 @@ typedef struct ggdm_guidance_kind {
 
 typedef struct ggdm_loss_kind {
     ggdm_kind kind; /* its first row is GGDM_LOSS_WEIGHT */
-    /** The loss of x0 [N, H, W, C], data units -> [N]; without the weight. */
+    /** The loss of x0 [N, H, W, C], data units -> [N]; without the weight.  In a guidance x0 is
+     *  x0-hat, not clamped; where a scorer measures it, the archived image, which is. */
     ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 } ggdm_loss_kind;
 

@@ -64,7 +64,7 @@ ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_mod
     return st;
 }
 
-static void drop(ggdm_programs *p, graph_slot *slot)
+static void drop_graph(ggdm_programs *p, graph_slot *slot)
 {
     if (!slot->program)
         return;
@@ -82,7 +82,7 @@ void ggdm_programs_destroy(ggdm_programs **programs)
         return;
     for (size_t i = 0; i < p->n; i++)
         for (int s = 0; s < MAX_SIZES; s++)
-            drop(p, &p->entries[i].sizes[s]);
+            drop_graph(p, &p->entries[i].sizes[s]);
     free(p->entries);
     ggdm_packs_destroy(&p->packs);
     ggdm_intern_deinit(&p->keys);
@@ -239,6 +239,21 @@ ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, gg
     return GGDM_OK;
 }
 
+ggdm_status ggdm_scorer_check(const ggdm_models *models, const ggdm_item *head,
+                              const ggdm_item *scorer, ggdm_error *err)
+{
+    ggdm_emit e = {.batch = 1, .models = models, .setting = scorer};
+    ggdm_image_shape shape;
+    if (!((const ggdm_scorer_kind *)scorer->kind)->emit) /* of whatever sample */
+        return GGDM_OK;
+    GGDM_TRY(ggdm_head_shape(models, head, &shape, err));
+    GGDM_TRY(ggdm_graph_create(GGDM_F32, &e.graph, err));
+    ggdm_emit_score(&e, shape);
+    ggdm_status st = ggdm_emit_status(&e, err);
+    ggdm_graph_destroy(&e.graph);
+    return st;
+}
+
 /* ---- graphs -------------------------------------------------------------------------------- */
 
 static ggdm_status compile(const ggdm_programs *p, const ggdm_emit *e, ggdm_error *err)
@@ -288,8 +303,8 @@ static void take_places(const ggdm_emit *e, ggdm_program *out)
     take_ports(e, out);
 }
 
-static ggdm_status build(const ggdm_programs *p, const entry *of, int32_t n, ggdm_program *out,
-                         ggdm_error *err)
+static ggdm_status build_program(const ggdm_programs *p, const entry *of, int32_t n,
+                                 ggdm_program *out, ggdm_error *err)
 {
     const bool bf16 = of->head && p->precision == GGDM_PRECISION_BF16;
     ggdm_emit e = {.batch = n, .models = &p->models, .head = of->head, .setting = of->setting};
@@ -315,7 +330,7 @@ static void make_room(ggdm_programs *p)
                 if (slot->program && (!oldest || slot->used < oldest->used))
                     oldest = slot;
             }
-        drop(p, oldest);
+        drop_graph(p, oldest);
     }
 }
 
@@ -331,7 +346,7 @@ ggdm_status ggdm_programs_get(ggdm_programs *p, int32_t program, int32_t n,
     if (!slot->program) {
         ggdm_program *made = NULL;
         GGDM_TRY(ggdm_alloc(&made, 1, sizeof *made, err));
-        ggdm_status st = build(p, e, 1 << i < p->batch ? 1 << i : p->batch, made, err);
+        ggdm_status st = build_program(p, e, 1 << i < p->batch ? 1 << i : p->batch, made, err);
         if (st != GGDM_OK) {
             ggdm_graph_destroy(&made->graph);
             free(made);

@@ -95,5 +95,9 @@ ggdm_status ggdm_program_text(ggdm_arena *arena, const ggdm_item *head, const gg
 /** The images that a head makes. */
 ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, ggdm_image_shape *out,
                             ggdm_error *err);
+/** Does a scorer take the images that a head makes?  Nothing is compiled.
+ *  Errors: GGDM_ESHAPE where it does not, at the scorer's place in the sweep. */
+ggdm_status ggdm_scorer_check(const ggdm_models *models, const ggdm_item *head,
+                              const ggdm_item *scorer, ggdm_error *err);
 
 #endif

@@ -298,7 +298,7 @@ static ggdm_status check_digest(const ggdm_walk *w, const uint8_t *data, size_t 
 }
 
 /* Is the image at the walk's tick, or right behind it? */
-static bool fits(const ggdm_walk *w, const ggdm_live *live)
+static bool walk_fits(const ggdm_walk *w, const ggdm_live *live)
 {
     int32_t ticks = w->ticks[live->segment];
     if (w->step == w->unit->steps)
@@ -316,7 +316,7 @@ static ggdm_status get_live(const ggdm_walk *w, ggdm_live *live, ggdm_wire *in, 
     live->tick = ggdm_get_i32(in);
     live->filled = ggdm_get_i32(in);
     live->diverged_step = ggdm_get_i32(in);
-    if (!fits(w, live) || live->filled < 0 || live->filled > w->shape.history ||
+    if (!walk_fits(w, live) || live->filled < 0 || live->filled > w->shape.history ||
         live->filled > live->step || live->diverged_step < -1 ||
         live->diverged_step >= w->unit->steps)
         return GGDM_FAIL(err, GGDM_EFORMAT,

@@ -140,7 +140,7 @@ static ggdm_status run_packet(worker_state *w, ggdm_error *err)
     return st;
 }
 
-static ggdm_status work(worker_state *w, ggdm_error *err)
+static ggdm_status work_on_units(worker_state *w, ggdm_error *err)
 {
     GGDM_TRY(ggdm_send_empty(w->t, 0, GGDM_TAG_READY, err));
     while (!w->stop) {
@@ -166,7 +166,7 @@ static ggdm_status build_and_work(worker_state *w, ggdm_error *err)
     ggdm_error build_err = {0};
     ggdm_status st = w->engine->create(w->engine->context, &w->outfit, &w->self, &build_err);
     if (st == GGDM_OK)
-        st = work(w, err);
+        st = work_on_units(w, err);
     else
         st = ggdm_send_failed(w->t, NULL, st, build_err.msg, err);
     if (st == GGDM_OK)

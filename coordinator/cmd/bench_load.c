@@ -5,17 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/fs.h"
 #include "common/isa.h"
-#include "common/mem.h"
+#include "coordinator/cmd/bench_run.h"
+#include "coordinator/cmd/bench_timing.h"
 #include "coordinator/run/dispatch.h"
 #include "coordinator/run/progress.h"
-#include "jobs/planner.h"
 #include "jobs/store.h"
 #include "worker/worker_loop.h"
 
@@ -50,22 +47,22 @@ static ggdm_sample sample_of(int64_t trajectory, int32_t index)
                          .size = sizeof png};
 }
 
-static ggdm_status engine_create(void *context, const ggdm_outfit *outfit, void **self,
-                                 ggdm_error *err)
+static ggdm_status sleeper_create(void *context, const ggdm_outfit *outfit, void **self,
+                                  ggdm_error *err)
 {
     (void)outfit, (void)err;
     *self = context;
     return GGDM_OK;
 }
 
-static void engine_destroy(void **self)
+static void sleeper_destroy(void **self)
 {
     *self = NULL;
 }
 
 /* Sleep as long as told, then hand in the images. */
-static ggdm_status engine_run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
-                              ggdm_error *err)
+static ggdm_status sleeper_run(void *self, const ggdm_unit *unit, const ggdm_executor_sink *sink,
+                               ggdm_error *err)
 {
     double seconds = *(const double *)self, end = ggdm_now() + seconds;
     for (double left = seconds; left > 0; left = end - ggdm_now()) {
@@ -86,22 +83,15 @@ ggdm_status ggdm_bench_work(ggdm_transport *t, const ggdm_bench_load *load, ggdm
     for (session_kind kind = 0; kind < N_SESSIONS; kind++) {
         double seconds = unit_seconds(load, kind);
         const ggdm_engine engine = {.context = &seconds,
-                                    .create = engine_create,
-                                    .destroy = engine_destroy,
-                                    .run = engine_run};
+                                    .create = sleeper_create,
+                                    .destroy = sleeper_destroy,
+                                    .run = sleeper_run};
         GGDM_TRY(ggdm_worker_run(t, &engine, err));
     }
     return GGDM_OK;
 }
 
 /* ---- what the coordinator costs ---- */
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A line "NAME: 123 kB" of /proc/self/status, in bytes. */
 static double memory_of(const char *name)
@@ -150,7 +140,7 @@ static ggdm_status watch_send(ggdm_transport *t, int to, ggdm_tag tag, const voi
     watch *w = (watch *)t;
     if (tag == GGDM_TAG_UNIT && w->first_unit == 0) {
         w->first_unit = ggdm_now();
-        w->cpu = cpu_seconds();
+        w->cpu = ggdm_bench_cpu_seconds();
     }
     return ggdm_transport_send(w->inner, to, tag, data, size, err);
 }
@@ -162,105 +152,6 @@ static ggdm_status watch_receive(ggdm_transport *t, ggdm_tag tag, double timeout
 }
 
 static const ggdm_transport_ops watch_ops = {.send = watch_send, .receive = watch_receive};
-
-/* ---- sweeps without models ---- */
-
-typedef struct bench_run {
-    char *dir;
-    ggdm_job job;
-} bench_run;
-
-/* A sweep whose images nobody makes needs neither networks nor scorers. */
-static const ggdm_param chain_rows[] = {{.key = "steps",
-                                         .type = GGDM_PARAM_WHOLE,
-                                         .structure = true,
-                                         .lo = 1,
-                                         .hi = 1000,
-                                         .fallback = GGDM_WHOLE(2),
-                                         .help = "Steps of a chain."}};
-static const ggdm_kind chain_kind = {.family = GGDM_FAMILY_SAMPLER,
-                                     .name = "none",
-                                     .standard = true,
-                                     .help = "Does nothing.",
-                                     GGDM_PARAMS(chain_rows)};
-static const ggdm_kind *const bench_kinds[] = {&ggdm_kind_stage, &chain_kind};
-static const ggdm_catalogue bench_catalogue = {bench_kinds,
-                                               sizeof bench_kinds / sizeof *bench_kinds};
-
-static ggdm_status cost_nothing(void *context, const char *head, const char *setting,
-                                ggdm_step_cost *out, ggdm_error *err)
-{
-    (void)context, (void)head, (void)setting, (void)err;
-    *out = (ggdm_step_cost){.operations = 1, .ticks = 1, .state_bytes = 4};
-    return GGDM_OK;
-}
-
-static ggdm_status store_sweep(ggdm_spec *spec, const char *text, bench_run *run, ggdm_error *err)
-{
-    const ggdm_plan_options options = {.unit_cost = 1,
-                                       .min_units = 1,
-                                       .min_block = 1,
-                                       .max_trajectories = 1,
-                                       .max_state_bytes = SIZE_MAX};
-    const ggdm_coster coster = {.cost = cost_nothing};
-    ggdm_cells cells = {.n_cells = 0};
-    ggdm_plan plan = {.n_units = 0};
-    char name[] = "bench";
-    const ggdm_run_info info = {.name = name, .precision = GGDM_PRECISION_FP32};
-    const ggdm_store_batch batch = {
-        .sweep = {.text = text, .digest = ""}, .cells = &cells, .plan = &plan};
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_cells_expand(spec, NULL, &cells, err), done);
-    GGDM_TRY_GOTO(st, ggdm_plan_make(&cells, &coster, &options, &plan, err), done);
-    run->job = (ggdm_job){.precision = GGDM_PRECISION_FP32, .batch = 1, .threads = 1};
-    st = ggdm_store_create(run->dir, &info, &batch, err);
-done:
-    ggdm_plan_deinit(&plan);
-    ggdm_cells_deinit(&cells);
-    return st;
-}
-
-/* A run of so many units, of one image each: of ten cells where they divide. */
-static ggdm_status create_run(const char *parent, const char *name, int32_t units, bench_run *run,
-                              ggdm_error *err)
-{
-    const bool ten = units % 10 == 0;
-    char *text = NULL;
-    ggdm_spec spec = {.n_cells = 0};
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(parent, name, &run->dir, err), done);
-    GGDM_TRY_GOTO(st, ggdm_make_dirs(run->dir, err), done);
-    GGDM_TRY_GOTO(st,
-                  ggdm_asprintf(&text, err,
-                                "name: bench\nmodel: none\nsweep: {seed: {from: 1, to: %d, step: "
-                                "1}}\nsamples: %d\n",
-                                ten ? 10 : 1, ten ? units / 10 : units),
-                  done);
-    GGDM_TRY_GOTO(
-        st,
-        ggdm_spec_parse(&bench_catalogue, text, strlen(text), "sweep.yaml", NULL, 0, &spec, err),
-        done);
-    st = store_sweep(&spec, text, run, err);
-done:
-    ggdm_spec_deinit(&spec);
-    free(text);
-    return st;
-}
-
-static void run_deinit(bench_run *run)
-{
-    free(run->dir);
-}
-
-static double database_bytes(const bench_run *run)
-{
-    char *path = NULL;
-    struct stat s = {0};
-    if (ggdm_path_join(run->dir, GGDM_STORE_FILE, &path, NULL) == GGDM_OK)
-        stat(path, &s);
-    free(path);
-    return (double)s.st_size;
-}
 
 /* ---- the store alone ---- */
 
@@ -286,17 +177,17 @@ static ggdm_status do_turn(ggdm_store *store, int32_t max, int32_t *n, ggdm_erro
     return st;
 }
 
-static ggdm_status do_most(const bench_run *run, int32_t units, double *rate, double *cpu,
+static ggdm_status do_most(const ggdm_bench_run *run, int32_t units, double *rate, double *cpu,
                            ggdm_error *err)
 {
     ggdm_store *store = NULL;
     GGDM_TRY(ggdm_store_open(run->dir, NULL, &store, err));
-    double begun = ggdm_now(), begun_cpu = cpu_seconds();
+    double begun = ggdm_now(), begun_cpu = ggdm_bench_cpu_seconds();
     ggdm_status st = GGDM_OK;
     for (int32_t left = units, n = 1; left > 0 && n > 0 && st == GGDM_OK; left -= n)
         st = do_turn(store, left < TURN ? left : TURN, &n, err);
     *rate = units / (ggdm_now() - begun);
-    *cpu = 1e6 * (cpu_seconds() - begun_cpu) / units;
+    *cpu = 1e6 * (ggdm_bench_cpu_seconds() - begun_cpu) / units;
     ggdm_store_close(&store);
     return st;
 }
@@ -317,8 +208,8 @@ static ggdm_status prepare_bits(ggdm_outfit *outfit, ggdm_error *err)
     return ggdm_startup_bits(outfit->job.precision, outfit->bits, err);
 }
 
-static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_run *run, watch *w,
-                            ggdm_error *err)
+static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const ggdm_bench_run *run,
+                            watch *w, ggdm_error *err)
 {
     ggdm_progress *progress = NULL;
     ggdm_dispatch_end end;
@@ -340,8 +231,8 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const bench_ru
 }
 
 /* *told: the workers are in the session, or through it. */
-static ggdm_status run_session(ggdm_transport *t, const bench_run *run, timing *out, bool *told,
-                               ggdm_error *err)
+static ggdm_status run_session(ggdm_transport *t, const ggdm_bench_run *run, timing *out,
+                               bool *told, ggdm_error *err)
 {
     ggdm_store *store = NULL;
     watch w = {0};
@@ -351,7 +242,7 @@ static ggdm_status run_session(ggdm_transport *t, const bench_run *run, timing *
     ggdm_status st = dispatch(t, store, run, &w, err);
     out->first = w.first_unit - begun;
     out->seconds = ggdm_now() - w.first_unit;
-    out->cpu = cpu_seconds() - w.cpu;
+    out->cpu = ggdm_bench_cpu_seconds() - w.cpu;
     ggdm_store_close(&store);
     return st;
 }
@@ -366,7 +257,7 @@ typedef struct bench {
     int sessions;  /* the workers have been told of */
 } bench;
 
-static ggdm_status session(bench *b, const bench_run *run, timing *out, ggdm_error *err)
+static ggdm_status session(bench *b, const ggdm_bench_run *run, timing *out, ggdm_error *err)
 {
     bool told = false;
     ggdm_status st = run_session(b->t, run, out, &told, err);
@@ -374,17 +265,17 @@ static ggdm_status session(bench *b, const bench_run *run, timing *out, ggdm_err
     return st;
 }
 
-static ggdm_status measure_big(bench *b, bench_run *run, ggdm_error *err)
+static ggdm_status measure_big(bench *b, ggdm_bench_run *run, ggdm_error *err)
 {
     int32_t units = b->load->units, most = units / 10 * 9;
     double begun = ggdm_now();
-    GGDM_TRY(create_run(b->load->dir, GGDM_BENCH_RUN, units, run, err));
+    GGDM_TRY(ggdm_bench_run_create(b->load->dir, GGDM_BENCH_RUN, units, run, err));
     b->figures[GGDM_BENCH_PLAN_SECONDS] = ggdm_now() - begun;
-    double bytes = database_bytes(run);
+    double bytes = ggdm_bench_run_bytes(run);
     b->figures[GGDM_BENCH_DATABASE_BYTES] = bytes;
     GGDM_TRY(do_most(run, most, &b->figures[GGDM_BENCH_STORE_RATE],
                      &b->figures[GGDM_BENCH_STORE_CPU], err));
-    b->figures[GGDM_BENCH_EVENT_BYTES] = (database_bytes(run) - bytes) / most;
+    b->figures[GGDM_BENCH_EVENT_BYTES] = (ggdm_bench_run_bytes(run) - bytes) / most;
     timing time;
     reset_peak();
     GGDM_TRY(session(b, run, &time, err));
@@ -400,21 +291,21 @@ static ggdm_status measure_small(bench *b, const char *name, int32_t each, timin
                                  ggdm_error *err)
 {
     int workers = ggdm_transport_size(b->t) - 1;
-    bench_run run = {0};
-    ggdm_status st = create_run(b->load->dir, name, each * workers, &run, err);
+    ggdm_bench_run run = {0};
+    ggdm_status st = ggdm_bench_run_create(b->load->dir, name, each * workers, &run, err);
     if (st == GGDM_OK)
         st = session(b, &run, time, err);
-    run_deinit(&run);
+    ggdm_bench_run_deinit(&run);
     return st;
 }
 
-static ggdm_status measure(bench *b, ggdm_error *err)
+static ggdm_status measure_load(bench *b, ggdm_error *err)
 {
-    bench_run run = {0};
+    ggdm_bench_run run = {0};
     timing time;
     b->memory = own_memory("VmRSS");
     ggdm_status st = measure_big(b, &run, err);
-    run_deinit(&run);
+    ggdm_bench_run_deinit(&run);
     GGDM_TRY(st);
     GGDM_TRY(measure_small(b, "overhead", OVERHEAD_UNITS, &time, err));
     double ideal = OVERHEAD_UNITS * unit_seconds(b->load, OVERHEAD);
@@ -428,7 +319,7 @@ ggdm_status ggdm_bench_coordinate(ggdm_transport *t, const ggdm_bench_load *load
                                   double figures[GGDM_BENCH_FIGURES], ggdm_error *err)
 {
     bench b = {.t = t, .load = load, .figures = figures};
-    ggdm_status st = measure(&b, err);
+    ggdm_status st = measure_load(&b, err);
     for (; b.sessions < N_SESSIONS; b.sessions++)
         ggdm_startup_give(t, NULL, NULL);
     return st;

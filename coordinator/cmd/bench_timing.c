@@ -19,7 +19,7 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double cpu_seconds(void)
+double ggdm_bench_cpu_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -33,10 +33,10 @@ ggdm_timing ggdm_bench_graph(ggdm_graph *g, double seconds)
     ggdm_graph_run(g); /* warms up */
     for (double begun = ggdm_now(); n < MIN_RUNS || (n < MAX_RUNS && ggdm_now() - begun < seconds);
          n++) {
-        double t = ggdm_now(), c = cpu_seconds();
+        double t = ggdm_now(), c = ggdm_bench_cpu_seconds();
         ggdm_graph_run(g);
         wall[n] = ggdm_now() - t;
-        cpu[n] = cpu_seconds() - c;
+        cpu[n] = ggdm_bench_cpu_seconds() - c;
     }
     qsort(wall, (size_t)n, sizeof *wall, ascending);
     qsort(cpu, (size_t)n, sizeof *cpu, ascending);

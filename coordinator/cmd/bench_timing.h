@@ -4,6 +4,9 @@
 
 #include "models/nn/graph.h"
 
+/** CPU time of this process so far, all threads. */
+double ggdm_bench_cpu_seconds(void);
+
 /* Times of one run of a graph in seconds: wall clock, and CPU time of all threads. */
 typedef struct ggdm_timing {
     double median, best, cpu; /* cpu: median */

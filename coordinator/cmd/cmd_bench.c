@@ -86,7 +86,7 @@ static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program
     return GGDM_OK;
 }
 
-static ggdm_status bench(const bench_options *o, report *r, ggdm_error *err)
+static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *err)
 {
     bench_model model = {0}, guide = {0};
     ggdm_bench_programs programs = {0};
@@ -131,7 +131,7 @@ static void put_timing(ggdm_json *j, const char *name, const ggdm_timing *t)
     ggdm_json_put_int(j, key, t->runs);
 }
 
-static ggdm_status print_json(const report *r, ggdm_error *err)
+static ggdm_status print_bench_json(const report *r, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -160,7 +160,7 @@ static void print_timing(const char *name, const ggdm_timing *t)
                1e3 * t->median, t->runs, 1e3 * t->best, 1e3 * t->cpu);
 }
 
-static void print_text(const report *r)
+static void print_bench_text(const report *r)
 {
     printf("%s, %s, batch %d, threads %d\n", ggdm_isa_name(r->isa),
            ggdm_precision_names[r->job.precision], r->job.batch, r->job.threads);
@@ -181,7 +181,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_bench(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
     switch (key) {
@@ -224,7 +224,7 @@ int ggdm_cmd_bench(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_bench,
         "network MODEL\nops\ndispatch",
         "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
         "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
@@ -242,10 +242,10 @@ int ggdm_cmd_bench(int argc, char **argv)
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    ggdm_status st = bench(&options, &r, &err);
+    ggdm_status st = bench_models(&options, &r, &err);
     if (st == GGDM_OK && options.json)
-        st = print_json(&r, &err);
+        st = print_bench_json(&r, &err);
     else if (st == GGDM_OK)
-        print_text(&r);
+        print_bench_text(&r);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("bench", &err);
 }

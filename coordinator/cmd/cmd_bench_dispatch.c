@@ -75,20 +75,20 @@ static ggdm_status write_figures(const char *dir, const double values[], ggdm_er
     return st;
 }
 
-static ggdm_status coordinate(ggdm_transport *t, const bench_options *o, ggdm_error *err)
+static ggdm_status bench_coordinator(ggdm_transport *t, const bench_options *o, ggdm_error *err)
 {
     double values[GGDM_BENCH_FIGURES] = {0};
     GGDM_TRY(ggdm_bench_coordinate(t, &o->load, values, err));
     return write_figures(o->load.dir, values, err);
 }
 
-static int run_rank(const bench_options *o)
+static int bench_rank(const bench_options *o)
 {
     ggdm_error err = {0};
     ggdm_transport *t = NULL;
     ggdm_status st = ggdm_transport_mpi_open(&t, &err);
     if (st == GGDM_OK && ggdm_transport_rank(t) == 0)
-        st = coordinate(t, o, &err);
+        st = bench_coordinator(t, o, &err);
     else if (st == GGDM_OK)
         st = ggdm_bench_work(t, &o->load, &err);
     if (st != GGDM_OK)
@@ -106,7 +106,7 @@ typedef struct thread_context {
     const bench_options *options;
 } thread_context;
 
-static void *worker_thread(void *context)
+static void *bench_worker_thread(void *context)
 {
     thread_context *c = context;
     ggdm_error err = {0};
@@ -116,15 +116,15 @@ static void *worker_thread(void *context)
     return NULL;
 }
 
-static ggdm_status run_alone(const bench_options *o, ggdm_error *err)
+static ggdm_status bench_alone(const bench_options *o, ggdm_error *err)
 {
     ggdm_transport *t[2];
     pthread_t thread;
     GGDM_TRY(ggdm_transport_loop_open(2, t, err));
     thread_context context = {t[1], o};
-    if (pthread_create(&thread, NULL, worker_thread, &context) != 0)
+    if (pthread_create(&thread, NULL, bench_worker_thread, &context) != 0)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
-    ggdm_status st = coordinate(t[0], o, err);
+    ggdm_status st = bench_coordinator(t[0], o, err);
     pthread_join(thread, NULL);
     ggdm_transport_close(&t[0]);
     return st;
@@ -188,8 +188,8 @@ static ggdm_status read_figures(const char *dir, double values[], ggdm_error *er
     return st;
 }
 
-static ggdm_status print_json(const bench_options *o, const double values[], double load,
-                              ggdm_error *err)
+static ggdm_status print_figures_json(const bench_options *o, const double values[], double load,
+                                      ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -208,7 +208,7 @@ static ggdm_status print_json(const bench_options *o, const double values[], dou
     return GGDM_OK;
 }
 
-static void print_table(const bench_options *o, const double values[], double load)
+static void print_figures(const bench_options *o, const double values[], double load)
 {
     printf("%d units; %s; load average before: %.1f on %d core%s\n", o->load.units,
            o->workers ? "MPI world" : "threads of one process", load, ggdm_usable_cores(),
@@ -224,16 +224,16 @@ static ggdm_status bench_here(const bench_options *o, ggdm_error *err)
 {
     double values[GGDM_BENCH_FIGURES] = {0}, load = 0;
     getloadavg(&load, 1);
-    GGDM_TRY(o->workers ? run_world(o, err) : run_alone(o, err));
+    GGDM_TRY(o->workers ? run_world(o, err) : bench_alone(o, err));
     GGDM_TRY(read_figures(o->load.dir, values, err));
     GGDM_TRY(time_status(o->load.dir, &values[GGDM_BENCH_STATUS_SECONDS], err));
     if (o->json)
-        return print_json(o, values, load, err);
-    print_table(o, values, load);
+        return print_figures_json(o, values, load, err);
+    print_figures(o, values, load);
     return GGDM_OK;
 }
 
-static int run_bare(bench_options *o)
+static int bench_bare(bench_options *o)
 {
     ggdm_error err = {0};
     char *dir = NULL;
@@ -264,7 +264,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_bench_dispatch(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
     switch (key) {
@@ -296,7 +296,7 @@ int ggdm_cmd_bench_dispatch(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_bench_dispatch,
         NULL,
         "Measure the coordinator: a sweep of N units that do nothing goes through the real "
         "planner, store, dispatch loop, transport and worker loop; each unit hands in one image of "
@@ -310,5 +310,5 @@ int ggdm_cmd_bench_dispatch(int argc, char **argv)
     bench_options options = {.load = {.units = 100000, .unit_ms = 100}, .workers = -1};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    return options.load.dir ? run_rank(&options) : run_bare(&options);
+    return options.load.dir ? bench_rank(&options) : bench_bare(&options);
 }

@@ -45,8 +45,8 @@ static ggdm_status declare_param(single *s, const char *name, ggdm_shape shape, 
 }
 
 /* gradient: the op and its gradients to the activations; otherwise the op alone. */
-static ggdm_status build(single *s, const ggdm_op_row *row, const options *o, bool gradient,
-                         ggdm_error *err)
+static ggdm_status single_build(single *s, const ggdm_op_row *row, const options *o, bool gradient,
+                                ggdm_error *err)
 {
     ggdm_dtype dtype = o->precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32;
     ggdm_val in[GGDM_OP_INPUTS], wrt[GGDM_OP_INPUTS], grads[GGDM_OP_INPUTS];
@@ -83,7 +83,7 @@ static ggdm_status build(single *s, const ggdm_op_row *row, const options *o, bo
     return ggdm_graph_compile(s->g, &params, err);
 }
 
-static void destroy(single *s)
+static void single_destroy(single *s)
 {
     ggdm_graph_destroy(&s->g);
     for (int i = 0; i < GGDM_OP_INPUTS; i++)
@@ -97,14 +97,14 @@ static ggdm_status measure_row(const ggdm_op_row *row, const options *o, double 
     double flops = 0, bytes = 0;
     for (int gradient = 0; gradient < 2; gradient++) {
         single s = {0};
-        ggdm_status st = build(&s, row, o, gradient, err);
+        ggdm_status st = single_build(&s, row, o, gradient, err);
         if (st == GGDM_OK)
             t[gradient] = ggdm_bench_graph(s.g, 1e-3 * o->milliseconds);
         if (st == GGDM_OK && !gradient) {
             flops = ggdm_graph_flops(s.g);
             bytes = s.bytes;
         }
-        destroy(&s);
+        single_destroy(&s);
         GGDM_TRY(st);
     }
     ggdm_json_begin_object(j, NULL);
@@ -121,7 +121,7 @@ static ggdm_status measure_row(const ggdm_op_row *row, const options *o, double 
     return GGDM_OK;
 }
 
-static ggdm_status bench(options *o, ggdm_json *j, ggdm_error *err)
+static ggdm_status bench_ops(options *o, ggdm_json *j, ggdm_error *err)
 {
     ggdm_isa isa;
     double peak, bandwidth;
@@ -156,7 +156,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_bench_ops(int key, char *arg, struct argp_state *state)
 {
     options *o = state->input;
     switch (key) {
@@ -182,7 +182,7 @@ int ggdm_cmd_bench_ops(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_bench_ops,
         NULL,
         "Measure the ops of the shipped models one by one and print one JSON object.\v"
         "gflops and gbytes_per_second are of the op alone (inputs, parameters and result once); "
@@ -200,7 +200,7 @@ int ggdm_cmd_bench_ops(int argc, char **argv)
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
-    ggdm_status st = bench(&o, &j, &err);
+    ggdm_status st = bench_ops(&o, &j, &err);
     if (st == GGDM_OK)
         st = ggdm_json_finish(&j, &text, NULL, &err);
     else

@@ -172,7 +172,7 @@ done:
     return st;
 }
 
-static ggdm_status find(ggdm_store *store, findings *f, ggdm_error *err)
+static ggdm_status find_trouble(ggdm_store *store, findings *f, ggdm_error *err)
 {
     GGDM_TRY(ggdm_results_read(store, &f->results, err));
     GGDM_TRY(ggdm_axes_find(&f->results, &f->axes, err));
@@ -246,7 +246,7 @@ static ggdm_status print_message(void *context, const ggdm_message_audit *m, ggd
     return GGDM_OK;
 }
 
-static ggdm_status print_text(ggdm_store *store, const findings *f, ggdm_error *err)
+static ggdm_status print_findings_text(ggdm_store *store, const findings *f, ggdm_error *err)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     int n = 0;
@@ -301,7 +301,7 @@ static ggdm_status put_message(void *context, const ggdm_message_audit *m, ggdm_
     return GGDM_OK;
 }
 
-static ggdm_status print_json(ggdm_store *store, const findings *f, ggdm_error *err)
+static ggdm_status print_findings_json(ggdm_store *store, const findings *f, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -336,9 +336,9 @@ static ggdm_status introspect(const introspect_options *o, ggdm_error *err)
     ggdm_store *store = NULL;
     findings f = {0};
     GGDM_TRY(ggdm_dir_read(o->where.dir, &store, err));
-    ggdm_status st = find(store, &f, err);
+    ggdm_status st = find_trouble(store, &f, err);
     if (st == GGDM_OK)
-        st = o->json ? print_json(store, &f, err) : print_text(store, &f, err);
+        st = o->json ? print_findings_json(store, &f, err) : print_findings_text(store, &f, err);
     free_findings(&f);
     return ggdm_dir_done(&store, st, err);
 }
@@ -348,7 +348,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_introspect(int key, char *arg, struct argp_state *state)
 {
     (void)arg;
     introspect_options *o = state->input;
@@ -369,7 +369,7 @@ int ggdm_cmd_introspect(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_introspect,
         "DIR",
         "Which values of the parameters that vary fail, are quarantined or diverge, worst first, "
         "and with which messages.  For a run at rest.\v"

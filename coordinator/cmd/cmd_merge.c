@@ -66,7 +66,7 @@ static ggdm_status check_same(const merge_options *o, ggdm_store *store, ggdm_er
     return GGDM_FAIL(err, GGDM_ESTATE, "%s holds another run, expected an empty directory", o->dir);
 }
 
-static ggdm_status finish(const merge_options *o, bool merged, int *code, ggdm_error *err)
+static ggdm_status finish_merge(const merge_options *o, bool merged, int *code, ggdm_error *err)
 {
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *store = NULL;
@@ -96,13 +96,13 @@ static ggdm_status merge_in(const merge_options *o, int *code, ggdm_error *err)
     if (st == GGDM_OK && !present)
         st = ggdm_store_merge(o->dir, o->shards, o->n, err);
     if (st == GGDM_OK)
-        st = finish(o, !present, code, err);
+        st = finish_merge(o, !present, code, err);
     if (fd >= 0)
         close(fd);
     return st;
 }
 
-static ggdm_status merge(const merge_options *o, int *code, ggdm_error *err)
+static ggdm_status merge_runs(const merge_options *o, int *code, ggdm_error *err)
 {
     bool present = false;
     char *made = NULL;
@@ -115,7 +115,7 @@ static ggdm_status merge(const merge_options *o, int *code, ggdm_error *err)
     return st;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_merge(int key, char *arg, struct argp_state *state)
 {
     merge_options *o = state->input;
     switch (key) {
@@ -141,7 +141,7 @@ int ggdm_cmd_merge(int argc, char **argv)
 {
     static const struct argp argp = {
         NULL,
-        parse,
+        parse_merge,
         "DIR SHARD...",
         "Join the shards of a run, made by `ggdm run --shard I/N', into a run in DIR, and write "
         "its "
@@ -156,6 +156,6 @@ int ggdm_cmd_merge(int argc, char **argv)
     int code = GGDM_EXIT_OK;
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    ggdm_status st = merge(&options, &code, &err);
+    ggdm_status st = merge_runs(&options, &code, &err);
     return st == GGDM_OK ? code : ggdm_command_fail("merge", &err);
 }

@@ -142,7 +142,8 @@ static void print_found(const ggdm_setup *s, const ggdm_setup_found *found, cons
                (long long)c->images_done, (long long)c->images_total, 100 * found->done, time);
 }
 
-static ggdm_status print_json(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
+static ggdm_status print_plan_json(ggdm_setup *s, const ggdm_estimate *e, int workers,
+                                   ggdm_error *err)
 {
     ggdm_setup_found found;
     ggdm_json j;
@@ -207,7 +208,8 @@ static void print_tick(const ggdm_estimate_tick *tick, const char *what)
         printf("%.2f ms a step of an image %s, ", tick->seconds * 1e3, what);
 }
 
-static ggdm_status print_text(ggdm_setup *s, const ggdm_estimate *e, int workers, ggdm_error *err)
+static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int workers,
+                                   ggdm_error *err)
 {
     char time[16];
     ggdm_setup_found found;
@@ -284,9 +286,9 @@ static ggdm_status plan_run(const plan_options *o, ggdm_error *err)
     int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
     workers = workers > 0 ? workers : 1;
     if (st == GGDM_OK && o->json)
-        st = print_json(&setup, &estimate, workers, err);
+        st = print_plan_json(&setup, &estimate, workers, err);
     else if (st == GGDM_OK)
-        st = print_text(&setup, &estimate, workers, err);
+        st = print_plan_text(&setup, &estimate, workers, err);
     ggdm_setup_deinit(&setup);
     return st;
 }

@@ -14,7 +14,8 @@ typedef struct retry_options {
     bool sent; /* a coordinator did it */
 } retry_options;
 
-static ggdm_status ask(retry_options *o, int64_t *units, ggdm_store_counts *counts, ggdm_error *err)
+static ggdm_status ask_coordinator(retry_options *o, int64_t *units, ggdm_store_counts *counts,
+                                   ggdm_error *err)
 {
     ggdm_store *store = NULL;
     ggdm_status st = ggdm_dir_open(o->where.dir, &store, err);
@@ -66,7 +67,7 @@ static const struct argp_option cancel_arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_retry(int key, char *arg, struct argp_state *state)
 {
     retry_options *o = state->input;
     switch (key) {
@@ -86,7 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Both commands from here on. */
-static int run(const struct argp *argp, ggdm_request_kind kind, int argc, char **argv)
+static int run_request(const struct argp *argp, ggdm_request_kind kind, int argc, char **argv)
 {
     retry_options o = {.request.kind = kind};
     ggdm_store_counts counts = {0};
@@ -94,7 +95,7 @@ static int run(const struct argp *argp, ggdm_request_kind kind, int argc, char *
     int64_t units = 0;
     if (ggdm_command_parse(argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    if (ask(&o, &units, &counts, &err) != GGDM_OK)
+    if (ask_coordinator(&o, &units, &counts, &err) != GGDM_OK)
         return ggdm_command_fail("retry", &err);
     if (kind == GGDM_REQUEST_RETRY)
         print_retried(&o, units, &counts);
@@ -107,7 +108,7 @@ int ggdm_cmd_retry(int argc, char **argv)
 {
     static const struct argp argp = {
         retry_arguments,
-        parse,
+        parse_retry,
         "DIR",
         "Put failed, quarantined and cancelled units of the run in DIR back, their counters "
         "cleared.  A running coordinator is asked to do it.\v" GGDM_CELL_SELECT_HELP
@@ -115,14 +116,14 @@ int ggdm_cmd_retry(int argc, char **argv)
         ggdm_dir_children,
         NULL,
         NULL};
-    return run(&argp, GGDM_REQUEST_RETRY, argc, argv);
+    return run_request(&argp, GGDM_REQUEST_RETRY, argc, argv);
 }
 
 int ggdm_cmd_cancel(int argc, char **argv)
 {
     static const struct argp argp = {
         cancel_arguments,
-        parse,
+        parse_retry,
         "DIR",
         "Cancel what is not yet running of the run in DIR.  A running coordinator is asked to do "
         "it.\vCells share trajectories, and units hold cells with a common beginning: a unit is "
@@ -131,5 +132,5 @@ int ggdm_cmd_cancel(int argc, char **argv)
         ggdm_dir_children,
         NULL,
         NULL};
-    return run(&argp, GGDM_REQUEST_CANCEL, argc, argv);
+    return run_request(&argp, GGDM_REQUEST_CANCEL, argc, argv);
 }

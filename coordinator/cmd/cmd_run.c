@@ -2,228 +2,23 @@
  *
  * Started bare, everything that can be wrong is checked here first, before anything is written or
  * started; then this process launches an MPI world of itself and watches it (launch.c).  In a
- * world, rank 0 coordinates and the others work. */
-#include <pthread.h>
-#include <stdio.h>
+ * world it is a rank (run_rank.c). */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/fs.h"
 #include "common/limits.h"
 #include "common/log.h"
-#include "common/mem.h"
-#include "common/transport.h"
 #include "coordinator/cmd/command.h"
-#include "coordinator/run/dispatch.h"
+#include "coordinator/cmd/run_rank.h"
+#include "coordinator/run/progress.h"
+#include "coordinator/run/run_dir.h"
 #include "coordinator/show/finish.h"
 #include "coordinator/world/hosts.h"
-#include "coordinator/world/orphan.h"
-#include "coordinator/run/progress.h"
 #include "coordinator/world/relay.h"
-#include "coordinator/run/run_dir.h"
-#include "coordinator/run/setup.h"
-#include "coordinator/world/stop.h"
 #include "coordinator/world/supervise.h"
-#include "worker/worker_loop.h"
 
 #define MAX_WORKERS_PER_CORE 64 /* on this machine */
-
-typedef struct run_options {
-    ggdm_setup_options setup;
-    int workers;                  /* -1: not given */
-    const char *hosts, *hostfile; /* NULL: not given */
-    bool take_over;               /* the owner on another host is dead */
-} run_options;
-
-/* By the process that the user started: what a world finds later is not what the user saw. */
-static ggdm_status take_over(const run_options *options, const char *dir, ggdm_error *err)
-{
-    bool ours = options->take_over && !getenv(GGDM_LAUNCH_ENV);
-    return ours ? ggdm_store_take_over(dir, err) : GGDM_OK;
-}
-
-/* ---- rank 0 ---- */
-
-typedef struct session {
-    ggdm_transport *t;
-    ggdm_setup setup;
-    ggdm_store *store;
-    ggdm_progress *progress;
-    ggdm_dispatch_end end;
-} session;
-
-/* Everything before the workers get their outfit.  A failure here is told to them as well. */
-static ggdm_status prepare(session *s, const run_options *options, ggdm_error *err)
-{
-    ggdm_isa isa;
-    GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
-    GGDM_TRY_GOTO(st, take_over(options, s->setup.run_dir, err), tell);
-    GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
-    st = ggdm_progress_create(s->store, &s->progress, err);
-tell:
-    if (st != GGDM_OK)
-        ggdm_startup_give(s->t, NULL, NULL);
-    return st;
-}
-
-static int exit_code_of(const session *s, ggdm_status st)
-{
-    if (st == GGDM_EIO && s->store)
-        return GGDM_EXIT_INTERRUPTED; /* disk full, file system gone: the run itself is fine */
-    if (st != GGDM_OK)
-        return ggdm_exit_code(st);
-    return s->end == GGDM_DISPATCH_INTERRUPTED ? GGDM_EXIT_INTERRUPTED
-                                               : ggdm_rest_exit_code(s->store);
-}
-
-/* Into the status file; returns whether it is there. */
-static bool record(session *s, ggdm_status st, const ggdm_error *why)
-{
-    int code = exit_code_of(s, st);
-    const char *phase = st == GGDM_ECOMM                                         ? "lost"
-                        : code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS ? "done"
-                        : code == GGDM_EXIT_INTERRUPTED                          ? "interrupted"
-                                                                                 : "failed";
-    ggdm_error err = {0};
-    ggdm_status written =
-        ggdm_progress_record(s->progress, phase, code, st == GGDM_OK ? NULL : why->msg, &err);
-    if (written != GGDM_OK)
-        ggdm_log(GGDM_LOG_WARN, "status file: %s", err.msg);
-    return written == GGDM_OK;
-}
-
-/* Generate; in the end the world is left, or ended where workers do not answer. */
-static ggdm_status generate(session *s, ggdm_error *err)
-{
-    bool clean = false;
-    GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
-    ggdm_status st = ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
-    if (!clean) {
-        if (st == GGDM_OK)
-            st = GGDM_FAIL(err, s->end == GGDM_DISPATCH_FINISHED ? GGDM_ECOMM : GGDM_ECANCELLED,
-                           "some workers did not leave");
-        ggdm_log(GGDM_LOG_WARN, "%s", err->msg);
-        record(s, st, err);
-        int code = exit_code_of(s, st);
-        ggdm_store_close(&s->store);
-        ggdm_transport_abort(s->t, code);
-    }
-    ggdm_transport_close(&s->t); /* workers need not wait for what follows */
-    return st;
-}
-
-static ggdm_status finish(session *s, ggdm_error *err)
-{
-    const char *dir = s->setup.run_dir;
-    ggdm_stop_default(); /* what is written from here on can be written again */
-    if (s->end == GGDM_DISPATCH_FINISHED && ggdm_stop_count() > 0)
-        return GGDM_FAIL(err, GGDM_ECANCELLED,
-                         "stopped when all images were done; the same command writes archives and "
-                         "summary in %s",
-                         dir);
-    if (s->end == GGDM_DISPATCH_INTERRUPTED) {
-        const ggdm_store_counts *c = ggdm_store_counts_get(s->store);
-        char text[96];
-        ggdm_log(GGDM_LOG_INFO,
-                 "interrupted with %s done; the same command continues the run in %s",
-                 ggdm_images_text(c->images_done, c->images_total, c->images_asked, text), dir);
-        return GGDM_OK;
-    }
-    GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
-    GGDM_TRY(ggdm_progress_keep_fresh(s->progress, err));
-    return ggdm_finish_run(s->store, dir, true, err);
-}
-
-/* The life of rank 0.  Closes *t. */
-static int coordinate(ggdm_transport *t, const run_options *options)
-{
-    session s = {.t = t, .end = GGDM_DISPATCH_INTERRUPTED};
-    ggdm_error err = {0};
-    ggdm_status st = prepare(&s, options, &err);
-    if (st == GGDM_OK)
-        st = generate(&s, &err);
-    ggdm_transport_close(&s.t);
-    if (st == GGDM_OK)
-        st = finish(&s, &err);
-    int code = s.store ? exit_code_of(&s, st) : ggdm_exit_code(st);
-    if (st != GGDM_OK)
-        ggdm_command_fail("run", &err);
-    bool told = s.progress && record(&s, st, &err) && getenv(GGDM_LAUNCH_ENV);
-    ggdm_progress_destroy(&s.progress);
-    ggdm_store_close(&s.store);
-    ggdm_setup_deinit(&s.setup);
-    /* The launching process reads the code in the status file; mpirun would make a fuss about it.
-     */
-    return told ? GGDM_EXIT_OK : code;
-}
-
-/* ---- other ranks ---- */
-
-static int work(ggdm_transport *t)
-{
-    ggdm_error err = {0};
-    ggdm_isa isa;
-    ggdm_status st = ggdm_startup_isa(t, &isa, &err);
-    bool together = st != GGDM_OK; /* all ranks fail there or none */
-    if (st == GGDM_OK)
-        st = ggdm_worker_run(t, &ggdm_engine_sampler, &err);
-    if (st != GGDM_OK && !together) {
-        ggdm_log(GGDM_LOG_ERROR, "%s", err.msg);
-        ggdm_transport_abort(t, ggdm_exit_code(st));
-    }
-    ggdm_transport_close(&t);
-    return GGDM_EXIT_OK; /* the coordinator speaks for the world */
-}
-
-static int run_rank(const run_options *options)
-{
-    ggdm_error err = {0};
-    ggdm_transport *t = NULL;
-    ggdm_stop_install(); /* before MPI: a signal must not end a rank that starts */
-    ggdm_end_with_parent();
-    if (ggdm_transport_mpi_open(&t, &err) != GGDM_OK)
-        return ggdm_command_fail("run", &err);
-    if (ggdm_transport_rank(t) == 0 && ggdm_transport_size(t) < 2) {
-        ggdm_log(GGDM_LOG_ERROR, "the MPI world has one rank, expected a coordinator and at least "
-                                 "one worker (mpirun -n 2)");
-        ggdm_transport_close(&t);
-        return GGDM_EXIT_USAGE;
-    }
-    if (ggdm_transport_rank(t) == 0)
-        return coordinate(t, options);
-    ggdm_log_set_rank(ggdm_transport_rank(t));
-    ggdm_stop_ignore();
-    return work(t);
-}
-
-/* ---- without MPI: one worker in a thread ---- */
-
-static void *worker_thread(void *context)
-{
-    work(context);
-    return NULL;
-}
-
-static int run_alone(const run_options *options, ggdm_error *err)
-{
-    ggdm_transport *t[2];
-    pthread_t thread;
-    ggdm_status st = ggdm_transport_loop_open(2, t, err);
-    if (st == GGDM_OK && pthread_create(&thread, NULL, worker_thread, t[1]) != 0) {
-        ggdm_transport_close(&t[0]);
-        ggdm_transport_close(&t[1]);
-        st = GGDM_FAIL(err, GGDM_EINTERNAL, "cannot start a thread");
-    }
-    if (st != GGDM_OK)
-        return ggdm_command_fail("run", err);
-    ggdm_stop_install();
-    int code = coordinate(t[0], options);
-    pthread_join(thread, NULL);
-    return code;
-}
 
 /* ---- started bare ---- */
 
@@ -246,7 +41,7 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
 }
 
 /* The hosts to run on; none: this machine alone. */
-static ggdm_status find_hosts(const run_options *options, int threads, ggdm_hosts *out,
+static ggdm_status find_hosts(const ggdm_run_options *options, int threads, ggdm_hosts *out,
                               ggdm_error *err)
 {
     if (options->hosts)
@@ -264,7 +59,7 @@ static ggdm_status find_hosts(const run_options *options, int threads, ggdm_host
     return GGDM_OK;
 }
 
-static int count_workers(const run_options *options, int threads, const ggdm_hosts *hosts)
+static int count_workers(const ggdm_run_options *options, int threads, const ggdm_hosts *hosts)
 {
     int most = hosts->n ? ggdm_hosts_slots(hosts) : ggdm_usable_cores() / threads;
     if (options->workers > 0 && (!hosts->n || options->workers < most))
@@ -296,7 +91,7 @@ static ggdm_status prepare_log(const char *dir, char **out, ggdm_error *err)
     return st == GGDM_OK ? ggdm_path_join(dir, GGDM_RELAY_LOG, out, err) : st;
 }
 
-static ggdm_status supervise(const run_options *options, const ggdm_setup *setup,
+static ggdm_status supervise(const ggdm_run_options *options, const ggdm_setup *setup,
                              const ggdm_store_counts *counts, char **argv, int *code,
                              ggdm_error *err)
 {
@@ -329,28 +124,28 @@ done:
 }
 
 /* Something is left to do. */
-static int run_started(const run_options *options, const ggdm_setup *setup,
+static int run_started(const ggdm_run_options *options, const ggdm_setup *setup,
                        const ggdm_store_counts *counts, char **argv, ggdm_error *err)
 {
     char name[] = "run";
     int code = GGDM_EXIT_OK;
     argv[0] = name;
     if (options->workers == 0)
-        return run_alone(options, err);
+        return ggdm_run_alone(options, err);
     ggdm_status st = ggdm_launch_possible(err);
     if (st == GGDM_OK)
         st = supervise(options, setup, counts, argv, &code, err);
     return st == GGDM_OK ? code : ggdm_command_fail("run", err);
 }
 
-static int run_locked(const run_options *options, const ggdm_setup *setup, char **argv,
+static int run_locked(const ggdm_run_options *options, const ggdm_setup *setup, char **argv,
                       ggdm_error *err)
 {
     ggdm_run_state state = GGDM_RUN_NEW;
     ggdm_store_counts counts = {0};
     char text[96];
     int code = GGDM_EXIT_OK;
-    ggdm_status st = take_over(options, setup->run_dir, err);
+    ggdm_status st = ggdm_run_take_over(options, setup->run_dir, err);
     if (st == GGDM_OK)
         st = ggdm_run_dir_forget_jobs(setup->run_dir, err);
     if (st == GGDM_OK)
@@ -371,7 +166,7 @@ static int run_locked(const run_options *options, const ggdm_setup *setup, char 
     return run_started(options, setup, &counts, argv, err);
 }
 
-static int run_checked(const run_options *options, const ggdm_setup *setup, char **argv,
+static int run_checked(const ggdm_run_options *options, const ggdm_setup *setup, char **argv,
                        ggdm_error *err)
 {
     int lock = -1;
@@ -397,7 +192,7 @@ static int run_checked(const run_options *options, const ggdm_setup *setup, char
     return code;
 }
 
-static int run_bare(const run_options *options, char **argv)
+static int run_bare(const ggdm_run_options *options, char **argv)
 {
     ggdm_error err = {0};
     ggdm_isa isa;
@@ -449,7 +244,7 @@ static void parse_shard(const struct argp_state *state, const char *text, ggdm_s
 }
 
 /* Too many for one machine are a slip of the finger that would bring it down. */
-static void check_workers(const struct argp_state *state, const run_options *o)
+static void check_workers(const struct argp_state *state, const ggdm_run_options *o)
 {
     int most = MAX_WORKERS_PER_CORE * ggdm_usable_cores();
     bool here = !o->hosts && !o->hostfile && !getenv("SLURM_JOB_ID") && !ggdm_launched_by_mpi();
@@ -458,9 +253,9 @@ static void check_workers(const struct argp_state *state, const run_options *o)
                    most, MAX_WORKERS_PER_CORE);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
-    run_options *o = state->input;
+    ggdm_run_options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->setup;
@@ -500,7 +295,7 @@ int ggdm_cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_run,
         "SWEEP.yaml",
         "Run a sweep, or continue it: the same command again goes on where it stopped, and ends at "
         "once when nothing is left.\v"
@@ -513,9 +308,9 @@ int ggdm_cmd_run(int argc, char **argv)
         ggdm_setup_children,
         NULL,
         NULL};
-    run_options options = {.workers = -1};
+    ggdm_run_options options = {.workers = -1};
     int rc = ggdm_command_parse(&argp, argc, argv, &options);
     if (rc)
         return GGDM_EXIT_USAGE;
-    return ggdm_launched_by_mpi() ? run_rank(&options) : run_bare(&options, argv);
+    return ggdm_launched_by_mpi() ? ggdm_run_rank(&options) : run_bare(&options, argv);
 }

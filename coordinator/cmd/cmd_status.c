@@ -80,7 +80,7 @@ static bool waits(const char *dir)
     return submitted;
 }
 
-static ggdm_status show(const status_options *o, ggdm_error *err)
+static ggdm_status show_status(const status_options *o, ggdm_error *err)
 {
     ggdm_run_status s = {0};
     ggdm_status st = ggdm_run_status_look(o->where.dir, &s, err);
@@ -110,7 +110,7 @@ typedef struct screen {
     int drawn; /* lines on the screen */
 } screen;
 
-static void measure(screen *s)
+static void screen_measure(screen *s)
 {
     struct winsize size = {0};
     s->terminal = isatty(STDOUT_FILENO) != 0;
@@ -120,9 +120,9 @@ static void measure(screen *s)
 }
 
 /* Over what is there, line by line, cut to the screen: nothing flickers. */
-static void draw(screen *s, const char *text)
+static void screen_draw(screen *s, const char *text)
 {
-    measure(s);
+    screen_measure(s);
     if (!s->terminal) {
         printf("%s\n", text);
         fflush(stdout);
@@ -153,7 +153,7 @@ static ggdm_status draw_status(screen *s, const ggdm_run_status *status, const c
     print_jobs(out, dir);
     fclose(out);
     if (text)
-        draw(s, text);
+        screen_draw(s, text);
     free(text);
     return GGDM_OK;
 }
@@ -164,7 +164,7 @@ static ggdm_status watch(const status_options *o, ggdm_error *err)
     screen s = {0};
     ggdm_status st = GGDM_OK;
     bool resting = false;
-    measure(&s);
+    screen_measure(&s);
     ggdm_stop_install();
     while (st == GGDM_OK && !resting && ggdm_stop_count() == 0) {
         ggdm_run_status status = {0};
@@ -186,7 +186,7 @@ static const struct argp_option arguments[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_status(int key, char *arg, struct argp_state *state)
 {
     (void)arg;
     status_options *o = state->input;
@@ -216,7 +216,7 @@ int ggdm_cmd_status(int argc, char **argv)
 {
     static const struct argp argp = {
         arguments,
-        parse,
+        parse_status,
         "[DIR]",
         "Show how far the run in DIR is: totals, failures, cells with their accuracy so far, and "
         "whether a coordinator works on it or what command continues it.  Never disturbs a "
@@ -231,6 +231,6 @@ int ggdm_cmd_status(int argc, char **argv)
         return GGDM_EXIT_USAGE;
     ggdm_status st = !options.where.dir ? ggdm_run_list_print("runs", options.json, &err)
                      : options.watch    ? watch(&options, &err)
-                                        : show(&options, &err);
+                                        : show_status(&options, &err);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("status", &err);
 }

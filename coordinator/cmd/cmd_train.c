@@ -99,7 +99,7 @@ static void format_time(double seconds, char *text, size_t size)
         snprintf(text, size, "%ldm%02lds", s / 60, s % 60);
 }
 
-static void show(void *context, const ggdm_train_progress *p)
+static void show_training(void *context, const ggdm_train_progress *p)
 {
     display *d = context;
     double now = ggdm_now();
@@ -173,7 +173,7 @@ static ggdm_status command_text(const arguments *a, const char *out, int ranks, 
                          a->threads);
 }
 
-static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
+static ggdm_status run_training(const arguments *a, ggdm_world *world, ggdm_error *err)
 {
     ggdm_recipe recipe = {0};
     char *out = NULL, *command = NULL;
@@ -196,7 +196,7 @@ static ggdm_status run(const arguments *a, ggdm_world *world, ggdm_error *err)
                             .isa = isa,
                             .stop_after = a->stop_after,
                             .stop = &asked_to_stop,
-                            .progress = show,
+                            .progress = show_training,
                             .context = &d};
     if (ggdm_world_rank(world) == 0) {
         printf("training %s: %lld steps of %d images, %d rank%s x %d thread%s, %s, into %s\n",
@@ -229,7 +229,7 @@ int ggdm_cmd_train(int argc, char **argv)
     catch_signals();
     ggdm_status st = ggdm_world_open(&world, &err);
     if (st == GGDM_OK)
-        st = run(&a, world, &err);
+        st = run_training(&a, world, &err);
     int code = GGDM_EXIT_OK;
     if (st != GGDM_OK) {
         bool collective = st == GGDM_ECANCELLED; /* all ranks come here together */

@@ -19,7 +19,7 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_setup(int key, char *arg, struct argp_state *state)
 {
     ggdm_setup_options *o = state->input;
     switch (key) {
@@ -55,6 +55,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static const struct argp parser = {.options = options, .parser = parse};
+static const struct argp parser = {.options = options, .parser = parse_setup};
 
 const struct argp_child ggdm_setup_children[] = {{&parser, 0, NULL, 0}, {0}};

@@ -10,7 +10,7 @@
 
 #define BUSY_MILLISECONDS 500 /* longer than another short look takes */
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_dir(int key, char *arg, struct argp_state *state)
 {
     ggdm_dir_options *o = state->input;
     switch (key) {
@@ -29,7 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static const struct argp parser = {.parser = parse};
+static const struct argp parser = {.parser = parse_dir};
 
 const struct argp_child ggdm_dir_children[] = {{&parser, 0, NULL, 0}, {0}};
 

@@ -13,7 +13,8 @@
 
 #define MEASURE_SECONDS 0.5
 #define MAX_PROGRAMS 16 /* that are built to see what they need */
-#define MAX_PAIRS 2000  /* of head and setting that are looked at for programs */
+#define MAX_PAIRS                                                                                  \
+    2000 /* of head and setting that are looked at for programs, and of trajectories */
 #define MIB ((uint64_t)1 << 20)
 #define PROGRAM_BYTES (48 * MIB)  /* of a rank: MPI, oneDNN's code, the heap */
 #define ADDRESS_BYTES (512 * MIB) /* libraries and stacks, of which little is in memory */
@@ -74,20 +75,20 @@ static ggdm_status look_at_pair(survey *s, const char *head, const char *setting
 }
 
 /* What a worker will have in memory to score images of a head. */
-static ggdm_status look_at_scorers(survey *s, const char *head, ggdm_error *err)
+static ggdm_status look_at_panel(survey *s, const char *head, const ggdm_panel *panel,
+                                 ggdm_error *err)
 {
     const ggdm_cells *c = &s->setup->cells;
-    const ggdm_models models = ggdm_setup_models(s->setup);
     ggdm_image_shape shape;
     ggdm_item *stage = NULL;
     ggdm_arena_reset(&s->arena);
     GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_STAGE, head, &stage, err));
-    GGDM_TRY(ggdm_head_shape(&models, stage, &shape, err));
-    for (int32_t i = 0; i < c->n_scorers && i < MAX_PROGRAMS; i++) {
+    GGDM_TRY(ggdm_head_shape(&s->setup->known, stage, &shape, err));
+    for (int32_t i = 0; i < panel->n; i++) {
         ggdm_item *scorer = NULL;
         int32_t program = 0;
-        GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_SCORER, c->scorers[i].text,
-                                   &scorer, err));
+        GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_SCORER,
+                                   c->scorers[panel->entries[i].scorer].text, &scorer, err));
         if (!((const ggdm_scorer_kind *)scorer->kind)->emit)
             continue;
         GGDM_TRY(ggdm_programs_score(s->programs, scorer, shape, &program, err));
@@ -104,7 +105,12 @@ static ggdm_status survey_plan(survey *s, ggdm_error *err)
         for (int32_t k = 0; k < plan->trees[i].n_segments; k++)
             GGDM_TRY(look_at_pair(s, c->heads[plan->trees[i].head],
                                   c->settings[plan->trees[i].segments[k].setting], err));
-    return c->n_heads ? look_at_scorers(s, c->heads[0], err) : GGDM_OK;
+    for (int32_t i = 0; i < c->n_trajectories && i < MAX_PAIRS; i++) {
+        const ggdm_trajectory *t = &c->trajectories[i];
+        GGDM_TRY(
+            look_at_panel(s, c->heads[t->head], &c->panels[c->cells[t->first_cell].panel], err));
+    }
+    return GGDM_OK;
 }
 
 /* Time goes with the operations; a kind that was not measured takes what the other does. */
@@ -123,13 +129,12 @@ double ggdm_estimate_seconds(const ggdm_estimate *e, const ggdm_plan_count *work
 
 ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_error *err)
 {
-    const ggdm_models models = ggdm_setup_models(s);
     survey look = {.setup = s, .out = out};
     *out = (ggdm_estimate){.states = ggdm_plan_state_bytes(&s->plan)};
     for (int32_t i = 0; i < s->outfit.n_models; i++)
         out->weights += s->outfit.models[i].weights_size;
     ggdm_use_threads(s->outfit.job.threads);
-    ggdm_status st = ggdm_programs_create(&ggdm_methods, &models, s->outfit.job.precision,
+    ggdm_status st = ggdm_programs_create(&ggdm_methods, &s->known, s->outfit.job.precision,
                                           s->outfit.job.batch, &look.programs, err);
     if (st == GGDM_OK)
         st = survey_plan(&look, err);

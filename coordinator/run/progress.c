@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,17 +13,15 @@
 #include "common/json_write.h"
 #include "common/mem.h"
 #include "common/temp.h"
+#include "coordinator/run/progress_line.h"
 #include "coordinator/run/tally.h"
 #include "coordinator/world/launch.h"
 #include "coordinator/world/world_status.h"
 
-#define RECORD_SECONDS 1.0       /* between two status files */
-#define LINE_SECONDS 0.25        /* between two states of the live line */
-#define PLAIN_SECONDS_FIRST 10.0 /* between two lines when there is no terminal, growing ... */
-#define PLAIN_SECONDS_LAST 60.0  /* ... to this */
-#define CELL_SECONDS 2.0         /* between two looks at the cells ... */
-#define TALLY_SECONDS 0.02       /* ... for so long ... */
-#define TALLY_SECONDS_LAST 0.5   /* ... and in the last status file */
+#define RECORD_SECONDS 1.0     /* between two status files */
+#define CELL_SECONDS 2.0       /* between two looks at the cells ... */
+#define TALLY_SECONDS 0.02     /* ... for so long ... */
+#define TALLY_SECONDS_LAST 0.5 /* ... and in the last status file */
 #define MAX_TROUBLES 20
 #define SNAPSHOT_SECONDS 20.0 /* between two copies of the database for readers ... */
 #define SNAPSHOT_SHARE 0.005  /* ... which may take this share of the time */
@@ -44,32 +40,15 @@ struct ggdm_progress {
     ggdm_progress_state state;
     rate_sample window[WINDOW]; /* ring */
     int n_window, first;
-    bool live;   /* one line that is rewritten, otherwise plain lines */
-    int columns; /* of the terminal */
-    bool dirty;  /* the live line is on the screen */
-    double last_line, last_record, plain_seconds, last_cells;
+    ggdm_progress_line line;
+    double last_record, last_cells;
     ggdm_tally *tally;
-    bool first_shown;
     int lost_rank;   /* -1: none by name */
     char *lost_host; /* owned; NULL: nothing was lost */
     bool touching;   /* the thread runs */
     pthread_t toucher;
     double last_snapshot, snapshot_seconds; /* when it was made, how long it took */
 };
-
-static void look_at_terminal(ggdm_progress *p)
-{
-    const char *told = getenv(GGDM_PROGRESS_ENV);
-    struct winsize size;
-    if (told) {
-        p->live = sscanf(told, "line:%d", &p->columns) == 1;
-    } else if (isatty(STDERR_FILENO)) {
-        p->live = true;
-        p->columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 80;
-    }
-    if (p->columns < 20 || p->columns > 300)
-        p->columns = 80;
-}
 
 ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_error *err)
 {
@@ -81,9 +60,8 @@ ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_er
     p->cost_total = ggdm_store_cost(store);
     p->begun = ggdm_now();
     p->begun_wall = ggdm_wall_clock();
-    p->plain_seconds = PLAIN_SECONDS_FIRST;
-    p->last_line = p->last_snapshot = p->begun;
-    look_at_terminal(p);
+    p->last_snapshot = p->begun;
+    ggdm_progress_line_init(&p->line, p->begun);
     const char *launch = getenv(GGDM_LAUNCH_ENV);
     if (launch)
         GGDM_TRY_GOTO(st, ggdm_strdup(launch, &p->launch, err), fail);
@@ -115,7 +93,7 @@ void ggdm_progress_destroy(ggdm_progress **progress)
 
 /* ---- rate ---- */
 
-static void sample(ggdm_progress *p, double now)
+static void sample_rate(ggdm_progress *p, double now)
 {
     if (p->n_window) {
         const rate_sample *last = &p->window[(p->first + p->n_window - 1) % WINDOW];
@@ -140,16 +118,10 @@ static double cost_rate(const ggdm_progress *p, double now)
     return now - old->time > 0.5 && cost > 0 ? cost / (now - old->time) : 0;
 }
 
-typedef struct view {
-    double fraction; /* of the work, 0 to 1 */
-    double rate;     /* images per second */
-    double eta;      /* seconds; negative: not known */
-} view;
-
-static view look(const ggdm_progress *p, double now)
+static ggdm_progress_view look_at_run(const ggdm_progress *p, double now)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
-    view v = {.eta = -1};
+    ggdm_progress_view v = {.eta = -1};
     double rate = cost_rate(p, now);
     /* What is cancelled is nobody's work; units cost about the same each. */
     double wanted =
@@ -170,88 +142,6 @@ static view look(const ggdm_progress *p, double now)
     return v;
 }
 
-const char *ggdm_duration_text(double seconds, char text[16])
-{
-    if (!(seconds >= 0) || seconds > 359999) {
-        snprintf(text, 16, "-:--");
-        return text;
-    }
-    int s = (int)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(text, 16, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(text, 16, "%d:%02d", s / 60, s % 60);
-    return text;
-}
-
-/* ---- on the terminal ---- */
-
-const char *ggdm_images_text(int64_t done, int64_t total, int64_t asked, char text[96])
-{
-    int n = snprintf(text, 96, "%lld of %lld ", (long long)done, (long long)total);
-    if (asked > total)
-        snprintf(text + n, 96 - (size_t)n, "distinct images (%lld asked for)", (long long)asked);
-    else
-        snprintf(text + n, 96 - (size_t)n, "images");
-    return text;
-}
-
-static void numbers_text(const ggdm_progress *p, const view *v, char *text, size_t size)
-{
-    const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
-    char eta[16];
-    int64_t bad = c->units[GGDM_UNIT_FAILED] + c->units[GGDM_UNIT_QUARANTINED];
-    char of[40] = "";
-    if (c->images_asked != c->images_total)
-        snprintf(of, sizeof of, " distinct of %lld", (long long)c->images_asked);
-    snprintf(text, size, "%lld/%lld%s images  %.*f images/s  ETA %s  workers %d/%d",
-             (long long)c->images_done, (long long)c->images_total, of, v->rate < 99.95 ? 2 : 0,
-             v->rate, ggdm_duration_text(v->eta, eta), p->state.busy, p->state.workers);
-    size_t n = strlen(text);
-    if (c->images_diverged && n < size)
-        n += (size_t)snprintf(text + n, size - n, "  diverged %lld", (long long)c->images_diverged);
-    if (bad && n < size)
-        snprintf(text + n, size - n, "  units failed %lld", (long long)bad);
-}
-
-static void show_live(ggdm_progress *p, const view *v)
-{
-    char numbers[200], line[512];
-    numbers_text(p, v, numbers, sizeof numbers);
-    int width = p->columns - 1 - (int)strlen(numbers) - 10; /* what is left for the bar */
-    if (width > 40)
-        width = 40;
-    int n = 0;
-    if (width >= 8) {
-        int full = (int)(v->fraction * width);
-        n = snprintf(line, sizeof line, "[%.*s%.*s] ", full,
-                     "########################################", width - full,
-                     "........................................");
-    }
-    snprintf(line + n, sizeof line - (size_t)n, "%3d %%  %s", (int)(v->fraction * 100), numbers);
-    fprintf(stderr, "\r%.*s\033[K", p->columns - 1, line);
-    fflush(stderr);
-    p->dirty = true;
-}
-
-static void show(ggdm_progress *p, const view *v, double now)
-{
-    if (p->live ? now - p->last_line < LINE_SECONDS
-                : now - p->last_line < (p->first_shown ? p->plain_seconds : 2.0))
-        return;
-    p->last_line = now;
-    if (p->live) {
-        show_live(p, v);
-        return;
-    }
-    char numbers[200];
-    numbers_text(p, v, numbers, sizeof numbers);
-    fprintf(stderr, "ggdm: %3d %%  %s\n", (int)(v->fraction * 100), numbers);
-    if (p->first_shown && p->plain_seconds < PLAIN_SECONDS_LAST)
-        p->plain_seconds = fmin(p->plain_seconds * 1.5, PLAIN_SECONDS_LAST);
-    p->first_shown = true;
-}
-
 void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state)
 {
     p->state = *state;
@@ -259,9 +149,7 @@ void ggdm_progress_settle(ggdm_progress *p, const ggdm_progress_state *state)
 
 void ggdm_progress_clear(ggdm_progress *p)
 {
-    if (p->dirty)
-        fprintf(stderr, "\n");
-    p->dirty = false;
+    ggdm_progress_line_end(&p->line);
 }
 
 /* ---- the status file ---- */
@@ -342,7 +230,7 @@ static ggdm_status put_status(ggdm_progress *p, ggdm_json *j, const char *phase,
                               const char *message, ggdm_error *err)
 {
     double now = ggdm_now();
-    view v = look(p, now);
+    ggdm_progress_view v = look_at_run(p, now);
     const ggdm_run_info *info = ggdm_store_run_info(p->store);
     char host[256] = "";
     gethostname(host, sizeof host - 1);
@@ -463,9 +351,9 @@ ggdm_status ggdm_progress_update(ggdm_progress *p, const ggdm_progress_state *st
     double now = ggdm_now();
     bool news = state->stopping != p->state.stopping;
     p->state = *state;
-    sample(p, now);
-    view v = look(p, now);
-    show(p, &v, now);
+    sample_rate(p, now);
+    ggdm_progress_view v = look_at_run(p, now);
+    ggdm_progress_line_show(&p->line, &v, ggdm_store_counts_get(p->store), &p->state, now);
     if (p->last_record > 0 && now - p->last_record < RECORD_SECONDS && !news)
         return GGDM_OK;
     GGDM_TRY(ggdm_progress_record(p, state->stopping ? "stopping" : "running", -1, NULL, err));

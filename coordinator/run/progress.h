@@ -9,17 +9,10 @@
 #include <stdint.h>
 
 #include "common/status.h"
+#include "coordinator/run/progress_line.h"
 #include "jobs/store.h"
 
 typedef struct ggdm_progress ggdm_progress;
-
-/* What the dispatch loop knows. */
-typedef struct ggdm_progress_state {
-    double cost_done;    /* of finished units and the done part of others */
-    double cost_resumed; /* the part of it that checkpoints of earlier sessions brought */
-    int workers, busy, lost;
-    bool stopping; /* the wish to stop was heard: recorded at once */
-} ggdm_progress_state;
 
 /** The store is borrowed.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_error *err);
@@ -54,12 +47,6 @@ ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, 
 
 /** Write the status file of a run at rest that was changed. */
 ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err);
-
-/** "5 of 72 images", or, where cells share some, "5 of 72 distinct images (120 asked for)". */
-const char *ggdm_images_text(int64_t done, int64_t total, int64_t asked, char text[96]);
-
-/** Seconds as "1:02:03" or "2:03" in text; "-:--" when unknown (negative or not finite). */
-const char *ggdm_duration_text(double seconds, char text[16]);
 
 /** Exit code of a run whose units are all at rest: 0, or 1 when some were given up. */
 int ggdm_rest_exit_code(const ggdm_store *store);

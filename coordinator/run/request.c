@@ -225,8 +225,8 @@ static ggdm_status write_answer(const char *dir, const char *id, ggdm_status st,
 }
 
 /* Do it, once it is out of the way, and answer. */
-static ggdm_status take(ggdm_request_desk *desk, ggdm_store *store, const char *path,
-                        ggdm_error *err)
+static ggdm_status take_request(ggdm_request_desk *desk, ggdm_store *store, const char *path,
+                                ggdm_error *err)
 {
     const char *dir = ggdm_store_dir(store), *id;
     ggdm_doc *doc = NULL;
@@ -264,7 +264,7 @@ done:
 }
 
 /* What is at path, opened so that network file systems tell the truth.  False: nothing. */
-static bool look(const char *path, struct stat *info)
+static bool look_at_path(const char *path, struct stat *info)
 {
     if (!ggdm_exists(path))
         return false;
@@ -275,7 +275,7 @@ static bool look(const char *path, struct stat *info)
     return there;
 }
 
-static void drop(ggdm_request_desk *desk, const char *path, const char *why)
+static void drop_request(ggdm_request_desk *desk, const char *path, const char *why)
 {
     bool gone = strcmp(why, "is no file") != 0 && unlink(path) == 0;
     ggdm_log(GGDM_LOG_WARN, "%s %s: it is %s", path, why, gone ? "removed" : "ignored");
@@ -290,7 +290,7 @@ static ggdm_status look_at_request(ggdm_request_desk *desk, ggdm_store *store, c
     const bool away = now - desk->looked > AWAY_SECONDS;
     struct stat info;
     desk->looked = now;
-    if (!look(path, &info)) {
+    if (!look_at_path(path, &info)) {
         desk->file = 0;
         return GGDM_OK;
     }
@@ -306,11 +306,11 @@ static ggdm_status look_at_request(ggdm_request_desk *desk, ggdm_store *store, c
     if (desk->told)
         return GGDM_OK;
     if (!S_ISREG(info.st_mode))
-        drop(desk, path, "is no file");
+        drop_request(desk, path, "is no file");
     else if (known && moved)
-        return take(desk, store, path, err);
+        return take_request(desk, store, path, err);
     else if (now - desk->since > DROP_SECONDS)
-        drop(desk, path, "is a request that nobody waits for");
+        drop_request(desk, path, "is a request that nobody waits for");
     return GGDM_OK;
 }
 

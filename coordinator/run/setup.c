@@ -65,14 +65,14 @@ ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
     return s->shards ? ggdm_plan_keep_shard(&s->plan, s->shard, s->shards, err) : GGDM_OK;
 }
 
-static ggdm_status expand(ggdm_setup *s, ggdm_error *err)
+static ggdm_status expand_sweep(ggdm_setup *s, ggdm_error *err)
 {
     const ggdm_resolver resolver = ggdm_setup_resolver(s);
+    GGDM_TRY(ggdm_costs_create(&s->known, &s->costs, &s->coster, err));
     GGDM_TRY(ggdm_cells_expand(&s->spec, &resolver, &s->cells, err));
     ggdm_setup_warn_of_judges(s);
     GGDM_TRY(ggdm_setup_check_chains(s, err));
-    const ggdm_models models = ggdm_setup_models(s);
-    GGDM_TRY(ggdm_costs_create(&models, &s->costs, &s->coster, err));
+    GGDM_TRY(ggdm_setup_note_scorers(s, err));
     return ggdm_setup_plan(s, err);
 }
 
@@ -95,7 +95,7 @@ static ggdm_status choose_run_dir(ggdm_setup *s, const char *given, ggdm_error *
     return st;
 }
 
-static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
+static ggdm_status make_setup(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
 {
     GGDM_TRY(read_sweep(s, options, err));
     GGDM_TRY(choose_run_dir(s, options->run, err));
@@ -105,7 +105,7 @@ static ggdm_status make(ggdm_setup *s, const ggdm_setup_options *options, ggdm_e
     GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
     GGDM_TRY(ggdm_startup_bits(s->outfit.job.precision, s->outfit.bits, err));
     set_batch(&s->outfit.job);
-    return expand(s, err);
+    return expand_sweep(s, err);
 }
 
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
@@ -116,7 +116,7 @@ ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggd
                         .add = options->add,
                         .shard = options->shard,
                         .shards = options->shards};
-    ggdm_status st = make(out, options, err);
+    ggdm_status st = make_setup(out, options, err);
     if (st != GGDM_OK)
         ggdm_setup_deinit(out);
     return st;

@@ -57,11 +57,11 @@ typedef struct ggdm_setup {
     ggdm_outfit outfit;       /* the job with everything resolved, and the models' files */
     ggdm_setup_model *models; /* [n_models] by name */
     int32_t n_models;
-    ggdm_model_ref *refs; /* [n_refs] by digest */
-    size_t n_refs;
+    ggdm_model_ref *refs;     /* the models by digest ... */
+    ggdm_models known;        /* ... as programs look for them */
     ggdm_store_asset *assets; /* [n_assets] files of the sweep; digest and data owned */
     size_t n_assets;
-    char *notes; /* lines: what was assumed for the sampler; NULL: nothing */
+    char *notes; /* lines: what was assumed for the sampler, which scorers are missing; NULL */
     ggdm_cells cells;
     ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */
     struct ggdm_costs *costs;
@@ -71,17 +71,15 @@ typedef struct ggdm_setup {
 } ggdm_setup;
 
 /** Make a sweep ready for the instruction set isa, or less where the precision needs less
- *  (ggdm_startup_precision); the one in outfit.isa is pinned.  Owned: ggdm_setup_deinit (safe after
- * errors). Errors: all about the sweep file and the models, with file, position and field. */
+ *  (ggdm_startup_precision); the one in outfit.isa is pinned.  *out must stay where it is: its
+ * parts refer to it.  Owned: ggdm_setup_deinit (safe after errors).  Errors: all about the sweep
+ * file and the models, with file, position and field. */
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);
 
 /** Plan setup->cells, anew where a store has some of them. */
 ggdm_status ggdm_setup_plan(ggdm_setup *setup, ggdm_error *err);
-
-/** The models as programs look for them; borrowed. */
-ggdm_models ggdm_setup_models(const ggdm_setup *setup);
 
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */

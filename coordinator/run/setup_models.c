@@ -9,8 +9,10 @@
 #include "common/mem.h"
 #include "common/transport.h"
 #include "coordinator/run/model_paths.h"
+#include "worker/cost.h"
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
+#include "worker/programs.h"
 
 /* ---- models -------------------------------------------------------------------------------- */
 
@@ -24,8 +26,7 @@ static ggdm_setup_model *find_by_name(const ggdm_setup *s, const char *name)
 
 static const ggdm_model *find_by_digest(const ggdm_setup *s, const char *digest)
 {
-    const ggdm_models models = ggdm_setup_models(s);
-    return ggdm_models_find(&models, digest);
+    return ggdm_models_find(&s->known, digest);
 }
 
 static ggdm_status grow_by_one(ggdm_setup *s, ggdm_error *err)
@@ -33,7 +34,7 @@ static ggdm_status grow_by_one(ggdm_setup *s, ggdm_error *err)
     ggdm_setup_model *models = realloc(s->models, ((size_t)s->n_models + 1) * sizeof *models);
     if (models)
         s->models = models;
-    ggdm_model_ref *refs = realloc(s->refs, (s->n_refs + 1) * sizeof *refs);
+    ggdm_model_ref *refs = realloc(s->refs, (s->known.n + 1) * sizeof *refs);
     if (refs)
         s->refs = refs;
     ggdm_outfit *o = &s->outfit;
@@ -47,10 +48,10 @@ static ggdm_status grow_by_one(ggdm_setup *s, ggdm_error *err)
 /* The digests of refs are those of models, which may have moved. */
 static void point_refs(ggdm_setup *s)
 {
-    s->n_refs = 0;
+    s->known = (ggdm_models){s->refs, 0};
     for (int32_t i = 0; i < s->n_models; i++)
         if (s->models[i].model)
-            s->refs[s->n_refs++] = (ggdm_model_ref){s->models[i].digest, s->models[i].model};
+            s->refs[s->known.n++] = (ggdm_model_ref){s->models[i].digest, s->models[i].model};
 }
 
 /* Open a model by a name that is new: its weights must be finite and fit its config. */
@@ -140,9 +141,18 @@ ggdm_status ggdm_setup_add_model(ggdm_setup *s, const char *name, const char *di
                      name, s->run_dir, m->digest, digest);
 }
 
-ggdm_models ggdm_setup_models(const ggdm_setup *setup)
+static ggdm_status check_step(void *context, const ggdm_item *stage, const ggdm_item *setting,
+                              ggdm_error *err)
 {
-    return (ggdm_models){setup->refs, setup->n_refs};
+    const ggdm_setup *s = context;
+    return ggdm_costs_check(s->costs, stage, setting, err);
+}
+
+static ggdm_status check_scorer(void *context, const ggdm_item *stage, const ggdm_item *scorer,
+                                ggdm_error *err)
+{
+    const ggdm_setup *s = context;
+    return ggdm_scorer_check(&s->known, stage, scorer, err);
 }
 
 ggdm_resolver ggdm_setup_resolver(ggdm_setup *s)
@@ -150,6 +160,8 @@ ggdm_resolver ggdm_setup_resolver(ggdm_setup *s)
     return (ggdm_resolver){.context = s,
                            .model = resolve_model,
                            .file = ggdm_setup_resolve_file,
+                           .check_step = check_step,
+                           .check_scorer = check_scorer,
                            .precision = s->outfit.job.precision,
                            .isa = ggdm_isa_name(s->outfit.isa)};
 }
@@ -184,7 +196,7 @@ void ggdm_setup_models_deinit(ggdm_setup *s)
 
 /* ---- chains -------------------------------------------------------------------------------- */
 
-/* Append the lines of more (owned) that are not there yet. */
+/* Append more (owned) where it is not there yet. */
 static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
 {
     char *joined = NULL;
@@ -240,6 +252,16 @@ ggdm_status ggdm_setup_check_chains(ggdm_setup *s, ggdm_error *err)
     ggdm_spec_put_cell(&s->spec, 0);
     free(seen);
     return st;
+}
+
+ggdm_status ggdm_setup_note_scorers(ggdm_setup *s, ggdm_error *err)
+{
+    for (int32_t i = 0; i < s->cells.n_notes; i++) {
+        char *note = NULL;
+        GGDM_TRY(ggdm_strdup(s->cells.notes[i], &note, err));
+        GGDM_TRY(add_notes(&s->notes, note, err));
+    }
+    return GGDM_OK;
 }
 
 /* ---- judges -------------------------------------------------------------------------------- */

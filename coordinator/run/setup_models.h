@@ -5,7 +5,7 @@
 #include "coordinator/run/setup.h"
 
 /** A resolver that finds, opens and checks what the sweep names: setup->models, refs, assets and
- *  outfit.models grow as it is asked. */
+ *  outfit.models grow as it is asked.  What goes together setup->costs knows. */
 ggdm_resolver ggdm_setup_resolver(ggdm_setup *setup);
 
 /** The file part of that: pictures, decoded here (coordinator/run/setup_assets.c). */
@@ -20,6 +20,9 @@ ggdm_status ggdm_setup_add_model(ggdm_setup *setup, const char *name, const char
 /** Do the chains of the cells' samplers fit what the models were trained with?  setup->notes gets
  *  what was assumed.  Errors: GGDM_EINVAL with position. */
 ggdm_status ggdm_setup_check_chains(ggdm_setup *setup, ggdm_error *err);
+
+/** Put the notes of the cells among those of the setup. */
+ggdm_status ggdm_setup_note_scorers(ggdm_setup *setup, ggdm_error *err);
 
 /** Warn of judges that guide. */
 void ggdm_setup_warn_of_judges(const ggdm_setup *setup);

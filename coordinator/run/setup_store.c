@@ -165,7 +165,8 @@ static ggdm_status plan_rest(ggdm_setup *s, ggdm_store *store, ggdm_store_matche
     return ggdm_setup_plan(s, err);
 }
 
-static ggdm_status compare(ggdm_setup *s, ggdm_store *store, ggdm_setup_found *out, ggdm_error *err)
+static ggdm_status compare_plans(ggdm_setup *s, ggdm_store *store, ggdm_setup_found *out,
+                                 ggdm_error *err)
 {
     ggdm_store_work work;
     ggdm_setup adding = *s; /* borrows */
@@ -190,7 +191,7 @@ ggdm_status ggdm_setup_look(ggdm_setup *s, ggdm_setup_found *out, ggdm_error *er
     if (st != GGDM_OK)
         return GGDM_FAIL(err, st, "%s", why.msg);
     out->present = true;
-    return ggdm_dir_done(&store, compare(s, store, out, err), err);
+    return ggdm_dir_done(&store, compare_plans(s, store, out, err), err);
 }
 
 /* What the sweep brings into a store; names and digests are borrowed, *models owned. */

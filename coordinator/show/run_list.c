@@ -35,7 +35,7 @@ static int latest_first(const void *a, const void *b)
 }
 
 /* A directory with a status file is a run; its last word is of the time of that file. */
-static ggdm_status add(run_list *l, const char *dir, const char *name, ggdm_error *err)
+static ggdm_status add_run(run_list *l, const char *dir, const char *name, ggdm_error *err)
 {
     char *path = NULL, *file = NULL;
     struct stat info;
@@ -55,7 +55,7 @@ done:
     return st;
 }
 
-static ggdm_status find(const char *dir, run_list *l, ggdm_error *err)
+static ggdm_status find_runs(const char *dir, run_list *l, ggdm_error *err)
 {
     DIR *d = opendir(dir);
     ggdm_status st = GGDM_OK;
@@ -64,7 +64,7 @@ static ggdm_status find(const char *dir, run_list *l, ggdm_error *err)
                          dir, strerror(errno));
     for (struct dirent *e; st == GGDM_OK && (e = readdir(d));)
         if (e->d_name[0] != '.')
-            st = add(l, dir, e->d_name, err);
+            st = add_run(l, dir, e->d_name, err);
     closedir(d);
     if (l->n)
         qsort(l->runs, l->n, sizeof *l->runs, latest_first);
@@ -92,7 +92,7 @@ static void print(const run_list *l, const char *dir)
     }
 }
 
-static ggdm_status print_json(const run_list *l, ggdm_error *err)
+static ggdm_status print_runs_json(const run_list *l, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -119,9 +119,9 @@ static ggdm_status print_json(const run_list *l, ggdm_error *err)
 ggdm_status ggdm_run_list_print(const char *dir, bool json, ggdm_error *err)
 {
     run_list l = {.n = 0};
-    ggdm_status st = find(dir, &l, err);
+    ggdm_status st = find_runs(dir, &l, err);
     if (st == GGDM_OK && json)
-        st = print_json(&l, err);
+        st = print_runs_json(&l, err);
     else if (st == GGDM_OK)
         print(&l, dir);
     for (size_t i = 0; i < l.n; i++) {

@@ -36,7 +36,7 @@ static int compare_groups(const ggdm_axes *a, int32_t x, int32_t y)
 /* ---- layout ---------------------------------------------------------------------------------- */
 
 /* The place of a rank among at most max, in their order; -1: no room. */
-static int find(const int32_t *ranks, int n, int32_t rank)
+static int find_rank(const int32_t *ranks, int n, int32_t rank)
 {
     for (int i = 0; i < n; i++)
         if (ranks[i] == rank)
@@ -50,12 +50,12 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void collect(const table *t, int32_t axis, int32_t *ranks, int *n, int max, bool *cut)
+static void collect_ranks(const table *t, int32_t axis, int32_t *ranks, int *n, int max, bool *cut)
 {
     *n = 0;
     for (int32_t i = 0; i < t->n; i++) {
         int32_t rank = ggdm_axes_rank(t->axes, axis, t->rows[i]);
-        if (find(ranks, *n, rank) >= 0)
+        if (find_rank(ranks, *n, rank) >= 0)
             continue;
         *cut = *cut || *n == max;
         if (*n < max)
@@ -67,12 +67,12 @@ static void collect(const table *t, int32_t axis, int32_t *ranks, int *n, int ma
 static void lay_out(table *t)
 {
     const ggdm_axes *a = t->axes;
-    collect(t, a->x, t->xs, &t->n_xs, MAX_COLUMNS, &t->cut);
-    collect(t, a->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
+    collect_ranks(t, a->x, t->xs, &t->n_xs, MAX_COLUMNS, &t->cut);
+    collect_ranks(t, a->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
     memset(t->cell, -1, sizeof t->cell);
     for (int32_t i = 0; i < t->n; i++) {
-        int x = find(t->xs, t->n_xs, ggdm_axes_rank(a, a->x, t->rows[i]));
-        int curve = find(t->curves, t->n_curves, ggdm_axes_rank(a, a->curve, t->rows[i]));
+        int x = find_rank(t->xs, t->n_xs, ggdm_axes_rank(a, a->x, t->rows[i]));
+        int curve = find_rank(t->curves, t->n_curves, ggdm_axes_rank(a, a->curve, t->rows[i]));
         if (x < 0 || curve < 0)
             continue;
         /* Of cells that are there again, in a sweep that was added, the one with most images. */

@@ -73,9 +73,22 @@ report $? "the label of a condition as an axis; the judge looks for it" || cat l
 spec '' '' | sed 's/tiny-ddpm/tiny-labels/' >unlabelled.yaml
 spec '' '' 'condition: {label: 3}' >surplus.yaml
 spec '' '{label: [0, 10]}' 'condition: {}' | sed 's/tiny-ddpm/tiny-labels/' >beyond.yaml
-! run unlabelled && grep -q "tiny-labels wants a label, expected condition" unlabelled.err && ! run surplus &&
-    grep -q "takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
+! run unlabelled && grep -q "unlabelled.yaml:2:8: field 'model': .*tiny-labels wants a label, expected condition" unlabelled.err && ! run surplus &&
+    grep -q "surplus.yaml:8:20: field 'condition.label': .*takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
 report $? "a label that is missing, surplus or beyond the model's" || cat unlabelled.err surplus.err beyond.err
+
+# Models of other images: a judge that takes those of one of them is missing with the others; one
+# that takes none, and a guide that does not fit, are refused.
+spec '' '{model: [tiny-ddpm, tiny-wide]}' | grep -v '^model:' >sizes.yaml
+note="scorer 'judge' does not take the images of model 'tiny-wide' and is missing there"
+"$GGDM" plan sizes.yaml | grep -q "note *$note" && run sizes && grep -q "$note" sizes/report.html && [[ "$(column sizes judge_confidence)" =~ ^[0-9.]+\ *$ ]] &&
+    [ "$(column sizes n)" = "3 3" ] && "$GGDM" doctor sizes >doctor && timeout 60 "$GGDM" run sizes.yaml --run sizes >out 2>&1
+report $? "a judge that does not fit a model's images is missing there" || cat sizes.err out sizes/summary.csv
+sed 's/tiny-ddpm, //' sizes.yaml >never.yaml
+spec "{kind: gradient, loss: $cnn}" '{kappa: [0, 0.5]}' | sed 's/tiny-ddpm/tiny-wide/;/^judge/d' >misguided.yaml
+! run never && grep -q "never.yaml:4:8: field 'judge': classifier .*tiny-judge takes images of 8x8x1, expected 16x16x1" never.err &&
+    ! run misguided && grep -q "misguided.yaml:5:60: field 'guidance.loss.model': classifier .*tiny-cnn takes images of 8x8x1, expected 16x16x1" misguided.err
+report $? "a judge without a model, and a guide that does not fit are refused with their places" || cat never.err misguided.err
 
 # Judges: a list; one that comes later scores what is there.
 spec "{kind: gradient, loss: $cnn}" '{kappa: [0, 0.5]}' >more.yaml

@@ -1,5 +1,5 @@
-/* make_tiny_models DIR: diffusion models (one with class labels), a guide and a judge with random
- * weights, for sweeps that test the machinery and not the pictures. */
+/* make_tiny_models DIR: diffusion models (one with class labels, one of larger images), a guide and
+ * a judge with random weights, for sweeps that test the machinery and not the pictures. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +14,7 @@ int main(int argc, char **argv)
     free(ggdm_tiny_model_write(argv[1], "tiny-ddpm", ggdm_tiny_unet_config, 1));
     free(ggdm_tiny_model_write(argv[1], "tiny-other", ggdm_tiny_unet_config, 4));
     free(ggdm_tiny_model_write(argv[1], "tiny-labels", ggdm_tiny_labels_config, 5));
+    free(ggdm_tiny_model_write(argv[1], "tiny-wide", ggdm_tiny_wide_config, 6));
     free(ggdm_tiny_model_write(argv[1], "tiny-cnn", ggdm_tiny_cnn_config, 2));
     free(ggdm_tiny_model_write(argv[1], "tiny-judge", ggdm_tiny_cnn_config, 3));
     return 0;

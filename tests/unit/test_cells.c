@@ -417,6 +417,9 @@ static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: classifier, model: d, "
                           "target: 1}}, {loss: {kind: classifier, model: c, target: 5}}]}"),
                        "guide=0 guide-2=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {name: second, loss: {kind: "
+                          "classifier, model: d, target: 1}}]}"),
+                       "guide=0 second=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: tv, weight: 2}}]}"),
                        "guide=0 tv=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{loss: {kind: sum, of: [{name: smooth, kind: tv, "
@@ -456,6 +459,89 @@ static void test_cells_scorers_copy_what_they_measure(void **state)
     assert_string_equal(c.scorers[3].text, "{\"kind\":\"distance\",\"of\":{\"kind\":\"picture\","
                                            "\"revision\":2,\"file\":\"g\"}}");
     assert_string_equal(c.scorers[1].text, "{\"model\":\"c\"}");
+    end(&c, &s);
+}
+
+/* Judges named "small..." do not take the images of models named "wide...". */
+static ggdm_status takes_images(void *context, const ggdm_item *stage, const ggdm_item *scorer,
+                                ggdm_error *err)
+{
+    ++*(int *)context;
+    const ggdm_value *model = ggdm_item_value(scorer, "model");
+    if (!model || strncmp(model->scalar.text, "small", 5) != 0 ||
+        strncmp(ggdm_item_text(stage, "model"), "wide", 4) != 0)
+        return GGDM_OK;
+    ggdm_item_fail(scorer, "model", err, "too small");
+    return err->code = GGDM_ESHAPE;
+}
+
+static ggdm_status name_model(void *context, const ggdm_param *row, const char *name,
+                              const char **digest, int32_t *classes, ggdm_error *err)
+{
+    (void)context, (void)row, (void)err;
+    *digest = name;
+    *classes = strstr(name, "few") ? 2 : 10;
+    return GGDM_OK;
+}
+
+static void test_cells_scorers_that_do_not_fit_a_model_are_missing_there(void **state)
+{
+    (void)state;
+    int asked = 0;
+    ggdm_resolver r = make_resolver();
+    ggdm_cells c;
+    ggdm_error err;
+    r.context = &asked;
+    r.model = name_model;
+    r.check_scorer = takes_images;
+    ggdm_spec s = parse_of(
+        &ggdm_methods, "{name: a, samples: 1, guidance: {kind: gradient, loss: {kind: classifier, "
+                       "model: c}}, judge: [small-few, j, small], sweep: {zip: {model: [m, wide, "
+                       "wide2], target: [1, 7, 2]}, kappa: [0, 1, 2]}}");
+    ggdm_test_ok(ggdm_cells_expand(&s, &r, &c, &err), &err); /* small-few does not know 7 */
+    expect_panel(&c, 0, "guide=0 judge=1 j=2 small=3 saturation=4");
+    expect_panel(&c, 3, "guide=0 j=2 saturation=4");
+    expect_panel(&c, 8, "guide=0 j=2 saturation=4");
+    assert_true(c.n_panels == 2 && c.n_scorers == 5 && c.n_notes == 4);
+    assert_string_equal(c.notes[0],
+                        "scorer 'judge' does not take the images of model 'wide' and is missing "
+                        "there");
+    assert_non_null(strstr(c.notes[3], "'small' does not take the images of model 'wide2'"));
+    assert_int_equal(asked, 15); /* five scorers, three models */
+    end(&c, &s);
+    s = parse_of(&ggdm_methods, "name: a\nmodel: wide\nsamples: 1\njudge: [j, {model: small}]\n");
+    ggdm_test_error(ggdm_cells_expand(&s, &r, &c, &err), &err, GGDM_ESHAPE,
+                    "s.yaml:4:20: field 'judge[1].model': too small");
+    end(&c, &s);
+}
+
+/* A setting, as the resolver is asked of it, is that of the recipe, at its place. */
+static ggdm_status refuse_target(void *context, const ggdm_item *stage, const ggdm_item *setting,
+                                 ggdm_error *err)
+{
+    ++*(int *)context;
+    (void)stage;
+    if (!setting)
+        return GGDM_OK;
+    const ggdm_item *loss = ggdm_item_child(ggdm_item_child(setting, "terms"), "loss");
+    return ggdm_item_whole(loss, "target") == 3
+               ? ggdm_item_fail(loss, "target", err, "not with this model")
+               : GGDM_OK;
+}
+
+static void test_cells_steps_that_do_not_go_together_are_refused(void **state)
+{
+    (void)state;
+    int asked = 0;
+    ggdm_resolver r = make_resolver();
+    ggdm_cells c;
+    ggdm_error err;
+    r.context = &asked;
+    r.check_step = refuse_target;
+    ggdm_spec s = make_sweep("", "{target: [1, 2, 3], kappa: [0, 1], duration: 10}");
+    ggdm_test_error(ggdm_cells_expand(&s, &r, &c, &err), &err, GGDM_EINVAL,
+                    "s.yaml:5:24: field 'sweep.target[2]': not with this model");
+    assert_int_equal(asked, 2 + 1 + 2 + 2 + 1); /* models; unguided; both runs; the refused one */
     end(&c, &s);
 }
 
@@ -518,6 +604,8 @@ int main(void)
         cmocka_unit_test(test_cells_panels_list_guide_judges_and_what_is_always_there),
         cmocka_unit_test(test_cells_panels_do_not_follow_weights),
         cmocka_unit_test(test_cells_scorers_copy_what_they_measure),
+        cmocka_unit_test(test_cells_scorers_that_do_not_fit_a_model_are_missing_there),
+        cmocka_unit_test(test_cells_steps_that_do_not_go_together_are_refused),
         cmocka_unit_test(test_cells_names_are_padded),
         cmocka_unit_test(test_cells_many_are_expanded_quickly),
     };

@@ -1,6 +1,5 @@
 #include "tests/support/ggdm_test.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/fs.h"
-#include "common/temp.h"
 
 static int make_dir(void **state)
 {
@@ -20,17 +18,6 @@ static int remove_dir(void **state)
 {
     ggdm_test_rmdir(*state);
     return 0;
-}
-
-static int entries(const char *dir)
-{
-    DIR *d = opendir(dir);
-    int n = 0;
-    assert_non_null(d);
-    for (const struct dirent *e; (e = readdir(d));)
-        n += e->d_name[0] != '.';
-    closedir(d);
-    return n;
 }
 
 static void test_fs_read_gives_content_and_nul(void **state)
@@ -147,58 +134,11 @@ static void test_fs_make_dirs_through_a_file_fails(void **state)
     free(below);
 }
 
-static void test_fs_replace_replaces_and_leaves_no_other_file(void **state)
-{
-    char *path = ggdm_test_path(*state, "status"), *text;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_replace_file(path, "old content", 11, &err), &err);
-    ggdm_test_ok(ggdm_replace_file(path, "new", 3, &err), &err);
-    text = ggdm_test_read(path, NULL);
-    assert_string_equal(text, "new");
-    assert_int_equal(entries(*state), 1);
-    free(text);
-    free(path);
-}
-
-static void test_fs_replace_that_fails_leaves_no_other_file(void **state)
-{
-    char *dir = ggdm_test_path(*state, "d"), *below = ggdm_test_path(*state, "none/f");
-    ggdm_error err;
-    ggdm_test_ok(ggdm_make_dirs(dir, &err), &err);
-    ggdm_test_error(ggdm_replace_file(dir, "x", 1, &err), &err, GGDM_EIO, "cannot write");
-    ggdm_test_error(ggdm_replace_file(below, "x", 1, &err), &err, GGDM_EIO, "none/f: No such");
-    assert_int_equal(entries(*state), 1);
-    assert_true(ggdm_is_dir(dir));
-    free(dir);
-    free(below);
-}
-
-/* What a full disk, a quota and a limit say is one thing. */
-static void test_fs_replace_without_room_says_so_and_leaves_no_other_file(void **state)
-{
-    char *path = ggdm_test_path(*state, "f"), *text, many[4096] = {0};
-    ggdm_error err;
-    ggdm_test_ok(ggdm_replace_file(path, "old", 3, &err), &err);
-    ggdm_test_limit_files(1024);
-    ggdm_status st = ggdm_replace_file(path, many, sizeof many, &err);
-    ggdm_test_limit_files(SIZE_MAX);
-    ggdm_test_error(st, &err, GGDM_EFULL, "/f: File too large");
-    assert_int_equal(ggdm_exit_code(st), GGDM_EXIT_INTERRUPTED);
-    assert_int_equal(ggdm_errno_status(ENOSPC), GGDM_EFULL);
-    assert_int_equal(ggdm_errno_status(EDQUOT), GGDM_EFULL);
-    assert_int_equal(ggdm_errno_status(EROFS), GGDM_EIO);
-    assert_int_equal(entries(*state), 1);
-    text = ggdm_test_read(path, NULL);
-    assert_string_equal(text, "old");
-    free(text);
-    free(path);
-}
-
 static void test_fs_sync_of_no_directory_names_it(void **state)
 {
     char *file = ggdm_test_path(*state, "f");
     ggdm_error err;
-    ggdm_test_ok(ggdm_replace_file_in(*state, "f", "x", 1, &err), &err);
+    ggdm_test_write(file, "x", 1);
     ggdm_test_ok(ggdm_sync_dir(*state, &err), &err);
     ggdm_test_error(ggdm_sync_dir(file, &err), &err, GGDM_EIO, file);
     free(file);
@@ -255,12 +195,6 @@ int main(void)
                                         remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_directories_that_were_made_can_be_taken_back,
                                         make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_replace_replaces_and_leaves_no_other_file, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_replace_that_fails_leaves_no_other_file, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(
-            test_fs_replace_without_room_says_so_and_leaves_no_other_file, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_fs_sync_of_no_directory_names_it, make_dir,
                                         remove_dir),
         cmocka_unit_test(test_fs_path_join_puts_one_slash),

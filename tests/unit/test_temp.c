@@ -1,6 +1,9 @@
-/* Temporaries: those of killed processes go, those of living ones stay, links are not followed. */
+/* Temporaries: those of killed processes go, those of living ones stay, links are not followed;
+ * files are replaced as a whole. */
 #include "common/temp.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,6 +170,61 @@ static void test_temp_that_is_aborted_leaves_the_old_file(void **state)
     free(target);
 }
 
+static int entries(const char *dir)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void test_temp_replace_replaces_and_leaves_no_other_file(void **state)
+{
+    char *path = ggdm_test_path(*state, "status"), *text;
+    ggdm_test_ok(ggdm_replace_file(path, "old content", 11, &err), &err);
+    ggdm_test_ok(ggdm_replace_file(path, "new", 3, &err), &err);
+    text = ggdm_test_read(path, NULL);
+    assert_string_equal(text, "new");
+    assert_int_equal(entries(*state), 1);
+    free(text);
+    free(path);
+}
+
+static void test_temp_replace_that_fails_leaves_no_other_file(void **state)
+{
+    char *dir = ggdm_test_path(*state, "d"), *below = ggdm_test_path(*state, "none/f");
+    ggdm_test_ok(ggdm_make_dirs(dir, &err), &err);
+    ggdm_test_error(ggdm_replace_file(dir, "x", 1, &err), &err, GGDM_EIO, "cannot write");
+    ggdm_test_error(ggdm_replace_file(below, "x", 1, &err), &err, GGDM_EIO, "none/f: No such");
+    assert_int_equal(entries(*state), 1);
+    assert_true(ggdm_is_dir(dir));
+    free(dir);
+    free(below);
+}
+
+/* What a full disk, a quota and a limit say is one thing. */
+static void test_temp_replace_without_room_says_so_and_leaves_no_other_file(void **state)
+{
+    char *path = ggdm_test_path(*state, "f"), *text, many[4096] = {0};
+    ggdm_test_ok(ggdm_replace_file(path, "old", 3, &err), &err);
+    ggdm_test_limit_files(1024);
+    ggdm_status st = ggdm_replace_file(path, many, sizeof many, &err);
+    ggdm_test_limit_files(SIZE_MAX);
+    ggdm_test_error(st, &err, GGDM_EFULL, "/f: File too large");
+    assert_int_equal(ggdm_exit_code(st), GGDM_EXIT_INTERRUPTED);
+    assert_int_equal(ggdm_errno_status(ENOSPC), GGDM_EFULL);
+    assert_int_equal(ggdm_errno_status(EDQUOT), GGDM_EFULL);
+    assert_int_equal(ggdm_errno_status(EROFS), GGDM_EIO);
+    assert_int_equal(entries(*state), 1);
+    text = ggdm_test_read(path, NULL);
+    assert_string_equal(text, "old");
+    free(text);
+    free(path);
+}
+
 static void test_temp_where_nothing_can_be_made_is_an_error(void **state)
 {
     (void)state;
@@ -185,6 +243,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_temp_does_not_write_through_links, setup, teardown),
         cmocka_unit_test_setup_teardown(test_temp_that_is_aborted_leaves_the_old_file, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_temp_replace_replaces_and_leaves_no_other_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_temp_replace_that_fails_leaves_no_other_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_temp_replace_without_room_says_so_and_leaves_no_other_file, setup, teardown),
         cmocka_unit_test(test_temp_where_nothing_can_be_made_is_an_error),
     };
     return ggdm_test_main(tests);

@@ -21,8 +21,8 @@ static const ggdm_param rows[] = {
      .help = "Steps that are guided; the whole chain if absent."},
 };
 
-static ggdm_status expand(const ggdm_catalogue *c, ggdm_arena *arena, const ggdm_item *preset,
-                          ggdm_item **out, ggdm_error *err)
+static ggdm_status gradient_expand(const ggdm_catalogue *c, ggdm_arena *arena,
+                                   const ggdm_item *preset, ggdm_item **out, ggdm_error *err)
 {
     static const char *const same[][2] = {
         {"gradient", "gradient"}, {"kappa", "weight"}, {"duration", "window"}};
@@ -44,4 +44,4 @@ const ggdm_guidance_kind ggdm_guidance_gradient = {
              .help = "Algorithm 1 of the GGDM paper.",
              .equation = "x' <- x' - kappa grad loss(x0hat)",
              GGDM_PARAMS(rows),
-             .expand = expand}};
+             .expand = gradient_expand}};

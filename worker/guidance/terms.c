@@ -39,7 +39,7 @@ static const ggdm_param rows[] = {
      .help = "Act together; those with respect to the same thing share one backward pass."},
 };
 
-static void emit(ggdm_emit *e, const ggdm_item *guidance)
+static void terms_emit(ggdm_emit *e, const ggdm_item *guidance)
 {
     for (const ggdm_item *t = ggdm_item_child(guidance, "terms"); t; t = t->next)
         ggdm_emit_shift(e, (ggdm_gradient)ggdm_item_whole(t, "gradient"),
@@ -52,4 +52,4 @@ const ggdm_guidance_kind ggdm_guidance_terms = {
              .implied = true,
              .help = "A list of terms: the general form.",
              GGDM_PARAMS(rows)},
-    .emit = emit};
+    .emit = terms_emit};

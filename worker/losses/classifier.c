@@ -26,7 +26,7 @@ static const ggdm_param rows[] = {
      .help = "The class that the images are to show."},
 };
 
-static ggdm_val emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
+static ggdm_val classifier_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     ggdm_val target = ggdm_emit_value(e, loss, "target");
     ggdm_val logp = ggdm_emit_classifier(e, loss, "model", x0);
@@ -40,4 +40,4 @@ const ggdm_loss_kind ggdm_loss_classifier = {.kind = {.family = GGDM_FAMILY_LOSS
                                                       GGDM_PARAMS(rows),
                                                       .scorer = "classifier",
                                                       .measure = "guide"},
-                                             .emit = emit};
+                                             .emit = classifier_emit};

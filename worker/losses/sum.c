@@ -17,7 +17,7 @@ static const ggdm_param rows[] = {
      .help = "The losses that are added, each times its weight."},
 };
 
-static ggdm_val emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
+static ggdm_val sum_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     const ggdm_item *member = ggdm_item_child(loss, "of");
     ggdm_val sum = ggdm_emit_loss(e, member, x0);
@@ -44,4 +44,4 @@ const ggdm_loss_kind ggdm_loss_sum = {.kind = {.family = GGDM_FAMILY_LOSS,
                                                .equation = "sum of weight_k loss_k",
                                                GGDM_PARAMS(rows),
                                                .reduce = reduce},
-                                      .emit = emit};
+                                      .emit = sum_emit};

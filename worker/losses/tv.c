@@ -4,7 +4,7 @@
 
 static const ggdm_param rows[] = {GGDM_LOSS_WEIGHT};
 
-static ggdm_val emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
+static ggdm_val tv_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     (void)loss;
     return ggdm_total_variation(e->graph, x0);
@@ -19,4 +19,4 @@ const ggdm_loss_kind ggdm_loss_tv = {
              GGDM_PARAMS(rows),
              .scorer = "loss",
              .measure = "tv"},
-    .emit = emit};
+    .emit = tv_emit};

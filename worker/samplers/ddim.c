@@ -61,8 +61,8 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta
     return s;
 }
 
-static ggdm_status chain(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
-                         ggdm_error *err)
+static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                              ggdm_chain *out, ggdm_error *err)
 {
     const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
@@ -89,4 +89,4 @@ const ggdm_sampler_kind ggdm_sampler_ddim = {
     .noises = 1,
     .evaluations = 1,
     .said = said,
-    .chain = chain};
+    .chain = ddim_chain};

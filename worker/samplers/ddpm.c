@@ -38,8 +38,8 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small
     return s;
 }
 
-static ggdm_status chain(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
-                         ggdm_error *err)
+static ggdm_status ddpm_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                              ggdm_chain *out, ggdm_error *err)
 {
     const bool small = ggdm_item_whole(sampler, "variance") == FIXED_SMALL;
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
@@ -67,4 +67,4 @@ const ggdm_sampler_kind ggdm_sampler_ddpm = {
     .noises = 1,
     .evaluations = 1,
     .said = said,
-    .chain = chain};
+    .chain = ddpm_chain};

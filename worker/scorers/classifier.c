@@ -10,7 +10,7 @@ static const ggdm_param rows[] = {
      .help = "A classifier of the images."},
 };
 
-static ggdm_val emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
+static ggdm_val probabilities_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
 {
     return ggdm_emit_classifier(e, scorer, "model", x);
 }
@@ -22,4 +22,4 @@ const ggdm_scorer_kind ggdm_scorer_classifier = {
              .help = "Log probabilities of the classes.",
              GGDM_PARAMS(rows),
              .output = GGDM_OUTPUT_CLASSES},
-    .emit = emit};
+    .emit = probabilities_emit};

@@ -9,7 +9,7 @@ static const ggdm_param rows[] = {
      .help = "The loss, in data units; its weight counts."},
 };
 
-static ggdm_val emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
+static ggdm_val loss_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
 {
     return ggdm_emit_loss(e, ggdm_item_child(scorer, "of"), x);
 }
@@ -19,4 +19,4 @@ const ggdm_scorer_kind ggdm_scorer_loss = {.kind = {.family = GGDM_FAMILY_SCORER
                                                     .help = "A loss of the finished sample.",
                                                     GGDM_PARAMS(rows),
                                                     .output = GGDM_OUTPUT_NUMBER},
-                                           .emit = emit};
+                                           .emit = loss_emit};

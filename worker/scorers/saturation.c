@@ -1,7 +1,7 @@
 /* The share of values far beyond the data range before they were clamped. */
 #include "worker/kinds.h"
 
-static bool plain(const ggdm_scoring *s, int32_t i, float *out)
+static bool saturation_plain(const ggdm_scoring *s, int32_t i, float *out)
 {
     if (s->saturated)
         *out = s->saturated[i];
@@ -14,4 +14,4 @@ const ggdm_scorer_kind ggdm_scorer_saturation = {
              .help = "Share of values beyond 1.5 times the data range.",
              .output = GGDM_OUTPUT_NUMBER,
              .always = true},
-    .plain = plain};
+    .plain = saturation_plain};
