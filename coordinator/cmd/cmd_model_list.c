@@ -23,8 +23,7 @@ static void print_purpose(const char *dir, const ggdm_arch_info *info)
     if (line)
         printf("%.*s\n", (int)strcspn(line + strlen(mark), "\n"), line + strlen(mark));
     else if (info->role == GGDM_DIFFUSION)
-        printf("`model' of a sweep%s\n",
-               info->n_classes ? "; not yet, as it wants class labels" : "");
+        printf("`model' of a sweep%s\n", info->n_classes ? ", with a `condition.label'" : "");
     else if (info->ports & GGDM_PORT_T)
         printf("classifier of noisy images, %d classes; not yet, as it wants timesteps\n",
                info->n_classes);

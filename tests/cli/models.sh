@@ -72,6 +72,12 @@ says 0 "the shipped models" "mnist-ddpm           UNet2DModel  28 x 28 x 1      
 report $? "each once"
 mkdir mine && cp -r --sparse=always zoo/tiny-cnn absurd pipe mine/
 says 0 "one's own" "guide (\`guidance.loss.model') or \`judge', 10 classes" "absurd               cannot be used: mine/absurd/$weights" "pipe                 UNet2DModel" -- "$GGDM" model list mine
+says 0 "what they take" "\`model' of a sweep, with a \`condition.label'" "classifier of noisy images, 10 classes" -- "$GGDM" model list zoo
+says 0 "the null label is none of the classes" "classes     10" "null label  10" "takes       x, t, label" -- "$GGDM" model info zoo/tiny-null
+sed 's/tiny-ddpm/tiny-null/' tiny.yaml >label.yaml
+echo 'condition: {label: 10}' >>label.yaml
+says 2 "and of no sweep" "field 'condition.label': value '10', expected a class of model" "0 to 9" -- "$GGDM" plan label.yaml
+says 0 "a classifier of noisy images is told the timestep" "takes       x, t" "gives       logits" -- "$GGDM" model info zoo/tiny-noisy
 says 2 "no such directory" "nosuch: no such directory" -- "$GGDM" model list nosuch
 
 # ---- where it is ----

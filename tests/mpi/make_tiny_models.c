@@ -1,5 +1,6 @@
-/* make_tiny_models DIR: diffusion models (one with class labels, one of larger images), a guide and
- * a judge with random weights, for sweeps that test the machinery and not the pictures. */
+/* make_tiny_models DIR: diffusion models (one with class labels, one also with a null label, one of
+ * larger images), a guide, one that is told the timestep, and a judge with random weights, for
+ * sweeps that test the machinery and not the pictures. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
     free(ggdm_tiny_model_write(argv[1], "tiny-ddpm", ggdm_tiny_unet_config, 1));
     free(ggdm_tiny_model_write(argv[1], "tiny-other", ggdm_tiny_unet_config, 4));
     free(ggdm_tiny_model_write(argv[1], "tiny-labels", ggdm_tiny_labels_config, 5));
+    free(ggdm_tiny_model_write(argv[1], "tiny-null", ggdm_tiny_null_config, 7));
+    free(ggdm_tiny_model_write(argv[1], "tiny-noisy", ggdm_tiny_noisy_config, 8));
     free(ggdm_tiny_model_write(argv[1], "tiny-wide", ggdm_tiny_wide_config, 6));
     free(ggdm_tiny_model_write(argv[1], "tiny-cnn", ggdm_tiny_cnn_config, 2));
     free(ggdm_tiny_model_write(argv[1], "tiny-judge", ggdm_tiny_cnn_config, 3));
