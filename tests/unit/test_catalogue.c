@@ -319,7 +319,8 @@ static void test_catalogue_is_what_the_lock_says(void **state)
     if (todo && strcmp(todo, "write") == 0)
         ggdm_test_write(LOCK, now, strlen(now));
     else if (find_missing(now, lock, line))
-        ggdm_test_fail(LOCK " does not have this line yet (perhaps others, too), add what is new by\n    GGDM_LOCK=write "
+        ggdm_test_fail(LOCK " does not have this line yet (perhaps others, too), add what is new "
+                            "by\n    GGDM_LOCK=write "
                             "build/release/tests/unit/test_catalogue\n%s",
                        line);
     else if (strcmp(lock, now) != 0) /* the order of rows is that of keys in the text */
