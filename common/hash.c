@@ -33,14 +33,6 @@ void ggdm_hash_u64(ggdm_hash *h, uint64_t v)
     ggdm_hash_update(h, bytes, sizeof bytes);
 }
 
-void ggdm_hash_f64(ggdm_hash *h, double v)
-{
-    uint64_t bits = 0;
-    if (v != 0) /* both zeros are 0 */
-        memcpy(&bits, &v, sizeof bits);
-    ggdm_hash_u64(h, bits);
-}
-
 void ggdm_hash_text(ggdm_hash *h, const char *text)
 {
     size_t size = strlen(text);

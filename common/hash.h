@@ -18,8 +18,6 @@ void ggdm_hash_init(ggdm_hash *h);
 void ggdm_hash_update(ggdm_hash *h, const void *data, size_t size);
 /** Integer as 8 little-endian bytes. */
 void ggdm_hash_u64(ggdm_hash *h, uint64_t v);
-/** The 8 little-endian bytes of the IEEE bits; -0 counts as 0. */
-void ggdm_hash_f64(ggdm_hash *h, double v);
 /** Length (u64), then the bytes: no two sequences of texts hash alike by concatenation. */
 void ggdm_hash_text(ggdm_hash *h, const char *text);
 /** Digest of everything so far; h is then initialised again. */

@@ -353,8 +353,6 @@ typedef struct ggdm_store_cell {
 /** Cell number index in [0, n_cells).  Errors: GGDM_EINVAL, GGDM_EFORMAT, GGDM_ESTORE. */
 ggdm_status ggdm_store_cell_get(ggdm_store *store, int32_t index, ggdm_store_cell *out,
                                 ggdm_error *err);
-/** Cells that were cancelled: *out [n_cells], owned: free().  NULL: none. */
-ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error *err);
 /** Remember that the archive of a cell is on disk; needs no turn. */
 ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_error *err);
 

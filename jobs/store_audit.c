@@ -36,32 +36,6 @@ const char *ggdm_store_row_text(sqlite3_stmt *row, int column)
 
 /* ---- trajectories and trees ----------------------------------------------------------------- */
 
-static ggdm_status take_trajectory(ggdm_store *s, sqlite3_stmt *row, void *context, ggdm_error *err)
-{
-    ggdm_trajectory_audit *out = context;
-    int32_t i;
-    GGDM_TRY(ggdm_store_column_i32(s, row, 0, 0, s->n_trajectories - 1, &i, err));
-    out[i] = (ggdm_trajectory_audit){.images = sqlite3_column_int64(row, 1),
-                                     .diverged = sqlite3_column_int64(row, 2)};
-    return GGDM_OK;
-}
-
-ggdm_status ggdm_store_audit_trajectories(ggdm_store *store, ggdm_trajectory_audit **out,
-                                          int32_t *n, ggdm_error *err)
-{
-    *n = store->n_trajectories;
-    GGDM_TRY(ggdm_alloc(out, (size_t)*n, sizeof **out, err));
-    ggdm_status st = ggdm_store_each_row(store,
-                                         "SELECT trajectory, count(*), sum(diverged) FROM sample "
-                                         "GROUP BY trajectory",
-                                         0, take_trajectory, *out, err);
-    if (st != GGDM_OK) {
-        free(*out);
-        *out = NULL;
-    }
-    return st;
-}
-
 typedef struct tree_list {
     ggdm_tree_audit *trees;
     size_t cap;

@@ -8,15 +8,6 @@
 #include "common/status.h"
 #include "jobs/store.h"
 
-/* What came of the images of one trajectory. */
-typedef struct ggdm_trajectory_audit {
-    int64_t images, diverged;
-} ggdm_trajectory_audit;
-
-/** *out [*n], by trajectory number, owned: free(). */
-ggdm_status ggdm_store_audit_trajectories(ggdm_store *store, ggdm_trajectory_audit **out,
-                                          int32_t *n, ggdm_error *err);
-
 /* The units of one tree, by state, and the trajectories they make. */
 typedef struct ggdm_tree_audit {
     int64_t units[GGDM_UNIT_STATES];

@@ -17,13 +17,12 @@ enum { CHUNK = 256 };
 
 /* ---- cells ---------------------------------------------------------------------------------- */
 
-/* out [n_cells]: those that are cancelled; *any = there is one. */
-static ggdm_status read_cancelled(ggdm_store *s, bool *out, bool *any, ggdm_error *err)
+/* out [n_cells]: those that are cancelled. */
+static ggdm_status read_cancelled(ggdm_store *s, bool *out, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     ggdm_status st;
     bool row = true;
-    *any = false;
     GGDM_TRY(ggdm_store_prepare(s, "SELECT idx FROM cell WHERE cancelled <> 0", &stmt, err));
     for (;;) {
         int32_t i;
@@ -31,22 +30,10 @@ static ggdm_status read_cancelled(ggdm_store *s, bool *out, bool *any, ggdm_erro
         if (!row)
             break;
         GGDM_TRY_GOTO(st, ggdm_store_column_i32(s, stmt, 0, 0, s->n_cells - 1, &i, err), done);
-        out[i] = *any = true;
+        out[i] = true;
     }
 done:
     sqlite3_finalize(stmt);
-    return st;
-}
-
-ggdm_status ggdm_store_cancelled_cells(ggdm_store *store, bool **out, ggdm_error *err)
-{
-    bool any;
-    GGDM_TRY(ggdm_alloc(out, (size_t)store->n_cells, sizeof **out, err));
-    ggdm_status st = read_cancelled(store, *out, &any, err);
-    if (st != GGDM_OK || !any) {
-        free(*out);
-        *out = NULL;
-    }
     return st;
 }
 
@@ -56,10 +43,9 @@ static ggdm_status mark_cells(ggdm_store *s, const bool *cells, bool value, bool
                               bool *changed, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    bool any;
     *changed = false;
     GGDM_TRY(ggdm_alloc(cancelled, (size_t)s->n_cells, sizeof **cancelled, err));
-    ggdm_status st = read_cancelled(s, *cancelled, &any, err);
+    ggdm_status st = read_cancelled(s, *cancelled, err);
     for (int32_t i = 0; i < s->n_cells && st == GGDM_OK; i++) {
         if ((cells && !cells[i]) || (*cancelled)[i] == value)
             continue;
@@ -106,11 +92,11 @@ done:
 
 ggdm_status ggdm_store_wanted_trajectories(ggdm_store *store, bool **out, ggdm_error *err)
 {
-    bool *cancelled = NULL, any;
+    bool *cancelled = NULL;
     ggdm_status st;
     *out = NULL;
     GGDM_TRY(ggdm_alloc(&cancelled, (size_t)store->n_cells, sizeof *cancelled, err));
-    GGDM_TRY_GOTO(st, read_cancelled(store, cancelled, &any, err), done);
+    GGDM_TRY_GOTO(st, read_cancelled(store, cancelled, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(out, (size_t)store->n_trajectories, sizeof **out, err), done);
     st = mark_trajectories(store, cancelled, false, *out, err);
 done:

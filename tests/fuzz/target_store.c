@@ -205,7 +205,6 @@ static void read_store(ggdm_store *store)
     size_t text = 0, size;
     double due;
     char *status = NULL;
-    ggdm_trajectory_audit *trajectories = NULL;
     ggdm_tree_audit *trees = NULL;
     int32_t n = 0;
     ggdm_results results;
@@ -221,8 +220,6 @@ static void read_store(ggdm_store *store)
     ggdm_store_audit_messages(store, 10, look_at_message, &text, NULL);
     ggdm_store_audit_sessions(store, look_at_session, &text, NULL);
     ggdm_store_audit_integrity(store, look_at_text, &text, NULL);
-    if (ggdm_store_audit_trajectories(store, &trajectories, &n, NULL) == GGDM_OK)
-        free(trajectories);
     if (ggdm_store_audit_trees(store, &trees, &n, NULL) == GGDM_OK)
         ggdm_tree_audits_free(&trees, n);
     ggdm_store_next_due(store, &due, NULL);

@@ -313,3 +313,20 @@ void run_fixture_sql(const char *dir, const char *text)
     sqlite3_close(db);
     free(path);
 }
+
+bool *run_fixture_cancelled(ggdm_store *store, int *n)
+{
+    const int32_t n_cells = ggdm_store_n_cells(store);
+    bool *cancelled = ggdm_test_alloc((size_t)n_cells, sizeof *cancelled);
+    ggdm_store_cell cell;
+    ggdm_error err;
+    int count = 0;
+    for (int32_t i = 0; i < n_cells; i++) {
+        ggdm_test_ok(ggdm_store_cell_get(store, i, &cell, &err), &err);
+        cancelled[i] = cell.cancelled;
+        count += cell.cancelled;
+    }
+    if (n)
+        *n = count;
+    return cancelled;
+}

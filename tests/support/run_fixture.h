@@ -81,6 +81,9 @@ void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index
 ggdm_sample *run_fixture_samples(const ggdm_unit *unit, int32_t channels, int32_t *n);
 void run_fixture_free_samples(ggdm_sample *samples, int32_t n);
 
+/** Which cells are cancelled, [n_cells], owned; *n (may be NULL): how many. */
+bool *run_fixture_cancelled(ggdm_store *store, int *n);
+
 /** Claim and finish up to max units, one turn each; returns how many. */
 int run_fixture_work(run_fixture *f, int max, int32_t channels);
 

@@ -40,26 +40,6 @@ static void test_hash_in_pieces_equals_whole(void **state)
     }
 }
 
-static void digest_of(double v, uint8_t digest[GGDM_HASH_SIZE])
-{
-    ggdm_hash h;
-    ggdm_hash_init(&h);
-    ggdm_hash_f64(&h, v);
-    ggdm_hash_final(&h, digest);
-}
-
-static void test_hash_f64_folds_zeros_and_tells_neighbours(void **state)
-{
-    (void)state;
-    uint8_t a[GGDM_HASH_SIZE], b[GGDM_HASH_SIZE];
-    digest_of(0.0, a);
-    digest_of(-0.0, b);
-    assert_memory_equal(a, b, sizeof a);
-    digest_of(0.1, a);
-    digest_of(0.1 + 0x1p-56, b);
-    assert_memory_not_equal(a, b, sizeof a);
-}
-
 static void test_hash_text_keeps_borders(void **state)
 {
     (void)state;
@@ -80,7 +60,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_known_text_gives_published_digest),
         cmocka_unit_test(test_hash_in_pieces_equals_whole),
-        cmocka_unit_test(test_hash_f64_folds_zeros_and_tells_neighbours),
         cmocka_unit_test(test_hash_text_keeps_borders),
     };
     return ggdm_test_main(tests);
