@@ -11,6 +11,7 @@
 #include "worker/kinds.h"
 
 #define MAX_FAMILIES 32
+#define NAME_WIDTH 14 /* columns */
 
 typedef struct arguments {
     const char *what; /* a kind or a family; NULL: all */
@@ -67,6 +68,15 @@ static void describe_name(const ggdm_param *p, char *text, size_t size)
         snprintf(text, size, "%s", p->key);
 }
 
+/* Bytes that take no column of their own: a letter of UTF-8 has one column. */
+static int surplus_bytes(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) == 0x80;
+    return n;
+}
+
 /* ---- for people ---------------------------------------------------------------------------- */
 
 static void print_overview(void)
@@ -95,9 +105,9 @@ static void print_kind(const ggdm_kind *kind)
         describe_name(p, name, sizeof name);
         describe_values(p, value, sizeof value);
         describe_default(p, fallback, sizeof fallback);
-        printf("  %-14s %s\n", name, p->help);
-        printf("  %-14s   %s: %s; default: %s\n", "", ggdm_param_type_names[p->type], value,
-               fallback);
+        printf("  %-*s %s\n", NAME_WIDTH + surplus_bytes(name), name, p->help);
+        printf("  %-*s   %s: %s; default: %s\n", NAME_WIDTH, "", ggdm_param_type_names[p->type],
+               value, fallback);
     }
 }
 
