@@ -26,8 +26,11 @@ typedef struct ggdm_step {
     float x0_x, x0_eps;              /* x0-hat = x0_x x_t + x0_eps eps */
     float mean_x, mean_eps;          /* mean = mean_x x_t + mean_eps eps */
     float clip_x, clip_x0, clip_eps; /* mean = clip_x x_t + clip_x0 clamp(x0-hat) + clip_eps eps */
+    float x0_back;                   /* of multistep solvers: what D moves by, beyond x0-hat, for
+                                        each unit that x0-hat moved since the step before */
     float sigma;                     /* standard deviation of the noise; 0: none is drawn */
     bool clip;                       /* the second form of the mean */
+    bool idle;                       /* the step is done already: nothing is evaluated here */
 } ggdm_step;
 
 typedef struct ggdm_chain {
@@ -45,5 +48,19 @@ void ggdm_chain_deinit(ggdm_chain *chain);
 
 /** What every sampler's step says of noise levels: t, alpha_bar and x0-hat; all else is 0. */
 ggdm_step ggdm_step_between(int32_t t, double alpha_bar, double alpha_bar_next);
+
+/** A step without noise along a straight line over sigma = sqrt((1 - ab) / ab), in both forms of
+ *  the mean (docs/GUIDANCE.md, "Chains": euler). */
+ggdm_step ggdm_step_euler(int32_t t, double alpha_bar, double alpha_bar_next, bool clip);
+
+/* Which timesteps a chain visits: rows GGDM_SAMPLER_SPACING (worker/kinds.h). */
+enum { GGDM_LEADING, GGDM_TRAILING, GGDM_LINSPACE };
+extern const char *const ggdm_spacing_names[]; /* ended by NULL */
+
+/** The timestep of step i of n over T timesteps, as diffusers counts them. */
+int32_t ggdm_timestep(int64_t spacing, int32_t i, int32_t n, int32_t T);
+
+/** alpha_bar there; 1 behind the last step (i = n). */
+double ggdm_alpha_bar_at(const ggdm_noise_levels *levels, int64_t spacing, int32_t i, int32_t n);
 
 #endif

@@ -171,8 +171,8 @@ static const ggdm_step *step_now(const run *r)
 }
 
 /* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
- * *at moves behind these.  An image that is no longer finite stays as it is: nothing could bring it
- * back. */
+ * *at moves behind these.  None where the tick is idle.  An image that is no longer finite stays as
+ * it is: nothing could bring it back. */
 static int32_t collect_ready(run *r, int32_t *at)
 {
     ggdm_walk *w = &r->walk;
@@ -186,7 +186,7 @@ static int32_t collect_ready(run *r, int32_t *at)
         for (int32_t i = 0; i < images; i++) {
             if (!ggdm_walk_is_due(w, &lives[i]))
                 continue;
-            if (lives[i].diverged_step >= 0)
+            if (lives[i].diverged_step >= 0 || step_now(r)->idle)
                 ggdm_walk_made(w, &lives[i]);
             else
                 r->list[n++] = &lives[i];
@@ -222,7 +222,8 @@ static void show_sample(const run *r, const ggdm_live *live, const ggdm_program 
     r->sink->watch(r->sink->context, &view);
 }
 
-/* The step of one image, row i of the batch, and its shifts; whether it is still finite. */
+/* The tick of one image, row i of the batch; whether it is still finite.  Shifts have their
+ * gradient at the step's x, so they are the first tick's, and act once (decision 017). */
 static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
     const ggdm_head *h = r->head;
@@ -234,11 +235,12 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .history = live->history,
                           .filled = live->filled,
                           .kept = live->kept,
+                          .shifted = live->x,
                           .n = p->elements};
     bool finite = h->kind->step ? h->kind->step(&h->chain, live->step, live->tick, h->sampler, &io)
                                 : ggdm_step_linear(s, io.x, io.eps, io.z, io.n);
-    for (int32_t k = 0; k < p->n_shifts; k++)
-        finite &= ggdm_step_shift(io.x, p->shifts[k].grad + i * p->elements,
+    for (int32_t k = 0; live->tick == 0 && k < p->n_shifts; k++)
+        finite &= ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
                                   ggdm_program_weight(&p->shifts[k], s, values), io.n);
     return finite;
 }
@@ -284,7 +286,7 @@ static ggdm_status walk_tick(run *r, ggdm_error *err)
             told = w->done;
         }
     }
-    if (w->done > told) /* by images that have diverged */
+    if (w->done > told) /* by images that have diverged, or an idle tick */
         GGDM_TRY(tell(r, err));
     ggdm_walk_next(w);
     return GGDM_OK;

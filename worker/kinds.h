@@ -18,8 +18,10 @@ typedef struct ggdm_sampler_io {
     const float *z;   /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
     const float *history; /* [kind->history][n] of the steps before, newest first */
     int32_t filled;       /* how many of them are valid */
-    float *kept; /* [kind->keeps][n] what a tick keeps for the next of this step; after the last
-                    the walk puts the first of them into the history */
+    float *kept;    /* [kind->keeps][n] what a tick keeps for the next of this step; after the last
+                       the walk puts the first of them into the history */
+    float *shifted; /* [n] what the step's shifts are subtracted from: x, unless the step says that
+                       it is another, which becomes x in a later tick with factor 1 */
     int64_t n;
 } ggdm_sampler_io;
 
@@ -63,6 +65,19 @@ typedef struct ggdm_loss_kind {
         .key = "steps", .type = GGDM_PARAM_WHOLE, .structure = true, .lo = 1,                      \
         .hi = GGDM_MAX_STEPS, .fallback = GGDM_WHOLE(1000),                                        \
         .help = "Steps of the chain, at most as many as the model was trained with."               \
+    }
+#define GGDM_SAMPLER_SPACING(standard)                                                             \
+    {                                                                                              \
+        .key = "spacing", .type = GGDM_PARAM_CHOICE, .structure = true,                            \
+        .choices = ggdm_spacing_names, .fallback = GGDM_WHOLE(standard),                           \
+        .help = "Which timesteps are visited: every (T / steps)-th from 0, every one from T - 1 "  \
+                "down, or evenly from 0 to T - 1."                                                 \
+    }
+#define GGDM_SAMPLER_CLIP                                                                          \
+    {                                                                                              \
+        .key = "clip_x0", .type = GGDM_PARAM_FLAG, .structure = true,                              \
+        .fallback = GGDM_WHOLE(false),                                                             \
+        .help = "Whether x0-hat is clipped to the range of images; eps follows it."                \
     }
 #define GGDM_TERM_LOSS                                                                             \
     {                                                                                              \

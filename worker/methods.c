@@ -5,6 +5,9 @@
 #define METHODS(X)                                                                                 \
     X(sampler, ddpm)                                                                               \
     X(sampler, ddim)                                                                               \
+    X(sampler, euler)                                                                              \
+    X(sampler, heun)                                                                               \
+    X(sampler, dpmpp_2m)                                                                           \
     X(guidance, gradient)                                                                          \
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \

@@ -2,13 +2,18 @@
 
 #include <math.h>
 
+float ggdm_step_x0(const ggdm_step *s, float x, float eps)
+{
+    float x0 = s->x0_x * x + s->x0_eps * eps;
+    if (s->clip && x0 > 1.0f)
+        return 1.0f;
+    return s->clip && x0 < -1.0f ? -1.0f : x0;
+}
+
 /* The mean where x0-hat is clipped. */
 static float clipped_mean(const ggdm_step *s, float x, float eps)
 {
-    float x0 = s->x0_x * x + s->x0_eps * eps;
-    x0 = x0 > 1.0f ? 1.0f : x0;
-    x0 = x0 < -1.0f ? -1.0f : x0;
-    float mean = s->clip_x * x + s->clip_x0 * x0;
+    float mean = s->clip_x * x + s->clip_x0 * ggdm_step_x0(s, x, eps);
     return s->clip_eps != 0.0f ? mean + s->clip_eps * eps : mean;
 }
 

@@ -15,6 +15,9 @@
  *  Returns whether all of x is finite.  Errors: none.  Not collective. */
 bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const float *z, int64_t n);
 
+/** x0-hat of one element, clamped to [-1, 1] where the step clips; NaN stays NaN. */
+float ggdm_step_x0(const ggdm_step *s, float x, float eps);
+
 /** x <- x - weight grad   (line 6), for each shift of the step in its order.  Returns as above. */
 bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n);
 

@@ -130,6 +130,17 @@ static const char *solver_head(const char *more)
     return text;
 }
 
+/* Heads whose state is more than x. */
+static const char *rich_head(int k)
+{
+    static const char *const real[] = {"heun", "dpmpp-2m"};
+    return k == 0 ? solver_head("")
+                  : ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_STAGE,
+                                   "{model: U, sampler: {kind: %s, steps: %d, clip_x0: true}, "
+                                   "seed: 7}",
+                                   real[k - 1], STEPS);
+}
+
 static const char *ddpm_head(void)
 {
     return ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_STAGE,
@@ -161,25 +172,37 @@ static void run(const ggdm_tiny_unit *u, int32_t batch, ggdm_tiny_run *r)
     ggdm_executor_destroy(&e);
 }
 
-static void test_generate_branches_with_history(void **state)
+/* A tree makes what each of its cells makes alone. */
+static void check_branches(const char *head, const ggdm_tiny_run *all)
 {
-    (void)state;
     ggdm_tiny_unit u;
-    ggdm_tiny_run all = {0}, single = {0};
-    tree(&u, solver_head(""), 0, 3);
-    run(&u, 16, &all);
-    assert_int_equal(all.total, 2 * 3 * (4 + 4 + 8 + 4 + 12));
-    assert_int_equal(all.last_done, all.total);
+    ggdm_tiny_run single = {0};
     for (int i = 0; i < 3; i++) {
-        ggdm_tiny_unit_init(&u, &tiny.arena, solver_head(""), 0, 3);
+        ggdm_tiny_unit_init(&u, &tiny.arena, head, 0, 3);
         if (i > 0)
             ggdm_tiny_unit_add(&u, -1, 4 * i, guided(), -1);
         ggdm_tiny_unit_add(&u, i > 0 ? 0 : -1, STEPS, "{}", i);
         run(&u, 2, &single);
         for (int image = 0; image < 3; image++)
             assert_true(ggdm_tiny_same(ggdm_tiny_sample(&single, i, image),
-                                       ggdm_tiny_sample(&all, i, image)));
+                                       ggdm_tiny_sample(all, i, image)));
         ggdm_tiny_run_deinit(&single);
+    }
+}
+
+static void test_generate_branches_with_history(void **state)
+{
+    (void)state;
+    ggdm_tiny_unit u;
+    ggdm_tiny_run all = {0}, single = {0};
+    for (int k = 2; k >= 0; k--) {
+        ggdm_tiny_run_deinit(&all);
+        all = (ggdm_tiny_run){0};
+        tree(&u, rich_head(k), 0, 3);
+        run(&u, 16, &all);
+        assert_int_equal(all.total, (k == 2 ? 1 : 2) * 3 * (4 + 4 + 8 + 4 + 12));
+        assert_int_equal(all.last_done, all.total);
+        check_branches(rich_head(k), &all);
     }
     ggdm_tiny_unit_init(&u, &tiny.arena, solver_head(",\"order\":1"), 0, 3);
     ggdm_tiny_unit_add(&u, -1, STEPS, "{}", 0);
@@ -195,19 +218,22 @@ static void test_generate_resumes_between_ticks(void **state)
 {
     (void)state;
     ggdm_executor *e[2] = {create(16, 1), create(4, 1)};
-    ggdm_tiny_unit u;
-    ggdm_tiny_run want = {0}, got = {0};
-    ggdm_error err;
-    tree(&u, solver_head(""), 2, 3);
-    ggdm_test_ok(ggdm_tiny_run_on(e[0], &u.unit, &want, &err), &err);
-    for (int batches = 1; batches <= 3; batches += 2) {
-        assert_true(ggdm_tiny_run_in_pieces(e, &u.unit, batches, &got) > STEPS);
-        ggdm_tiny_assert_same(&want, &got);
-        got.last_done = 0;
+    for (int k = 0; k < 3; k++) {
+        ggdm_tiny_unit u;
+        ggdm_tiny_run want = {0}, got = {0};
+        ggdm_error err;
+        tree(&u, rich_head(k), 2, 3);
+        ggdm_test_ok(ggdm_tiny_run_on(e[0], &u.unit, &want, &err), &err);
+        for (int batches = 1; batches <= 3; batches += 2) {
+            assert_true(ggdm_tiny_run_in_pieces(e, &u.unit, batches, &got) >
+                        (k == 2 ? STEPS / 2 : STEPS)); /* dpmpp-2m has half the ticks */
+            ggdm_tiny_assert_same(&want, &got);
+            got.last_done = 0;
+        }
+        ggdm_tiny_run_deinit(&got);
+        ggdm_tiny_run_deinit(&want);
     }
     assert_int_equal(wrong, 0);
-    ggdm_tiny_run_deinit(&got);
-    ggdm_tiny_run_deinit(&want);
     ggdm_executor_destroy(&e[0]);
     ggdm_executor_destroy(&e[1]);
 }
@@ -262,6 +288,47 @@ static void test_generate_watch_sees_every_tick_once(void **state)
         ggdm_tiny_assert_same(&watched, &alone); /* looking changes nothing */
         ggdm_tiny_run_deinit(&alone);
         ggdm_tiny_run_deinit(&watched);
+    }
+}
+
+/* x behind the first step, and the gradient in it; all ticks. */
+typedef struct first_step {
+    int ticks;
+    float x[64], gradient[64];
+} first_step;
+
+static void look_at_first_step(void *context, const ggdm_tick_view *v)
+{
+    first_step *f = context;
+    f->ticks++;
+    if (v->step == 0 && v->tick == 0 && v->n_shifts > 0)
+        memcpy(f->gradient, v->gradients[0], sizeof f->gradient);
+    if (v->step == 1 && v->tick == 0)
+        memcpy(f->x, v->x, sizeof f->x);
+}
+
+/* However often a step looks, guidance acts on its result once, by the gradient at its x. */
+static void test_generate_guides_once_a_step(void **state)
+{
+    (void)state;
+    first_step seen_of[2];
+    memset(seen_of, 0, sizeof seen_of);
+    for (int k = 0; k < 2; k++) {
+        ggdm_tiny_unit u;
+        ggdm_tiny_run r = {.watch = look_at_first_step, .watcher = &seen_of[k]};
+        ggdm_tiny_unit_init(&u, &tiny.arena,
+                            ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_STAGE,
+                                           "{model: U, sampler: {kind: heun, steps: %d}, seed: 7}",
+                                           STEPS),
+                            0, 1);
+        ggdm_tiny_unit_add(&u, -1, STEPS, k == 0 ? "{}" : guided(), 0);
+        run(&u, 1, &r);
+        assert_int_equal(seen_of[k].ticks, 2 * STEPS - 1); /* once in the last step */
+        ggdm_tiny_run_deinit(&r);
+    }
+    for (int i = 0; i < 64; i++) {
+        float want = seen_of[0].x[i] - 0.2f * seen_of[1].gradient[i];
+        assert_true(fabsf(seen_of[1].x[i] - want) <= 8 * GGDM_TEST_EPS32 * (1 + fabsf(want)));
     }
 }
 
@@ -374,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_generate_branches_with_history),
         cmocka_unit_test(test_generate_resumes_between_ticks),
         cmocka_unit_test(test_generate_watch_sees_every_tick_once),
+        cmocka_unit_test(test_generate_guides_once_a_step),
         cmocka_unit_test(test_generate_bad_texts_are_errors_that_say_where),
         cmocka_unit_test(test_generate_heads_come_and_go),
     };

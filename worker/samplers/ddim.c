@@ -5,9 +5,6 @@
 
 #include "worker/kinds.h"
 
-enum { LEADING, TRAILING, LINSPACE };
-static const char *const spacings[] = {"leading", "trailing", "linspace", NULL};
-
 static const ggdm_param rows[] = {
     GGDM_SAMPLER_STEPS,
     {.key = "eta",
@@ -17,34 +14,13 @@ static const ggdm_param rows[] = {
      .hi = 1,
      .fallback = GGDM_REAL(0),
      .help = "Share of ddpm's noise: 0 draws none, 1 is ddpm with the smaller noise."},
-    {.key = "spacing",
-     .type = GGDM_PARAM_CHOICE,
-     .structure = true,
-     .choices = spacings,
-     .fallback = GGDM_WHOLE(LEADING),
-     .help = "Which timesteps are visited: every (T / steps)-th from 0, every one from T - 1 down, "
-             "or evenly from 0 to T - 1."},
+    GGDM_SAMPLER_SPACING(GGDM_LEADING),
     {.key = "clip_x0",
      .type = GGDM_PARAM_FLAG,
      .structure = true,
      .fallback = GGDM_WHOLE(false),
      .help = "Whether x0-hat is clipped to the range of images; eps stays as it is."},
 };
-
-/* Step i of n over T timesteps.  rint is half to even, as numpy's round; trailing is numpy's arange
- * to the bit, whose increment is the difference of its first two values. */
-static int32_t timestep(int64_t spacing, int32_t i, int32_t n, int32_t T)
-{
-    const double first = T, second = first - first / n;
-    switch (spacing) {
-    case TRAILING:
-        return (int32_t)rint(first + i * (second - first)) - 1;
-    case LINSPACE:
-        return n == 1 ? 0 : (int32_t)rint((n - 1 - i) * ((double)(T - 1) / (n - 1)));
-    default:
-        return (n - 1 - i) * (T / n);
-    }
-}
 
 static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool clip)
 {
@@ -66,14 +42,13 @@ static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels 
 {
     const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
-    const double eta = ggdm_item_real(sampler, "eta"), *bar = levels->alpha_bar;
-    const int32_t n = out->steps, T = levels->train_steps;
+    const double eta = ggdm_item_real(sampler, "eta");
+    const int32_t n = out->steps;
     (void)err;
-    for (int32_t i = 0; i < n; i++) {
-        int32_t t = timestep(spacing, i, n, T);
-        double bar_next = i + 1 < n ? bar[timestep(spacing, i + 1, n, T)] : 1.0;
-        out->step[i] = step_between(t, bar[t], bar_next, eta, clip);
-    }
+    for (int32_t i = 0; i < n; i++)
+        out->step[i] = step_between(ggdm_timestep(spacing, i, n, levels->train_steps),
+                                    ggdm_alpha_bar_at(levels, spacing, i, n),
+                                    ggdm_alpha_bar_at(levels, spacing, i + 1, n), eta, clip);
     return GGDM_OK;
 }
 

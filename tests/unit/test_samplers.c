@@ -1,0 +1,345 @@
+/* Samplers of a whole chain, on networks that are formulas: identities between kinds, the sums that
+ * diffusers' own tests expect, and the order at which errors vanish where all images are one
+ * Gaussian, whose eps and whose trajectories have closed forms. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_methods.h"
+#include "worker/kinds.h"
+#include "worker/noise_levels.h"
+#include "worker/sampler.h"
+
+enum { N = 768, ARRAYS = 2 }; /* diffusers' sample [4, 3, 8, 8]; arrays that a kind may have */
+
+static ggdm_arena arena;
+
+/* A network that is a formula. */
+typedef float network(const ggdm_step *s, double t, float x);
+
+typedef struct walker {
+    const ggdm_item *item;
+    const ggdm_sampler_kind *kind;
+    ggdm_chain chain;
+    network *eps;
+    float kick;      /* what the shift of each step takes off */
+    int evaluations;
+    float x[N];
+} walker;
+
+static ggdm_noise_levels linear(int T, double first, double last)
+{
+    ggdm_noise_levels levels = {.train_steps = T, .alpha_bar = malloc((size_t)T * sizeof(double))};
+    double bar = 1;
+    for (int t = 0; t < T; t++)
+        levels.alpha_bar[t] = bar *= 1 - (first + (last - first) * t / (T - 1));
+    return levels;
+}
+
+static void walker_init(walker *w, const char *yaml, const ggdm_noise_levels *levels, network *eps)
+{
+    ggdm_error err;
+    *w = (walker){.item = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, yaml), .eps = eps};
+    w->kind = (const ggdm_sampler_kind *)w->item->kind;
+    assert_true(w->kind->history <= 1 && w->kind->keeps <= ARRAYS);
+    ggdm_test_ok(ggdm_chain_create(w->item, levels, &w->chain, &err), &err);
+    for (int i = 0; i < N; i++)
+        w->x[i] = (float)i / N;
+}
+
+/* The first steps of the chain, as worker/generate.c and walk.c make them. */
+static void walk(walker *w, int steps)
+{
+    static float eps[N], kept[ARRAYS * N], history[N], ones[N];
+    for (int i = 0; i < N; i++)
+        ones[i] = 1;
+    for (int step = 0; step < steps; step++) {
+        for (int tick = 0; tick < w->kind->evaluations; tick++) {
+            const ggdm_step *s = &w->chain.step[step * w->kind->evaluations + tick];
+            if (s->idle)
+                continue;
+            ggdm_sampler_io io = {.x = w->x,
+                                  .eps = eps,
+                                  .history = history,
+                                  .filled = step > 0,
+                                  .kept = kept,
+                                  .shifted = w->x,
+                                  .n = N};
+            for (int i = 0; i < N; i++)
+                eps[i] = w->eps(s, s->t, w->x[i]);
+            assert_true(w->kind->step ? w->kind->step(&w->chain, step, tick, w->item, &io)
+                                      : ggdm_step_linear(s, w->x, eps, NULL, N));
+            if (tick == 0 && w->kick != 0)
+                assert_true(ggdm_step_shift(io.shifted, ones, w->kick, N));
+            w->evaluations++;
+        }
+        memcpy(history, kept, sizeof history);
+    }
+}
+
+/* ---- published sums ---- */
+
+/* The network of diffusers' tests, and the same where its word is v. */
+static float published(const ggdm_step *s, double t, float x)
+{
+    (void)s;
+    return (float)(x * t / (t + 1));
+}
+
+static float published_v(const ggdm_step *s, double t, float x)
+{
+    double v = x * t / (t + 1);
+    return (float)(sqrt(s->alpha_bar) * v + sqrt(1 - s->alpha_bar) * x);
+}
+
+/* Mean or sum of |x|, given with four digits behind the point.  diffusers' DPM-Solver++ with
+ * linspace visits, in N steps, the first N of N + 1 timesteps; here the last makes one step more. */
+static void test_samplers_make_the_sums_of_diffusers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        double first;
+        network *eps;
+        double sum, mean;
+    } rows[] = {
+        {"{kind: ddim, steps: 10, clip_x0: true}", 1e-4, published, 172.0067, 0},
+        {"{kind: ddim, steps: 10, clip_x0: true}", 1e-4, published_v, 52.5302, 0},
+        {"{kind: ddim, steps: 10, clip_x0: true}", 1e-2, published, 149.8295, 0},
+        {"{kind: dpmpp-2m, steps: 11}", 1e-4, published, 0, 0.3301},
+        {"{kind: dpmpp-2m, steps: 11}", 1e-4, published_v, 0, 0.2251},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        ggdm_noise_levels levels = linear(1000, rows[r].first, 0.02);
+        walker w;
+        double sum = 0;
+        walker_init(&w, rows[r].yaml, &levels, rows[r].eps);
+        walk(&w, 10);
+        for (int i = 0; i < N; i++)
+            sum += fabs((double)w.x[i]);
+        if (rows[r].sum > 0)
+            assert_true(fabs(sum - rows[r].sum) < 1e-5 * rows[r].sum);
+        else
+            assert_true(fabs(sum / N - rows[r].mean) < 1e-4);
+        ggdm_chain_deinit(&w.chain);
+        ggdm_noise_levels_deinit(&levels);
+    }
+}
+
+/* diffusers' EulerDiscrete visits 10 of 1100 timesteps at fractions, with sigma between those of
+ * the neighbours: a table of those ten levels is a chain of this program.  Its state is x / sqrt(ab),
+ * begins at sigma times the sample, and that test scales it to x for the network and steps on from
+ * there: before each step x loses another sqrt(ab), which the network does not see. */
+static void test_euler_makes_the_sum_of_diffusers(void **state)
+{
+    (void)state;
+    ggdm_noise_levels all = linear(1100, 1e-4, 0.02), ten = linear(10, 1e-4, 0.02);
+    double t[10], sum = 0;
+    for (int i = 0; i < 10; i++) {
+        t[i] = i * 1099.0 / 9;
+        int low = (int)t[i], high = low < 1099 ? low + 1 : low;
+        double a = sqrt(1 / all.alpha_bar[low] - 1), b = sqrt(1 / all.alpha_bar[high] - 1);
+        double sigma = a + (b - a) * (t[i] - low);
+        ten.alpha_bar[i] = 1 / (1 + sigma * sigma);
+    }
+    walker w;
+    walker_init(&w, "{kind: euler, steps: 10}", &ten, published);
+    for (int i = 0; i < N; i++) {
+        float x = w.x[i] * (float)sqrt(1 - ten.alpha_bar[9]);
+        for (int step = 0; step < 10; step++) {
+            const ggdm_step *s = &w.chain.step[step];
+            float eps = published(s, t[9 - step], x);
+            x *= (float)sqrt(s->alpha_bar);
+            assert_true(ggdm_step_linear(s, &x, &eps, NULL, 1));
+        }
+        sum += fabs((double)x);
+    }
+    assert_true(fabs(sum - 10.0807) < 1e-5 * 10.0807);
+    ggdm_chain_deinit(&w.chain);
+    ggdm_noise_levels_deinit(&all);
+    ggdm_noise_levels_deinit(&ten);
+}
+
+/* ---- identities ---- */
+
+/* Euler over sigma, and DPM-Solver++ that does not look back, are ddim without noise. */
+static void test_samplers_of_first_order_are_ddim(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"euler", "dpmpp-2m, order: 1"};
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    for (int k = 0; k < 2 * 2 * 3; k++) {
+        const int n = k % 2 ? 10 : 50;
+        char yaml[80], ddim[80];
+        walker a, b;
+        snprintf(ddim, sizeof ddim, "{kind: ddim, steps: %d, spacing: %s}", n,
+                 ggdm_spacing_names[k / 4]);
+        snprintf(yaml, sizeof yaml, "{kind: %s, steps: %d, spacing: %s}", kinds[k / 2 % 2], n,
+                 ggdm_spacing_names[k / 4]);
+        walker_init(&a, ddim, &levels, published);
+        walker_init(&b, yaml, &levels, published);
+        walk(&a, n);
+        walk(&b, n);
+        for (int i = 0; i < N; i++)
+            assert_true(fabsf(a.x[i] - b.x[i]) <= 1e-6f * fmaxf(1, fabsf(a.x[i])));
+        for (int i = 0; i < n; i++)
+            assert_int_equal(a.chain.step[i].t, b.chain.step[i].t);
+        ggdm_chain_deinit(&a.chain);
+        ggdm_chain_deinit(&b.chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* Euler against y' = y + (sigma' - sigma) eps in double, y = x / sqrt(ab); and with clipping, where
+ * eps follows x0-hat. */
+static void test_euler_is_its_closed_form(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    for (int clip = 0; clip < 2; clip++) {
+        walker w;
+        walker_init(&w, clip ? "{kind: euler, steps: 20, clip_x0: true}" : "{kind: euler, steps: 20}",
+                    &levels, published);
+        for (int step = 0; step < 20; step++) {
+            const ggdm_step *s = &w.chain.step[step];
+            double sigma = sqrt(1 / s->alpha_bar - 1), next = sqrt(1 / s->alpha_bar_next - 1);
+            float x = 0.7f, eps = -0.2f;
+            double y = x / sqrt(s->alpha_bar), d = y - sigma * eps;
+            if (clip)
+                d = fmin(fmax(d, -1), 1);
+            double want = sqrt(s->alpha_bar_next) * (y + (next - sigma) * (y - d) / sigma);
+            assert_true(ggdm_step_linear(s, &x, &eps, NULL, 1));
+            assert_true(fabs(x - want) < 8 * GGDM_TEST_EPS32 * (1 + fabs(want)));
+        }
+        ggdm_chain_deinit(&w.chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* ---- order ---- */
+
+static const double mean = 0.4, spread = 0.5; /* of the only Gaussian */
+
+static float gaussian(const ggdm_step *s, double t, float x)
+{
+    (void)t;
+    double ab = s->alpha_bar;
+    return (float)(sqrt(1 - ab) * (x - sqrt(ab) * mean) / (ab * spread * spread + 1 - ab));
+}
+
+/* The trajectory from x at one level to another: the deviation keeps its rank. */
+static double exact(double x, double from, double to)
+{
+    double v = from * spread * spread + 1 - from, u = to * spread * spread + 1 - to;
+    return sqrt(to) * mean + sqrt(u / v) * (x - sqrt(from) * mean);
+}
+
+/* The largest error before the last step, which is the same for all numbers of steps. */
+static double error_of(const char *kind, int n, const ggdm_noise_levels *levels)
+{
+    char yaml[80];
+    walker w;
+    double worst = 0;
+    snprintf(yaml, sizeof yaml, "{kind: %s, spacing: linspace, steps: %d}", kind, n);
+    walker_init(&w, yaml, levels, gaussian);
+    walk(&w, n - 1);
+    double from = w.chain.step[0].alpha_bar, to = levels->alpha_bar[0];
+    for (int i = 0; i < N; i++)
+        worst = fmax(worst, fabs(w.x[i] - exact((float)i / N, from, to)));
+    ggdm_chain_deinit(&w.chain);
+    return worst;
+}
+
+/* 1025 timesteps: every stride is whole. */
+static void test_samplers_have_their_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        double order;
+    } rows[] = {{"ddim", 1}, {"euler", 1}, {"dpmpp-2m", 2}, {"heun", 2}};
+    ggdm_noise_levels levels = linear(1025, 1e-4, 0.02);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        double coarse = error_of(rows[r].kind, 65, &levels);
+        double fine = error_of(rows[r].kind, 129, &levels);
+        double finest = error_of(rows[r].kind, 257, &levels);
+        assert_true(fabs(log2(coarse / fine) - rows[r].order) < 0.1);
+        assert_true(fabs(log2(fine / finest) - rows[r].order) < 0.1);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* ---- guidance and several evaluations ---- */
+
+/* A shift acts once a step, on its result, and the second evaluation does not see it. */
+static void test_heun_is_shifted_once_a_step(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = linear(1025, 1e-4, 0.02);
+    walker plain, guided;
+    walker_init(&plain, "{kind: heun, steps: 17}", &levels, gaussian);
+    walker_init(&guided, "{kind: heun, steps: 17}", &levels, gaussian);
+    guided.kick = 0.25f;
+    walk(&plain, 1);
+    walk(&guided, 1);
+    for (int i = 0; i < N; i++)
+        assert_true(fabsf(guided.x[i] - (plain.x[i] - 0.25f)) < 4 * GGDM_TEST_EPS32);
+    ggdm_chain_deinit(&plain.chain);
+    ggdm_chain_deinit(&guided.chain);
+    ggdm_noise_levels_deinit(&levels);
+}
+
+static void test_heun_evaluates_twice_but_in_the_last_step(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    walker w;
+    walker_init(&w, "{kind: heun, steps: 10}", &levels, gaussian);
+    walk(&w, 10);
+    assert_int_equal(w.evaluations, 19);
+    ggdm_chain_deinit(&w.chain);
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* Beyond the range of images, where all images are one, clipping ends at its edge. */
+static void test_samplers_clip(void **state)
+{
+    (void)state;
+    static const char *const yaml[] = {"{kind: euler, steps: 10, clip_x0: true}",
+                                       "{kind: heun, steps: 10, clip_x0: true}",
+                                       "{kind: dpmpp-2m, steps: 10, clip_x0: true}"};
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    for (int k = 0; k < 3; k++) {
+        walker w;
+        walker_init(&w, yaml[k], &levels, gaussian);
+        for (int i = 0; i < N; i++)
+            w.x[i] = 40.0f;
+        walk(&w, 10);
+        assert_true(fabsf(w.x[0] - 1) < 1e-6f);
+        w.x[0] = NAN; /* is not clipped away */
+        float eps = 0;
+        ggdm_sampler_io io = {.x = w.x, .eps = &eps, .kept = w.x + 8, .history = w.x + 16, .n = 1};
+        assert_false(w.kind->step ? w.kind->step(&w.chain, 1, 0, w.item, &io)
+                                  : ggdm_step_linear(&w.chain.step[1], w.x, &eps, NULL, 1));
+        ggdm_chain_deinit(&w.chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samplers_make_the_sums_of_diffusers),
+        cmocka_unit_test(test_euler_makes_the_sum_of_diffusers),
+        cmocka_unit_test(test_samplers_of_first_order_are_ddim),
+        cmocka_unit_test(test_euler_is_its_closed_form),
+        cmocka_unit_test(test_samplers_have_their_order),
+        cmocka_unit_test(test_heun_is_shifted_once_a_step),
+        cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
+        cmocka_unit_test(test_samplers_clip),
+    };
+    int failed = ggdm_test_main(tests);
+    ggdm_arena_deinit(&arena);
+    return failed;
+}

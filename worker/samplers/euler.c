@@ -1,0 +1,35 @@
+/* Euler's method over sigma = sqrt((1 - ab) / ab), diffusers' EulerDiscreteScheduler without churn.
+ * That keeps y = x / sqrt(ab), for which the network's eps is dy / dsigma; here x is kept
+ * (docs/GUIDANCE.md, "Chains"). */
+#include "worker/kinds.h"
+
+static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
+                                  GGDM_SAMPLER_CLIP};
+
+static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                               ggdm_chain *out, ggdm_error *err)
+{
+    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
+    const bool clip = ggdm_item_flag(sampler, "clip_x0");
+    const int32_t n = out->steps;
+    (void)err;
+    for (int32_t i = 0; i < n; i++)
+        out->step[i] = ggdm_step_euler(ggdm_timestep(spacing, i, n, levels->train_steps),
+                                       ggdm_alpha_bar_at(levels, spacing, i, n),
+                                       ggdm_alpha_bar_at(levels, spacing, i + 1, n), clip);
+    return GGDM_OK;
+}
+
+static const ggdm_sampler_said said[] = {
+    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+
+const ggdm_sampler_kind ggdm_sampler_euler = {
+    .kind = {.family = GGDM_FAMILY_SAMPLER,
+             .name = "euler",
+             .help = "Euler's method over the noise's share, without noise of its own.",
+             .equation = "x' = sqrt(ab' / ab) x + sqrt(ab') (sqrt((1 - ab') / ab') - "
+                         "sqrt((1 - ab) / ab)) eps",
+             GGDM_PARAMS(rows)},
+    .evaluations = 1,
+    .said = said,
+    .chain = euler_chain};

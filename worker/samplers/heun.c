@@ -1,0 +1,82 @@
+/* Heun's method over sigma = sqrt((1 - ab) / ab): Karras et al. 2022, Algorithm 1, without churn.
+ *
+ * The first tick makes Euler's step and looks there again, the second takes the mean of both eps.
+ * What is kept between them is the half of the step that is known; it is what shifts act on, so the
+ * second eps is that of the step without guidance.  The last step, to sigma = 0 where there is no
+ * second place to look at, is Euler's. */
+#include <math.h>
+
+#include "worker/kinds.h"
+#include "worker/sampler.h"
+
+static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
+                                  GGDM_SAMPLER_CLIP};
+
+static ggdm_status heun_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                              ggdm_chain *out, ggdm_error *err)
+{
+    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
+    const bool clip = ggdm_item_flag(sampler, "clip_x0");
+    const int32_t n = out->steps, T = levels->train_steps;
+    (void)err;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t next = i + 1 < n ? i + 1 : i;
+        ggdm_step *s = &out->step[2 * i];
+        s[0] = ggdm_step_euler(ggdm_timestep(spacing, i, n, T),
+                               ggdm_alpha_bar_at(levels, spacing, i, n),
+                               ggdm_alpha_bar_at(levels, spacing, i + 1, n), clip);
+        s[1] = ggdm_step_between(ggdm_timestep(spacing, next, n, T),
+                                 ggdm_alpha_bar_at(levels, spacing, next, n), s->alpha_bar_next);
+        s[1].mean_eps = 0.5f * s[0].mean_eps;
+        s[1].clip = clip;
+        s[1].idle = i + 1 == n;
+    }
+    return GGDM_OK;
+}
+
+/* The eps that goes with the clipped x0-hat. */
+static float eps_of_x0(const ggdm_step *s, float x, float eps)
+{
+    float x0 = ggdm_step_x0(s, x, eps);
+    return x0 > -1.0f && x0 < 1.0f ? eps : (x0 - s->x0_x * x) / s->x0_eps;
+}
+
+static bool heun_step(const ggdm_chain *chain, int32_t step, int32_t tick, const ggdm_item *sampler,
+                      ggdm_sampler_io *io)
+{
+    const ggdm_step *s = &chain->step[2 * step], *second = s + 1;
+    bool finite = true;
+    (void)sampler;
+    if (second->idle)
+        return ggdm_step_linear(s, io->x, io->eps, io->z, io->n);
+    if (tick == 0)
+        io->shifted = io->kept;
+    for (int64_t i = 0; i < io->n; i++) {
+        float eps = s[tick].clip ? eps_of_x0(&s[tick], io->x[i], io->eps[i]) : io->eps[i];
+        if (tick == 0) {
+            float x = s->mean_x * io->x[i];
+            io->kept[i] = x + second->mean_eps * eps;
+            io->x[i] = x + s->mean_eps * eps;
+        } else {
+            io->x[i] = io->kept[i] + second->mean_eps * eps;
+        }
+        finite = finite && isfinite(io->x[i]);
+    }
+    return finite;
+}
+
+static const ggdm_sampler_said said[] = {
+    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+
+const ggdm_sampler_kind ggdm_sampler_heun = {
+    .kind = {.family = GGDM_FAMILY_SAMPLER,
+             .name = "heun",
+             .help = "Heun's method, of second order: two evaluations a step, the last step one.",
+             .equation = "x' = sqrt(ab' / ab) x + sqrt(ab') (sqrt((1 - ab') / ab') - "
+                         "sqrt((1 - ab) / ab)) (eps + eps') / 2",
+             GGDM_PARAMS(rows)},
+    .keeps = 1,
+    .evaluations = 2,
+    .said = said,
+    .chain = heun_chain,
+    .step = heun_step};
