@@ -116,7 +116,7 @@ static void print_schedule_table(const ggdm_chain *s, int32_t train_steps)
     printf("%6s %6s %12s %12s %12s %12s\n", "step", "t", "beta", "alpha_bar", "sigma",
            "1/sqrt(ab)");
     for (int32_t i = 0; i < s->steps; i++) {
-        const ggdm_step *p = &s->step[i];
+        const ggdm_step *p = &s->step[(int64_t)i * s->evaluations];
         printf("%6d %6d %12.6g %12.6g %12.6g %12.6g\n", i, p->t, beta_of(p), p->alpha_bar, p->sigma,
                p->x0_x);
     }
@@ -132,7 +132,7 @@ static ggdm_status print_schedule_json(const ggdm_chain *s, int32_t train_steps,
     ggdm_json_put_int(&j, "steps", s->steps);
     ggdm_json_begin_array(&j, "chain");
     for (int32_t i = 0; i < s->steps; i++) {
-        const ggdm_step *p = &s->step[i];
+        const ggdm_step *p = &s->step[(int64_t)i * s->evaluations];
         ggdm_json_begin_object(&j, NULL);
         ggdm_json_put_int(&j, "t", p->t);
         ggdm_json_put_double(&j, "beta", beta_of(p));

@@ -25,6 +25,8 @@ awk -F '|' 'FNR == 1 { file++ }
 report $? "a chain of all timesteps has the coefficients of GUIDANCE.md"
 "$GGDM" schedule mnist-ddpm >of_model && cmp -s table of_model
 report $? "the shipped model has that schedule"
+"$GGDM" schedule --steps 7 --sampler '{kind: euler}' >once && "$GGDM" schedule --steps 7 --sampler '{kind: heun}' >twice && cmp -s once twice
+report $? "a step that looks twice is one line"
 
 # holds VARIANCE: the equations of "Chains" between the numbers of out.
 holds() {

@@ -23,7 +23,7 @@ typedef struct walker {
     const ggdm_sampler_kind *kind;
     ggdm_chain chain;
     network *eps;
-    float kick;      /* what the shift of each step takes off */
+    float kick; /* what the shift of each step takes off */
     int evaluations;
     float x[N];
 } walker;
@@ -94,7 +94,8 @@ static float published_v(const ggdm_step *s, double t, float x)
 }
 
 /* Mean or sum of |x|, given with four digits behind the point.  diffusers' DPM-Solver++ with
- * linspace visits, in N steps, the first N of N + 1 timesteps; here the last makes one step more. */
+ * linspace visits, in N steps, the first N of N + 1 timesteps; here the last makes one step more.
+ */
 static void test_samplers_make_the_sums_of_diffusers(void **state)
 {
     (void)state;
@@ -128,9 +129,10 @@ static void test_samplers_make_the_sums_of_diffusers(void **state)
 }
 
 /* diffusers' EulerDiscrete visits 10 of 1100 timesteps at fractions, with sigma between those of
- * the neighbours: a table of those ten levels is a chain of this program.  Its state is x / sqrt(ab),
- * begins at sigma times the sample, and that test scales it to x for the network and steps on from
- * there: before each step x loses another sqrt(ab), which the network does not see. */
+ * the neighbours: a table of those ten levels is a chain of this program.  Its state is x /
+ * sqrt(ab), begins at sigma times the sample, and that test scales it to x for the network and
+ * steps on from there: before each step x loses another sqrt(ab), which the network does not see.
+ */
 static void test_euler_makes_the_sum_of_diffusers(void **state)
 {
     (void)state;
@@ -199,7 +201,8 @@ static void test_euler_is_its_closed_form(void **state)
     ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
     for (int clip = 0; clip < 2; clip++) {
         walker w;
-        walker_init(&w, clip ? "{kind: euler, steps: 20, clip_x0: true}" : "{kind: euler, steps: 20}",
+        walker_init(&w,
+                    clip ? "{kind: euler, steps: 20, clip_x0: true}" : "{kind: euler, steps: 20}",
                     &levels, published);
         for (int step = 0; step < 20; step++) {
             const ggdm_step *s = &w.chain.step[step];

@@ -1,6 +1,6 @@
-/* DPM-Solver++ (2M) (Lu et al. 2022, Algorithm 2): x0-hat is extrapolated over lambda = log(sqrt(ab)
- * / sqrt(1 - ab)) from that of the step before.  Where there is none, and in the last step, where
- * lambda' is infinite, it is of first order, which is ddim without noise. */
+/* DPM-Solver++ (2M) (Lu et al. 2022, Algorithm 2): x0-hat is extrapolated over lambda =
+ * log(sqrt(ab) / sqrt(1 - ab)) from that of the step before.  Where there is none, and in the last
+ * step, where lambda' is infinite, it is of first order, which is ddim without noise. */
 #include <math.h>
 
 #include "worker/kinds.h"
@@ -15,7 +15,8 @@ static const ggdm_param rows[] = {
      .hi = 2,
      .fallback = GGDM_WHOLE(2),
      .help = "2 looks back at the step before; 1 does not and is ddim without noise."},
-    GGDM_SAMPLER_SPACING(GGDM_LINSPACE), GGDM_SAMPLER_CLIP};
+    GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
+    GGDM_SAMPLER_CLIP};
 
 static double lambda(double bar)
 {
