@@ -45,6 +45,14 @@ static void write_ints(ggdm_json *j, const char *key, const ggdm_ints *list)
     ggdm_json_end(j);
 }
 
+static void write_doubles(ggdm_json *j, const char *key, const ggdm_doubles *list)
+{
+    ggdm_json_begin_array(j, key);
+    for (size_t i = 0; i < list->count; i++)
+        ggdm_json_put_double(j, NULL, list->data[i]);
+    ggdm_json_end(j);
+}
+
 static void write_row(ggdm_json *j, const ggdm_field *f, const void *place)
 {
     switch (f->type) {
@@ -62,6 +70,9 @@ static void write_row(ggdm_json *j, const ggdm_field *f, const void *place)
         break;
     case GGDM_FIELD_INTS:
         write_ints(j, f->key, place);
+        break;
+    case GGDM_FIELD_DOUBLES:
+        write_doubles(j, f->key, place);
         break;
     case GGDM_FIELD_NODE:
         write_node(j, f->key, *(const ggdm_node *const *)place);
@@ -85,6 +96,8 @@ static bool is_default(const ggdm_field *f, const void *place, const void *fallb
         return *(const int *)place == *(const int *)fallback;
     case GGDM_FIELD_INTS:
         return ((const ggdm_ints *)place)->count == 0;
+    case GGDM_FIELD_DOUBLES:
+        return ((const ggdm_doubles *)place)->count == 0;
     case GGDM_FIELD_NODE:
         return !*(const ggdm_node *const *)place ||
                (*(const ggdm_node *const *)place)->kind == GGDM_NODE_NULL;

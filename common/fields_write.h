@@ -9,7 +9,7 @@
  *  not the value of defaults (a struct of the same type), in the table's order, so that a row that
  *  is added later changes no text.  A whole number that is not in its row's range says null.  A
  * node is written as it stands; NULL and null say nothing.  An empty list says nothing.  For tables
- * of flags, GGDM_FIELD_INT32, doubles, choices, GGDM_FIELD_INTS and nodes. */
+ * of flags, GGDM_FIELD_INT32, doubles, choices, lists of numbers and nodes. */
 void ggdm_fields_write(ggdm_json *j, const ggdm_field *table, const void *values,
                        const void *defaults);
 

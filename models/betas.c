@@ -1,21 +1,49 @@
 #include "models/betas.h"
 
 #include <math.h>
+#include <stddef.h>
 
-static double beta_of(ggdm_beta_schedule schedule, double first, double last, double share)
+const char *const ggdm_beta_schedules[] = {[GGDM_BETAS_LINEAR] = "linear",
+                                           [GGDM_BETAS_SCALED_LINEAR] = "scaled_linear",
+                                           [GGDM_BETAS_SQUAREDCOS] = "squaredcos_cap_v2",
+                                           [GGDM_BETAS_SIGMOID] = "sigmoid",
+                                           NULL};
+
+/* alpha_bar of the cosine schedule at a share of the time, without its constant factor. */
+static double cosine(double share)
 {
-    if (schedule == GGDM_BETAS_LINEAR)
+    double c = cos((share + 0.008) / 1.008 * M_PI_2);
+    return c * c;
+}
+
+static double beta_of(ggdm_beta_schedule schedule, double first, double last, int32_t t, int32_t n)
+{
+    const double share = n > 1 ? (double)t / (n - 1) : 0.0;
+    double root;
+    switch (schedule) {
+    case GGDM_BETAS_SCALED_LINEAR:
+        root = sqrt(first) + share * (sqrt(last) - sqrt(first));
+        return root * root;
+    case GGDM_BETAS_SQUAREDCOS:
+        return fmin(1.0 - cosine((t + 1.0) / n) / cosine((double)t / n), 0.999);
+    case GGDM_BETAS_SIGMOID:
+        return first + (last - first) / (1.0 + exp(6.0 - 12.0 * share));
+    default:
         return first + share * (last - first);
-    double root = sqrt(first) + share * (sqrt(last) - sqrt(first));
-    return root * root;
+    }
 }
 
 void ggdm_alpha_bar(ggdm_beta_schedule schedule, double first, double last, int32_t n,
                     double *alpha_bar)
 {
     double product = 1.0;
-    for (int32_t t = 0; t < n; t++) {
-        double share = n > 1 ? (double)t / (n - 1) : 0.0;
-        alpha_bar[t] = product *= 1.0 - beta_of(schedule, first, last, share);
-    }
+    for (int32_t t = 0; t < n; t++)
+        alpha_bar[t] = product *= 1.0 - beta_of(schedule, first, last, t, n);
+}
+
+void ggdm_alpha_bar_trained(const double *beta, int32_t n, double *alpha_bar)
+{
+    double product = 1.0;
+    for (int32_t t = 0; t < n; t++)
+        alpha_bar[t] = product *= 1.0 - beta[t];
 }

@@ -17,8 +17,6 @@ static const ggdm_schedule_config defaults = {.train_steps = 1000,
                                               .clip_range = 1,
                                               .variance = -1};
 
-static const char *const kind_names[] = {
-    [GGDM_BETAS_LINEAR] = "linear", [GGDM_BETAS_SCALED_LINEAR] = "scaled_linear", NULL};
 static const char *const prediction_names[] = {"epsilon", NULL};
 const char *const ggdm_schedule_spacings[] = {[GGDM_SPACING_LEADING] = "leading",
                                               [GGDM_SPACING_LINSPACE] = "linspace",
@@ -33,18 +31,18 @@ const ggdm_field ggdm_schedule_fields[] = {
     {"num_train_timesteps", GGDM_FIELD_INT32, AT(train_steps), .lo = 1, .hi = MAX_TRAIN_STEPS},
     {"beta_start", GGDM_FIELD_DOUBLE, AT(beta_start), .lo = 1e-12, .hi = 0.999},
     {"beta_end", GGDM_FIELD_DOUBLE, AT(beta_end), .lo = 1e-12, .hi = 0.999},
-    {"beta_schedule", GGDM_FIELD_CHOICE, AT(betas), .choices = kind_names},
+    {"beta_schedule", GGDM_FIELD_CHOICE, AT(betas), .choices = ggdm_beta_schedules},
     {"prediction_type", GGDM_FIELD_CHOICE, AT(prediction), .choices = prediction_names},
     {"timestep_spacing", GGDM_FIELD_CHOICE, AT(spacing), .choices = ggdm_schedule_spacings},
     {"steps_offset", GGDM_FIELD_INT32, AT(offset), .lo = 0, .hi = MAX_TRAIN_STEPS},
     {"clip_sample", GGDM_FIELD_BOOL, .offset = AT(clip)},
     {"clip_sample_range", GGDM_FIELD_DOUBLE, AT(clip_range), .lo = 0, .hi = 1e300},
     {"variance_type", GGDM_FIELD_CHOICE, AT(variance), .choices = ggdm_schedule_variances},
-    {"trained_betas", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
-    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
-    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
-    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[3])},
-    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[4])},
+    {"trained_betas", GGDM_FIELD_DOUBLES, AT(trained), .lo = 1e-12, .hi = 0.9999},
+    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
+    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
+    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
+    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[3])},
     {0}};
 
 /* Keys that change the mathematics: only the value with which they do not is accepted. */
@@ -53,7 +51,6 @@ static const struct {
     bool boolean;
     const char *expected;
 } neutral[GGDM_SCHEDULE_NEUTRAL] = {
-    {GGDM_NODE_NULL, false, "null (betas given by beta_schedule)"},
     {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, false, "false"},
@@ -73,6 +70,17 @@ static const char *const ignored[] = {
     "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "lambda_min_clipped",
     "sigma_min", "sigma_max", "predict_x0", "disable_corrector", NULL};
 
+/* Of a list there is one beta a timestep; an empty list is none. */
+static ggdm_status check_trained(const ggdm_schedule_config *c, const ggdm_doc *doc,
+                                 ggdm_error *err)
+{
+    const ggdm_node *n = ggdm_node_get(doc->root, "trained_betas");
+    if (!n || n->kind == GGDM_NODE_NULL || n->count == (size_t)c->train_steps)
+        return GGDM_OK;
+    return ggdm_node_fail(n, err, "a list of %zu, expected %d (num_train_timesteps)", n->count,
+                          c->train_steps);
+}
+
 ggdm_status ggdm_schedule_config_read(const char *json, const char *where, ggdm_schedule_config *c,
                                       ggdm_doc **doc, ggdm_error *err)
 {
@@ -89,9 +97,26 @@ ggdm_status ggdm_schedule_config_read(const char *json, const char *where, ggdm_
             st = ggdm_node_expected(n, err, "%s", neutral[i].expected);
         c->neutral[i] = NULL;
     }
+    if (st == GGDM_OK)
+        st = check_trained(c, *doc, err);
     if (st != GGDM_OK)
-        ggdm_doc_destroy(doc);
+        ggdm_schedule_config_release(c, doc);
     return st;
+}
+
+void ggdm_schedule_config_release(ggdm_schedule_config *c, ggdm_doc **doc)
+{
+    ggdm_fields_release(ggdm_schedule_fields, c);
+    ggdm_doc_destroy(doc);
+}
+
+void ggdm_schedule_alpha_bar(const ggdm_schedule_config *c, double *alpha_bar)
+{
+    if (c->trained.count > 0)
+        ggdm_alpha_bar_trained(c->trained.data, c->train_steps, alpha_bar);
+    else
+        ggdm_alpha_bar((ggdm_beta_schedule)c->betas, c->beta_start, c->beta_end, c->train_steps,
+                       alpha_bar);
 }
 
 ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char **out,
@@ -106,6 +131,6 @@ ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char 
     ggdm_json_begin_object(&j, NULL);
     ggdm_fields_write(&j, ggdm_schedule_fields, &c, &defaults);
     ggdm_json_end(&j);
-    ggdm_doc_destroy(&doc);
+    ggdm_schedule_config_release(&c, &doc);
     return ggdm_json_finish(&j, out, NULL, err);
 }

@@ -6,7 +6,7 @@
 #include "common/fields.h"
 #include "models/betas.h"
 
-enum { GGDM_SCHEDULE_NEUTRAL = 5 };
+enum { GGDM_SCHEDULE_NEUTRAL = 4 };
 
 typedef enum ggdm_timestep_spacing {
     GGDM_SPACING_LEADING,
@@ -17,8 +17,9 @@ typedef enum ggdm_timestep_spacing {
 typedef struct ggdm_schedule_config {
     int32_t train_steps; /* T */
     double beta_start, beta_end;
-    int betas;      /* ggdm_beta_schedule */
-    int prediction; /* eps, of one choice */
+    int betas;            /* ggdm_beta_schedule */
+    ggdm_doubles trained; /* [train_steps] instead of it; empty: none */
+    int prediction;       /* eps, of one choice */
     /* Of the chain. */
     int spacing; /* ggdm_timestep_spacing */
     int32_t offset;
@@ -40,11 +41,17 @@ extern const char *const ggdm_schedule_spacings[];
 extern const char *const ggdm_schedule_variances[];
 
 /** Read a text (NULL: diffusers' DDPMScheduler by default: T = 1000, beta linear 1e-4 .. 0.02);
- * where names it in errors.  *doc (owned) is the text, for messages about its nodes; NULL without
- * one. Errors: GGDM_EINVAL with the field (a schedule or prediction type that is not supported, a
- * key that is not known), GGDM_EFORMAT, GGDM_ENOMEM. */
+ *  where names it in errors.  *doc is the text, for messages about its nodes; NULL without one.
+ *  Both are owned: ggdm_schedule_config_release.
+ *  Errors, after which nothing is: GGDM_EINVAL with the field (a schedule or prediction type that
+ *  is not supported, a key that is not known), GGDM_EFORMAT, GGDM_ENOMEM. */
 ggdm_status ggdm_schedule_config_read(const char *json, const char *where,
                                       ggdm_schedule_config *out, ggdm_doc **doc, ggdm_error *err);
+
+void ggdm_schedule_config_release(ggdm_schedule_config *config, ggdm_doc **doc);
+
+/** alpha_bar [train_steps] of the schedule. */
+void ggdm_schedule_alpha_bar(const ggdm_schedule_config *config, double *alpha_bar);
 
 /** The meaning of such a text in one form, a JSON object in *out (owned).  Errors: as above. */
 ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char **out,

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "worker/kinds.h"
+#include "worker/timesteps.h"
 
 ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
@@ -17,6 +18,7 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
                               "value '%lld', expected 1 to %d (num_train_timesteps of the model)",
                               (long long)steps, levels->train_steps);
     GGDM_TRY(ggdm_alloc(&out->step, (size_t)(steps * kind->evaluations), sizeof *out->step, err));
+    GGDM_TRY(ggdm_timesteps(sampler, levels->train_steps, out, err));
     return kind->chain(sampler, levels, out, err);
 }
 
@@ -45,26 +47,4 @@ ggdm_step ggdm_step_euler(int32_t t, double bar, double bar_next, bool clip)
     s.clip_x0 = (float)(sqrt(bar_next) * (1.0 - sigma_next / sigma));
     s.clip = clip;
     return s;
-}
-
-const char *const ggdm_spacing_names[] = {"leading", "trailing", "linspace", NULL};
-
-/* rint is half to even, as numpy's round; trailing is numpy's arange to the bit, whose increment is
- * the difference of its first two values. */
-int32_t ggdm_timestep(int64_t spacing, int32_t i, int32_t n, int32_t T)
-{
-    const double first = T, second = first - first / n;
-    switch (spacing) {
-    case GGDM_TRAILING:
-        return (int32_t)rint(first + i * (second - first)) - 1;
-    case GGDM_LINSPACE:
-        return n == 1 ? 0 : (int32_t)rint((n - 1 - i) * ((double)(T - 1) / (n - 1)));
-    default:
-        return (n - 1 - i) * (T / n);
-    }
-}
-
-double ggdm_alpha_bar_at(const ggdm_noise_levels *levels, int64_t spacing, int32_t i, int32_t n)
-{
-    return i < n ? levels->alpha_bar[ggdm_timestep(spacing, i, n, levels->train_steps)] : 1.0;
 }

@@ -53,14 +53,4 @@ ggdm_step ggdm_step_between(int32_t t, double alpha_bar, double alpha_bar_next);
  *  the mean (docs/GUIDANCE.md, "Chains": euler). */
 ggdm_step ggdm_step_euler(int32_t t, double alpha_bar, double alpha_bar_next, bool clip);
 
-/* Which timesteps a chain visits: rows GGDM_SAMPLER_SPACING (worker/kinds.h). */
-enum { GGDM_LEADING, GGDM_TRAILING, GGDM_LINSPACE };
-extern const char *const ggdm_spacing_names[]; /* ended by NULL */
-
-/** The timestep of step i of n over T timesteps, as diffusers counts them. */
-int32_t ggdm_timestep(int64_t spacing, int32_t i, int32_t n, int32_t T);
-
-/** alpha_bar there; 1 behind the last step (i = n). */
-double ggdm_alpha_bar_at(const ggdm_noise_levels *levels, int64_t spacing, int32_t i, int32_t n);
-
 #endif

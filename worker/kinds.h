@@ -7,6 +7,7 @@
 #include "jobs/messages.h"
 #include "worker/chain.h"
 #include "worker/emit.h"
+#include "worker/timesteps.h"
 
 #define GGDM_FAMILY_TERM "term"
 #define GGDM_FAMILY_LOSS "loss"
@@ -37,8 +38,9 @@ typedef struct ggdm_sampler_kind {
     int32_t noises;      /* draws a step */
     int32_t evaluations; /* ticks a step */
     const ggdm_sampler_said *said; /* ended by {NULL, NULL} */
-    /** Fill out->step[steps, evaluations], which is there: timesteps and coefficients.
-     *  Errors: GGDM_EINVAL at the row (steps, spacing) that does not fit. */
+    /** Fill out->step[steps, evaluations], which is there, with coefficients; t of the first tick
+     *  of each step is filled in (worker/timesteps.h), where the kind does not choose another.
+     *  Errors: GGDM_EINVAL at the row that does not fit. */
     ggdm_status (*chain)(const ggdm_item *sampler, const ggdm_noise_levels *levels, ggdm_chain *out,
                          ggdm_error *err);
     /** NULL: ggdm_step_linear.  Returns whether all of x is finite. */
@@ -72,6 +74,17 @@ typedef struct ggdm_loss_kind {
         .choices = ggdm_spacing_names, .fallback = GGDM_WHOLE(standard),                           \
         .help = "Which timesteps are visited: every (T / steps)-th from 0, every one from T - 1 "  \
                 "down, or evenly from 0 to T - 1."                                                 \
+    }
+#define GGDM_SAMPLER_OFFSET                                                                        \
+    {                                                                                              \
+        .key = "steps_offset", .type = GGDM_PARAM_WHOLE, .structure = true, .lo = 0,               \
+        .hi = GGDM_MAX_STEPS, .fallback = GGDM_WHOLE(0), .help = "Added to leading timesteps."     \
+    }
+#define GGDM_SAMPLER_RESPACING                                                                     \
+    {                                                                                              \
+        .key = "respacing", .type = GGDM_PARAM_TEXT, .structure = true,                            \
+        .help = "Instead of a spacing, as OpenAI's programs say it: \"10,15,20\" steps of equal "  \
+                "parts of the timesteps, or \"ddim50\"; their sum is `steps`."                     \
     }
 #define GGDM_SAMPLER_CLIP                                                                          \
     {                                                                                              \

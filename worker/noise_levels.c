@@ -20,12 +20,13 @@ ggdm_status ggdm_noise_levels_read(const char *json, const char *where, ggdm_noi
     ggdm_doc *doc;
     *out = (ggdm_noise_levels){0};
     GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
-    ggdm_doc_destroy(&doc);
-    GGDM_TRY(ggdm_alloc(&out->alpha_bar, (size_t)c.train_steps, sizeof *out->alpha_bar, err));
     out->train_steps = c.train_steps;
-    ggdm_alpha_bar((ggdm_beta_schedule)c.betas, c.beta_start, c.beta_end, c.train_steps,
-                   out->alpha_bar);
-    return GGDM_OK;
+    ggdm_status st =
+        ggdm_alloc(&out->alpha_bar, (size_t)c.train_steps, sizeof *out->alpha_bar, err);
+    if (st == GGDM_OK)
+        ggdm_schedule_alpha_bar(&c, out->alpha_bar);
+    ggdm_schedule_config_release(&c, &doc);
+    return st;
 }
 
 void ggdm_noise_levels_deinit(ggdm_noise_levels *levels)
@@ -43,28 +44,39 @@ static const ggdm_param *find_row(const ggdm_item *sampler, const char *key)
     return v ? &sampler->kind->params[v - sampler->values] : NULL;
 }
 
-/* Which timesteps a shorter chain visits: by a row of the sampler, else the leading ones. */
+/* Does the sweep say which timesteps are visited, by this row or by a respacing? */
+static bool chooses(const ggdm_item *sampler, const char *key)
+{
+    const ggdm_value *row = ggdm_item_value(sampler, key);
+    const ggdm_value *all = ggdm_item_value(sampler, "respacing");
+    return (row && row->set) || (all && all->set);
+}
+
+/* Which timesteps a shorter chain visits: as the sweep says, else by the sampler's default. */
 static ggdm_status check_spacing(const ggdm_schedule_config *c, const ggdm_doc *doc,
                                  const ggdm_item *sampler, ggdm_error *err)
 {
-    const bool chosen = find_row(sampler, "spacing") != NULL;
     const int64_t steps = ggdm_item_whole(sampler, "steps");
-    const bool leading = !chosen || strcmp(ggdm_item_text(sampler, "spacing"),
-                                           ggdm_schedule_spacings[GGDM_SPACING_LEADING]) == 0;
-    const char *expected;
+    const char *leading = ggdm_schedule_spacings[GGDM_SPACING_LEADING];
+    const char *said = ggdm_schedule_spacings[c->spacing];
+    const char *spacing =
+        find_row(sampler, "spacing") ? ggdm_item_text(sampler, "spacing") : leading;
+    const char *key, *row, *expected;
     if (steps == c->train_steps)
         return GGDM_OK;
-    if (c->spacing != GGDM_SPACING_LEADING && !chosen)
-        expected = "leading";
-    else if (c->offset != 0 && leading)
-        expected = "0";
+    if (said != leading && strcmp(said, spacing) != 0 && !chooses(sampler, "spacing"))
+        key = "timestep_spacing", row = "spacing", expected = spacing;
+    else if (c->offset != 0 && strcmp(spacing, leading) == 0 && !chooses(sampler, "steps_offset"))
+        key = row = "steps_offset", expected = "0";
     else
         return GGDM_OK;
     return ggdm_node_expected(
-        ggdm_node_get(doc->root, *expected == '0' ? "steps_offset" : "timestep_spacing"), err,
+        ggdm_node_get(doc->root, key), err,
         "%s, or a chain of all %d timesteps (sampler.steps is %lld), to which it makes no "
-        "difference",
-        expected, c->train_steps, (long long)steps);
+        "difference%s%s",
+        expected, c->train_steps, (long long)steps,
+        find_row(sampler, row) ? ", or that the sweep sets sampler." : "",
+        find_row(sampler, row) ? row : "");
 }
 
 static ggdm_status check_clipping(const ggdm_schedule_config *c, const ggdm_doc *doc,
@@ -107,13 +119,22 @@ static ggdm_status add_note(char **notes, ggdm_error *err, const char *format, .
     return GGDM_OK;
 }
 
-static ggdm_status note_assumed(const ggdm_doc *doc, const char *where, char **notes,
-                                ggdm_error *err)
+/* Is the default of a key not asked for, as betas are given one by one or have no ends? */
+static bool needless(const ggdm_schedule_config *c, const char *key)
+{
+    return strncmp(key, "beta_", 5) == 0 &&
+           (c->trained.count > 0 ||
+            (c->betas == GGDM_BETAS_SQUAREDCOS && strcmp(key, "beta_schedule") != 0));
+}
+
+static ggdm_status note_assumed(const ggdm_schedule_config *c, const ggdm_doc *doc,
+                                const char *where, char **notes, ggdm_error *err)
 {
     char list[200] = "";
     for (size_t i = 0; i < sizeof assumed / sizeof *assumed; i++) {
         size_t n = strlen(list);
-        if (!says(doc, assumed[i].key) && !says(doc, assumed[i].older))
+        if (!says(doc, assumed[i].key) && !says(doc, assumed[i].older) &&
+            !needless(c, assumed[i].key))
             snprintf(list + n, sizeof list - n, "%s%s %s", n ? ", " : "", assumed[i].key,
                      assumed[i].value);
     }
@@ -148,14 +169,14 @@ ggdm_status ggdm_noise_levels_review(const char *json, const char *where, const 
     ggdm_doc *doc;
     *notes = NULL;
     GGDM_TRY(ggdm_schedule_config_read(json, where, &c, &doc, err));
-    ggdm_status st = note_assumed(doc, where, notes, err);
+    ggdm_status st = note_assumed(&c, doc, where, notes, err);
     if (st == GGDM_OK)
         st = check_spacing(&c, doc, sampler, err);
     if (st == GGDM_OK)
         st = check_clipping(&c, doc, sampler, err);
     for (; st == GGDM_OK && said->file; said++)
         st = note_said(doc, where, sampler, said, notes, err);
-    ggdm_doc_destroy(&doc);
+    ggdm_schedule_config_release(&c, &doc);
     if (st != GGDM_OK) {
         free(*notes);
         *notes = NULL;

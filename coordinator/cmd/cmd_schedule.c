@@ -10,9 +10,11 @@
 #include "common/mem.h"
 #include "common/yaml.h"
 #include "coordinator/cmd/command.h"
+#include "models/betas.h"
 #include "models/model.h"
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
+#include "worker/timesteps.h"
 
 #define MAX_BETA 0.999 /* of scheduler_config.json */
 
@@ -22,26 +24,38 @@ typedef struct arguments {
     double beta_start, beta_end;
     int steps;           /* of the chain; 0: as the sampler says, else T */
     const char *sampler; /* as in a sweep file; NULL: the standard one */
+    int spacing;         /* of ggdm_spacing_names; -1: as the sampler says */
+    const char *respacing;
     bool json;
 } arguments;
 
-enum { KEY_KIND = 256, KEY_TRAIN_STEPS, KEY_BETA_START, KEY_BETA_END, KEY_SAMPLER };
+enum {
+    KEY_KIND = 256,
+    KEY_TRAIN_STEPS,
+    KEY_BETA_START,
+    KEY_BETA_END,
+    KEY_SAMPLER,
+    KEY_SPACING,
+    KEY_RESPACING
+};
 
 static const struct argp_option options[] = {
     {"steps", 's', "N", 0, "sampler steps of the chain (default: all timesteps)", 0},
     {"sampler", KEY_SAMPLER, "SAMPLER", 0,
      "the sampler as in a sweep file (default: {kind: ddpm}; `ggdm methods sampler` lists them)",
      0},
+    {"spacing", KEY_SPACING, "leading|trailing|linspace", 0,
+     "which timesteps are visited (default: as the sampler says)", 0},
+    {"respacing", KEY_RESPACING, "STEPS", 0,
+     "the same as OpenAI's programs say it: 10,15,20 or ddim50", 0},
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {NULL, 0, NULL, 0, "Without a model:", 0},
-    {"kind", KEY_KIND, "linear|scaled_linear", 0, "form of the betas (default: linear)", 0},
+    {"kind", KEY_KIND, "linear|scaled_linear|squaredcos_cap_v2|sigmoid", 0,
+     "form of the betas (default: linear)", 0},
     {"timesteps", KEY_TRAIN_STEPS, "T", 0, "timesteps of the training (default: 1000)", 0},
     {"beta-start", KEY_BETA_START, "B", 0, "first beta (default: 1e-4)", 0},
     {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
     {0}};
-
-/* As scheduler_config.json has them. */
-static const char *const kinds[] = {"linear", "scaled_linear", NULL};
 
 static error_t parse_schedule_option(int key, char *arg, struct argp_state *state)
 {
@@ -57,7 +71,14 @@ static error_t parse_schedule_option(int key, char *arg, struct argp_state *stat
         a->json = true;
         return 0;
     case KEY_KIND:
-        a->kind = kinds[ggdm_command_choice(state, "--kind", arg, kinds)];
+        a->kind =
+            ggdm_beta_schedules[ggdm_command_choice(state, "--kind", arg, ggdm_beta_schedules)];
+        return 0;
+    case KEY_SPACING:
+        a->spacing = ggdm_command_choice(state, "--spacing", arg, ggdm_spacing_names);
+        return 0;
+    case KEY_RESPACING:
+        a->respacing = arg;
         return 0;
     case KEY_TRAIN_STEPS:
         a->train_steps = ggdm_command_int(state, "--timesteps", arg, 1, 100000);
@@ -168,6 +189,31 @@ typedef struct read_sampler {
     ggdm_item *item;
 } read_sampler;
 
+/* A row of the sampler out of an option. */
+static ggdm_status set_row(ggdm_item *sampler, const char *key, ggdm_scalar scalar, ggdm_error *err)
+{
+    if (!ggdm_item_value(sampler, key))
+        return GGDM_FAIL(err, GGDM_EINVAL, "--%s: sampler '%s' has no such parameter", key,
+                         sampler->kind->name);
+    ggdm_item_set(sampler, key, scalar);
+    return GGDM_OK;
+}
+
+static ggdm_status set_timesteps(const arguments *a, int32_t train_steps, ggdm_item *sampler,
+                                 ggdm_error *err)
+{
+    int64_t steps = a->steps;
+    if (a->spacing >= 0)
+        GGDM_TRY(set_row(sampler, "spacing", (ggdm_scalar){.whole = a->spacing}, err));
+    if (a->respacing) {
+        GGDM_TRY(set_row(sampler, "respacing", (ggdm_scalar){.text = a->respacing}, err));
+        steps = steps ? steps : ggdm_respacing_steps(a->respacing);
+    }
+    if (steps > 0 || !ggdm_item_value(sampler, "steps")->set)
+        ggdm_item_set(sampler, "steps", (ggdm_scalar){.whole = steps > 0 ? steps : train_steps});
+    return GGDM_OK;
+}
+
 static ggdm_status read_sampler_text(const arguments *a, int32_t train_steps, read_sampler *out,
                                      ggdm_error *err)
 {
@@ -175,10 +221,7 @@ static ggdm_status read_sampler_text(const arguments *a, int32_t train_steps, re
     GGDM_TRY(ggdm_yaml_parse(text, strlen(text), "--sampler", &out->doc, err));
     GGDM_TRY(ggdm_item_read(&ggdm_methods, &out->arena, GGDM_FAMILY_SAMPLER, out->doc->root, NULL,
                             GGDM_OF_SWEEP, &out->item, err));
-    ggdm_value *steps = ggdm_item_value(out->item, "steps");
-    if (a->steps || !steps->set)
-        steps->scalar.whole = a->steps ? a->steps : train_steps;
-    steps->set = true;
+    GGDM_TRY(set_timesteps(a, train_steps, out->item, err));
     return ggdm_item_check(out->item, err);
 }
 
@@ -222,7 +265,8 @@ static ggdm_status run_schedule(const arguments *a, ggdm_error *err)
 
 int ggdm_cmd_schedule(int argc, char **argv)
 {
-    arguments a = {.kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02};
+    arguments a = {
+        .kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02, .spacing = -1};
     ggdm_error err = {0};
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;

@@ -87,7 +87,9 @@ told "--shard: value '3', expected I/N" "$GGDM" run good.yaml --shard 3
 told "--shard: value '3/3', expected I/N" "$GGDM" run good.yaml --shard 3/3
 told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yaml --shard 4294967296/4294967299
 told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
-told "--kind: value 'cubic', expected linear or scaled_linear" "$GGDM" schedule --kind cubic
+told "--kind: value 'cubic', expected linear, scaled_linear, squaredcos_cap_v2 or sigmoid" "$GGDM" schedule --kind cubic
+told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
+told "value 'ddim300', expected a number of steps that an integer stride makes" "$GGDM" schedule --respacing ddim300
 told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large or fixed_small" \
     "$GGDM" schedule --sampler '{kind: ddpm, variance: fixed}'
 told "--beta-end: value 'nan', expected a number above 0" "$GGDM" schedule --beta-end nan

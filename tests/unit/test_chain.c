@@ -100,7 +100,7 @@ static void test_chain_of_more_steps_than_timesteps_is_refused(void **state)
 
 /* What numpy, and so diffusers, makes of 1000 timesteps; 937.5 is a tie at which the increment's
  * rounding decides. */
-static void test_ddim_spacings_are_those_of_diffusers(void **state)
+static void test_chain_spacings_are_those_of_diffusers(void **state)
 {
     (void)state;
     static const struct {
@@ -108,6 +108,9 @@ static void test_ddim_spacings_are_those_of_diffusers(void **state)
         int n, t[7];
     } rows[] = {
         {"{kind: ddim, steps: 7}", 7, {852, 710, 568, 426, 284, 142, 0}},
+        {"{kind: ddpm, steps: 7, steps_offset: 1}", 7, {853, 711, 569, 427, 285, 143, 1}},
+        {"{kind: ddpm, steps: 7, spacing: trailing}", 7, {999, 856, 713, 570, 428, 285, 142}},
+        {"{kind: ddpm, steps: 7, spacing: linspace}", 7, {999, 832, 666, 500, 333, 166, 0}},
         {"{kind: ddim, steps: 7, spacing: trailing}", 7, {999, 856, 713, 570, 428, 285, 142}},
         {"{kind: ddim, steps: 48, spacing: trailing}", 5, {999, 978, 957, 936, 916}},
         {"{kind: ddim, steps: 7, spacing: linspace}", 7, {999, 832, 666, 500, 333, 166, 0}},
@@ -123,6 +126,70 @@ static void test_ddim_spacings_are_those_of_diffusers(void **state)
         assert_true(c.step[c.steps - 1].alpha_bar_next == 1);
         ggdm_chain_deinit(&c);
     }
+}
+
+/* space_timesteps of guided-diffusion; the first row is its documentation's example. */
+static void test_chain_respacings_are_those_of_openai(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        int T, at, n, t[8]; /* n timesteps from step `at` on */
+    } rows[] = {
+        {"{kind: ddpm, steps: 45, respacing: '10,15,20'}", 300, 38, 7, {66, 55, 44, 33, 22, 11, 0}},
+        {"{kind: ddpm, steps: 45, respacing: '10,15,20'}", 300, 17, 5, {210, 205, 200, 199, 192}},
+        {"{kind: ddim, steps: 7, respacing: '7'}", 1000, 0, 7, {999, 832, 666, 500, 333, 166, 0}},
+        {"{kind: ddim, steps: 7, respacing: ddim7}", 1000, 0, 7, {858, 715, 572, 429, 286, 143, 0}},
+        {"{kind: ddim, steps: 50, respacing: ddim50}", 1000, 0, 3, {980, 960, 940}},
+        {"{kind: ddpm, steps: 5, respacing: '2,0,3'}", 10, 0, 5, {9, 8, 7, 3, 0}},
+        {"{kind: ddpm, steps: 1, respacing: '1'}", 1000, 0, 1, {0}},
+        {"{kind: dpmpp-2m, steps: 7, respacing: ddim7}", 1000, 0, 3, {858, 715, 572}},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char json[60];
+        ggdm_error err;
+        ggdm_chain c;
+        snprintf(json, sizeof json, "{\"num_train_timesteps\": %d}", rows[r].T);
+        ggdm_noise_levels levels = levels_of(json);
+        ggdm_test_ok(ggdm_chain_create(sampler(rows[r].yaml), &levels, &c, &err), &err);
+        for (int i = 0; i < rows[r].n; i++)
+            assert_int_equal(c.step[rows[r].at + i].t, rows[r].t[i]);
+        for (int i = 0; i + 1 < c.steps; i++)
+            assert_true(c.step[i].alpha_bar_next == levels.alpha_bar[c.step[i + 1].t]);
+        ggdm_chain_deinit(&c);
+        ggdm_noise_levels_deinit(&levels);
+    }
+}
+
+static void test_chain_of_timesteps_that_are_not_there_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *text;
+    } bad[] = {
+        {"{kind: ddpm, steps: 300, respacing: ddim300}", "a number of steps that an integer"},
+        {"{kind: ddpm, steps: 8, respacing: '7'}", "value '8', expected 7, the sum of respacing"},
+        {"{kind: ddpm, respacing: ddim50}", "value '1000', expected 50, the sum of respacing"},
+        {"{kind: ddpm, steps: 601, respacing: '600,1'}", "no more steps than its part"},
+        {"{kind: ddpm, steps: 7, respacing: '7,'}", "expected steps of parts"},
+        {"{kind: ddpm, steps: 7, respacing: ''}", "value '', expected steps of parts"},
+        {"{kind: ddpm, steps: 7, respacing: ddim7x}", "expected steps of parts"},
+        {"{kind: ddpm, steps: 7, respacing: '99999999999'}", "expected steps of parts"},
+        {"{kind: ddpm, steps: 7, respacing: '7', spacing: trailing}", "none beside a spacing"},
+        {"{kind: ddim, steps: 7, respacing: '7', steps_offset: 1}", "none beside a spacing"},
+        {"{kind: ddpm, steps_offset: 1}", "value '1', expected at most 0 with spacing leading"},
+        {"{kind: ddim, steps: 4, steps_offset: 250}", "value '250', expected at most 249"},
+        {"{kind: ddim, steps: 4, steps_offset: 1, spacing: linspace}", "expected at most 0"},
+    };
+    ggdm_noise_levels levels = levels_of(NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ggdm_chain chain;
+        ggdm_error err;
+        ggdm_status st = ggdm_chain_create(sampler(bad[i].yaml), &levels, &chain, &err);
+        ggdm_test_error(st, &err, GGDM_EINVAL, bad[i].text);
+        ggdm_chain_deinit(&chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
 }
 
 /* eta = 1 is ddpm with fixed_small, on every timestep or some of them. */
@@ -194,7 +261,11 @@ static void test_noise_levels_bad_config_is_named(void **state)
         {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
         {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
         {"{\"beta_end\": 2}", "beta_end"},
-        {"{\"trained_betas\": [0.1]}", "'trained_betas': a list, expected null"},
+        {"{\"trained_betas\": [0.1]}", "'trained_betas': a list of 1, expected 1000"},
+        {"{\"trained_betas\": []}", "'trained_betas': a list of 0, expected 1000"},
+        {"{\"num_train_timesteps\": 1, \"trained_betas\": [1]}", "'trained_betas[0]': value '1'"},
+        {"{\"beta_schedule\": \"squaredcos_cap_v2\", \"trained_betas\": 1}",
+         "'trained_betas': value '1', expected a list"},
         {"{\"rescale_betas_zero_snr\": true}",
          "'rescale_betas_zero_snr': value 'true', expected false"},
         {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
@@ -224,22 +295,77 @@ static void test_noise_levels_bad_config_is_named(void **state)
     }
 }
 
-/* A sampler that chooses its timesteps itself is asked about the offset of leading ones alone. */
-static void test_noise_levels_offset_matters_to_leading_timesteps(void **state)
+/* What counts for nothing in a schedule is not assumed either. */
+static void test_noise_levels_assume_no_more_than_is_needed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *assumed;
+    } rows[] = {
+        {"{\"beta_schedule\": \"squaredcos_cap_v2\"}",
+         "num_train_timesteps 1000, prediction_type epsilon"},
+        {"{\"num_train_timesteps\": 2, \"trained_betas\": [0.1, 0.2]}", "prediction_type epsilon"},
+        {"{\"beta_schedule\": \"sigmoid\"}",
+         "num_train_timesteps 1000, beta_start 0.0001, beta_end 0.02, prediction_type epsilon"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *notes;
+        ggdm_error err;
+        ggdm_status st = ggdm_noise_levels_review(rows[i].json, "s.json",
+                                                  sampler("{kind: ddpm, steps: 2}"), &notes, &err);
+        ggdm_test_ok(st, &err);
+        assert_string_equal(strstr(notes, "are ") + 4, rows[i].assumed);
+        free(notes);
+    }
+}
+
+/* scheduler_config.json reaches the levels. */
+static void test_noise_levels_are_of_the_schedule_that_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        double last;
+    } rows[] = {{"{\"num_train_timesteps\": 2, \"trained_betas\": [0.5, 0.25]}", 0.375},
+                {"{\"num_train_timesteps\": 2, \"trained_betas\": null, "
+                 "\"beta_start\": 0.5, \"beta_end\": 0.75}",
+                 0.125},
+                {"{\"num_train_timesteps\": 1, \"beta_schedule\": \"squaredcos_cap_v2\"}", 0.001}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ggdm_noise_levels levels = levels_of(rows[i].json);
+        assert_true(fabs(levels.alpha_bar[levels.train_steps - 1] - rows[i].last) < 1e-15);
+        ggdm_noise_levels_deinit(&levels);
+    }
+}
+
+/* What the file says of timesteps is asked of the sweep, and only where it counts. */
+static void test_noise_levels_timesteps_are_chosen_by_the_sweep(void **state)
 {
     (void)state;
     static const char json[] = "{\"timestep_spacing\": \"trailing\", \"steps_offset\": 1}";
-    char *notes;
-    ggdm_error err;
-    ggdm_test_error(
-        ggdm_noise_levels_review(json, "s.json", sampler("{kind: ddim, steps: 10}"), &notes, &err),
-        &err, GGDM_EINVAL, "'steps_offset': value '1', expected 0");
-    ggdm_test_ok(ggdm_noise_levels_review(json, "s.json",
-                                          sampler("{kind: ddim, steps: 10, spacing: trailing}"),
-                                          &notes, &err),
-                 &err);
-    assert_null(strstr(notes, "spacing"));
-    free(notes);
+    static const struct {
+        const char *yaml, *error; /* NULL: none */
+    } rows[] = {
+        {"{kind: ddim, steps: 10}", "'timestep_spacing': value 'trailing', expected leading"},
+        {"{kind: ddpm, steps: 10}", "or that the sweep sets sampler.spacing"},
+        {"{kind: ddpm, steps: 10, spacing: leading}", "'steps_offset': value '1', expected 0"},
+        {"{kind: ddpm, steps: 10, spacing: leading, steps_offset: 0}", NULL},
+        {"{kind: ddim, steps: 10, spacing: trailing}", NULL},
+        {"{kind: euler, steps: 10}", "'timestep_spacing': value 'trailing', expected linspace"},
+        {"{kind: ddpm, steps: 10, respacing: ddim10}", NULL},
+        {"{kind: ddpm}", NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *notes;
+        ggdm_error err;
+        ggdm_status st =
+            ggdm_noise_levels_review(json, "s.json", sampler(rows[i].yaml), &notes, &err);
+        if (rows[i].error) {
+            ggdm_test_error(st, &err, GGDM_EINVAL, rows[i].error);
+            continue;
+        }
+        ggdm_test_ok(st, &err);
+        assert_null(strstr(notes, "spacing"));
+        free(notes);
+    }
 }
 
 /* Keys about how the chain is run, or with the value that changes nothing, make the same schedule:
@@ -308,9 +434,6 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", given, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", left, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", other, NULL},
-        {", \"predict_epsilon\": true, \"timestep_spacing\": \"trailing\"", other,
-         "s.json says timestep_spacing trailing, the sweep does not set sampler.spacing: it is "
-         "leading"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char json[500], *notes;
@@ -424,11 +547,15 @@ int main(void)
         cmocka_unit_test(test_chain_variance_kinds),
         cmocka_unit_test(test_chain_respaced_uses_leading_timesteps),
         cmocka_unit_test(test_chain_of_more_steps_than_timesteps_is_refused),
-        cmocka_unit_test(test_ddim_spacings_are_those_of_diffusers),
+        cmocka_unit_test(test_chain_spacings_are_those_of_diffusers),
+        cmocka_unit_test(test_chain_respacings_are_those_of_openai),
+        cmocka_unit_test(test_chain_of_timesteps_that_are_not_there_is_refused),
         cmocka_unit_test(test_ddim_with_all_noise_is_ddpm),
         cmocka_unit_test(test_ddim_finds_the_only_image),
         cmocka_unit_test(test_noise_levels_bad_config_is_named),
-        cmocka_unit_test(test_noise_levels_offset_matters_to_leading_timesteps),
+        cmocka_unit_test(test_noise_levels_assume_no_more_than_is_needed),
+        cmocka_unit_test(test_noise_levels_are_of_the_schedule_that_is_said),
+        cmocka_unit_test(test_noise_levels_timesteps_are_chosen_by_the_sweep),
         cmocka_unit_test(test_noise_levels_keys_of_diffusers_are_known),
         cmocka_unit_test(test_noise_levels_review_says_what_is_assumed),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),

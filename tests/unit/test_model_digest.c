@@ -155,11 +155,11 @@ static void test_digest_other_words_are_the_same(void **state)
 
 /* Keys of one meaning: for each there is nothing else that is accepted. */
 static const char *const of_one_meaning[] = {
-    "time_embedding_type", "mid_block_type", "downsample_type",
-    "upsample_type",       "act_fn",         "class_embed_type",
-    "global_avg_pool",     "flatten",        "prediction_type",
-    "trained_betas",       "thresholding",   "rescale_betas_zero_snr",
-    "use_flow_sigmas",     "predict_epsilon"};
+    "time_embedding_type", "mid_block_type",  "downsample_type",
+    "upsample_type",       "act_fn",          "class_embed_type",
+    "global_avg_pool",     "flatten",         "prediction_type",
+    "thresholding",        "use_flow_sigmas", "rescale_betas_zero_snr",
+    "predict_epsilon"};
 
 static bool has_one_meaning(const char *key)
 {
@@ -180,6 +180,7 @@ static const member others[] = {
     {"layers", "[{\"conv\": 8}, {\"global_avg_pool\": true}]"},
     {"num_classes", "11"},
     {"_null_label", "1, \"num_class_embeds\": 2"},
+    {"trained_betas", "[0.1, 0.2], \"num_train_timesteps\": 2"},
 };
 
 /* Value number i to try for a row; false: there are no more. */
@@ -266,6 +267,10 @@ static void test_digest_every_key_that_counts_changes_it(void **state)
                                     {"num_class_embeds", "11"},
                                     {NULL, NULL}};
     assert_int_equal(same(meaning_of_config, labels, "\"_null_label\": 10"), 0);
+    static const member two[] = {
+        {"num_train_timesteps", "2"}, {"trained_betas", "[0.1, 0.2]"}, {NULL, NULL}};
+    assert_int_equal(same(meaning_of_schedule, two, "\"trained_betas\": [0.1, 0.3]"), 0);
+    assert_int_equal(same(meaning_of_schedule, two, "\"trained_betas\": [0.1, 0.20]"), 1);
     char *none = meaning_of_schedule(NULL), *empty = meaning_of_schedule("{}");
     assert_string_equal(none, empty);
     free(none);

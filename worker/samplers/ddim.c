@@ -1,6 +1,5 @@
-/* Denoising diffusion implicit models (Song et al. 2021): docs/GUIDANCE.md, "Chains".  Timesteps as
- * diffusers counts them; the next timestep of a step is the one that the chain visits next, and
- * alpha_bar is 1 behind the last. */
+/* Denoising diffusion implicit models (Song et al. 2021): docs/GUIDANCE.md, "Chains".  The next
+ * timestep of a step is the one that the chain visits next, and alpha_bar is 1 behind the last. */
 #include <math.h>
 
 #include "worker/kinds.h"
@@ -20,6 +19,8 @@ static const ggdm_param rows[] = {
      .structure = true,
      .fallback = GGDM_WHOLE(false),
      .help = "Whether x0-hat is clipped to the range of images; eps stays as it is."},
+    GGDM_SAMPLER_OFFSET,
+    GGDM_SAMPLER_RESPACING,
 };
 
 static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool clip)
@@ -40,20 +41,16 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta
 static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
-    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
     const double eta = ggdm_item_real(sampler, "eta");
-    const int32_t n = out->steps;
     (void)err;
-    for (int32_t i = 0; i < n; i++)
-        out->step[i] = step_between(ggdm_timestep(spacing, i, n, levels->train_steps),
-                                    ggdm_alpha_bar_at(levels, spacing, i, n),
-                                    ggdm_alpha_bar_at(levels, spacing, i + 1, n), eta, clip);
+    for (int32_t i = 0; i < out->steps; i++)
+        out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
+                                    ggdm_alpha_bar_at(levels, out, i + 1), eta, clip);
     return GGDM_OK;
 }
 
-static const ggdm_sampler_said said[] = {
-    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+static const ggdm_sampler_said said[] = {{"clip_sample", "clip_x0"}, {NULL, NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_ddim = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,

@@ -1,7 +1,7 @@
 /* Ancestral sampling (Ho et al. 2020; GGDM paper, eq. 1).
  *
- * A chain with fewer steps than the T of the model visits every (T / steps)-th timestep ("leading"
- * of diffusers) with alpha_t = alpha_bar_t / alpha_bar_next, beta_t = 1 - alpha_t. */
+ * A chain with fewer steps than the T of the model has alpha_t = alpha_bar_t / alpha_bar_next and
+ * beta_t = 1 - alpha_t between the timesteps that it visits. */
 #include <math.h>
 
 #include "worker/kinds.h"
@@ -22,6 +22,9 @@ static const ggdm_param rows[] = {
      .structure = true,
      .fallback = GGDM_WHOLE(false),
      .help = "Whether x0-hat is clipped to the range of images."},
+    GGDM_SAMPLER_SPACING(GGDM_LEADING),
+    GGDM_SAMPLER_OFFSET,
+    GGDM_SAMPLER_RESPACING,
 };
 
 static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small, bool clip)
@@ -43,13 +46,10 @@ static ggdm_status ddpm_chain(const ggdm_item *sampler, const ggdm_noise_levels 
 {
     const bool small = ggdm_item_whole(sampler, "variance") == FIXED_SMALL;
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
-    const int32_t stride = levels->train_steps / out->steps;
-    const double *bar = levels->alpha_bar;
     (void)err;
-    for (int32_t i = 0; i < out->steps; i++) {
-        int32_t t = (out->steps - 1 - i) * stride;
-        out->step[i] = step_between(t, bar[t], t >= stride ? bar[t - stride] : 1.0, small, clip);
-    }
+    for (int32_t i = 0; i < out->steps; i++)
+        out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
+                                    ggdm_alpha_bar_at(levels, out, i + 1), small, clip);
     out->step[out->steps - 1].sigma = 0.0f;
     return GGDM_OK;
 }

@@ -16,7 +16,9 @@ static const ggdm_param rows[] = {
      .fallback = GGDM_WHOLE(2),
      .help = "2 looks back at the step before; 1 does not and is ddim without noise."},
     GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
-    GGDM_SAMPLER_CLIP};
+    GGDM_SAMPLER_CLIP,
+    GGDM_SAMPLER_OFFSET,
+    GGDM_SAMPLER_RESPACING};
 
 static double lambda(double bar)
 {
@@ -26,18 +28,17 @@ static double lambda(double bar)
 static ggdm_status dpmpp_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                                ggdm_chain *out, ggdm_error *err)
 {
-    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
     const bool second = ggdm_item_whole(sampler, "order") == 2;
     const int32_t n = out->steps;
     double h_before = 0;
     (void)err;
     for (int32_t i = 0; i < n; i++) {
-        double bar = ggdm_alpha_bar_at(levels, spacing, i, n);
-        double next = ggdm_alpha_bar_at(levels, spacing, i + 1, n);
+        double bar = ggdm_alpha_bar_at(levels, out, i);
+        double next = ggdm_alpha_bar_at(levels, out, i + 1);
         double h = lambda(next) - lambda(bar);
         ggdm_step *s = &out->step[i];
-        *s = ggdm_step_between(ggdm_timestep(spacing, i, n, levels->train_steps), bar, next);
+        *s = ggdm_step_between(s->t, bar, next);
         s->clip_x = (float)sqrt((1.0 - next) / (1.0 - bar));
         s->clip_x0 = (float)(-sqrt(next) * expm1(-h));
         s->x0_back = second && i > 0 && i + 1 < n ? (float)(0.5 * h / h_before) : 0.0f;

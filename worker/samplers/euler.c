@@ -4,19 +4,16 @@
 #include "worker/kinds.h"
 
 static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
-                                  GGDM_SAMPLER_CLIP};
+                                  GGDM_SAMPLER_CLIP, GGDM_SAMPLER_OFFSET, GGDM_SAMPLER_RESPACING};
 
 static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                                ggdm_chain *out, ggdm_error *err)
 {
-    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
-    const int32_t n = out->steps;
     (void)err;
-    for (int32_t i = 0; i < n; i++)
-        out->step[i] = ggdm_step_euler(ggdm_timestep(spacing, i, n, levels->train_steps),
-                                       ggdm_alpha_bar_at(levels, spacing, i, n),
-                                       ggdm_alpha_bar_at(levels, spacing, i + 1, n), clip);
+    for (int32_t i = 0; i < out->steps; i++)
+        out->step[i] = ggdm_step_euler(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
+                                       ggdm_alpha_bar_at(levels, out, i + 1), clip);
     return GGDM_OK;
 }
 

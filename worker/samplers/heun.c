@@ -10,23 +10,21 @@
 #include "worker/sampler.h"
 
 static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
-                                  GGDM_SAMPLER_CLIP};
+                                  GGDM_SAMPLER_CLIP, GGDM_SAMPLER_OFFSET, GGDM_SAMPLER_RESPACING};
 
 static ggdm_status heun_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
-    const int64_t spacing = ggdm_item_whole(sampler, "spacing");
     const bool clip = ggdm_item_flag(sampler, "clip_x0");
-    const int32_t n = out->steps, T = levels->train_steps;
+    const int32_t n = out->steps;
     (void)err;
     for (int32_t i = 0; i < n; i++) {
         const int32_t next = i + 1 < n ? i + 1 : i;
         ggdm_step *s = &out->step[2 * i];
-        s[0] = ggdm_step_euler(ggdm_timestep(spacing, i, n, T),
-                               ggdm_alpha_bar_at(levels, spacing, i, n),
-                               ggdm_alpha_bar_at(levels, spacing, i + 1, n), clip);
-        s[1] = ggdm_step_between(ggdm_timestep(spacing, next, n, T),
-                                 ggdm_alpha_bar_at(levels, spacing, next, n), s->alpha_bar_next);
+        s[0] = ggdm_step_euler(s->t, ggdm_alpha_bar_at(levels, out, i),
+                               ggdm_alpha_bar_at(levels, out, i + 1), clip);
+        s[1] = ggdm_step_between(out->step[2 * next].t, ggdm_alpha_bar_at(levels, out, next),
+                                 s->alpha_bar_next);
         s[1].mean_eps = 0.5f * s[0].mean_eps;
         s[1].clip = clip;
         s[1].idle = i + 1 == n;
