@@ -7,6 +7,7 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "models/io/weights.h"
+#include "models/schedule_config.h"
 
 /* --- fitting the weights to the architecture --- */
 
@@ -97,11 +98,30 @@ static ggdm_status declare(const ggdm_model *m, ggdm_graph **out, ggdm_error *er
     return st;
 }
 
+/* Of the schedule beside it, or what is assumed without one. */
+static ggdm_status set_schedule(ggdm_model *m, ggdm_error *err)
+{
+    const ggdm_model_files *f = m->files;
+    ggdm_schedule_config c;
+    ggdm_doc *doc;
+    double *alpha_bar = NULL;
+    GGDM_TRY(ggdm_schedule_config_read(
+        f->scheduler, f->scheduler_path ? f->scheduler_path : f->path, &c, &doc, err));
+    ggdm_doc_destroy(&doc);
+    GGDM_TRY(ggdm_alloc(&alpha_bar, (size_t)c.train_steps, sizeof *alpha_bar, err));
+    ggdm_alpha_bar((ggdm_beta_schedule)c.betas, c.beta_start, c.beta_end, c.train_steps, alpha_bar);
+    ggdm_status st = ggdm_arch_set_schedule(m->arch, alpha_bar, c.train_steps, err);
+    free(alpha_bar);
+    return st;
+}
+
 ggdm_status ggdm_model_fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n,
                            const char *where, ggdm_error *err)
 {
     ggdm_graph *g = NULL;
     GGDM_TRY(make_params(m, tensors, n, err));
+    if (m->info.by_schedule && m->info.ports & GGDM_PORT_T)
+        GGDM_TRY(set_schedule(m, err));
     GGDM_TRY(declare(m, &g, err));
     ggdm_status st = check_params(m, g, where, err);
     ggdm_graph_destroy(&g);
@@ -114,7 +134,8 @@ static ggdm_status parse_weights(ggdm_model *m, ggdm_error *err)
     ggdm_safetensors *parsed = NULL;
     char *where = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, m->info.weights_file, &where, err), done);
+    const char *name = m->info.weights_file ? m->info.weights_file : "config.json";
+    GGDM_TRY_GOTO(st, ggdm_path_join(f->path, name, &where, err), done);
     GGDM_TRY_GOTO(st, ggdm_safetensors_parse(f->weights, f->weights_size, where, &parsed, err),
                   done);
     for (size_t i = 0; i < parsed->n_tensors; i++)

@@ -19,7 +19,8 @@ struct ggdm_arch {
     char *text;
 };
 
-static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn};
+static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn, &ggdm_arch_mixture,
+                                              &ggdm_arch_mixture_classifier};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -88,6 +89,7 @@ ggdm_status ggdm_arch_parse(const char *json, size_t size, const char *where, gg
     arch->info.role = arch->kind->role;
     arch->info.ports = arch->kind->ports;
     arch->info.null_label = -1;
+    arch->info.by_schedule = arch->kind->schedule != NULL;
     GGDM_TRY_GOTO(st, read(arch, doc->root, err), done);
     *out = arch;
     arch = NULL;
@@ -101,6 +103,8 @@ void ggdm_arch_destroy(ggdm_arch **arch)
 {
     if (!*arch)
         return;
+    if ((*arch)->config && (*arch)->kind->release)
+        (*arch)->kind->release((*arch)->config);
     free((*arch)->config);
     free((*arch)->text);
     free(*arch);
@@ -115,6 +119,12 @@ ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch)
 const char *ggdm_arch_text(const ggdm_arch *arch)
 {
     return arch->text;
+}
+
+ggdm_status ggdm_arch_set_schedule(ggdm_arch *arch, const double *alpha_bar, int32_t n,
+                                   ggdm_error *err)
+{
+    return arch->kind->schedule ? arch->kind->schedule(arch->config, alpha_bar, n, err) : GGDM_OK;
 }
 
 /* ---- ports ---- */

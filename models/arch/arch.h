@@ -1,5 +1,6 @@
 /* Architectures: a config.json parsed and checked, and the network it describes emitted into a
- * graph.  Kinds: "UNet2DModel" (diffusers, eps-predictor) and "GgdmCNN" (classifier). */
+ * graph.  Kinds: "UNet2DModel" (diffusers, eps-predictor), "GgdmCNN" (classifier),
+ * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form). */
 #ifndef GGDM_MODELS_ARCH_ARCH_H
 #define GGDM_MODELS_ARCH_ARCH_H
 
@@ -45,13 +46,15 @@ typedef enum ggdm_arch_role { GGDM_DIFFUSION, GGDM_CLASSIFIER } ggdm_arch_role;
 
 typedef struct ggdm_arch_info {
     const char *class_name;   /* "_class_name" of config.json */
-    const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors" */
+    const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors"; NULL:
+                                 the network has no weights */
     ggdm_arch_role role;
-    unsigned ports; /* those it has, GGDM_PORT_* */
-    int size;       /* height and width of images, pixels */
-    int channels;   /* of images */
-    int n_classes;  /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
-    int null_label; /* the label of no class, behind those of the classes; -1: none */
+    unsigned ports;   /* those it has, GGDM_PORT_* */
+    int size;         /* height and width of images, pixels */
+    int channels;     /* of images */
+    int n_classes;    /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
+    int null_label;   /* the label of no class, behind those of the classes; -1: none */
+    bool by_schedule; /* it computes with alpha_bar: ggdm_arch_set_schedule before it is emitted */
 } ggdm_arch_info;
 
 /** Parse config.json text; where names it in errors (a path).  Unknown keys are ignored only if
@@ -65,6 +68,11 @@ ggdm_arch_info ggdm_arch_get_info(const ggdm_arch *arch);
  *  networks have equal texts.  Lives as long as arch. */
 const char *ggdm_arch_text(const ggdm_arch *arch);
 
+/** What noise t stands for, for a network that wants to know (by_schedule): alpha_bar of t = 0 .. n
+ *  - 1, copied.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_arch_set_schedule(ggdm_arch *arch, const double *alpha_bar, int32_t n,
+                                   ggdm_error *err);
+
 /** Whether a network has the port of this name ("label"), to be asked before it is emitted. */
 bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name);
 /** "x, t, label": the names of those of the ports, in a caller's buffer; returns it. */
@@ -73,8 +81,9 @@ const char *ggdm_arch_port_names(unsigned ports, char *text, size_t size);
 /** An input of g for each port that the network takes, for n images; the other ports are -1. */
 ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n);
 
-/** Emit the network into g: each port that it takes must have a value, no other may; those that it
- *  gives are set.  Returns the first of these, -1 after an error (sticky, see graph.h). */
+/** Emit the network, which must outlive g, into g: each port that it takes must have a value, no
+ * other may; those that it gives are set.  Returns the first of these, -1 after an error (sticky,
+ * see graph.h). */
 ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *ports);
 
 /** The name under which an architecture declares a parameter that a file calls file_name: diffusers

@@ -14,8 +14,8 @@ enum {
 };
 
 typedef struct ggdm_arch_kind {
-    const char *class_name; /* "_class_name" of config.json */
-    const char *weights_file;
+    const char *class_name;   /* "_class_name" of config.json */
+    const char *weights_file; /* NULL: its config.json is all of it */
     ggdm_arch_role role;
     unsigned ports;             /* that every network of the kind has, GGDM_PORT_* */
     const ggdm_field *fields;   /* the keys that change the network */
@@ -31,11 +31,17 @@ typedef struct ggdm_arch_kind {
      *  Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
     ggdm_status (*fill)(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
                         ggdm_json *text, ggdm_error *err);
+    /** Free what fill allocated, also after it failed; NULL: nothing. */
+    void (*release)(void *config);
+    /** Of networks that compute with the noise schedule itself, NULL of others: alpha_bar[n] of
+     *  every t, which is copied.  Errors: GGDM_ENOMEM. */
+    ggdm_status (*schedule)(void *config, const double *alpha_bar, int32_t n, ggdm_error *err);
     /** Those of ports that the network has are there; set those that it gives. */
     void (*emit)(const void *config, ggdm_graph *g, ggdm_ports *ports);
 } ggdm_arch_kind;
 
 extern const ggdm_arch_kind ggdm_arch_unet2d; /* models/arch/unet2d_config.c */
 extern const ggdm_arch_kind ggdm_arch_cnn;    /* models/arch/cnn_config.c */
+extern const ggdm_arch_kind ggdm_arch_mixture, ggdm_arch_mixture_classifier; /* .../mixture.c */
 
 #endif

@@ -278,6 +278,8 @@ ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *o
     char *index = NULL;
     ggdm_status st;
     *out = (ggdm_weights){0};
+    if (!name)
+        return ggdm_strdup(dir, &out->where, err);
     GGDM_TRY(ggdm_path_join(dir, name, &out->where, err));
     GGDM_TRY(ggdm_asprintf(&index, err, "%s.index.json", out->where));
     bool one = ggdm_exists(out->where), several = ggdm_exists(index);

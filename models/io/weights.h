@@ -26,7 +26,8 @@ typedef struct ggdm_weights {
     void *copy;       /* owned memory behind data, or NULL where that is the file's content */
 } ggdm_weights;
 
-/** Read the headers, and no more, of the weights NAME in directory dir.  *out: ggdm_weights_close,
+/** Read the headers, and no more, of the weights NAME (NULL: of a network without any, for which no
+ *  file is looked at) in directory dir.  *out: ggdm_weights_close,
  *  also after an error.  Errors: GGDM_EINVAL when they are not there, naming what is and how to
  *  convert it; GGDM_EFORMAT, GGDM_EUNSUPPORTED, GGDM_EIO with the file. */
 ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out,

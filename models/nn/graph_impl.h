@@ -71,6 +71,7 @@ struct ggdm_op {
         struct {
             int times, part; /* rows of an image; which of them */
         } batch;
+        const struct ggdm_mixture *mixture; /* borrowed */
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_direct *direct;     /* a convolution has this ... */

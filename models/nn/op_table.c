@@ -39,6 +39,8 @@ EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
 EMIT(mse, ggdm_mse(g, in[0], in[1]))
 EMIT(total_variation, ggdm_total_variation(g, in[0]))
 EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
+EMIT(mixture_eps, ggdm_mixture_eps(g, in[0], in[1], in[2], cfg->mixture))
+EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
 
 /* --- the ops ---------------------------------------------------------------------------------- */
 
@@ -47,6 +49,7 @@ EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
 #define ACT(name) {name, GGDM_ROLE_ACT, GGDM_FILL_NORMAL}
 #define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
 #define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
+#define TIMESTEP {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME}
 #define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
 #define OP_AS(op, ref, shape_rule, roundings, bf16, ...)                                           \
     static const ggdm_op_entry op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
@@ -82,6 +85,8 @@ OP(neg_prob,        per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LO
 OP(mse,             per_image,        0, 0, ACT("a"), ACT("b"))
 OP(total_variation, per_image,        0, 0, X(NORMAL))
 OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
+OP(mixture_eps,     same,             0, 0, X(NORMAL), TIMESTEP, INDEX("label"))
+OP(mixture_logp,    mixture_logp,     0, 0, X(NORMAL), TIMESTEP)
 
 /* --- the rows --------------------------------------------------------------------------------- */
 
@@ -125,8 +130,17 @@ OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIX
 #define TIME(n, d, swap, shift)                                                                    \
     {"time_features " #d " flip=" #swap " shift=" #shift, &time_features, n, {VEC},                \
      {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
+#define MIXTURE(op, text, n, ...)                                                                  \
+    {#op " " text, &op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
 #define TARGET(op, n, classes)                                                                     \
     {#op " K" #classes, &op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
+
+/* Three components of two elements, far and near, narrow and wide, at two levels of noise. */
+static const ggdm_mixture mixture = {
+    .n = 3, .size = 2, .levels = 2, .alpha_bar = (const double[]){0.9, 0.4},
+    .log_weight = (const double[]){-0.7, -1.2, -1.6},
+    .mean = (const double[]){-0.5, 0.25, 0.75, -1, 0, 0.5},
+    .variance = (const double[]){0.3, 0.1, 0.2, 0.5, 1.5, 0.8}};
 
 const ggdm_op_row ggdm_op_rows[] = {
     /* small and awkward sizes */
@@ -282,6 +296,10 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(cast, "5x7x3", 2, IMG(5, 7, 3)),
     CONV_F32(2, 5, 6, 33, 3),
     CONV_F32(1, 9, 7, 8, 1),
+    MIXTURE(mixture_eps, "1x1x2", 7, IMG(1, 1, 2), VEC),
+    MIXTURE(mixture_eps, "1x2x1 with labels", 17, IMG(1, 2, 1), VEC, VEC),
+    MIXTURE(mixture_logp, "1x2x1", 7, IMG(1, 2, 1), VEC),
+    MIXTURE(mixture_logp, "2 without noise", 7, ROWS(2)),
 };
 /* clang-format on */
 

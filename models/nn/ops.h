@@ -81,4 +81,27 @@ ggdm_val ggdm_total_variation(ggdm_graph *g, ggdm_val x);
  *  eps; no gradient to a and b). */
 ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_val b);
 
+#define GGDM_MIXTURE_COMPONENTS 256 /* at most */
+
+/* Normal distributions with diagonal covariances, of which an image is one with probability
+ * exp(log_weight).  Noised to level t it is again such a mixture, with means sqrt(ab) mean and
+ * variances ab variance + 1 - ab, ab = alpha_bar[t]. */
+typedef struct ggdm_mixture {
+    int n;                         /* components */
+    int64_t size;                  /* elements of an image */
+    const double *log_weight;      /* [n] */
+    const double *mean, *variance; /* [n, size] */
+    const double *alpha_bar;       /* [levels], of all t */
+    int32_t levels;
+} ggdm_mixture;
+
+/** eps = -sqrt(1 - ab) grad log p_t(x), the exact prediction for images of the mixture (borrowed:
+ *  it must outlive the graph): x [N, ...] with size elements, t [N] f32, rounded and held inside of
+ *  the table; label [N] i32 or -1: where it names a component, that of its images alone.  -> [N,
+ *  ...] f32.  No gradient to t. */
+ggdm_val ggdm_mixture_eps(ggdm_graph *g, ggdm_val x, ggdm_val t, ggdm_val label,
+                          const ggdm_mixture *mixture);
+/** log p(component given x_t) -> [N, n] f32; without t (-1) x are images without noise. */
+ggdm_val ggdm_mixture_logp(ggdm_graph *g, ggdm_val x, ggdm_val t, const ggdm_mixture *mixture);
+
 #endif

@@ -96,6 +96,11 @@ ggdm_shape ggdm_ref_shape_repeat(const ggdm_op_config *cfg, const ggdm_shape *sh
     return y;
 }
 
+ggdm_shape ggdm_ref_shape_mixture_logp(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    return GGDM_SHAPE2(shape[0].d[0], cfg->mixture->n);
+}
+
 ggdm_shape ggdm_ref_shape_split(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {
     ggdm_shape y = shape[0];
@@ -597,4 +602,64 @@ int64_t ggdm_ref_lincomb(const ggdm_op_config *cfg, const ggdm_shape *shape,
         put(y, mag, i, a + b, fabs(a) + fabs(b));
     }
     return 2;
+}
+
+/* --- mixtures -------------------------------------------------------------------------------- */
+
+/* Densities of the components at x, noised to alpha_bar ab, with their weights, over their sum. */
+static void posterior(const ggdm_mixture *m, double ab, const double *x, double *p)
+{
+    double sum = 0;
+    for (int k = 0; k < m->n; k++) {
+        p[k] = exp(m->log_weight[k]);
+        for (int64_t i = 0; i < m->size; i++) {
+            const double v = ab * m->variance[k * m->size + i] + 1 - ab;
+            const double d = x[i] - sqrt(ab) * m->mean[k * m->size + i];
+            p[k] *= exp(-d * d / (2 * v)) / sqrt(v);
+        }
+        sum += p[k];
+    }
+    for (int k = 0; k < m->n; k++)
+        p[k] /= sum;
+}
+
+/* alpha_bar of image n, whose t is in[1] if there is one. */
+static double level(const ggdm_mixture *m, const ggdm_shape *t, const double *in, int64_t n)
+{
+    return t->n ? m->alpha_bar[(int64_t)fmin(in[n], m->levels - 1)] : 1;
+}
+
+int64_t ggdm_ref_mixture_eps(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                             const double *const *in, double *y, double *mag)
+{
+    const ggdm_mixture *m = cfg->mixture;
+    double p[GGDM_MIXTURE_COMPONENTS];
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        const double ab = level(m, &shape[1], in[1], n), *x = in[0] + n * m->size;
+        const int only = shape[2].n ? (int)in[2][n] : -1;
+        posterior(m, ab, x, p);
+        for (int k = 0; k < m->n && only >= 0 && only < m->n; k++)
+            p[k] = k == only;
+        for (int64_t i = 0; i < m->size; i++) {
+            double eps = 0;
+            for (int k = 0; k < m->n; k++)
+                eps += p[k] * sqrt(1 - ab) * (x[i] - sqrt(ab) * m->mean[k * m->size + i]) /
+                       (ab * m->variance[k * m->size + i] + 1 - ab);
+            put(y, mag, n * m->size + i, eps, 0); /* computed in double */
+        }
+    }
+    return 0;
+}
+
+int64_t ggdm_ref_mixture_logp(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                              const double *const *in, double *y, double *mag)
+{
+    const ggdm_mixture *m = cfg->mixture;
+    double p[GGDM_MIXTURE_COMPONENTS];
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        posterior(m, level(m, &shape[1], in[1], n), in[0] + n * m->size, p);
+        for (int k = 0; k < m->n; k++)
+            put(y, mag, n * m->n + k, log(p[k]), 0);
+    }
+    return 0;
 }

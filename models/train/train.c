@@ -158,6 +158,9 @@ static ggdm_status set_up(trainer *t, ggdm_error *err)
     const ggdm_recipe *r = t->recipe;
     GGDM_TRY(ggdm_arch_parse(r->config, strlen(r->config), r->path, &t->arch, err));
     t->info = ggdm_arch_get_info(t->arch);
+    if (!t->info.weights_file)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: a %s has no weights, expected a network to train",
+                         r->path, t->info.class_name);
     GGDM_TRY(open_data(t, err));
     GGDM_TRY(
         ggdm_folder_open(t->options->out, t->rank == 0, t->options->take_over, &t->folder, err));
