@@ -97,6 +97,10 @@ static int64_t count_parameters(const ggdm_model *m)
 /* What is loaded, and where it is not the file itself, from how many it was made. */
 static void print_weights(const ggdm_weights *w)
 {
+    if (w->n_files == 0) { /* config.json is all of it */
+        printf("weights     none\n");
+        return;
+    }
     printf("weights     %s, %zu bytes", w->where, w->size);
     if (w->copy)
         printf(" as F32, made from %zu file%s", w->n_files, w->n_files == 1 ? "" : "s");

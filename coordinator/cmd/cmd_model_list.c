@@ -44,7 +44,7 @@ static ggdm_status print_model(const char *dir, const char *name, ggdm_error *er
     } else {
         const ggdm_arch_info *i = &view.info;
         snprintf(images, sizeof images, "%d x %d x %d", i->size, i->size, i->channels);
-        printf("  %-20s %-12s %-14s %12" PRId64 " %8.1f MiB  ", name, i->class_name, images,
+        printf("  %-20s %-25s %-14s %12" PRId64 " %8.1f MiB  ", name, i->class_name, images,
                view.parameters, (double)view.bytes / (1 << 20));
         print_purpose(path, i);
     }
@@ -62,7 +62,7 @@ static ggdm_status print_dir(const char *dir, bool asked, bool *any, ggdm_error 
     if (st == GGDM_OK && (n || asked)) {
         printf("%s%s:\n", *any ? "\n" : "", dir);
         if (n)
-            printf("  %-20s %-12s %-14s %12s %12s  %s\n", "name", "class", "images", "parameters",
+            printf("  %-20s %-25s %-14s %12s %12s  %s\n", "name", "class", "images", "parameters",
                    "weights", "for");
         *any = true;
     }

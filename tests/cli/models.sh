@@ -67,7 +67,7 @@ says 0 "a merge key makes the same sweep" -- "$GGDM" run merge.yaml --run runs/t
 
 # ---- which there are ----
 
-says 0 "the shipped models" "mnist-ddpm           UNet2DModel  28 x 28 x 1         1539329      5.9 MiB  \`model' of a sweep" "trained apart" -- env -u GGDM_ZOO "$GGDM" model list
+says 0 "the shipped models" "mnist-ddpm           UNet2DModel               28 x 28 x 1         1539329      5.9 MiB  \`model' of a sweep" "trained apart" -- env -u GGDM_ZOO "$GGDM" model list
 [ "$(grep -c "^  mnist-cnn " out)" -eq 1 ]
 report $? "each once"
 mkdir mine && cp -r --sparse=always zoo/tiny-cnn absurd pipe mine/
