@@ -97,7 +97,7 @@ static void write_elements(ggdm_json *text, const char *key, const double *v, in
 {
     ggdm_json_begin_array(text, key);
     for (int64_t i = 0; i < size; i++)
-        ggdm_json_put_double(text, NULL, v[i]);
+        ggdm_json_put_double(text, NULL, v[i] + 0.0); /* -0 is 0 */
     ggdm_json_end(text);
 }
 
@@ -111,13 +111,13 @@ static ggdm_status read_component(const ggdm_node *node, double *weight, double 
     return read_elements(raw.variance, MIN_VARIANCE, MAX_VARIANCE, size, variance, err);
 }
 
-/* Weights are shares: they add up to 1. */
-static void write_components(ggdm_json *text, const ggdm_mixture *m, const double *share)
+/* Weights as they stand: shares, rounded, would not add up to 1. */
+static void write_components(ggdm_json *text, const ggdm_mixture *m, const double *weight)
 {
     ggdm_json_begin_array(text, "components");
     for (int k = 0; k < m->n; k++) {
         ggdm_json_begin_object(text, NULL);
-        ggdm_json_put_double(text, "weight", share[k]);
+        ggdm_json_put_double(text, "weight", weight[k]);
         write_elements(text, "mean", m->mean + k * m->size, m->size);
         write_elements(text, "variance", m->variance + k * m->size, m->size);
         ggdm_json_end(text);
@@ -135,18 +135,16 @@ static ggdm_status read_components(const ggdm_node *list, config *c, ggdm_json *
     double *weight = c->numbers, *mean = weight + n, *variance = mean + n * size;
     size_t k = 0;
     for (const ggdm_node *node = list->first; node; node = node->next, k++) {
-        GGDM_TRY(read_component(node, &weight[k], mean + k * size, variance + k * size, m->size,
-                                err));
+        GGDM_TRY(
+            read_component(node, &weight[k], mean + k * size, variance + k * size, m->size, err));
         sum += weight[k];
     }
-    for (k = 0; k < n; k++)
-        weight[k] /= sum;
     m->mean = mean;
     m->variance = variance;
     m->log_weight = weight;
     write_components(text, m, weight);
     for (k = 0; k < n; k++)
-        weight[k] = log(weight[k]);
+        weight[k] = log(weight[k] / sum);
     return GGDM_OK;
 }
 
@@ -163,7 +161,8 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *out, ggdm_arch_i
     c->mixture.n = (int)list->count;
     c->mixture.size = (int64_t)r->sample_size * r->sample_size * r->in_channels;
     if (c->mixture.n * c->mixture.size > MAX_NUMBERS)
-        return ggdm_node_fail(list, err, "%d components of %lld elements, expected at most %d in all",
+        return ggdm_node_fail(list, err,
+                              "%d components of %lld elements, expected at most %d in all",
                               c->mixture.n, (long long)c->mixture.size, MAX_NUMBERS);
     GGDM_TRY(read_components(list, c, text, err));
     r->components = NULL; /* said */

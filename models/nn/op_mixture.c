@@ -112,8 +112,8 @@ static void eps_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
         y[i] = (float)(sqrt(1.0 - at.ab) * mean_pull(&at, i));
 }
 
-/* gx_i = sqrt(1 - ab) (gy_i sum_k p_k / v_ki + sum_k p_k c_k (mean_i - r_ki)), c_k = <gy, r_k>; of a
- * known component p is constant */
+/* gx_i = sqrt(1 - ab) (gy_i sum_k p_k / v_ki + sum_k p_k c_k (mean_i - r_ki)), c_k = <gy, r_k>; of
+ * a known component p is constant */
 static void eps_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     place at;

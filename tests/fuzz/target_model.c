@@ -37,6 +37,7 @@ bool ggdm_fuzz_config(const uint8_t *data, size_t size)
     if (st != GGDM_OK)
         return false;
     ggdm_graph *g = NULL;
+    ggdm_test_ok(ggdm_arch_set_schedule(arch, (const double[]){0.5}, 1, &err), &err);
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
     ggdm_ports p = ggdm_arch_inputs(arch, g, 1);
     if (ggdm_arch_emit(arch, g, &p) < 0)
