@@ -44,15 +44,19 @@ bool ggdm_fuzz_json(const uint8_t *data, size_t size)
 
 bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
 {
-    static const char *const samplers[] = {"{kind: ddpm, steps: 7}",
-                                           "{kind: ddpm, steps: 7, variance: fixed_small}",
-                                           "{kind: ddpm, clip_x0: true}", "{kind: ddpm}"};
+    static const char *const samplers[] = {
+        "{kind: ddpm, steps: 7}",
+        "{kind: ddpm, steps: 7, variance: fixed_small}",
+        "{kind: ddpm, clip_x0: true}",
+        "{kind: ddpm}",
+        "{kind: ddim, steps: 7, respacing: '3,4'}",
+        "{kind: heun, steps: 7, spacing: leading, steps_offset: 3}"};
     ggdm_arena arena = {0};
     ggdm_noise_levels levels;
     ggdm_chain chain = {0};
     ggdm_error err = {0};
     char *text = ggdm_fuzz_text(data, size), *notes = NULL;
-    const ggdm_item *sampler = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, samplers[size % 4]);
+    const ggdm_item *sampler = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, samplers[size % 6]);
     ggdm_status st = ggdm_noise_levels_read(text, "scheduler_config.json", &levels, &err);
     ggdm_fuzz_clean(st, &err);
     if (st == GGDM_OK) {
