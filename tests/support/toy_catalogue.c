@@ -1,8 +1,11 @@
 #include "tests/support/toy_catalogue.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "common/intern.h"
+
+#define MAX_WEIGHT 1e9 /* as the rows have it */
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
@@ -144,7 +147,7 @@ static ggdm_status expand_push(const ggdm_catalogue *c, ggdm_arena *arena, const
     return GGDM_OK;
 }
 
-/* One member is the whole. */
+/* One member is the whole, with both weights, if a weight can be so large. */
 static ggdm_item *reduce_all(ggdm_arena *arena, ggdm_item *all)
 {
     ggdm_item *first = ggdm_item_child(all, "of");
@@ -152,6 +155,8 @@ static ggdm_item *reduce_all(ggdm_arena *arena, ggdm_item *all)
     if (first->next || !ggdm_item_value(first, "weight"))
         return all;
     const double weight = ggdm_item_real(all, "weight") * ggdm_item_real(first, "weight");
+    if (fabs(weight) > MAX_WEIGHT)
+        return all;
     ggdm_item_set(first, "weight", (ggdm_scalar){.real = weight});
     return first;
 }
