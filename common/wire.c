@@ -5,11 +5,10 @@
  *   put and get   bytes   what
  *   u8            1
  *   i32, u32      4       little-endian, two's complement
- *   i64, u64      8       the same
- *   f32, f64      4, 8    the bits of IEEE 754, as u32 and u64: NaN and -0 arrive as they were sent
- *   raw           n       bytes, as many as both sides know
- *   bytes         4 + n   u32 n, then n bytes
- *   count         4       an i32 before that many items; written with ggdm_put_i32
+ *   i64           8       the same
+ *   f32, f64      4, 8    the bits of IEEE 754, as unsigned integers: NaN and -0 arrive as they
+ * were sent raw           n       bytes, as many as both sides know bytes         4 + n   u32 n,
+ * then n bytes count         4       an i32 before that many items; written with ggdm_put_i32
  *
  * Bytes that are read are somebody else's:
  *
@@ -116,11 +115,6 @@ void ggdm_put_i64(ggdm_wire *w, int64_t v)
     put_le(w, (uint64_t)v, 8);
 }
 
-void ggdm_put_u64(ggdm_wire *w, uint64_t v)
-{
-    put_le(w, v, 8);
-}
-
 void ggdm_put_f32(ggdm_wire *w, float v)
 {
     uint32_t bits;
@@ -172,11 +166,6 @@ uint32_t ggdm_get_u32(ggdm_wire *w)
 int64_t ggdm_get_i64(ggdm_wire *w)
 {
     return (int64_t)get_le(w, 8);
-}
-
-uint64_t ggdm_get_u64(ggdm_wire *w)
-{
-    return get_le(w, 8);
 }
 
 float ggdm_get_f32(ggdm_wire *w)

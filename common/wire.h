@@ -29,7 +29,6 @@ void ggdm_put_u8(ggdm_wire *w, uint8_t v);
 void ggdm_put_i32(ggdm_wire *w, int32_t v);
 void ggdm_put_u32(ggdm_wire *w, uint32_t v);
 void ggdm_put_i64(ggdm_wire *w, int64_t v);
-void ggdm_put_u64(ggdm_wire *w, uint64_t v);
 void ggdm_put_f32(ggdm_wire *w, float v);
 void ggdm_put_f64(ggdm_wire *w, double v);
 /** u32 length, then the bytes. */
@@ -41,7 +40,6 @@ uint8_t ggdm_get_u8(ggdm_wire *w);
 int32_t ggdm_get_i32(ggdm_wire *w);
 uint32_t ggdm_get_u32(ggdm_wire *w);
 int64_t ggdm_get_i64(ggdm_wire *w);
-uint64_t ggdm_get_u64(ggdm_wire *w);
 float ggdm_get_f32(ggdm_wire *w);
 double ggdm_get_f64(ggdm_wire *w);
 /** Borrowed bytes inside the wire; *size gets their number.  NULL on failure. */

@@ -310,13 +310,13 @@ static void test_catalogue_is_what_the_lock_says(void **state)
 {
     (void)state;
     char *now = print_catalogue(&ggdm_methods), *lock = ggdm_test_read(LOCK, NULL), line[600];
-    const char *todo = getenv("GGDM_LOCK");
+    const char *wish = getenv("GGDM_LOCK");
     if (find_missing(lock, now, line))
         ggdm_test_fail(LOCK ": this line is gone or changed, so that recipes which are stored "
                             "would mean something else: take it back, or raise the kind's revision "
                             "and change the line by hand:%s",
                        line);
-    if (todo && strcmp(todo, "write") == 0)
+    if (wish && strcmp(wish, "write") == 0)
         ggdm_test_write(LOCK, now, strlen(now));
     else if (find_missing(now, lock, line))
         ggdm_test_fail(LOCK " does not have this line yet (perhaps others, too), add what is new "

@@ -11,7 +11,7 @@ static void put_all(ggdm_wire *w)
     ggdm_put_i32(w, -5);
     ggdm_put_u32(w, 0xfedcba98u);
     ggdm_put_i64(w, INT64_MIN);
-    ggdm_put_u64(w, UINT64_MAX - 1);
+    ggdm_put_i64(w, INT64_MAX - 1);
     ggdm_put_f32(w, -0.5f);
     ggdm_put_f64(w, 0.1);
     ggdm_put_bytes(w, "abc", 3);
@@ -32,7 +32,7 @@ static void test_wire_round_trip_gives_equal_values(void **state)
     assert_int_equal(ggdm_get_i32(&r), -5);
     assert_true(ggdm_get_u32(&r) == 0xfedcba98u);
     assert_true(ggdm_get_i64(&r) == INT64_MIN);
-    assert_true(ggdm_get_u64(&r) == UINT64_MAX - 1);
+    assert_true(ggdm_get_i64(&r) == INT64_MAX - 1);
     assert_true(ggdm_get_f32(&r) == -0.5f);
     assert_true(ggdm_get_f64(&r) == 0.1);
     const uint8_t *p = ggdm_get_bytes(&r, &n);
@@ -74,7 +74,7 @@ static void test_wire_truncated_at_every_byte_fails(void **state)
         (void)ggdm_get_i32(&r);
         (void)ggdm_get_u32(&r);
         (void)ggdm_get_i64(&r);
-        (void)ggdm_get_u64(&r);
+        (void)ggdm_get_i64(&r);
         (void)ggdm_get_f32(&r);
         (void)ggdm_get_f64(&r);
         (void)ggdm_get_bytes(&r, &n);
@@ -101,7 +101,7 @@ static void test_wire_count_outside_limits_fails(void **state)
         ggdm_wire w, r;
         ggdm_wire_init(&w);
         ggdm_put_i32(&w, cases[i].count);
-        ggdm_put_u64(&w, 0);
+        ggdm_put_i64(&w, 0);
         ggdm_put_u8(&w, 0);
         ggdm_put_u8(&w, 0);
         ggdm_wire_read(&r, w.data, w.size);
@@ -129,7 +129,7 @@ static void test_wire_reset_keeps_nothing(void **state)
     (void)state;
     ggdm_wire w;
     ggdm_wire_init(&w);
-    ggdm_put_u64(&w, 7);
+    ggdm_put_i64(&w, 7);
     ggdm_wire_reset(&w);
     ggdm_put_u8(&w, 1);
     assert_int_equal(w.size, 1);
