@@ -42,6 +42,9 @@ struct ggdm_op {
             double scale, shift;
         } affine;
         struct {
+            float lo, hi;
+        } clamp;
+        struct {
             int dim;
             bool cosines_first;
             double shift; /* of the frequencies */

@@ -24,7 +24,7 @@ const ggdm_kernels *ggdm_kernels_of(ggdm_dtype dtype)
     return &chosen[dtype == GGDM_BF16];
 }
 
-void ggdm_k_log_softmax(const float *x, float *y, int64_t c)
+double ggdm_k_log_sum_exp(const float *x, int64_t c)
 {
     double max = x[0];
     for (int64_t j = 1; j < c; j++)
@@ -32,7 +32,12 @@ void ggdm_k_log_softmax(const float *x, float *y, int64_t c)
     double sum = exp(x[0] - max);
     for (int64_t j = 1; j < c; j++)
         sum += exp(x[j] - max);
-    double shift = max + log(sum);
+    return max + log(sum);
+}
+
+void ggdm_k_log_softmax(const float *x, float *y, int64_t c)
+{
+    const double shift = ggdm_k_log_sum_exp(x, c);
     for (int64_t j = 0; j < c; j++)
         y[j] = (float)(x[j] - shift);
 }

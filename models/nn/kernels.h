@@ -120,6 +120,8 @@ typedef struct ggdm_kernels {
  *  $GGDM_ISA or the machine gives. */
 const ggdm_kernels *ggdm_kernels_of(ggdm_dtype dtype);
 
+/** log of the sum of exp(x) of one row, in double. */
+double ggdm_k_log_sum_exp(const float *x, int64_t c);
 /** log softmax of one row; sums in double. */
 void ggdm_k_log_softmax(const float *x, float *y, int64_t c);
 

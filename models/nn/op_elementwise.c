@@ -248,22 +248,12 @@ static void lincomb_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                        ggdm_act_image(ggdm_out(g, op, 0), n), inner(x));
 }
 
-/* gx[n] = a[n] gy[n]; in gy, a */
-static void scale_image_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *gy = ggdm_in(g, op, 0);
-    ggdm_k(gy)->affine(ggdm_f32(ggdm_in(g, op, 1))[n], ggdm_act_image(gy, n), 0.0f,
-                       ggdm_act_image(ggdm_out(g, op, 0), n), inner(gy));
-}
-
-static const ggdm_op_kind kind_scale_image = {.name = "scale_image", .run_image = scale_image_run};
-
 static void lincomb_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                         ggdm_val *gin)
 {
     for (int i = 0; i < 2; i++)
         if (need[i])
-            gin[i] = emit_like(g, &kind_scale_image, op->in[i], gy, op->in[2 + i], -1);
+            gin[i] = ggdm_scale_rows(g, gy, op->in[2 + i]);
 }
 
 static const ggdm_op_kind kind_lincomb = {

@@ -1,5 +1,7 @@
 #include "models/nn/op_table.h"
 
+#include <math.h>
+
 #include "models/nn/graph_impl.h"
 
 /* --- emit functions: ops.h with the table's signature ----------------------------------------- */
@@ -39,6 +41,14 @@ EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
 EMIT(mse, ggdm_mse(g, in[0], in[1]))
 EMIT(total_variation, ggdm_total_variation(g, in[0]))
 EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
+EMIT(clamp, ggdm_clamp(g, in[0], cfg->lo, cfg->hi))
+EMIT(sub, ggdm_sub(g, in[0], in[1]))
+EMIT(mul, ggdm_mul(g, in[0], in[1]))
+EMIT(div, ggdm_div(g, in[0], in[1]))
+EMIT(sqrt, ggdm_sqrt(g, in[0]))
+EMIT(dot, ggdm_dot(g, in[0], in[1]))
+EMIT(scale_rows, ggdm_scale_rows(g, in[0], in[1]))
+EMIT(log_sum_exp, ggdm_log_sum_exp(g, in[0]))
 EMIT(mixture_eps, ggdm_mixture_eps(g, in[0], in[1], in[2], cfg->mixture))
 EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
 
@@ -51,8 +61,9 @@ EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
 #define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
 #define TIMESTEP {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME}
 #define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
+#define F32 GGDM_OP_F32
 #define OP_AS(op, ref, shape_rule, roundings, bf16, ...)                                           \
-    static const ggdm_op_entry op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
+    static const ggdm_op_entry op_##op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
                                      ggdm_ref_##ref, emit_##op, roundings, bf16};
 #define OP(op, ...) OP_AS(op, op, __VA_ARGS__)
 
@@ -79,14 +90,22 @@ OP(repeat,          repeat,           0, 1, X(NORMAL))
 OP(split,           split,            0, 0, X(NORMAL))
 OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME})
 OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
-OP(log_softmax,     same,             8, 0, X(NORMAL))
-OP(nll,             per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(neg_prob,        per_image,        0, 0, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(mse,             per_image,        0, 0, ACT("a"), ACT("b"))
-OP(total_variation, per_image,        0, 0, X(NORMAL))
-OP(lincomb,         same,             0, 0, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
-OP(mixture_eps,     same,             0, 0, X(NORMAL), TIMESTEP, INDEX("label"))
-OP(mixture_logp,    mixture_logp,     0, 0, X(NORMAL), TIMESTEP)
+OP(log_softmax,     same,             8, F32, X(NORMAL))
+OP(nll,             per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(neg_prob,        per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
+OP(mse,             per_image,        2, F32, ACT("a"), ACT("b"))
+OP(total_variation, per_image,        0, F32, X(NORMAL))
+OP(lincomb,         same,             0, F32, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
+OP(clamp,           same,             0, F32, X(APART))
+OP(sub,             same,             0, F32, ACT("a"), ACT("b"))
+OP(mul,             same,             0, F32, ACT("a"), ACT("b"))
+OP(div,             same,             0, F32, ACT("a"), {"b", GGDM_ROLE_ACT, GGDM_FILL_POSITIVE})
+OP(sqrt,            same,             0, F32, X(POSITIVE))
+OP(dot,             per_image,        0, F32, ACT("a"), ACT("b"))
+OP(scale_rows,      same,             0, F32, X(NORMAL), ACT("a"))
+OP(log_sum_exp,     per_image,        8, F32, X(NORMAL))
+OP(mixture_eps,     same,             0, F32, X(NORMAL), TIMESTEP, INDEX("label"))
+OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 
 /* --- the rows --------------------------------------------------------------------------------- */
 
@@ -102,38 +121,38 @@ OP(mixture_logp,    mixture_logp,     0, 0, X(NORMAL), TIMESTEP)
 /* kernel k x k, stride s, padding top left bottom right, i -> o channels on h x w images */
 #define CONV(note, n, h, w, i, o, kernel, s, t, l, b, r)                                           \
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note,     \
-     &conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, P1(o)}, {.conv = {s, t, l, b, r}},    \
+     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, P1(o)}, {.conv = {s, t, l, b, r}},    \
      0, 0, 0}
 #define CONV_NO_BIAS(n, h, w, i, o, kernel, s, t, l, b, r)                                         \
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
-     &conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
+     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
      0, 0, 0}
 #define CONV_F32(n, h, w, i, o)                                                                    \
-    {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &conv2d_f32, n,                                   \
+    {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &op_conv2d_f32, n,                                   \
      {IMG(h, w, i), {4, {o, i, 3, 3}}, P1(o)}, {.conv = {1, 1, 1, 1, 1}}, 0, 0, 0}
 #define LINEAR(n, i, o)                                                                            \
-    {"linear " #i "->" #o " M=" #n, &linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
+    {"linear " #i "->" #o " M=" #n, &op_linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
 #define NORM(n, h, w, c, g, act)                                                                   \
-    {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &group_norm, n,                         \
+    {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &op_group_norm, n,                         \
      {IMG(h, w, c), P1(c), P1(c)}, {.groups = g, .eps = 1e-5, .silu = act}, 0, 0, 0}
 #define ATTENTION(n, t, c, h, factor)                                                              \
-    {"attention T" #t " C" #c " heads " #h " scale " #factor, &attention, n,                       \
+    {"attention T" #t " C" #c " heads " #h " scale " #factor, &op_attention, n,                       \
      {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = h}, factor, 0, 0}
-#define SIMPLE(op, text, n, ...) {#op " " text, &op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
+#define SIMPLE(op, text, n, ...) {#op " " text, &op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
-    {#op " k" #size " " #h "x" #w "x" #c, &op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+    {#op " k" #size " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
 #define REPEAT(n, times, text, ...)                                                                \
-    {"repeat " #times "x " text, &repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
+    {"repeat " #times "x " text, &op_repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
 #define SPLIT(n, times, which, text, ...)                                                          \
-    {"split " #which " of " #times " " text, &split, n, {__VA_ARGS__},                             \
+    {"split " #which " of " #times " " text, &op_split, n, {__VA_ARGS__},                             \
      {.k = times, .part = which}, 0, 0, 0}
 #define TIME(n, d, swap, shift)                                                                    \
-    {"time_features " #d " flip=" #swap " shift=" #shift, &time_features, n, {VEC},                \
+    {"time_features " #d " flip=" #swap " shift=" #shift, &op_time_features, n, {VEC},                \
      {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
 #define MIXTURE(op, text, n, ...)                                                                  \
-    {#op " " text, &op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
+    {#op " " text, &op_##op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
 #define TARGET(op, n, classes)                                                                     \
-    {#op " K" #classes, &op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
+    {#op " K" #classes, &op_##op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
 
 /* Three components of two elements, far and near, narrow and wide, at two levels of noise. */
 static const ggdm_mixture mixture = {
@@ -177,18 +196,18 @@ const ggdm_op_row ggdm_op_rows[] = {
     CONV(" (model)", 1, 14, 14, 96, 32, 3, 1, 1, 1, 1, 1),
     SIMPLE(linear, "128->64 (model)", 2, ROWS(128), P2(64, 128), P1(64)),
     SIMPLE(linear, "64->64 on 7x7 positions (model)", 1, IMG(7, 7, 64), P2(64, 64), P1(64)),
-    {"group_norm 28x28x32 g8 silu=true (model)", &group_norm, 1,
+    {"group_norm 28x28x32 g8 silu=true (model)", &op_group_norm, 1,
      {IMG(28, 28, 32), P1(32), P1(32)}, {.groups = 8, .eps = 1e-5, .silu = true}, 0, 0, 0},
-    {"group_norm 14x14x64 g8 silu=true (model)", &group_norm, 1,
+    {"group_norm 14x14x64 g8 silu=true (model)", &op_group_norm, 1,
      {IMG(14, 14, 64), P1(64), P1(64)}, {.groups = 8, .eps = 1e-5, .silu = true}, 0, 0, 0},
-    {"attention T49 C64 heads 1 (model)", &attention, 1,
+    {"attention T49 C64 heads 1 (model)", &op_attention, 1,
      {SEQ(49, 64), SEQ(49, 64), SEQ(49, 64)}, {.heads = 1}, 0, 0, 0},
     SIMPLE(silu, "28x28x32 (model)", 1, IMG(28, 28, 32)),
     SIMPLE(add, "28x28x32 (model)", 1, IMG(28, 28, 32), IMG(28, 28, 32)),
     SIMPLE(add_embedding, "28x28x32 (model)", 1, IMG(28, 28, 32), ROWS(32)),
     SIMPLE(concat, "28x28x(32+32) (model)", 1, IMG(28, 28, 32), IMG(28, 28, 32)),
     SIMPLE(upsample2, "14x14x64 (model)", 1, IMG(14, 14, 64)),
-    {"avg_pool k2 28x28x32 (model)", &avg_pool, 1, {IMG(28, 28, 32)}, {.k = 2}, 0, 0, 0},
+    {"avg_pool k2 28x28x32 (model)", &op_avg_pool, 1, {IMG(28, 28, 32)}, {.k = 2}, 0, 0, 0},
 
     LINEAR(1, 33, 7),
     LINEAR(7, 33, 7),
@@ -217,7 +236,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     NORM(2, 1, 1, 16, 2, true),
     SIMPLE(silu, "33", 2, ROWS(33)),
     SIMPLE(silu, "5x7x3", 2, IMG(5, 7, 3)),
-    {"silu scale 30", &silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
+    {"silu scale 30", &op_silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
 
     ATTENTION(2, 9, 8, 1, 1),
     ATTENTION(2, 7, 32, 4, 1),
@@ -226,15 +245,15 @@ const ggdm_op_row ggdm_op_rows[] = {
     ATTENTION(2, 8, 16, 16, 1),
     ATTENTION(2, 13, 16, 1, 4),
     ATTENTION(1, 49, 64, 1, 1),
-    {"attention 3x5 positions C16 heads 2", &attention, 2,
+    {"attention 3x5 positions C16 heads 2", &op_attention, 2,
      {IMG(3, 5, 16), IMG(3, 5, 16), IMG(3, 5, 16)}, {.heads = 2}, 0, 0, 0},
 
     SIMPLE(relu, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(relu, "33", 3, ROWS(33)),
     SIMPLE(add, "5x3x33", 2, IMG(5, 3, 33), IMG(5, 3, 33)),
     SIMPLE(add, "17", 3, ROWS(17), ROWS(17)),
-    {"affine 5x7x3", &affine, 2, {IMG(5, 7, 3)}, {.scale = 2, .shift = -1}, 0, 0, 0},
-    {"affine 33", &affine, 3, {ROWS(33)}, {.scale = 1 / 1.5, .shift = 0}, 0, 0, 0},
+    {"affine 5x7x3", &op_affine, 2, {IMG(5, 7, 3)}, {.scale = 2, .shift = -1}, 0, 0, 0},
+    {"affine 33", &op_affine, 3, {ROWS(33)}, {.scale = 1 / 1.5, .shift = 0}, 0, 0, 0},
     SIMPLE(add_embedding, "5x3x33", 2, IMG(5, 3, 33), ROWS(33)),
     SIMPLE(add_embedding, "4x4x1", 3, IMG(4, 4, 1), ROWS(1)),
     SIMPLE(scale_shift, "5x3x33", 2, IMG(5, 3, 33), ROWS(66)),
@@ -266,13 +285,13 @@ const ggdm_op_row ggdm_op_rows[] = {
     TIME(5, 32, true, 0),
     TIME(5, 64, true, 1),
     TIME(5, 6, false, 1),
-    {"embedding 10x33", &embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
-    {"embedding 5x4 with indices outside", &embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
+    {"embedding 10x33", &op_embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
+    {"embedding 5x4 with indices outside", &op_embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
 
     SIMPLE(log_softmax, "K10", 3, ROWS(10)),
     SIMPLE(log_softmax, "K33", 2, ROWS(33)),
     SIMPLE(log_softmax, "K1000", 2, ROWS(1000)),
-    {"log_softmax K10 scale 30", &log_softmax, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
+    {"log_softmax K10 scale 30", &op_log_softmax, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
     TARGET(nll, 7, 10),
     TARGET(nll, 2, 33),
     TARGET(neg_prob, 7, 10),
@@ -285,6 +304,26 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(total_variation, "1x6x1", 3, IMG(1, 6, 1)),
     SIMPLE(lincomb, "5x7x3", 3, IMG(5, 7, 3), IMG(5, 7, 3), VEC, VEC),
     SIMPLE(lincomb, "33", 2, ROWS(33), ROWS(33), VEC, VEC),
+
+    {"clamp 5x7x3", &op_clamp, 2, {IMG(5, 7, 3)}, {.lo = -0.9, .hi = 1.1}, 0, 0, 0},
+    {"clamp 33 from below", &op_clamp, 3, {ROWS(33)}, {.lo = 0.1, .hi = INFINITY}, 0, 0, 0},
+    SIMPLE(sub, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
+    SIMPLE(sub, "numbers", 5, VEC, VEC),
+    SIMPLE(mul, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
+    SIMPLE(mul, "numbers", 5, VEC, VEC),
+    SIMPLE(div, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
+    SIMPLE(div, "numbers", 5, VEC, VEC),
+    SIMPLE(sqrt, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(sqrt, "numbers", 5, VEC),
+    SIMPLE(dot, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
+    SIMPLE(dot, "28x28x1", 2, IMG(28, 28, 1), IMG(28, 28, 1)),
+    SIMPLE(dot, "33", 3, ROWS(33), ROWS(33)),
+    SIMPLE(scale_rows, "5x7x3", 2, IMG(5, 7, 3), VEC),
+    SIMPLE(scale_rows, "33", 3, ROWS(33), VEC),
+    SIMPLE(scale_rows, "numbers", 5, VEC, VEC),
+    SIMPLE(log_sum_exp, "K1", 3, ROWS(1)),
+    SIMPLE(log_sum_exp, "K33", 3, ROWS(33)),
+    {"log_sum_exp K10 scale 30", &op_log_sum_exp, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
 
     REPEAT(2, 2, "5x7x3", IMG(5, 7, 3)),
     REPEAT(3, 3, "33", ROWS(33)),

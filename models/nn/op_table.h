@@ -25,12 +25,13 @@ typedef enum ggdm_op_role {
 
 /* Which values an input is tested with. */
 typedef enum ggdm_op_fill {
-    GGDM_FILL_NORMAL, /* standard normal; in a bf16 graph numbers of bf16, as all below */
-    GGDM_FILL_FINE,   /* standard normal, not rounded to bf16: for the cast */
-    GGDM_FILL_APART,  /* no ties and none near 0: for ops with kinks (relu, max_pool) */
-    GGDM_FILL_TIME,   /* integers 0 .. 999 */
-    GGDM_FILL_LOGP,   /* negative */
-    GGDM_FILL_INDEX   /* integers of the row's range */
+    GGDM_FILL_NORMAL,   /* standard normal; in a bf16 graph numbers of bf16, as all below */
+    GGDM_FILL_FINE,     /* standard normal, not rounded to bf16: for the cast */
+    GGDM_FILL_APART,    /* no ties and none near 0: for ops with kinks (relu, max_pool) */
+    GGDM_FILL_POSITIVE, /* well above 0 */
+    GGDM_FILL_TIME,     /* integers 0 .. 999 */
+    GGDM_FILL_LOGP,     /* negative */
+    GGDM_FILL_INDEX     /* integers of the row's range */
 } ggdm_op_fill;
 
 typedef struct ggdm_op_input {
@@ -38,6 +39,8 @@ typedef struct ggdm_op_input {
     ggdm_op_role role;
     ggdm_op_fill fill;
 } ggdm_op_input;
+
+#define GGDM_OP_F32 (-1)
 
 typedef struct ggdm_op_entry {
     const char *name; /* as in ops.h, without ggdm_ */
@@ -52,7 +55,7 @@ typedef struct ggdm_op_entry {
     int factor_roundings;
     /* In a bf16 graph: values that are rounded to bf16 (or approximated as well as that asks for)
      * between the inputs and the result or a gradient.  The rounding of the result itself is not
-     * counted. */
+     * counted.  GGDM_OP_F32: no value in between is bf16, nor is the result. */
     int bf16_roundings;
 } ggdm_op_entry;
 

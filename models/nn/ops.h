@@ -81,6 +81,23 @@ ggdm_val ggdm_total_variation(ggdm_graph *g, ggdm_val x);
  *  eps; no gradient to a and b). */
 ggdm_val ggdm_lincomb(ggdm_graph *g, ggdm_val x, ggdm_val y, ggdm_val a, ggdm_val b);
 
+/* Arithmetic of losses and guidances.  Operands and results are f32 in any graph. */
+
+/** x held in [lo, hi]; the gradient passes where lo <= x <= hi. */
+ggdm_val ggdm_clamp(ggdm_graph *g, ggdm_val x, double lo, double hi);
+/** Elementwise a - b, a b and a / b of equal shapes: also of [N], numbers per image. */
+ggdm_val ggdm_sub(ggdm_graph *g, ggdm_val a, ggdm_val b);
+ggdm_val ggdm_mul(ggdm_graph *g, ggdm_val a, ggdm_val b);
+ggdm_val ggdm_div(ggdm_graph *g, ggdm_val a, ggdm_val b);
+/** Elementwise; the gradient where x = 0 is 0. */
+ggdm_val ggdm_sqrt(ggdm_graph *g, ggdm_val x);
+/** Per image the sum of a b: a, b [N, ...] -> [N].  A norm is sqrt(dot(a, a)). */
+ggdm_val ggdm_dot(ggdm_graph *g, ggdm_val a, ggdm_val b);
+/** Every image times its number: x [N, ...], a [N]; lincomb with a gradient to the factor. */
+ggdm_val ggdm_scale_rows(ggdm_graph *g, ggdm_val x, ggdm_val a);
+/** Per image log sum_k exp(x[n, k]): x [N, K] -> [N]. */
+ggdm_val ggdm_log_sum_exp(ggdm_graph *g, ggdm_val x);
+
 #define GGDM_MIXTURE_COMPONENTS 256 /* at most */
 
 /* Normal distributions with diagonal covariances, of which an image is one with probability

@@ -604,6 +604,95 @@ int64_t ggdm_ref_lincomb(const ggdm_op_config *cfg, const ggdm_shape *shape,
     return 2;
 }
 
+/* --- arithmetic ------------------------------------------------------------------------------ */
+
+int64_t ggdm_ref_clamp(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                       double *y, double *mag)
+{
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, fmin(fmax(in[0][i], cfg->lo), cfg->hi), 0);
+    return 0;
+}
+
+int64_t ggdm_ref_sub(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i] - in[1][i], fabs(in[0][i]) + fabs(in[1][i]));
+    return 2;
+}
+
+int64_t ggdm_ref_mul(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i] * in[1][i], 0);
+    return 1;
+}
+
+int64_t ggdm_ref_div(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i] / in[1][i], 0);
+    return 1;
+}
+
+int64_t ggdm_ref_sqrt(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, sqrt(in[0][i]), 0);
+    return 1;
+}
+
+int64_t ggdm_ref_dot(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    const int64_t n_images = shape[0].d[0], count = ggdm_shape_count(&shape[0]) / n_images;
+    for (int64_t n = 0; n < n_images; n++) {
+        double sum = 0, absolute = 0;
+        for (int64_t i = n * count; i < (n + 1) * count; i++) {
+            sum += in[0][i] * in[1][i];
+            absolute += fabs(in[0][i] * in[1][i]);
+        }
+        put(y, mag, n, sum, absolute);
+    }
+    return count;
+}
+
+int64_t ggdm_ref_scale_rows(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                            const double *const *in, double *y, double *mag)
+{
+    (void)cfg;
+    const int64_t count = ggdm_shape_count(&shape[0]) / shape[0].d[0];
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[1][i / count] * in[0][i], 0);
+    return 1;
+}
+
+int64_t ggdm_ref_log_sum_exp(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                             const double *const *in, double *y, double *mag)
+{
+    (void)cfg;
+    const int64_t n_terms = shape[0].d[1];
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        const double *x = in[0] + n * n_terms;
+        double top = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < n_terms; i++)
+            top = fmax(top, x[i]);
+        for (int64_t i = 0; i < n_terms; i++)
+            sum += exp(x[i] - top);
+        put(y, mag, n, top + log(sum), fabs(top) + log(sum) + 1);
+    }
+    return n_terms;
+}
+
 /* --- mixtures -------------------------------------------------------------------------------- */
 
 /* Densities of the components at x, noised to alpha_bar ab, with their weights, over their sum. */

@@ -43,6 +43,7 @@ typedef struct ggdm_op_config {
     bool flip;                   /* time_features */
     double freq_shift;           /* time_features */
     double scale, shift;         /* affine */
+    double lo, hi;               /* clamp */
     const ggdm_mixture *mixture; /* mixture_eps, mixture_logp */
 } ggdm_op_config;
 
@@ -64,6 +65,8 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;
+ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt, ggdm_ref_dot,
+    ggdm_ref_scale_rows, ggdm_ref_log_sum_exp;
 ggdm_ref_fn ggdm_ref_mixture_eps, ggdm_ref_mixture_logp;
 
 #endif

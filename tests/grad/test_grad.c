@@ -151,17 +151,16 @@ static sample measure(const ggdm_op_case *c, differ *d, const float *gradient)
             s.want[s.n] = r.product;
             s.square[s.n] = r.square;
             s.tol[s.n] = (double)(r.terms + d->terms + roundings) * GGDM_TEST_EPS32 * r.magnitude;
-            if (c->dtype == GGDM_BF16)
+            if (c->rounds)
                 s.tol[s.n] += GGDM_TEST_EPS_BF16 * fabs(r.product);
             square += r.square;
             fd[s.n] = r.difference_error;
             largest = fmax(largest, s.tol[s.n]);
         }
     }
-    const double between = c->dtype == GGDM_BF16
-                               ? c->row->op->bf16_roundings * GGDM_TEST_SIGMAS_BF16 *
-                                     GGDM_TEST_EPS_BF16 * sqrt(square / (double)s.n)
-                               : 0;
+    const double between = c->rounds ? c->row->op->bf16_roundings * GGDM_TEST_SIGMAS_BF16 *
+                                           GGDM_TEST_EPS_BF16 * sqrt(square / (double)s.n)
+                                     : 0;
     for (int64_t i = 0; i < s.n; i++)
         s.tol[i] = (c->row->op->factor_roundings ? largest : s.tol[i]) + fd[i] + between + 1e-30;
     free(fd);
@@ -178,9 +177,8 @@ static void sample_free(sample *s)
     free(s->element);
 }
 
-static void check_signal(const char *what, const sample *s, ggdm_dtype dtype)
+static void check_signal(const char *what, const sample *s, bool bf16)
 {
-    const bool bf16 = dtype == GGDM_BF16;
     double signal = 0, noise = 0;
     for (int64_t i = 0; i < s->n; i++) {
         signal += s->square[i];
@@ -230,7 +228,7 @@ static void check_input(const ggdm_op_case *c, int input)
     const float *gradient = ggdm_graph_data(c->graph, c->grad[input]);
     differ d = differ_open(c, input);
     sample s = measure(c, &d, gradient);
-    check_signal(what, &s, c->dtype);
+    check_signal(what, &s, c->rounds);
     ggdm_test_close(what, s.got, s.want, s.tol, (size_t)s.n, ggdm_test_seed());
     check_directions(what, &d, gradient, &s);
     sample_free(&s);

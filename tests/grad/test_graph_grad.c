@@ -69,6 +69,43 @@ static void test_relu_at_zero_has_no_gradient(void **state)
     ggdm_graph_destroy(&g);
 }
 
+static void test_clamp_passes_the_gradient_inside_and_at_its_ends(void **state)
+{
+    (void)state;
+    ggdm_graph *g = new_graph();
+    ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE2(1, 5)), gx;
+    ggdm_val gy = ggdm_graph_input(g, "gy", GGDM_F32, GGDM_SHAPE2(1, 5));
+    ggdm_val y = ggdm_clamp(g, x, -1, 2);
+    ggdm_graph_output(g, y);
+    ggdm_graph_backward(g, y, gy, 1, &x, &gx);
+    compile(g, NULL);
+    set(g, x, (float[]){-1.5f, -1, 0.5f, 2, 2.5f});
+    set(g, gy, (float[]){3, 4, 5, 6, 7});
+    ggdm_graph_run(g);
+    expect(g, y, (float[]){-1, -1, 0.5f, 2, 2});
+    expect(g, gx, (float[]){0, 4, 5, 6, 0});
+    ggdm_graph_destroy(&g);
+}
+
+/* The norm of an image and its gradient, that image over the norm: of nothing it is nothing. */
+static void test_norm_of_zeros_has_no_gradient(void **state)
+{
+    (void)state;
+    ggdm_graph *g = new_graph();
+    ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE2(2, 2)), gx;
+    ggdm_val gy = ggdm_graph_input(g, "gy", GGDM_F32, GGDM_SHAPE1(2));
+    ggdm_val y = ggdm_sqrt(g, ggdm_dot(g, x, x));
+    ggdm_graph_output(g, y);
+    ggdm_graph_backward(g, y, gy, 1, &x, &gx);
+    compile(g, NULL);
+    set(g, x, (float[]){0, 0, -6, 8});
+    set(g, gy, (float[]){3, 5});
+    ggdm_graph_run(g);
+    expect(g, y, (float[]){0, 10});
+    expect(g, gx, (float[]){0, 0, -3, 4});
+    ggdm_graph_destroy(&g);
+}
+
 /* exp of the scores alone overflows, or is 0 for all of them. */
 static void test_attention_large_scores_are_shifted(void **state)
 {
@@ -99,6 +136,8 @@ static void test_nan_passes_through_kinks(void **state)
     ggdm_graph *g = new_graph();
     ggdm_val x = ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(1, 2, 2, 1));
     ggdm_val r = ggdm_relu(g, x), p = ggdm_max_pool(g, x, 2), s = ggdm_silu(g, x);
+    ggdm_val c = ggdm_clamp(g, x, 0, 1);
+    ggdm_graph_output(g, c);
     ggdm_graph_output(g, r);
     ggdm_graph_output(g, p);
     ggdm_graph_output(g, s);
@@ -110,6 +149,7 @@ static void test_nan_passes_through_kinks(void **state)
         ggdm_graph_run(g);
         assert_true(isnan(((float *)ggdm_graph_data(g, r))[place]));
         assert_true(isnan(((float *)ggdm_graph_data(g, s))[place]));
+        assert_true(isnan(((float *)ggdm_graph_data(g, c))[place]));
         if (!isnan(((float *)ggdm_graph_data(g, p))[0]))
             ggdm_test_fail("max_pool: NaN at pixel %d of the window is lost", place);
     }
@@ -270,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_graph_slots_of_equal_names_have_their_own_parameters),
         cmocka_unit_test(test_max_pool_tie_goes_to_first),
         cmocka_unit_test(test_relu_at_zero_has_no_gradient),
+        cmocka_unit_test(test_clamp_passes_the_gradient_inside_and_at_its_ends),
+        cmocka_unit_test(test_norm_of_zeros_has_no_gradient),
         cmocka_unit_test(test_attention_large_scores_are_shifted),
         cmocka_unit_test(test_nan_passes_through_kinks),
         cmocka_unit_test(test_backward_intermediate_value_and_independent_input),

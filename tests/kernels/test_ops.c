@@ -24,7 +24,7 @@ static void tolerance(const ggdm_op_case *c, const double *y, const double *mag,
                       int64_t n, double *tol)
 {
     double signal = 0, noise = 0;
-    const bool bf16 = c->dtype == GGDM_BF16;
+    const bool bf16 = c->rounds;
     for (int64_t i = 0; i < n; i++)
         signal += y[i] * y[i];
     const double between =

@@ -18,6 +18,9 @@ static void fill(const ggdm_op_row *row, ggdm_op_fill kind, uint64_t seed, doubl
         case GGDM_FILL_FINE:
             x[i] = (float)(scale * ggdm_test_normal(&rng));
             break;
+        case GGDM_FILL_POSITIVE:
+            x[i] = (float)(0.5 + fabs(ggdm_test_normal(&rng)));
+            break;
         case GGDM_FILL_LOGP:
             x[i] = -(float)fabs(2 * ggdm_test_normal(&rng));
             break;
@@ -156,6 +159,7 @@ void ggdm_op_case_open(ggdm_op_case *c, const ggdm_op_subject *subject, int64_t 
     c->row = row;
     c->name = subject->name;
     c->dtype = subject->dtype;
+    c->rounds = c->dtype == GGDM_BF16 && row->op->bf16_roundings != GGDM_OP_F32;
     c->batch = batch;
     c->seed = ggdm_test_mix(ggdm_test_seed(), row->name, 0);
     c->gy = -1;

@@ -24,6 +24,7 @@ typedef struct ggdm_op_case {
     const ggdm_op_row *row;
     const char *name; /* of the subject */
     ggdm_dtype dtype;
+    bool rounds; /* values of the graph are bf16 */
     int64_t batch;
     uint64_t seed; /* $GGDM_TEST_SEED mixed with the row's name */
     ggdm_graph *graph;

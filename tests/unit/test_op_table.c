@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/nn/graph_impl.h"
 #include "tests/support/bf16.h"
 #include "tests/support/op_case.h"
 
@@ -78,11 +79,31 @@ static void test_every_row_has_a_reference_and_gradients(void **state)
     }
 }
 
+/* In a bf16 graph, too: nothing is rounded where there is nothing in bf16. */
+static void test_ops_that_are_f32_have_no_value_in_bf16(void **state)
+{
+    (void)state;
+    if (!ggdm_test_have_bf16())
+        skip();
+    for (size_t r = 0; r < ggdm_op_n_rows; r++) {
+        const ggdm_op_subject subject = {.row = &ggdm_op_rows[r], .dtype = GGDM_BF16};
+        if (subject.row->op->bf16_roundings != GGDM_OP_F32)
+            continue;
+        ggdm_op_case c;
+        ggdm_op_case_open(&c, &subject, 1, NULL, true, true);
+        for (size_t v = 0; v < c.graph->n_values; v++)
+            if (c.graph->values[v].dtype == GGDM_BF16)
+                ggdm_test_fail("%s has a value in bf16", subject.row->name);
+        ggdm_op_case_close(&c);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_op_of_the_header_is_in_the_table),
         cmocka_unit_test(test_every_row_has_a_reference_and_gradients),
+        cmocka_unit_test(test_ops_that_are_f32_have_no_value_in_bf16),
     };
     return ggdm_test_main(tests);
 }
