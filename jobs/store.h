@@ -81,6 +81,7 @@ typedef struct ggdm_store_model {
     const char *digest; /* hex, as in recipes */
     const char *name;   /* as the sweep writes it */
 } ggdm_store_model;
+#define GGDM_MAX_ASSET ((size_t)16 << 20) /* bytes */
 typedef struct ggdm_store_asset {
     const char *digest; /* hex, as in recipes */
     const char *media;
@@ -99,6 +100,8 @@ typedef struct ggdm_store_batch {
     size_t n_models;
     const ggdm_store_asset *assets;
     size_t n_assets;
+    const ggdm_store_model *files; /* [n_files] which of the assets the sweep's paths are */
+    size_t n_files;
 } ggdm_store_batch;
 
 void ggdm_run_info_deinit(ggdm_run_info *info);
@@ -392,6 +395,16 @@ const ggdm_store_measure *ggdm_store_panel(const ggdm_store *store, int32_t pane
 
 /** The models of the run's recipes, by digest; borrowed from the store. */
 const ggdm_store_model *ggdm_store_models(const ggdm_store *store, int32_t *n);
+/** The digest of the asset that a sweep of the run (by its digest) calls name: owned; NULL: none.
+ */
+ggdm_status ggdm_store_file_digest(ggdm_store *store, const char *sweep, const char *name,
+                                   char **out, ggdm_error *err);
+/** All assets of the run, borrowed for the call, as they stand there: whoever uses one checks its
+ *  digest.  Errors: GGDM_EFORMAT beyond GGDM_MAX_ASSET; those of visit. */
+typedef ggdm_status ggdm_asset_visitor(void *context, const ggdm_store_asset *asset,
+                                       ggdm_error *err);
+ggdm_status ggdm_store_each_asset(ggdm_store *store, ggdm_asset_visitor *visit, void *context,
+                                  ggdm_error *err);
 /** The recipe of a trajectory, whole (ggdm_recipe_text), owned: free(). */
 ggdm_status ggdm_store_recipe(ggdm_store *store, int64_t trajectory, char **out, ggdm_error *err);
 

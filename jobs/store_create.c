@@ -274,7 +274,7 @@ static ggdm_status put_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_
 {
     const int32_t sweep = s->sheet.n_sweeps + 1;
     GGDM_TRY(ggdm_store_put_sweep(s, sweep, s->n_cells, &batch->sweep, batch->cells->spec, err));
-    GGDM_TRY(ggdm_store_put_models(s, batch, err));
+    GGDM_TRY(ggdm_store_put_named(s, sweep, batch, err));
     GGDM_TRY(make_numbers(s, batch->cells, n, err));
     GGDM_TRY(put_trajectories(s, batch->cells, n, err));
     GGDM_TRY(put_cells(s, sweep, batch->cells, n, err));

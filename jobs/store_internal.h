@@ -187,8 +187,12 @@ ggdm_status ggdm_store_find_text(ggdm_store *store, ggdm_store_texts table, cons
 /** Owned.  Errors: GGDM_EFORMAT where there is none. */
 ggdm_status ggdm_store_get_text(ggdm_store *store, ggdm_store_texts table, int64_t id, char **out,
                                 ggdm_error *err);
-ggdm_status ggdm_store_put_models(ggdm_store *store, const ggdm_store_batch *batch,
-                                  ggdm_error *err);
+
+/* ---- store_asset.c ---- */
+
+/** Models, assets and the names that sweep number `sweep` has for these. */
+ggdm_status ggdm_store_put_named(ggdm_store *store, int32_t sweep, const ggdm_store_batch *batch,
+                                 ggdm_error *err);
 
 /* ---- store_create.c ---- */
 

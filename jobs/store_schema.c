@@ -10,8 +10,9 @@
  * number, which is this store's own and means nothing elsewhere.
  *
  * run         facts of the run as texts: name, version, isa, precision, library, processor, bits,
- *             notes; epoch (openings by a coordinator); cost (of all plans); shard ("2/8 1200").
- *             Written when the run is created; epoch at each start, cost by --add.
+ *             notes; epoch (openings by a coordinator); cost (of all plans); shard ("2/8 1200");
+ *             "file 1 mask.png": digest of the asset that sweep 1 calls mask.png.  Written when the
+ *             run is created; epoch at each start, cost and files by --add.
  * sweep       n = 1, 2, ...: the sweeps in the order they came, as given.  A sweep's cells are
  *             first_cell, first_cell + 1, ... in the order of the product of its axes.
  * parameter   a row for each parameter of a sweep's tree that has a value, axis or not.  Cell idx

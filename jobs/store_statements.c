@@ -51,6 +51,8 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
         "INSERT INTO model (digest, name) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING",
     [GGDM_SQL_PUT_ASSET] = "INSERT INTO asset (digest, media, height, width, channels, data) "
                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (digest) DO NOTHING",
+    [GGDM_SQL_FIND_FILE] = "SELECT value FROM run JOIN sweep ON key = 'file ' || n || ' ' || ?2 "
+                           "WHERE digest = ?1",
     [GGDM_SQL_PUT_TRAJECTORY] =
         "INSERT INTO trajectory (id, key, head, runs, wanted) VALUES (?1, ?2, ?3, ?4, ?5)",
     [GGDM_SQL_FIND_TRAJECTORY] = "SELECT id, wanted, done FROM trajectory WHERE key = ?1",

@@ -1,4 +1,4 @@
-/* Texts that stand once in the database, and what recipes name by a digest. */
+/* Texts that stand once in the database. */
 #include "jobs/store_internal.h"
 
 #include <inttypes.h>
@@ -66,33 +66,4 @@ ggdm_status ggdm_store_get_text(ggdm_store *store, ggdm_store_texts table, int64
                        tables[table].name, id);
     ggdm_store_reset(stmt);
     return st;
-}
-
-static ggdm_status put_asset(ggdm_store *s, const ggdm_store_asset *a, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_ASSET, &stmt, err));
-    sqlite3_bind_text(stmt, 1, a->digest, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, a->media, -1, SQLITE_STATIC);
-    sqlite3_bind_int(stmt, 3, a->height);
-    sqlite3_bind_int(stmt, 4, a->width);
-    sqlite3_bind_int(stmt, 5, a->channels);
-    sqlite3_bind_blob64(stmt, 6, a->size ? a->data : "", a->size, SQLITE_STATIC);
-    ggdm_status st = ggdm_store_run(s, stmt, err);
-    sqlite3_clear_bindings(stmt); /* they borrow the data */
-    return st;
-}
-
-ggdm_status ggdm_store_put_models(ggdm_store *store, const ggdm_store_batch *batch, ggdm_error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    for (size_t i = 0; i < batch->n_models; i++) {
-        GGDM_TRY(ggdm_store_use(store, GGDM_SQL_PUT_MODEL, &stmt, err));
-        sqlite3_bind_text(stmt, 1, batch->models[i].digest, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 2, batch->models[i].name, -1, SQLITE_STATIC);
-        GGDM_TRY(ggdm_store_run(store, stmt, err));
-    }
-    for (size_t i = 0; i < batch->n_assets; i++)
-        GGDM_TRY(put_asset(store, &batch->assets[i], err));
-    return GGDM_OK;
 }

@@ -10,8 +10,9 @@
 #include "jobs/item.h"
 #include "models/model.h"
 #include "models/nn/graph.h"
+#include "worker/pictures.h"
 
-/* The models of a run, by the digest that stands in recipes. */
+/* The models and pictures of a run, by the digests that stand in recipes. */
 typedef struct ggdm_model_ref {
     const char *digest;      /* hex */
     const ggdm_model *model; /* with weights, or (for counting operations) without */
@@ -19,6 +20,7 @@ typedef struct ggdm_model_ref {
 typedef struct ggdm_models {
     const ggdm_model_ref *items;
     size_t n;
+    const ggdm_pictures *pictures; /* NULL: none */
 } ggdm_models;
 
 /** NULL: there is none. */

@@ -47,7 +47,7 @@ static ggdm_status engine_create(void *context, const ggdm_outfit *outfit, void 
         ggdm_hash_hex(files->digest, s->digests[s->n]);
         s->refs[s->n] = (ggdm_model_ref){s->digests[s->n], s->models[s->n]};
     }
-    s->list = (ggdm_models){s->refs, n};
+    s->list = (ggdm_models){s->refs, n, &outfit->pictures};
     return ggdm_executor_create(&outfit->job, &ggdm_methods, &s->list, &s->executor, err);
 }
 

@@ -45,6 +45,10 @@ static ggdm_status check_value(void *context, const ggdm_item *item, const ggdm_
 {
     if (row->type == GGDM_PARAM_MODEL && value->scalar.text)
         return check_model(context, row, value->scalar.text, path, err);
+    if (row->type == GGDM_PARAM_FILE && value->scalar.text &&
+        !ggdm_pictures_find(((const check *)context)->models->pictures, value->scalar.text))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: picture %s is none of this run", path,
+                         value->scalar.text);
     if (row->type == GGDM_PARAM_CLASS && value->set)
         return check_class(context, item, row, value->scalar.whole, path, err);
     return GGDM_OK;

@@ -9,8 +9,9 @@
 #include "models/nn/selfcheck.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 4u
+#define HELLO_VERSION 5u
 #define FILES_BYTES (4 + 4 + 1 + 4 + GGDM_HASH_SIZE) /* packed, at least */
+#define PICTURE_BYTES (4 + GGDM_HASH_TEXT_SIZE - 1 + 3 * 4)
 
 void ggdm_outfit_deinit(ggdm_outfit *outfit)
 {
@@ -19,6 +20,7 @@ void ggdm_outfit_deinit(ggdm_outfit *outfit)
     free(outfit->models);
     outfit->models = NULL;
     outfit->n_models = 0;
+    ggdm_pictures_deinit(&outfit->pictures);
 }
 
 ggdm_status ggdm_startup_isa(ggdm_transport *t, ggdm_isa *out, ggdm_error *err)
@@ -65,6 +67,14 @@ static void put_files(ggdm_wire *w, const ggdm_model_files *f)
     ggdm_put_bytes(w, f->digest, sizeof f->digest);
 }
 
+static void put_picture(ggdm_wire *w, const ggdm_picture *p)
+{
+    put_text(w, p->digest);
+    ggdm_put_i32(w, p->height);
+    ggdm_put_i32(w, p->width);
+    ggdm_put_i32(w, p->channels);
+}
+
 static ggdm_status pack_hello(const ggdm_outfit *outfit, ggdm_wire *w, ggdm_error *err)
 {
     ggdm_put_u32(w, HELLO);
@@ -80,8 +90,45 @@ static ggdm_status pack_hello(const ggdm_outfit *outfit, ggdm_wire *w, ggdm_erro
         ggdm_put_i32(w, outfit->n_models);
         for (int32_t i = 0; i < outfit->n_models; i++)
             put_files(w, &outfit->models[i]);
+        ggdm_put_i32(w, (int32_t)outfit->pictures.n);
+        for (size_t i = 0; i < outfit->pictures.n; i++)
+            put_picture(w, &outfit->pictures.items[i]);
     }
     return ggdm_wire_status(w, "start-up message", err);
+}
+
+/* All pictures lie one behind the other in what the ranks of a node share. */
+static void lend_pictures(ggdm_pictures *list, const void *shared)
+{
+    const uint8_t *at = shared;
+    for (size_t i = 0; i < list->n; i++) {
+        ggdm_picture *p = &list->items[i];
+        free(p->owned);
+        p->owned = NULL;
+        p->data = at;
+        at += ggdm_picture_bytes(p);
+    }
+}
+
+static ggdm_status give_pictures(ggdm_transport *t, ggdm_pictures *list, ggdm_error *err)
+{
+    uint8_t *all = NULL, *at;
+    const void *shared = NULL;
+    size_t size;
+    bool first;
+    if (list->n == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_alloc(&all, list->bytes, 1, err));
+    at = all;
+    for (size_t i = 0; i < list->n; i++) {
+        memcpy(at, list->items[i].data, ggdm_picture_bytes(&list->items[i]));
+        at += ggdm_picture_bytes(&list->items[i]);
+    }
+    ggdm_status st = ggdm_transport_share(t, all, list->bytes, &shared, &size, &first, err);
+    free(all);
+    if (st == GGDM_OK)
+        lend_pictures(list, shared);
+    return st;
 }
 
 ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err)
@@ -104,6 +151,8 @@ ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error
         if (st == GGDM_OK)
             ggdm_model_files_lend(f, shared);
     }
+    if (outfit && st == GGDM_OK)
+        st = give_pictures(t, &outfit->pictures, err);
     return st;
 }
 
@@ -139,6 +188,22 @@ static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
     return GGDM_OK;
 }
 
+static ggdm_status get_picture(ggdm_wire *w, ggdm_pictures *list, ggdm_error *err)
+{
+    ggdm_picture p = {.owned = NULL};
+    size_t size = 0;
+    const uint8_t *digest = ggdm_get_bytes(w, &size);
+    p.height = ggdm_get_i32(w);
+    p.width = ggdm_get_i32(w);
+    p.channels = ggdm_get_i32(w);
+    GGDM_TRY(ggdm_wire_status(w, "start-up message", err));
+    if (size != sizeof p.digest - 1)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "digest of a picture of %zu bytes, expected %zu", size,
+                         sizeof p.digest - 1);
+    memcpy(p.digest, digest, size);
+    return ggdm_pictures_add(list, &p, err);
+}
+
 static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out, bool *work,
                                 ggdm_error *err)
 {
@@ -165,6 +230,10 @@ static ggdm_status unpack_hello(const void *data, size_t size, ggdm_outfit *out,
     GGDM_TRY(ggdm_alloc(&out->models, (size_t)n, sizeof *out->models, err));
     while (out->n_models < n)
         GGDM_TRY(get_files(&w, &out->models[out->n_models++], err));
+    n = ggdm_get_count(&w, GGDM_MAX_PICTURES, PICTURE_BYTES);
+    GGDM_TRY(ggdm_wire_status(&w, "start-up message", err));
+    for (int32_t i = 0; i < n; i++)
+        GGDM_TRY(get_picture(&w, &out->pictures, err));
     return GGDM_OK;
 }
 
@@ -179,6 +248,23 @@ static ggdm_status take_weights(ggdm_transport *t, ggdm_model_files *f, ggdm_err
     if (memcmp(digest, f->digest, sizeof digest) != 0)
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "model %s: the digest of what arrived is not that of the files", f->path);
+    return GGDM_OK;
+}
+
+static ggdm_status take_pictures(ggdm_transport *t, ggdm_pictures *list, ggdm_error *err)
+{
+    const void *shared = NULL;
+    size_t size;
+    bool first;
+    if (list->n == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_transport_share(t, NULL, 0, &shared, &size, &first, err));
+    if (size != list->bytes)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "pictures of %zu bytes, expected %zu", size,
+                         list->bytes);
+    lend_pictures(list, shared);
+    for (size_t i = 0; first && i < list->n; i++)
+        GGDM_TRY(ggdm_picture_check(&list->items[i], err));
     return GGDM_OK;
 }
 
@@ -218,6 +304,8 @@ ggdm_status ggdm_startup_take(ggdm_transport *t, ggdm_outfit *out, bool *work, g
     free(data);
     for (int32_t i = 0; i < out->n_models && st == GGDM_OK; i++)
         st = take_weights(t, &out->models[i], err);
+    if (st == GGDM_OK)
+        st = take_pictures(t, &out->pictures, err);
     if (st == GGDM_OK && *work)
         st = same_bits(out, err);
     if (st != GGDM_OK)

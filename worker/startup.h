@@ -11,6 +11,7 @@
 #include "common/transport.h"
 #include "jobs/messages.h"
 #include "models/model.h"
+#include "worker/pictures.h"
 
 #define GGDM_MAX_MODELS 256 /* of a run */
 
@@ -21,9 +22,10 @@ typedef struct ggdm_outfit {
     uint8_t bits[GGDM_HASH_SIZE]; /* what rank 0's processor and library make of the self-check */
     ggdm_model_files *models;     /* [n_models], owned; recipes name them by their digests */
     int32_t n_models;
+    ggdm_pictures pictures;
 } ggdm_outfit;
 
-/** Free the files; the weights a worker borrowed stay with the transport. */
+/** Free the files; the weights and pixels a worker borrowed stay with the transport. */
 void ggdm_outfit_deinit(ggdm_outfit *outfit);
 
 /** Collective: the least instruction set that the ranks choose (ggdm_isa_choose).
@@ -41,14 +43,14 @@ ggdm_status ggdm_startup_precision(ggdm_precision *precision, ggdm_isa *isa, ggd
 ggdm_status ggdm_startup_bits(ggdm_precision precision, uint8_t bits[GGDM_HASH_SIZE],
                               ggdm_error *err);
 
-/** Collective, rank 0's side: send the outfit, whose weights are then borrowed from the transport:
- *  a node holds each once; NULL: there is nothing to do, workers leave.
+/** Collective, rank 0's side: send the outfit, whose weights and pixels are then borrowed from the
+ *  transport: a node holds each once; NULL: there is nothing to do, workers leave.
  *  Errors: GGDM_EINVAL beyond GGDM_MAX_MODELS; GGDM_ECOMM. */
 ggdm_status ggdm_startup_give(ggdm_transport *t, ggdm_outfit *outfit, ggdm_error *err);
 
 /** Collective, the workers' side: *work = false when there is nothing to do.  Pins the outfit's
- *  instruction set; the weights are borrowed from the transport and checked against the digest once
- *  per node.
+ *  instruction set; weights and pixels are borrowed from the transport and checked against their
+ *  digests once per node.
  *  Errors: GGDM_EFORMAT, GGDM_ENOMEM, GGDM_ECOMM; GGDM_EUNSUPPORTED where this rank gives other
  * bits than rank 0.  A rank that fails here has still taken part in every collective call as far as
  * it could. */

@@ -36,7 +36,7 @@ ggdm_status ggdm_bench_programs_init(ggdm_bench_programs *b, const ggdm_model *d
                                      int32_t batch, ggdm_error *err)
 {
     *b = (ggdm_bench_programs){.refs = {{DIFFUSION, diffusion}, {GUIDE, guide}}, .guided = -1};
-    b->models = (ggdm_models){b->refs, guide ? 2 : 1};
+    b->models = (ggdm_models){.items = b->refs, .n = guide ? 2 : 1};
     GGDM_TRY(ggdm_programs_create(&ggdm_methods, &b->models, precision, batch, &b->programs, err));
     return intern_programs(b, guide != NULL, err);
 }

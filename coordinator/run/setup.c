@@ -68,6 +68,7 @@ ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
 static ggdm_status expand_sweep(ggdm_setup *s, ggdm_error *err)
 {
     const ggdm_resolver resolver = ggdm_setup_resolver(s);
+    s->known.pictures = &s->outfit.pictures;
     GGDM_TRY(ggdm_costs_create(&s->known, &s->costs, &s->coster, err));
     GGDM_TRY(ggdm_cells_expand(&s->spec, &resolver, &s->cells, err));
     ggdm_setup_warn_of_judges(s);
@@ -128,7 +129,7 @@ void ggdm_setup_deinit(ggdm_setup *s)
     ggdm_cells_deinit(&s->cells);
     ggdm_costs_destroy(&s->costs);
     ggdm_setup_models_deinit(s);
-    ggdm_setup_assets_deinit(s);
+    ggdm_setup_files_deinit(s);
     ggdm_outfit_deinit(&s->outfit);
     ggdm_spec_deinit(&s->spec);
     free(s->sweep_text);

@@ -54,13 +54,13 @@ typedef struct ggdm_setup {
     char *sweep_text; /* of the file, with what --set says; NUL-terminated */
     char sweep_digest[GGDM_HASH_TEXT_SIZE];
     char *run_dir;
-    ggdm_outfit outfit;       /* the job with everything resolved, and the models' files */
+    ggdm_outfit outfit;       /* the job with everything resolved, models' files, pictures */
     ggdm_setup_model *models; /* [n_models] by name */
     int32_t n_models;
-    ggdm_model_ref *refs;     /* the models by digest ... */
-    ggdm_models known;        /* ... as programs look for them */
-    ggdm_store_asset *assets; /* [n_assets] files of the sweep; digest and data owned */
-    size_t n_assets;
+    ggdm_model_ref *refs;    /* the models by digest ... */
+    ggdm_models known;       /* ... as programs look for them */
+    ggdm_store_model *files; /* [n_files] what the sweep's paths are of outfit.pictures */
+    size_t n_files, files_cap;
     char *notes; /* lines: what was assumed for the sampler, which scorers are missing; NULL */
     ggdm_cells cells;
     ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */

@@ -7,95 +7,143 @@
 #include "common/png_image.h"
 #include "coordinator/run/setup_models.h"
 
-#define MAX_FILE ((size_t)16 << 20) /* bytes, also of the pixels */
-#define MAX_ALL ((size_t)256 << 20) /* bytes of all of a run */
-#define MAX_SIDE 2048               /* pixels */
+/* ---- from files ---------------------------------------------------------------------------- */
 
 /* As it is named, or from the folder of the sweep. */
-static ggdm_status read_picture(const ggdm_setup *s, const char *name, char **data, size_t *size,
-                                ggdm_error *err)
+static ggdm_status picture_path(const ggdm_setup *s, const char *name, char **out, ggdm_error *err)
 {
-    char *folder = NULL, *path = NULL;
-    ggdm_status st;
+    char *folder = NULL;
     if (ggdm_exists(name))
-        return ggdm_read_file(name, MAX_FILE, data, size, err);
-    GGDM_TRY_GOTO(st, ggdm_folder_of(s->spec.where, &folder, err), done);
-    GGDM_TRY_GOTO(st, ggdm_path_join(folder, name, &path, err), done);
-    st = ggdm_read_file(path, MAX_FILE, data, size, err);
-done:
+        return ggdm_strdup(name, out, err);
+    GGDM_TRY(ggdm_folder_of(s->spec.where, &folder, err));
+    ggdm_status st = ggdm_path_join(folder, name, out, err);
     free(folder);
+    return st;
+}
+
+static ggdm_status decode_picture(const char *data, size_t bytes, ggdm_picture *out,
+                                  ggdm_error *err)
+{
+    ggdm_pixels p = {0};
+    GGDM_TRY(ggdm_png_decode(data, bytes, GGDM_MAX_PICTURE_SIDE, &p, err));
+    *out = (ggdm_picture){.height = p.height,
+                          .width = p.width,
+                          .channels = p.channels,
+                          .data = p.data,
+                          .owned = p.data};
+    ggdm_picture_digest(out, out->digest);
+    return GGDM_OK;
+}
+
+static ggdm_status take_file(ggdm_setup *s, const char *path, char digest[GGDM_HASH_TEXT_SIZE],
+                             ggdm_error *err)
+{
+    ggdm_picture p = {.owned = NULL};
+    char *data = NULL;
+    size_t bytes = 0;
+    GGDM_TRY(ggdm_read_file(path, GGDM_MAX_PICTURE_BYTES, &data, &bytes, err));
+    ggdm_status st = decode_picture(data, bytes, &p, err);
+    free(data);
+    if (st != GGDM_OK)
+        return st;
+    memcpy(digest, p.digest, sizeof p.digest);
+    st = ggdm_pictures_add(&s->outfit.pictures, &p, err);
+    if (st != GGDM_OK)
+        free(p.owned);
+    return st;
+}
+
+/* ---- from the store ------------------------------------------------------------------------ */
+
+/* Its bytes are as untrusted as a file's. */
+static ggdm_status take_asset(void *context, const ggdm_store_asset *a, ggdm_error *err)
+{
+    ggdm_setup *s = context;
+    ggdm_picture p = {
+        .height = a->height, .width = a->width, .channels = a->channels, .data = a->data};
+    if (strlen(a->digest) != sizeof p.digest - 1 || a->height > GGDM_MAX_PICTURE_SIDE ||
+        a->width > GGDM_MAX_PICTURE_SIDE || a->channels > 3 || ggdm_picture_bytes(&p) != a->size)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "picture %.80s of %dx%dx%d has %zu bytes", a->digest,
+                         a->height, a->width, a->channels, a->size);
+    memcpy(p.digest, a->digest, sizeof p.digest);
+    GGDM_TRY(ggdm_picture_check(&p, err));
+    GGDM_TRY(ggdm_alloc(&p.owned, a->size, 1, err));
+    memcpy(p.owned, a->data, a->size);
+    p.data = p.owned;
+    ggdm_status st = ggdm_pictures_add(&s->outfit.pictures, &p, err);
+    if (st != GGDM_OK)
+        free(p.owned);
+    return st;
+}
+
+ggdm_status ggdm_setup_add_pictures(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
+{
+    ggdm_status st = ggdm_store_each_asset(store, take_asset, s, err);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "run directory %s", s->run_dir);
+}
+
+/* What this sweep called so when the run in its directory began; *found: whether there is that. */
+static ggdm_status recall(ggdm_setup *s, const char *name, char hex[GGDM_HASH_TEXT_SIZE],
+                          bool *found, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    char *digest = NULL;
+    ggdm_status st = GGDM_OK;
+    *found = false;
+    if (!s->run_dir || ggdm_store_read(s->run_dir, &store, NULL) != GGDM_OK)
+        return GGDM_OK;
+    GGDM_TRY_GOTO(st, ggdm_store_file_digest(store, s->sweep_digest, name, &digest, err), done);
+    if (!digest)
+        goto done;
+    GGDM_TRY_GOTO(st, ggdm_setup_add_pictures(s, store, err), done);
+    *found = ggdm_pictures_find(&s->outfit.pictures, digest) != NULL;
+    if (*found)
+        memcpy(hex, digest, GGDM_HASH_TEXT_SIZE);
+done:
+    free(digest);
+    ggdm_store_close(&store);
+    return st;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static ggdm_status keep_name(ggdm_setup *s, const char *name, const char *hex, const char **digest,
+                             ggdm_error *err)
+{
+    ggdm_store_model file;
+    GGDM_TRY(ggdm_arena_text(&s->spec.arena, hex, &file.digest, err));
+    GGDM_TRY(ggdm_arena_text(&s->spec.arena, name, &file.name, err));
+    GGDM_TRY(ggdm_grow(&s->files, &s->files_cap, s->n_files + 1, sizeof *s->files, err));
+    s->files[s->n_files++] = file;
+    *digest = file.digest;
+    return GGDM_OK;
+}
+
+static ggdm_status resolve(ggdm_setup *s, const char *name, const char **digest, ggdm_error *err)
+{
+    char hex[GGDM_HASH_TEXT_SIZE], *path = NULL;
+    bool known = false;
+    ggdm_status st;
+    GGDM_TRY(picture_path(s, name, &path, err));
+    if (!ggdm_exists(path))
+        GGDM_TRY_GOTO(st, recall(s, name, hex, &known, err), done);
+    if (!known)
+        GGDM_TRY_GOTO(st, take_file(s, path, hex, err), done);
+    st = keep_name(s, name, hex, digest, err);
+done:
     free(path);
     return st;
 }
 
-/* Of the pixels and the shape, whatever the file is like otherwise. */
-static void digest_picture(const ggdm_pixels *p, size_t size, char hex[GGDM_HASH_TEXT_SIZE])
-{
-    static const char version[] = "ggdm picture 1\n";
-    uint8_t digest[GGDM_HASH_SIZE];
-    ggdm_hash h;
-    ggdm_hash_init(&h);
-    ggdm_hash_update(&h, version, sizeof version - 1);
-    ggdm_hash_u64(&h, (uint64_t)p->height);
-    ggdm_hash_u64(&h, (uint64_t)p->width);
-    ggdm_hash_u64(&h, (uint64_t)p->channels);
-    ggdm_hash_update(&h, p->data, size);
-    ggdm_hash_final(&h, digest);
-    ggdm_hash_hex(digest, hex);
-}
-
-/* Keep the pixels, which are then the setup's. */
-static ggdm_status keep_picture(ggdm_setup *s, ggdm_pixels *p, size_t size, const char *digest,
-                                ggdm_error *err)
-{
-    size_t all = size;
-    for (size_t i = 0; i < s->n_assets; i++) {
-        if (strcmp(s->assets[i].digest, digest) == 0)
-            return GGDM_OK;
-        all += s->assets[i].size;
-    }
-    if (all > MAX_ALL)
-        return GGDM_FAIL(err, GGDM_EINVAL, "the pictures of a sweep have more than %zu MiB",
-                         MAX_ALL >> 20);
-    ggdm_store_asset *assets = realloc(s->assets, (s->n_assets + 1) * sizeof *assets);
-    if (!assets)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot keep another picture");
-    s->assets = assets;
-    s->assets[s->n_assets++] = (ggdm_store_asset){.digest = digest,
-                                                  .media = "image/raw",
-                                                  .height = p->height,
-                                                  .width = p->width,
-                                                  .channels = p->channels,
-                                                  .data = p->data,
-                                                  .size = size};
-    p->data = NULL;
-    return GGDM_OK;
-}
-
-ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *path,
+ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *name,
                                     const char **digest, ggdm_error *err)
 {
-    ggdm_setup *s = context;
-    char hex[GGDM_HASH_TEXT_SIZE], *data = NULL;
-    ggdm_pixels p = {0};
-    size_t bytes = 0;
-    ggdm_status st;
+    ggdm_status st = resolve(context, name, digest, err);
     (void)row;
-    GGDM_TRY_GOTO(st, read_picture(s, path, &data, &bytes, err), done);
-    GGDM_TRY_GOTO(st, ggdm_png_decode(data, bytes, MAX_SIDE, &p, err), done);
-    const size_t size = (size_t)p.height * (size_t)p.width * (size_t)p.channels;
-    digest_picture(&p, size, hex);
-    GGDM_TRY_GOTO(st, ggdm_arena_text(&s->spec.arena, hex, digest, err), done);
-    st = keep_picture(s, &p, size, *digest, err);
-done:
-    ggdm_pixels_deinit(&p);
-    free(data);
-    return st == GGDM_OK ? st : ggdm_error_prefix(err, "file '%s'", path);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "file '%s'", name);
 }
 
-void ggdm_setup_assets_deinit(ggdm_setup *s)
+void ggdm_setup_files_deinit(ggdm_setup *s)
 {
-    for (size_t i = 0; i < s->n_assets; i++)
-        free((void *)s->assets[i].data);
-    free(s->assets);
+    free(s->files);
 }

@@ -48,7 +48,8 @@ static ggdm_status grow_by_one(ggdm_setup *s, ggdm_error *err)
 /* The digests of refs are those of models, which may have moved. */
 static void point_refs(ggdm_setup *s)
 {
-    s->known = (ggdm_models){s->refs, 0};
+    s->known.items = s->refs;
+    s->known.n = 0;
     for (int32_t i = 0; i < s->n_models; i++)
         if (s->models[i].model)
             s->refs[s->known.n++] = (ggdm_model_ref){s->models[i].digest, s->models[i].model};

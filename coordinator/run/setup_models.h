@@ -4,18 +4,23 @@
 
 #include "coordinator/run/setup.h"
 
-/** A resolver that finds, opens and checks what the sweep names: setup->models, refs, assets and
- *  outfit.models grow as it is asked.  What goes together setup->costs knows. */
+/** A resolver that finds, opens and checks what the sweep names: setup->models, refs, files,
+ *  outfit.models and outfit.pictures grow as it is asked.  What goes together setup->costs knows.
+ */
 ggdm_resolver ggdm_setup_resolver(ggdm_setup *setup);
 
-/** The file part of that: pictures, decoded here (coordinator/run/setup_assets.c). */
-ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *path,
+/** The file part of that: pictures, decoded here (coordinator/run/setup_assets.c), or, where a file
+ *  is not there any more, those that the run in setup->run_dir has of this sweep. */
+ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *name,
                                     const char **digest, ggdm_error *err);
 
 /** Open a model of the run that no name of this sweep has brought, and check its digest.
  *  Errors: those of the files; GGDM_ESTATE where another model has the name now. */
 ggdm_status ggdm_setup_add_model(ggdm_setup *setup, const char *name, const char *digest,
                                  ggdm_error *err);
+
+/** Pictures of the run that no path of this sweep has brought.  Errors: GGDM_EFORMAT. */
+ggdm_status ggdm_setup_add_pictures(ggdm_setup *setup, ggdm_store *store, ggdm_error *err);
 
 /** Do the chains of the cells' samplers fit what the models were trained with?  setup->notes gets
  *  what was assumed.  Errors: GGDM_EINVAL with position. */
@@ -32,6 +37,6 @@ void ggdm_setup_warn_of_judges(const ggdm_setup *setup);
 ggdm_status ggdm_setup_freeze_models(const ggdm_setup *setup, const char *dir, ggdm_error *err);
 
 void ggdm_setup_models_deinit(ggdm_setup *setup);
-void ggdm_setup_assets_deinit(ggdm_setup *setup);
+void ggdm_setup_files_deinit(ggdm_setup *setup);
 
 #endif

@@ -100,6 +100,21 @@ static ggdm_status same_models(const ggdm_setup *s, ggdm_store *store, ggdm_erro
     return GGDM_OK;
 }
 
+/* And the files what they were when this sweep came. */
+static ggdm_status same_files(const ggdm_setup *s, ggdm_store *store, ggdm_error *err)
+{
+    for (size_t i = 0; i < s->n_files; i++) {
+        char what[160], *was = NULL;
+        GGDM_TRY(ggdm_store_file_digest(store, s->sweep_digest, s->files[i].name, &was, err));
+        snprintf(what, sizeof what, "the digest of the picture '%.80s'", s->files[i].name);
+        ggdm_status st = same_text(s, what, was, s->files[i].digest, "", err);
+        free(was);
+        if (st != GGDM_OK)
+            return st;
+    }
+    return GGDM_OK;
+}
+
 /* Is the run in the store one of this setup, or one that it can be added to (*add)? */
 static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, ggdm_error *err)
 {
@@ -114,6 +129,8 @@ static ggdm_status same_run(const ggdm_setup *s, ggdm_store *store, bool *add, g
     ggdm_status st = same_machinery(s, info, err);
     if (st == GGDM_OK && has)
         st = same_models(s, store, err);
+    if (st == GGDM_OK && has)
+        st = same_files(s, store, err);
     return has || s->add ? st : another_sweep(s, store, st == GGDM_OK, err);
 }
 
@@ -194,20 +211,46 @@ ggdm_status ggdm_setup_look(ggdm_setup *s, ggdm_setup_found *out, ggdm_error *er
     return ggdm_dir_done(&store, compare_plans(s, store, out, err), err);
 }
 
-/* What the sweep brings into a store; names and digests are borrowed, *models owned. */
-static ggdm_status make_batch(const ggdm_setup *s, ggdm_store_model **models, ggdm_store_batch *out,
+/* Texts and pixels of a batch are borrowed. */
+typedef struct brought {
+    ggdm_store_model *models;
+    ggdm_store_asset *assets;
+} brought;
+
+static void free_brought(brought *b)
+{
+    free(b->models);
+    free(b->assets);
+}
+
+/* What the sweep brings into a store. */
+static ggdm_status make_batch(const ggdm_setup *s, brought *b, ggdm_store_batch *out,
                               ggdm_error *err)
 {
-    GGDM_TRY(ggdm_alloc(models, (size_t)s->n_models, sizeof **models, err));
+    const ggdm_pictures *pictures = &s->outfit.pictures;
+    GGDM_TRY(ggdm_alloc(&b->models, (size_t)s->n_models, sizeof *b->models, err));
+    GGDM_TRY(ggdm_alloc(&b->assets, pictures->n, sizeof *b->assets, err));
     for (int32_t i = 0; i < s->n_models; i++)
-        (*models)[i] = (ggdm_store_model){s->models[i].digest, s->models[i].name};
+        b->models[i] = (ggdm_store_model){s->models[i].digest, s->models[i].name};
+    for (size_t i = 0; i < pictures->n; i++) {
+        const ggdm_picture *p = &pictures->items[i];
+        b->assets[i] = (ggdm_store_asset){.digest = p->digest,
+                                          .media = "image/raw",
+                                          .height = p->height,
+                                          .width = p->width,
+                                          .channels = p->channels,
+                                          .data = p->data,
+                                          .size = ggdm_picture_bytes(p)};
+    }
     *out = (ggdm_store_batch){.sweep = {s->sweep_text, s->sweep_digest},
                               .cells = &s->cells,
                               .plan = &s->plan,
-                              .models = *models,
+                              .models = b->models,
                               .n_models = (size_t)s->n_models,
-                              .assets = s->assets,
-                              .n_assets = s->n_assets};
+                              .assets = b->assets,
+                              .n_assets = pictures->n,
+                              .files = s->files,
+                              .n_files = s->n_files};
     return GGDM_OK;
 }
 
@@ -215,7 +258,7 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
 {
     char version[32], isa[16], library[48], processor[GGDM_PROCESSOR_SIZE];
     char bits[GGDM_HASH_TEXT_SIZE];
-    ggdm_store_model *models = NULL;
+    brought b = {NULL};
     ggdm_store_batch batch;
     snprintf(version, sizeof version, "%s", ggdm_version);
     snprintf(library, sizeof library, "%s", ggdm_onednn_version());
@@ -231,9 +274,10 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
                                 .bits = bits,
                                 .notes = s->notes};
     GGDM_TRY(ggdm_make_dirs(s->run_dir, err));
-    GGDM_TRY(make_batch(s, &models, &batch, err));
-    ggdm_status st = ggdm_store_create(s->run_dir, &info, &batch, err);
-    free(models);
+    ggdm_status st = make_batch(s, &b, &batch, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_create(s->run_dir, &info, &batch, err);
+    free_brought(&b);
     return st;
 }
 
@@ -241,13 +285,14 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
 static ggdm_status add_sweep(ggdm_setup *s, ggdm_store *store, ggdm_error *err)
 {
     ggdm_store_matched m;
-    ggdm_store_model *models = NULL;
+    brought b = {NULL};
     ggdm_store_batch batch;
     char more[96] = "";
     GGDM_TRY(plan_rest(s, store, &m, err));
-    GGDM_TRY(make_batch(s, &models, &batch, err));
-    ggdm_status st = ggdm_store_add(store, ggdm_wall_clock(), &batch, err);
-    free(models);
+    ggdm_status st = make_batch(s, &b, &batch, err);
+    if (st == GGDM_OK)
+        st = ggdm_store_add(store, ggdm_wall_clock(), &batch, err);
+    free_brought(&b);
     if (st != GGDM_OK)
         return st;
     if (m.cancelled)
@@ -298,6 +343,7 @@ static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_stor
     for (int32_t i = 1; i <= n; i++)
         GGDM_TRY(freeze_sweep(s, store, i, err));
     GGDM_TRY(add_models(s, store, err));
+    GGDM_TRY(ggdm_setup_add_pictures(s, store, err));
     return ggdm_setup_freeze_models(s, s->run_dir, err);
 }
 

@@ -216,7 +216,7 @@ static void test_digest_of_guided_images_is_the_known_one(void **state)
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);
-    run_images(&(ggdm_models){refs, 3},
+    run_images(&(ggdm_models){.items = refs, .n = 3},
                dtype == GGDM_BF16 ? GGDM_PRECISION_BF16 : GGDM_PRECISION_FP32, &h);
     ggdm_hash_final(&h, digest);
     for (int i = 0; i < 3; i++) {

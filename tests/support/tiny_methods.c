@@ -17,7 +17,7 @@ void ggdm_tiny_methods_open(ggdm_tiny_methods *m)
     ggdm_tiny_models_open(&m->tiny);
     for (int i = 0; i < 3; i++)
         m->refs[i] = (ggdm_model_ref){ggdm_tiny_digests[i], m->tiny.model[i]};
-    m->models = (ggdm_models){m->refs, 3};
+    m->models = (ggdm_models){.items = m->refs, .n = 3};
 }
 
 void ggdm_tiny_methods_close(ggdm_tiny_methods *m)

@@ -450,8 +450,8 @@ static void test_programs_give_labels_to_the_network(void **state)
     ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
     ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
     const ggdm_model_ref ref = {ggdm_tiny_digests[0], model};
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &(ggdm_models){&ref, 1}, GGDM_PRECISION_FP32,
-                                      BATCH, &programs, &err),
+    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &(ggdm_models){.items = &ref, .n = 1},
+                                      GGDM_PRECISION_FP32, BATCH, &programs, &err),
                  &err);
     conditioned(programs, &w->m.arena, 3, 1, one);
     conditioned(programs, &w->m.arena, 3, 2, again);

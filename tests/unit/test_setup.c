@@ -11,6 +11,7 @@
 #include "common/png_image.h"
 #include "coordinator/run/setup_models.h"
 #include "tests/support/ggdm_test.h"
+#include "tests/support/run_fixture.h"
 #include "tests/support/tiny_model.h"
 
 #define FEW_CNN                                                                                    \
@@ -402,14 +403,13 @@ static void test_setup_pictures_are_known_by_their_pixels(void **state)
     write_picture("other.png", others, 3);
     const char *a = resolve(&s, "a.png");
     assert_string_equal(resolve(&s, "beside.png"), a);
-    assert_int_equal(s.n_assets, 1);
-    assert_true(s.assets[0].height == 2 && s.assets[0].width == 3 && s.assets[0].channels == 1);
-    assert_int_equal(s.assets[0].size, 6);
-    assert_memory_equal(s.assets[0].data, pixels, 6);
-    assert_string_equal(s.assets[0].digest, a);
+    assert_int_equal(s.outfit.pictures.n, 1);
+    const ggdm_picture *p = ggdm_pictures_find(&s.outfit.pictures, a);
+    assert_true(p->height == 2 && p->width == 3 && p->channels == 1);
+    assert_memory_equal(p->data, pixels, 6);
     assert_string_not_equal(resolve(&s, "tall.png"), a);
     assert_string_not_equal(resolve(&s, "other.png"), a);
-    assert_int_equal(s.n_assets, 3);
+    assert_int_equal(s.outfit.pictures.n, 3);
 
     const char *digest;
     ggdm_test_write("bad.png", "no picture", 10);
@@ -417,8 +417,61 @@ static void test_setup_pictures_are_known_by_their_pixels(void **state)
                     "file 'bad.png': ");
     ggdm_test_error(ggdm_setup_resolve_file(&s, NULL, "none.png", &digest, &err), &err, GGDM_EIO,
                     "file 'none.png': ");
-    assert_int_equal(s.n_assets, 3);
+    assert_int_equal(s.outfit.pictures.n, 3);
     ggdm_setup_deinit(&s);
+}
+
+/* A run has them when their files are gone, also those of other sweeps, and refuses others. */
+static void test_setup_pictures_are_those_of_the_run(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[6] = {7, 6, 5, 4, 3, 2}, others[6] = {9};
+    static const char more[] = "name: t\nmodel: ddpm\n" SAMPLER;
+    const ggdm_setup_options in = {.run = "seen"};
+    ggdm_setup s;
+    ggdm_error err;
+    const char *digest;
+    write_picture("seen.png", pixels, 3);
+    write_picture("added.png", others, 3);
+    make(&s, SWEEP, &in);
+    char *a = strdup(resolve(&s, "seen.png"));
+    open_and_close(&s, 1);
+    ggdm_setup_deinit(&s);
+    make(&s, more, &(ggdm_setup_options){.run = "seen", .add = true});
+    char *b = strdup(resolve(&s, "added.png"));
+    open_and_close(&s, 2);
+    ggdm_setup_deinit(&s);
+    unlink("seen.png");
+    unlink("added.png");
+
+    make(&s, SWEEP, &in);
+    ggdm_test_error(ggdm_setup_resolve_file(&s, NULL, "added.png", &digest, &err), &err, GGDM_EIO,
+                    "file 'added.png': "); /* of another sweep */
+    assert_int_equal(s.outfit.pictures.n, 0);
+    assert_string_equal(resolve(&s, "seen.png"), a);
+    open_and_close(&s, 2);
+    assert_non_null(ggdm_pictures_find(&s.outfit.pictures, b));
+    assert_memory_equal(ggdm_pictures_find(&s.outfit.pictures, a)->data, pixels, 6);
+    ggdm_setup_deinit(&s);
+
+    write_picture("seen.png", others, 3);
+    make(&s, SWEEP, &in);
+    resolve(&s, "seen.png");
+    refuse_state(&s, "the digest of the picture 'seen.png' was '");
+    ggdm_setup_deinit(&s);
+
+    unlink("seen.png");
+    make(&s, SWEEP, &in);
+    run_fixture_sql("seen", "UPDATE asset SET data = x'010203040506'");
+    ggdm_test_error(ggdm_setup_resolve_file(&s, NULL, "seen.png", &digest, &err), &err,
+                    GGDM_EFORMAT, "has the digest ");
+    run_fixture_sql("seen", "UPDATE asset SET width = 2048");
+    ggdm_test_error(ggdm_setup_resolve_file(&s, NULL, "seen.png", &digest, &err), &err,
+                    GGDM_EFORMAT, "of 2x2048x1 has 6 bytes");
+    assert_int_equal(s.outfit.pictures.n, 0);
+    ggdm_setup_deinit(&s);
+    free(a);
+    free(b);
 }
 
 int main(void)
@@ -435,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_setup_adds_a_sweep_to_a_run),
         cmocka_unit_test(test_setup_refuses_other_weights),
         cmocka_unit_test(test_setup_pictures_are_known_by_their_pixels),
+        cmocka_unit_test(test_setup_pictures_are_those_of_the_run),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }

@@ -1,7 +1,9 @@
 /* Precision and instruction set are settled by what the ranks have, never by a timing; a rank that
  * would compute other bits than rank 0 takes no part. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_model.h"
@@ -60,6 +62,31 @@ static void *take(void *context)
 
 enum { MODELS = 5 }; /* two networks, each as several models */
 
+static void add_two_pictures(ggdm_outfit *outfit)
+{
+    ggdm_error err;
+    for (uint8_t i = 0; i < 2; i++) {
+        ggdm_picture p = {.height = 2, .width = 1 + i, .channels = 3};
+        p.data = p.owned = ggdm_test_alloc(12, 1);
+        memset(p.owned, 0, 12);
+        p.owned[4] = 40 + i;
+        ggdm_picture_digest(&p, p.digest);
+        ggdm_test_ok(ggdm_pictures_add(&outfit->pictures, &p, &err), &err);
+    }
+}
+
+static void expect_pictures(const ggdm_pictures *given, const ggdm_pictures *got)
+{
+    assert_int_equal(got->n, given->n);
+    for (size_t i = 0; i < got->n; i++) {
+        const ggdm_picture *a = &given->items[i], *b = ggdm_pictures_find(got, a->digest);
+        assert_true(a->height == b->height && a->width == b->width && a->channels == b->channels);
+        assert_ptr_equal(a->data, b->data); /* of the node */
+        assert_null(a->owned);
+        assert_null(b->owned);
+    }
+}
+
 /* What a worker says to an outfit of this machine, of whose digest one byte is changed by flip. */
 static void offer(int32_t n_models, uint8_t flip, taker *worker)
 {
@@ -73,6 +100,8 @@ static void offer(int32_t n_models, uint8_t flip, taker *worker)
     ggdm_test_ok(ggdm_isa_pinned(&outfit.isa, &err), &err);
     ggdm_test_ok(ggdm_startup_bits(outfit.job.precision, outfit.bits, &err), &err);
     outfit.bits[5] ^= flip;
+    if (n_models != 1)
+        add_two_pictures(&outfit);
     for (int i = 0; i < n_models; i++) {
         char name[] = {(char)('a' + i), 0};
         char *model = ggdm_tiny_model_write(
@@ -86,6 +115,7 @@ static void offer(int32_t n_models, uint8_t flip, taker *worker)
     ggdm_test_ok(ggdm_startup_give(t[0], &outfit, &err), &err);
     pthread_join(thread, NULL);
     if (worker->status == GGDM_OK) {
+        expect_pictures(&outfit.pictures, &worker->outfit.pictures);
         assert_int_equal(worker->outfit.n_models, n_models);
         for (int i = 0; i < n_models; i++) {
             const ggdm_model_files *given = &outfit.models[i], *got = &worker->outfit.models[i];
@@ -102,7 +132,7 @@ static void offer(int32_t n_models, uint8_t flip, taker *worker)
     ggdm_test_rmdir(dir);
 }
 
-static void test_startup_gives_any_number_of_models(void **state)
+static void test_startup_gives_any_number_of_models_and_pictures(void **state)
 {
     (void)state;
     taker worker;
@@ -111,6 +141,50 @@ static void test_startup_gives_any_number_of_models(void **state)
         offer(counts[i], 0, &worker);
         ggdm_test_ok(worker.status, &worker.err);
     }
+}
+
+static void test_startup_pictures_are_known_by_pixels_and_shape(void **state)
+{
+    (void)state;
+    uint8_t pixels[12] = {1, 2, 3};
+    ggdm_picture p = {.height = 2, .width = 2, .channels = 3, .data = pixels};
+    ggdm_error err;
+    ggdm_picture_digest(&p, p.digest);
+    ggdm_test_ok(ggdm_picture_check(&p, &err), &err);
+    p.height = 4;
+    p.width = 1;
+    ggdm_test_error(ggdm_picture_check(&p, &err), &err, GGDM_EFORMAT, "has the digest");
+    p.height = p.width = 2;
+    pixels[11]++;
+    ggdm_test_error(ggdm_picture_check(&p, &err), &err, GGDM_EFORMAT, "has the digest");
+}
+
+static void test_startup_pictures_have_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t height, width, channels;
+    } bad[] = {{0, 1, 1}, {1, 2049, 1}, {1, 1, 2}, {1, 1, -3}, {2048, -1, 3}};
+    ggdm_pictures list = {.bytes = 0};
+    ggdm_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ggdm_picture p = {.digest = "x",
+                          .height = bad[i].height,
+                          .width = bad[i].width,
+                          .channels = bad[i].channels};
+        ggdm_test_error(ggdm_pictures_add(&list, &p, &err), &err, GGDM_EINVAL,
+                        "expected sides of 1 to 2048, and 1 or 3 channels");
+    }
+    for (int i = 0; i <= 21; i++) { /* 12 MiB each */
+        ggdm_picture p = {.height = 2048, .width = 2048, .channels = 3};
+        snprintf(p.digest, sizeof p.digest, "%d", i);
+        ggdm_status st = ggdm_pictures_add(&list, &p, &err);
+        if (i < 21)
+            ggdm_test_ok(st, &err);
+        else
+            ggdm_test_error(st, &err, GGDM_EINVAL, "and 256 MiB in a run");
+    }
+    ggdm_pictures_deinit(&list);
 }
 
 static void test_startup_rank_with_other_bits_is_refused(void **state)
@@ -139,7 +213,9 @@ int main(void)
         cmocka_unit_test(test_precision_auto_is_bf16_only_with_amx),
         cmocka_unit_test(test_precision_fp32_stays_at_avx512),
         cmocka_unit_test(test_precision_bf16_without_bf16_products_is_error),
-        cmocka_unit_test(test_startup_gives_any_number_of_models),
+        cmocka_unit_test(test_startup_gives_any_number_of_models_and_pictures),
+        cmocka_unit_test(test_startup_pictures_are_known_by_pixels_and_shape),
+        cmocka_unit_test(test_startup_pictures_have_bounds),
         cmocka_unit_test(test_startup_has_a_bound_of_models),
         cmocka_unit_test(test_startup_rank_with_other_bits_is_refused),
     };
