@@ -47,3 +47,12 @@ void ggdm_alpha_bar_trained(const double *beta, int32_t n, double *alpha_bar)
     for (int32_t t = 0; t < n; t++)
         alpha_bar[t] = product *= 1.0 - beta[t];
 }
+
+void ggdm_alpha_bar_zero_snr(int32_t n, double *alpha_bar)
+{
+    const double first = sqrt(alpha_bar[0]), last = sqrt(alpha_bar[n - 1]);
+    for (int32_t t = 0; t < n; t++) {
+        const double root = (sqrt(alpha_bar[t]) - last) * first / (first - last);
+        alpha_bar[t] = fmax(root * root, 0x1p-24);
+    }
+}

@@ -23,4 +23,8 @@ void ggdm_alpha_bar(ggdm_beta_schedule schedule, double first, double last, int3
 /** The same of betas that are given one by one. */
 void ggdm_alpha_bar_trained(const double *beta, int32_t n, double *alpha_bar);
 
+/** Rescale alpha_bar [n], n > 1, so that the last timestep is noise alone (Lin et al. 2023,
+ * Algorithm 1): its roots are moved and stretched, the first stays.  None falls below 2^-24. */
+void ggdm_alpha_bar_zero_snr(int32_t n, double *alpha_bar);
+
 #endif

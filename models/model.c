@@ -7,7 +7,6 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "models/io/weights.h"
-#include "models/schedule_config.h"
 
 /* --- fitting the weights to the architecture --- */
 
@@ -98,20 +97,34 @@ static ggdm_status declare(const ggdm_model *m, ggdm_graph **out, ggdm_error *er
     return st;
 }
 
-/* Of the schedule beside it, or what is assumed without one. */
-static ggdm_status set_schedule(ggdm_model *m, ggdm_error *err)
+static ggdm_status set_levels(ggdm_model *m, const ggdm_schedule_config *c, ggdm_error *err)
+{
+    double *alpha_bar = NULL;
+    GGDM_TRY(ggdm_alloc(&alpha_bar, (size_t)c->train_steps, sizeof *alpha_bar, err));
+    ggdm_schedule_alpha_bar(c, alpha_bar);
+    ggdm_status st = ggdm_arch_set_schedule(m->arch, alpha_bar, c->train_steps, err);
+    free(alpha_bar);
+    return st;
+}
+
+/* Of the schedule beside it, or what is assumed without one.  A network in closed form gives eps.
+ */
+static ggdm_status take_schedule(ggdm_model *m, ggdm_error *err)
 {
     const ggdm_model_files *f = m->files;
     ggdm_schedule_config c;
     ggdm_doc *doc;
-    double *alpha_bar = NULL;
     GGDM_TRY(ggdm_schedule_config_read(
         f->scheduler, f->scheduler_path ? f->scheduler_path : f->path, &c, &doc, err));
-    ggdm_doc_destroy(&doc);
-    GGDM_TRY(ggdm_alloc(&alpha_bar, (size_t)c.train_steps, sizeof *alpha_bar, err));
-    ggdm_alpha_bar((ggdm_beta_schedule)c.betas, c.beta_start, c.beta_end, c.train_steps, alpha_bar);
-    ggdm_status st = ggdm_arch_set_schedule(m->arch, alpha_bar, c.train_steps, err);
-    free(alpha_bar);
+    ggdm_status st = GGDM_OK;
+    m->prediction = (ggdm_prediction)c.prediction;
+    if (m->info.by_schedule && m->info.ports & GGDM_PORT_EPS &&
+        m->prediction != GGDM_PREDICT_EPSILON)
+        st = ggdm_node_expected(ggdm_node_get(doc->root, "prediction_type"), err,
+                                "epsilon, which a %s gives", m->info.class_name);
+    else if (m->info.by_schedule)
+        st = set_levels(m, &c, err);
+    ggdm_schedule_config_release(&c, &doc);
     return st;
 }
 
@@ -120,8 +133,8 @@ ggdm_status ggdm_model_fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t 
 {
     ggdm_graph *g = NULL;
     GGDM_TRY(make_params(m, tensors, n, err));
-    if (m->info.by_schedule && m->info.ports & GGDM_PORT_T)
-        GGDM_TRY(set_schedule(m, err));
+    if (m->info.ports & GGDM_PORT_T)
+        GGDM_TRY(take_schedule(m, err));
     GGDM_TRY(declare(m, &g, err));
     ggdm_status st = check_params(m, g, where, err);
     ggdm_graph_destroy(&g);

@@ -8,6 +8,7 @@
 #include "common/status.h"
 #include "models/arch/arch.h"
 #include "models/nn/graph.h"
+#include "models/schedule_config.h"
 
 /* The raw files, as rank 0 reads them and broadcasts them. */
 typedef struct ggdm_model_files {
@@ -50,8 +51,9 @@ typedef struct ggdm_model {
     const ggdm_model_files *files; /* borrowed */
     ggdm_arch *arch;
     ggdm_arch_info info;
-    ggdm_params params; /* views into files->weights */
-    char *names;        /* storage of the parameters' names */
+    ggdm_prediction prediction; /* what its output is, where it is a diffusion model */
+    ggdm_params params;         /* views into files->weights */
+    char *names;                /* storage of the parameters' names */
 } ggdm_model;
 
 /** Parse files into a model and check that the weights are exactly those of the architecture.

@@ -17,7 +17,10 @@ static const ggdm_schedule_config defaults = {.train_steps = 1000,
                                               .clip_range = 1,
                                               .variance = -1};
 
-static const char *const prediction_names[] = {"epsilon", NULL};
+const char *const ggdm_prediction_names[] = {[GGDM_PREDICT_EPSILON] = "epsilon",
+                                             [GGDM_PREDICT_SAMPLE] = "sample",
+                                             [GGDM_PREDICT_V] = "v_prediction",
+                                             NULL};
 const char *const ggdm_schedule_spacings[] = {[GGDM_SPACING_LEADING] = "leading",
                                               [GGDM_SPACING_LINSPACE] = "linspace",
                                               [GGDM_SPACING_TRAILING] = "trailing",
@@ -32,17 +35,17 @@ const ggdm_field ggdm_schedule_fields[] = {
     {"beta_start", GGDM_FIELD_DOUBLE, AT(beta_start), .lo = 1e-12, .hi = 0.999},
     {"beta_end", GGDM_FIELD_DOUBLE, AT(beta_end), .lo = 1e-12, .hi = 0.999},
     {"beta_schedule", GGDM_FIELD_CHOICE, AT(betas), .choices = ggdm_beta_schedules},
-    {"prediction_type", GGDM_FIELD_CHOICE, AT(prediction), .choices = prediction_names},
+    {"prediction_type", GGDM_FIELD_CHOICE, AT(prediction), .choices = ggdm_prediction_names},
     {"timestep_spacing", GGDM_FIELD_CHOICE, AT(spacing), .choices = ggdm_schedule_spacings},
     {"steps_offset", GGDM_FIELD_INT32, AT(offset), .lo = 0, .hi = MAX_TRAIN_STEPS},
     {"clip_sample", GGDM_FIELD_BOOL, .offset = AT(clip)},
     {"clip_sample_range", GGDM_FIELD_DOUBLE, AT(clip_range), .lo = 0, .hi = 1e300},
     {"variance_type", GGDM_FIELD_CHOICE, AT(variance), .choices = ggdm_schedule_variances},
     {"trained_betas", GGDM_FIELD_DOUBLES, AT(trained), .lo = 1e-12, .hi = 0.9999},
-    {"rescale_betas_zero_snr", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
-    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
-    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
-    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[3])},
+    {"rescale_betas_zero_snr", GGDM_FIELD_BOOL, .offset = AT(zero_snr)},
+    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
+    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
+    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
     {0}};
 
 /* Keys that change the mathematics: only the value with which they do not is accepted. */
@@ -51,7 +54,6 @@ static const struct {
     bool boolean;
     const char *expected;
 } neutral[GGDM_SCHEDULE_NEUTRAL] = {
-    {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, true, "true (before prediction_type: the network predicts eps)"}};
@@ -81,6 +83,21 @@ static ggdm_status check_trained(const ggdm_schedule_config *c, const ggdm_doc *
                           c->train_steps);
 }
 
+/* x0-hat from noise alone: eps says nothing about it, and a chain of one timestep has no signal to
+ * keep. */
+static ggdm_status check_zero_snr(const ggdm_schedule_config *c, const ggdm_doc *doc,
+                                  ggdm_error *err)
+{
+    const ggdm_node *n = ggdm_node_get(doc->root, "rescale_betas_zero_snr");
+    if (!c->zero_snr || (c->prediction != GGDM_PREDICT_EPSILON && c->train_steps > 1))
+        return GGDM_OK;
+    if (c->train_steps == 1)
+        return ggdm_node_expected(n, err, "false with num_train_timesteps 1");
+    return ggdm_node_expected(n, err,
+                              "false with prediction_type epsilon: in noise alone eps says nothing "
+                              "of the image (sample or v_prediction does)");
+}
+
 ggdm_status ggdm_schedule_config_read(const char *json, const char *where, ggdm_schedule_config *c,
                                       ggdm_doc **doc, ggdm_error *err)
 {
@@ -99,6 +116,8 @@ ggdm_status ggdm_schedule_config_read(const char *json, const char *where, ggdm_
     }
     if (st == GGDM_OK)
         st = check_trained(c, *doc, err);
+    if (st == GGDM_OK)
+        st = check_zero_snr(c, *doc, err);
     if (st != GGDM_OK)
         ggdm_schedule_config_release(c, doc);
     return st;
@@ -117,6 +136,8 @@ void ggdm_schedule_alpha_bar(const ggdm_schedule_config *c, double *alpha_bar)
     else
         ggdm_alpha_bar((ggdm_beta_schedule)c->betas, c->beta_start, c->beta_end, c->train_steps,
                        alpha_bar);
+    if (c->zero_snr)
+        ggdm_alpha_bar_zero_snr(c->train_steps, alpha_bar);
 }
 
 ggdm_status ggdm_schedule_config_text(const char *json, const char *where, char **out,

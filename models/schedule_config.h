@@ -6,7 +6,17 @@
 #include "common/fields.h"
 #include "models/betas.h"
 
-enum { GGDM_SCHEDULE_NEUTRAL = 4 };
+enum { GGDM_SCHEDULE_NEUTRAL = 3 };
+
+/* What the network was trained to find in x_t. */
+typedef enum ggdm_prediction {
+    GGDM_PREDICT_EPSILON, /* the noise */
+    GGDM_PREDICT_SAMPLE,  /* the image */
+    GGDM_PREDICT_V,       /* v = sqrt(ab) eps - sqrt(1 - ab) x_0 (Salimans and Ho 2022) */
+    GGDM_N_PREDICTIONS
+} ggdm_prediction;
+/* By ggdm_prediction, NULL at the end. */
+extern const char *const ggdm_prediction_names[];
 
 typedef enum ggdm_timestep_spacing {
     GGDM_SPACING_LEADING,
@@ -19,7 +29,9 @@ typedef struct ggdm_schedule_config {
     double beta_start, beta_end;
     int betas;            /* ggdm_beta_schedule */
     ggdm_doubles trained; /* [train_steps] instead of it; empty: none */
-    int prediction;       /* eps, of one choice */
+    int prediction;       /* ggdm_prediction */
+    bool zero_snr; /* betas are rescaled so that the last timestep is noise alone (Lin et al. 2023)
+                    */
     /* Of the chain. */
     int spacing; /* ggdm_timestep_spacing */
     int32_t offset;
@@ -50,7 +62,7 @@ ggdm_status ggdm_schedule_config_read(const char *json, const char *where,
 
 void ggdm_schedule_config_release(ggdm_schedule_config *config, ggdm_doc **doc);
 
-/** alpha_bar [train_steps] of the schedule. */
+/** alpha_bar [train_steps] of the schedule.  With zero_snr the last is 2^-24. */
 void ggdm_schedule_alpha_bar(const ggdm_schedule_config *config, double *alpha_bar);
 
 /** The meaning of such a text in one form, a JSON object in *out (owned).  Errors: as above. */

@@ -6,6 +6,7 @@
 
 #include "models/nn/ops.h"
 #include "worker/kinds.h"
+#include "worker/prediction.h"
 
 const char *const ggdm_gradient_names[] = {
     [GGDM_XT_FULL] = "xt-full", [GGDM_XT_AFFINE] = "xt-affine", [GGDM_X0] = "x0", NULL};
@@ -235,6 +236,8 @@ static void emit_begin(ggdm_emit *e)
     e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->score = -1;
     e->ones = input(e, "ones");
     e->zeros = input(e, "zeros");
+    for (int i = 0; i < GGDM_N_PREDICTIONS; i++)
+        e->predictions[i] = (ggdm_prediction_vals){-1, -1};
 }
 
 /* The diffusion model on its conditions: each row that is given goes to the port of its name. */
@@ -265,7 +268,8 @@ static void emit_network(ggdm_emit *e)
         e->graph, "x", GGDM_F32, GGDM_SHAPE4(e->batch, info->size, info->size, info->channels));
     ports.t = e->t;
     ports.label = label;
-    e->eps = ggdm_arch_emit(model->arch, e->graph, &ports);
+    e->eps = ggdm_emit_prediction(e, model->prediction, e->x,
+                                  ggdm_arch_emit(model->arch, e->graph, &ports));
 }
 
 void ggdm_emit_tick(ggdm_emit *e)

@@ -73,6 +73,11 @@ typedef struct ggdm_shift {
                        the loss */
 } ggdm_shift;
 
+/* Inputs that make eps of another prediction: eps = of_x x + of_out out (worker/prediction.h). */
+typedef struct ggdm_prediction_vals {
+    ggdm_val of_x, of_out; /* [N]; -1: not needed */
+} ggdm_prediction_vals;
+
 typedef struct ggdm_emit {
     ggdm_graph *graph;
     int32_t batch;
@@ -81,8 +86,9 @@ typedef struct ggdm_emit {
     const ggdm_item *setting;    /* NULL: unguided; of a score: the scorer */
     ggdm_val x, t, x0_x, x0_eps; /* inputs; -1 where there is none */
     ggdm_val ones, zeros;        /* [N] f32: constants, filled once */
-    ggdm_val eps, x0;            /* of the network; x0-hat */
-    ggdm_val score;              /* [N, K] or [N] */
+    ggdm_prediction_vals predictions[GGDM_N_PREDICTIONS];
+    ggdm_val eps, x0; /* of the network; x0-hat */
+    ggdm_val score;   /* [N, K] or [N] */
     ggdm_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
     ggdm_term terms[GGDM_MAX_TERMS];

@@ -8,6 +8,7 @@
 #include "jobs/recipe.h"
 #include "models/nn/packs.h"
 #include "worker/kinds.h"
+#include "worker/prediction.h"
 
 #define MAX_SIZES 16 /* batch sizes 1, 2, 4, ... */
 
@@ -131,6 +132,10 @@ void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
         p->t[i] = (float)step->t;
         p->x0_x[i] = step->x0_x;
         p->x0_eps[i] = step->x0_eps;
+        for (int k = 0; k < GGDM_N_PREDICTIONS; k++)
+            if (p->predictions[k].of_x)
+                ggdm_prediction_factors((ggdm_prediction)k, step->alpha_bar,
+                                        &p->predictions[k].of_x[i], &p->predictions[k].of_out[i]);
     }
     for (int32_t k = 0; k < p->n_ports; k++) {
         const ggdm_program_port *port = &p->ports[k];
@@ -290,6 +295,10 @@ static void take_places(const ggdm_emit *e, ggdm_program *out)
     out->t = ggdm_graph_data(e->graph, e->t);
     out->x0_x = ggdm_graph_data(e->graph, e->x0_x);
     out->x0_eps = ggdm_graph_data(e->graph, e->x0_eps);
+    for (int i = 0; i < GGDM_N_PREDICTIONS; i++) {
+        out->predictions[i].of_x = ggdm_graph_data(e->graph, e->predictions[i].of_x);
+        out->predictions[i].of_out = ggdm_graph_data(e->graph, e->predictions[i].of_out);
+    }
     out->eps = ggdm_graph_data(e->graph, e->eps);
     out->x0 = ggdm_graph_data(e->graph, e->x0);
     out->score = ggdm_graph_data(e->graph, e->score);

@@ -49,6 +49,9 @@ typedef struct ggdm_program {
     float *t;         /* [batch] in: timestep */
     float *x0_x;      /* [batch] in: x0-hat = x0_x x + x0_eps eps */
     float *x0_eps;    /* [batch] in */
+    struct {
+        float *of_x, *of_out; /* [batch] in */
+    } predictions[GGDM_N_PREDICTIONS];
     ggdm_program_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
     const float *eps; /* [batch, H, W, C] out */

@@ -1,5 +1,6 @@
 /* Noise schedules against their definitions in long double, and numbers that are published. */
 #include <math.h>
+#include <string.h>
 
 #include "models/betas.h"
 #include "tests/support/ggdm_test.h"
@@ -105,6 +106,30 @@ static void test_betas_of_one_timestep(void **state)
     }
 }
 
+/* Lin et al. 2023, Algorithm 1, as diffusers has it (rescale_zero_terminal_snr): by its betas. */
+static void test_betas_rescaled_end_in_noise_alone(void **state)
+{
+    (void)state;
+    enum { T = 1000 };
+    double plain[T], bar[T];
+    long double root[T], product = 1;
+    ggdm_alpha_bar(GGDM_BETAS_SCALED_LINEAR, 0.00085, 0.012, T, plain);
+    memcpy(bar, plain, sizeof bar);
+    ggdm_alpha_bar_zero_snr(T, bar);
+    for (int t = 0; t < T; t++)
+        root[t] = sqrtl(plain[t]);
+    for (int t = 0; t + 1 < T; t++) {
+        const long double end = root[T - 1], stretch = root[0] / (root[0] - end);
+        const long double now = (root[t] - end) * stretch;
+        const long double before = t > 0 ? (root[t - 1] - end) * stretch : 1;
+        const long double beta = 1 - now * now / (before * before);
+        product *= 1 - beta;
+        check(bar[t], product > 0x1p-24L ? product : 0x1p-24L);
+    }
+    assert_true(fabs(bar[0] - plain[0]) < 1e-15);
+    assert_true(bar[T - 1] == 0x1p-24);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_betas_of_stable_diffusion_are_the_published),
         cmocka_unit_test(test_betas_given_one_by_one),
         cmocka_unit_test(test_betas_of_one_timestep),
+        cmocka_unit_test(test_betas_rescaled_end_in_noise_alone),
     };
     return ggdm_test_main(tests);
 }

@@ -257,7 +257,8 @@ static void test_noise_levels_bad_config_is_named(void **state)
         const char *json, *text;
     } bad[] = {
         {"{\"beta_schedule\": \"cosine\"}", "beta_schedule"},
-        {"{\"prediction_type\": \"sample\"}", "prediction_type"},
+        {"{\"prediction_type\": \"noise\"}",
+         "'prediction_type': value 'noise', expected epsilon, sample or v_prediction"},
         {"{\"num_train_timesteps\": 0}", "num_train_timesteps"},
         {"{\"num_train_timesteps\": 1e9}", "num_train_timesteps"},
         {"{\"beta_end\": 2}", "beta_end"},
@@ -267,7 +268,10 @@ static void test_noise_levels_bad_config_is_named(void **state)
         {"{\"beta_schedule\": \"squaredcos_cap_v2\", \"trained_betas\": 1}",
          "'trained_betas': value '1', expected a list"},
         {"{\"rescale_betas_zero_snr\": true}",
-         "'rescale_betas_zero_snr': value 'true', expected false"},
+         "'rescale_betas_zero_snr': value 'true', expected false with prediction_type epsilon"},
+        {"{\"rescale_betas_zero_snr\": true, \"prediction_type\": \"sample\", "
+         "\"num_train_timesteps\": 1}",
+         "'rescale_betas_zero_snr': value 'true', expected false with num_train_timesteps 1"},
         {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
         {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
         {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},

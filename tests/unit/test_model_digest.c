@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/fs.h"
 #include "common/hash.h"
@@ -40,7 +41,8 @@ static const member cnn[] = {{"_class_name", "\"GgdmCNN\""},
                              {"num_classes", "10"},
                              {"layers", "[{\"conv\": 8}, {\"flatten\": true}]"},
                              {NULL, NULL}};
-static const member scheduler[] = {{"num_train_timesteps", "100"}, {NULL, NULL}};
+static const member scheduler[] = {
+    {"num_train_timesteps", "100"}, {"prediction_type", "\"sample\""}, {NULL, NULL}};
 
 /* An object of what is in extra (members, or "") and those of base that extra does not have. */
 static void compose(char text[TEXT], const member *base, const char *extra)
@@ -155,10 +157,8 @@ static void test_digest_other_words_are_the_same(void **state)
 
 /* Keys of one meaning: for each there is nothing else that is accepted. */
 static const char *const of_one_meaning[] = {
-    "time_embedding_type", "mid_block_type",  "downsample_type",
-    "upsample_type",       "act_fn",          "class_embed_type",
-    "global_avg_pool",     "flatten",         "prediction_type",
-    "thresholding",        "use_flow_sigmas", "rescale_betas_zero_snr",
+    "time_embedding_type", "mid_block_type",  "downsample_type", "upsample_type", "act_fn",
+    "class_embed_type",    "global_avg_pool", "flatten",         "thresholding",  "use_flow_sigmas",
     "predict_epsilon"};
 
 static bool has_one_meaning(const char *key)
@@ -612,9 +612,17 @@ static void test_digest_unknown_schedule_is_refused(void **state)
     ggdm_error err = {0};
     ggdm_model_files files;
     char *path = ggdm_tiny_model_write(dir, "u", ggdm_tiny_unet_config, 1);
-    put("u/scheduler_config.json", "{\"prediction_type\": \"v_prediction\"}");
+    put("u/scheduler_config.json", "{\"prediction_type\": \"noise\"}");
     ggdm_test_error(ggdm_model_files_open(path, &files, &err), &err, GGDM_EINVAL,
                     "u/scheduler_config.json: field 'prediction_type'");
+    free(path);
+    path = ggdm_test_path(dir, "mixture");
+    assert_int_equal(mkdir(path, 0777), 0);
+    put("mixture/config.json", "{\"_class_name\": \"GaussianMixture\", \"sample_size\": 1, "
+                               "\"components\": [{\"mean\": 0, \"variance\": 1}]}");
+    put("mixture/scheduler_config.json", "{\"prediction_type\": \"v_prediction\"}");
+    ggdm_test_error(ggdm_model_files_open(path, &files, &err), &err, GGDM_EINVAL,
+                    "'prediction_type': value 'v_prediction', expected epsilon, which a Gauss");
     free(path);
 }
 

@@ -122,6 +122,45 @@ static void predict(world *w, const float *x, float *x0)
     }
 }
 
+/* What a network predicts, by its scheduler_config.json, is made eps: the same weights with another
+ * word beside them. */
+static void test_programs_make_eps_of_every_prediction(void **state)
+{
+    world *w = *state;
+    static float x[N * PIXELS], out[N * PIXELS];
+    ggdm_item *const unguided[N] = {NULL};
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    memcpy(out, run_tick(w, x, unguided)->eps, sizeof out);
+    for (int k = GGDM_PREDICT_EPSILON + 1; k < GGDM_N_PREDICTIONS; k++) {
+        char json[80];
+        ggdm_error err;
+        ggdm_model_files files = w->m.tiny.files[0];
+        ggdm_model_ref ref = {ggdm_tiny_digests[0], NULL};
+        ggdm_model *model;
+        world other = {.m = {.models = {&ref, 1}}, .head = w->head};
+        snprintf(json, sizeof json, "{\"prediction_type\": \"%s\"}", ggdm_prediction_names[k]);
+        files.scheduler = json;
+        ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+        ref.model = model;
+        ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &other.m.models, GGDM_PRECISION_FP32,
+                                          BATCH, &other.programs, &err),
+                     &err);
+        const ggdm_program *p = run_tick(&other, x, unguided);
+        for (int i = 0; i < N * PIXELS; i++) {
+            double ab = steps[i / PIXELS].alpha_bar, a = sqrt(ab), s = sqrt(1 - ab);
+            double eps = k == GGDM_PREDICT_V ? a * out[i] + s * x[i] : (x[i] - a * out[i]) / s;
+            double x0 = k == GGDM_PREDICT_V ? a * x[i] - s * out[i] : out[i];
+            double size = fabs(x[i]) + fabs(out[i]);
+            assert_true(fabs(p->eps[i] - eps) < 4 * GGDM_TEST_EPS32 * size / s);
+            assert_true(fabs(p->x0[i] - x0) < 8 * GGDM_TEST_EPS32 * size / (a * s));
+        }
+        ggdm_programs_destroy(&other.programs);
+        ggdm_arena_deinit(&other.m.arena);
+        ggdm_model_destroy(&model);
+    }
+}
+
 /* The loss of each image at v + s e_pixel, v [N, PIXELS] being x_t or x0-hat. */
 static void losses_at(world *w, const float *v, int pixel, double s, double loss[N])
 {
@@ -513,6 +552,7 @@ static void test_cost_counts_operations_of_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_programs_make_eps_of_every_prediction),
         cmocka_unit_test(test_programs_xt_full_is_the_gradient_through_the_unet),
         cmocka_unit_test(test_programs_x0_is_the_gradient_of_the_classifier_alone),
         cmocka_unit_test(test_programs_group_terms_by_their_gradient),

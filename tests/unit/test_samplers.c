@@ -9,6 +9,7 @@
 #include "tests/support/tiny_methods.h"
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
+#include "worker/prediction.h"
 #include "worker/sampler.h"
 
 enum { N = 768, ARRAYS = 2 }; /* diffusers' sample [4, 3, 8, 8]; arrays that a kind may have */
@@ -51,7 +52,7 @@ static void walker_init(walker *w, const char *yaml, const ggdm_noise_levels *le
 /* The first steps of the chain, as worker/generate.c and walk.c make them. */
 static void walk(walker *w, int steps)
 {
-    static float eps[N], kept[ARRAYS * N], history[N], ones[N];
+    static float eps[N], kept[ARRAYS * N], history[N], ones[N], z[N]; /* no noise */
     for (int i = 0; i < N; i++)
         ones[i] = 1;
     for (int step = 0; step < steps; step++) {
@@ -61,6 +62,7 @@ static void walk(walker *w, int steps)
                 continue;
             ggdm_sampler_io io = {.x = w->x,
                                   .eps = eps,
+                                  .z = z,
                                   .history = history,
                                   .filled = step > 0,
                                   .kept = kept,
@@ -69,7 +71,7 @@ static void walk(walker *w, int steps)
             for (int i = 0; i < N; i++)
                 eps[i] = w->eps(s, s->t, w->x[i]);
             assert_true(w->kind->step ? w->kind->step(&w->chain, step, tick, w->item, &io)
-                                      : ggdm_step_linear(s, w->x, eps, NULL, N));
+                                      : ggdm_step_linear(s, w->x, eps, z, N));
             if (tick == 0 && w->kick != 0)
                 assert_true(ggdm_step_shift(io.shifted, ones, w->kick, N));
             w->evaluations++;
@@ -89,8 +91,9 @@ static float published(const ggdm_step *s, double t, float x)
 
 static float published_v(const ggdm_step *s, double t, float x)
 {
-    double v = x * t / (t + 1);
-    return (float)(sqrt(s->alpha_bar) * v + sqrt(1 - s->alpha_bar) * x);
+    float of_x, of_v;
+    ggdm_prediction_factors(GGDM_PREDICT_V, s->alpha_bar, &of_x, &of_v);
+    return of_x * x + of_v * (float)(x * t / (t + 1));
 }
 
 /* Mean or sum of |x|, given with four digits behind the point.  diffusers' DPM-Solver++ with
@@ -330,6 +333,34 @@ static void test_samplers_clip(void **state)
     ggdm_noise_levels_deinit(&levels);
 }
 
+/* ---- noise alone ---- */
+
+/* From a timestep of noise alone x0-hat is -v, and all samplers go on from there. */
+static void test_samplers_begin_at_noise_alone(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {
+        "ddpm, variance: fixed_small", "ddim", "ddim, eta: 1", "euler", "heun", "dpmpp-2m"};
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    ggdm_alpha_bar_zero_snr(1000, levels.alpha_bar);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int n = 5; n <= 1000; n *= 200) {
+            char yaml[80];
+            walker w;
+            snprintf(yaml, sizeof yaml, "{kind: %s, steps: %d, spacing: trailing}", kinds[k], n);
+            walker_init(&w, yaml, &levels, published_v);
+            assert_int_equal(w.chain.step[0].t, 999);
+            for (int i = 0; i < N; i++) {
+                float x = w.x[i],
+                      x0 = ggdm_step_x0(&w.chain.step[0], x, published_v(&w.chain.step[0], 999, x));
+                assert_true(fabs(x0 - 0x1p-12 * x + 0.999 * x) < 0x1p12 * 2 * GGDM_TEST_EPS32);
+            }
+            walk(&w, n); /* asserts that all is finite */
+            ggdm_chain_deinit(&w.chain);
+        }
+    ggdm_noise_levels_deinit(&levels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_heun_is_shifted_once_a_step),
         cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
         cmocka_unit_test(test_samplers_clip),
+        cmocka_unit_test(test_samplers_begin_at_noise_alone),
     };
     int failed = ggdm_test_main(tests);
     ggdm_arena_deinit(&arena);

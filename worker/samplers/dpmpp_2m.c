@@ -41,7 +41,7 @@ static ggdm_status dpmpp_chain(const ggdm_item *sampler, const ggdm_noise_levels
         *s = ggdm_step_between(s->t, bar, next);
         s->clip_x = (float)sqrt((1.0 - next) / (1.0 - bar));
         s->clip_x0 = (float)(-sqrt(next) * expm1(-h));
-        s->x0_back = second && i > 0 && i + 1 < n ? (float)(0.5 * h / h_before) : 0.0f;
+        s->x0_back = second && h_before > 0 && i + 1 < n ? (float)(0.5 * h / h_before) : 0.0f;
         s->clip = clip;
         h_before = h;
     }
