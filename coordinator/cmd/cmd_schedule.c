@@ -19,12 +19,13 @@
 #define MAX_BETA 0.999 /* of scheduler_config.json */
 
 typedef struct arguments {
-    const char *model, *kind;
-    int train_steps; /* T, where no model is given */
-    double beta_start, beta_end;
-    int steps;           /* of the chain; 0: as the sampler says, else T */
-    const char *sampler; /* as in a sweep file; NULL: the standard one */
-    int spacing;         /* of ggdm_spacing_names; -1: as the sampler says */
+    const char *model;
+    const char *kind;            /* where no model is given; NULL: linear */
+    int train_steps;             /* T; 0: 1000 */
+    double beta_start, beta_end; /* -1: not given */
+    int steps;                   /* of the chain; 0: as the sampler says, else T */
+    const char *sampler;         /* as in a sweep file; NULL: the standard one */
+    int spacing;                 /* of ggdm_spacing_names; -1: as the sampler says */
     const char *respacing;
     bool json;
 } arguments;
@@ -51,11 +52,23 @@ static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {NULL, 0, NULL, 0, "Without a model:", 0},
     {"kind", KEY_KIND, "linear|scaled_linear|squaredcos_cap_v2|sigmoid", 0,
-     "form of the betas (default: linear)", 0},
+     "form of the betas (default: linear); of squaredcos_cap_v2 there is but one", 0},
     {"timesteps", KEY_TRAIN_STEPS, "T", 0, "timesteps of the training (default: 1000)", 0},
     {"beta-start", KEY_BETA_START, "B", 0, "first beta (default: 1e-4)", 0},
     {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
     {0}};
+
+/* Options that would say nothing. */
+static void check_meaning(const arguments *a, const struct argp_state *state)
+{
+    const bool ends = a->beta_start >= 0 || a->beta_end >= 0;
+    if (a->model && (a->kind || a->train_steps > 0 || ends))
+        argp_error(state,
+                   "--kind, --timesteps, --beta-start and --beta-end have no meaning with a model, "
+                   "whose scheduler_config.json says them");
+    if (ends && a->kind && strcmp(a->kind, ggdm_beta_schedules[GGDM_BETAS_SQUAREDCOS]) == 0)
+        argp_error(state, "--beta-start and --beta-end have no meaning with --kind %s", a->kind);
+}
 
 static error_t parse_schedule_option(int key, char *arg, struct argp_state *state)
 {
@@ -94,6 +107,9 @@ static error_t parse_schedule_option(int key, char *arg, struct argp_state *stat
             argp_error(state, "too many arguments, expected at most one model");
         a->model = arg;
         return 0;
+    case ARGP_KEY_END:
+        check_meaning(a, state);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -118,10 +134,14 @@ static ggdm_status make_config(const arguments *a, char **out, ggdm_error *err)
     ggdm_json j;
     ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
-    ggdm_json_put_string(&j, "beta_schedule", a->kind);
-    ggdm_json_put_int(&j, "num_train_timesteps", a->train_steps);
-    ggdm_json_put_double(&j, "beta_start", a->beta_start);
-    ggdm_json_put_double(&j, "beta_end", a->beta_end);
+    if (a->kind)
+        ggdm_json_put_string(&j, "beta_schedule", a->kind);
+    if (a->train_steps > 0)
+        ggdm_json_put_int(&j, "num_train_timesteps", a->train_steps);
+    if (a->beta_start >= 0)
+        ggdm_json_put_double(&j, "beta_start", a->beta_start);
+    if (a->beta_end >= 0)
+        ggdm_json_put_double(&j, "beta_end", a->beta_end);
     ggdm_json_end(&j);
     return ggdm_json_finish(&j, out, NULL, err);
 }
@@ -265,8 +285,7 @@ static ggdm_status run_schedule(const arguments *a, ggdm_error *err)
 
 int ggdm_cmd_schedule(int argc, char **argv)
 {
-    arguments a = {
-        .kind = "linear", .train_steps = 1000, .beta_start = 1e-4, .beta_end = 0.02, .spacing = -1};
+    arguments a = {.beta_start = -1, .beta_end = -1, .spacing = -1};
     ggdm_error err = {0};
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
         return GGDM_EXIT_USAGE;

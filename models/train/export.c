@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/temp.h"
 #include "models/io/safetensors.h"
+#include "models/schedule_config.h"
 
 static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)
 {
@@ -45,11 +46,13 @@ static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
     ggdm_json_put_string(&j, "_class_name", "DDPMScheduler");
     ggdm_json_put_string(&j, "_diffusers_version", "0.21.0");
     ggdm_json_put_double(&j, "beta_end", e->recipe->beta_end);
-    ggdm_json_put_string(&j, "beta_schedule", "linear");
+    ggdm_json_put_string(&j, "beta_schedule", ggdm_beta_schedules[e->recipe->betas]);
     ggdm_json_put_double(&j, "beta_start", e->recipe->beta_start);
     ggdm_json_put_bool(&j, "clip_sample", false);
     ggdm_json_put_int(&j, "num_train_timesteps", e->recipe->timesteps);
-    ggdm_json_put_string(&j, "prediction_type", "epsilon");
+    ggdm_json_put_string(&j, "prediction_type", ggdm_prediction_names[e->recipe->prediction]);
+    if (e->recipe->zero_snr)
+        ggdm_json_put_bool(&j, "rescale_betas_zero_snr", true);
     ggdm_json_put_null(&j, "trained_betas");
     ggdm_json_put_string(&j, "variance_type", "fixed_large");
     ggdm_json_end(&j);
@@ -115,15 +118,21 @@ static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT
     return st;
 }
 
-static const char *what_it_is(const ggdm_arch_info *a)
+/* By ggdm_prediction. */
+static const char *const predicted[] = {
+    [GGDM_PREDICT_EPSILON] = "eps", [GGDM_PREDICT_SAMPLE] = "the image", [GGDM_PREDICT_V] = "v"};
+
+static void card_head(FILE *f, const ggdm_arch_info *a, const ggdm_recipe *r)
 {
     if (a->role == GGDM_CLASSIFIER)
-        return a->ports & GGDM_PORT_T ? "Classifier of noisy images (given x_t and t)"
-                                      : "Image classifier";
-    if (a->null_label >= 0)
-        return "Diffusion model (predicts eps, conditional on a class or on none)";
-    return a->n_classes ? "Diffusion model (predicts eps, conditional on a class)"
-                        : "Diffusion model (predicts eps, unconditional)";
+        fputs(a->ports & GGDM_PORT_T ? "Classifier of noisy images (given x_t and t)"
+                                     : "Image classifier",
+              f);
+    else
+        fprintf(f, "Diffusion model (predicts %s, %s)", predicted[r->prediction],
+                a->null_label >= 0 ? "conditional on a class or on none"
+                : a->n_classes     ? "conditional on a class"
+                                   : "unconditional");
 }
 
 static void card_measured(FILE *f, const ggdm_export *e)
@@ -133,8 +142,8 @@ static void card_measured(FILE *f, const ggdm_export *e)
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " %stest images: ", m->n,
             timesteps ? "" : "clean ");
     if (m->accuracy < 0)
-        fprintf(f, "mean squared error of eps %.5f (one timestep and one noise per image).\n",
-                m->loss);
+        fprintf(f, "mean squared error of %s %.5f (one timestep and one noise per image).\n",
+                predicted[e->recipe->prediction], m->loss);
     else
         fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats%s.\n",
                 100.0 * m->accuracy, m->loss,
@@ -151,9 +160,9 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
 {
     const ggdm_recipe *r = e->recipe;
     fprintf(f, "# %s\n\n", r->name);
-    fprintf(f, "%s, %d x %d x %d images in [-1, 1], %" PRId64 " parameters (f32).\n",
-            what_it_is(e->arch), e->arch->size, e->arch->size, e->arch->channels,
-            e->flat->n_values);
+    card_head(f, e->arch, r);
+    fprintf(f, ", %d x %d x %d images in [-1, 1], %" PRId64 " parameters (f32).\n", e->arch->size,
+            e->arch->size, e->arch->channels, e->flat->n_values);
     fprintf(f,
             "Trained from scratch by `ggdm train`; the weights are the running average (EMA).\n\n");
     fprintf(f, "- command: `%s`\n- `%s`: SHA-256 `%s`\n", e->command, e->arch->weights_file,

@@ -7,8 +7,8 @@
 #include "common/argmax.h"
 #include "common/mem.h"
 #include "common/philox.h"
-#include "models/betas.h"
 #include "models/nn/ops.h"
+#include "models/schedule_config.h"
 
 /* Philox counters of GGDM_STREAM_TRAIN: a = low word of the sample, b = its high word and what the
  * numbers are for. */
@@ -39,15 +39,20 @@ static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_arch_info *i
     return GGDM_OK;
 }
 
-/* sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t) of a linear schedule. */
+/* sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t). */
 static ggdm_status make_schedule(const ggdm_recipe *r, ggdm_objective_graph *o, ggdm_error *err)
 {
     size_t n = (size_t)r->timesteps;
     GGDM_TRY(ggdm_alloc(&o->sqrt_ab, n, sizeof *o->sqrt_ab, err));
     GGDM_TRY(ggdm_alloc(&o->sqrt_1mab, n, sizeof *o->sqrt_1mab, err));
+    const ggdm_schedule_config c = {.train_steps = r->timesteps,
+                                    .beta_start = r->beta_start,
+                                    .beta_end = r->beta_end,
+                                    .betas = r->betas,
+                                    .zero_snr = r->zero_snr};
     double *bar;
     GGDM_TRY(ggdm_alloc(&bar, n, sizeof *bar, err));
-    ggdm_alpha_bar(GGDM_BETAS_LINEAR, r->beta_start, r->beta_end, r->timesteps, bar);
+    ggdm_schedule_alpha_bar(&c, bar);
     for (size_t t = 0; t < n; t++) {
         o->sqrt_ab[t] = (float)sqrt(bar[t]);
         o->sqrt_1mab[t] = (float)sqrt(1.0 - bar[t]);
@@ -84,8 +89,8 @@ static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *a
     if (kinds[recipe->objective].noisy)
         GGDM_TRY(make_schedule(recipe, o, err));
     if (recipe->objective == GGDM_OBJECTIVE_DDPM) {
-        o->noise = ggdm_graph_input(o->g, "noise", GGDM_F32, image);
-        y = o->loss = ggdm_mse(o->g, p.eps, o->noise);
+        o->target = ggdm_graph_input(o->g, "target", GGDM_F32, image);
+        y = o->loss = ggdm_mse(o->g, p.eps, o->target);
     } else {
         o->logp = p.logits;
     }
@@ -104,7 +109,7 @@ ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *ar
     o->info = ggdm_arch_get_info(arch);
     o->batch = batch;
     o->global_batch = global_batch;
-    o->noise = o->loss = o->logp = o->seed = -1;
+    o->target = o->loss = o->logp = o->seed = -1;
     ggdm_status st = check_arch(recipe, &o->info, err);
     if (st == GGDM_OK)
         st = build_objective(recipe, arch, gradients, o, err);
@@ -153,17 +158,24 @@ typedef struct entry {
     bool training;   /* as against an evaluation */
 } entry;
 
-/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps in place, and its t; noise: [n]. */
+/* x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps in place, and its t; target [n] is what of x_t is to be
+ * found. */
 static void add_noise(ggdm_objective_graph *o, const ggdm_recipe *r, int i, const entry *e,
-                      int64_t n, float *x, float *noise)
+                      int64_t n, float *x, float *target)
 {
     uint32_t low = (uint32_t)e->sample, high = (uint32_t)(e->sample >> 32);
     int t = timestep_of(r, e->sample);
     ggdm_normals(r->seed, GGDM_STREAM_TRAIN, low, high | NOISE | (e->training ? 0 : VALIDATION), n,
-                 noise);
+                 target);
     float a = o->sqrt_ab[t], b = o->sqrt_1mab[t];
-    for (int64_t k = 0; k < n; k++)
-        x[k] = a * x[k] + b * noise[k];
+    for (int64_t k = 0; k < n; k++) {
+        const float image = x[k], noise = target[k];
+        x[k] = a * image + b * noise;
+        if (r->prediction == GGDM_PREDICT_V)
+            target[k] = a * noise - b * image;
+        else if (r->prediction == GGDM_PREDICT_SAMPLE)
+            target[k] = image;
+    }
     ((float *)ggdm_graph_data(o->g, o->in.t))[i] = (float)t;
 }
 
@@ -190,7 +202,7 @@ static void fill_slot(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
         ggdm_augment_image(&r->augment, r->seed, e->sample, size, size, channels, x, scratch);
     if (o->in.t >= 0)
         add_noise(o, r, i, e, n, x,
-                  o->noise >= 0 ? (float *)ggdm_graph_data(o->g, o->noise) + i * n : scratch);
+                  o->target >= 0 ? (float *)ggdm_graph_data(o->g, o->target) + i * n : scratch);
     if (o->in.label >= 0)
         ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = told_label(o, r, set, e);
 }

@@ -17,13 +17,13 @@
 typedef struct ggdm_objective_graph {
     ggdm_graph *g;
     ggdm_arch_info info;
-    int batch;            /* images of this rank */
-    int global_batch;     /* of all ranks: losses and gradients are divided by it */
-    ggdm_ports in;        /* inputs of the network */
-    ggdm_val noise, loss; /* ddpm: eps [B, H, W, C] and its mean squared error [B] */
-    ggdm_val logp;        /* classifiers: log probabilities [B, K] */
-    ggdm_val seed;        /* ddpm [B]: d(total)/d(loss); classifiers [B, K]: d(total)/d(logp) */
-    ggdm_val *grads;      /* [n_params] owned; NULL where built without gradients */
+    int batch;             /* images of this rank */
+    int global_batch;      /* of all ranks: losses and gradients are divided by it */
+    ggdm_ports in;         /* inputs of the network */
+    ggdm_val target, loss; /* ddpm: what is to be found [B, H, W, C], mean squared error [B] */
+    ggdm_val logp;         /* classifiers: log probabilities [B, K] */
+    ggdm_val seed;         /* ddpm [B]: d(total)/d(loss); classifiers [B, K]: d(total)/d(logp) */
+    ggdm_val *grads;       /* [n_params] owned; NULL where built without gradients */
     int n_params;
     float *sqrt_ab, *sqrt_1mab; /* [timesteps] sqrt(alpha_bar), sqrt(1 - alpha_bar); owned */
     float *scratch;             /* [batch, H, W, C], owned: of augmentation, then of noise */
@@ -49,7 +49,7 @@ double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat);
 
 typedef struct ggdm_evaluation {
     int64_t n;                 /* images */
-    double loss;               /* mean: squared error of eps, or nats (without label smoothing) */
+    double loss;               /* mean: squared error, or nats (without label smoothing) */
     double accuracy;           /* 0..1, or -1 for ddpm */
     double by_t[GGDM_T_BANDS]; /* noisy-classifier: of the images in each band; -1: none is there */
 } ggdm_evaluation;

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/shipped.h"
 #include "common/yaml.h"
+#include "models/schedule_config.h"
 
 const char *const ggdm_objective_names[] = {"ddpm", "classifier", "noisy-classifier", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
@@ -29,8 +30,9 @@ static const ggdm_field top_fields[] = {
      .help = "of the model; it is trained into `trained/NAME` unless `--out` says otherwise"},
     {"objective", GGDM_FIELD_CHOICE, TOP(r.objective), .required = true,
      .choices = ggdm_objective_names,
-     .help = "what is learnt: `ddpm`, a diffusion model that predicts the noise (Ho et al. 2020, "
-             "algorithm 1); `classifier`, the classes of the images (cross entropy); "
+     .help = "what is learnt: `ddpm`, a diffusion model (Ho et al. 2020, algorithm 1; what it "
+             "predicts says `diffusion.prediction_type`); `classifier`, the classes of the images "
+             "(cross entropy); "
              "`noisy-classifier`, those of images at all noise levels, by a network that is told "
              "the level"},
     {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true,
@@ -117,8 +119,16 @@ static const ggdm_field diffusion_fields[] = {
     {"timesteps", GGDM_FIELD_INT32, IN(timesteps), .lo = 1, .hi = 100000,
      .help = "T, the number of noise levels"},
     {"beta_start", GGDM_FIELD_DOUBLE, IN(beta_start), .lo = 1e-9, .hi = 0.999,
-     .help = "first of the linearly rising betas"},
+     .help = "first of the betas"},
     {"beta_end", GGDM_FIELD_DOUBLE, IN(beta_end), .lo = 1e-9, .hi = 0.999, .help = "last of them"},
+    {"beta_schedule", GGDM_FIELD_CHOICE, IN(betas), .choices = ggdm_beta_schedules,
+     .help = "how they rise ([GUIDANCE.md](GUIDANCE.md#chains)); `squaredcos_cap_v2` has no first "
+             "and last"},
+    {"rescale_betas_zero_snr", GGDM_FIELD_BOOL, IN(zero_snr),
+     .help = "the last timestep is noise alone; not with `epsilon`"},
+    {"prediction_type", GGDM_FIELD_CHOICE, IN(prediction), .choices = ggdm_prediction_names,
+     .help = "what a diffusion model learns to find: the noise, the image, or v "
+             "([GUIDANCE.md](GUIDANCE.md#x0-hat))"},
     {0}};
 
 static const ggdm_field checkpoint_fields[] = {
@@ -195,6 +205,31 @@ static const struct {
                 {"label_dropout", DDPM},
                 {"diffusion", DDPM | NOISY}};
 
+/* Keys of the noise that say nothing, or nothing that could be learnt. */
+static ggdm_status check_diffusion(const raw_recipe *raw, ggdm_error *err)
+{
+    const ggdm_recipe *r = &raw->r;
+    const ggdm_node *map = raw->diffusion, *start = ggdm_node_get(map, "beta_start");
+    const ggdm_node *end = ggdm_node_get(map, "beta_end"),
+                    *type = ggdm_node_get(map, "prediction_type");
+    if (r->betas == GGDM_BETAS_SQUAREDCOS && (start || end))
+        return ggdm_node_fail_key(start ? start : end, err, "has no meaning for beta_schedule '%s'",
+                                  ggdm_beta_schedules[r->betas]);
+    if (r->beta_end < r->beta_start)
+        return ggdm_node_fail(map, err, "beta_end %g, expected at least beta_start %g", r->beta_end,
+                              r->beta_start);
+    if (type && r->objective != GGDM_OBJECTIVE_DDPM)
+        return ggdm_node_fail_key(type, err, "has no meaning for objective '%s'",
+                                  ggdm_objective_names[r->objective]);
+    if (r->zero_snr && r->objective == GGDM_OBJECTIVE_DDPM && r->prediction == GGDM_PREDICT_EPSILON)
+        return ggdm_node_expected(ggdm_node_get(map, "rescale_betas_zero_snr"), err,
+                                  "false with prediction_type epsilon");
+    if (r->zero_snr && r->timesteps == 1)
+        return ggdm_node_expected(ggdm_node_get(map, "rescale_betas_zero_snr"), err,
+                                  "false with timesteps 1");
+    return GGDM_OK;
+}
+
 /* What says nothing to this objective is a mistake. */
 static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root, ggdm_error *err)
 {
@@ -204,9 +239,8 @@ static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root,
             return ggdm_node_fail(node, err, "has no meaning for objective '%s'",
                                   ggdm_objective_names[raw->r.objective]);
     }
-    if (raw->diffusion && raw->r.beta_end < raw->r.beta_start)
-        return ggdm_node_fail(raw->diffusion, err, "beta_end %g, expected at least beta_start %g",
-                              raw->r.beta_end, raw->r.beta_start);
+    if (raw->diffusion)
+        GGDM_TRY(check_diffusion(raw, err));
     if (raw->r.optim.lr_floor > raw->r.optim.lr)
         return ggdm_node_fail(raw->optimizer, err, "lr_floor %g, expected at most lr %g",
                               raw->r.optim.lr_floor, raw->r.optim.lr);

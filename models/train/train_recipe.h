@@ -40,6 +40,9 @@ typedef struct ggdm_recipe {
     double label_dropout;   /* share of the labels that become the null label; 0: none */
     int32_t timesteps;      /* T of the forward process */
     double beta_start, beta_end;
+    int betas;                        /* ggdm_beta_schedule */
+    int prediction;                   /* ggdm_prediction: what a diffusion model learns to find */
+    bool zero_snr;                    /* betas are rescaled to noise alone at the last timestep */
     int64_t evaluate_steps;           /* evaluate every so many steps; the last step always */
     int64_t curve_steps;              /* a row of curve.csv every so many steps */
     int64_t checkpoint_steps;         /* 0: by time only */

@@ -88,6 +88,9 @@ told "--shard: value '3/3', expected I/N" "$GGDM" run good.yaml --shard 3/3
 told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yaml --shard 4294967296/4294967299
 told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
 told "--kind: value 'cubic', expected linear, scaled_linear, squaredcos_cap_v2 or sigmoid" "$GGDM" schedule --kind cubic
+told "--beta-start and --beta-end have no meaning with --kind squaredcos_cap_v2" \
+    "$GGDM" schedule --kind squaredcos_cap_v2 --beta-end 0.1
+told "have no meaning with a model" "$GGDM" schedule mnist-ddpm --kind sigmoid
 told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
 told "value 'ddim300', expected a number of steps that an integer stride makes" "$GGDM" schedule --respacing ddim300
 told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large or fixed_small" \

@@ -94,6 +94,14 @@ static const struct {
      GGDM_EINVAL, "label_smoothing': has no meaning for objective 'ddpm'"},
     {"name: x\nobjective: ddpm\nconfig: net.json\nimages: 1\nbatch: 0\n", GGDM_EINVAL, "batch"},
     {"name: x\nobjective: ddpm\nconfig: none.json\nimages: 1\nbatch: 1\n", GGDM_EIO, "none.json"},
+#define NOISY "name: x\nobjective: ddpm\nconfig: net.json\nimages: 1\nbatch: 1\n"
+    {NOISY "diffusion: {beta_schedule: cosine}\n", GGDM_EINVAL, "'cosine', expected linear"},
+    {NOISY "diffusion: {beta_schedule: squaredcos_cap_v2, beta_end: 0.02}\n", GGDM_EINVAL,
+     "'diffusion.beta_end': has no meaning for beta_schedule 'squaredcos_cap_v2'"},
+    {NOISY "diffusion: {rescale_betas_zero_snr: true}\n", GGDM_EINVAL,
+     "'true', expected false with prediction_type epsilon"},
+    {NOISY "diffusion: {rescale_betas_zero_snr: true, timesteps: 1, prediction_type: sample}\n",
+     GGDM_EINVAL, "'true', expected false with timesteps 1"},
     {"objective: ddpm\nconfig: net.json\nimages: 1\nbatch: 1\n", GGDM_EINVAL, "name"},
 };
 

@@ -257,6 +257,72 @@ static void test_train_noisy_classifier_sees_the_forward_process(void **state)
     ggdm_train_end(&f);
 }
 
+/* --- what is predicted --- */
+
+/* The target against its definition, with a schedule of another form; x_t and v give the image
+ * back. */
+static void test_train_target_is_what_the_recipe_predicts(void **state)
+{
+    (void)state;
+    enum { BATCH = 20, PIXELS = GGDM_TRAIN_SIDE * GGDM_TRAIN_SIDE };
+    ggdm_train_fixture f;
+    ggdm_train_begin(&f, ddpm_recipe, ggdm_tiny_labels_config);
+    f.recipe.betas = GGDM_BETAS_SQUAREDCOS;
+    f.recipe.zero_snr = true;
+    for (int k = 0; k < GGDM_N_PREDICTIONS; k++) {
+        steps s;
+        f.recipe.prediction = k;
+        open_steps(&f, BATCH, true, &s);
+        ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0);
+        const float *x = ggdm_graph_data(s.o->g, s.o->in.x),
+                    *t = ggdm_graph_data(s.o->g, s.o->in.t);
+        const float *target = ggdm_graph_data(s.o->g, s.o->target);
+        for (int i = 0; i < BATCH * PIXELS; i++) {
+            float image[PIXELS];
+            if (i % PIXELS == 0)
+                ggdm_dataset_image(&s.data.train, ggdm_order_at(&s.order, i / PIXELS), image);
+            const int at = (int)t[i / PIXELS];
+            const double a = s.o->sqrt_ab[at], b = s.o->sqrt_1mab[at];
+            const double x0 = image[i % PIXELS], eps = (x[i] - a * x0) / b;
+            const double want[] = {eps, x0, a * eps - b * x0};
+            assert_true(fabs(target[i] - want[k]) < 1e-6 * (1 + fabs(want[k])) / b);
+        }
+        assert_true(s.o->sqrt_ab[49] == 0x1p-12f);
+        close_steps(&s);
+    }
+    ggdm_train_end(&f);
+}
+
+static const char v_recipe[] =
+    "name: tiny\nobjective: ddpm\nconfig: net.json\nimages: 32\nbatch: 16\n"
+    "diffusion: {timesteps: 50, beta_schedule: squaredcos_cap_v2, prediction_type: v_prediction, "
+    "rescale_betas_zero_snr: true}\n";
+
+/* What it has learnt stands beside it, and is read there. */
+static void test_train_model_of_v_says_so(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_train_fixture f;
+    ggdm_model_files files;
+    ggdm_model *model;
+    ggdm_train_begin(&f, v_recipe, ggdm_tiny_unet_config);
+    ggdm_test_ok(ggdm_train_into(&f, "a", 0, &err), &err);
+    char *card = ggdm_train_file(&f, "a", "README.md", NULL), *path = ggdm_test_path(f.dir, "a");
+    assert_non_null(strstr(card, "Diffusion model (predicts v, unconditional), 8 x 8"));
+    assert_non_null(strstr(card, "mean squared error of v "));
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    assert_int_equal(model->prediction, GGDM_PREDICT_V);
+    assert_non_null(strstr(files.scheduler, "\"rescale_betas_zero_snr\": true"));
+    assert_non_null(strstr(files.scheduler, "\"beta_schedule\": \"squaredcos_cap_v2\""));
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    free(path);
+    free(card);
+    ggdm_train_end(&f);
+}
+
 /* --- what does not fit --- */
 
 static void refused(const char *recipe, const char *config, const char *message)
@@ -290,7 +356,8 @@ static void test_train_keys_of_another_objective_are_refused(void **state)
                 {"ddpm", "label_smoothing: 0.1"},
                 {"classifier", "diffusion: {timesteps: 9}"},
                 {"classifier", "label_dropout: 0.1"},
-                {"noisy-classifier", "label_dropout: 0.1"}};
+                {"noisy-classifier", "label_dropout: 0.1"},
+                {"noisy-classifier", "diffusion: {prediction_type: sample}"}};
     char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "r.yaml");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ggdm_error err = {0};
@@ -355,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_train_noisy_classifier_sees_the_forward_process),
         cmocka_unit_test(test_train_network_without_the_inputs_of_its_objective_is_refused),
         cmocka_unit_test(test_train_recipes_of_the_zoo_fit_their_networks),
+        cmocka_unit_test(test_train_target_is_what_the_recipe_predicts),
+        cmocka_unit_test(test_train_model_of_v_says_so),
         cmocka_unit_test(test_train_keys_of_another_objective_are_refused),
     };
     return ggdm_test_main(tests);
