@@ -45,6 +45,11 @@ struct ggdm_op {
             float lo, hi;
         } clamp;
         struct {
+            double sigma;
+            int radius, axis;
+            bool turned; /* transposed */
+        } blur;
+        struct {
             int dim;
             bool cosines_first;
             double shift; /* of the frequencies */

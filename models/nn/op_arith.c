@@ -65,7 +65,7 @@ static bool alike(ggdm_graph *g, const char *op, ggdm_val *a, ggdm_val *b)
 
 /* ---- y = x held in [lo, hi] (op->clamp); NaN stays NaN ---- */
 
-ELEMENTWISE(clamp, A < op->clamp.lo ? op->clamp.lo : A > op->clamp.hi ? op->clamp.hi : A)
+ELEMENTWISE(clamp, (A < op->clamp.lo) ? op->clamp.lo : (A > op->clamp.hi) ? op->clamp.hi : A)
 ELEMENTWISE(clamp_bwd, A >= op->clamp.lo && A <= op->clamp.hi ? B : 0.0f) /* in x, gy */
 
 static const ggdm_op_kind kind_clamp_bwd = {.name = "clamp_backward", .run_image = clamp_bwd_run};
@@ -79,8 +79,7 @@ static void clamp_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool 
     gin[0] = emit(g, bwd, *ggdm_graph_shape(g, gy));
 }
 
-static const ggdm_op_kind kind_clamp = {
-    .name = "clamp", .run_image = clamp_run, .vjp = clamp_vjp};
+static const ggdm_op_kind kind_clamp = {.name = "clamp", .run_image = clamp_run, .vjp = clamp_vjp};
 
 ggdm_val ggdm_clamp(ggdm_graph *g, ggdm_val x, double lo, double hi)
 {
@@ -139,7 +138,7 @@ ggdm_val ggdm_mul(ggdm_graph *g, ggdm_val a, ggdm_val b)
 /* ---- y = a / b; ga = gy / b, gb = -gy y / b ---- */
 
 ELEMENTWISE(div, A / B)
-ELEMENTWISE(div_bwd, (float)(-(double)A * B / C)) /* in gy, y, b */
+ELEMENTWISE(div_bwd, (float)(A *(double)-B / C)) /* in gy, y, b */
 
 static const ggdm_op_kind kind_div_bwd = {.name = "div_backward", .run_image = div_bwd_run};
 
@@ -165,8 +164,7 @@ ELEMENTWISE(sqrt_bwd, B == 0.0f ? 0.0f : 0.5f * A / B) /* in gy, y */
 
 static const ggdm_op_kind kind_sqrt_bwd = {.name = "sqrt_backward", .run_image = sqrt_bwd_run};
 
-static void sqrt_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
-                     ggdm_val *gin)
+static void sqrt_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
 {
     (void)need;
     gin[0] = emit_like(g, &kind_sqrt_bwd, gy, op->out[0], -1);

@@ -68,6 +68,42 @@ ggdm_val ggdm_repeat(ggdm_graph *g, ggdm_val x, int k)
     return emit(g, &kind_repeat, x, v->shape.d[0] * k, k, 0);
 }
 
+/* ---- join: memory lies in the order of the result already, and its gradient in that of x ---- */
+
+static ggdm_val emit_as(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, ggdm_shape shape)
+{
+    ggdm_op op = ggdm_op_make(kind, x, -1, -1, -1);
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, x), shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+static void join_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *y = ggdm_out(g, op, 0);
+    const size_t bytes = image_bytes(y);
+    memcpy(ggdm_act_image(y, n), (char *)ggdm_in(g, op, 0)->data + (size_t)n * bytes, bytes);
+}
+
+static void join_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = emit_as(g, op->kind, gy, *ggdm_graph_shape(g, op->in[0]));
+}
+
+static const ggdm_op_kind kind_join = {.name = "join", .run_image = join_run, .vjp = join_vjp};
+
+ggdm_val ggdm_join(ggdm_graph *g, ggdm_val x, int k)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "join", "x", x, 0);
+    if (!v)
+        return -1;
+    if (k < 1 || v->shape.n > 2 || v->shape.d[0] % k)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "join: %d rows each, of %lld with %d dimensions", k,
+                               (long long)v->shape.d[0], v->shape.n);
+    return emit_as(g, &kind_join, x,
+                   GGDM_SHAPE2(v->shape.d[0] / k, ggdm_shape_inner(&v->shape) * k));
+}
+
 /* ---- split: image n of y is row n k + part of x; the gradient of the other rows is 0 ---- */
 
 static void split_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)

@@ -11,6 +11,13 @@ static ggdm_val emit(ggdm_graph *g, ggdm_op op, ggdm_shape shape)
     return ggdm_graph_emit(g, &op);
 }
 
+/* One whose result has the shape and dtype of value like. */
+static ggdm_val emit_like(ggdm_graph *g, ggdm_op op, ggdm_val like)
+{
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, like), *ggdm_graph_shape(g, like));
+    return ggdm_graph_emit(g, &op);
+}
+
 static int64_t channels(const ggdm_shape *s)
 {
     return s->d[s->n - 1];
@@ -26,7 +33,7 @@ static void copy_rows(const void *from, size_t from_stride, void *to, size_t to_
         memcpy(dst, src, width);
 }
 
-/* ---- concatenation along the last dimension, and the slice that is its gradient ---- */
+/* ---- concatenation along the last dimension, and the slice that is its gradient, too ---- */
 
 static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
@@ -51,7 +58,51 @@ static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
               ggdm_shape_inner(&y->shape) / channels(&y->shape));
 }
 
-static const ggdm_op_kind kind_slice = {.name = "slice", .run_image = slice_run};
+/* Zero an image of which not all elements will be written. */
+static void *cleared_image(const ggdm_value *v, int64_t n)
+{
+    return memset(ggdm_act_image(v, n), 0,
+                  ggdm_dtype_size(v->dtype) * (size_t)ggdm_shape_inner(&v->shape));
+}
+
+static void slice_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
+    size_t size = ggdm_dtype_size(gx->dtype), width = size * (size_t)channels(&gy->shape);
+    copy_rows(ggdm_act_image(gy, n), width,
+              (char *)cleared_image(gx, n) + size * (size_t)op->slice.first,
+              size * (size_t)channels(&gx->shape), width,
+              ggdm_shape_inner(&gy->shape) / channels(&gy->shape));
+}
+
+static const ggdm_op_kind kind_slice_bwd = {.name = "slice_backward", .run_image = slice_bwd_run};
+
+static void slice_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                      ggdm_val *gin)
+{
+    (void)need;
+    ggdm_op bwd = ggdm_op_make(&kind_slice_bwd, gy, -1, -1, -1);
+    bwd.slice = op->slice;
+    gin[0] = emit_like(g, bwd, op->in[0]);
+}
+
+static const ggdm_op_kind kind_slice = {.name = "slice", .run_image = slice_run, .vjp = slice_vjp};
+
+ggdm_val ggdm_slice_channels(ggdm_graph *g, ggdm_val x, int first, int count)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "slice_channels", "x", x, 0);
+    if (!v)
+        return -1;
+    ggdm_shape shape = v->shape;
+    if (shape.n < 2 || first < 0 || count < 1 || count > channels(&shape) - first)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "slice_channels: %d from %d on, of %lld", count,
+                               first, shape.n < 2 ? 0 : (long long)channels(&shape));
+    shape.d[shape.n - 1] = count;
+    ggdm_op op = ggdm_op_make(&kind_slice, ggdm_graph_f32(g, x), -1, -1, -1);
+    op.slice.first = first;
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
+    return ggdm_graph_emit(g, &op);
+}
 
 static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                        ggdm_val *gin)
@@ -152,13 +203,6 @@ static void max_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     ggdm_k(x)->max_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
 }
 
-/* Zero an image of which windows may not cover all pixels. */
-static void *cleared_image(const ggdm_value *v, int64_t n)
-{
-    return memset(ggdm_act_image(v, n), 0,
-                  ggdm_dtype_size(v->dtype) * (size_t)ggdm_shape_inner(&v->shape));
-}
-
 /* in x, y, gy */
 static void max_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
@@ -194,9 +238,7 @@ static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     (void)need;
     ggdm_op bwd = ggdm_op_make(&kind_max_pool_bwd, op->in[0], op->out[0], gy, -1);
     bwd.pool = op->pool;
-    bwd.out[0] =
-        ggdm_graph_value(g, ggdm_graph_dtype(g, op->in[0]), *ggdm_graph_shape(g, op->in[0]));
-    gin[0] = ggdm_graph_emit(g, &bwd);
+    gin[0] = emit_like(g, bwd, op->in[0]);
 }
 
 static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
@@ -205,7 +247,7 @@ static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bo
     (void)need;
     ggdm_op bwd = ggdm_op_make(&kind_avg_pool_bwd, gy, -1, -1, -1);
     bwd.pool = op->pool;
-    gin[0] = emit(g, bwd, *ggdm_graph_shape(g, op->in[0]));
+    gin[0] = emit_like(g, bwd, op->in[0]);
 }
 
 static const ggdm_op_kind kind_max_pool = {
@@ -213,7 +255,7 @@ static const ggdm_op_kind kind_max_pool = {
 static const ggdm_op_kind kind_avg_pool = {
     .name = "avg_pool", .run_image = avg_pool_run, .vjp = avg_pool_vjp};
 
-static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
+static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_dtype dtype, ggdm_val x, int k)
 {
     const ggdm_value *v = ggdm_graph_check(g, kind->name, "x", x, 4);
     if (!v)
@@ -223,19 +265,25 @@ static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, int k)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "%s: window of %d for an image of %lldx%lld",
                                kind->name, k, (long long)d[1], (long long)d[2]);
     const ggdm_shape shape = GGDM_SHAPE4(d[0], d[1] / k, d[2] / k, d[3]);
-    ggdm_op op = ggdm_op_make(kind, ggdm_graph_act(g, x), -1, -1, -1);
+    ggdm_op op = ggdm_op_make(kind, ggdm_cast(g, x, dtype), -1, -1, -1);
     op.pool.window = k;
-    return emit(g, op, shape);
+    op.out[0] = ggdm_graph_value(g, dtype, shape);
+    return ggdm_graph_emit(g, &op);
 }
 
 ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k)
 {
-    return pool(g, &kind_max_pool, x, k);
+    return pool(g, &kind_max_pool, g->dtype, x, k);
 }
 
 ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k)
 {
-    return pool(g, &kind_avg_pool, x, k);
+    return pool(g, &kind_avg_pool, g->dtype, x, k);
+}
+
+ggdm_val ggdm_avg_pool_f32(ggdm_graph *g, ggdm_val x, int k)
+{
+    return pool(g, &kind_avg_pool, GGDM_F32, x, k);
 }
 
 /* ---- mean over the pixels: [N, H, W, C] -> [N, C] ---- */

@@ -49,6 +49,10 @@ EMIT(sqrt, ggdm_sqrt(g, in[0]))
 EMIT(dot, ggdm_dot(g, in[0], in[1]))
 EMIT(scale_rows, ggdm_scale_rows(g, in[0], in[1]))
 EMIT(log_sum_exp, ggdm_log_sum_exp(g, in[0]))
+EMIT(slice_channels, ggdm_slice_channels(g, in[0], cfg->first, cfg->count))
+EMIT(join, ggdm_join(g, in[0], cfg->k))
+EMIT(avg_pool_f32, ggdm_avg_pool_f32(g, in[0], cfg->k))
+EMIT(blur, ggdm_blur(g, in[0], cfg->sigma, cfg->radius))
 EMIT(mixture_eps, ggdm_mixture_eps(g, in[0], in[1], in[2], cfg->mixture))
 EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
 
@@ -104,6 +108,10 @@ OP(sqrt,            same,             0, F32, X(POSITIVE))
 OP(dot,             per_image,        0, F32, ACT("a"), ACT("b"))
 OP(scale_rows,      same,             0, F32, X(NORMAL), ACT("a"))
 OP(log_sum_exp,     per_image,        8, F32, X(NORMAL))
+OP(slice_channels,  slice_channels,   0, F32, X(NORMAL))
+OP(join,            join,             0, F32, X(NORMAL))
+OP_AS(avg_pool_f32, avg_pool, pool,   0, F32, X(NORMAL))
+OP(blur,            same,             0, F32, X(NORMAL))
 OP(mixture_eps,     same,             0, F32, X(NORMAL), TIMESTEP, INDEX("label"))
 OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 
@@ -141,6 +149,12 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define SIMPLE(op, text, n, ...) {#op " " text, &op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
     {#op " k" #size " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+#define SLICE(n, from, many, text, ...)                                                            \
+    {"slice_channels " #many " from " #from " of " text, &op_slice_channels, n, {__VA_ARGS__},     \
+     {.first = from, .count = many}, 0, 0, 0}
+#define BLUR(n, h, w, c, s, r)                                                                     \
+    {"blur sigma " #s " radius " #r " " #h "x" #w "x" #c, &op_blur, n, {IMG(h, w, c)},             \
+     {.sigma = s, .radius = r}, 0, 0, 0}
 #define REPEAT(n, times, text, ...)                                                                \
     {"repeat " #times "x " text, &op_repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
 #define SPLIT(n, times, which, text, ...)                                                          \
@@ -324,6 +338,19 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(log_sum_exp, "K1", 3, ROWS(1)),
     SIMPLE(log_sum_exp, "K33", 3, ROWS(33)),
     {"log_sum_exp K10 scale 30", &op_log_sum_exp, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
+
+    SLICE(2, 0, 1, "5x7x3", IMG(5, 7, 3)),
+    SLICE(2, 1, 2, "5x7x3", IMG(5, 7, 3)),
+    SLICE(3, 7, 25, "33", ROWS(33)),
+    {"join 3 numbers each", &op_join, 2, {{1, {GGDM_BATCHES(3), 1, 1, 1}}}, {.k = 3}, 0, 0, 0},
+    {"join 2 rows of 33 each", &op_join, 3, {{2, {GGDM_BATCHES(2), 33, 1, 1}}}, {.k = 2}, 0, 0, 0},
+    POOL(avg_pool_f32, 2, 5, 7, 3, 2),
+    POOL(avg_pool_f32, 2, 28, 28, 1, 4),
+    BLUR(2, 5, 7, 3, 1, 2),
+    BLUR(2, 5, 6, 1, 2.5, 4),
+    BLUR(3, 4, 4, 33, 0.5, 1),
+    BLUR(3, 1, 3, 2, 1, 0),
+    BLUR(1, 28, 28, 1, 3, 9),
 
     REPEAT(2, 2, "5x7x3", IMG(5, 7, 3)),
     REPEAT(3, 3, "33", ROWS(33)),

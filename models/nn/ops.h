@@ -49,6 +49,8 @@ ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x); /* nearest, twice the height
 /** Pooling over k x k windows at stride k; H and W are cut to multiples of k. */
 ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k);
 ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k);
+/** The same with an f32 result of f32 in any graph: what a loss sees of a smaller image. */
+ggdm_val ggdm_avg_pool_f32(ggdm_graph *g, ggdm_val x, int k);
 /** [N, H, W, C] -> [N, C*H*W] in the order of PyTorch's flatten of [N, C, H, W]. */
 ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x);
 /** Mean over height and width: [N, H, W, C] -> [N, C]. */
@@ -59,6 +61,8 @@ ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x);
  * ...]. */
 ggdm_val ggdm_repeat(ggdm_graph *g, ggdm_val x, int k);
 ggdm_val ggdm_split(ggdm_graph *g, ggdm_val x, int k, int part);
+/** The k rows of each image as one: [k N] -> [N, k], [k N, C] -> [N, k C]. */
+ggdm_val ggdm_join(ggdm_graph *g, ggdm_val x, int k);
 
 /** Sinusoidal features of t [N] f32 -> [N, dim] (diffusers get_timestep_embedding):
  *  f_i = exp(-ln(10000) i / (dim/2 - freq_shift)); [sin, cos], or [cos, sin] if flip. */
@@ -97,6 +101,16 @@ ggdm_val ggdm_dot(ggdm_graph *g, ggdm_val a, ggdm_val b);
 ggdm_val ggdm_scale_rows(ggdm_graph *g, ggdm_val x, ggdm_val a);
 /** Per image log sum_k exp(x[n, k]): x [N, K] -> [N]. */
 ggdm_val ggdm_log_sum_exp(ggdm_graph *g, ggdm_val x);
+/** Elements first ... first + count - 1 of the last dimension: [N, ..., C] -> [N, ..., count]. */
+ggdm_val ggdm_slice_channels(ggdm_graph *g, ggdm_val x, int first, int count);
+
+#define GGDM_BLUR_RADIUS 64 /* at most */
+
+/** Gaussian blur: y[h, w] = sum over |i|, |j| <= radius of v(i) v(j) x[h + i, w + j] with
+ *  v(i) = exp(-i^2 / (2 sigma^2)) over their sum.  Beyond an edge the image is mirrored without its
+ *  outermost pixel twice: d c b | a b c d, PyTorch's "reflect" (SciPy's "mirror"); hence radius
+ *  must be less than H and W. */
+ggdm_val ggdm_blur(ggdm_graph *g, ggdm_val x, double sigma, int radius);
 
 #define GGDM_MIXTURE_COMPONENTS 256 /* at most */
 

@@ -96,6 +96,18 @@ ggdm_shape ggdm_ref_shape_repeat(const ggdm_op_config *cfg, const ggdm_shape *sh
     return y;
 }
 
+ggdm_shape ggdm_ref_shape_join(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    return GGDM_SHAPE2(shape[0].d[0] / cfg->k, shape[0].d[1] * cfg->k);
+}
+
+ggdm_shape ggdm_ref_shape_slice_channels(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    y.d[y.n - 1] = cfg->count;
+    return y;
+}
+
 ggdm_shape ggdm_ref_shape_mixture_logp(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {
     return GGDM_SHAPE2(shape[0].d[0], cfg->mixture->n);
@@ -691,6 +703,56 @@ int64_t ggdm_ref_log_sum_exp(const ggdm_op_config *cfg, const ggdm_shape *shape,
         put(y, mag, n, top + log(sum), fabs(top) + log(sum) + 1);
     }
     return n_terms;
+}
+
+int64_t ggdm_ref_slice_channels(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                                const double *const *in, double *y, double *mag)
+{
+    const int64_t channels = shape[0].d[shape[0].n - 1];
+    const int64_t rows = ggdm_shape_count(&shape[0]) / channels;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int c = 0; c < cfg->count; c++)
+            put(y, mag, r * cfg->count + c, in[0][r * channels + cfg->first + c], 0);
+    }
+    return 0;
+}
+
+int64_t ggdm_ref_join(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i], 0);
+    return 0;
+}
+
+/* Place i of n, mirrored at the first and the last one. */
+static int64_t mirrored(int64_t i, int64_t n)
+{
+    return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+}
+
+int64_t ggdm_ref_blur(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                      double *y, double *mag)
+{
+    const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
+    const int r = cfg->radius;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const int64_t c = i % channels, w = i / channels % width, h = i / channels / width % height;
+        const double *x = in[0] + i / (height * width * channels) * height * width * channels;
+        double sum = 0, absolute = 0, all = 0;
+        for (int a = -r; a <= r; a++) {
+            for (int b = -r; b <= r; b++) {
+                const int64_t at = mirrored(h + a, height) * width + mirrored(w + b, width);
+                const double v = exp(-(a * a + b * b) / (2 * cfg->sigma * cfg->sigma));
+                all += v;
+                sum += v * x[at * channels + c];
+                absolute += v * fabs(x[at * channels + c]);
+            }
+        }
+        put(y, mag, i, sum / all, 2 * absolute / all); /* columns and rows are rounded */
+    }
+    return 1;
 }
 
 /* --- mixtures -------------------------------------------------------------------------------- */

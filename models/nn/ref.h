@@ -37,13 +37,16 @@ typedef struct ggdm_op_config {
     double eps;                  /* group_norm */
     bool silu;                   /* group_norm */
     int heads;                   /* attention */
-    int k;                       /* max_pool, avg_pool, repeat, split */
+    int k;                       /* max_pool, avg_pool, repeat, split, join */
     int part;                    /* split */
     int dim;                     /* time_features */
     bool flip;                   /* time_features */
     double freq_shift;           /* time_features */
     double scale, shift;         /* affine */
     double lo, hi;               /* clamp */
+    int first, count;            /* slice_channels */
+    double sigma;                /* blur */
+    int radius;                  /* blur */
     const ggdm_mixture *mixture; /* mixture_eps, mixture_logp */
 } ggdm_op_config;
 
@@ -56,7 +59,8 @@ ggdm_ref_shape_fn ggdm_ref_shape_same, ggdm_ref_shape_per_image;
 ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_concat,
     ggdm_ref_shape_upsample2, ggdm_ref_shape_pool, ggdm_ref_shape_flatten,
     ggdm_ref_shape_global_avg_pool, ggdm_ref_shape_time_features, ggdm_ref_shape_embedding,
-    ggdm_ref_shape_repeat, ggdm_ref_shape_split, ggdm_ref_shape_mixture_logp;
+    ggdm_ref_shape_repeat, ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
+    ggdm_ref_shape_mixture_logp;
 
 ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_attention;
 ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_ref_add_embedding,
@@ -66,7 +70,8 @@ ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;
 ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt, ggdm_ref_dot,
-    ggdm_ref_scale_rows, ggdm_ref_log_sum_exp;
+    ggdm_ref_scale_rows, ggdm_ref_log_sum_exp, ggdm_ref_slice_channels, ggdm_ref_join,
+    ggdm_ref_blur;
 ggdm_ref_fn ggdm_ref_mixture_eps, ggdm_ref_mixture_logp;
 
 #endif
