@@ -36,7 +36,7 @@ static ggdm_status operations(ggdm_costs *c, const ggdm_item *head, const ggdm_i
 {
     const char *text;
     int32_t number;
-    GGDM_TRY(ggdm_program_text(&c->scratch, head, setting, &text, err));
+    GGDM_TRY(ggdm_program_text(c->models, &c->scratch, head, setting, &text, err));
     GGDM_TRY(ggdm_intern_text(&c->programs, text, &number, err));
     GGDM_TRY(ggdm_grow(&c->operations, &c->cap, (size_t)number + 1, sizeof *c->operations, err));
     while (c->n <= (size_t)number)

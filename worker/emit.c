@@ -180,6 +180,63 @@ ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key)
     return v;
 }
 
+/* ---- pictures ------------------------------------------------------------------------------ */
+
+/* As the sweep calls it. */
+static const char *picture_name(const ggdm_value *value)
+{
+    return value->at ? value->at->text : value->scalar.text;
+}
+
+static ggdm_val find_picture_port(const ggdm_emit *e, const ggdm_value *source, int32_t channels,
+                                  bool mask)
+{
+    for (int32_t i = 0; i < e->n_pictures; i++)
+        if (e->pictures[i].source == source && e->pictures[i].channels == channels &&
+            e->pictures[i].mask == mask)
+            return e->pictures[i].value;
+    return -1;
+}
+
+static ggdm_val emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
+                             ggdm_image_shape s, bool mask)
+{
+    const ggdm_value *value = ggdm_item_value(item, key);
+    const ggdm_picture *p = ggdm_pictures_find(e->models->pictures, value->scalar.text);
+    ggdm_val v = find_picture_port(e, value, s.channels, mask);
+    if (v >= 0)
+        return v;
+    if (!p)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "there is no picture %s", value->scalar.text);
+    else if (p->height != s.height || p->width != s.width ||
+             (p->channels != 1 && p->channels != s.channels))
+        ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key, "%.200s is %dx%dx%d, expected %dx%dx%d%s",
+                          picture_name(value), p->height, p->width, p->channels, s.height, s.width,
+                          s.channels, s.channels > 1 ? ", or one channel" : "");
+    if (e->n_pictures == GGDM_MAX_PICTURE_PORTS)
+        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d pictures in one step", GGDM_MAX_PICTURE_PORTS);
+    bool of_head = false;
+    int32_t index = e->status == GGDM_OK ? value_index(e, item, key, &of_head) : -1;
+    if (index < 0)
+        return -1;
+    v = ggdm_graph_input(e->graph, key, GGDM_F32,
+                         GGDM_SHAPE4(e->batch, s.height, s.width, s.channels));
+    e->pictures[e->n_pictures++] = (ggdm_picture_port){v, value, index, s.channels, mask};
+    return v;
+}
+
+ggdm_val ggdm_emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
+                           ggdm_image_shape shape)
+{
+    return emit_picture(e, item, key, shape, false);
+}
+
+ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
+                        ggdm_image_shape shape)
+{
+    return emit_picture(e, item, key, shape, true);
+}
+
 /* ---- losses -------------------------------------------------------------------------------- */
 
 ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)

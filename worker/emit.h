@@ -40,7 +40,17 @@ typedef struct ggdm_port {
     bool is_class;
 } ggdm_port;
 
+/* The same with the pixels of a picture of each image's setting. */
+typedef struct ggdm_picture_port {
+    ggdm_val value; /* [N, H, W, channels] f32 */
+    const ggdm_value *source;
+    int32_t index;
+    int32_t channels;
+    bool mask;
+} ggdm_picture_port;
+
 #define GGDM_MAX_PORTS 64
+#define GGDM_MAX_PICTURE_PORTS 16
 #define GGDM_MAX_TERMS 16
 #define GGDM_MAX_SLOTS 16
 
@@ -91,6 +101,8 @@ typedef struct ggdm_emit {
     ggdm_val score;   /* [N, K] or [N] */
     ggdm_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
+    ggdm_picture_port pictures[GGDM_MAX_PICTURE_PORTS];
+    int32_t n_pictures;
     ggdm_term terms[GGDM_MAX_TERMS];
     int32_t n_terms;
     ggdm_shift shifts[GGDM_N_GRADIENTS];
@@ -114,6 +126,13 @@ ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err);
 
 /** The input of a value row: REAL as [N] f32, CLASS as [N] i32.  -1 after an error. */
 ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key);
+/** The picture in a FILE row of a setting or a scorer, which is given, as [N, H, W, C] f32 in data
+ *  units.  It must have this shape, or one channel, which then stands for all. */
+ggdm_val ggdm_emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
+                           ggdm_image_shape shape);
+/** The same from 0 (black) to 1 (white). */
+ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
+                        ggdm_image_shape shape);
 /** The model in a MODEL row; from now on parameters are of its slot (each model has one in a graph,
  *  however often it is used).  NULL after an error. */
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);

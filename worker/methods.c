@@ -12,6 +12,8 @@
     X(guidance, terms)                                                                             \
     X(loss, classifier)                                                                            \
     X(loss, tv)                                                                                    \
+    X(loss, range)                                                                                 \
+    X(loss, l2)                                                                                    \
     X(loss, sum)                                                                                   \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \

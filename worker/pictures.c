@@ -37,13 +37,15 @@ ggdm_status ggdm_picture_check(const ggdm_picture *p, ggdm_error *err)
                : GGDM_FAIL(err, GGDM_EFORMAT, "picture %s has the digest %s", p->digest, found);
 }
 
-void ggdm_picture_fill(const ggdm_picture *p, int32_t channels, float *out)
+void ggdm_picture_fill(const ggdm_picture *p, int32_t channels, bool mask, float *out)
 {
     const int64_t pixels = (int64_t)p->height * p->width;
     const int32_t step = p->channels == 1 ? 0 : 1;
     for (int64_t i = 0; i < pixels; i++)
-        for (int32_t c = 0; c < channels; c++)
-            out[i * channels + c] = (float)p->data[i * p->channels + c * step] / 127.5f - 1.0f;
+        for (int32_t c = 0; c < channels; c++) {
+            const float v = (float)p->data[i * p->channels + c * step];
+            out[i * channels + c] = mask ? v / 255.0f : v / 127.5f - 1.0f;
+        }
 }
 
 static ggdm_status check_shape(const ggdm_picture *p, ggdm_error *err)
@@ -133,9 +135,9 @@ static ggdm_status add_shape(void *context, const ggdm_item *item, const ggdm_pa
     const ggdm_picture *p = digest ? ggdm_pictures_find(s->list, digest) : NULL;
     if (digest && !p)
         return ggdm_item_fail(item, row->key, err, "there is no picture %s", digest);
-    GGDM_TRY(p ? ggdm_asprintf(&longer, err, "%s %dx%dx%d", s->text, p->height, p->width,
-                               p->channels)
-               : ggdm_asprintf(&longer, err, "%s -", s->text));
+    GGDM_TRY(
+        p ? ggdm_asprintf(&longer, err, "%s %dx%dx%d", s->text, p->height, p->width, p->channels)
+          : ggdm_asprintf(&longer, err, "%s -", s->text));
     free(s->text);
     s->text = longer;
     return GGDM_OK;

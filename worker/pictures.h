@@ -4,6 +4,7 @@
 #ifndef GGDM_WORKER_PICTURES_H
 #define GGDM_WORKER_PICTURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@
 #include "jobs/item.h"
 
 #define GGDM_MAX_PICTURES 10000
-#define GGDM_MAX_PICTURE_SIDE 2048               /* pixels */
+#define GGDM_MAX_PICTURE_SIDE 2048                /* pixels */
 #define GGDM_MAX_PICTURE_BYTES ((size_t)16 << 20) /* of one */
 #define GGDM_MAX_PICTURES_BYTES ((size_t)256 << 20)
 
@@ -36,8 +37,9 @@ void ggdm_picture_digest(const ggdm_picture *picture, char hex[GGDM_HASH_TEXT_SI
 size_t ggdm_picture_bytes(const ggdm_picture *picture);
 /** Are the pixels those of the digest?  Errors: GGDM_EFORMAT. */
 ggdm_status ggdm_picture_check(const ggdm_picture *picture, ggdm_error *err);
-/** In data units (u8 / 127.5 - 1), with so many channels: one of the picture stands for all. */
-void ggdm_picture_fill(const ggdm_picture *picture, int32_t channels, float *out);
+/** In data units (u8 / 127.5 - 1), or as a mask from 0 (black) to 1 (white), with so many channels:
+ *  one of the picture stands for all. */
+void ggdm_picture_fill(const ggdm_picture *picture, int32_t channels, bool mask, float *out);
 
 /** Add a picture, whose pixels are then the list's; one that is there already goes.  Only its
  *  shape is looked at.  Errors: GGDM_EINVAL beyond the bounds above, GGDM_ENOMEM; the picture is

@@ -145,6 +145,12 @@ void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
         else
             ((float *)port->data)[i] = (float)v->real;
     }
+    for (int32_t k = 0; k < p->n_pictures; k++) {
+        const ggdm_program_picture *port = &p->pictures[k];
+        /* (It is there: its shape stands in the program's text.) */
+        ggdm_picture_fill(ggdm_pictures_find(p->known, setting->at[port->index]->text),
+                          port->channels, port->mask, port->data + i * port->elements);
+    }
 }
 
 float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step,
@@ -156,29 +162,33 @@ float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
-ggdm_status ggdm_program_text(ggdm_arena *arena, const ggdm_item *head, const ggdm_item *setting,
-                              const char **out, ggdm_error *err)
+ggdm_status ggdm_program_text(const ggdm_models *models, ggdm_arena *arena, const ggdm_item *head,
+                              const ggdm_item *setting, const char **out, ggdm_error *err)
 {
     const ggdm_item *condition = ggdm_item_child(head, "condition");
-    const char *given = "", *text = "{}";
+    const char *given = "", *text = "{}", *shapes;
     char *key = NULL;
     if (condition)
         GGDM_TRY(ggdm_recipe_print(arena, condition, true, &given, err));
     if (setting)
         GGDM_TRY(ggdm_recipe_print(arena, setting, true, &text, err));
-    GGDM_TRY(ggdm_asprintf(&key, err, "%s %s %s", ggdm_item_text(head, "model"), given, text));
+    GGDM_TRY(ggdm_pictures_shapes(models->pictures, arena, setting, &shapes, err));
+    GGDM_TRY(
+        ggdm_asprintf(&key, err, "%s %s %s%s", ggdm_item_text(head, "model"), given, text, shapes));
     ggdm_status st = ggdm_arena_text(arena, key, out, err);
     free(key);
     return st;
 }
 
-static ggdm_status score_key(ggdm_arena *arena, const ggdm_item *scorer, ggdm_image_shape s,
-                             const char **out, ggdm_error *err)
+static ggdm_status score_key(const ggdm_models *models, ggdm_arena *arena, const ggdm_item *scorer,
+                             ggdm_image_shape s, const char **out, ggdm_error *err)
 {
-    const char *text;
+    const char *text, *shapes;
     char *key = NULL;
     GGDM_TRY(ggdm_recipe_print(arena, scorer, true, &text, err));
-    GGDM_TRY(ggdm_asprintf(&key, err, "score %dx%dx%d %s", s.height, s.width, s.channels, text));
+    GGDM_TRY(ggdm_pictures_shapes(models->pictures, arena, scorer, &shapes, err));
+    GGDM_TRY(ggdm_asprintf(&key, err, "score %dx%dx%d %s%s", s.height, s.width, s.channels, text,
+                           shapes));
     ggdm_status st = ggdm_arena_text(arena, key, out, err);
     free(key);
     return st;
@@ -219,7 +229,7 @@ ggdm_status ggdm_programs_tick(ggdm_programs *programs, const ggdm_item *head,
 {
     const char *key;
     ggdm_arena_reset(&programs->scratch);
-    GGDM_TRY(ggdm_program_text(&programs->scratch, head, setting, &key, err));
+    GGDM_TRY(ggdm_program_text(&programs->models, &programs->scratch, head, setting, &key, err));
     return intern(programs, key, head, GGDM_FAMILY_GUIDANCE, setting, (ggdm_image_shape){0}, out,
                   err);
 }
@@ -229,7 +239,7 @@ ggdm_status ggdm_programs_score(ggdm_programs *programs, const ggdm_item *scorer
 {
     const char *key;
     ggdm_arena_reset(&programs->scratch);
-    GGDM_TRY(score_key(&programs->scratch, scorer, shape, &key, err));
+    GGDM_TRY(score_key(&programs->models, &programs->scratch, scorer, shape, &key, err));
     return intern(programs, key, NULL, GGDM_FAMILY_SCORER, scorer, shape, out, err);
 }
 
@@ -277,6 +287,15 @@ static void take_ports(const ggdm_emit *e, ggdm_program *out)
         out->ports[i] =
             (ggdm_program_port){ggdm_graph_data(e->graph, e->ports[i].value), e->ports[i].index,
                                 e->ports[i].of_head, e->ports[i].is_class};
+    out->known = e->models->pictures;
+    out->n_pictures = e->n_pictures;
+    for (int32_t i = 0; i < e->n_pictures; i++) {
+        const ggdm_picture_port *port = &e->pictures[i];
+        out->pictures[i] = (ggdm_program_picture){
+            ggdm_graph_data(e->graph, port->value),
+            ggdm_shape_count(ggdm_graph_shape(e->graph, port->value)) / e->batch, port->index,
+            port->channels, port->mask};
+    }
     out->n_shifts = e->n_shifts;
     for (int32_t i = 0; i < e->n_shifts; i++)
         out->shifts[i] =

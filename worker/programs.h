@@ -32,6 +32,14 @@ typedef struct ggdm_program_port {
     bool of_head, is_class;
 } ggdm_program_port;
 
+/* An input that takes a picture of each image. */
+typedef struct ggdm_program_picture {
+    float *data;      /* [batch, H, W, channels] */
+    int64_t elements; /* of an image */
+    int32_t index, channels;
+    bool mask;
+} ggdm_program_picture;
+
 /* A gradient that the step applies: x -= weight grad, one after the other. */
 typedef struct ggdm_program_shift {
     const float *grad; /* [batch, H, W, C] out */
@@ -54,8 +62,11 @@ typedef struct ggdm_program {
     } predictions[GGDM_N_PREDICTIONS];
     ggdm_program_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
-    const float *eps; /* [batch, H, W, C] out */
-    const float *x0;  /* [batch, H, W, C] out: x0-hat */
+    ggdm_program_picture pictures[GGDM_MAX_PICTURE_PORTS];
+    int32_t n_pictures;
+    const ggdm_pictures *known; /* where they are found */
+    const float *eps;           /* [batch, H, W, C] out */
+    const float *x0;            /* [batch, H, W, C] out: x0-hat */
     ggdm_program_shift shifts[GGDM_N_GRADIENTS];
     int32_t n_shifts;
     const float *score; /* [batch, width] out, of scorers */
@@ -92,9 +103,10 @@ float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step
                           const ggdm_values *setting);
 
 /** What decides the graph of a tick, as a text in the arena: the diffusion model, its condition and
- *  the setting without their values; not the sampler, not the seed. */
-ggdm_status ggdm_program_text(ggdm_arena *arena, const ggdm_item *head, const ggdm_item *setting,
-                              const char **out, ggdm_error *err);
+ *  the setting without their values, but with the shapes of its pictures; not the sampler, not the
+ *  seed.  Errors: those of ggdm_pictures_shapes. */
+ggdm_status ggdm_program_text(const ggdm_models *models, ggdm_arena *arena, const ggdm_item *head,
+                              const ggdm_item *setting, const char **out, ggdm_error *err);
 /** The images that a head makes. */
 ggdm_status ggdm_head_shape(const ggdm_models *models, const ggdm_item *head, ggdm_image_shape *out,
                             ggdm_error *err);

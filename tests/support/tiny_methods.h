@@ -11,12 +11,17 @@ extern const char *const ggdm_tiny_digests[3];
 typedef struct ggdm_tiny_methods {
     ggdm_tiny_models tiny;
     ggdm_model_ref refs[3];
+    ggdm_pictures pictures;
     ggdm_models models; /* views into the above */
     ggdm_arena arena;   /* of items */
 } ggdm_tiny_methods;
 
 void ggdm_tiny_methods_open(ggdm_tiny_methods *m);
 void ggdm_tiny_methods_close(ggdm_tiny_methods *m);
+
+/** One of the pictures, which texts name as: P, Q grey and C RGB of 8x8, S grey of 4x4; M a mask of
+ *  8x8 with some grey, N another, T one of 4x4, B all black. */
+const ggdm_picture *ggdm_tiny_picture(const ggdm_tiny_methods *m, char name);
 
 /** An item out of YAML as a user writes it ("{kind: ddpm, steps: 50}"; models are \"U\", \"G\",
  *  \"J\"), with its presets expanded. */

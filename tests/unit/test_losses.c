@@ -124,6 +124,69 @@ static double sum(world *w, const double *x)
     return 2 * nll(w, x) - 0.5 * tv(w, x);
 }
 
+static double range(world *w, const double *x)
+{
+    double sum = 0;
+    (void)w;
+    for (int i = 0; i < PIXELS; i++)
+        sum += fabs(x[i]) > 1 ? pow(fabs(x[i]) - 1, 2) : 0;
+    return sum / PIXELS;
+}
+
+/* Sum of squares of m (A x - y) for averages of k x k pixels; *counted: that of m. */
+static double l2_sum(world *w, const double *x, char image, char mask, int k, double *counted)
+{
+    const uint8_t *y = ggdm_tiny_picture(&w->m, image)->data;
+    const uint8_t *m = mask ? ggdm_tiny_picture(&w->m, mask)->data : NULL;
+    const int side = SIDE / k;
+    double sum = 0;
+    *counted = 0;
+    for (int i = 0; i < side * side; i++) {
+        double mean = 0, of = m ? m[i] / 255.0 : 1;
+        for (int j = 0; j < k * k; j++)
+            mean += x[(i / side * k + j / k) * SIDE + i % side * k + j % k] / (k * k);
+        sum += pow(of * (mean - (y[i] / 127.5 - 1)), 2);
+        *counted += of * of;
+    }
+    return sum;
+}
+
+static double l2_norm(world *w, const double *x)
+{
+    double counted;
+    return sqrt(l2_sum(w, x, 'P', 0, 1, &counted));
+}
+
+static double l2_masked(world *w, const double *x)
+{
+    double counted;
+    return l2_sum(w, x, 'Q', 'M', 1, &counted);
+}
+
+static double l2_masked_mean(world *w, const double *x)
+{
+    double counted, sum = l2_sum(w, x, 'Q', 'N', 1, &counted);
+    return sum / counted;
+}
+
+static double l2_black(world *w, const double *x)
+{
+    (void)w, (void)x;
+    return 0;
+}
+
+static double l2_small(world *w, const double *x)
+{
+    double counted;
+    return sqrt(l2_sum(w, x, 'S', 'T', 2, &counted));
+}
+
+static double l2_small_mean(world *w, const double *x)
+{
+    double counted, sum = l2_sum(w, x, 'S', 0, 2, &counted);
+    return sum / counted;
+}
+
 static const struct {
     const char *yaml;
     double (*definition)(world *w, const double *x);
@@ -136,6 +199,14 @@ static const struct {
     {"{kind: classifier, model: G, target: 3, weight: -2.5}", nll, -2.5, 0x1p-6, 2e-3},
     {"{kind: tv}", tv, 1, 0x1p-6, 1e-6},
     {"{kind: tv, weight: 0.01}", tv, 0.01, 0x1p-6, 1e-6},
+    {"{kind: range}", range, 1, 0x1p-20, 1e-5},
+    {"{kind: l2, image: P}", l2_norm, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: Q, mask: M, form: squared, weight: -2}", l2_masked, -2, 0x1p-6, 1e-5},
+    {"{kind: l2, image: Q, mask: N, form: mean}", l2_masked_mean, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: Q, mask: B, form: mean}", l2_black, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: Q, mask: B}", l2_black, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: S, mask: T, downsample: 2}", l2_small, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: S, downsample: 2, form: mean}", l2_small_mean, 1, 0x1p-6, 1e-5},
     {"{kind: sum, weight: 3, of: [{kind: classifier, model: G, target: 3, weight: 2},"
      " {name: smooth, kind: tv, weight: -0.5}]}",
      sum, 3, 0x1p-6, 2e-3},
