@@ -138,7 +138,7 @@ ggdm_val ggdm_mul(ggdm_graph *g, ggdm_val a, ggdm_val b)
 /* ---- y = a / b; ga = gy / b, gb = -gy y / b ---- */
 
 ELEMENTWISE(div, A / B)
-ELEMENTWISE(div_bwd, (float)(A *(double)-B / C)) /* in gy, y, b */
+ELEMENTWISE(div_bwd, -(float)((double)A / C * B)) /* in gy, y, b */
 
 static const ggdm_op_kind kind_div_bwd = {.name = "div_backward", .run_image = div_bwd_run};
 

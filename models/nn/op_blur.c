@@ -44,7 +44,8 @@ static void blur_run(const ggdm_graph *g, const ggdm_op *op, int64_t image)
 {
     const ggdm_value *v = ggdm_in(g, op, 0);
     const int64_t *d = v->shape.d, n = d[op->blur.axis];
-    const int64_t lines = op->blur.axis == 1 ? 1 : d[1], step = ggdm_shape_inner(&v->shape) / lines / n;
+    const int64_t lines = op->blur.axis == 1 ? 1 : d[1];
+    const int64_t step = ggdm_shape_inner(&v->shape) / lines / n;
     const float *x = ggdm_f32_image(v, image);
     float *y = ggdm_f32_image(ggdm_out(g, op, 0), image);
     double w[GGDM_BLUR_RADIUS + 1], row[2 * GGDM_BLUR_RADIUS + 1];

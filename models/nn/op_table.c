@@ -350,7 +350,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     BLUR(2, 5, 6, 1, 2.5, 4),
     BLUR(3, 4, 4, 33, 0.5, 1),
     BLUR(3, 1, 3, 2, 1, 0),
-    BLUR(1, 28, 28, 1, 3, 9),
+    BLUR(1, 13, 12, 1, 3, 9),
 
     REPEAT(2, 2, "5x7x3", IMG(5, 7, 3)),
     REPEAT(3, 3, "33", ROWS(33)),

@@ -752,7 +752,7 @@ int64_t ggdm_ref_blur(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
         }
         put(y, mag, i, sum / all, 2 * absolute / all); /* columns and rows are rounded */
     }
-    return 1;
+    return 2 * (2 * r + 1);
 }
 
 /* --- mixtures -------------------------------------------------------------------------------- */

@@ -63,10 +63,9 @@ static void test_blur_mirrors_without_doubling_the_edge(void **state)
 {
     (void)state;
     const double e = exp(-0.5), a = 1 / (1 + 2 * e), b = e / (1 + 2 * e);
-    const double want[2][9] = {
-        {a * a, a * b, 0, a * b, b * b, 0, 0, 0, 0},
-        {4 * b * b, 2 * a * b, 4 * b * b, 2 * a * b, a * a, 2 * a * b, 4 * b * b, 2 * a * b,
-         4 * b * b}};
+    const double want[2][9] = {{a * a, a * b, 0, a * b, b * b, 0, 0, 0, 0},
+                               {4 * b * b, 2 * a * b, 4 * b * b, 2 * a * b, a * a, 2 * a * b,
+                                4 * b * b, 2 * a * b, 4 * b * b}};
     ggdm_graph *g;
     ggdm_error err;
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
