@@ -183,6 +183,8 @@ static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
     ggdm_spec_put_cell(e->spec, place);
     GGDM_TRY(ggdm_item_check(e->spec->stage, err));
     GGDM_TRY(put_meanings(e, place, err));
+    if (e->resolver && e->resolver->complete)
+        GGDM_TRY(e->resolver->complete(e->resolver->context, e->spec->stage, err));
     GGDM_TRY(ggdm_panels_add(&e->panels, &e->scratch, place, &cell->panel, err));
     GGDM_TRY(check_judges(e, place, err));
     GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));

@@ -17,6 +17,9 @@ typedef struct ggdm_resolver {
     /** A file: *digest that of its meaning. */
     ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
                         ggdm_error *err);
+    /** What a cell leaves open is taken from its model: rows of the stage's sampler that are not
+     * set. The tree is resolved.  NULL: rows have their defaults. */
+    ggdm_status (*complete)(void *context, ggdm_item *stage, ggdm_error *err);
     /** Does a stage's model go with what guides it in some steps (NULL: nothing), and with what it
      *  is given?  Trees are resolved; errors have their positions.  NULL: always. */
     ggdm_status (*check_step)(void *context, const ggdm_item *stage, const ggdm_item *setting,

@@ -26,9 +26,10 @@ typedef struct ggdm_sampler_io {
     int64_t n;
 } ggdm_sampler_io;
 
-/* A key of scheduler_config.json, and the row of a sampler that says the same. */
+/* A key of scheduler_config.json: the row of a sampler that says the same, or (NULL) the one value
+ * with which the sampler does what the scheduler of its name in diffusers does. */
 typedef struct ggdm_sampler_said {
-    const char *file, *row;
+    const char *file, *row, *only;
 } ggdm_sampler_said;
 
 typedef struct ggdm_sampler_kind {
@@ -37,7 +38,8 @@ typedef struct ggdm_sampler_kind {
     int32_t keeps;       /* arrays like x between the ticks of a step */
     int32_t noises;      /* draws a step */
     int32_t evaluations; /* ticks a step */
-    const ggdm_sampler_said *said; /* ended by {NULL, NULL} */
+    const char *scheduler;         /* "_class_name" of it in diffusers */
+    const ggdm_sampler_said *said; /* beside what all have (worker/said.c); ended by {NULL} */
     /** Fill out->step[steps, evaluations], which is there, with coefficients; t of the first tick
      *  of each step is filled in (worker/timesteps.h), where the kind does not choose another.
      *  Errors: GGDM_EINVAL at the row that does not fit. */
@@ -91,6 +93,12 @@ typedef struct ggdm_loss_kind {
         .key = "clip_x0", .type = GGDM_PARAM_FLAG, .structure = true,                              \
         .fallback = GGDM_WHOLE(false),                                                             \
         .help = "Whether x0-hat is clipped to the range of images; eps follows it."                \
+    }
+/* Levels of noise that diffusers can choose otherwise (ggdm_sampler_said). */
+#define GGDM_SAID_SIGMAS                                                                           \
+    {"use_karras_sigmas", NULL, "false"}, {"use_exponential_sigmas", NULL, "false"},               \
+    {                                                                                              \
+        "use_beta_sigmas", NULL, "false"                                                           \
     }
 #define GGDM_TERM_LOSS                                                                             \
     {                                                                                              \

@@ -1,5 +1,4 @@
-/* The noise that a diffusion model was trained with, as its scheduler_config.json says, and what
- * that file says of a chain. */
+/* The noise that a diffusion model was trained with, as its scheduler_config.json says. */
 #ifndef GGDM_WORKER_NOISE_LEVELS_H
 #define GGDM_WORKER_NOISE_LEVELS_H
 
@@ -12,13 +11,5 @@
 ggdm_status ggdm_noise_levels_read(const char *json, const char *where, ggdm_noise_levels *out,
                                    ggdm_error *err);
 void ggdm_noise_levels_deinit(ggdm_noise_levels *levels);
-
-/** What a user should know of such a text beside what a sampler item of a sweep says: in *notes
- *  (owned; NULL: nothing) a line for what is assumed because the text does not say it, and where a
- *  default of the sampler is not what it says.
- *  Errors: as above, also where the sampler makes another chain than the text means (timesteps,
- *  clipping) and the sweep cannot have meant it. */
-ggdm_status ggdm_noise_levels_review(const char *json, const char *where, const ggdm_item *sampler,
-                                     char **notes, ggdm_error *err);
 
 #endif

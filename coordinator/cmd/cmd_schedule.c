@@ -14,6 +14,7 @@
 #include "models/model.h"
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
+#include "worker/said.h"
 #include "worker/timesteps.h"
 
 #define MAX_BETA 0.999 /* of scheduler_config.json */
@@ -189,13 +190,11 @@ static ggdm_status print_schedule_json(const ggdm_chain *s, int32_t train_steps,
     return GGDM_OK;
 }
 
-/* To stderr, as standard output is the table. */
-static ggdm_status say_assumed(const ggdm_model_files *files, const ggdm_item *sampler,
-                               ggdm_error *err)
+/* What the model says of the chain; told to stderr, as standard output is the table. */
+static ggdm_status follow_model(const ggdm_model_files *files, ggdm_item *sampler, ggdm_error *err)
 {
     char *notes;
-    GGDM_TRY(
-        ggdm_noise_levels_review(files->scheduler, files->scheduler_path, sampler, &notes, err));
+    GGDM_TRY(ggdm_said_follow(files->scheduler, files->scheduler_path, sampler, &notes, err));
     if (notes)
         ggdm_log(GGDM_LOG_INFO, "%s", notes);
     free(notes);
@@ -255,7 +254,7 @@ static ggdm_status print_chain(const arguments *a, const ggdm_model_files *files
     GGDM_TRY_GOTO(st, ggdm_noise_levels_read(json, where, &levels, err), done);
     GGDM_TRY_GOTO(st, read_sampler_text(a, levels.train_steps, &sampler, err), done);
     if (a->model)
-        GGDM_TRY_GOTO(st, say_assumed(files, sampler.item, err), done);
+        GGDM_TRY_GOTO(st, follow_model(files, sampler.item, err), done);
     GGDM_TRY_GOTO(st, ggdm_chain_create(sampler.item, &levels, &chain, err), done);
     if (a->json)
         st = print_schedule_json(&chain, levels.train_steps, err);

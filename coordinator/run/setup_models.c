@@ -13,6 +13,7 @@
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
 #include "worker/programs.h"
+#include "worker/said.h"
 
 /* ---- models -------------------------------------------------------------------------------- */
 
@@ -142,6 +143,15 @@ ggdm_status ggdm_setup_add_model(ggdm_setup *s, const char *name, const char *di
                      name, s->run_dir, m->digest, digest);
 }
 
+static ggdm_status complete(void *context, ggdm_item *stage, ggdm_error *err)
+{
+    ggdm_setup *s = context;
+    const ggdm_model_files *f = find_by_digest(s, ggdm_item_text(stage, "model"))->files;
+    ggdm_status st = ggdm_said_follow(f->scheduler, f->scheduler_path,
+                                      ggdm_item_child(stage, "sampler"), NULL, err);
+    return st == GGDM_OK ? st : ggdm_spec_blame(&s->spec, "model", err);
+}
+
 static ggdm_status check_step(void *context, const ggdm_item *stage, const ggdm_item *setting,
                               ggdm_error *err)
 {
@@ -161,6 +171,7 @@ ggdm_resolver ggdm_setup_resolver(ggdm_setup *s)
     return (ggdm_resolver){.context = s,
                            .model = resolve_model,
                            .file = ggdm_setup_resolve_file,
+                           .complete = complete,
                            .check_step = check_step,
                            .check_scorer = check_scorer,
                            .precision = s->outfit.job.precision,
@@ -216,19 +227,18 @@ static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
 /* The chain of the stage that stands in the spec, of a model. */
 static ggdm_status check_chain(ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
 {
-    const ggdm_item *sampler = ggdm_item_child(s->spec.stage, "sampler");
+    ggdm_item *sampler = ggdm_item_child(s->spec.stage, "sampler");
     ggdm_noise_levels levels = {0};
     ggdm_chain chain = {0};
     char *notes = NULL;
     ggdm_status st = ggdm_noise_levels_read(files->scheduler, files->scheduler_path, &levels, err);
     if (st != GGDM_OK)
         return ggdm_spec_blame(&s->spec, "model", err);
-    GGDM_TRY_GOTO(st, ggdm_chain_create(sampler, &levels, &chain, err), done);
-    st = ggdm_noise_levels_review(files->scheduler, files->scheduler_path, sampler, &notes, err);
-    if (st == GGDM_OK)
-        st = add_notes(&s->notes, notes, err);
-    else
-        ggdm_spec_blame(&s->spec, "model", err);
+    st = ggdm_said_follow(files->scheduler, files->scheduler_path, sampler, &notes, err);
+    if (st != GGDM_OK)
+        GGDM_TRY_GOTO(st, ggdm_spec_blame(&s->spec, "model", err), done);
+    GGDM_TRY_GOTO(st, add_notes(&s->notes, notes, err), done);
+    st = ggdm_chain_create(sampler, &levels, &chain, err);
 done:
     ggdm_chain_deinit(&chain);
     ggdm_noise_levels_deinit(&levels);

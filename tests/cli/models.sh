@@ -41,9 +41,17 @@ schedule
 says 0 "a pipeline" -- "$GGDM" plan pipe.yaml && ! grep -q "note" out
 report $? "nothing is assumed"
 schedule ', "timestep_spacing": "trailing"'
-says 2 "a spacing that makes another chain" "pipe.yaml:2:" "scheduler/scheduler_config.json: field 'timestep_spacing': value 'trailing', expected leading" -- "$GGDM" plan pipe.yaml
+says 0 "a spacing that is the model's" "scheduler_config.json says timestep_spacing trailing: so is sampler.spacing, which the sweep does not set" -- "$GGDM" plan pipe.yaml
+says 0 "it stands in the recipe" '"sampler":{"kind":"ddpm","steps":8,"clip_x0":true,"spacing":"trailing"}' -- "$GGDM" plan pipe.yaml --recipe
+"$GGDM" schedule pipe --steps 8 2>/dev/null >of_model && "$GGDM" schedule --steps 8 --spacing trailing | cmp -s - of_model
+report $? "ggdm schedule follows it, too"
+sed 's/steps: 8/steps: 8, spacing: leading/' pipe.yaml >own.yaml
+says 0 "the sweep's own word holds" '"sampler":{"kind":"ddpm","steps":8,"clip_x0":true}' -- "$GGDM" plan own.yaml --recipe
 sed 's/steps: 8/steps: 1000/' pipe.yaml >long.yaml
-says 0 "of all timesteps it makes the same" -- "$GGDM" plan long.yaml
+says 0 "of all timesteps there is one chain" '"sampler":{"kind":"ddpm","clip_x0":true}' -- "$GGDM" plan long.yaml --recipe
+schedule ', "variance_type": "learned"'
+says 2 "a variance that is not there" "pipe.yaml:2:" "scheduler/scheduler_config.json: field 'variance_type': value 'learned', expected fixed_large" -- "$GGDM" plan pipe.yaml
+schedule
 
 # ---- what is wrong ----
 

@@ -15,6 +15,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/noise_levels.h"
+#include "worker/said.h"
 
 /* ---- YAML ---- */
 
@@ -56,7 +57,7 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
     ggdm_chain chain = {0};
     ggdm_error err = {0};
     char *text = ggdm_fuzz_text(data, size), *notes = NULL;
-    const ggdm_item *sampler = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, samplers[size % 6]);
+    ggdm_item *sampler = ggdm_tiny_item(&arena, GGDM_FAMILY_SAMPLER, samplers[size % 6]);
     ggdm_status st = ggdm_noise_levels_read(text, "scheduler_config.json", &levels, &err);
     ggdm_fuzz_clean(st, &err);
     if (st == GGDM_OK) {
@@ -67,8 +68,7 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
         assert_in_range(chain.step[i].t, 0, levels.train_steps - 1);
     ggdm_chain_deinit(&chain);
     ggdm_noise_levels_deinit(&levels);
-    ggdm_fuzz_clean(ggdm_noise_levels_review(text, "scheduler_config.json", sampler, &notes, &err),
-                    &err);
+    ggdm_fuzz_clean(ggdm_said_follow(text, "scheduler_config.json", sampler, &notes, &err), &err);
     free(notes);
     ggdm_arena_deinit(&arena);
     char *meaning = NULL, *again = NULL;

@@ -8,6 +8,8 @@
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/noise_levels.h"
+#include "worker/said.h"
+#include "worker/timesteps.h"
 #include "worker/sampler.h"
 
 static ggdm_arena arena; /* of all items of this program */
@@ -276,23 +278,18 @@ static void test_noise_levels_bad_config_is_named(void **state)
         {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
         {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},
         {"{\"shift\": 3.0}", "'shift': unknown key"},
-        {"{\"timestep_spacing\": \"trailing\"}",
-         "'timestep_spacing': value 'trailing', expected leading, or a chain of all 1000"},
-        {"{\"timestep_spacing\": \"linspace\", \"steps_offset\": 1}",
-         "'timestep_spacing': value 'linspace', expected leading"},
         {"{\"timestep_spacing\": \"other\"}", "expected leading, linspace or trailing"},
-        {"{\"steps_offset\": 1}", "'steps_offset': value '1', expected 0, or a chain of all"},
+        {"{\"steps_offset\": 1.5}", "'steps_offset': value '1.5', expected an integer"},
         {"{\"variance_type\": \"learned_range\"}",
          "'variance_type': value 'learned_range', expected fixed_large, fixed_small"},
         {"{\"beta_end\": Infinity}", "'beta_end': value 'Infinity', expected"},
         {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
         {"{", "scheduler_config.json"}};
-    const ggdm_item *ten = sampler("{kind: ddpm, steps: 10}");
+    ggdm_item *ten = sampler("{kind: ddpm, steps: 10}");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *notes;
         ggdm_error err = {0};
-        ggdm_status st =
-            ggdm_noise_levels_review(bad[i].json, "scheduler_config.json", ten, &notes, &err);
+        ggdm_status st = ggdm_said_follow(bad[i].json, "scheduler_config.json", ten, &notes, &err);
         assert_int_not_equal(st, GGDM_OK);
         ggdm_test_error(st, &err, st, bad[i].text);
         assert_null(notes);
@@ -314,8 +311,8 @@ static void test_noise_levels_assume_no_more_than_is_needed(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *notes;
         ggdm_error err;
-        ggdm_status st = ggdm_noise_levels_review(rows[i].json, "s.json",
-                                                  sampler("{kind: ddpm, steps: 2}"), &notes, &err);
+        ggdm_status st = ggdm_said_follow(rows[i].json, "s.json", sampler("{kind: ddpm, steps: 2}"),
+                                          &notes, &err);
         ggdm_test_ok(st, &err);
         assert_string_equal(strstr(notes, "are ") + 4, rows[i].assumed);
         free(notes);
@@ -341,34 +338,75 @@ static void test_noise_levels_are_of_the_schedule_that_is_said(void **state)
     }
 }
 
-/* What the file says of timesteps is asked of the sweep, and only where it counts. */
-static void test_noise_levels_timesteps_are_chosen_by_the_sweep(void **state)
+/* What the file says of timesteps holds where the sweep does not say it, and only where it counts.
+ */
+static void test_said_of_timesteps_holds_where_the_sweep_is_silent(void **state)
 {
     (void)state;
     static const char json[] = "{\"timestep_spacing\": \"trailing\", \"steps_offset\": 1}";
+    static const char leading[] = "{\"timestep_spacing\": \"leading\", \"steps_offset\": 1}";
     static const struct {
-        const char *yaml, *error; /* NULL: none */
+        const char *json, *yaml;
+        int spacing, offset;
     } rows[] = {
-        {"{kind: ddim, steps: 10}", "'timestep_spacing': value 'trailing', expected leading"},
-        {"{kind: ddpm, steps: 10}", "or that the sweep sets sampler.spacing"},
-        {"{kind: ddpm, steps: 10, spacing: leading}", "'steps_offset': value '1', expected 0"},
-        {"{kind: ddpm, steps: 10, spacing: leading, steps_offset: 0}", NULL},
-        {"{kind: ddim, steps: 10, spacing: trailing}", NULL},
-        {"{kind: euler, steps: 10}", "'timestep_spacing': value 'trailing', expected linspace"},
-        {"{kind: ddpm, steps: 10, respacing: ddim10}", NULL},
-        {"{kind: ddpm}", NULL}};
+        {json, "{kind: ddim, steps: 10}", GGDM_TRAILING, 0},
+        {json, "{kind: ddpm, steps: 10, spacing: leading}", GGDM_LEADING, 1},
+        {json, "{kind: ddpm, steps: 10, spacing: leading, steps_offset: 0}", GGDM_LEADING, 0},
+        {json, "{kind: euler, steps: 10}", GGDM_TRAILING, 0},
+        {leading, "{kind: euler, steps: 10}", GGDM_LEADING, 1},
+        {leading, "{kind: heun, steps: 10, spacing: linspace}", GGDM_LINSPACE, 0},
+        {leading, "{kind: dpmpp-2m, steps: 10, respacing: ddim10}", GGDM_LINSPACE, 0},
+        {leading, "{kind: dpmpp-2m}", GGDM_LINSPACE, 0},
+        {json, "{kind: ddpm}", GGDM_LEADING, 0},
+        {"{}", "{kind: euler, steps: 10}", GGDM_LINSPACE, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char *notes;
         ggdm_error err;
-        ggdm_status st =
-            ggdm_noise_levels_review(json, "s.json", sampler(rows[i].yaml), &notes, &err);
-        if (rows[i].error) {
+        ggdm_item *s = sampler(rows[i].yaml);
+        ggdm_chain chain;
+        ggdm_noise_levels levels = levels_of(rows[i].json);
+        ggdm_test_ok(ggdm_said_follow(rows[i].json, "s.json", s, NULL, &err), &err);
+        assert_int_equal(ggdm_item_whole(s, "spacing"), rows[i].spacing);
+        assert_int_equal(ggdm_item_whole(s, "steps_offset"), rows[i].offset);
+        ggdm_test_ok(ggdm_chain_create(s, &levels, &chain, &err), &err);
+        ggdm_chain_deinit(&chain);
+        ggdm_noise_levels_deinit(&levels);
+    }
+}
+
+/* Of the sampler's own scheduler, what the sampler does not do is refused; of another's it says
+ * nothing of this sampler. */
+static void test_said_of_what_the_sampler_does_not_do_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *json, *error; /* NULL: none */
+    } rows[] = {
+        {"ddim", "DDIMScheduler\", \"set_alpha_to_one\": false",
+         "'set_alpha_to_one': value 'false', expected true: sampler 'ddim' does nothing else"},
+        {"ddim", "DDIMScheduler\", \"set_alpha_to_one\": true", NULL},
+        {"ddim", "PNDMScheduler\", \"set_alpha_to_one\": false", NULL},
+        {"euler", "EulerDiscreteScheduler\", \"use_karras_sigmas\": true",
+         "'use_karras_sigmas': value 'true', expected false"},
+        {"heun", "EulerDiscreteScheduler\", \"use_karras_sigmas\": true", NULL},
+        {"dpmpp-2m", "DPMSolverMultistepScheduler\", \"solver_order\": 3",
+         "'solver_order': value '3', expected an integer from 1 to 2"},
+        {"dpmpp-2m", "DPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\"",
+         "'algorithm_type': value 'sde-dpmsolver++', expected dpmsolver++"},
+        {"dpmpp-2m",
+         "DPMSolverMultistepScheduler\", \"algorithm_type\": \"dpmsolver++\", \"solver_type\": "
+         "\"midpoint\", \"use_karras_sigmas\": false, \"lambda_min_clipped\": -Infinity, "
+         "\"final_sigmas_type\": null",
+         NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char json[400], yaml[40];
+        ggdm_error err = {0};
+        snprintf(json, sizeof json, "{\"_class_name\": \"%s}", rows[i].json);
+        snprintf(yaml, sizeof yaml, "{kind: %s}", rows[i].kind);
+        ggdm_status st = ggdm_said_follow(json, "s.json", sampler(yaml), NULL, &err);
+        if (rows[i].error)
             ggdm_test_error(st, &err, GGDM_EINVAL, rows[i].error);
-            continue;
-        }
-        ggdm_test_ok(st, &err);
-        assert_null(strstr(notes, "spacing"));
-        free(notes);
+        else
+            ggdm_test_ok(st, &err);
     }
 }
 
@@ -402,21 +440,18 @@ static void test_noise_levels_keys_of_diffusers_are_known(void **state)
 }
 
 /* A line for what nobody said, and for what the file says and the sweep leaves to its default. */
-static void test_noise_levels_review_says_what_is_assumed(void **state)
+static void test_said_is_followed_and_told(void **state)
 {
     (void)state;
-    const ggdm_item *left = sampler("{kind: ddpm, steps: 10}");
-    const ggdm_item *given =
-        sampler("{kind: ddpm, steps: 10, clip_x0: false, variance: fixed_large}");
-    const ggdm_item *clipped =
-        sampler("{kind: ddpm, steps: 10, clip_x0: true, variance: fixed_large}");
-    const ggdm_item *other = sampler("{kind: ddim, steps: 10}");
+    static const char left[] = "{kind: ddpm, steps: 10}";
+    static const char given[] = "{kind: ddpm, steps: 10, clip_x0: false, variance: fixed_large}";
+    static const char clipped[] = "{kind: ddpm, steps: 10, clip_x0: true, variance: fixed_large}";
+    static const char other[] = "{kind: ddim, steps: 10}";
     static const char all[] = "\"num_train_timesteps\": 10, \"beta_schedule\": \"linear\", "
                               "\"beta_start\": 0.1, \"beta_end\": 0.2";
     const struct {
         const char *json; /* in braces, behind all where it begins with a comma */
-        const ggdm_item *use;
-        const char *notes;
+        const char *use, *notes;
     } rows[] = {
         {NULL, left,
          "s.json is not there: assumed are num_train_timesteps 1000, beta_schedule linear, "
@@ -429,12 +464,12 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
         {", \"clip_sample_range\": 2", given,
          "s.json does not say all of the noise schedule: assumed are prediction_type epsilon"},
         {", \"predict_epsilon\": true, \"clip_sample\": true", left,
-         "s.json says clip_sample true, the sweep does not set sampler.clip_x0: it is false"},
+         "s.json says clip_sample true: so is sampler.clip_x0, which the sweep does not set"},
         {", \"predict_epsilon\": true, \"clip_sample\": true", given, NULL},
         {", \"predict_epsilon\": true, \"clip_sample\": true", clipped, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small_log\"", left,
-         "s.json says variance_type fixed_small_log, the sweep does not set sampler.variance: it "
-         "is fixed_large"},
+         "s.json says variance_type fixed_small_log: so is sampler.variance, which the sweep does "
+         "not set"},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", given, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", left, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", other, NULL},
@@ -442,11 +477,16 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char json[500], *notes;
         ggdm_error err;
+        ggdm_item *use = sampler(rows[i].use);
         const char *more = rows[i].json;
         snprintf(json, sizeof json, "{%s%s}", more && *more ? all : "", more ? more : "");
-        ggdm_test_ok(
-            ggdm_noise_levels_review(more ? json : NULL, "s.json", rows[i].use, &notes, &err),
-            &err);
+        ggdm_test_ok(ggdm_said_follow(more ? json : NULL, "s.json", use, &notes, &err), &err);
+        const bool silent = rows[i].use == left && more;
+        assert_int_equal(ggdm_item_flag(use, "clip_x0"),
+                         rows[i].use == clipped || (silent && strstr(more, "clip_sample")));
+        if (rows[i].use != other)
+            assert_string_equal(ggdm_item_text(use, "variance"),
+                                silent && strstr(more, "small") ? "fixed_small" : "fixed_large");
         if (!rows[i].notes || !notes)
             assert_ptr_equal(notes, rows[i].notes);
         else
@@ -456,7 +496,7 @@ static void test_noise_levels_review_says_what_is_assumed(void **state)
     char *notes;
     ggdm_error err;
     ggdm_test_error(
-        ggdm_noise_levels_review("{\"clip_sample_range\": 2}", "s.json", clipped, &notes, &err),
+        ggdm_said_follow("{\"clip_sample_range\": 2}", "s.json", sampler(clipped), &notes, &err),
         &err, GGDM_EINVAL, "'clip_sample_range': value '2', expected 1, the range of images");
     assert_null(notes);
 }
@@ -559,9 +599,10 @@ int main(void)
         cmocka_unit_test(test_noise_levels_bad_config_is_named),
         cmocka_unit_test(test_noise_levels_assume_no_more_than_is_needed),
         cmocka_unit_test(test_noise_levels_are_of_the_schedule_that_is_said),
-        cmocka_unit_test(test_noise_levels_timesteps_are_chosen_by_the_sweep),
+        cmocka_unit_test(test_said_of_timesteps_holds_where_the_sweep_is_silent),
+        cmocka_unit_test(test_said_of_what_the_sampler_does_not_do_is_refused),
         cmocka_unit_test(test_noise_levels_keys_of_diffusers_are_known),
-        cmocka_unit_test(test_noise_levels_review_says_what_is_assumed),
+        cmocka_unit_test(test_said_is_followed_and_told),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),
         cmocka_unit_test(test_sampler_shift_behind_the_step_keeps_its_bits),
         cmocka_unit_test(test_sampler_not_finite_is_reported),

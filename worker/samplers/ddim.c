@@ -50,7 +50,7 @@ static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels 
     return GGDM_OK;
 }
 
-static const ggdm_sampler_said said[] = {{"clip_sample", "clip_x0"}, {NULL, NULL}};
+static const ggdm_sampler_said said[] = {{"set_alpha_to_one", NULL, "true"}, {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_ddim = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
@@ -60,5 +60,6 @@ const ggdm_sampler_kind ggdm_sampler_ddim = {
              GGDM_PARAMS(rows)},
     .noises = 1,
     .evaluations = 1,
+    .scheduler = "DDIMScheduler",
     .said = said,
     .chain = ddim_chain};

@@ -54,8 +54,7 @@ static ggdm_status ddpm_chain(const ggdm_item *sampler, const ggdm_noise_levels 
     return GGDM_OK;
 }
 
-static const ggdm_sampler_said said[] = {
-    {"clip_sample", "clip_x0"}, {"variance_type", "variance"}, {NULL, NULL}};
+static const ggdm_sampler_said said[] = {{"variance_type", "variance", NULL}, {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_ddpm = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
@@ -66,5 +65,6 @@ const ggdm_sampler_kind ggdm_sampler_ddpm = {
              GGDM_PARAMS(rows)},
     .noises = 1,
     .evaluations = 1,
+    .scheduler = "DDPMScheduler",
     .said = said,
     .chain = ddpm_chain};

@@ -65,10 +65,13 @@ static bool dpmpp_step(const ggdm_chain *chain, int32_t step, int32_t tick,
     return finite;
 }
 
-static const ggdm_sampler_said said[] = {{"clip_sample", "clip_x0"},
-                                         {"timestep_spacing", "spacing"},
-                                         {"solver_order", "order"},
-                                         {NULL, NULL}};
+static const ggdm_sampler_said said[] = {{"solver_order", "order", NULL},
+                                         GGDM_SAID_SIGMAS,
+                                         {"algorithm_type", NULL, "dpmsolver++"},
+                                         {"solver_type", NULL, "midpoint"},
+                                         {"final_sigmas_type", NULL, "zero"},
+                                         {"use_lu_lambdas", NULL, "false"},
+                                         {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_dpmpp_2m = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
@@ -80,6 +83,7 @@ const ggdm_sampler_kind ggdm_sampler_dpmpp_2m = {
     .history = 1,
     .keeps = 1,
     .evaluations = 1,
+    .scheduler = "DPMSolverMultistepScheduler",
     .said = said,
     .chain = dpmpp_chain,
     .step = dpmpp_step};

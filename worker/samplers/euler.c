@@ -17,8 +17,10 @@ static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels
     return GGDM_OK;
 }
 
-static const ggdm_sampler_said said[] = {
-    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+static const ggdm_sampler_said said[] = {GGDM_SAID_SIGMAS,
+                                         {"interpolation_type", NULL, "linear"},
+                                         {"final_sigmas_type", NULL, "zero"},
+                                         {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_euler = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
@@ -28,5 +30,6 @@ const ggdm_sampler_kind ggdm_sampler_euler = {
                          "sqrt((1 - ab) / ab)) eps",
              GGDM_PARAMS(rows)},
     .evaluations = 1,
+    .scheduler = "EulerDiscreteScheduler",
     .said = said,
     .chain = euler_chain};

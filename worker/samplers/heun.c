@@ -63,8 +63,7 @@ static bool heun_step(const ggdm_chain *chain, int32_t step, int32_t tick, const
     return finite;
 }
 
-static const ggdm_sampler_said said[] = {
-    {"clip_sample", "clip_x0"}, {"timestep_spacing", "spacing"}, {NULL, NULL}};
+static const ggdm_sampler_said said[] = {GGDM_SAID_SIGMAS, {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_heun = {
     .kind = {.family = GGDM_FAMILY_SAMPLER,
@@ -75,6 +74,7 @@ const ggdm_sampler_kind ggdm_sampler_heun = {
              GGDM_PARAMS(rows)},
     .keeps = 1,
     .evaluations = 2,
+    .scheduler = "HeunDiscreteScheduler",
     .said = said,
     .chain = heun_chain,
     .step = heun_step};
