@@ -2,6 +2,7 @@
  * term gives it against central differences of the definition. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "jobs/recipe.h"
@@ -133,6 +134,25 @@ static double range(world *w, const double *x)
     return sum / PIXELS;
 }
 
+/* An image blurred along its rows and columns, mirrored at its edges. */
+static void blur(const double *x, double sigma, int radius, double *out)
+{
+    memset(out, 0, PIXELS * sizeof *out);
+    for (int at = 0; at < PIXELS; at++) {
+        double all = 0;
+        for (int di = -radius; di <= radius; di++)
+            for (int dj = -radius; dj <= radius; dj++) {
+                const double v = exp(-(di * di + dj * dj) / (2 * sigma * sigma));
+                int i = abs(at / SIDE + di), j = abs(at % SIDE + dj);
+                i = i < SIDE ? i : 2 * (SIDE - 1) - i;
+                j = j < SIDE ? j : 2 * (SIDE - 1) - j;
+                out[at] += v * x[i * SIDE + j];
+                all += v;
+            }
+        out[at] /= all;
+    }
+}
+
 /* Sum of squares of m (A x - y) for averages of k x k pixels; *counted: that of m. */
 static double l2_sum(world *w, const double *x, char image, char mask, int k, double *counted)
 {
@@ -187,6 +207,20 @@ static double l2_small_mean(world *w, const double *x)
     return sum / counted;
 }
 
+static double l2_blurred(world *w, const double *x)
+{
+    double counted, blurred[PIXELS];
+    blur(x, 0.8, 4, blurred);
+    return l2_sum(w, blurred, 'S', 'T', 2, &counted);
+}
+
+static double l2_blurred_far(world *w, const double *x)
+{
+    double counted, blurred[PIXELS];
+    blur(x, 2.5, SIDE - 1, blurred);
+    return sqrt(l2_sum(w, blurred, 'P', 0, 1, &counted));
+}
+
 static const struct {
     const char *yaml;
     double (*definition)(world *w, const double *x);
@@ -207,6 +241,9 @@ static const struct {
     {"{kind: l2, image: Q, mask: B}", l2_black, 1, 0x1p-6, 1e-5},
     {"{kind: l2, image: S, mask: T, downsample: 2}", l2_small, 1, 0x1p-6, 1e-5},
     {"{kind: l2, image: S, downsample: 2, form: mean}", l2_small_mean, 1, 0x1p-6, 1e-5},
+    {"{kind: l2, image: S, mask: T, downsample: 2, blur: 0.8, form: squared}", l2_blurred, 1,
+     0x1p-6, 1e-5},
+    {"{kind: l2, image: P, blur: 2.5}", l2_blurred_far, 1, 0x1p-6, 1e-5},
     {"{kind: sum, weight: 3, of: [{kind: classifier, model: G, target: 3, weight: 2},"
      " {name: smooth, kind: tv, weight: -0.5}]}",
      sum, 3, 0x1p-6, 2e-3},

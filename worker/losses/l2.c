@@ -1,11 +1,14 @@
 /* Distance to a picture of what an image looks like through a linear operator: inpainting (a mask),
- * super-resolution (downsample), deblurring. */
+ * super-resolution (downsample), deblurring (blur). */
+#include <math.h>
+
 #include "models/nn/ops.h"
 #include "worker/kinds.h"
 
+#define MAX_BLUR (GGDM_BLUR_RADIUS / 4)
+
 enum { NORM, SQUARED, MEAN };
-static const char *const forms[] = {
-    [NORM] = "norm", [SQUARED] = "squared", [MEAN] = "mean", NULL};
+static const char *const forms[] = {[NORM] = "norm", [SQUARED] = "squared", [MEAN] = "mean", NULL};
 
 static const ggdm_param rows[] = {
     GGDM_LOSS_WEIGHT,
@@ -16,13 +19,21 @@ static const ggdm_param rows[] = {
     {.key = "mask",
      .type = GGDM_PARAM_FILE,
      .help = "m: a PNG of that size: white counts, black does not; all counts without it."},
+    {.key = "blur",
+     .type = GGDM_PARAM_REAL,
+     .structure = true,
+     .lo = 0,
+     .hi = MAX_BLUR,
+     .fallback = GGDM_REAL(0),
+     .help = "A begins with a Gaussian blur of this standard deviation in pixels, out to four of "
+             "them."},
     {.key = "downsample",
      .type = GGDM_PARAM_WHOLE,
      .structure = true,
      .lo = 1,
      .hi = 1024,
      .fallback = GGDM_WHOLE(1),
-     .help = "A averages squares of so many pixels on a side, which the images' sides must be "
+     .help = "Then A averages squares of so many pixels on a side, which the images' sides must be "
              "multiples of."},
     {.key = "form",
      .type = GGDM_PARAM_CHOICE,
@@ -31,6 +42,14 @@ static const ggdm_param rows[] = {
      .fallback = GGDM_WHOLE(NORM),
      .help = "The norm as it is, its square, or the mean of squares of what counts."},
 };
+
+static ggdm_val blur(ggdm_emit *e, const ggdm_item *loss, ggdm_val x)
+{
+    const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
+    const double sigma = ggdm_item_real(loss, "blur");
+    const double side = (double)(d[1] < d[2] ? d[1] : d[2]);
+    return sigma > 0 ? ggdm_blur(e->graph, x, sigma, (int)fmin(ceil(4 * sigma), side - 1)) : x;
+}
 
 /* A x. */
 static ggdm_val operate(ggdm_emit *e, const ggdm_item *loss, ggdm_val x, ggdm_image_shape *shape)
@@ -42,7 +61,10 @@ static ggdm_val operate(ggdm_emit *e, const ggdm_item *loss, ggdm_val x, ggdm_im
                           "value '%d' for images of %dx%d, expected a divisor of their sides", k,
                           (int)d[1], (int)d[2]);
     *shape = (ggdm_image_shape){(int32_t)d[1] / k, (int32_t)d[2] / k, (int32_t)d[3]};
-    return k > 1 && e->status == GGDM_OK ? ggdm_avg_pool(e->graph, x, k) : x;
+    if (e->status != GGDM_OK)
+        return -1;
+    x = blur(e, loss, x);
+    return k > 1 ? ggdm_avg_pool_f32(e->graph, x, k) : x;
 }
 
 static ggdm_val l2_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
