@@ -17,9 +17,14 @@ enum ggdm_stream {
     GGDM_STREAM_TRAIN = 4    /* a = sample of the training run (low word), b = high word */
 };
 
-/* The stream of a sampler's noise: its last counter word is stream | use << 8 | draw << 16 |
- * stage << 28 (docs/decisions/018), of which samplers have draws so far. */
-#define GGDM_SAMPLER_NOISE(draw) (GGDM_STREAM_SAMPLER | (uint32_t)(draw) << 16)
+/* Noise of a step: the last counter word is stream | use << 8 | draw << 16 | stage << 28
+ * (docs/decisions/018).  Uses are the sampler's own noise, that of going back to x_t before a step
+ * is made again, and that of smoothed losses. */
+#define GGDM_STEP_NOISE(use, draw)                                                                 \
+    (GGDM_STREAM_SAMPLER | (uint32_t)(use) << 8 | (uint32_t)(draw) << 16)
+#define GGDM_SAMPLER_NOISE(draw) GGDM_STEP_NOISE(0, draw)
+#define GGDM_RENOISING(repeat) GGDM_STEP_NOISE(1, repeat)
+#define GGDM_SMOOTHING_NOISE(repeat, sample) GGDM_STEP_NOISE(2, (repeat) << 6 | (sample))
 
 /** The 10-round Philox4x32 bijection. */
 void ggdm_philox4x32(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);

@@ -103,8 +103,8 @@ typedef struct ggdm_kind {
     /** What a preset stands for: *out is another item of its family; NULL: itself. */
     ggdm_status (*expand)(const ggdm_catalogue *c, ggdm_arena *arena, const ggdm_item *preset,
                           ggdm_item **out, ggdm_error *err);
-    /** Simplify further, after the rows' neutral values: may return another item of its family (a
-     *  sum of one), or itself; NULL: nothing to simplify. */
+    /** Simplify further, after the rows' neutral values: returns another item of its family (a sum
+     *  of one), itself, or NULL where nothing is left that acts; NULL: nothing to simplify. */
     ggdm_item *(*reduce)(ggdm_arena *arena, ggdm_item *item);
     /** What the rows cannot say; NULL: nothing.  Errors: GGDM_EINVAL, ggdm_item_fail. */
     ggdm_status (*check)(const ggdm_item *item, ggdm_error *err);

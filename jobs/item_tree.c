@@ -130,7 +130,7 @@ ggdm_item *ggdm_item_reduce(ggdm_arena *arena, ggdm_item *item)
     if (!item->kind->reduce)
         return item;
     ggdm_item *simpler = item->kind->reduce(arena, item);
-    return simpler == item ? item : ggdm_item_reduce(arena, simpler);
+    return simpler == item || !simpler ? simpler : ggdm_item_reduce(arena, simpler);
 }
 
 /* ---- presets ------------------------------------------------------------------------------- */

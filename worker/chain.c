@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "worker/kinds.h"
+#include "worker/schedules.h"
 #include "worker/timesteps.h"
 
 ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels *levels,
@@ -18,8 +19,11 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
                               "value '%lld', expected 1 to %d (num_train_timesteps of the model)",
                               (long long)steps, levels->train_steps);
     GGDM_TRY(ggdm_alloc(&out->step, (size_t)(steps * kind->evaluations), sizeof *out->step, err));
+    out->limit.clip = ggdm_item_value(sampler, "clip_x0") && ggdm_item_flag(sampler, "clip_x0");
     GGDM_TRY(ggdm_timesteps(sampler, levels->train_steps, out, err));
-    return kind->chain(sampler, levels, out, err);
+    GGDM_TRY(kind->chain(sampler, levels, out, err));
+    ggdm_schedules_fill(levels->train_steps, out);
+    return GGDM_OK;
 }
 
 void ggdm_chain_deinit(ggdm_chain *chain)
@@ -37,14 +41,13 @@ ggdm_step ggdm_step_between(int32_t t, double bar, double bar_next)
                        .x0_eps = (float)(-sqrt(1.0 - bar) / sqrt(bar))};
 }
 
-ggdm_step ggdm_step_euler(int32_t t, double bar, double bar_next, bool clip)
+ggdm_step ggdm_step_euler(int32_t t, double bar, double bar_next)
 {
     ggdm_step s = ggdm_step_between(t, bar, bar_next);
     double sigma = sqrt((1.0 - bar) / bar), sigma_next = sqrt((1.0 - bar_next) / bar_next);
     s.mean_x = (float)sqrt(bar_next / bar);
     s.mean_eps = (float)(sqrt(bar_next) * (sigma_next - sigma));
-    s.clip_x = (float)sqrt((1.0 - bar_next) / (1.0 - bar));
-    s.clip_x0 = (float)(sqrt(bar_next) * (1.0 - sigma_next / sigma));
-    s.clip = clip;
+    s.moved_x = (float)sqrt((1.0 - bar_next) / (1.0 - bar));
+    s.moved_x0 = (float)(sqrt(bar_next) * (1.0 - sigma_next / sigma));
     return s;
 }

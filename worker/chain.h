@@ -11,6 +11,7 @@
 
 #include "common/status.h"
 #include "jobs/item.h"
+#include "worker/schedules.h"
 
 /* What scheduler_config.json says of the noise. */
 typedef struct ggdm_noise_levels {
@@ -25,17 +26,26 @@ typedef struct ggdm_step {
     double alpha_bar_next;           /* at the next; 1 behind the last */
     float x0_x, x0_eps;              /* x0-hat = x0_x x_t + x0_eps eps */
     float mean_x, mean_eps;          /* mean = mean_x x_t + mean_eps eps */
-    float clip_x, clip_x0, clip_eps; /* mean = clip_x x_t + clip_x0 clamp(x0-hat) + clip_eps eps */
+    float moved_x, moved_x0, moved_eps; /* mean = moved_x x_t + moved_x0 x0 + moved_eps eps, where
+                                           x0 is not x0-hat (clipped, or moved by a guidance) */
     float x0_back;                   /* of multistep solvers: what D moves by, beyond x0-hat, for
                                         each unit that x0-hat moved since the step before */
     float sigma;                     /* standard deviation of the noise; 0: none is drawn */
-    bool clip;                       /* the second form of the mean */
+    float variance;                  /* Sigma, of a step as a distribution: also where its noise is
+                                        left out, as in the last */
+    float schedule[GGDM_N_SCHEDULES]; /* what weights are multiplied by (worker/schedules.h) */
     bool idle;                       /* the step is done already: nothing is evaluated here */
 } ggdm_step;
+
+/* What becomes of x0-hat before a step. */
+typedef struct ggdm_limit {
+    bool clip; /* to [-1, 1] */
+} ggdm_limit;
 
 typedef struct ggdm_chain {
     int32_t steps;
     int32_t evaluations; /* ticks of a step: the sampler kind's */
+    ggdm_limit limit;
     ggdm_step *step;     /* [steps, evaluations], in sampling order: a row a tick; owned */
 } ggdm_chain;
 
@@ -51,6 +61,6 @@ ggdm_step ggdm_step_between(int32_t t, double alpha_bar, double alpha_bar_next);
 
 /** A step without noise along a straight line over sigma = sqrt((1 - ab) / ab), in both forms of
  *  the mean (docs/GUIDANCE.md, "Chains": euler). */
-ggdm_step ggdm_step_euler(int32_t t, double alpha_bar, double alpha_bar_next, bool clip);
+ggdm_step ggdm_step_euler(int32_t t, double alpha_bar, double alpha_bar_next);
 
 #endif

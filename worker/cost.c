@@ -67,8 +67,9 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
                                         (int64_t)shape.height * shape.width * shape.channels,
                                     .history = kind->history,
                                     .keeps = kind->keeps};
-    *out = (ggdm_step_cost){.operations = of_tick * kind->evaluations,
-                            .ticks = kind->evaluations,
+    const int32_t ticks = kind->evaluations * ggdm_guidance_repeats(setting);
+    *out = (ggdm_step_cost){.operations = of_tick * ticks,
+                            .ticks = ticks,
                             .state_bytes = (size_t)ggdm_state_floats(&state) * sizeof(float)};
     return GGDM_OK;
 }

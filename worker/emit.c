@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "models/nn/ops.h"
+#include "worker/emit_inputs.h"
 #include "worker/kinds.h"
 #include "worker/prediction.h"
-
-const char *const ggdm_gradient_names[] = {
-    [GGDM_XT_FULL] = "xt-full", [GGDM_XT_AFFINE] = "xt-affine", [GGDM_X0] = "x0", NULL};
 
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
 {
@@ -88,11 +86,10 @@ const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const cha
     return ref->model;
 }
 
-ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x)
+/* Do the images [rows, H, W, C] suit a classifier? */
+static void check_classifier(ggdm_emit *e, const ggdm_item *item, const char *key,
+                             const ggdm_model *model, ggdm_val x)
 {
-    const ggdm_model *model = ggdm_emit_model(e, item, key);
-    if (!model || x < 0)
-        return -1;
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
     if (!ggdm_arch_has_port(info, "logits"))
@@ -103,138 +100,91 @@ ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *k
                           "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
                           model->files->path, info->size, info->size, info->channels,
                           (long long)d[1], (long long)d[2], (long long)d[3]);
+}
+
+ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
+                              bool raw)
+{
+    const ggdm_model *model = ggdm_emit_model(e, item, key);
+    if (!model || x < 0)
+        return -1;
+    check_classifier(e, item, key, model, x);
     ggdm_ports ports = GGDM_NO_PORTS;
     ports.x = x;
-    return e->status == GGDM_OK ? ggdm_arch_emit(model->arch, e->graph, &ports) : -1;
-}
-
-/* ---- values -------------------------------------------------------------------------------- */
-
-/* Where a value stands among the value rows of a tree. */
-typedef struct place {
-    const ggdm_value *value;
-    int32_t index; /* so far */
-    int32_t found; /* -1: not yet */
-} place;
-
-static ggdm_status look_at_value(void *context, const ggdm_item *item, const ggdm_param *row,
-                                 ggdm_value *value, const char *path, ggdm_error *err)
-{
-    place *p = context;
-    (void)item, (void)path, (void)err;
-    if (row->structure)
-        return GGDM_OK;
-    if (value == p->value)
-        p->found = p->index;
-    p->index++;
-    return GGDM_OK;
-}
-
-static int32_t index_in(const ggdm_item *tree, const ggdm_value *value)
-{
-    place p = {.value = value, .found = -1};
-    if (!tree || ggdm_item_visit((ggdm_item *)tree, look_at_value, &p, NULL) != GGDM_OK)
+    if (e->status == GGDM_OK && ggdm_arch_has_port(&model->info, "t")) {
+        ports.t = e->noisy ? e->t : ggdm_emit_zeros(e);
+        if (e->noisy && e->copies > 1)
+            ports.t = ggdm_repeat(e->graph, e->t, e->copies);
+    }
+    if (e->status != GGDM_OK)
         return -1;
-    return p.found;
+    ggdm_arch_emit(model->arch, e->graph, &ports);
+    return raw ? ports.raw : ports.logits;
 }
 
-/* Where the walk finds the value of a row. */
-static int32_t value_index(ggdm_emit *e, const ggdm_item *item, const char *key, bool *of_head)
+/* ---- diffusion models ---------------------------------------------------------------------- */
+
+/* Is the model a diffusion model of the head's images, given what it wants? */
+static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
+                          const ggdm_model *model, ggdm_given given)
 {
-    const ggdm_value *value = ggdm_item_value(item, key);
-    int32_t index = index_in(e->setting, value);
-    *of_head = index < 0;
-    if (index < 0)
-        index = index_in(e->head, value);
-    if (index < 0)
-        ggdm_emit_fail(e, GGDM_EINTERNAL, "%s '%s': row '%s' is no value of this program",
-                       item->kind->family, item->kind->name, key);
-    return index;
+    const ggdm_item *condition = ggdm_item_child(e->head, "condition");
+    const ggdm_arch_info *info = &model->info;
+    const bool wants_label = ggdm_arch_has_port(info, "label");
+    if (!ggdm_arch_has_port(info, "eps"))
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a diffusion model",
+                          model->files->path, info->class_name);
+    else if (condition && !wants_label)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
+                          "model %s takes no label, expected no condition", model->files->path);
+    else if (!condition && wants_label)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
+                          "model %s wants a label, expected condition: {label: ...}",
+                          model->files->path);
+    else if (given != GGDM_GIVEN_LABEL && !wants_label)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, NULL,
+                          "model %s takes no label, expected a class-conditional diffusion model",
+                          model->files->path);
+    else if (given != GGDM_GIVEN_LABEL && info->null_label < 0)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, NULL,
+                          "model %s has no label of no class, expected one that was trained with "
+                          "label_dropout",
+                          model->files->path);
 }
 
-static const ggdm_param *row_of(const ggdm_item *item, const ggdm_value *value)
+/* Labels of the images, of no class, or both in pairs; -1 where the model takes none. */
+static ggdm_val labels(ggdm_emit *e, const ggdm_model *model, ggdm_given given)
 {
-    return &item->kind->params[value - item->values];
-}
-
-ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key)
-{
-    const ggdm_value *value = ggdm_item_value(item, key);
-    const ggdm_param *row = row_of(item, value);
-    const bool is_class = row->type == GGDM_PARAM_CLASS;
-    for (int32_t i = 0; i < e->n_ports; i++)
-        if (e->ports[i].source == value)
-            return e->ports[i].value;
-    if (row->type != GGDM_PARAM_REAL && !is_class)
-        ggdm_emit_fail(e, GGDM_EINTERNAL, "%s '%s': row '%s' is neither a number nor a class",
-                       item->kind->family, item->kind->name, key);
-    if (e->n_ports == GGDM_MAX_PORTS)
-        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d values in one step", GGDM_MAX_PORTS);
-    bool of_head = false;
-    int32_t index = e->status == GGDM_OK ? value_index(e, item, key, &of_head) : -1;
-    if (index < 0)
+    const ggdm_item *condition = ggdm_item_child(e->head, "condition");
+    if (!condition)
         return -1;
-    ggdm_val v =
-        ggdm_graph_input(e->graph, key, is_class ? GGDM_I32 : GGDM_F32, GGDM_SHAPE1(e->batch));
-    e->ports[e->n_ports++] = (ggdm_port){v, value, index, of_head, is_class};
-    return v;
+    if (given == GGDM_GIVEN_NONE)
+        return ggdm_emit_constant(e, true, (float)model->info.null_label);
+    ggdm_port port = {.source = ggdm_item_value(condition, "label"),
+                      .is_class = true,
+                      .copies = given == GGDM_GIVEN_BOTH ? 2 : 1,
+                      .paired = given == GGDM_GIVEN_BOTH,
+                      .other = model->info.null_label};
+    return ggdm_emit_port(e, condition, "label", port);
 }
 
-/* ---- pictures ------------------------------------------------------------------------------ */
-
-/* As the sweep calls it. */
-static const char *picture_name(const ggdm_value *value)
+ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_given given)
 {
-    return value->at ? value->at->text : value->scalar.text;
-}
-
-static ggdm_val find_picture_port(const ggdm_emit *e, const ggdm_value *source, int32_t channels,
-                                  bool mask)
-{
-    for (int32_t i = 0; i < e->n_pictures; i++)
-        if (e->pictures[i].source == source && e->pictures[i].channels == channels &&
-            e->pictures[i].mask == mask)
-            return e->pictures[i].value;
-    return -1;
-}
-
-static ggdm_val emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
-                             ggdm_image_shape s, bool mask)
-{
-    const ggdm_value *value = ggdm_item_value(item, key);
-    const ggdm_picture *p = ggdm_pictures_find(e->models->pictures, value->scalar.text);
-    ggdm_val v = find_picture_port(e, value, s.channels, mask);
-    if (v >= 0)
-        return v;
-    if (!p)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "there is no picture %s", value->scalar.text);
-    else if (p->height != s.height || p->width != s.width ||
-             (p->channels != 1 && p->channels != s.channels))
-        ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key, "%.200s is %dx%dx%d, expected %dx%dx%d%s",
-                          picture_name(value), p->height, p->width, p->channels, s.height, s.width,
-                          s.channels, s.channels > 1 ? ", or one channel" : "");
-    if (e->n_pictures == GGDM_MAX_PICTURE_PORTS)
-        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d pictures in one step", GGDM_MAX_PICTURE_PORTS);
-    bool of_head = false;
-    int32_t index = e->status == GGDM_OK ? value_index(e, item, key, &of_head) : -1;
-    if (index < 0)
+    const ggdm_model *model = ggdm_emit_model(e, item, key);
+    if (model)
+        check_network(e, item, key, model, given);
+    if (e->status != GGDM_OK)
         return -1;
-    v = ggdm_graph_input(e->graph, key, GGDM_F32,
-                         GGDM_SHAPE4(e->batch, s.height, s.width, s.channels));
-    e->pictures[e->n_pictures++] = (ggdm_picture_port){v, value, index, s.channels, mask};
-    return v;
-}
-
-ggdm_val ggdm_emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
-                           ggdm_image_shape shape)
-{
-    return emit_picture(e, item, key, shape, false);
-}
-
-ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
-                        ggdm_image_shape shape)
-{
-    return emit_picture(e, item, key, shape, true);
+    const bool both = given == GGDM_GIVEN_BOTH;
+    ggdm_ports ports = GGDM_NO_PORTS;
+    ports.label = labels(e, model, given);
+    ports.x = both ? ggdm_repeat(e->graph, e->x, 2) : e->x;
+    ports.t = both ? ggdm_repeat(e->graph, e->t, 2) : e->t;
+    e->copies = both ? 2 : 1;
+    ggdm_val eps = ggdm_emit_prediction(e, model->prediction, ports.x,
+                                        ggdm_arch_emit(model->arch, e->graph, &ports));
+    e->copies = 1;
+    return eps;
 }
 
 /* ---- losses -------------------------------------------------------------------------------- */
@@ -242,107 +192,71 @@ ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
 ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     ggdm_val v = ((const ggdm_loss_kind *)loss->kind)->emit(e, loss, x0);
-    return ggdm_lincomb(e->graph, v, e->ones, ggdm_emit_value(e, loss, "weight"), e->zeros);
+    return ggdm_lincomb(e->graph, v, ggdm_emit_ones(e), ggdm_emit_value(e, loss, "weight"),
+                        ggdm_emit_zeros(e));
 }
 
-void ggdm_emit_shift(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss, const ggdm_item *item,
-                     const char *weight)
+void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item *item,
+                     const char *weight, ggdm_scale scale)
 {
-    if (e->n_terms == GGDM_MAX_TERMS)
-        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d terms in one step", GGDM_MAX_TERMS);
-    else
-        e->terms[e->n_terms++] = (ggdm_term){gradient, loss, item, weight};
-}
-
-/* The shift of the terms with this gradient, in their order.  One alone is left unscaled: its
- * weight is applied by the walk, in the step's own arithmetic. */
-static void emit_shift(ggdm_emit *e, ggdm_gradient gradient)
-{
-    const ggdm_term *of[GGDM_MAX_TERMS];
-    int32_t n = 0;
     bool of_head;
-    for (int32_t i = 0; i < e->n_terms; i++)
-        if (e->terms[i].gradient == gradient)
-            of[n++] = &e->terms[i];
-    if (n == 0)
+    if (e->n_shifts == GGDM_MAX_TERMS)
+        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d terms in one step", GGDM_MAX_TERMS);
+    if (e->status != GGDM_OK)
         return;
-    ggdm_shift s = {.gradient = gradient, .loss = of[0]->loss, .weight = -1};
-    if (n == 1)
-        s.weight = value_index(e, of[0]->item, of[0]->weight, &of_head);
-    for (int32_t i = 1; i < n; i++)
-        s.loss = ggdm_lincomb(e->graph, s.loss, of[i]->loss,
-                              i == 1 ? ggdm_emit_value(e, of[0]->item, of[0]->weight) : e->ones,
-                              ggdm_emit_value(e, of[i]->item, of[i]->weight));
-    /* xt-full goes through the network too; xt-affine and x0 end at x0-hat, and the step
-     * multiplies the former by x0_x. */
-    ggdm_val wrt = gradient == GGDM_XT_FULL ? e->x : e->x0;
-    ggdm_graph_backward(e->graph, s.loss, e->ones, 1, &wrt, &s.grad);
-    ggdm_graph_output(e->graph, s.loss);
-    e->shifts[e->n_shifts++] = s;
+    ggdm_graph_output(e->graph, loss);
+    ggdm_graph_output(e->graph, grad);
+    e->shifts[e->n_shifts++] = (ggdm_shift){
+        loss, grad, weight ? ggdm_emit_value_index(e, item, weight, &of_head) : -1, scale};
 }
 
 /* ---- programs ------------------------------------------------------------------------------ */
+
+static void emit_begin(ggdm_emit *e)
+{
+    e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->x0_first = e->x0_change = e->score = -1;
+}
 
 static ggdm_val input(ggdm_emit *e, const char *name)
 {
     return ggdm_graph_input(e->graph, name, GGDM_F32, GGDM_SHAPE1(e->batch));
 }
 
-static void emit_begin(ggdm_emit *e)
+/* What a tick is given: x of the diffusion model's shape, t, the factors of x0-hat. */
+static void emit_inputs(ggdm_emit *e)
 {
-    e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->score = -1;
-    e->ones = input(e, "ones");
-    e->zeros = input(e, "zeros");
-    for (int i = 0; i < GGDM_N_PREDICTIONS; i++)
-        e->predictions[i] = (ggdm_prediction_vals){-1, -1};
-}
-
-/* The diffusion model on its conditions: each row that is given goes to the port of its name. */
-static void emit_network(ggdm_emit *e)
-{
-    const ggdm_item *condition = ggdm_item_child(e->head, "condition");
     const ggdm_model *model = ggdm_emit_model(e, e->head, "model");
-    ggdm_val label = condition ? ggdm_emit_value(e, condition, "label") : -1;
     if (!model)
         return;
     const ggdm_arch_info *info = &model->info;
-    const bool wants_label = ggdm_arch_has_port(info, "label");
-    if (!ggdm_arch_has_port(info, "eps"))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
-                          "model %s is a %s, expected a diffusion model", model->files->path,
-                          info->class_name);
-    else if (condition && !wants_label)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
-                          "model %s takes no label, expected no condition", model->files->path);
-    else if (!condition && wants_label)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, e->head, "model",
-                          "model %s wants a label, expected condition: {label: ...}",
-                          model->files->path);
-    if (e->status != GGDM_OK)
-        return;
-    ggdm_ports ports = GGDM_NO_PORTS;
-    ports.x = e->x = ggdm_graph_input(
-        e->graph, "x", GGDM_F32, GGDM_SHAPE4(e->batch, info->size, info->size, info->channels));
-    ports.t = e->t;
-    ports.label = label;
-    e->eps = ggdm_emit_prediction(e, model->prediction, e->x,
-                                  ggdm_arch_emit(model->arch, e->graph, &ports));
+    e->x = ggdm_graph_input(e->graph, "x", GGDM_F32,
+                            GGDM_SHAPE4(e->batch, info->size, info->size, info->channels));
+    e->t = input(e, "t");
+    e->x0_x = input(e, "x0_x");
+    e->x0_eps = input(e, "x0_eps");
 }
 
 void ggdm_emit_tick(ggdm_emit *e)
 {
     emit_begin(e);
-    e->t = input(e, "t");
-    e->x0_x = input(e, "x0_x");
-    e->x0_eps = input(e, "x0_eps");
-    emit_network(e);
-    e->x0 = ggdm_lincomb(e->graph, e->x, e->eps, e->x0_x, e->x0_eps);
+    emit_inputs(e);
+    if (e->status != GGDM_OK)
+        return;
+    if (e->setting)
+        ((const ggdm_guidance_kind *)e->setting->kind)->emit(e, e->setting);
+    else
+        ggdm_emit_eps(e, NULL);
     ggdm_graph_output(e->graph, e->eps);
     ggdm_graph_output(e->graph, e->x0);
-    if (e->setting && e->status == GGDM_OK)
-        ((const ggdm_guidance_kind *)e->setting->kind)->emit(e, e->setting);
-    for (int g = 0; g < GGDM_N_GRADIENTS && e->status == GGDM_OK; g++)
-        emit_shift(e, (ggdm_gradient)g);
+    if (e->x0_change >= 0)
+        ggdm_graph_output(e->graph, e->x0_change);
+}
+
+void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source)
+{
+    e->eps = source ? ((const ggdm_source_kind *)source->kind)->emit(e, source)
+                    : ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_LABEL);
+    e->x0 = e->x0_first = ggdm_lincomb(e->graph, e->x, e->eps, e->x0_x, e->x0_eps);
 }
 
 void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape)

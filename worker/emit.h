@@ -10,6 +10,7 @@
 #include "jobs/item.h"
 #include "models/model.h"
 #include "models/nn/graph.h"
+#include "worker/chain.h"
 #include "worker/pictures.h"
 
 /* The models and pictures of a run, by the digests that stand in recipes. */
@@ -31,13 +32,41 @@ typedef struct ggdm_image_shape {
     int32_t height, width, channels;
 } ggdm_image_shape;
 
-/* An input that the walk fills with a value of each image's setting (or condition). */
+/* Numbers of a step by which values in graphs are multiplied (ggdm_scale_in). */
+typedef enum ggdm_number {
+    GGDM_NUMBER_ONE,
+    GGDM_NUMBER_MINUS,    /* -1 */
+    GGDM_NUMBER_CURRENT,  /* 1 / sqrt(alpha): what moves x_t moves x_{t-1} by that */
+    GGDM_NUMBER_VARIANCE, /* Sigma */
+    GGDM_NUMBER_SIGNAL,   /* sqrt(ab) */
+    GGDM_NUMBER_NOISE,    /* sqrt(1 - ab) */
+    GGDM_NUMBER_PER_NOISE, /* 1 / sqrt(1 - ab) */
+    GGDM_NUMBER_TO_EPS,   /* -sqrt(ab / (1 - ab)): what moves x0-hat moves eps by that */
+    GGDM_N_NUMBERS
+} ggdm_number;
+
+/* The factor of a value in a step; zero: 1. */
+typedef struct ggdm_scale {
+    ggdm_schedule schedule;
+    ggdm_number number;
+    bool through_x0; /* and x0_x: of a gradient that came to x0-hat and is meant at x_t */
+} ggdm_scale;
+
+/** The factor.  f32, in a fixed order. */
+float ggdm_scale_in(const ggdm_scale *scale, const ggdm_step *step);
+
+/* An input that the walk fills: a value of each image's setting (or condition) times a number of
+ * the step. */
 typedef struct ggdm_port {
-    ggdm_val value;           /* [N] f32, or i32 of a class */
-    const ggdm_value *source; /* in the item tree that was emitted */
+    ggdm_val value;           /* [rows] f32, or i32 of a class */
+    const ggdm_value *source; /* in the item tree that was emitted; NULL: the number alone */
     int32_t index; /* of the value among the value rows of that tree, in order of visit */
     bool of_head;  /* of the head's tree (a condition), not of the setting's */
     bool is_class;
+    int32_t copies; /* rows of an image, one behind the other */
+    bool paired;    /* of two copies the second is `other` */
+    int32_t other;
+    ggdm_scale scale;
 } ggdm_port;
 
 /* The same with the pixels of a picture of each image's setting. */
@@ -49,44 +78,40 @@ typedef struct ggdm_picture_port {
     bool mask;
 } ggdm_picture_port;
 
-#define GGDM_MAX_PORTS 64
 #define GGDM_MAX_PICTURE_PORTS 16
+/* An input of one number (or class) everywhere, filled once. */
+typedef struct ggdm_constant {
+    ggdm_val value; /* [rows] */
+    bool is_class;
+    int32_t rows;
+    float number;
+} ggdm_constant;
+
+/* An input of standard normals: rows of an image are its first so many (GGDM_SMOOTHING_NOISE). */
+typedef struct ggdm_noise_input {
+    ggdm_val value; /* [N * samples, H, W, C] */
+    int32_t samples;
+} ggdm_noise_input;
+
+#define GGDM_MAX_PORTS 96
+#define GGDM_MAX_CONSTANTS 32
 #define GGDM_MAX_TERMS 16
 #define GGDM_MAX_SLOTS 16
+#define GGDM_MAX_SMOOTHING 64 /* samples of one smoothed loss */
+#define GGDM_MAX_REPEATS 64   /* of one step */
 
-/* Where a term's gradient is taken: with respect to what, and how it reaches x. */
-typedef enum ggdm_gradient {
-    GGDM_XT_FULL,
-    GGDM_XT_AFFINE,
-    GGDM_X0,
-    GGDM_N_GRADIENTS
-} ggdm_gradient;
-
-/* "xt-full", "xt-affine", "x0", NULL: the choices of a row. */
-extern const char *const ggdm_gradient_names[];
-
-/* A loss that a guidance wants to go down. */
-typedef struct ggdm_term {
-    ggdm_gradient gradient;
-    ggdm_val loss; /* [N] */
-    const ggdm_item *item;
-    const char *weight; /* value row of item */
-} ggdm_term;
-
-/* One gradient that the step applies: x -= weight * grad (times x0_x for xt-affine).  Terms with
- * respect to the same thing are one shift: one backward pass serves them all. */
+/* A gradient that the walk subtracts from the step's result: x -= weight * grad, one after the
+ * other. */
 typedef struct ggdm_shift {
-    ggdm_gradient gradient;
     ggdm_val loss;  /* [N] of the term, or the weighted sum of several */
     ggdm_val grad;  /* [N, H, W, C] */
     int32_t weight; /* of the value row that the walk applies, as ggdm_port.index; -1: it is inside
                        the loss */
+    ggdm_scale scale;
 } ggdm_shift;
 
-/* Inputs that make eps of another prediction: eps = of_x x + of_out out (worker/prediction.h). */
-typedef struct ggdm_prediction_vals {
-    ggdm_val of_x, of_out; /* [N]; -1: not needed */
-} ggdm_prediction_vals;
+/* Labels that a network is given: those of the images, none, or rows in pairs of one and none. */
+typedef enum ggdm_given { GGDM_GIVEN_LABEL, GGDM_GIVEN_NONE, GGDM_GIVEN_BOTH } ggdm_given;
 
 typedef struct ggdm_emit {
     ggdm_graph *graph;
@@ -95,17 +120,21 @@ typedef struct ggdm_emit {
     const ggdm_item *head;       /* of a tick; NULL: a score */
     const ggdm_item *setting;    /* NULL: unguided; of a score: the scorer */
     ggdm_val x, t, x0_x, x0_eps; /* inputs; -1 where there is none */
-    ggdm_val ones, zeros;        /* [N] f32: constants, filled once */
-    ggdm_prediction_vals predictions[GGDM_N_PREDICTIONS];
-    ggdm_val eps, x0; /* of the network; x0-hat */
-    ggdm_val score;   /* [N, K] or [N] */
+    ggdm_val eps, x0;            /* after what moves eps; x0-hat of that eps */
+    ggdm_val x0_first;           /* x0-hat as the network has it */
+    ggdm_val x0_change;          /* that the sampler adds to x0-hat; -1: none */
+    ggdm_val score;              /* [N, K] or [N] */
+    int32_t copies;              /* rows of an image in what is emitted now; 0, 1: one */
+    bool noisy;                  /* what losses are given now is x_t, not an image */
     ggdm_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
     ggdm_picture_port pictures[GGDM_MAX_PICTURE_PORTS];
     int32_t n_pictures;
-    ggdm_term terms[GGDM_MAX_TERMS];
-    int32_t n_terms;
-    ggdm_shift shifts[GGDM_N_GRADIENTS];
+    ggdm_constant constants[GGDM_MAX_CONSTANTS];
+    int32_t n_constants;
+    ggdm_noise_input noises[GGDM_MAX_TERMS];
+    int32_t n_noises;
+    ggdm_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
     const ggdm_model_ref *slots[GGDM_MAX_SLOTS]; /* models used: their digests name the slots */
     int32_t n_slots;
@@ -124,7 +153,13 @@ ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err);
 
 /* ---- for implementations ---- */
 
-/** The input of a value row: REAL as [N] f32, CLASS as [N] i32.  -1 after an error. */
+/** Rows of what is emitted now: batch, or in a smoothed loss batch times samples. */
+int32_t ggdm_emit_rows(const ggdm_emit *e);
+/** [rows] f32, all of them this number. */
+ggdm_val ggdm_emit_number(ggdm_emit *e, double number);
+ggdm_val ggdm_emit_ones(ggdm_emit *e);
+ggdm_val ggdm_emit_zeros(ggdm_emit *e);
+/** The input of a value row: REAL as [rows] f32, CLASS as [rows] i32.  -1 after an error. */
 ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key);
 /** The picture in a FILE row of a setting or a scorer, which is given, as [N, H, W, C] f32 in data
  *  units.  It must have this shape, or one channel, which then stands for all. */
@@ -133,17 +168,29 @@ ggdm_val ggdm_emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
 /** The same from 0 (black) to 1 (white). */
 ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
                         ggdm_image_shape shape);
+/** The same of a REAL, times a number of the step; key NULL: the number alone. */
+ggdm_val ggdm_emit_scaled(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_scale scale);
+/** [N * samples, H, W, C] standard normals: sample m of an image is the same whatever the samples
+ *  are, and for all who ask in one step. */
+ggdm_val ggdm_emit_noise(ggdm_emit *e, int32_t samples);
 /** The model in a MODEL row; from now on parameters are of its slot (each model has one in a graph,
  *  however often it is used).  NULL after an error. */
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);
-/** What the classifier in a MODEL row makes of images [N, H, W, C] -> log probabilities [N, K]. */
-ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x);
-/** The loss of a loss item at an image estimate [N, H, W, C] -> [N], its `weight` row included. */
+/** What the diffusion model in a MODEL row makes of the tick's x and t -> eps [N, H, W, C]; of both
+ *  labels [2 N, H, W, C], rows 2 n and 2 n + 1 being image n with its label and without. */
+ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_given given);
+/** eps and x0-hat of the tick, of a source (GGDM_FAMILY_SOURCE); NULL: of the diffusion model. */
+void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source);
+/** What the classifier in a MODEL row makes of images [rows, H, W, C]: log probabilities [rows, K],
+ *  or logits as they are where raw.  One that knows noise is told t where the images are x_t, else
+ *  0. */
+ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
+                              bool raw);
+/** The loss of a loss item at an image [rows, H, W, C] -> [rows], its `weight` row included. */
 ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
-/** Add a loss [N] to the shift of this gradient; weight: value row of item, applied by the walk
- *  where the shift has one term, inside the graph where it has several. */
-void ggdm_emit_shift(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss, const ggdm_item *item,
-                     const char *weight);
+/** A gradient for the walk; weight: value row of item, NULL: it is inside the loss. */
+void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item *item,
+                     const char *weight, ggdm_scale scale);
 /** Keep the first error. */
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -22,8 +22,8 @@ typedef struct ggdm_tick_view {
     int64_t elements;
     const float *x, *eps, *x0; /* [elements] */
     int32_t n_shifts;
-    const float *gradients[GGDM_N_GRADIENTS]; /* [n_shifts][elements], without their weights */
-    float losses[GGDM_N_GRADIENTS];           /* [n_shifts] */
+    const float *gradients[GGDM_MAX_TERMS]; /* [n_shifts][elements], without their weights */
+    float losses[GGDM_MAX_TERMS];           /* [n_shifts] */
 } ggdm_tick_view;
 
 /* Called by ggdm_executor_run between batches and for every finished sample. */

@@ -5,6 +5,7 @@
  * prefix is computed once. */
 #include "worker/generate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@
 typedef struct setting {
     ggdm_values values;
     int32_t program;
+    int32_t repeats;
 } setting;
 
 /* A segment among those of its program. */
@@ -41,6 +43,7 @@ typedef struct run {
     ggdm_walk walk;
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
+    float *x0;        /* [batch, elements] x0-hat as samplers see it */
     ggdm_scores *scores;
 } run;
 
@@ -64,6 +67,7 @@ static ggdm_status read_setting(run *r, int32_t i, ggdm_error *err)
                                r->unit->settings[i], &item, err));
     GGDM_TRY(ggdm_model_rows_check(r->tools->models, r->head->item, item, err));
     GGDM_TRY(ggdm_values_of(&r->arena, item, &s->values, err));
+    s->repeats = ggdm_guidance_repeats(item);
     return ggdm_programs_tick(r->tools->programs, r->head->item, item, &s->program, err);
 }
 
@@ -92,7 +96,7 @@ static ggdm_status read_unit(run *r, ggdm_error *err)
     GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->ticks, &r->ticks, err));
     GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->order, &r->order, err));
     for (int32_t i = 0; i < u->n_segments; i++) {
-        r->ticks[i] = r->head->kind->evaluations;
+        r->ticks[i] = r->head->kind->evaluations * setting_of(r, i)->repeats;
         r->order[i] = (place){setting_of(r, i)->program, i};
     }
     qsort(r->order, segments, sizeof *r->order, by_program);
@@ -110,6 +114,8 @@ static ggdm_status run_init(run *r, ggdm_error *err)
     GGDM_TRY(ggdm_alloc(&r->list, (size_t)u->n_segments * images, sizeof *r->list, err));
     GGDM_TRY(ggdm_alloc(&r->noise, images * (size_t)r->head->kind->noises,
                         (size_t)r->head->state.elements * sizeof *r->noise, err));
+    GGDM_TRY(ggdm_alloc(&r->x0, (size_t)r->tools->job.batch,
+                        (size_t)r->head->state.elements * sizeof *r->x0, err));
     ggdm_error why = {0};
     if (u->state && ggdm_walk_restore(&r->walk, u->state, u->state_size, &why) != GGDM_OK)
         ggdm_log(GGDM_LOG_WARN,
@@ -125,27 +131,49 @@ static void run_deinit(run *r)
     ggdm_arena_deinit(&r->arena);
     free(r->list);
     free(r->noise);
+    free(r->x0);
 }
 
 /* ---- noise ---- */
 
-/* Standard normals of an image: time 0 is x_T, time s + 1 the noise of step s. */
-static void noise_at(const run *r, int32_t image, int32_t draw, int32_t time, float *out)
+/* Where the walk's tick is in its step: the evaluation of a repeat. */
+static int32_t evaluation_now(const run *r)
 {
-    ggdm_normals(r->head->seed, GGDM_SAMPLER_NOISE(draw), (uint32_t)(r->unit->image_first + image),
-                 (uint32_t)time, r->head->state.elements, out);
+    return r->walk.tick % r->head->kind->evaluations;
+}
+
+static int32_t repeat_now(const run *r)
+{
+    return r->walk.tick / r->head->kind->evaluations;
+}
+
+/* Standard normals of an image: time 0 is x_T, time s + 1 the noise of step s. */
+static void noise_at(const run *r, uint32_t stream, int32_t image, int32_t time, float *out)
+{
+    ggdm_normals(r->head->seed, stream, (uint32_t)(r->unit->image_first + image), (uint32_t)time,
+                 r->head->state.elements, out);
 }
 
 /* The noise that the walk's tick needs, of all images. */
 static void draw_noise(run *r, const ggdm_step *s)
 {
-    int32_t noises = r->head->kind->noises;
+    const int32_t noises = r->head->kind->noises, draw = repeat_now(r) * noises;
     if (s->sigma == 0.0f)
         return;
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < r->unit->image_count * noises; i++)
-        noise_at(r, i / noises, i % noises, r->walk.step + 1,
+        noise_at(r, GGDM_SAMPLER_NOISE(draw + i % noises), i / noises, r->walk.step + 1,
                  r->noise + i * r->head->state.elements);
+}
+
+/* Before a step is made again: x = sqrt(alpha) x' + sqrt(1 - alpha) n, in place; n is scratch. */
+static void renoise(const run *r, const ggdm_live *live, const ggdm_step *s, float *n)
+{
+    const double alpha = s->alpha_bar / s->alpha_bar_next;
+    const float signal = (float)sqrt(alpha), noise = (float)sqrt(1 - alpha);
+    noise_at(r, GGDM_RENOISING(repeat_now(r)), live->image, r->walk.step + 1, n);
+    for (int64_t i = 0; i < r->head->state.elements; i++)
+        live->x[i] = signal * live->x[i] + noise * n[i];
 }
 
 /* Segments that begin at this step get x_T or their parent's state. */
@@ -159,7 +187,7 @@ static void begin_step(run *r)
 #pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < lives; i++)
         if (r->unit->segments[w->lives[i].segment].parent < 0)
-            noise_at(r, w->lives[i].image, 0, 0, w->lives[i].x);
+            noise_at(r, GGDM_SAMPLER_NOISE(0), w->lives[i].image, 0, w->lives[i].x);
 }
 
 /* ---- ticks ---- */
@@ -167,7 +195,7 @@ static void begin_step(run *r)
 static const ggdm_step *step_now(const run *r)
 {
     const ggdm_chain *chain = &r->head->chain;
-    return &chain->step[(int64_t)r->walk.step * chain->evaluations + r->walk.tick];
+    return &chain->step[(int64_t)r->walk.step * chain->evaluations + evaluation_now(r)];
 }
 
 /* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
@@ -195,12 +223,25 @@ static int32_t collect_ready(run *r, int32_t *at)
     return n;
 }
 
+/* Row i of a batch: an image's x, the noise of smoothed losses, its values. */
+static void fill_row(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+{
+    memcpy(p->x + i * p->elements, live->x, sizeof *p->x * (size_t)p->elements);
+    for (int32_t k = 0; k < p->n_noises; k++)
+        for (int32_t m = 0; m < p->noises[k].samples; m++)
+            noise_at(r, GGDM_SMOOTHING_NOISE(repeat_now(r), m), live->image, r->walk.step + 1,
+                     p->noises[k].data + (i * p->noises[k].samples + m) * p->elements);
+    ggdm_program_fill(p, i, step_now(r), &r->head->values, &setting_of(r, live->segment)->values);
+}
+
 static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const ggdm_program *p)
 {
+    const bool again = repeat_now(r) > 0 && evaluation_now(r) == 0;
+#pragma omp parallel for schedule(static)
     for (int32_t i = 0; i < n; i++) {
-        memcpy(p->x + i * p->elements, list[i]->x, sizeof *p->x * (size_t)p->elements);
-        ggdm_program_fill(p, i, step_now(r), &r->head->values,
-                          &setting_of(r, list[i]->segment)->values);
+        if (again)
+            renoise(r, list[i], step_now(r), r->x0 + i * p->elements);
+        fill_row(r, list[i], p, i);
     }
 }
 
@@ -223,7 +264,7 @@ static void show_sample(const run *r, const ggdm_live *live, const ggdm_program 
 }
 
 /* The tick of one image, row i of the batch; whether it is still finite.  Shifts have their
- * gradient at the step's x, so they are the first tick's, and act once (decision 017). */
+ * gradient at the step's x, so they are the first evaluation's, and act once (decision 017). */
 static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
     const ggdm_head *h = r->head;
@@ -231,15 +272,16 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
     const ggdm_values *values = &setting_of(r, live->segment)->values;
     ggdm_sampler_io io = {.x = live->x,
                           .eps = p->eps + i * p->elements,
+                          .x0 = r->x0 + i * p->elements,
+                          .x0_change = p->x0_change ? p->x0_change + i * p->elements : NULL,
                           .z = r->noise + (int64_t)live->image * h->kind->noises * p->elements,
                           .history = live->history,
                           .filled = live->filled,
                           .kept = live->kept,
                           .shifted = live->x,
                           .n = p->elements};
-    bool finite = h->kind->step ? h->kind->step(&h->chain, live->step, live->tick, h->sampler, &io)
-                                : ggdm_step_linear(s, io.x, io.eps, io.z, io.n);
-    for (int32_t k = 0; live->tick == 0 && k < p->n_shifts; k++)
+    bool finite = ggdm_sampler_step(h->sampler, &h->chain, live->step, evaluation_now(r), &io);
+    for (int32_t k = 0; evaluation_now(r) == 0 && k < p->n_shifts; k++)
         finite &= ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
                                   ggdm_program_weight(&p->shifts[k], s, values), io.n);
     return finite;

@@ -11,11 +11,15 @@
 
 #define GGDM_FAMILY_TERM "term"
 #define GGDM_FAMILY_LOSS "loss"
+#define GGDM_FAMILY_SOURCE "eps"
 
 /* One step of one image: a linear sampler leaves it to ggdm_step_linear. */
 typedef struct ggdm_sampler_io {
     float *x;         /* [n] in: x_t, out: x_{t-1} */
     const float *eps; /* [n] */
+    const float *x0_change; /* [n] what the guidance adds to x0-hat; NULL: nothing */
+    float *x0; /* [n] x0-hat, limited as the chain says, and changed: ggdm_sampler_step fills it */
+    bool moved;       /* x0 is not what x and eps say */
     const float *z;   /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
     const float *history; /* [kind->history][n] of the steps before, newest first */
     int32_t filled;       /* how many of them are valid */
@@ -52,9 +56,19 @@ typedef struct ggdm_sampler_kind {
 
 typedef struct ggdm_guidance_kind {
     ggdm_kind kind;
-    /** What acts in one step; NULL for presets, which are expanded. */
+    /** What acts in one step, eps and x0-hat included; NULL for presets, which are expanded. */
     void (*emit)(ggdm_emit *e, const ggdm_item *guidance);
 } ggdm_guidance_kind;
+
+/** How often a step is made with a setting (NULL: unguided), with fresh noise between. */
+int32_t ggdm_guidance_repeats(const ggdm_item *setting);
+
+/* Where eps comes from, if not from the diffusion model alone. */
+typedef struct ggdm_source_kind {
+    ggdm_kind kind;
+    /** eps [N, H, W, C] of the tick's x and t. */
+    ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *source);
+} ggdm_source_kind;
 
 typedef struct ggdm_loss_kind {
     ggdm_kind kind; /* its first row is GGDM_LOSS_WEIGHT */
@@ -62,6 +76,17 @@ typedef struct ggdm_loss_kind {
      *  x0-hat, not clamped; where a scorer measures it, the archived image, which is. */
     ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 } ggdm_loss_kind;
+
+/* With respect to what a term's gradient is taken, and how it reaches x. */
+typedef enum ggdm_gradient {
+    GGDM_XT_FULL,
+    GGDM_XT_AFFINE,
+    GGDM_X0,
+    GGDM_N_GRADIENTS
+} ggdm_gradient;
+
+/* "xt-full", "xt-affine", "x0", NULL: the choices of a row. */
+extern const char *const ggdm_gradient_names[];
 
 /* Rows that several kinds have: of every sampler, of guidances that are terms, ... */
 #define GGDM_SAMPLER_STEPS                                                                         \
@@ -138,7 +163,8 @@ typedef struct ggdm_scorer_kind {
 
 /* Parts that other kinds build on: what the diffusion model is given (worker/condition.c), a term
  * of a guidance (worker/guidance/terms.c). */
-extern const ggdm_kind ggdm_kind_condition, ggdm_kind_term;
+extern const ggdm_kind ggdm_kind_condition, ggdm_kind_term, ggdm_kind_smoothing,
+    ggdm_kind_recurrence;
 
 /* All there is; the struct behind a kind of a family is the one above. */
 extern const ggdm_catalogue ggdm_methods;

@@ -10,6 +10,7 @@
     X(sampler, dpmpp_2m)                                                                           \
     X(guidance, gradient)                                                                          \
     X(guidance, terms)                                                                             \
+    X(source, classifier_free)                                                                     \
     X(loss, classifier)                                                                            \
     X(loss, tv)                                                                                    \
     X(loss, range)                                                                                 \
@@ -25,6 +26,7 @@
 METHODS(DECLARE)
 
 static const ggdm_kind *const kinds[] = {&ggdm_kind_stage, &ggdm_kind_condition, &ggdm_kind_term,
+                                         &ggdm_kind_smoothing, &ggdm_kind_recurrence,
                                          METHODS(LIST)};
 
 const ggdm_catalogue ggdm_methods = {kinds, sizeof kinds / sizeof *kinds};

@@ -4,11 +4,7 @@
 
 #include "worker/emit.h"
 
-/** eps out of what the network gives at x, both [N, H, W, C]; out itself where that is eps. */
+/** eps out of what the network gives at x, both [rows, H, W, C]; out itself where that is eps. */
 ggdm_val ggdm_emit_prediction(ggdm_emit *e, ggdm_prediction prediction, ggdm_val x, ggdm_val out);
-
-/** The factors of it, eps = of_x x + of_out out, at a noise level. */
-void ggdm_prediction_factors(ggdm_prediction prediction, double alpha_bar, float *of_x,
-                             float *of_out);
 
 #endif

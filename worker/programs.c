@@ -8,7 +8,6 @@
 #include "jobs/recipe.h"
 #include "models/nn/packs.h"
 #include "worker/kinds.h"
-#include "worker/prediction.h"
 
 #define MAX_SIZES 16 /* batch sizes 1, 2, 4, ... */
 
@@ -125,6 +124,20 @@ ggdm_status ggdm_values_of(ggdm_arena *arena, const ggdm_item *item, ggdm_values
     return ggdm_item_visit((ggdm_item *)item, take_value, out, err);
 }
 
+static void fill_port(const ggdm_program_port *port, int32_t i, const ggdm_values *values,
+                      const ggdm_step *step)
+{
+    const ggdm_scalar *v = port->index >= 0 ? values->at[port->index] : NULL;
+    for (int32_t c = 0; c < port->copies; c++) {
+        const int64_t row = (int64_t)i * port->copies + c;
+        if (port->is_class)
+            ((int32_t *)port->data)[row] = port->paired && c == 1 ? port->other : (int32_t)v->whole;
+        else
+            ((float *)port->data)[row] = (v ? (float)v->real : 1.0f) *
+                                         ggdm_scale_in(&port->scale, step);
+    }
+}
+
 void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
                        const ggdm_values *head, const ggdm_values *setting)
 {
@@ -132,18 +145,10 @@ void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
         p->t[i] = (float)step->t;
         p->x0_x[i] = step->x0_x;
         p->x0_eps[i] = step->x0_eps;
-        for (int k = 0; k < GGDM_N_PREDICTIONS; k++)
-            if (p->predictions[k].of_x)
-                ggdm_prediction_factors((ggdm_prediction)k, step->alpha_bar,
-                                        &p->predictions[k].of_x[i], &p->predictions[k].of_out[i]);
     }
     for (int32_t k = 0; k < p->n_ports; k++) {
         const ggdm_program_port *port = &p->ports[k];
-        const ggdm_scalar *v = (port->of_head ? head : setting)->at[port->index];
-        if (port->is_class)
-            ((int32_t *)port->data)[i] = (int32_t)v->whole;
-        else
-            ((float *)port->data)[i] = (float)v->real;
+        fill_port(port, i, port->of_head ? head : setting, step);
     }
     for (int32_t k = 0; k < p->n_pictures; k++) {
         const ggdm_program_picture *port = &p->pictures[k];
@@ -157,7 +162,7 @@ float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step
                           const ggdm_values *setting)
 {
     float weight = shift->weight < 0 ? 1.0f : (float)setting->at[shift->weight]->real;
-    return weight * (shift->through_x0 ? step->x0_x : 1.0f);
+    return weight * ggdm_scale_in(&shift->scale, step);
 }
 
 /* ---- texts --------------------------------------------------------------------------------- */
@@ -283,10 +288,21 @@ static ggdm_status compile(const ggdm_programs *p, const ggdm_emit *e, ggdm_erro
 static void take_ports(const ggdm_emit *e, ggdm_program *out)
 {
     out->n_ports = e->n_ports;
-    for (int32_t i = 0; i < e->n_ports; i++)
-        out->ports[i] =
-            (ggdm_program_port){ggdm_graph_data(e->graph, e->ports[i].value), e->ports[i].index,
-                                e->ports[i].of_head, e->ports[i].is_class};
+    for (int32_t i = 0; i < e->n_ports; i++) {
+        const ggdm_port *p = &e->ports[i];
+        out->ports[i] = (ggdm_program_port){.data = ggdm_graph_data(e->graph, p->value),
+                                            .index = p->source ? p->index : -1,
+                                            .copies = p->copies,
+                                            .of_head = p->of_head,
+                                            .is_class = p->is_class,
+                                            .paired = p->paired,
+                                            .other = p->other,
+                                            .scale = p->scale};
+    }
+    out->n_noises = e->n_noises;
+    for (int32_t i = 0; i < e->n_noises; i++)
+        out->noises[i] = (ggdm_program_noise){ggdm_graph_data(e->graph, e->noises[i].value),
+                                              e->noises[i].samples};
     out->known = e->models->pictures;
     out->n_pictures = e->n_pictures;
     for (int32_t i = 0; i < e->n_pictures; i++) {
@@ -298,10 +314,22 @@ static void take_ports(const ggdm_emit *e, ggdm_program *out)
     }
     out->n_shifts = e->n_shifts;
     for (int32_t i = 0; i < e->n_shifts; i++)
-        out->shifts[i] =
-            (ggdm_program_shift){ggdm_graph_data(e->graph, e->shifts[i].grad),
-                                 ggdm_graph_data(e->graph, e->shifts[i].loss), e->shifts[i].weight,
-                                 e->shifts[i].gradient == GGDM_XT_AFFINE};
+        out->shifts[i] = (ggdm_program_shift){ggdm_graph_data(e->graph, e->shifts[i].grad),
+                                              ggdm_graph_data(e->graph, e->shifts[i].loss),
+                                              e->shifts[i].weight, e->shifts[i].scale};
+}
+
+static void fill_constants(const ggdm_emit *e)
+{
+    for (int32_t k = 0; k < e->n_constants; k++) {
+        const ggdm_constant *c = &e->constants[k];
+        void *data = ggdm_graph_data(e->graph, c->value);
+        for (int32_t i = 0; i < c->rows; i++)
+            if (c->is_class)
+                ((int32_t *)data)[i] = (int32_t)c->number;
+            else
+                ((float *)data)[i] = c->number;
+    }
 }
 
 /* Where the values of a compiled graph are. */
@@ -314,20 +342,13 @@ static void take_places(const ggdm_emit *e, ggdm_program *out)
     out->t = ggdm_graph_data(e->graph, e->t);
     out->x0_x = ggdm_graph_data(e->graph, e->x0_x);
     out->x0_eps = ggdm_graph_data(e->graph, e->x0_eps);
-    for (int i = 0; i < GGDM_N_PREDICTIONS; i++) {
-        out->predictions[i].of_x = ggdm_graph_data(e->graph, e->predictions[i].of_x);
-        out->predictions[i].of_out = ggdm_graph_data(e->graph, e->predictions[i].of_out);
-    }
     out->eps = ggdm_graph_data(e->graph, e->eps);
     out->x0 = ggdm_graph_data(e->graph, e->x0);
+    out->x0_change = ggdm_graph_data(e->graph, e->x0_change);
     out->score = ggdm_graph_data(e->graph, e->score);
     if (e->score >= 0)
         out->width = (int32_t)(ggdm_shape_count(ggdm_graph_shape(e->graph, e->score)) / e->batch);
-    float *ones = ggdm_graph_data(e->graph, e->ones), *zeros = ggdm_graph_data(e->graph, e->zeros);
-    for (int32_t i = 0; i < e->batch; i++) {
-        ones[i] = 1.0f;
-        zeros[i] = 0.0f;
-    }
+    fill_constants(e);
     take_ports(e, out);
 }
 

@@ -26,10 +26,14 @@ ggdm_status ggdm_values_of(ggdm_arena *arena, const ggdm_item *item, ggdm_values
 
 /* An input of a graph that takes a value of each image. */
 typedef struct ggdm_program_port {
-    void *data;    /* [batch] f32, or i32 of a class */
-    int32_t index; /* into the values of the head's tree (of_head), else of the setting's or the
-                      scorer's */
+    void *data;     /* [batch, copies] f32, or i32 of a class */
+    int32_t index;  /* into the values of the head's tree (of_head), else of the setting's or the
+                       scorer's; -1: the scale alone */
+    int32_t copies; /* rows of an image */
     bool of_head, is_class;
+    bool paired; /* of two copies the second is `other` */
+    int32_t other;
+    ggdm_scale scale;
 } ggdm_program_port;
 
 /* An input that takes a picture of each image. */
@@ -39,13 +43,18 @@ typedef struct ggdm_program_picture {
     int32_t index, channels;
     bool mask;
 } ggdm_program_picture;
+/* Standard normals of each image. */
+typedef struct ggdm_program_noise {
+    float *data; /* [batch, samples, H, W, C] */
+    int32_t samples;
+} ggdm_program_noise;
 
 /* A gradient that the step applies: x -= weight grad, one after the other. */
 typedef struct ggdm_program_shift {
     const float *grad; /* [batch, H, W, C] out */
     const float *loss; /* [batch] out: before the weight that the walk applies */
     int32_t weight;    /* index into the setting's values; -1: 1 */
-    bool through_x0;   /* the weight is times x0_x of the step (xt-affine) */
+    ggdm_scale scale;
 } ggdm_program_shift;
 
 /* A compiled graph and the memory of its inputs and outputs; NULL where it has none. */
@@ -57,17 +66,17 @@ typedef struct ggdm_program {
     float *t;         /* [batch] in: timestep */
     float *x0_x;      /* [batch] in: x0-hat = x0_x x + x0_eps eps */
     float *x0_eps;    /* [batch] in */
-    struct {
-        float *of_x, *of_out; /* [batch] in */
-    } predictions[GGDM_N_PREDICTIONS];
     ggdm_program_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;
     ggdm_program_picture pictures[GGDM_MAX_PICTURE_PORTS];
     int32_t n_pictures;
     const ggdm_pictures *known; /* where they are found */
-    const float *eps;           /* [batch, H, W, C] out */
-    const float *x0;            /* [batch, H, W, C] out: x0-hat */
-    ggdm_program_shift shifts[GGDM_N_GRADIENTS];
+    const float *eps; /* [batch, H, W, C] out */
+    const float *x0;  /* [batch, H, W, C] out: x0-hat */
+    const float *x0_change; /* [batch, H, W, C] out: what the step adds to x0-hat */
+    ggdm_program_noise noises[GGDM_MAX_TERMS];
+    int32_t n_noises;
+    ggdm_program_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
     const float *score; /* [batch, width] out, of scorers */
     int32_t width;
@@ -95,7 +104,7 @@ ggdm_status ggdm_programs_score(ggdm_programs *programs, const ggdm_item *scorer
 ggdm_status ggdm_programs_get(ggdm_programs *programs, int32_t program, int32_t n,
                               const ggdm_program **out, ggdm_error *err);
 
-/** Fill row i of the inputs but x: the step's numbers (NULL: a scorer) and the image's values. */
+/** Fill row i of the inputs but x and noises: the step's numbers (NULL: a scorer) and the image's values. */
 void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
                        const ggdm_values *head, const ggdm_values *setting);
 /** The factor of a shift in a step. */

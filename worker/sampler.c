@@ -2,33 +2,48 @@
 
 #include <math.h>
 
-float ggdm_step_x0(const ggdm_step *s, float x, float eps)
+/* The mean where x0-hat is another than x and eps say. */
+static float moved_mean(const ggdm_step *s, float x, float eps, float x0)
 {
-    float x0 = s->x0_x * x + s->x0_eps * eps;
-    if (s->clip && x0 > 1.0f)
-        return 1.0f;
-    return s->clip && x0 < -1.0f ? -1.0f : x0;
+    float mean = s->moved_x * x + s->moved_x0 * x0;
+    return s->moved_eps != 0.0f ? mean + s->moved_eps * eps : mean;
 }
 
-/* The mean where x0-hat is clipped. */
-static float clipped_mean(const ggdm_step *s, float x, float eps)
-{
-    float mean = s->clip_x * x + s->clip_x0 * ggdm_step_x0(s, x, eps);
-    return s->clip_eps != 0.0f ? mean + s->clip_eps * eps : mean;
-}
-
-bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const float *z, int64_t n)
+bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const float *x0,
+                      const float *z, int64_t n)
 {
     bool finite = true;
     for (int64_t i = 0; i < n; i++) {
-        float next =
-            s->clip ? clipped_mean(s, x[i], eps[i]) : s->mean_x * x[i] + s->mean_eps * eps[i];
+        float next = x0 ? moved_mean(s, x[i], eps[i], x0[i])
+                        : s->mean_x * x[i] + s->mean_eps * eps[i];
         if (s->sigma != 0.0f)
             next += s->sigma * z[i];
         x[i] = next;
         finite = finite && isfinite(next);
     }
     return finite;
+}
+
+/* x0 within the limit; NaN stays NaN. */
+static void limit_x0(const ggdm_limit *limit, float *x0, int64_t n)
+{
+    for (int64_t i = 0; limit->clip && i < n; i++)
+        x0[i] = x0[i] > 1.0f ? 1.0f : x0[i] < -1.0f ? -1.0f : x0[i];
+}
+
+bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_t step,
+                       int32_t evaluation, ggdm_sampler_io *io)
+{
+    const ggdm_sampler_kind *kind = (const ggdm_sampler_kind *)sampler->kind;
+    const ggdm_step *s = &chain->step[(int64_t)step * chain->evaluations + evaluation];
+    for (int64_t i = 0; i < io->n; i++)
+        io->x0[i] = s->x0_x * io->x[i] + s->x0_eps * io->eps[i];
+    limit_x0(&chain->limit, io->x0, io->n);
+    for (int64_t i = 0; io->x0_change && i < io->n; i++)
+        io->x0[i] += io->x0_change[i];
+    io->moved = chain->limit.clip || io->x0_change;
+    return kind->step ? kind->step(chain, step, evaluation, sampler, io)
+                      : ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
 }
 
 bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n)

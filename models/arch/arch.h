@@ -19,12 +19,13 @@ typedef struct ggdm_ports {
     ggdm_val context; /* what cross-attention looks at */
     /* out */
     ggdm_val eps;       /* [N, H, W, C] f32 */
-    ggdm_val logits;    /* [N, K] f32, of GgdmCNN log probabilities */
+    ggdm_val logits;    /* [N, K] f32, log probabilities */
+    ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
     ggdm_val embedding; /* one vector of an image or a text */
     ggdm_val features;  /* of an inner layer */
 } ggdm_ports;
 
-#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1})
+#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
 /* Bits of ggdm_arch_info.ports. */
 enum {

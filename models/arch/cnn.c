@@ -68,5 +68,5 @@ ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val 
             break;
         }
     }
-    return ggdm_log_softmax(g, x);
+    return x;
 }

@@ -5,6 +5,7 @@
 #include "common/fields_write.h"
 #include "models/arch/arch_kind.h"
 #include "models/arch/cnn.h"
+#include "models/nn/ops.h"
 
 enum {
     MAX_KERNEL = 15,
@@ -261,7 +262,8 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->logits = ggdm_cnn_emit(config, g, ports->x, ports->t);
+    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t);
+    ports->logits = ggdm_log_softmax(g, ports->raw);
 }
 
 const ggdm_arch_kind ggdm_arch_cnn = {

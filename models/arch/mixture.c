@@ -205,7 +205,7 @@ static void emit(const void *at, ggdm_graph *g, ggdm_ports *p)
 
 static void emit_classifier(const void *at, ggdm_graph *g, ggdm_ports *p)
 {
-    p->logits = ggdm_mixture_logp(g, p->x, p->t, &((const config *)at)->mixture);
+    p->raw = p->logits = ggdm_mixture_logp(g, p->x, p->t, &((const config *)at)->mixture);
 }
 
 const ggdm_arch_kind ggdm_arch_mixture = {

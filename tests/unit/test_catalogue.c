@@ -262,7 +262,7 @@ static void put_row(FILE *out, const ggdm_kind *k, const ggdm_param *p)
                            : ", value");
     if (p->required)
         fprintf(out, ", required");
-    if (p->type == GGDM_PARAM_REAL || p->type == GGDM_PARAM_WHOLE || p->type == GGDM_PARAM_CHOICE)
+    if (p->type == GGDM_PARAM_REAL || p->type == GGDM_PARAM_WHOLE)
         fprintf(out, ", %s", expected);
     if (p->type == GGDM_PARAM_NODES)
         fprintf(out, ", %g to %g", p->lo, p->hi);
@@ -275,6 +275,8 @@ static void put_row(FILE *out, const ggdm_kind *k, const ggdm_param *p)
     put_scalar(out, "default", p, p->fallback);
     put_scalar(out, "neutral", p, p->neutral);
     fprintf(out, "\n");
+    for (int i = 0; p->type == GGDM_PARAM_CHOICE && p->choices[i]; i++) /* others may join them */
+        fprintf(out, "%s %s.%s: may be %s\n", k->family, k->name, p->key, p->choices[i]);
 }
 
 static char *print_catalogue(const ggdm_catalogue *c)

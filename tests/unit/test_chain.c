@@ -240,8 +240,10 @@ static void test_ddim_finds_the_only_image(void **state)
             double bar = s->alpha_bar, next = s->alpha_bar_next;
             double exact = (x - sqrt(bar) * c) / sqrt(1 - bar);
             const float eps = (float)exact, z = 0.25f;
-            assert_true(ggdm_step_linear(s, &x, &eps, &z, 1));
-            double hat = s->clip ? fmin(c, 1) : c;
+            float x0;
+            ggdm_sampler_io io = {.x = &x, .eps = &eps, .z = &z, .x0 = &x0, .n = 1};
+            assert_true(ggdm_sampler_step(sampler(rows[r].yaml), &chain, i, 0, &io));
+            double hat = chain.limit.clip ? fmin(c, 1) : c;
             double want = sqrt(next) * hat + s->sigma * z +
                           sqrt(1 - next - (double)s->sigma * s->sigma) * exact;
             /* eps and the coefficients are rounded, x0-hat magnifies by 1 / sqrt(ab) */
@@ -511,7 +513,7 @@ static void test_sampler_step_follows_algorithm_1(void **state)
     const float eps[] = {0.5f, -1.0f}, z[] = {0.25f, 2.0f}, grad[] = {1.5f, -0.5f};
     const float x0[] = {0.9f, -0.4f};
     float x[] = {x0[0], x0[1]};
-    assert_true(ggdm_step_linear(step, x, eps, z, 2));
+    assert_true(ggdm_step_linear(step, x, eps, NULL, z, 2));
     assert_true(ggdm_step_shift(x, grad, (float)kappa, 2));
     for (int i = 0; i < 2; i++) {
         double mean = (x0[i] - (1 - alpha) / sqrt(1 - bar) * eps[i]) / sqrt(alpha);
@@ -520,7 +522,9 @@ static void test_sampler_step_follows_algorithm_1(void **state)
     }
     /* Clipped: x0-hat is replaced by its clamp in the posterior mean. */
     float y[] = {x0[0], x0[1]};
-    assert_true(ggdm_step_linear(&clipped.step[700], y, eps, z, 2));
+    float of_y[2];
+    ggdm_sampler_io io = {.x = y, .eps = eps, .z = z, .x0 = of_y, .n = 2};
+    assert_true(ggdm_sampler_step(sampler("{kind: ddpm, clip_x0: true}"), &clipped, 700, 0, &io));
     for (int i = 0; i < 2; i++) {
         double hat = (x0[i] - sqrt(1 - bar) * eps[i]) / sqrt(bar), prev = bar / alpha;
         double c = fmin(1, fmax(-1, hat));
@@ -553,7 +557,7 @@ static void test_sampler_shift_behind_the_step_keeps_its_bits(void **state)
         mean -= kappa * grad[i];
         y[i] = mean;
     }
-    ggdm_step_linear(s, x, eps, z, N);
+    ggdm_step_linear(s, x, eps, NULL, z, N);
     ggdm_step_shift(x, grad, kappa, N);
     ggdm_test_same_bits("x", x, y, N, seed);
     ggdm_chain_deinit(&c);
@@ -565,9 +569,9 @@ static void test_sampler_not_finite_is_reported(void **state)
     const ggdm_step step = {.mean_x = 1};
     const float eps[] = {0, 0}, grad[] = {0, INFINITY}, bad[] = {NAN, 0};
     float x[] = {0, 0};
-    assert_true(ggdm_step_linear(&step, x, eps, NULL, 2));
-    assert_false(ggdm_step_linear(&step, (float[]){0, INFINITY}, eps, NULL, 2));
-    assert_false(ggdm_step_linear(&(ggdm_step){.mean_x = 1, .sigma = 1}, x, eps, bad, 2));
+    assert_true(ggdm_step_linear(&step, x, eps, NULL, NULL, 2));
+    assert_false(ggdm_step_linear(&step, (float[]){0, INFINITY}, eps, NULL, NULL, 2));
+    assert_false(ggdm_step_linear(&(ggdm_step){.mean_x = 1, .sigma = 1}, x, eps, NULL, bad, 2));
     assert_false(ggdm_step_shift((float[]){0, 0}, grad, 1.0f, 2));
 }
 

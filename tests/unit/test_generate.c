@@ -45,8 +45,8 @@ static ggdm_status solver_chain(const ggdm_item *sampler, const ggdm_noise_level
         double next = t >= stride ? levels->alpha_bar[t - stride] : 1.0, bar = levels->alpha_bar[t];
         ggdm_step *s = &out->step[i];
         *s = ggdm_step_between(at, levels->alpha_bar[at], next);
-        s->clip_x = (float)sqrt((1 - next) / (1 - bar));
-        s->clip_x0 = (float)(sqrt(next) - sqrt(bar) * s->clip_x);
+        s->moved_x = (float)sqrt((1 - next) / (1 - bar));
+        s->moved_x0 = (float)(sqrt(next) - sqrt(bar) * s->moved_x);
         s->sigma = i % 2 && next < 1 ? 0.05f : 0.0f;
     }
     return GGDM_OK;
@@ -54,7 +54,7 @@ static ggdm_status solver_chain(const ggdm_item *sampler, const ggdm_noise_level
 
 static atomic_int wrong; /* calls that did not get what they should */
 
-/* x goes to clip_x x + clip_x0 D: first with this place's x0-hat as D, then with the mean of both
+/* x goes to moved_x x + moved_x0 D: first with this place's x0-hat as D, then with the mean of both
  * places, extrapolated from that of the step before; noise twice. */
 static bool solver_step(const ggdm_chain *chain, int32_t step, int32_t tick,
                         const ggdm_item *sampler, ggdm_sampler_io *io)
@@ -73,7 +73,7 @@ static bool solver_step(const ggdm_chain *chain, int32_t step, int32_t tick,
             d[i] = 0.5f * (d[i] + x0);
         }
         float drive = tick == 1 && second ? 1.5f * d[i] - 0.5f * io->history[i] : d[i];
-        io->x[i] = s->clip_x * from[i] + s->clip_x0 * drive;
+        io->x[i] = s->moved_x * from[i] + s->moved_x0 * drive;
         if (s->sigma != 0.0f)
             io->x[i] += s->sigma * io->z[i] - s->sigma * io->z[io->n + i];
         finite = finite && isfinite(io->x[i]);
@@ -356,7 +356,7 @@ static void test_generate_bad_texts_are_errors_that_say_where(void **state)
          GGDM_EINVAL, "unit 5: head: model: model " D9 " is none of this run"},
         {"{\"model\":\"" D2 "\",\"sampler\":{\"kind\":\"ddpm\",\"steps\":12}}", NULL, NULL,
          GGDM_EINVAL, "is a GgdmCNN, expected one that gives eps"},
-        {NULL, "{} ", NULL, GGDM_EINVAL, "unit 5: setting 1: guidance: required field 'terms'"},
+        {NULL, "{} ", NULL, GGDM_EINVAL, "unit 5: setting 1: guidance: expected terms"},
         {NULL, "[[[[[[[[[[]]]]]]]]]]", NULL, GGDM_EINVAL,
          "unit 5: setting 1: guidance: a list, expected a map"},
         {NULL,

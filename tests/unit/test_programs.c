@@ -256,7 +256,7 @@ static void check(world *w, const char *gradient, bool prob)
     differences(w, w->through_eps ? x : x0, want, tol);
     const ggdm_program *p = run_tick(w, x, settings);
     assert_int_equal(p->n_shifts, 1);
-    assert_int_equal(p->shifts[0].through_x0, strcmp(gradient, "xt-affine") == 0);
+    assert_int_equal(p->shifts[0].scale.through_x0, strcmp(gradient, "xt-affine") == 0);
     ggdm_test_close(gradient, p->shifts[0].grad, want, tol, N * PIXELS, seed);
     for (int i = 0; i < N; i++) {
         double loss[N];
@@ -351,7 +351,7 @@ static void test_programs_models_of_equal_names_keep_their_weights(void **state)
         gj[i] = two_terms(w, "gradient: x0", 'G', "gradient: xt-affine", 'J');
     }
     const ggdm_program *p = run_tick(w, x, gg);
-    assert_true(p->shifts[0].through_x0 && !p->shifts[1].through_x0);
+    assert_true(p->shifts[0].scale.through_x0 && !p->shifts[1].scale.through_x0);
     copy_grad(p, 0, guide);
     p = run_tick(w, x, gj);
     assert_true(memcmp(guide, p->shifts[0].grad, sizeof guide) != 0);

@@ -52,7 +52,7 @@ static void walker_init(walker *w, const char *yaml, const ggdm_noise_levels *le
 /* The first steps of the chain, as worker/generate.c and walk.c make them. */
 static void walk(walker *w, int steps)
 {
-    static float eps[N], kept[ARRAYS * N], history[N], ones[N], z[N]; /* no noise */
+    static float eps[N], x0[N], kept[ARRAYS * N], history[N], ones[N], z[N]; /* no noise */
     for (int i = 0; i < N; i++)
         ones[i] = 1;
     for (int step = 0; step < steps; step++) {
@@ -67,11 +67,11 @@ static void walk(walker *w, int steps)
                                   .filled = step > 0,
                                   .kept = kept,
                                   .shifted = w->x,
+                                  .x0 = x0,
                                   .n = N};
             for (int i = 0; i < N; i++)
                 eps[i] = w->eps(s, s->t, w->x[i]);
-            assert_true(w->kind->step ? w->kind->step(&w->chain, step, tick, w->item, &io)
-                                      : ggdm_step_linear(s, w->x, eps, z, N));
+            assert_true(ggdm_sampler_step(w->item, &w->chain, step, tick, &io));
             if (tick == 0 && w->kick != 0)
                 assert_true(ggdm_step_shift(io.shifted, ones, w->kick, N));
             w->evaluations++;
@@ -91,8 +91,7 @@ static float published(const ggdm_step *s, double t, float x)
 
 static float published_v(const ggdm_step *s, double t, float x)
 {
-    float of_x, of_v;
-    ggdm_prediction_factors(GGDM_PREDICT_V, s->alpha_bar, &of_x, &of_v);
+    const float of_x = (float)sqrt(1 - s->alpha_bar), of_v = (float)sqrt(s->alpha_bar);
     return of_x * x + of_v * (float)(x * t / (t + 1));
 }
 
@@ -156,7 +155,7 @@ static void test_euler_makes_the_sum_of_diffusers(void **state)
             const ggdm_step *s = &w.chain.step[step];
             float eps = published(s, t[9 - step], x);
             x *= (float)sqrt(s->alpha_bar);
-            assert_true(ggdm_step_linear(s, &x, &eps, NULL, 1));
+            assert_true(ggdm_step_linear(s, &x, &eps, NULL, NULL, 1));
         }
         sum += fabs((double)x);
     }
@@ -215,7 +214,9 @@ static void test_euler_is_its_closed_form(void **state)
             if (clip)
                 d = fmin(fmax(d, -1), 1);
             double want = sqrt(s->alpha_bar_next) * (y + (next - sigma) * (y - d) / sigma);
-            assert_true(ggdm_step_linear(s, &x, &eps, NULL, 1));
+            float x0;
+            ggdm_sampler_io io = {.x = &x, .eps = &eps, .x0 = &x0, .n = 1};
+            assert_true(ggdm_sampler_step(w.item, &w.chain, step, 0, &io));
             assert_true(fabs(x - want) < 8 * GGDM_TEST_EPS32 * (1 + fabs(want)));
         }
         ggdm_chain_deinit(&w.chain);
@@ -324,10 +325,10 @@ static void test_samplers_clip(void **state)
         walk(&w, 10);
         assert_true(fabsf(w.x[0] - 1) < 1e-6f);
         w.x[0] = NAN; /* is not clipped away */
-        float eps = 0;
-        ggdm_sampler_io io = {.x = w.x, .eps = &eps, .kept = w.x + 8, .history = w.x + 16, .n = 1};
-        assert_false(w.kind->step ? w.kind->step(&w.chain, 1, 0, w.item, &io)
-                                  : ggdm_step_linear(&w.chain.step[1], w.x, &eps, NULL, 1));
+        float eps = 0, x0;
+        ggdm_sampler_io io = {
+            .x = w.x, .eps = &eps, .x0 = &x0, .kept = w.x + 8, .history = w.x + 16, .n = 1};
+        assert_false(ggdm_sampler_step(w.item, &w.chain, 1, 0, &io));
         ggdm_chain_deinit(&w.chain);
     }
     ggdm_noise_levels_deinit(&levels);
@@ -351,8 +352,8 @@ static void test_samplers_begin_at_noise_alone(void **state)
             walker_init(&w, yaml, &levels, published_v);
             assert_int_equal(w.chain.step[0].t, 999);
             for (int i = 0; i < N; i++) {
-                float x = w.x[i],
-                      x0 = ggdm_step_x0(&w.chain.step[0], x, published_v(&w.chain.step[0], 999, x));
+                const ggdm_step *s = &w.chain.step[0];
+                float x = w.x[i], x0 = s->x0_x * x + s->x0_eps * published_v(s, 999, x);
                 assert_true(fabs(x0 - 0x1p-12 * x + 0.999 * x) < 0x1p12 * 2 * GGDM_TEST_EPS32);
             }
             walk(&w, n); /* asserts that all is finite */

@@ -29,7 +29,7 @@ static const ggdm_param rows[] = {
 static ggdm_val classifier_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     ggdm_val target = ggdm_emit_value(e, loss, "target");
-    ggdm_val logp = ggdm_emit_classifier(e, loss, "model", x0);
+    ggdm_val logp = ggdm_emit_classifier(e, loss, "model", x0, false);
     return losses[ggdm_item_whole(loss, "form")](e->graph, logp, target);
 }
 

@@ -23,7 +23,7 @@ static const ggdm_param rows[] = {
     GGDM_SAMPLER_RESPACING,
 };
 
-static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool clip)
+static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta)
 {
     ggdm_step s = ggdm_step_between(t, bar, bar_next);
     double posterior = (1.0 - bar_next) / (1.0 - bar) * (1.0 - bar / bar_next);
@@ -31,22 +31,21 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta
     double direction = sqrt(fmax(1.0 - bar_next - sigma * sigma, 0.0));
     s.mean_x = (float)(sqrt(bar_next) / sqrt(bar));
     s.mean_eps = (float)(direction - sqrt(bar_next) * sqrt(1.0 - bar) / sqrt(bar));
-    s.clip_x0 = (float)sqrt(bar_next);
-    s.clip_eps = (float)direction;
+    s.moved_x0 = (float)sqrt(bar_next);
+    s.moved_eps = (float)direction;
+    s.variance = (float)(sigma * sigma);
     s.sigma = (float)sigma;
-    s.clip = clip;
     return s;
 }
 
 static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
-    const bool clip = ggdm_item_flag(sampler, "clip_x0");
     const double eta = ggdm_item_real(sampler, "eta");
     (void)err;
     for (int32_t i = 0; i < out->steps; i++)
         out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
-                                    ggdm_alpha_bar_at(levels, out, i + 1), eta, clip);
+                                    ggdm_alpha_bar_at(levels, out, i + 1), eta);
     return GGDM_OK;
 }
 

@@ -27,17 +27,17 @@ static const ggdm_param rows[] = {
     GGDM_SAMPLER_RESPACING,
 };
 
-static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small, bool clip)
+static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small)
 {
     ggdm_step s = ggdm_step_between(t, bar, bar_next);
     double alpha = bar / bar_next, beta = 1.0 - alpha;
     double posterior = beta * (1.0 - bar_next) / (1.0 - bar);
     s.mean_x = (float)(1.0 / sqrt(alpha));
     s.mean_eps = (float)(-beta / (sqrt(1.0 - bar) * sqrt(alpha)));
-    s.clip_x = (float)(sqrt(alpha) * (1.0 - bar_next) / (1.0 - bar));
-    s.clip_x0 = (float)(sqrt(bar_next) * beta / (1.0 - bar));
+    s.moved_x = (float)(sqrt(alpha) * (1.0 - bar_next) / (1.0 - bar));
+    s.moved_x0 = (float)(sqrt(bar_next) * beta / (1.0 - bar));
+    s.variance = (float)(small ? fmax(posterior, 1e-20) : beta);
     s.sigma = (float)sqrt(small ? fmax(posterior, 1e-20) : beta);
-    s.clip = clip;
     return s;
 }
 
@@ -45,11 +45,10 @@ static ggdm_status ddpm_chain(const ggdm_item *sampler, const ggdm_noise_levels 
                               ggdm_chain *out, ggdm_error *err)
 {
     const bool small = ggdm_item_whole(sampler, "variance") == FIXED_SMALL;
-    const bool clip = ggdm_item_flag(sampler, "clip_x0");
     (void)err;
     for (int32_t i = 0; i < out->steps; i++)
         out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
-                                    ggdm_alpha_bar_at(levels, out, i + 1), small, clip);
+                                    ggdm_alpha_bar_at(levels, out, i + 1), small);
     out->step[out->steps - 1].sigma = 0.0f;
     return GGDM_OK;
 }

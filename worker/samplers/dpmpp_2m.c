@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "worker/kinds.h"
-#include "worker/sampler.h"
 
 static const ggdm_param rows[] = {
     GGDM_SAMPLER_STEPS,
@@ -28,7 +27,6 @@ static double lambda(double bar)
 static ggdm_status dpmpp_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                                ggdm_chain *out, ggdm_error *err)
 {
-    const bool clip = ggdm_item_flag(sampler, "clip_x0");
     const bool second = ggdm_item_whole(sampler, "order") == 2;
     const int32_t n = out->steps;
     double h_before = 0;
@@ -39,10 +37,9 @@ static ggdm_status dpmpp_chain(const ggdm_item *sampler, const ggdm_noise_levels
         double h = lambda(next) - lambda(bar);
         ggdm_step *s = &out->step[i];
         *s = ggdm_step_between(s->t, bar, next);
-        s->clip_x = (float)sqrt((1.0 - next) / (1.0 - bar));
-        s->clip_x0 = (float)(-sqrt(next) * expm1(-h));
+        s->moved_x = (float)sqrt((1.0 - next) / (1.0 - bar));
+        s->moved_x0 = (float)(-sqrt(next) * expm1(-h));
         s->x0_back = second && h_before > 0 && i + 1 < n ? (float)(0.5 * h / h_before) : 0.0f;
-        s->clip = clip;
         h_before = h;
     }
     return GGDM_OK;
@@ -55,11 +52,11 @@ static bool dpmpp_step(const ggdm_chain *chain, int32_t step, int32_t tick,
     bool finite = true;
     (void)tick, (void)sampler;
     for (int64_t i = 0; i < io->n; i++) {
-        float x0 = ggdm_step_x0(s, io->x[i], io->eps[i]);
+        float x0 = io->x0[i];
         io->kept[i] = x0;
         if (s->x0_back != 0.0f)
             x0 += s->x0_back * (x0 - io->history[i]);
-        io->x[i] = s->clip_x * io->x[i] + s->clip_x0 * x0;
+        io->x[i] = s->moved_x * io->x[i] + s->moved_x0 * x0;
         finite = finite && isfinite(io->x[i]);
     }
     return finite;

@@ -9,11 +9,10 @@ static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_
 static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                                ggdm_chain *out, ggdm_error *err)
 {
-    const bool clip = ggdm_item_flag(sampler, "clip_x0");
-    (void)err;
+    (void)sampler, (void)err;
     for (int32_t i = 0; i < out->steps; i++)
         out->step[i] = ggdm_step_euler(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
-                                       ggdm_alpha_bar_at(levels, out, i + 1), clip);
+                                       ggdm_alpha_bar_at(levels, out, i + 1));
     return GGDM_OK;
 }
 

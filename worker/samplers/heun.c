@@ -15,28 +15,28 @@ static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_
 static ggdm_status heun_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
-    const bool clip = ggdm_item_flag(sampler, "clip_x0");
     const int32_t n = out->steps;
-    (void)err;
+    (void)sampler, (void)err;
     for (int32_t i = 0; i < n; i++) {
         const int32_t next = i + 1 < n ? i + 1 : i;
         ggdm_step *s = &out->step[2 * i];
         s[0] = ggdm_step_euler(s->t, ggdm_alpha_bar_at(levels, out, i),
-                               ggdm_alpha_bar_at(levels, out, i + 1), clip);
+                               ggdm_alpha_bar_at(levels, out, i + 1));
         s[1] = ggdm_step_between(out->step[2 * next].t, ggdm_alpha_bar_at(levels, out, next),
                                  s->alpha_bar_next);
         s[1].mean_eps = 0.5f * s[0].mean_eps;
-        s[1].clip = clip;
         s[1].idle = i + 1 == n;
     }
     return GGDM_OK;
 }
 
-/* The eps that goes with the clipped x0-hat. */
-static float eps_of_x0(const ggdm_step *s, float x, float eps)
+/* The eps of element i; where x0-hat was moved, the one that goes with it. */
+static float eps_of(const ggdm_step *s, const ggdm_sampler_io *io, int64_t i)
 {
-    float x0 = ggdm_step_x0(s, x, eps);
-    return x0 > -1.0f && x0 < 1.0f ? eps : (x0 - s->x0_x * x) / s->x0_eps;
+    float x = io->x[i], eps = io->eps[i];
+    if (!io->moved || io->x0[i] == s->x0_x * x + s->x0_eps * eps)
+        return eps;
+    return (io->x0[i] - s->x0_x * x) / s->x0_eps;
 }
 
 static bool heun_step(const ggdm_chain *chain, int32_t step, int32_t tick, const ggdm_item *sampler,
@@ -46,11 +46,11 @@ static bool heun_step(const ggdm_chain *chain, int32_t step, int32_t tick, const
     bool finite = true;
     (void)sampler;
     if (second->idle)
-        return ggdm_step_linear(s, io->x, io->eps, io->z, io->n);
+        return ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
     if (tick == 0)
         io->shifted = io->kept;
     for (int64_t i = 0; i < io->n; i++) {
-        float eps = s[tick].clip ? eps_of_x0(&s[tick], io->x[i], io->eps[i]) : io->eps[i];
+        float eps = eps_of(&s[tick], io, i);
         if (tick == 0) {
             float x = s->mean_x * io->x[i];
             io->kept[i] = x + second->mean_eps * eps;

@@ -12,7 +12,7 @@ static const ggdm_param rows[] = {
 
 static ggdm_val probabilities_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
 {
-    return ggdm_emit_classifier(e, scorer, "model", x);
+    return ggdm_emit_classifier(e, scorer, "model", x, false);
 }
 
 const ggdm_scorer_kind ggdm_scorer_classifier = {
