@@ -21,20 +21,20 @@ typedef struct ggdm_noise_levels {
 
 /* One sampler step from x_t to the next: all factors are plain numbers. */
 typedef struct ggdm_step {
-    int32_t t;                       /* timestep given to the network */
-    double alpha_bar;                /* at t */
-    double alpha_bar_next;           /* at the next; 1 behind the last */
-    float x0_x, x0_eps;              /* x0-hat = x0_x x_t + x0_eps eps */
-    float mean_x, mean_eps;          /* mean = mean_x x_t + mean_eps eps */
+    int32_t t;                          /* timestep given to the network */
+    double alpha_bar;                   /* at t */
+    double alpha_bar_next;              /* at the next; 1 behind the last */
+    float x0_x, x0_eps;                 /* x0-hat = x0_x x_t + x0_eps eps */
+    float mean_x, mean_eps;             /* mean = mean_x x_t + mean_eps eps */
     float moved_x, moved_x0, moved_eps; /* mean = moved_x x_t + moved_x0 x0 + moved_eps eps, where
                                            x0 is not x0-hat (clipped, or moved by a guidance) */
-    float x0_back;                   /* of multistep solvers: what D moves by, beyond x0-hat, for
-                                        each unit that x0-hat moved since the step before */
-    float sigma;                     /* standard deviation of the noise; 0: none is drawn */
-    float variance;                  /* Sigma, of a step as a distribution: also where its noise is
-                                        left out, as in the last */
+    float x0_back;                      /* of multistep solvers: what D moves by, beyond x0-hat, for
+                                           each unit that x0-hat moved since the step before */
+    float sigma;                        /* standard deviation of the noise; 0: none is drawn */
+    float variance;                   /* Sigma, of a step as a distribution: also where its noise is
+                                         left out, as in the last */
     float schedule[GGDM_N_SCHEDULES]; /* what weights are multiplied by (worker/schedules.h) */
-    bool idle;                       /* the step is done already: nothing is evaluated here */
+    bool idle;                        /* the step is done already: nothing is evaluated here */
 } ggdm_step;
 
 /* What becomes of x0-hat before a step. */
@@ -46,7 +46,7 @@ typedef struct ggdm_chain {
     int32_t steps;
     int32_t evaluations; /* ticks of a step: the sampler kind's */
     ggdm_limit limit;
-    ggdm_step *step;     /* [steps, evaluations], in sampling order: a row a tick; owned */
+    ggdm_step *step; /* [steps, evaluations], in sampling order: a row a tick; owned */
 } ggdm_chain;
 
 /** The chain of a sampler item (GGDM_FAMILY_SAMPLER) over these noise levels.

@@ -35,13 +35,13 @@ typedef struct ggdm_image_shape {
 /* Numbers of a step by which values in graphs are multiplied (ggdm_scale_in). */
 typedef enum ggdm_number {
     GGDM_NUMBER_ONE,
-    GGDM_NUMBER_MINUS,    /* -1 */
-    GGDM_NUMBER_CURRENT,  /* 1 / sqrt(alpha): what moves x_t moves x_{t-1} by that */
-    GGDM_NUMBER_VARIANCE, /* Sigma */
-    GGDM_NUMBER_SIGNAL,   /* sqrt(ab) */
-    GGDM_NUMBER_NOISE,    /* sqrt(1 - ab) */
+    GGDM_NUMBER_MINUS,     /* -1 */
+    GGDM_NUMBER_CURRENT,   /* 1 / sqrt(alpha): what moves x_t moves x_{t-1} by that */
+    GGDM_NUMBER_VARIANCE,  /* Sigma */
+    GGDM_NUMBER_SIGNAL,    /* sqrt(ab) */
+    GGDM_NUMBER_NOISE,     /* sqrt(1 - ab) */
     GGDM_NUMBER_PER_NOISE, /* 1 / sqrt(1 - ab) */
-    GGDM_NUMBER_TO_EPS,   /* -sqrt(ab / (1 - ab)): what moves x0-hat moves eps by that */
+    GGDM_NUMBER_TO_EPS,    /* -sqrt(ab / (1 - ab)): what moves x0-hat moves eps by that */
     GGDM_N_NUMBERS
 } ggdm_number;
 

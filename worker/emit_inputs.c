@@ -127,8 +127,8 @@ ggdm_val ggdm_emit_constant(ggdm_emit *e, bool is_class, float number)
     if (e->status != GGDM_OK)
         return -1;
     snprintf(name, sizeof name, "constant%d", e->n_constants);
-    ggdm_val v = ggdm_graph_input(e->graph, name, is_class ? GGDM_I32 : GGDM_F32,
-                                  GGDM_SHAPE1(rows));
+    ggdm_val v =
+        ggdm_graph_input(e->graph, name, is_class ? GGDM_I32 : GGDM_F32, GGDM_SHAPE1(rows));
     e->constants[e->n_constants++] = (ggdm_constant){v, is_class, rows, number};
     return v;
 }

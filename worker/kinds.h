@@ -15,12 +15,12 @@
 
 /* One step of one image: a linear sampler leaves it to ggdm_step_linear. */
 typedef struct ggdm_sampler_io {
-    float *x;         /* [n] in: x_t, out: x_{t-1} */
-    const float *eps; /* [n] */
+    float *x;               /* [n] in: x_t, out: x_{t-1} */
+    const float *eps;       /* [n] */
     const float *x0_change; /* [n] what the guidance adds to x0-hat; NULL: nothing */
-    float *x0; /* [n] x0-hat, limited as the chain says, and changed: ggdm_sampler_step fills it */
-    bool moved;       /* x0 is not what x and eps say */
-    const float *z;   /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
+    float *x0;  /* [n] x0-hat, limited as the chain says, and changed: ggdm_sampler_step fills it */
+    bool moved; /* x0 is not what x and eps say */
+    const float *z; /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
     const float *history; /* [kind->history][n] of the steps before, newest first */
     int32_t filled;       /* how many of them are valid */
     float *kept;    /* [kind->keeps][n] what a tick keeps for the next of this step; after the last

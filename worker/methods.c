@@ -25,8 +25,8 @@
 
 METHODS(DECLARE)
 
-static const ggdm_kind *const kinds[] = {&ggdm_kind_stage, &ggdm_kind_condition, &ggdm_kind_term,
-                                         &ggdm_kind_smoothing, &ggdm_kind_recurrence,
-                                         METHODS(LIST)};
+static const ggdm_kind *const kinds[] = {&ggdm_kind_stage,      &ggdm_kind_condition,
+                                         &ggdm_kind_term,       &ggdm_kind_smoothing,
+                                         &ggdm_kind_recurrence, METHODS(LIST)};
 
 const ggdm_catalogue ggdm_methods = {kinds, sizeof kinds / sizeof *kinds};

@@ -5,9 +5,9 @@
 /* eps = of_x x + of_out out. */
 static const struct {
     ggdm_number of_x, of_out;
-} factors[GGDM_N_PREDICTIONS] = {[GGDM_PREDICT_V] = {GGDM_NUMBER_NOISE, GGDM_NUMBER_SIGNAL},
-                                 [GGDM_PREDICT_SAMPLE] = {GGDM_NUMBER_PER_NOISE,
-                                                          GGDM_NUMBER_TO_EPS}};
+} factors[GGDM_N_PREDICTIONS] = {
+    [GGDM_PREDICT_V] = {GGDM_NUMBER_NOISE, GGDM_NUMBER_SIGNAL},
+    [GGDM_PREDICT_SAMPLE] = {GGDM_NUMBER_PER_NOISE, GGDM_NUMBER_TO_EPS}};
 
 ggdm_val ggdm_emit_prediction(ggdm_emit *e, ggdm_prediction prediction, ggdm_val x, ggdm_val out)
 {

@@ -133,8 +133,8 @@ static void fill_port(const ggdm_program_port *port, int32_t i, const ggdm_value
         if (port->is_class)
             ((int32_t *)port->data)[row] = port->paired && c == 1 ? port->other : (int32_t)v->whole;
         else
-            ((float *)port->data)[row] = (v ? (float)v->real : 1.0f) *
-                                         ggdm_scale_in(&port->scale, step);
+            ((float *)port->data)[row] =
+                (v ? (float)v->real : 1.0f) * ggdm_scale_in(&port->scale, step);
     }
 }
 

@@ -71,9 +71,9 @@ typedef struct ggdm_program {
     ggdm_program_picture pictures[GGDM_MAX_PICTURE_PORTS];
     int32_t n_pictures;
     const ggdm_pictures *known; /* where they are found */
-    const float *eps; /* [batch, H, W, C] out */
-    const float *x0;  /* [batch, H, W, C] out: x0-hat */
-    const float *x0_change; /* [batch, H, W, C] out: what the step adds to x0-hat */
+    const float *eps;           /* [batch, H, W, C] out */
+    const float *x0;            /* [batch, H, W, C] out: x0-hat */
+    const float *x0_change;     /* [batch, H, W, C] out: what the step adds to x0-hat */
     ggdm_program_noise noises[GGDM_MAX_TERMS];
     int32_t n_noises;
     ggdm_program_shift shifts[GGDM_MAX_TERMS];
@@ -104,7 +104,8 @@ ggdm_status ggdm_programs_score(ggdm_programs *programs, const ggdm_item *scorer
 ggdm_status ggdm_programs_get(ggdm_programs *programs, int32_t program, int32_t n,
                               const ggdm_program **out, ggdm_error *err);
 
-/** Fill row i of the inputs but x and noises: the step's numbers (NULL: a scorer) and the image's values. */
+/** Fill row i of the inputs but x and noises: the step's numbers (NULL: a scorer) and the image's
+ * values. */
 void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
                        const ggdm_values *head, const ggdm_values *setting);
 /** The factor of a shift in a step. */

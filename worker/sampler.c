@@ -14,8 +14,8 @@ bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const floa
 {
     bool finite = true;
     for (int64_t i = 0; i < n; i++) {
-        float next = x0 ? moved_mean(s, x[i], eps[i], x0[i])
-                        : s->mean_x * x[i] + s->mean_eps * eps[i];
+        float next =
+            x0 ? moved_mean(s, x[i], eps[i], x0[i]) : s->mean_x * x[i] + s->mean_eps * eps[i];
         if (s->sigma != 0.0f)
             next += s->sigma * z[i];
         x[i] = next;
@@ -42,8 +42,9 @@ bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_
     for (int64_t i = 0; io->x0_change && i < io->n; i++)
         io->x0[i] += io->x0_change[i];
     io->moved = chain->limit.clip || io->x0_change;
-    return kind->step ? kind->step(chain, step, evaluation, sampler, io)
-                      : ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
+    return kind->step
+               ? kind->step(chain, step, evaluation, sampler, io)
+               : ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
 }
 
 bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n)

@@ -5,11 +5,14 @@
 
 #include "worker/emit.h"
 
-const char *const ggdm_schedule_names[] = {
-    [GGDM_SCHEDULE_CONSTANT] = "constant",     [GGDM_SCHEDULE_INCREASING] = "increasing",
-    [GGDM_SCHEDULE_DECREASING] = "decreasing", [GGDM_SCHEDULE_NOISE] = "noise",
-    [GGDM_SCHEDULE_SIGNAL] = "signal",         [GGDM_SCHEDULE_SIGMA] = "sigma",
-    [GGDM_SCHEDULE_SINE] = "sine",             NULL};
+const char *const ggdm_schedule_names[] = {[GGDM_SCHEDULE_CONSTANT] = "constant",
+                                           [GGDM_SCHEDULE_INCREASING] = "increasing",
+                                           [GGDM_SCHEDULE_DECREASING] = "decreasing",
+                                           [GGDM_SCHEDULE_NOISE] = "noise",
+                                           [GGDM_SCHEDULE_SIGNAL] = "signal",
+                                           [GGDM_SCHEDULE_SIGMA] = "sigma",
+                                           [GGDM_SCHEDULE_SINE] = "sine",
+                                           NULL};
 
 /* What the schedules of a chain are relative to. */
 typedef struct whole {

@@ -145,7 +145,7 @@ static bool is_of(const ggdm_item *t, ggdm_apply apply, ggdm_gradient gradient)
 /* ---- what the walk subtracts ---------------------------------------------------------------- */
 
 static const ggdm_number numbers[GGDM_N_APPLIED] = {
-    [GGDM_APPLY_PREVIOUS] = GGDM_NUMBER_ONE, [GGDM_APPLY_CURRENT] = GGDM_NUMBER_CURRENT,
+    [GGDM_APPLY_PREVIOUS] = GGDM_NUMBER_ONE,  [GGDM_APPLY_CURRENT] = GGDM_NUMBER_CURRENT,
     [GGDM_APPLY_MEAN] = GGDM_NUMBER_VARIANCE, [GGDM_APPLY_EPS] = GGDM_NUMBER_NOISE,
     [GGDM_APPLY_X0] = GGDM_NUMBER_MINUS,      [GGDM_APPLY_X0_EPS] = GGDM_NUMBER_MINUS};
 
@@ -181,9 +181,9 @@ static void emit_group(ggdm_emit *e, const ggdm_item *terms, ggdm_apply apply,
     if (n == 1)
         emit_shift(e, first, sum, backward(e, gradient, sum));
     else if (n > 1)
-        ggdm_emit_shift(e, sum, backward(e, gradient, sum), NULL, NULL,
-                        (ggdm_scale){.number = numbers[apply],
-                                     .through_x0 = gradient == GGDM_XT_AFFINE});
+        ggdm_emit_shift(
+            e, sum, backward(e, gradient, sum), NULL, NULL,
+            (ggdm_scale){.number = numbers[apply], .through_x0 = gradient == GGDM_XT_AFFINE});
 }
 
 static void emit_shifts(ggdm_emit *e, const ggdm_item *terms)

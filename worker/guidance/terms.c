@@ -8,11 +8,13 @@ const char *const ggdm_gradient_names[] = {
     [GGDM_XT_FULL] = "xt-full", [GGDM_XT_AFFINE] = "xt-affine", [GGDM_X0] = "x0", NULL};
 
 static const char *const places[] = {"x0", "xt", NULL};
-static const char *const applied[] = {
-    [GGDM_APPLY_PREVIOUS] = "previous", [GGDM_APPLY_CURRENT] = "current",
-    [GGDM_APPLY_MEAN] = "mean",         [GGDM_APPLY_EPS] = "eps",
-    [GGDM_APPLY_X0] = "x0",             [GGDM_APPLY_X0_EPS] = "x0-eps",
-    NULL};
+static const char *const applied[] = {[GGDM_APPLY_PREVIOUS] = "previous",
+                                      [GGDM_APPLY_CURRENT] = "current",
+                                      [GGDM_APPLY_MEAN] = "mean",
+                                      [GGDM_APPLY_EPS] = "eps",
+                                      [GGDM_APPLY_X0] = "x0",
+                                      [GGDM_APPLY_X0_EPS] = "x0-eps",
+                                      NULL};
 static const char *const norms[] = {[GGDM_NORM_NONE] = "none",
                                     [GGDM_NORM_UNIT] = "unit",
                                     [GGDM_NORM_RMS] = "rms",

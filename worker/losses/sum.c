@@ -22,7 +22,8 @@ static ggdm_val sum_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
     const ggdm_item *member = ggdm_item_child(loss, "of");
     ggdm_val sum = ggdm_emit_loss(e, member, x0);
     for (member = member->next; member; member = member->next)
-        sum = ggdm_lincomb(e->graph, sum, ggdm_emit_loss(e, member, x0), ggdm_emit_ones(e), ggdm_emit_ones(e));
+        sum = ggdm_lincomb(e->graph, sum, ggdm_emit_loss(e, member, x0), ggdm_emit_ones(e),
+                           ggdm_emit_ones(e));
     return sum;
 }
 
