@@ -29,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
         -Wvla -Wformat=2 $(if $(WERROR),-Werror)
 # (gcc is the compiler whose warnings are looked at.)
 WARN.fuzz := -w
-PKGS := yaml-0.1 jansson libarchive zlib nettle libpng libjpeg sqlite3 ompi-c
+PKGS := yaml-0.1 jansson libarchive zlib nettle libpng libjpeg sqlite3 lapacke ompi-c
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   += -std=c11 -ffp-contract=off -fno-math-errno -fopenmp $(OPT.$(MODE)) $(or $(WARN.$(MODE)),$(WARN)) $(PKG_CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -38,7 +38,7 @@ LDFLAGS  += -fopenmp $(filter -fsanitize=%,$(OPT.$(MODE)))
 LDLIBS   += -ldnnl $(PKG_LIBS) -lm
 
 isa_of = $(firstword $(filter avx2 avx512,$(subst _, ,$(basename $(notdir $(1))))))
-lib.c  := $(sort $(wildcard common/*.c models/*.c models/*/*.c jobs/*.c worker/*.c worker/*/*.c slurm/*.c coordinator/*/*.c))
+lib.c  := $(sort $(wildcard common/*.c models/*.c models/*/*.c jobs/*.c worker/*.c worker/*/*.c evaluate/*.c slurm/*.c coordinator/*/*.c))
 lib.o  := $(lib.c:%.c=$(B)/%.o)
 test.c := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/grad/test_*.c \
                             tests/golden/test_*.c tests/property/test_*.c tests/fuzz/test_*.c))
@@ -185,7 +185,7 @@ fuzz:
 ## lint: static analysis (cppcheck) of all sources
 lint:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	  --error-exitcode=1 --suppress=missingInclude -I. common models jobs worker slurm coordinator
+	  --error-exitcode=1 --suppress=missingInclude -I. common models jobs worker evaluate slurm coordinator
 
 ## format: let clang-format lay out all sources
 format:

@@ -53,6 +53,12 @@ void ggdm_pixels_deinit(ggdm_pixels *p)
     *p = (ggdm_pixels){0};
 }
 
+void ggdm_pixels_dequantise(const uint8_t *pixels, float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)pixels[i] / 127.5f - 1.0f;
+}
+
 static void on_png_error(png_structp png, png_const_charp message)
 {
     png_task *task = png_get_error_ptr(png);

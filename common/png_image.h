@@ -24,6 +24,9 @@ ggdm_status ggdm_pixels_init(ggdm_pixels *p, int32_t width, int32_t height, int3
 /** Safe on zeroed pixels and twice. */
 void ggdm_pixels_deinit(ggdm_pixels *p);
 
+/** The pixels in data units: x = u8 / 127.5 - 1. */
+void ggdm_pixels_dequantise(const uint8_t *pixels, float *x, int64_t n);
+
 /** Encode pixels [height, width, channels] u8.  *png (owned: free()) gets *size bytes.
  *  Errors: GGDM_EINVAL as ggdm_pixels_init, GGDM_ENOMEM. */
 ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height, int32_t channels,

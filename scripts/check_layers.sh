@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
-folders=(common models jobs worker coordinator slurm)
+folders=(common models jobs worker evaluate coordinator slurm)
 existing=()
 for f in "${folders[@]}"; do [ -d "$f" ] && existing+=("$f"); done
 
@@ -24,9 +24,10 @@ BEGIN {
     may["models/arch"]  = "common models/nn models/arch"
     may["jobs"]         = "common jobs"
     may["worker"]       = "common models worker jobs/messages.h jobs/catalogue.h jobs/item.h jobs/recipe.h jobs/step_cost.h"
+    may["evaluate"]     = "common models jobs evaluate"
     may["slurm"]        = "common slurm"
-    may["coordinator"]       = "common models jobs worker coordinator slurm"
-    may["coordinator/cmd"]   = "common models jobs worker coordinator slurm"
+    may["coordinator"]       = "common models jobs worker evaluate coordinator slurm"
+    may["coordinator/cmd"]   = "common models jobs worker evaluate coordinator slurm"
     may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world"
     may["coordinator/run"]   = "common models jobs worker slurm coordinator/run coordinator/world"
     may["coordinator/world"] = "common jobs slurm coordinator/world"
@@ -44,6 +45,7 @@ BEGIN {
     rule("archive(_entry)?\\.h",     "common/(container|source)\\.c")
     rule("zlib\\.h",                "common/source\\.c")
     rule("nettle/.*",                "common/hash\\.c")
+    rule("lapacke?.*\\.h",         "evaluate/eigen\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
     # (Files of others are read, not mapped: common/fs.h says why.)
     rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/gnuplot\\.c|coordinator/cmd/disk_check\\.c")

@@ -16,7 +16,7 @@ ggdm_status ggdm_present(const float *x, ggdm_image_shape shape, ggdm_sample *sa
     size_t size = 0;
     GGDM_TRY(ggdm_alloc(&pixels, (size_t)n, 1, err));
     *saturated = ggdm_sampler_quantise(x, pixels, n);
-    ggdm_sampler_dequantise(pixels, seen, n);
+    ggdm_pixels_dequantise(pixels, seen, n);
     ggdm_status st = ggdm_png_encode(pixels, shape.width, shape.height, shape.channels,
                                      &sample->data, &size, err);
     free(pixels);
@@ -35,7 +35,7 @@ static ggdm_status read_png(const ggdm_sample *sample, ggdm_image_shape *shape, 
     size_t n = (size_t)pixels.height * (size_t)pixels.width * (size_t)pixels.channels;
     ggdm_status st = ggdm_alloc(seen, n, sizeof **seen, err);
     if (st == GGDM_OK)
-        ggdm_sampler_dequantise(pixels.data, *seen, (int64_t)n);
+        ggdm_pixels_dequantise(pixels.data, *seen, (int64_t)n);
     ggdm_pixels_deinit(&pixels);
     return st;
 }

@@ -68,9 +68,3 @@ float ggdm_sampler_quantise(const float *x, uint8_t *out, int64_t n)
     }
     return (float)((double)beyond / (double)n);
 }
-
-void ggdm_sampler_dequantise(const uint8_t *in, float *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)in[i] / 127.5f - 1.0f;
-}

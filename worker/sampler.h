@@ -31,7 +31,4 @@ bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n);
  *  Returns the share of pixels with |x| > 1.5 (1.5 times the data range; not finite counts). */
 float ggdm_sampler_quantise(const float *x, uint8_t *out, int64_t n);
 
-/** The image that the archive holds, in data units: x = u8 / 127.5 - 1. */
-void ggdm_sampler_dequantise(const uint8_t *in, float *x, int64_t n);
-
 #endif

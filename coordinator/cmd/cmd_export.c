@@ -1,4 +1,4 @@
-/* The later stages of a run, each alone: `ggdm evaluate`, `ggdm report`, `ggdm export`. */
+/* `ggdm report` and `ggdm export`: what a run has come to, for others. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,27 +10,18 @@
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/dir_args.h"
 #include "coordinator/run/run_dir.h"
-#include "coordinator/show/finish.h"
 #include "coordinator/show/report.h"
 #include "jobs/archive.h"
 #include "jobs/cell_select.h"
 #include "jobs/measures.h"
 #include "jobs/plot.h"
-#include "jobs/summary.h"
 
-/* ---- evaluate, report ---- */
+/* ---- report ---- */
 
-typedef struct stage_options {
+typedef struct report_options {
     ggdm_dir_options where;
     const char *out;
-} stage_options;
-
-static ggdm_status evaluate(const ggdm_results *r, const char *dir, ggdm_error *err)
-{
-    GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
-    GGDM_TRY(ggdm_summary_write(r, dir, err));
-    return ggdm_finish_print(r, dir, err);
-}
+} report_options;
 
 static ggdm_status report(const ggdm_results *r, const char *dir, ggdm_error *err)
 {
@@ -40,14 +31,30 @@ static ggdm_status report(const ggdm_results *r, const char *dir, ggdm_error *er
     return GGDM_OK;
 }
 
-static const struct argp_option stage_arguments[] = {
+static ggdm_status report_run(const report_options *o, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    ggdm_results r = {0};
+    const char *place;
+    ggdm_status st = ggdm_dir_read(o->where.dir, &store, err);
+    if (st == GGDM_OK)
+        st = ggdm_dir_to_write(o->where.dir, o->out, GGDM_REPORT_FILE, &place, err);
+    if (st == GGDM_OK)
+        st = ggdm_results_read(store, &r, err);
+    if (st == GGDM_OK)
+        st = report(&r, place, err);
+    ggdm_results_deinit(&r);
+    return ggdm_dir_done(&store, st, err);
+}
+
+static const struct argp_option report_arguments[] = {
     {"out", 'o', "DIR", 0, "write below this directory (default: the run directory)", 0},
     {0},
 };
 
-static error_t parse_stage(int key, char *arg, struct argp_state *state)
+static error_t parse_report(int key, char *arg, struct argp_state *state)
 {
-    stage_options *o = state->input;
+    report_options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->where;
@@ -61,49 +68,11 @@ static error_t parse_stage(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static int run_stage(const struct argp *argp, const char *name, const char *what, int argc,
-                     char **argv,
-                     ggdm_status (*stage)(const ggdm_results *, const char *, ggdm_error *))
-{
-    stage_options o = {.out = NULL};
-    ggdm_store *store = NULL;
-    ggdm_results r = {0};
-    ggdm_error err = {0};
-    const char *place;
-    if (ggdm_command_parse(argp, argc, argv, &o))
-        return GGDM_EXIT_USAGE;
-    ggdm_status st = ggdm_dir_read(o.where.dir, &store, &err);
-    if (st == GGDM_OK)
-        st = ggdm_dir_to_write(o.where.dir, o.out, what, &place, &err);
-    if (st == GGDM_OK)
-        st = ggdm_results_read(store, &r, &err);
-    if (st == GGDM_OK)
-        st = stage(&r, place, &err);
-    ggdm_results_deinit(&r);
-    st = ggdm_dir_done(&store, st, &err);
-    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail(name, &err);
-}
-
-int ggdm_cmd_evaluate(int argc, char **argv)
-{
-    static const struct argp argp = {
-        stage_arguments,
-        parse_stage,
-        "DIR",
-        "Write summary.csv, summary.json and the figures of the run in DIR anew from its database, "
-        "or, while it runs, from its latest snapshot, and print the accuracies.\v"
-        "Example:\n  ggdm evaluate runs/figure4",
-        ggdm_dir_children,
-        NULL,
-        NULL};
-    return run_stage(&argp, "evaluate", "summary.csv", argc, argv, evaluate);
-}
-
 int ggdm_cmd_report(int argc, char **argv)
 {
     static const struct argp argp = {
-        stage_arguments,
-        parse_stage,
+        report_arguments,
+        parse_report,
         "DIR",
         "Write report.html of the run in DIR anew from its database, or, while it runs, from its "
         "latest snapshot: one page that needs no other file.\v"
@@ -111,7 +80,11 @@ int ggdm_cmd_report(int argc, char **argv)
         ggdm_dir_children,
         NULL,
         NULL};
-    return run_stage(&argp, "report", GGDM_REPORT_FILE, argc, argv, report);
+    report_options o = {.out = NULL};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    return report_run(&o, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("report", &err);
 }
 
 /* ---- export ---- */

@@ -1,5 +1,5 @@
-/* `ggdm methods`: every kind that a sweep can select and every parameter it can set, printed from
- * the tables that the program runs on. */
+/* `ggdm methods`: every kind that a sweep can select and every parameter it can set, then the
+ * metrics, printed from the tables that the program runs on. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,11 @@
 #include "common/json_write.h"
 #include "common/nearest.h"
 #include "coordinator/cmd/command.h"
+#include "evaluate/metrics.h"
 #include "jobs/item.h"
 #include "worker/kinds.h"
 
+#define MAX_KINDS 256
 #define MAX_FAMILIES 32
 #define NAME_WIDTH 14 /* columns */
 
@@ -23,18 +25,31 @@ static bool is_wanted(const arguments *a, const ggdm_kind *kind)
     return !a->what || strcmp(a->what, kind->name) == 0 || strcmp(a->what, kind->family) == 0;
 }
 
-/* Families in the order of the catalogue. */
-static int list_families(const char *families[MAX_FAMILIES])
+typedef struct kind_list {
+    const ggdm_kind *kinds[MAX_KINDS];  /* [n_kinds] */
+    const char *families[MAX_FAMILIES]; /* [n_families] in the order of the kinds */
+    int n_kinds, n_families;
+} kind_list;
+
+static void add_kind(kind_list *l, const ggdm_kind *kind)
 {
-    int n = 0;
-    for (size_t i = 0; i < ggdm_methods.n_kinds; i++) {
-        int k = 0;
-        while (k < n && strcmp(families[k], ggdm_methods.kinds[i]->family) != 0)
-            k++;
-        if (k == n && n < MAX_FAMILIES)
-            families[n++] = ggdm_methods.kinds[i]->family;
-    }
-    return n;
+    int k = 0;
+    while (k < l->n_families && strcmp(l->families[k], kind->family) != 0)
+        k++;
+    if (k == l->n_families && k < MAX_FAMILIES)
+        l->families[l->n_families++] = kind->family;
+    if (l->n_kinds < MAX_KINDS)
+        l->kinds[l->n_kinds++] = kind;
+}
+
+static kind_list list_kinds(void)
+{
+    kind_list l = {.n_kinds = 0};
+    for (size_t i = 0; i < ggdm_methods.n_kinds; i++)
+        add_kind(&l, ggdm_methods.kinds[i]);
+    for (int i = 0; ggdm_metric_kinds[i]; i++)
+        add_kind(&l, &ggdm_metric_kinds[i]->kind);
+    return l;
 }
 
 /* ---- what a row says ----------------------------------------------------------------------- */
@@ -79,15 +94,13 @@ static int surplus_bytes(const char *text)
 
 /* ---- for people ---------------------------------------------------------------------------- */
 
-static void print_overview(void)
+static void print_overview(const kind_list *l)
 {
-    const char *families[MAX_FAMILIES];
-    const int n = list_families(families);
-    for (int f = 0; f < n; f++) {
-        printf("%s%s\n", f ? "\n" : "", families[f]);
-        for (size_t i = 0; i < ggdm_methods.n_kinds; i++)
-            if (strcmp(ggdm_methods.kinds[i]->family, families[f]) == 0)
-                printf("  %-18s %s\n", ggdm_methods.kinds[i]->name, ggdm_methods.kinds[i]->help);
+    for (int f = 0; f < l->n_families; f++) {
+        printf("%s%s\n", f ? "\n" : "", l->families[f]);
+        for (int i = 0; i < l->n_kinds; i++)
+            if (strcmp(l->kinds[i]->family, l->families[f]) == 0)
+                printf("  %-18s %s\n", l->kinds[i]->name, l->kinds[i]->help);
     }
     printf("\n`ggdm methods NAME` shows the parameters of a kind or of all of a family.\n");
 }
@@ -157,17 +170,16 @@ static void print_kind_markdown(const ggdm_kind *kind)
 static ggdm_status print_methods(const arguments *a, ggdm_error *err)
 {
     ggdm_nearest meant = {.word = a->what};
-    const char *families[MAX_FAMILIES];
-    const int n = list_families(families);
+    const kind_list l = list_kinds();
     int printed = 0;
     if (!a->what && !a->markdown) {
-        print_overview();
+        print_overview(&l);
         return GGDM_OK;
     }
-    for (int f = 0; f < n; f++)
-        for (size_t i = 0; i < ggdm_methods.n_kinds; i++) {
-            const ggdm_kind *kind = ggdm_methods.kinds[i];
-            if (strcmp(kind->family, families[f]) != 0)
+    for (int f = 0; f < l.n_families; f++)
+        for (int i = 0; i < l.n_kinds; i++) {
+            const ggdm_kind *kind = l.kinds[i];
+            if (strcmp(kind->family, l.families[f]) != 0)
                 continue;
             if (a->what) {
                 ggdm_nearest_try(&meant, kind->name);
@@ -220,7 +232,7 @@ int ggdm_cmd_methods(int argc, char **argv)
         .args_doc = "[KIND]",
         .doc = "List the samplers, guidances, losses, scorers and other kinds that a sweep can "
                "select, with their parameters: every parameter can be set in the sweep file, with "
-               "--set, and be an axis."
+               "--set, and be an axis.  Behind them the metrics of `ggdm evaluate'."
                "\vExample:\n"
                "  ggdm methods\n"
                "  ggdm methods gradient\n"

@@ -15,6 +15,7 @@ typedef union symbol {
     const char *(*text_of)(void *);
     int (*number)(void);
     int (*mpi)(char *text, int *length);
+    void (*lapack)(int *major, int *minor, int *patch);
     const struct {
         int major, minor, patch;
     } * (*onednn)(void);
@@ -41,6 +42,15 @@ static const char *onednn_version(symbol s)
     return text;
 }
 
+static const char *lapack_version(symbol s)
+{
+    static char text[48];
+    int major = 0, minor = 0, patch = 0;
+    s.lapack(&major, &minor, &patch);
+    snprintf(text, sizeof text, "%d.%d.%d", major, minor, patch);
+    return text;
+}
+
 static const char *png_version(symbol s)
 {
     return s.text_of(NULL);
@@ -59,6 +69,7 @@ static const struct {
     {"SQLite", "sqlite3_libversion", plain},         {"libpng", "png_get_libpng_ver", png_version},
     {"libyaml", "yaml_get_version_string", plain},   {"jansson", "jansson_version_str", plain},
     {"libarchive", "archive_version_string", plain}, {"zlib", "zlibVersion", plain},
+    {"LAPACK", "ilaver_", lapack_version},
 };
 
 void ggdm_each_library(ggdm_library_visitor visit, void *context)

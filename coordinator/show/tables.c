@@ -19,6 +19,7 @@ typedef struct table {
     FILE *out;
     const ggdm_results *r;
     const ggdm_axes *axes;
+    int32_t metric;      /* what it shows; -1: the accuracy by whom the verdict is */
     const int32_t *rows; /* [n] of the results: the cells of this table */
     int32_t n;
     int32_t xs[MAX_COLUMNS], curves[MAX_ROWS]; /* ranks */
@@ -82,6 +83,31 @@ static void lay_out(table *t)
     }
 }
 
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
+
+/* Of a row, as it is printed; NAN: it has none. */
+static double number_of(const table *t, const ggdm_row *row)
+{
+    if (t->metric >= 0)
+        return row->metrics[t->metric].value;
+    const ggdm_measured *m = ggdm_results_verdict(t->r, row);
+    return m ? 100 * m->accuracy.p : (double)NAN;
+}
+
+/* How many images it is of. */
+static int64_t images_of(const table *t, const ggdm_row *row)
+{
+    return t->metric >= 0 ? row->metrics[t->metric].n : row->cell.wanted;
+}
+
+/* Does a row belong into the tables at all? */
+static bool is_shown(const table *t, const ggdm_row *row)
+{
+    return t->metric >= 0 ? row->metrics[t->metric].n > 0
+                          : row->aim >= 0 && ggdm_results_verdict(t->r, row);
+}
+
 /* ---- text ------------------------------------------------------------------------------------ */
 
 static const char *name_of(const ggdm_axes *a, int32_t axis)
@@ -120,9 +146,9 @@ static void print_table(const table *t)
         fprintf(t->out, "    %*.*s", first, MAX_WIDTH, text_of(a, a->curve, t->curves[c]));
         for (int x = 0; x < t->n_xs; x++) {
             const ggdm_row *row = t->cell[c][x] < 0 ? NULL : &t->r->rows[t->cell[c][x]];
-            const ggdm_measured *m = row ? ggdm_results_verdict(t->r, row) : NULL;
-            if (m && !isnan(m->accuracy.p))
-                fprintf(t->out, " %*.1f", wide, 100 * m->accuracy.p);
+            const double number = row ? number_of(t, row) : (double)NAN;
+            if (!isnan(number))
+                fprintf(t->out, " %*.*f", wide, t->metric < 0 ? 1 : 2, number);
             else
                 fprintf(t->out, " %*s", wide, "-");
         }
@@ -135,23 +161,28 @@ static void print_heading(const table *t)
     const ggdm_axes *a = t->axes;
     const ggdm_results *r = t->r;
     const ggdm_row *row = &r->rows[t->rows[0]];
-    int32_t least = row->cell.wanted, most = least;
+    int64_t least = images_of(t, row), most = least;
     for (int32_t i = 0; i < t->n; i++) {
-        int32_t wanted = r->rows[t->rows[i]].cell.wanted;
-        least = wanted < least ? wanted : least;
-        most = wanted > most ? wanted : most;
+        const int64_t n = images_of(t, &r->rows[t->rows[i]]);
+        least = n < least ? n : least;
+        most = n > most ? n : most;
     }
-    fprintf(t->out, "\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
-    if (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column])
+    if (t->metric < 0)
+        fprintf(t->out, "\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
+    else
+        fprintf(t->out, "\n  %s by %s", r->metrics[t->metric].metric,
+                r->metrics[t->metric].settings);
+    if (r->aim_column >= 0 && (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column]))
         fprintf(t->out, " for %s %s", r->columns[r->aim_column].name,
                 ggdm_results_value(r, row, r->aim_column).text);
     for (int32_t i = 0; i < a->n_others; i++)
         fprintf(t->out, ", %s %s", name_of(a, a->others[i]),
                 text_of(a, a->others[i], ggdm_axes_rank(a, a->others[i], t->rows[0])));
-    fprintf(t->out, ", %% of n = %d", least);
+    fprintf(t->out, ", %sn = %lld", t->metric < 0 ? "% of " : "", (long long)least);
     if (most > least)
-        fprintf(t->out, " to %d", most);
-    fprintf(t->out, " image%s (diverged ones count as wrong)\n", ggdm_plural(most));
+        fprintf(t->out, " to %lld", (long long)most);
+    fprintf(t->out, " image%s (diverged ones %s)\n", ggdm_plural(most),
+            t->metric < 0 ? "count as wrong" : "left out");
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -166,6 +197,7 @@ static int by_group(const void *a, const void *b, void *context)
 static void print_tables(table *t, int32_t *rows, int32_t n)
 {
     int tables = 0;
+    t->cut = false;
     for (int32_t i = 0; i < n; i += t->n) {
         t->rows = &rows[i];
         for (t->n = 0; i + t->n < n && compare_groups(t->axes, rows[i], rows[i + t->n]) == 0;
@@ -187,7 +219,7 @@ ggdm_status ggdm_tables_print(FILE *out, const ggdm_results *r, ggdm_error *err)
 {
     ggdm_axes axes = {0};
     table *t = NULL;
-    int32_t *rows = NULL, n = 0;
+    int32_t *rows = NULL;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_axes_find(r, &axes, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&t, 1, sizeof *t, err), done);
@@ -195,11 +227,14 @@ ggdm_status ggdm_tables_print(FILE *out, const ggdm_results *r, ggdm_error *err)
     t->out = out;
     t->r = r;
     t->axes = &axes;
-    for (int32_t i = 0; i < r->n_rows; i++)
-        if (r->rows[i].aim >= 0 && ggdm_results_verdict(r, &r->rows[i]))
-            rows[n++] = i;
-    qsort_r(rows, (size_t)n, sizeof *rows, by_group, &axes);
-    print_tables(t, rows, n);
+    for (t->metric = -1; t->metric < r->n_metrics; t->metric++) {
+        int32_t n = 0;
+        for (int32_t i = 0; i < r->n_rows; i++)
+            if (is_shown(t, &r->rows[i]))
+                rows[n++] = i;
+        qsort_r(rows, (size_t)n, sizeof *rows, by_group, &axes);
+        print_tables(t, rows, n);
+    }
 done:
     free(rows);
     free(t);

@@ -22,7 +22,7 @@ typedef struct ggdm_ports {
     ggdm_val logits;    /* [N, K] f32, log probabilities */
     ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
     ggdm_val embedding; /* one vector of an image or a text */
-    ggdm_val features;  /* of an inner layer */
+    ggdm_val features;  /* of an inner layer: of GgdmCNN what its last one takes, [N, F] */
 } ggdm_ports;
 
 #define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1})

@@ -40,13 +40,15 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, ggdm_val temb, const ggdm_
     return fused ? x : activate(g, x, layer->act);
 }
 
-ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t)
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                       ggdm_val *features)
 {
     const ggdm_val temb = net->time_dim ? time_embedding(g, t, net->time_dim) : -1;
     for (int i = 0; i < net->n_layers; i++) {
         const ggdm_cnn_layer *layer = &net->layers[i];
         char prefix[GGDM_NAME_SIZE];
         snprintf(prefix, sizeof prefix, "layers.%d", i);
+        *features = x;
         switch (layer->kind) {
         case GGDM_CNN_CONV:
             x = conv_layer(g, x, temb, layer, prefix);

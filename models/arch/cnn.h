@@ -40,8 +40,9 @@ typedef struct ggdm_cnn {
 /* The keys of each kind of entry of "layers"; NULL at the end. */
 extern const ggdm_field *const ggdm_cnn_layer_fields[];
 
-/** Emit the network: x [N, size, size, channels], with time_dim t [N] f32 (else ignored) -> log
- *  probabilities [N, n_classes], f32. */
-ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t);
+/** Emit the network: x [N, size, size, channels], with time_dim t [N] f32 (else ignored) ->
+ *  [N, n_classes] f32, before they are normalised; *features: what the last layer makes them of. */
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                       ggdm_val *features);
 
 #endif

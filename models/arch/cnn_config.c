@@ -262,7 +262,7 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t);
+    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t, &ports->features);
     ports->logits = ggdm_log_softmax(g, ports->raw);
 }
 
@@ -270,7 +270,7 @@ const ggdm_arch_kind ggdm_arch_cnn = {
     .class_name = "GgdmCNN",
     .weights_file = "model.safetensors",
     .role = GGDM_CLASSIFIER,
-    .ports = GGDM_PORT_X | GGDM_PORT_LOGITS,
+    .ports = GGDM_PORT_X | GGDM_PORT_LOGITS | GGDM_PORT_FEATURES,
     .fields = fields,
     .ignored = ignored,
     .defaults = &defaults,

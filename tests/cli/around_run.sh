@@ -92,6 +92,7 @@ for command in introspect "evaluate --out looked" "report --out looked" "export 
 done
 [ -s looked/report.html ] && [ -s looked/summary.csv ] && [ ! -e long/report.html ]
 report $? "what they write is where it was asked for"
+says "no metric while it runs" 2 "in use by" -- "$GGDM" evaluate long --metrics vendi --features pixels
 says "cancel of cells while it runs" 0 "units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
 says "retry while it runs" 0 "units go back" "coordinator has taken them up" -- "$GGDM" retry long --cell 'kappa=0.1'
 says "a bad expression while it runs" 2 "column 1" -- "$GGDM" cancel long --cell 'colour=1'

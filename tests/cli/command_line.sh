@@ -30,6 +30,10 @@ told "unknown option '--wokers', did you mean '--workers'?" "$GGDM" plan good.ya
 told "unknown option '--tasks-pre-node', did you mean '--tasks-per-node'?" "$GGDM" submit good.yaml --tasks-pre-node 2
 told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
 told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
+told "--metrics: value 'vendo', did you mean 'vendi'? expected vendi" "$GGDM" evaluate x --metrics vendo
+told "--metrics and --features: expected both or none" "$GGDM" evaluate x --metrics vendi
+told "--metrics and --features: expected both or none" "$GGDM" evaluate x --features pixels
+told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
 told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
 told "model 'tiny-dppm' not found, did you mean 'tiny-ddpm': no config.json in" "$GGDM" model info tiny-dppm
 told "model 'other' not found: no config.json in" "$GGDM" model info other
@@ -71,7 +75,7 @@ numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
-free='--run --set --dir --hosts --hostfile --cell --out --from --guide --in --partition --account --qos --constraint --setup'
+free='--run --set --dir --hosts --hostfile --cell --out --features --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
 for command in plan run submit merge status retry cancel introspect evaluate report export train model methods schedule data bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086

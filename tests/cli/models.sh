@@ -85,7 +85,7 @@ says 0 "the null label is none of the classes" "classes     10" "null label  10"
 sed 's/tiny-ddpm/tiny-null/' tiny.yaml >label.yaml
 echo 'condition: {label: 10}' >>label.yaml
 says 2 "and of no sweep" "field 'condition.label': value '10', expected a class of model" "0 to 9" -- "$GGDM" plan label.yaml
-says 0 "a classifier of noisy images is told the timestep" "takes       x, t" "gives       logits" -- "$GGDM" model info zoo/tiny-noisy
+says 0 "a classifier of noisy images is told the timestep" "takes       x, t" "gives       logits, features" -- "$GGDM" model info zoo/tiny-noisy
 says 2 "no such directory" "nosuch: no such directory" -- "$GGDM" model list nosuch
 
 # ---- where it is ----

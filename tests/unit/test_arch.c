@@ -313,7 +313,8 @@ static void check_ports(const char *config, const char *takes, const char *gives
     assert_string_equal(ggdm_arch_port_names(info.ports & ~GGDM_PORTS_IN, text, sizeof text),
                         gives);
     assert_int_equal(ggdm_arch_has_port(&info, "label"), strstr(takes, "label") != NULL);
-    assert_true(ggdm_arch_has_port(&info, gives));
+    assert_int_equal(ggdm_arch_has_port(&info, "eps"), strstr(gives, "eps") != NULL);
+    assert_int_equal(ggdm_arch_has_port(&info, "features"), strstr(gives, "features") != NULL);
     assert_false(ggdm_arch_has_port(&info, "labels"));
     destroy(&b);
 }
@@ -323,8 +324,8 @@ static void test_arch_ports_follow_config(void **state)
     (void)state;
     check_ports(CIFAR10, "x, t", "eps");
     check_ports(CONDITIONAL, "x, t, label", "eps");
-    check_ports(CNN, "x", "logits");
-    check_ports(NOISY_CNN, "x, t", "logits");
+    check_ports(CNN, "x", "logits, features");
+    check_ports(NOISY_CNN, "x, t", "logits, features");
 }
 
 static void test_arch_port_names_in_a_small_buffer_are_cut(void **state)

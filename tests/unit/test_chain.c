@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/png_image.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/noise_levels.h"
@@ -584,7 +585,7 @@ static void test_sampler_quantise_rounds_clamps_and_counts(void **state)
     float back[8];
     assert_true(ggdm_sampler_quantise(x, out, 8) == 3.0f / 8.0f);
     assert_memory_equal(out, want, sizeof want);
-    ggdm_sampler_dequantise(want, back, 8);
+    ggdm_pixels_dequantise(want, back, 8);
     assert_true(back[0] == -1.0f && back[1] == 1.0f);
 }
 

@@ -1,6 +1,7 @@
 /* Accuracies as a person reads them at the end of a run. */
 #include "coordinator/show/tables.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,35 @@ static void test_tables_have_the_layout_of_the_figure(void **state)
                 "    kappa \\ duration       0     500 250+100\n"
                 "                   0     0.0    10.0    20.0\n"
                 "                 0.1    30.0       -    50.0\n");
+    free(text);
+    paper_close(&p);
+}
+
+/* Behind them those of metrics, of the cells that have them. */
+static void test_tables_of_metrics_follow(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", "1", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    ggdm_metric metric = {.name = "vendi", .metric = "vendi", .settings = "pixels"};
+    ggdm_metric_value values[] = {{1.5, 1, 2, 9}, {2.25, 2, 3, 10}, {(double)NAN, 0, 0, 0}};
+    paper p;
+    paper_open(&p, axes, 2);
+    p.r.metrics = &metric;
+    p.r.n_metrics = 1;
+    for (int i = 0; i < 3; i++)
+        p.r.rows[i].metrics = &values[i];
+    char *text = print(&p);
+    check(text,
+          "\n  accuracy by the judge for target 3, % of n = 10 images (diverged ones count as "
+          "wrong)\n"
+          "         kappa       0     0.1       1\n"
+          "                   0.0    10.0    20.0\n"
+          "\n  vendi by pixels for target 3, n = 9 to 10 images (diverged ones left out)\n"
+          "         kappa       0     0.1\n"
+          "                  1.50    2.25\n");
     free(text);
     paper_close(&p);
 }
@@ -138,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_have_the_layout_of_the_figure),
+        cmocka_unit_test(test_tables_of_metrics_follow),
         cmocka_unit_test(test_tables_are_one_for_each_combination),
         cmocka_unit_test(test_tables_show_of_equal_places_the_one_with_most_images),
         cmocka_unit_test(test_tables_without_parameters_that_vary_are_one_figure),

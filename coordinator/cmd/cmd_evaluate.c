@@ -1,0 +1,244 @@
+/* `ggdm evaluate`: the metrics of a run's cells, then its summary and figures anew. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json_write.h"
+#include "common/log.h"
+#include "common/plural.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/run/dir_args.h"
+#include "coordinator/run/model_paths.h"
+#include "coordinator/run/run_dir.h"
+#include "coordinator/show/finish.h"
+#include "coordinator/show/report.h"
+#include "evaluate/evaluate.h"
+#include "jobs/plot.h"
+#include "jobs/summary.h"
+#include "worker/startup.h"
+
+typedef struct evaluate_options {
+    ggdm_dir_options where;
+    const char *out, *features;
+    bool json;
+    ggdm_evaluate_options asked;
+} evaluate_options;
+
+/* ---- metrics ---- */
+
+/* As the run itself would find it. */
+static ggdm_status find_model(void *dir, const char *name, char **path, ggdm_error *err)
+{
+    return ggdm_model_path_find(dir, "", name, path, err);
+}
+
+/* Networks compute as they do in runs in f32. */
+static ggdm_status pin_isa(ggdm_error *err)
+{
+    ggdm_precision precision = GGDM_PRECISION_FP32;
+    ggdm_isa isa;
+    GGDM_TRY(ggdm_isa_choose(&isa, err));
+    GGDM_TRY(ggdm_startup_precision(&precision, &isa, err));
+    return ggdm_isa_pin(isa, err);
+}
+
+static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
+{
+    int64_t least = 0;
+    for (int32_t k = 0; k < o->n_metrics; k++)
+        least = o->metrics[k]->least > least ? o->metrics[k]->least : least;
+    ggdm_log(GGDM_LOG_INFO, "%d number%s computed, %d there already, of features %s", e->made,
+             ggdm_plural(e->made), e->kept, ggdm_features_name(o->features));
+    if (e->few)
+        ggdm_log(GGDM_LOG_WARN,
+                 "%d number%s could not be given: fewer images than needed (%lld) that did not "
+                 "diverge",
+                 e->few, ggdm_plural(e->few), (long long)least);
+}
+
+/* *store is the run's, owned by this process. */
+static ggdm_status compute(evaluate_options *o, ggdm_store **store, ggdm_evaluated *out,
+                           ggdm_error *err)
+{
+    GGDM_TRY(pin_isa(err));
+    GGDM_TRY(
+        ggdm_features_open(o->features, find_model, (void *)o->where.dir, &o->asked.features, err));
+    ggdm_status st = ggdm_dir_open(o->where.dir, store, err);
+    if (st == GGDM_OK) {
+        ggdm_store_publish(*store);
+        st = ggdm_evaluate_run(*store, &o->asked, out, err);
+    }
+    if (st == GGDM_OK)
+        tell(out, &o->asked);
+    ggdm_features_close(&o->asked.features);
+    return st;
+}
+
+/* ---- what comes of it ---- */
+
+static void put_metric(ggdm_json *j, const ggdm_metric *metric, const ggdm_metric_value *v)
+{
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_string(j, "metric", metric->metric);
+    ggdm_json_put_string(j, "settings", metric->settings);
+    ggdm_json_put_double(j, "value", v->value);
+    ggdm_json_put_double(j, "lo", v->lo);
+    ggdm_json_put_double(j, "hi", v->hi);
+    ggdm_json_put_int(j, "n", v->n);
+    ggdm_json_end(j);
+}
+
+static ggdm_status print_json(const ggdm_results *r, ggdm_error *err)
+{
+    ggdm_json j;
+    char *text = NULL;
+    ggdm_json_init(&j, GGDM_JSON_PRETTY);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_string(&j, "name", r->info->name);
+    ggdm_json_begin_array(&j, "cells");
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        const ggdm_row *row = &r->rows[i];
+        ggdm_json_begin_object(&j, NULL);
+        ggdm_json_put_string(&j, "cell", row->cell.name);
+        ggdm_json_begin_object(&j, "parameters");
+        for (int32_t k = 0; k < r->n_varying; k++)
+            ggdm_results_put_value(&j, &r->columns[r->varying[k]],
+                                   ggdm_results_value(r, row, r->varying[k]));
+        ggdm_json_end(&j);
+        ggdm_json_put_int(&j, "n", row->n);
+        ggdm_json_put_int(&j, "diverged", row->diverged);
+        ggdm_json_begin_array(&j, "metrics");
+        for (int32_t k = 0; k < r->n_metrics; k++)
+            if (row->metrics[k].n > 0)
+                put_metric(&j, &r->metrics[k], &row->metrics[k]);
+        ggdm_json_end(&j);
+        ggdm_json_end(&j);
+    }
+    ggdm_json_end(&j);
+    ggdm_json_end(&j);
+    GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
+    fputs(text, stdout);
+    free(text);
+    return GGDM_OK;
+}
+
+/* The report has metrics, too: where there are new ones it is written as well. */
+static ggdm_status write_all(const evaluate_options *o, const ggdm_results *r, const char *place,
+                             ggdm_error *err)
+{
+    GGDM_TRY(ggdm_plot_run(r, place, NULL, err));
+    if (o->features)
+        GGDM_TRY(ggdm_report_write(r, place, err));
+    GGDM_TRY(ggdm_summary_write(r, place, err));
+    return o->json ? print_json(r, err) : ggdm_finish_print(r, place, err);
+}
+
+static ggdm_status evaluate(evaluate_options *o, ggdm_evaluated *out, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    ggdm_results r = {0};
+    const char *place;
+    ggdm_status st;
+    GGDM_TRY_GOTO(
+        st, o->features ? compute(o, &store, out, err) : ggdm_dir_read(o->where.dir, &store, err),
+        done);
+    GGDM_TRY_GOTO(st, ggdm_dir_to_write(o->where.dir, o->out, "summary.csv", &place, err), done);
+    GGDM_TRY_GOTO(st, ggdm_results_read(store, &r, err), done);
+    st = write_all(o, &r, place, err);
+done:
+    ggdm_results_deinit(&r);
+    if (!o->features)
+        return ggdm_dir_done(&store, st, err);
+    ggdm_store_close(&store);
+    return st;
+}
+
+/* ---- arguments ---- */
+
+enum { KEY_METRICS = 256, KEY_FEATURES };
+
+static const struct argp_option arguments[] = {
+    {"metrics", KEY_METRICS, "NAME,...", 0,
+     "give each cell these metrics (`ggdm methods metric' lists them)", 0},
+    {"features", KEY_FEATURES, "SOURCE", 0,
+     "what images are compared by: pixels, or a layer of a classifier as MODEL:LAYER, of features "
+     "(what its last layer takes) and logits; MODEL alone: the first of them that it has",
+     0},
+    {"json", 'j', NULL, 0, "print the metrics of all cells as one JSON object", 0},
+    {"out", 'o', "DIR", 0, "write files below this directory (default: the run directory)", 0},
+    {0},
+};
+
+static void parse_metrics(const struct argp_state *state, const char *list,
+                          ggdm_evaluate_options *asked)
+{
+    const char *names[GGDM_MAX_METRICS + 1] = {NULL};
+    char name[64];
+    for (int k = 0; ggdm_metric_kinds[k]; k++)
+        names[k] = ggdm_metric_kinds[k]->kind.name;
+    for (const char *end = list; *end; list = end + 1) {
+        end = strchrnul(list, ',');
+        snprintf(name, sizeof name, "%.*s", (int)(end - list), list);
+        const ggdm_metric_kind *kind =
+            ggdm_metric_kinds[ggdm_command_choice(state, "--metrics", name, names)];
+        for (int32_t k = 0; k < asked->n_metrics; k++)
+            if (asked->metrics[k] == kind)
+                argp_error(state, "--metrics: %s twice", name);
+        asked->metrics[asked->n_metrics++] = kind;
+    }
+}
+
+static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
+{
+    evaluate_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->where;
+        break;
+    case KEY_METRICS:
+        parse_metrics(state, arg, &o->asked);
+        break;
+    case KEY_FEATURES:
+        o->features = arg;
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case 'o':
+        o->out = arg;
+        break;
+    case ARGP_KEY_END:
+        if (!o->features != !o->asked.n_metrics)
+            argp_error(state, "--metrics and --features: expected both or none of them");
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int ggdm_cmd_evaluate(int argc, char **argv)
+{
+    static const struct argp argp = {
+        arguments,
+        parse_evaluate,
+        "DIR",
+        "Give the cells of the run in DIR metrics of all their images, and write summary.csv, "
+        "summary.json, the figures and report.html anew.  Without --metrics nothing is computed: "
+        "summary and figures are written from the database or, while the run goes on, from its "
+        "latest snapshot.\v"
+        "Metrics are kept in the database: what is there of the same features and as many images "
+        "is not computed again.  They are of the images that did not diverge.\n\n"
+        "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge",
+        ggdm_dir_children,
+        NULL,
+        NULL};
+    evaluate_options o = {.out = NULL};
+    ggdm_evaluated done = {0};
+    ggdm_error err = {0};
+    if (ggdm_command_parse(&argp, argc, argv, &o))
+        return GGDM_EXIT_USAGE;
+    if (evaluate(&o, &done, &err) != GGDM_OK)
+        return ggdm_command_fail("evaluate", &err);
+    return done.few + done.odd ? GGDM_EXIT_FAILED_UNITS : GGDM_EXIT_OK;
+}

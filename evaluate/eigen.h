@@ -1,0 +1,16 @@
+/* Eigenvalues and eigenvectors of symmetric matrices, by LAPACK. */
+#ifndef GGDM_EVALUATE_EIGEN_H
+#define GGDM_EVALUATE_EIGEN_H
+
+#include <stdint.h>
+
+#include "common/status.h"
+
+/** Decompose a symmetric matrix, of which row i is read from column i on.
+ *  a       [n, n] in; out: row k is the k-th eigenvector, of length one
+ *  lambda  [n] out, ascending
+ *  Errors: GGDM_ENUMERIC where it does not converge or is not finite; GGDM_ESHAPE beyond LAPACK's
+ *  integers; GGDM_ENOMEM. */
+ggdm_status ggdm_eigen(double *a, int64_t n, double *lambda, ggdm_error *err);
+
+#endif

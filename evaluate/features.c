@@ -1,0 +1,233 @@
+#include "evaluate/features.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+#include "common/mem.h"
+#include "models/model.h"
+
+enum { BATCH = 32, DIGEST_DIGITS = 12 };
+
+struct ggdm_features {
+    char *name;
+    char *model_name; /* NULL: pixels, and nothing of what follows */
+    ggdm_model_files files;
+    ggdm_model *model;
+    ggdm_graph *graph;
+    ggdm_ports ports;
+    ggdm_val layer;
+    int64_t elements; /* of an image */
+    int32_t waiting;
+};
+
+/* ---- rows ---- */
+
+void ggdm_feature_rows_clear(ggdm_feature_rows *rows)
+{
+    rows->n = rows->d = 0;
+}
+
+void ggdm_feature_rows_deinit(ggdm_feature_rows *rows)
+{
+    free(rows->x);
+    free(rows->images);
+    *rows = (ggdm_feature_rows){0};
+}
+
+/* Room for one more row of d features. */
+static ggdm_status grow(ggdm_feature_rows *rows, int64_t d, ggdm_error *err)
+{
+    const size_t n = (size_t)rows->n + 1;
+    if (rows->n > 0 && rows->d != d)
+        return GGDM_FAIL(err, GGDM_ESHAPE, "%lld features, the images before it have %lld",
+                         (long long)d, (long long)rows->d);
+    rows->d = d;
+    GGDM_TRY(ggdm_grow(&rows->images, &rows->images_cap, n, sizeof *rows->images, err));
+    return ggdm_grow(&rows->x, &rows->x_cap, n * (size_t)d, sizeof *rows->x, err);
+}
+
+/* ---- opening ---- */
+
+/* The layer that is meant where none is named: what is nearest to how an image looks. */
+static const char *const layers[] = {"features", "embedding", "logits", NULL};
+
+static ggdm_val *layer_port(ggdm_ports *p, const char *layer)
+{
+    return strcmp(layer, "features") == 0    ? &p->features
+           : strcmp(layer, "embedding") == 0 ? &p->embedding
+                                             : &p->logits;
+}
+
+static ggdm_status find_layer(const ggdm_features *f, const char *asked, const char **out,
+                              ggdm_error *err)
+{
+    const ggdm_arch_info *info = &f->model->info;
+    char names[100] = "";
+    for (int i = 0; layers[i]; i++) {
+        if (!ggdm_arch_has_port(info, layers[i]))
+            continue;
+        if (!asked || strcmp(asked, layers[i]) == 0) {
+            *out = layers[i];
+            return GGDM_OK;
+        }
+        strcat(strcat(names, *names ? " or " : ""), layers[i]);
+    }
+    if (!*names)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s is a %s, which gives no features of images, expected a classifier",
+                         f->model_name, info->class_name);
+    return GGDM_FAIL(err, GGDM_EINVAL, "%s has no layer '%s', expected %s", f->model_name, asked,
+                     names);
+}
+
+static ggdm_status build(ggdm_features *f, const char *asked, ggdm_error *err)
+{
+    const ggdm_arch_info *info = &f->model->info;
+    const char *layer = NULL;
+    char digest[GGDM_HASH_TEXT_SIZE];
+    GGDM_TRY(find_layer(f, asked, &layer, err));
+    ggdm_hash_hex(f->files.digest, digest);
+    GGDM_TRY(
+        ggdm_asprintf(&f->name, err, "%s:%s@%.*s", f->model_name, layer, DIGEST_DIGITS, digest));
+    GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
+    f->ports = ggdm_arch_inputs(f->model->arch, f->graph, BATCH);
+    ggdm_arch_emit(f->model->arch, f->graph, &f->ports);
+    f->layer = *layer_port(&f->ports, layer);
+    ggdm_graph_output(f->graph, f->layer);
+    f->elements = (int64_t)info->size * info->size * info->channels;
+    return ggdm_graph_compile(f->graph, &f->model->params, err);
+}
+
+static ggdm_status open_model(ggdm_features *f, const char *text, ggdm_feature_finder find,
+                              void *context, ggdm_error *err)
+{
+    char *path = NULL;
+    ggdm_status st;
+    GGDM_TRY(ggdm_strdup(text, &f->model_name, err));
+    char *layer = strrchr(f->model_name, ':');
+    if (layer)
+        *layer++ = '\0';
+    GGDM_TRY_GOTO(st, find(context, f->model_name, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_files_open(path, &f->files, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_create(&f->files, &f->model, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_check_finite(f->model, err), done);
+    st = build(f, layer, err);
+done:
+    free(path);
+    return st;
+}
+
+ggdm_status ggdm_features_open(const char *text, ggdm_feature_finder find, void *context,
+                               ggdm_features **out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    ggdm_status st = strcmp(text, "pixels") == 0 ? ggdm_strdup(text, &(*out)->name, err)
+                                                 : open_model(*out, text, find, context, err);
+    if (st == GGDM_OK)
+        return st;
+    ggdm_features_close(out);
+    return ggdm_error_prefix(err, "features '%s'", text);
+}
+
+void ggdm_features_close(ggdm_features **features)
+{
+    ggdm_features *f = *features;
+    if (!f)
+        return;
+    ggdm_graph_destroy(&f->graph);
+    ggdm_model_destroy(&f->model);
+    ggdm_model_files_close(&f->files);
+    free(f->model_name);
+    free(f->name);
+    free(f);
+    *features = NULL;
+}
+
+const char *ggdm_features_name(const ggdm_features *f)
+{
+    return f->name;
+}
+
+/* ---- images ---- */
+
+/* Their cosines are of what is there: black is 0. */
+static void put_pixels(const ggdm_pixels *image, int64_t d, ggdm_feature_rows *rows)
+{
+    float *x = rows->x + rows->n * d;
+    for (int64_t j = 0; j < d; j++)
+        x[j] = (float)image->data[j] / 255.0f;
+}
+
+static ggdm_status check_size(const ggdm_features *f, const ggdm_pixels *image, ggdm_error *err)
+{
+    const ggdm_arch_info *info = &f->model->info;
+    if (image->height == info->size && image->width == info->size &&
+        image->channels == info->channels)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_ESHAPE, "%d x %d x %d, expected %d x %d x %d, as %s takes them",
+                     image->height, image->width, image->channels, info->size, info->size,
+                     info->channels, f->model_name);
+}
+
+/* A network that is told the timestep sees finished images: t is 0. */
+static void run(ggdm_features *f)
+{
+    if (f->ports.t >= 0)
+        memset(ggdm_graph_data(f->graph, f->ports.t), 0, BATCH * sizeof(float));
+    ggdm_graph_run(f->graph);
+}
+
+/* Row i of what the network gave is the next of the rows, whose image is known already. */
+static ggdm_status take_row(ggdm_features *f, int32_t i, ggdm_feature_rows *rows, ggdm_error *err)
+{
+    const int64_t d = ggdm_shape_count(ggdm_graph_shape(f->graph, f->layer)) / BATCH;
+    const float *from = (const float *)ggdm_graph_data(f->graph, f->layer) + i * d;
+    const int32_t index = rows->images[rows->n];
+    GGDM_TRY(grow(rows, d, err));
+    for (int64_t j = 0; j < d; j++)
+        if (!isfinite(from[j]))
+            return GGDM_FAIL(err, GGDM_ENUMERIC, "feature %lld of image %d is %g, not finite",
+                             (long long)j, index, (double)from[j]);
+    memcpy(rows->x + rows->n++ * d, from, (size_t)d * sizeof *from);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_features_flush(ggdm_features *f, ggdm_feature_rows *rows, ggdm_error *err)
+{
+    const int32_t n = f->waiting;
+    ggdm_status st = GGDM_OK;
+    f->waiting = 0;
+    if (n > 0)
+        run(f);
+    for (int32_t i = 0; i < n && st == GGDM_OK; i++)
+        st = take_row(f, i, rows, err);
+    return st;
+}
+
+static ggdm_status add_to_batch(ggdm_features *f, const ggdm_pixels *image, int32_t index,
+                                ggdm_feature_rows *rows, ggdm_error *err)
+{
+    const size_t place = (size_t)rows->n + (size_t)f->waiting;
+    GGDM_TRY(check_size(f, image, err));
+    GGDM_TRY(ggdm_grow(&rows->images, &rows->images_cap, place + 1, sizeof *rows->images, err));
+    rows->images[place] = index;
+    float *x = ggdm_graph_data(f->graph, f->ports.x);
+    ggdm_pixels_dequantise(image->data, x + f->waiting * f->elements, f->elements);
+    f->waiting++;
+    return f->waiting == BATCH ? ggdm_features_flush(f, rows, err) : GGDM_OK;
+}
+
+ggdm_status ggdm_features_add(ggdm_features *f, const ggdm_pixels *image, int32_t index,
+                              ggdm_feature_rows *rows, ggdm_error *err)
+{
+    const int64_t d = (int64_t)image->height * image->width * image->channels;
+    if (f->model)
+        return add_to_batch(f, image, index, rows, err);
+    GGDM_TRY(grow(rows, d, err));
+    put_pixels(image, d, rows);
+    rows->images[rows->n++] = index;
+    return GGDM_OK;
+}

@@ -1,0 +1,5 @@
+#include "evaluate/metrics.h"
+
+#include <stddef.h>
+
+const ggdm_metric_kind *const ggdm_metric_kinds[] = {&ggdm_metric_vendi, NULL};
