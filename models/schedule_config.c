@@ -15,6 +15,8 @@ static const ggdm_schedule_config defaults = {.train_steps = 1000,
                                               .betas = GGDM_BETAS_LINEAR,
                                               .spacing = GGDM_SPACING_LEADING,
                                               .clip_range = 1,
+                                              .threshold_ratio = 0.995,
+                                              .threshold_most = 1,
                                               .variance = -1};
 
 const char *const ggdm_prediction_names[] = {[GGDM_PREDICT_EPSILON] = "epsilon",
@@ -43,9 +45,11 @@ const ggdm_field ggdm_schedule_fields[] = {
     {"variance_type", GGDM_FIELD_CHOICE, AT(variance), .choices = ggdm_schedule_variances},
     {"trained_betas", GGDM_FIELD_DOUBLES, AT(trained), .lo = 1e-12, .hi = 0.9999},
     {"rescale_betas_zero_snr", GGDM_FIELD_BOOL, .offset = AT(zero_snr)},
-    {"thresholding", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
-    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
-    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[2])},
+    {"thresholding", GGDM_FIELD_BOOL, .offset = AT(threshold)},
+    {"dynamic_thresholding_ratio", GGDM_FIELD_DOUBLE, AT(threshold_ratio), .lo = 0, .hi = 1},
+    {"sample_max_value", GGDM_FIELD_DOUBLE, AT(threshold_most), .lo = 1e-9, .hi = 1e300},
+    {"use_flow_sigmas", GGDM_FIELD_NODE, .offset = AT(neutral[0])},
+    {"predict_epsilon", GGDM_FIELD_NODE, .offset = AT(neutral[1])},
     {0}};
 
 /* Keys that change the mathematics: only the value with which they do not is accepted. */
@@ -55,15 +59,14 @@ static const struct {
     const char *expected;
 } neutral[GGDM_SCHEDULE_NEUTRAL] = {
     {GGDM_NODE_BOOL, false, "false"},
-    {GGDM_NODE_BOOL, false, "false"},
     {GGDM_NODE_BOOL, true, "true (before prediction_type: the network predicts eps)"}};
 
 /* What diffusers' schedulers also write, and what changes nothing of a DDPM chain (docs/MODELS.md).
  */
 static const char *const ignored[] = {
     "_class_name", "_diffusers_version", "tensor_format",
-    /* only with thresholding, only with flow sigmas */
-    "dynamic_thresholding_ratio", "sample_max_value", "flow_shift",
+    /* only with flow sigmas */
+    "flow_shift",
     /* fields that other schedulers fill while they run, and how they end their chains */
     "timestep_type", "timestep_values", "timesteps", "set_alpha_to_one", "skip_prk_steps",
     /* solvers */

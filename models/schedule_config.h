@@ -6,7 +6,7 @@
 #include "common/fields.h"
 #include "models/betas.h"
 
-enum { GGDM_SCHEDULE_NEUTRAL = 3 };
+enum { GGDM_SCHEDULE_NEUTRAL = 2 };
 
 /* What the network was trained to find in x_t. */
 typedef enum ggdm_prediction {
@@ -37,6 +37,8 @@ typedef struct ggdm_schedule_config {
     int32_t offset;
     bool clip;
     double clip_range;
+    bool threshold; /* dynamic thresholding, and its two numbers */
+    double threshold_ratio, threshold_most;
     int variance; /* of ggdm_schedule_variances; -1: not said */
     /* Keys that are only known by the value with which they change nothing; NULL once read. */
     const ggdm_node *neutral[GGDM_SCHEDULE_NEUTRAL];

@@ -8,6 +8,31 @@
 #include "worker/schedules.h"
 #include "worker/timesteps.h"
 
+static ggdm_limit limit_of(const ggdm_item *sampler)
+{
+    if (!ggdm_item_value(sampler, "clip_x0")) /* has none of these rows */
+        return (ggdm_limit){.clip = false};
+    return (ggdm_limit){.clip = ggdm_item_flag(sampler, "clip_x0"),
+                        .threshold = ggdm_item_flag(sampler, "thresholding"),
+                        .ratio = ggdm_item_real(sampler, "dynamic_thresholding_ratio"),
+                        .most = ggdm_item_real(sampler, "sample_max_value")};
+}
+
+/* One limit, and what belongs to it. */
+ggdm_status ggdm_sampler_check(const ggdm_item *sampler, ggdm_error *err)
+{
+    static const char *const needing[] = {"dynamic_thresholding_ratio", "sample_max_value"};
+    const bool threshold = ggdm_item_flag(sampler, "thresholding");
+    if (threshold && ggdm_item_flag(sampler, "clip_x0"))
+        return ggdm_item_fail(sampler, "clip_x0", err,
+                              "value 'true', expected false with thresholding, which is a limit of "
+                              "its own");
+    for (int i = 0; i < 2; i++)
+        if (!threshold && ggdm_item_value(sampler, needing[i])->set)
+            return ggdm_item_fail(sampler, needing[i], err, "expected thresholding: true with it");
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
@@ -19,7 +44,7 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
                               "value '%lld', expected 1 to %d (num_train_timesteps of the model)",
                               (long long)steps, levels->train_steps);
     GGDM_TRY(ggdm_alloc(&out->step, (size_t)(steps * kind->evaluations), sizeof *out->step, err));
-    out->limit.clip = ggdm_item_value(sampler, "clip_x0") && ggdm_item_flag(sampler, "clip_x0");
+    out->limit = limit_of(sampler);
     GGDM_TRY(ggdm_timesteps(sampler, levels->train_steps, out, err));
     GGDM_TRY(kind->chain(sampler, levels, out, err));
     ggdm_schedules_fill(levels->train_steps, out);

@@ -39,7 +39,9 @@ typedef struct ggdm_step {
 
 /* What becomes of x0-hat before a step. */
 typedef struct ggdm_limit {
-    bool clip; /* to [-1, 1] */
+    bool clip;          /* to [-1, 1] */
+    bool threshold;     /* instead of it (worker/threshold.h) */
+    double ratio, most; /* of that */
 } ggdm_limit;
 
 typedef struct ggdm_chain {

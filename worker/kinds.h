@@ -3,6 +3,8 @@
 #ifndef GGDM_WORKER_KINDS_H
 #define GGDM_WORKER_KINDS_H
 
+#include <math.h>
+
 #include "jobs/catalogue.h"
 #include "jobs/messages.h"
 #include "worker/chain.h"
@@ -125,6 +127,24 @@ extern const char *const ggdm_gradient_names[];
     {                                                                                              \
         "use_beta_sigmas", NULL, "false"                                                           \
     }
+#define GGDM_SAMPLER_THRESHOLDING                                                                  \
+    {.key = "thresholding",                                                                        \
+     .type = GGDM_PARAM_FLAG,                                                                      \
+     .structure = true,                                                                            \
+     .fallback = GGDM_WHOLE(false),                                                                \
+     .help = "Whether x0-hat is held within a quantile of its own values and divided by it, "      \
+             "instead of clip_x0."},                                                               \
+        {.key = "dynamic_thresholding_ratio",                                                      \
+         .type = GGDM_PARAM_REAL,                                                                  \
+         .lo = 0,                                                                                  \
+         .hi = 1,                                                                                  \
+         .fallback = GGDM_REAL(0.995),                                                             \
+         .help = "That quantile of the absolute values of an image; below 1 it counts as 1."},     \
+    {                                                                                              \
+        .key = "sample_max_value", .type = GGDM_PARAM_REAL, .lo = 0, .hi = INFINITY,               \
+        .above = true, .fallback = GGDM_REAL(1),                                                   \
+        .help = "What it is at most; with 1, the default of diffusers, thresholding is clip_x0."   \
+    }
 #define GGDM_TERM_LOSS                                                                             \
     {                                                                                              \
         .key = "loss", .type = GGDM_PARAM_NODE, .required = true, .family = GGDM_FAMILY_LOSS,      \
@@ -160,6 +180,9 @@ typedef struct ggdm_scorer_kind {
     /** One number a sample without a graph; false where it cannot be known. */
     bool (*plain)(const ggdm_scoring *s, int32_t i, float *out);
 } ggdm_scorer_kind;
+
+/** The check of every sampler with the rows above: one limit of x0-hat, and what belongs to it. */
+ggdm_status ggdm_sampler_check(const ggdm_item *sampler, ggdm_error *err);
 
 /* Parts that other kinds build on: what the diffusion model is given (worker/condition.c), a term
  * of a guidance (worker/guidance/terms.c). */

@@ -39,8 +39,7 @@ static ggdm_status add_note(const asked *a, ggdm_error *err, const char *format,
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    GGDM_TRY(
-        ggdm_asprintf(&joined, err, "%s%s%s", before ? before : "", before ? "\n" : "", line));
+    GGDM_TRY(ggdm_asprintf(&joined, err, "%s%s%s", before ? before : "", before ? "\n" : "", line));
     free(before);
     *a->notes = joined;
     return GGDM_OK;
@@ -56,7 +55,6 @@ static const struct {
                {"beta_start", "0.0001", NULL},
                {"beta_end", "0.02", NULL},
                {"prediction_type", "epsilon", "predict_epsilon"}};
-
 
 /* Is the default of a key not asked for, as betas are given one by one or have no ends? */
 static bool needless(const ggdm_schedule_config *c, const char *key)
@@ -91,9 +89,13 @@ static ggdm_status note_assumed(const asked *a, ggdm_error *err)
 
 /* What any scheduler says, in an order in which a row comes after those that decide whether it
  * counts. */
-static const ggdm_sampler_said common[] = {{"timestep_spacing", "spacing", NULL},
-                                           {"steps_offset", "steps_offset", NULL},
-                                           {"clip_sample", "clip_x0", NULL}};
+static const ggdm_sampler_said common[] = {
+    {"timestep_spacing", "spacing", NULL},
+    {"steps_offset", "steps_offset", NULL},
+    {"thresholding", "thresholding", NULL},
+    {"dynamic_thresholding_ratio", "dynamic_thresholding_ratio", NULL},
+    {"sample_max_value", "sample_max_value", NULL},
+    {"clip_sample", "clip_x0", NULL}};
 
 static bool is_set(const ggdm_item *sampler, const char *key)
 {
@@ -104,6 +106,12 @@ static bool is_set(const ggdm_item *sampler, const char *key)
 static bool counts(const asked *a, const char *row)
 {
     const ggdm_item *s = a->sampler;
+    if (strcmp(row, "thresholding") == 0)
+        return !ggdm_item_flag(s, "clip_x0");
+    if (strcmp(row, "dynamic_thresholding_ratio") == 0 || strcmp(row, "sample_max_value") == 0)
+        return ggdm_item_flag(s, "thresholding");
+    if (strcmp(row, "clip_x0") == 0) /* diffusers, too, does not clip what it thresholds */
+        return !ggdm_item_flag(s, "thresholding");
     const bool offset = strcmp(row, "steps_offset") == 0;
     if (!offset && strcmp(row, "spacing") != 0)
         return true;
@@ -111,8 +119,8 @@ static bool counts(const asked *a, const char *row)
            (!offset || ggdm_item_whole(s, "spacing") == GGDM_LEADING);
 }
 
-/* The value as the row has it.  What diffusers adds to a word ("_log") is another way to compute the
- * same. */
+/* The value as the row has it.  What diffusers adds to a word ("_log") is another way to compute
+ * the same. */
 static ggdm_status read_said(const ggdm_param *row, const ggdm_node *node, ggdm_scalar *out,
                              ggdm_error *err)
 {

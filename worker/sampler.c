@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "worker/threshold.h"
+
 /* The mean where x0-hat is another than x and eps say. */
 static float moved_mean(const ggdm_step *s, float x, float eps, float x0)
 {
@@ -27,6 +29,8 @@ bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const floa
 /* x0 within the limit; NaN stays NaN. */
 static void limit_x0(const ggdm_limit *limit, float *x0, int64_t n)
 {
+    if (limit->threshold)
+        ggdm_threshold(x0, n, limit->ratio, limit->most);
     for (int64_t i = 0; limit->clip && i < n; i++)
         x0[i] = x0[i] > 1.0f ? 1.0f : x0[i] < -1.0f ? -1.0f : x0[i];
 }
@@ -41,7 +45,7 @@ bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_
     limit_x0(&chain->limit, io->x0, io->n);
     for (int64_t i = 0; io->x0_change && i < io->n; i++)
         io->x0[i] += io->x0_change[i];
-    io->moved = chain->limit.clip || io->x0_change;
+    io->moved = chain->limit.clip || chain->limit.threshold || io->x0_change;
     return kind->step
                ? kind->step(chain, step, evaluation, sampler, io)
                : ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);

@@ -277,8 +277,8 @@ static void test_noise_levels_bad_config_is_named(void **state)
         {"{\"rescale_betas_zero_snr\": true, \"prediction_type\": \"sample\", "
          "\"num_train_timesteps\": 1}",
          "'rescale_betas_zero_snr': value 'true', expected false with num_train_timesteps 1"},
-        {"{\"thresholding\": true}", "'thresholding': value 'true', expected false"},
-        {"{\"thresholding\": 0}", "'thresholding': value '0', expected false"},
+        {"{\"thresholding\": 0}", "'thresholding': value '0', expected true or false"},
+        {"{\"dynamic_thresholding_ratio\": 2}", "'dynamic_thresholding_ratio': value '2'"},
         {"{\"predict_epsilon\": false}", "'predict_epsilon': value 'false', expected true"},
         {"{\"shift\": 3.0}", "'shift': unknown key"},
         {"{\"timestep_spacing\": \"other\"}", "expected leading, linspace or trailing"},
@@ -374,6 +374,52 @@ static void test_said_of_timesteps_holds_where_the_sweep_is_silent(void **state)
         ggdm_chain_deinit(&chain);
         ggdm_noise_levels_deinit(&levels);
     }
+}
+
+/* There is one limit of x0-hat. */
+static void test_said_of_limits(void **state)
+{
+    (void)state;
+    static const char json[] = "{\"clip_sample\": true, \"thresholding\": true, "
+                               "\"dynamic_thresholding_ratio\": 0.9, \"sample_max_value\": 4}";
+    static const struct {
+        const char *yaml;
+        bool clip, threshold;
+    } rows[] = {{"{kind: ddim}", false, true},
+                {"{kind: ddim, clip_x0: false}", false, true},
+                {"{kind: ddpm, clip_x0: true}", true, false},
+                {"{kind: euler, thresholding: false}", true, false},
+                {"{kind: heun, thresholding: false, clip_x0: false}", false, false},
+                {"{kind: dpmpp-2m, thresholding: true}", false, true}};
+    ggdm_noise_levels levels = levels_of(NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ggdm_error err;
+        ggdm_chain chain;
+        ggdm_item *s = sampler(rows[i].yaml);
+        ggdm_test_ok(ggdm_said_follow(json, "s.json", s, NULL, &err), &err);
+        ggdm_test_ok(ggdm_item_check(s, &err), &err);
+        ggdm_test_ok(ggdm_chain_create(s, &levels, &chain, &err), &err);
+        assert_int_equal(chain.limit.clip, rows[i].clip);
+        assert_int_equal(chain.limit.threshold, rows[i].threshold);
+        assert_true(chain.limit.ratio == (rows[i].threshold ? 0.9 : 0.995));
+        assert_true(chain.limit.most == (rows[i].threshold ? 4 : 1));
+        ggdm_chain_deinit(&chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+static void test_limits_that_contradict_are_refused(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_item *s = sampler("{kind: ddim}");
+    ggdm_item_set(s, "thresholding", (ggdm_scalar){.whole = true});
+    ggdm_item_set(s, "clip_x0", (ggdm_scalar){.whole = true});
+    ggdm_test_error(ggdm_item_check(s, &err), &err, GGDM_EINVAL,
+                    "expected false with thresholding");
+    s = sampler("{kind: ddim}");
+    ggdm_item_set(s, "sample_max_value", (ggdm_scalar){.real = 2});
+    ggdm_test_error(ggdm_item_check(s, &err), &err, GGDM_EINVAL, "expected thresholding: true");
 }
 
 /* Of the sampler's own scheduler, what the sampler does not do is refused; of another's it says
@@ -606,6 +652,8 @@ int main(void)
         cmocka_unit_test(test_noise_levels_are_of_the_schedule_that_is_said),
         cmocka_unit_test(test_said_of_timesteps_holds_where_the_sweep_is_silent),
         cmocka_unit_test(test_said_of_what_the_sampler_does_not_do_is_refused),
+        cmocka_unit_test(test_said_of_limits),
+        cmocka_unit_test(test_limits_that_contradict_are_refused),
         cmocka_unit_test(test_noise_levels_keys_of_diffusers_are_known),
         cmocka_unit_test(test_said_is_followed_and_told),
         cmocka_unit_test(test_sampler_step_follows_algorithm_1),

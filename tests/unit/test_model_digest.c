@@ -157,8 +157,9 @@ static void test_digest_other_words_are_the_same(void **state)
 
 /* Keys of one meaning: for each there is nothing else that is accepted. */
 static const char *const of_one_meaning[] = {
-    "time_embedding_type", "mid_block_type",  "downsample_type", "upsample_type", "act_fn",
-    "class_embed_type",    "global_avg_pool", "flatten",         "thresholding",  "use_flow_sigmas",
+    "time_embedding_type", "mid_block_type", "downsample_type",
+    "upsample_type",       "act_fn",         "class_embed_type",
+    "global_avg_pool",     "flatten",        "use_flow_sigmas",
     "predict_epsilon"};
 
 static bool has_one_meaning(const char *key)

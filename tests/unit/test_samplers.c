@@ -11,6 +11,7 @@
 #include "worker/noise_levels.h"
 #include "worker/prediction.h"
 #include "worker/sampler.h"
+#include "worker/threshold.h"
 
 enum { N = 768, ARRAYS = 2 }; /* diffusers' sample [4, 3, 8, 8]; arrays that a kind may have */
 
@@ -112,6 +113,9 @@ static void test_samplers_make_the_sums_of_diffusers(void **state)
         {"{kind: ddim, steps: 10, clip_x0: true}", 1e-2, published, 149.8295, 0},
         {"{kind: dpmpp-2m, steps: 11}", 1e-4, published, 0, 0.3301},
         {"{kind: dpmpp-2m, steps: 11}", 1e-4, published_v, 0, 0.2251},
+        {"{kind: dpmpp-2m, steps: 11, thresholding: true, dynamic_thresholding_ratio: 0.87, "
+         "sample_max_value: 0.5}",
+         1e-4, published, 0, 1.1364},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         ggdm_noise_levels levels = linear(1000, rows[r].first, 0.02);
@@ -334,6 +338,52 @@ static void test_samplers_clip(void **state)
     ggdm_noise_levels_deinit(&levels);
 }
 
+/* ---- dynamic thresholding ---- */
+
+static int by_size(const void *a, const void *b)
+{
+    return (fabsf(*(const float *)a) > fabsf(*(const float *)b)) -
+           (fabsf(*(const float *)a) < fabsf(*(const float *)b));
+}
+
+/* Against a sorted copy, as torch.quantile has it; equal values and one value, too. */
+static void test_quantile_is_that_of_sorted_values(void **state)
+{
+    (void)state;
+    static const double ratios[] = {0, 0.25, 0.5, 0.87, 0.995, 1};
+    static float x[N], sorted[N];
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    for (int n = 1; n <= N; n = n * 3 + 1)
+        for (size_t r = 0; r < 2 * sizeof ratios / sizeof *ratios; r++) {
+            const double place = ratios[r / 2] * (n - 1);
+            const int k = (int)place, next = k + 1 < n ? k + 1 : k;
+            ggdm_test_fill_normal(&rng, x, (size_t)n, 2.0);
+            for (int i = 0; r % 2 && i < n; i++)
+                x[i] = roundf(x[i]);
+            memcpy(sorted, x, sizeof x);
+            qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+            double a = fabsf(sorted[k]), b = fabsf(sorted[next]);
+            double found = ggdm_quantile_of_size(x, n, ratios[r / 2]);
+            assert_true(fabs(found - (a + (place - k) * (b - a))) <= GGDM_TEST_EPS32 * b);
+        }
+}
+
+/* s is at least 1 and at most the row's; NaN stays. */
+static void test_threshold_divides_by_what_it_holds_to(void **state)
+{
+    (void)state;
+    float small[] = {0.5f, -0.25f, 1.5f, 0}, large[] = {8, -4, 2, 1}, most[] = {8, -4, 2, 1};
+    float bad[] = {NAN, 1, 2, -3};
+    ggdm_threshold(small, 4, 0.5, 100);
+    assert_true(small[0] == 0.5f && small[1] == -0.25f && small[2] == 1);
+    ggdm_threshold(large, 4, 2.0 / 3, 100);
+    assert_true(large[0] == 1 && large[1] == -1 && large[2] == 0.5f && large[3] == 0.25f);
+    ggdm_threshold(most, 4, 2.0 / 3, 2);
+    assert_true(most[0] == 1 && most[1] == -1 && most[2] == 1 && most[3] == 0.5f);
+    ggdm_threshold(bad, 4, 0.5, 2);
+    assert_true(isnan(bad[0]) && bad[2] == 1 && bad[3] == -1);
+}
+
 /* ---- noise alone ---- */
 
 /* From a timestep of noise alone x0-hat is -v, and all samplers go on from there. */
@@ -373,6 +423,8 @@ int main(void)
         cmocka_unit_test(test_heun_is_shifted_once_a_step),
         cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
         cmocka_unit_test(test_samplers_clip),
+        cmocka_unit_test(test_quantile_is_that_of_sorted_values),
+        cmocka_unit_test(test_threshold_divides_by_what_it_holds_to),
         cmocka_unit_test(test_samplers_begin_at_noise_alone),
     };
     int failed = ggdm_test_main(tests);

@@ -21,6 +21,7 @@ static const ggdm_param rows[] = {
      .help = "Whether x0-hat is clipped to the range of images; eps stays as it is."},
     GGDM_SAMPLER_OFFSET,
     GGDM_SAMPLER_RESPACING,
+    GGDM_SAMPLER_THRESHOLDING,
 };
 
 static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta)
@@ -56,7 +57,8 @@ const ggdm_sampler_kind ggdm_sampler_ddim = {
              .name = "ddim",
              .help = "Implicit sampling: good images in fewer steps, without noise where eta is 0.",
              .equation = "x' = sqrt(ab') x0hat + sqrt(1 - ab' - sigma^2) eps + sigma z",
-             GGDM_PARAMS(rows)},
+             GGDM_PARAMS(rows),
+             .check = ggdm_sampler_check},
     .noises = 1,
     .evaluations = 1,
     .scheduler = "DDIMScheduler",

@@ -25,6 +25,7 @@ static const ggdm_param rows[] = {
     GGDM_SAMPLER_SPACING(GGDM_LEADING),
     GGDM_SAMPLER_OFFSET,
     GGDM_SAMPLER_RESPACING,
+    GGDM_SAMPLER_THRESHOLDING,
 };
 
 static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small)
@@ -61,7 +62,8 @@ const ggdm_sampler_kind ggdm_sampler_ddpm = {
              .standard = true,
              .help = "Ancestral sampling, as the model was trained.",
              .equation = "x' = (x - beta / sqrt(1 - ab) eps) / sqrt(alpha) + sigma z",
-             GGDM_PARAMS(rows)},
+             GGDM_PARAMS(rows),
+             .check = ggdm_sampler_check},
     .noises = 1,
     .evaluations = 1,
     .scheduler = "DDPMScheduler",

@@ -17,7 +17,8 @@ static const ggdm_param rows[] = {
     GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
     GGDM_SAMPLER_CLIP,
     GGDM_SAMPLER_OFFSET,
-    GGDM_SAMPLER_RESPACING};
+    GGDM_SAMPLER_RESPACING,
+    GGDM_SAMPLER_THRESHOLDING};
 
 static double lambda(double bar)
 {
@@ -76,7 +77,8 @@ const ggdm_sampler_kind ggdm_sampler_dpmpp_2m = {
              .help = "DPM-Solver++ of second order: good images in few steps, one evaluation each.",
              .equation = "x' = sqrt((1 - ab') / (1 - ab)) x - sqrt(ab') expm1(-h) (D + (D - D_old) "
                          "/ (2r))",
-             GGDM_PARAMS(rows)},
+             GGDM_PARAMS(rows),
+             .check = ggdm_sampler_check},
     .history = 1,
     .keeps = 1,
     .evaluations = 1,

@@ -3,8 +3,9 @@
  * (docs/GUIDANCE.md, "Chains"). */
 #include "worker/kinds.h"
 
-static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
-                                  GGDM_SAMPLER_CLIP, GGDM_SAMPLER_OFFSET, GGDM_SAMPLER_RESPACING};
+static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS,     GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
+                                  GGDM_SAMPLER_CLIP,      GGDM_SAMPLER_OFFSET,
+                                  GGDM_SAMPLER_RESPACING, GGDM_SAMPLER_THRESHOLDING};
 
 static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                                ggdm_chain *out, ggdm_error *err)
@@ -27,7 +28,8 @@ const ggdm_sampler_kind ggdm_sampler_euler = {
              .help = "Euler's method over the noise's share, without noise of its own.",
              .equation = "x' = sqrt(ab' / ab) x + sqrt(ab') (sqrt((1 - ab') / ab') - "
                          "sqrt((1 - ab) / ab)) eps",
-             GGDM_PARAMS(rows)},
+             GGDM_PARAMS(rows),
+             .check = ggdm_sampler_check},
     .evaluations = 1,
     .scheduler = "EulerDiscreteScheduler",
     .said = said,

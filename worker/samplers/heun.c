@@ -9,8 +9,9 @@
 #include "worker/kinds.h"
 #include "worker/sampler.h"
 
-static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS, GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
-                                  GGDM_SAMPLER_CLIP, GGDM_SAMPLER_OFFSET, GGDM_SAMPLER_RESPACING};
+static const ggdm_param rows[] = {GGDM_SAMPLER_STEPS,     GGDM_SAMPLER_SPACING(GGDM_LINSPACE),
+                                  GGDM_SAMPLER_CLIP,      GGDM_SAMPLER_OFFSET,
+                                  GGDM_SAMPLER_RESPACING, GGDM_SAMPLER_THRESHOLDING};
 
 static ggdm_status heun_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
@@ -71,7 +72,8 @@ const ggdm_sampler_kind ggdm_sampler_heun = {
              .help = "Heun's method, of second order: two evaluations a step, the last step one.",
              .equation = "x' = sqrt(ab' / ab) x + sqrt(ab') (sqrt((1 - ab') / ab') - "
                          "sqrt((1 - ab) / ab)) (eps + eps') / 2",
-             GGDM_PARAMS(rows)},
+             GGDM_PARAMS(rows),
+             .check = ggdm_sampler_check},
     .keeps = 1,
     .evaluations = 2,
     .scheduler = "HeunDiscreteScheduler",
