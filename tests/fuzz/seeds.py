@@ -189,9 +189,13 @@ def model(path):
     return data(path) + data(b"{}") + b"\1" + data(b"{}") + data(bytes(32))
 
 
-HELLO = struct.pack("<II", 0x6767646d, 4)
+HELLO = struct.pack("<II", 0x6767646d, 5)
 put("startup", "work",
     HELLO + b"\1\0" + data(bytes(32)) + JOB + many([model(b"a"), model(b"b")])[:-1])
+put("startup", "pictures",
+    HELLO + b"\1\0" + data(bytes(32)) + JOB + many([])
+    + many([data(b"0" * 64) + struct.pack("<iii", 2, 2, 1),
+            data(b"1" * 64) + struct.pack("<iii", 1, 1, 3)]))
 put("startup", "nothing", HELLO + b"\0")
 
 

@@ -57,11 +57,22 @@ static void make(fixture *out, int shard, int shards, int work)
 {
     /* A file in WAL mode cannot be changed in memory. */
     const ggdm_store_options options = {.mode = GGDM_STORE_RUN, .force_rollback_journal = true};
+    static const ggdm_store_asset asset = {.digest = "00ff",
+                                           .media = "image/raw",
+                                           .height = 1,
+                                           .width = 3,
+                                           .channels = 1,
+                                           .data = "abc",
+                                           .size = 3};
+    static const ggdm_store_model file = {"00ff", "a.png"};
     run_fixture f;
     ggdm_error err;
     sqlite3 *db = NULL;
     ggdm_fuzz_dir();
     run_fixture_plan(&f);
+    f.batch.assets = &asset;
+    f.batch.files = &file;
+    f.batch.n_assets = f.batch.n_files = 1;
     if (shards)
         ggdm_test_ok(ggdm_plan_keep_shard(&f.plan, shard, shards, &err), &err);
     run_fixture_create(&f);
@@ -194,6 +205,16 @@ static ggdm_status look_at_session(void *context, const ggdm_session_audit *s, g
     return GGDM_OK;
 }
 
+static ggdm_status look_at_asset(void *context, const ggdm_store_asset *a, ggdm_error *err)
+{
+    (void)err;
+    assert_true(a->height > 0 && a->width > 0 && a->channels > 0 && a->size <= GGDM_MAX_ASSET);
+    for (size_t i = 0; i < a->size; i++)
+        *(size_t *)context += ((const uint8_t *)a->data)[i];
+    *(size_t *)context += strlen(a->digest) + strlen(a->media);
+    return GGDM_OK;
+}
+
 static void look_at_text(void *context, const char *text)
 {
     *(size_t *)context += strlen(text);
@@ -216,6 +237,7 @@ static void read_store(ggdm_store *store)
         if (ggdm_store_recipe(store, i, &recipe, NULL) == GGDM_OK)
             free(recipe);
     }
+    ggdm_store_each_asset(store, look_at_asset, &text, NULL);
     ggdm_store_each_trouble(store, 10, look_at_trouble, &text, NULL);
     ggdm_store_audit_messages(store, 10, look_at_message, &text, NULL);
     ggdm_store_audit_sessions(store, look_at_session, &text, NULL);

@@ -25,10 +25,10 @@ static ggdm_status hear(ggdm_transport *t, void **data, size_t *size, ggdm_error
 static ggdm_status hear_weights(ggdm_transport *t, const void *data, size_t size, const void **out,
                                 size_t *out_size, bool *first, ggdm_error *err)
 {
-    (void)t, (void)data, (void)size, (void)err;
+    (void)data, (void)size, (void)err;
     *out = "weights";
     *out_size = 7;
-    *first = false;
+    *first = ((heard *)t)->size % 2; /* it checks digests */
     return GGDM_OK;
 }
 
