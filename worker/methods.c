@@ -9,6 +9,7 @@
     X(sampler, heun)                                                                               \
     X(sampler, dpmpp_2m)                                                                           \
     X(guidance, gradient)                                                                          \
+    X(guidance, one_of)                                                                            \
     X(guidance, terms)                                                                             \
     X(source, classifier_free)                                                                     \
     X(loss, classifier)                                                                            \

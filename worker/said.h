@@ -1,5 +1,5 @@
-/* What the scheduler_config.json of a model says of a chain: the authors' sampler, which a sweep may
- * leave as it is (docs/decisions/016-the-text.md). */
+/* What the scheduler_config.json of a model says of a chain: the authors' sampler, which a sweep
+ * may leave as it is (docs/decisions/016-the-text.md). */
 #ifndef GGDM_WORKER_SAID_H
 #define GGDM_WORKER_SAID_H
 

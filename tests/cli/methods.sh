@@ -25,6 +25,15 @@ spec "{terms: [{name: a, loss: $cnn, gradient: x0}]}" '{guidance.a.weight: [0, 0
 recipes named >named.txt && recipes general | cmp - named.txt && [ "$(wc -l <named.txt)" -eq 3 ]
 report $? "a named kind and its expansion by hand are the same recipes" || cat named.txt
 
+# Guidances side by side: each cell's recipe is that of its guidance alone; windows, too, can be axes.
+of="of: [{name: a, kind: gradient, loss: $cnn, kappa: 0.5}, {name: b, terms: [{name: t, loss: {kind: tv}, apply: x0, gradient: x0}]}]"
+spec "{kind: one-of, $of}" '{use: [a, b], guidance.b.t.window: [3, 8]}' >both.yaml
+spec "{terms: [{name: t, loss: {kind: tv}, apply: x0, gradient: x0, window: 3}]}" '' >one.yaml
+recipes both >both.txt && [ "$(wc -l <both.txt)" -eq 3 ] && [ "$(sed -n 's/^c0002 //p' both.txt)" = "$(recipes one | sed 's/^c0000 //')" ] &&
+    run both && [ "$(pixels both c0000)" = "$(pixels both c0001)" ] && [ "$(column both use)" = "a a b b" ] &&
+    ! "$GGDM" plan both.yaml --set use=c 2>err && grep -q "value 'c', expected one of a, b" err
+report $? "guidances side by side, as an axis" || cat both.txt both.err err
+
 # Shares of the chain: half of 8 steps, half of 4.
 spec "{kind: gradient, loss: $cnn}" '{kappa: 0.5, duration: [0.5, 4], steps: [4, 8]}' | sed 's/steps: 8, //' >shares.yaml
 recipes shares >shares.txt
