@@ -24,11 +24,9 @@ static void print_purpose(const char *dir, const ggdm_arch_info *info)
         printf("%.*s\n", (int)strcspn(line + strlen(mark), "\n"), line + strlen(mark));
     else if (info->role == GGDM_DIFFUSION)
         printf("`model' of a sweep%s\n", info->n_classes ? ", with a `condition.label'" : "");
-    else if (info->ports & GGDM_PORT_T)
-        printf("classifier of noisy images, %d classes; not yet, as it wants timesteps\n",
-               info->n_classes);
     else
-        printf("guide (`guidance.loss.model') or `judge', %d classes\n", info->n_classes);
+        printf("guide (`guidance.loss.model'%s) or `judge', %d classes\n",
+               info->ports & GGDM_PORT_T ? ", also at x_t" : "", info->n_classes);
     free(card);
     free(path);
 }

@@ -80,7 +80,7 @@ says 0 "the shipped models" "mnist-ddpm           UNet2DModel               28 x
 report $? "each once"
 mkdir mine && cp -r --sparse=always zoo/tiny-cnn absurd pipe mine/
 says 0 "one's own" "guide (\`guidance.loss.model') or \`judge', 10 classes" "absurd               cannot be used: mine/absurd/$weights" "pipe                 UNet2DModel" -- "$GGDM" model list mine
-says 0 "what they take" "\`model' of a sweep, with a \`condition.label'" "classifier of noisy images, 10 classes" -- "$GGDM" model list zoo
+says 0 "what they take" "\`model' of a sweep, with a \`condition.label'" "guide (\`guidance.loss.model', also at x_t) or \`judge', 10 classes" -- "$GGDM" model list zoo
 says 0 "the null label is none of the classes" "classes     10" "null label  10" "takes       x, t, label" -- "$GGDM" model info zoo/tiny-null
 sed 's/tiny-ddpm/tiny-null/' tiny.yaml >label.yaml
 echo 'condition: {label: 10}' >>label.yaml
