@@ -3,11 +3,12 @@
  *
  * Plain terms with equal gradient and place are a group: their losses are summed, and one backward
  * pass serves them all.  A term whose gradient is scaled or clipped has a pass of its own. */
-#include <float.h>
 #include <math.h>
 
 #include "models/nn/ops.h"
 #include "worker/guidance/terms.h"
+
+#define MIN_LENGTH 1e-19 /* of a gradient: the square of less is no f32 */
 
 static ggdm_gradient gradient_of(const ggdm_item *t)
 {
@@ -19,13 +20,20 @@ static bool is_plain(const ggdm_item *t)
     return ggdm_item_whole(t, "norm") == GGDM_NORM_NONE && !ggdm_item_value(t, "clip")->set;
 }
 
+/* Is the gradient one at x0-hat that x0_x makes one at x_t?  Where it is scaled, it is multiplied
+ * before, so that its length is that at x_t. */
+static bool is_through_x0(const ggdm_item *t)
+{
+    return gradient_of(t) == GGDM_XT_AFFINE && is_plain(t);
+}
+
 /* The weight of a term as a number of the graph, times one of the step. */
 static ggdm_val weight_of(ggdm_emit *e, const ggdm_item *t, ggdm_number number)
 {
     return ggdm_emit_scaled(e, t, "weight",
                             (ggdm_scale){.schedule = (ggdm_schedule)ggdm_item_whole(t, "schedule"),
                                          .number = number,
-                                         .through_x0 = gradient_of(t) == GGDM_XT_AFFINE});
+                                         .through_x0 = is_through_x0(t)});
 }
 
 /* The same without a number of the step. */
@@ -103,36 +111,41 @@ static ggdm_val backward(ggdm_emit *e, ggdm_gradient gradient, ggdm_val loss)
     return grad;
 }
 
-/* What an image's gradient g is multiplied by so that it is as long as the term says -> [N]. */
+static ggdm_val length_of(ggdm_emit *e, ggdm_val v)
+{
+    return ggdm_sqrt(e->graph, ggdm_dot(e->graph, v, v));
+}
+
+/* What an image's gradient g is multiplied by so that it is as long as the term says -> [N].  It is
+ * finite: none stays none. */
 static ggdm_val length_factor(ggdm_emit *e, const ggdm_item *t, ggdm_val g)
 {
     const ggdm_shape *shape = ggdm_graph_shape(e->graph, g);
-    const double size = (double)(ggdm_shape_count(shape) / e->batch);
-    ggdm_val square = ggdm_clamp(e->graph, ggdm_dot(e->graph, g, g), FLT_MIN, INFINITY), wanted;
+    const double root = sqrt((double)(ggdm_shape_count(shape) / e->batch));
+    ggdm_val length = ggdm_clamp(e->graph, length_of(e, g), MIN_LENGTH, INFINITY), wanted;
     switch (ggdm_item_whole(t, "norm")) {
     case GGDM_NORM_EPS:
-        wanted = ggdm_dot(e->graph, e->eps, e->eps);
+        wanted = length_of(e, e->eps);
         break;
     case GGDM_NORM_RMS:
-        wanted = ggdm_emit_number(e, size);
+        wanted = ggdm_emit_number(e, root);
         break;
     case GGDM_NORM_UNIT:
         wanted = ggdm_emit_ones(e);
         break;
     default:
-        wanted = square;
+        wanted = length;
     }
-    if (ggdm_item_value(t, "clip")->set) {
-        /* at most clip^2 size */
-        const double most = ggdm_item_real(t, "clip") * ggdm_item_real(t, "clip") * size;
-        wanted = ggdm_clamp(e->graph, wanted, 0, most);
-    }
-    return ggdm_sqrt(e->graph, ggdm_div(e->graph, wanted, square));
+    if (ggdm_item_value(t, "clip")->set)
+        wanted = ggdm_clamp(e->graph, wanted, 0, ggdm_item_real(t, "clip") * root);
+    return ggdm_div(e->graph, wanted, length);
 }
 
 /* The gradient of a term whose gradient is scaled. */
 static ggdm_val scaled_gradient(ggdm_emit *e, const ggdm_item *t, ggdm_val grad)
 {
+    if (gradient_of(t) == GGDM_XT_AFFINE)
+        grad = ggdm_scale_rows(e->graph, grad, e->x0_x);
     return ggdm_scale_rows(e->graph, grad, length_factor(e, t, grad));
 }
 
@@ -153,7 +166,7 @@ static void emit_shift(ggdm_emit *e, const ggdm_item *t, ggdm_val loss, ggdm_val
 {
     const ggdm_scale scale = {.schedule = (ggdm_schedule)ggdm_item_whole(t, "schedule"),
                               .number = numbers[ggdm_item_whole(t, "apply")],
-                              .through_x0 = gradient_of(t) == GGDM_XT_AFFINE};
+                              .through_x0 = is_through_x0(t)};
     ggdm_emit_shift(e, loss, grad, t, "weight", scale);
 }
 
