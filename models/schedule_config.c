@@ -27,9 +27,9 @@ const char *const ggdm_schedule_spacings[] = {[GGDM_SPACING_LEADING] = "leading"
                                               [GGDM_SPACING_LINSPACE] = "linspace",
                                               [GGDM_SPACING_TRAILING] = "trailing",
                                               NULL};
-/* Learned variance needs a network with twice the outputs. */
-const char *const ggdm_schedule_variances[] = {"fixed_large", "fixed_small", "fixed_large_log",
-                                               "fixed_small_log", NULL};
+/* "learned" is one thing in OpenAI's programs, its logarithm, and another in diffusers. */
+const char *const ggdm_schedule_variances[] = {
+    "fixed_large", "fixed_small", "fixed_large_log", "fixed_small_log", "learned_range", NULL};
 
 #define AT(member) offsetof(ggdm_schedule_config, member)
 const ggdm_field ggdm_schedule_fields[] = {

@@ -50,8 +50,8 @@ extern const ggdm_field ggdm_schedule_fields[];
 /* By ggdm_timestep_spacing, NULL at the end. */
 extern const char *const ggdm_schedule_spacings[];
 
-/* Two pairs as fixed_large and fixed_small; the second differs from the first in how it is
- * computed.  NULL at the end. */
+/* Two pairs as fixed_large and fixed_small, of which the second differs from the first in how it is
+ * computed, and the network's own.  NULL at the end. */
 extern const char *const ggdm_schedule_variances[];
 
 /** Read a text (NULL: diffusers' DDPMScheduler by default: T = 1000, beta linear 1e-4 .. 0.02);

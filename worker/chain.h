@@ -17,6 +17,7 @@
 typedef struct ggdm_noise_levels {
     int32_t train_steps; /* T */
     double *alpha_bar;   /* [T], owned */
+    bool variance;       /* the network gives a variance, too; whoever knows it sets it */
 } ggdm_noise_levels;
 
 /* One sampler step from x_t to the next: all factors are plain numbers. */
@@ -34,7 +35,9 @@ typedef struct ggdm_step {
     float variance;                   /* Sigma, of a step as a distribution: also where its noise is
                                          left out, as in the last */
     float schedule[GGDM_N_SCHEDULES]; /* what weights are multiplied by (worker/schedules.h) */
-    bool idle;                        /* the step is done already: nothing is evaluated here */
+    float log_range; /* of variances that a network chooses in: log(least / largest), the largest
+                        being `variance`; 0: it does not */
+    bool idle;       /* the step is done already: nothing is evaluated here */
 } ggdm_step;
 
 /* What becomes of x0-hat before a step. */

@@ -184,6 +184,9 @@ ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key,
     ggdm_val eps = ggdm_emit_prediction(e, model->prediction, ports.x,
                                         ggdm_arch_emit(model->arch, e->graph, &ports));
     e->copies = 1;
+    if (item == e->head && given != GGDM_GIVEN_NONE)
+        e->variance = both && ports.variance >= 0 ? ggdm_split(e->graph, ports.variance, 2, 0)
+                                                  : ports.variance;
     return eps;
 }
 
@@ -214,7 +217,8 @@ void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item
 
 static void emit_begin(ggdm_emit *e)
 {
-    e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->x0_first = e->x0_change = e->score = -1;
+    e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->x0_first = e->x0_change = e->variance =
+        e->score = -1;
 }
 
 static ggdm_val input(ggdm_emit *e, const char *name)
@@ -250,6 +254,8 @@ void ggdm_emit_tick(ggdm_emit *e)
     ggdm_graph_output(e->graph, e->x0);
     if (e->x0_change >= 0)
         ggdm_graph_output(e->graph, e->x0_change);
+    if (e->variance >= 0)
+        ggdm_graph_output(e->graph, e->variance);
 }
 
 void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source)

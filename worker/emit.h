@@ -123,6 +123,7 @@ typedef struct ggdm_emit {
     ggdm_val eps, x0;            /* after what moves eps; x0-hat of that eps */
     ggdm_val x0_first;           /* x0-hat as the network has it */
     ggdm_val x0_change;          /* that the sampler adds to x0-hat; -1: none */
+    ggdm_val variance;           /* of the diffusion model with its labels; -1: none */
     ggdm_val score;              /* [N, K] or [N] */
     int32_t copies;              /* rows of an image in what is emitted now; 0, 1: one */
     bool noisy;                  /* what losses are given now is x_t, not an image */

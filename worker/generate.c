@@ -44,6 +44,7 @@ typedef struct run {
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
     float *x0;        /* [batch, elements] x0-hat as samplers see it */
+    float *range;     /* [batch, elements] the same of learned variances */
     ggdm_scores *scores;
 } run;
 
@@ -116,6 +117,8 @@ static ggdm_status run_init(run *r, ggdm_error *err)
                         (size_t)r->head->state.elements * sizeof *r->noise, err));
     GGDM_TRY(ggdm_alloc(&r->x0, (size_t)r->tools->job.batch,
                         (size_t)r->head->state.elements * sizeof *r->x0, err));
+    GGDM_TRY(ggdm_alloc(&r->range, (size_t)r->tools->job.batch,
+                        (size_t)r->head->state.elements * sizeof *r->range, err));
     ggdm_error why = {0};
     if (u->state && ggdm_walk_restore(&r->walk, u->state, u->state_size, &why) != GGDM_OK)
         ggdm_log(GGDM_LOG_WARN,
@@ -132,6 +135,7 @@ static void run_deinit(run *r)
     free(r->list);
     free(r->noise);
     free(r->x0);
+    free(r->range);
 }
 
 /* ---- noise ---- */
@@ -274,6 +278,8 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .eps = p->eps + i * p->elements,
                           .x0 = r->x0 + i * p->elements,
                           .x0_change = p->x0_change ? p->x0_change + i * p->elements : NULL,
+                          .variance = p->variance ? p->variance + i * p->elements : NULL,
+                          .range = r->range + i * p->elements,
                           .z = r->noise + (int64_t)live->image * h->kind->noises * p->elements,
                           .history = live->history,
                           .filled = live->filled,
@@ -282,8 +288,10 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .n = p->elements};
     bool finite = ggdm_sampler_step(h->sampler, &h->chain, live->step, evaluation_now(r), &io);
     for (int32_t k = 0; evaluation_now(r) == 0 && k < p->n_shifts; k++)
-        finite &= ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
-                                  ggdm_program_weight(&p->shifts[k], s, values), io.n);
+        finite &=
+            ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
+                            p->shifts[k].scale.number == GGDM_NUMBER_VARIANCE ? io.range : NULL,
+                            ggdm_program_weight(&p->shifts[k], s, values), io.n);
     return finite;
 }
 

@@ -42,10 +42,11 @@ void ggdm_heads_destroy(ggdm_heads **heads)
 
 static ggdm_status read_chain(const ggdm_models *models, ggdm_head *h, ggdm_error *err)
 {
-    const ggdm_model_files *files =
-        ggdm_models_find(models, ggdm_item_text(h->item, "model"))->files;
+    const ggdm_model *model = ggdm_models_find(models, ggdm_item_text(h->item, "model"));
+    const ggdm_model_files *files = model->files;
     ggdm_noise_levels levels = {0};
     ggdm_status st = ggdm_noise_levels_read(files->scheduler, files->path, &levels, err);
+    levels.variance = ggdm_arch_has_port(&model->info, "variance");
     if (st == GGDM_OK)
         st = ggdm_chain_create(h->sampler, &levels, &h->chain, err);
     ggdm_noise_levels_deinit(&levels);

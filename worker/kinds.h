@@ -22,6 +22,9 @@ typedef struct ggdm_sampler_io {
     const float *x0_change; /* [n] what the guidance adds to x0-hat; NULL: nothing */
     float *x0;  /* [n] x0-hat, limited as the chain says, and changed: ggdm_sampler_step fills it */
     bool moved; /* x0 is not what x and eps say */
+    const float *variance; /* [n] the network's (ggdm_ports.variance); NULL: none */
+    float *range;          /* [n] of a step with log_range the share of its variance that each
+                              element has: filled like x0, else NULL */
     const float *z; /* [noises][n] standard normal, counter-based; not read where sigma is 0 */
     const float *history; /* [kind->history][n] of the steps before, newest first */
     int32_t filled;       /* how many of them are valid */

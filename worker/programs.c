@@ -344,6 +344,7 @@ static void take_places(const ggdm_emit *e, ggdm_program *out)
     out->x0_eps = ggdm_graph_data(e->graph, e->x0_eps);
     out->eps = ggdm_graph_data(e->graph, e->eps);
     out->x0 = ggdm_graph_data(e->graph, e->x0);
+    out->variance = ggdm_graph_data(e->graph, e->variance);
     out->x0_change = ggdm_graph_data(e->graph, e->x0_change);
     out->score = ggdm_graph_data(e->graph, e->score);
     if (e->score >= 0)

@@ -73,6 +73,7 @@ typedef struct ggdm_program {
     const ggdm_pictures *known; /* where they are found */
     const float *eps;           /* [batch, H, W, C] out */
     const float *x0;            /* [batch, H, W, C] out: x0-hat */
+    const float *variance;      /* [batch, H, W, C] out: the network's */
     const float *x0_change;     /* [batch, H, W, C] out: what the step adds to x0-hat */
     ggdm_program_noise noises[GGDM_MAX_TERMS];
     int32_t n_noises;

@@ -35,6 +35,15 @@ static void limit_x0(const ggdm_limit *limit, float *x0, int64_t n)
         x0[i] = x0[i] > 1.0f ? 1.0f : x0[i] < -1.0f ? -1.0f : x0[i];
 }
 
+/* Between the logarithms of the largest variance (1) and the least (-1). */
+static void fill_range(const ggdm_step *s, ggdm_sampler_io *io)
+{
+    if (s->log_range == 0.0f || !io->variance)
+        io->range = NULL;
+    for (int64_t i = 0; io->range && i < io->n; i++)
+        io->range[i] = (float)exp(0.5 * (1.0 - io->variance[i]) * s->log_range);
+}
+
 bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_t step,
                        int32_t evaluation, ggdm_sampler_io *io)
 {
@@ -46,16 +55,17 @@ bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_
     for (int64_t i = 0; io->x0_change && i < io->n; i++)
         io->x0[i] += io->x0_change[i];
     io->moved = chain->limit.clip || chain->limit.threshold || io->x0_change;
+    fill_range(s, io);
     return kind->step
                ? kind->step(chain, step, evaluation, sampler, io)
                : ggdm_step_linear(s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
 }
 
-bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n)
+bool ggdm_step_shift(float *x, const float *grad, const float *range, float weight, int64_t n)
 {
     bool finite = true;
     for (int64_t i = 0; i < n; i++) {
-        x[i] -= weight * grad[i];
+        x[i] -= weight * (range ? range[i] * grad[i] : grad[i]);
         finite = finite && isfinite(x[i]);
     }
     return finite;

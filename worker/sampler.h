@@ -24,8 +24,9 @@ bool ggdm_step_linear(const ggdm_step *s, float *x, const float *eps, const floa
 bool ggdm_sampler_step(const ggdm_item *sampler, const ggdm_chain *chain, int32_t step,
                        int32_t evaluation, ggdm_sampler_io *io);
 
-/** x <- x - weight grad   (line 6), for each shift of the step in its order.  Returns as above. */
-bool ggdm_step_shift(float *x, const float *grad, float weight, int64_t n);
+/** x <- x - weight grad   (line 6), for each shift of the step in its order; where range is
+ *  not NULL each element of grad times its own.  Returns as above. */
+bool ggdm_step_shift(float *x, const float *grad, const float *range, float weight, int64_t n);
 
 /** Pixels for the archive: u8 = floor(127.5 (x + 1) + 0.5) clamped to 0..255, not finite: 0.
  *  Returns the share of pixels with |x| > 1.5 (1.5 times the data range; not finite counts). */

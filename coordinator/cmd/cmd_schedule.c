@@ -252,6 +252,7 @@ static ggdm_status print_chain(const arguments *a, const ggdm_model_files *files
     read_sampler sampler = {0};
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_noise_levels_read(json, where, &levels, err), done);
+    levels.variance = true; /* if a network has one: sigma is the largest */
     GGDM_TRY_GOTO(st, read_sampler_text(a, levels.train_steps, &sampler, err), done);
     if (a->model)
         GGDM_TRY_GOTO(st, follow_model(files, sampler.item, err), done);

@@ -225,8 +225,9 @@ static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
 }
 
 /* The chain of the stage that stands in the spec, of a model. */
-static ggdm_status check_chain(ggdm_setup *s, const ggdm_model_files *files, ggdm_error *err)
+static ggdm_status check_chain(ggdm_setup *s, const ggdm_model *model, ggdm_error *err)
 {
+    const ggdm_model_files *files = model->files;
     ggdm_item *sampler = ggdm_item_child(s->spec.stage, "sampler");
     ggdm_noise_levels levels = {0};
     ggdm_chain chain = {0};
@@ -234,6 +235,7 @@ static ggdm_status check_chain(ggdm_setup *s, const ggdm_model_files *files, ggd
     ggdm_status st = ggdm_noise_levels_read(files->scheduler, files->scheduler_path, &levels, err);
     if (st != GGDM_OK)
         return ggdm_spec_blame(&s->spec, "model", err);
+    levels.variance = ggdm_arch_has_port(&model->info, "variance");
     st = ggdm_said_follow(files->scheduler, files->scheduler_path, sampler, &notes, err);
     if (st != GGDM_OK)
         GGDM_TRY_GOTO(st, ggdm_spec_blame(&s->spec, "model", err), done);
@@ -258,7 +260,7 @@ ggdm_status ggdm_setup_check_chains(ggdm_setup *s, ggdm_error *err)
         seen[t->head] = true;
         ggdm_spec_put_cell(&s->spec, c->cells[t->first_cell].place);
         const char *name = ggdm_item_text(s->spec.stage, "model");
-        st = check_chain(s, &s->outfit.models[find_by_name(s, name)->files], err);
+        st = check_chain(s, find_by_digest(s, find_by_name(s, name)->digest), err);
     }
     ggdm_spec_put_cell(&s->spec, 0);
     free(seen);

@@ -140,6 +140,7 @@ static const struct {
     {"text", GGDM_PORT_TEXT, offsetof(ggdm_ports, text)},
     {"context", GGDM_PORT_CONTEXT, offsetof(ggdm_ports, context)},
     {"eps", GGDM_PORT_EPS, offsetof(ggdm_ports, eps)},
+    {"variance", GGDM_PORT_VARIANCE, offsetof(ggdm_ports, variance)},
     {"logits", GGDM_PORT_LOGITS, offsetof(ggdm_ports, logits)},
     {"embedding", GGDM_PORT_EMBEDDING, offsetof(ggdm_ports, embedding)},
     {"features", GGDM_PORT_FEATURES, offsetof(ggdm_ports, features)},

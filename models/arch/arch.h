@@ -19,13 +19,15 @@ typedef struct ggdm_ports {
     ggdm_val context; /* what cross-attention looks at */
     /* out */
     ggdm_val eps;       /* [N, H, W, C] f32 */
+    ggdm_val variance;  /* the same: where the logarithm of a step's variance is, from -1, that of
+                           the  posterior, to 1, that of beta (Nichol and Dhariwal 2021) */
     ggdm_val logits;    /* [N, K] f32, log probabilities */
     ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
     ggdm_val embedding; /* one vector of an image or a text */
     ggdm_val features;  /* of an inner layer: of GgdmCNN what its last one takes, [N, F] */
 } ggdm_ports;
 
-#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
+#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
 /* Bits of ggdm_arch_info.ports. */
 enum {
@@ -38,6 +40,7 @@ enum {
     GGDM_PORT_LOGITS = 1 << 6,
     GGDM_PORT_EMBEDDING = 1 << 7,
     GGDM_PORT_FEATURES = 1 << 8,
+    GGDM_PORT_VARIANCE = 1 << 9,
     GGDM_PORTS_IN = GGDM_PORT_EPS - 1 /* all that networks take */
 };
 

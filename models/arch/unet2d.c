@@ -155,5 +155,5 @@ ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggd
     }
 
     h = ggdm_layer_norm(g, h, "conv_norm_out", net->groups, net->eps, true);
-    return ggdm_layer_conv_last(g, h, "conv_out", net->channels, 3);
+    return ggdm_layer_conv_last(g, h, "conv_out", net->out_channels, 3);
 }

@@ -9,8 +9,9 @@
 #define GGDM_UNET_LAYERS 16 /* residual blocks per level, at most */
 
 typedef struct ggdm_unet2d {
-    int size;     /* height and width, pixels */
-    int channels; /* of the image, in and out */
+    int size;         /* height and width, pixels */
+    int channels;     /* of the image */
+    int out_channels; /* the same, or twice as many: eps, then the variance */
     int levels;
     int width[GGDM_UNET_LEVELS];      /* block_out_channels */
     bool down_attn[GGDM_UNET_LEVELS]; /* AttnDownBlock2D instead of DownBlock2D */
@@ -32,7 +33,8 @@ typedef struct ggdm_unet2d {
 } ggdm_unet2d;
 
 /** Emit the network.  x [N, size, size, channels], t [N] f32, label [N] i32 or -1 (then nothing is
- *  added for the class; the same as a label outside 0..n_labels-1) -> eps, shaped as x.
+ *  added for the class; the same as a label outside 0..n_labels-1) -> [N, size, size,
+ *  out_channels].
  *  conv_out starts at zero (as in DDPM), so that an untrained network predicts eps = 0. */
 ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
                           ggdm_val label);

@@ -6,6 +6,7 @@
 
 #include "models/arch/arch_kind.h"
 #include "models/arch/unet2d.h"
+#include "models/nn/ops.h"
 
 /* The keys as written. */
 typedef struct raw_config {
@@ -257,11 +258,13 @@ static ggdm_status fill_net(const ggdm_node *root, raw_config *raw, ggdm_unet2d 
     if (raw->class_embed_type)
         return ggdm_node_expected(raw->class_embed_type, err,
                                   "null (labels are looked up in num_class_embeds rows)");
-    if (raw->out_channels != raw->in_channels)
+    if (raw->out_channels != raw->in_channels && raw->out_channels != 2 * raw->in_channels)
         return ggdm_node_fail(at(root, "out_channels"), err,
-                              "%d, expected %d as in_channels (the network predicts eps only)",
+                              "%d, expected %d as in_channels, or twice as many (with a learned "
+                              "variance)",
                               raw->out_channels, raw->in_channels);
     net->channels = raw->in_channels;
+    net->out_channels = raw->out_channels;
     net->layers = raw->layers;
     net->groups = raw->groups;
     net->eps = raw->eps;
@@ -300,12 +303,20 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     info->n_classes = keys->null_label < 0 ? net->n_labels : keys->null_label;
     if (net->n_labels)
         info->ports |= GGDM_PORT_LABEL;
+    if (net->out_channels > net->channels)
+        info->ports |= GGDM_PORT_VARIANCE;
     return GGDM_OK;
 }
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->eps = ggdm_unet2d_emit(config, g, ports->x, ports->t, ports->label);
+    const int channels = ((const ggdm_unet2d *)config)->channels;
+    const ggdm_val out = ggdm_unet2d_emit(config, g, ports->x, ports->t, ports->label);
+    ports->eps = out;
+    if (((const ggdm_unet2d *)config)->out_channels == channels)
+        return;
+    ports->eps = ggdm_slice_channels(g, out, 0, channels);
+    ports->variance = ggdm_slice_channels(g, out, channels, channels);
 }
 
 const ggdm_arch_kind ggdm_arch_unet2d = {

@@ -32,6 +32,11 @@ static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_arch_info *i
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: objective '%s' does not fit a %s %s timesteps",
                          recipe->path, ggdm_objective_names[recipe->objective], info->class_name,
                          timed ? "that takes" : "without");
+    if (info->ports & GGDM_PORT_VARIANCE)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: out_channels of the network is twice in_channels, expected the same: "
+                         "variances are not learned here",
+                         recipe->path);
     if (null != (recipe->label_dropout > 0))
         return GGDM_FAIL(
             err, GGDM_EINVAL, "%s: label_dropout %g, expected %s, as the network has %s null label",

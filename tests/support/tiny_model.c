@@ -8,13 +8,15 @@
 #include "models/arch/arch.h"
 #include "models/io/safetensors.h"
 
-#define UNET(size)                                                                                 \
+#define UNET(size) UNET_OF(size, "1")
+#define UNET_OF(size, out)                                                                         \
     "{\"_class_name\": \"UNet2DModel\", \"sample_size\": " size ", \"in_channels\": 1, "           \
-    "\"out_channels\": 1, \"block_out_channels\": [8, 16], \"layers_per_block\": 1, "              \
+    "\"out_channels\": " out ", \"block_out_channels\": [8, 16], \"layers_per_block\": 1, "        \
     "\"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\"], "                                   \
     "\"up_block_types\": [\"UpBlock2D\", \"UpBlock2D\"], \"attention_head_dim\": 8, "              \
     "\"norm_num_groups\": 4"
 const char ggdm_tiny_unet_config[] = UNET("8") "}";
+const char ggdm_tiny_range_config[] = UNET_OF("8", "2") "}";
 const char ggdm_tiny_wide_config[] = UNET("16") "}";
 const char ggdm_tiny_labels_config[] = UNET("8") ", \"num_class_embeds\": 10}";
 const char ggdm_tiny_null_config[] = UNET("8") ", \"num_class_embeds\": 11, \"_null_label\": 10}";

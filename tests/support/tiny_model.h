@@ -9,6 +9,7 @@
 extern const char ggdm_tiny_unet_config[];   /* 8x8x1, one attention, about 5k parameters */
 extern const char ggdm_tiny_labels_config[]; /* the same with 10 class labels */
 extern const char ggdm_tiny_null_config[];   /* with 10 classes and a null label */
+extern const char ggdm_tiny_range_config[];  /* with a variance: twice the outputs */
 extern const char ggdm_tiny_wide_config[];   /* that of 16x16x1, without labels */
 extern const char ggdm_tiny_cnn_config[];    /* 8x8x1, 10 classes */
 extern const char ggdm_tiny_noisy_config[];  /* the same, told the timestep */

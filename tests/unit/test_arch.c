@@ -402,7 +402,7 @@ static const struct {
     {CIFAR10, "\"sample_size\": 32, ", "", "sample_size"},
     {CIFAR10, "\"attention_head_dim\": null", "\"attention_head_dim\": 24", "24 channels"},
     {CIFAR10, "\"attention_head_dim\": null", "\"attention_head_dim\": 0", "attention_head_dim"},
-    {CIFAR10, "\"out_channels\": 3", "\"out_channels\": 6", "out_channels"},
+    {CIFAR10, "\"out_channels\": 3", "\"out_channels\": 5", "out_channels"},
     {CIFAR10, "\"downsample_padding\": 0", "\"downsample_padding\": 2", "downsample_padding"},
     {CIFAR10, "\"freq_shift\": 1", "\"freq_shift\": 64", "freq_shift"},
     {CIFAR10, "\"freq_shift\": 1", "\"freq_shift\": \"one\"", "freq_shift"},

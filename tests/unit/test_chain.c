@@ -283,8 +283,8 @@ static void test_noise_levels_bad_config_is_named(void **state)
         {"{\"shift\": 3.0}", "'shift': unknown key"},
         {"{\"timestep_spacing\": \"other\"}", "expected leading, linspace or trailing"},
         {"{\"steps_offset\": 1.5}", "'steps_offset': value '1.5', expected an integer"},
-        {"{\"variance_type\": \"learned_range\"}",
-         "'variance_type': value 'learned_range', expected fixed_large, fixed_small"},
+        {"{\"variance_type\": \"learned\"}",
+         "'variance_type': value 'learned', expected fixed_large, fixed_small"},
         {"{\"beta_end\": Infinity}", "'beta_end': value 'Infinity', expected"},
         {"{\"beta_strat\": 0.1}", "did you mean 'beta_start'"},
         {"{", "scheduler_config.json"}};
@@ -561,7 +561,7 @@ static void test_sampler_step_follows_algorithm_1(void **state)
     const float x0[] = {0.9f, -0.4f};
     float x[] = {x0[0], x0[1]};
     assert_true(ggdm_step_linear(step, x, eps, NULL, z, 2));
-    assert_true(ggdm_step_shift(x, grad, (float)kappa, 2));
+    assert_true(ggdm_step_shift(x, grad, NULL, (float)kappa, 2));
     for (int i = 0; i < 2; i++) {
         double mean = (x0[i] - (1 - alpha) / sqrt(1 - bar) * eps[i]) / sqrt(alpha);
         double want = mean + sqrt(1 - alpha) * z[i] - kappa * grad[i];
@@ -605,7 +605,7 @@ static void test_sampler_shift_behind_the_step_keeps_its_bits(void **state)
         y[i] = mean;
     }
     ggdm_step_linear(s, x, eps, NULL, z, N);
-    ggdm_step_shift(x, grad, kappa, N);
+    ggdm_step_shift(x, grad, NULL, kappa, N);
     ggdm_test_same_bits("x", x, y, N, seed);
     ggdm_chain_deinit(&c);
 }
@@ -619,7 +619,7 @@ static void test_sampler_not_finite_is_reported(void **state)
     assert_true(ggdm_step_linear(&step, x, eps, NULL, NULL, 2));
     assert_false(ggdm_step_linear(&step, (float[]){0, INFINITY}, eps, NULL, NULL, 2));
     assert_false(ggdm_step_linear(&(ggdm_step){.mean_x = 1, .sigma = 1}, x, eps, NULL, bad, 2));
-    assert_false(ggdm_step_shift((float[]){0, 0}, grad, 1.0f, 2));
+    assert_false(ggdm_step_shift((float[]){0, 0}, grad, NULL, 1.0f, 2));
 }
 
 static void test_sampler_quantise_rounds_clamps_and_counts(void **state)

@@ -161,6 +161,46 @@ static void test_programs_make_eps_of_every_prediction(void **state)
     }
 }
 
+/* A network with twice the outputs: the first half is eps, here with the weights of the network
+ * that has no other, the second its variance, for the labels that were asked for. */
+static void test_programs_give_the_variance_of_the_network(void **state)
+{
+    world *w = *state;
+    static float x[N * PIXELS], eps[N * PIXELS];
+    ggdm_item *const unguided[N] = {NULL};
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_error err;
+    ggdm_model_files files;
+    ggdm_model *model;
+    char *dir = ggdm_test_mkdtemp();
+    char *path = ggdm_tiny_model_write(dir, "range", ggdm_tiny_range_config, 0);
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    const ggdm_model_ref ref = {ggdm_tiny_digests[0], model};
+    world other = {.m = {.models = {.items = &ref, .n = 1}}, .head = w->head};
+    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &other.m.models, GGDM_PRECISION_FP32, BATCH,
+                                      &other.programs, &err),
+                 &err);
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    const ggdm_program *p = run_tick(w, x, unguided);
+    assert_null(p->variance);
+    memcpy(eps, p->eps, sizeof eps);
+    p = run_tick(&other, x, unguided);
+    double apart = 0;
+    for (int i = 0; i < N * PIXELS; i++) {
+        assert_true(fabs(p->eps[i] - eps[i]) < 1e-5 * (1 + fabs(eps[i])));
+        assert_true(isfinite(p->variance[i]));
+        apart = fmax(apart, fabs(p->variance[i] - eps[i]));
+    }
+    assert_true(apart > 0.1);
+    ggdm_programs_destroy(&other.programs);
+    ggdm_arena_deinit(&other.m.arena);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    free(path);
+    ggdm_test_rmdir(dir);
+}
+
 /* The loss of each image at v + s e_pixel, v [N, PIXELS] being x_t or x0-hat. */
 static void losses_at(world *w, const float *v, int pixel, double s, double loss[N])
 {
@@ -553,6 +593,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_programs_make_eps_of_every_prediction),
+        cmocka_unit_test(test_programs_give_the_variance_of_the_network),
         cmocka_unit_test(test_programs_xt_full_is_the_gradient_through_the_unet),
         cmocka_unit_test(test_programs_x0_is_the_gradient_of_the_classifier_alone),
         cmocka_unit_test(test_programs_group_terms_by_their_gradient),

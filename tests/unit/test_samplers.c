@@ -74,7 +74,7 @@ static void walk(walker *w, int steps)
                 eps[i] = w->eps(s, s->t, w->x[i]);
             assert_true(ggdm_sampler_step(w->item, &w->chain, step, tick, &io));
             if (tick == 0 && w->kick != 0)
-                assert_true(ggdm_step_shift(io.shifted, ones, w->kick, N));
+                assert_true(ggdm_step_shift(io.shifted, ones, NULL, w->kick, N));
             w->evaluations++;
         }
         memcpy(history, kept, sizeof history);
@@ -338,6 +338,58 @@ static void test_samplers_clip(void **state)
     ggdm_noise_levels_deinit(&levels);
 }
 
+/* ---- learned variances ---- */
+
+/* One step of ddpm against its definition: log Sigma between those of the posterior and of beta, as
+ * the network says for each element; shifts of the mean go by the same Sigma. */
+static void test_ddpm_draws_what_the_network_has_learnt(void **state)
+{
+    (void)state;
+    static float x[N], start[N], eps[N], z[N], v[N], x0[N], range[N], grad[N];
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    walker w;
+    levels.variance = true;
+    walker_init(&w, "{kind: ddpm, steps: 20, variance: learned_range}", &levels, published);
+    for (int step = 0; step < 20; step++) {
+        const ggdm_step *s = &w.chain.step[step];
+        const ggdm_step *p = step == 19 ? s - 1 : s; /* whose posterior is the least */
+        const double ab = s->alpha_bar, next = s->alpha_bar_next, beta = 1 - ab / next;
+        const double least =
+            (1 - p->alpha_bar / p->alpha_bar_next) * (1 - p->alpha_bar_next) / (1 - p->alpha_bar);
+        ggdm_test_fill_normal(&rng, start, N, 1.0);
+        ggdm_test_fill_normal(&rng, eps, N, 1.0);
+        ggdm_test_fill_normal(&rng, z, N, 1.0);
+        ggdm_test_fill_normal(&rng, v, N, 0.5);
+        ggdm_test_fill_normal(&rng, grad, N, 1.0);
+        memcpy(x, start, sizeof x);
+        ggdm_sampler_io io = {.x = x,
+                              .eps = eps,
+                              .z = z,
+                              .variance = v,
+                              .x0 = x0,
+                              .range = range,
+                              .shifted = x,
+                              .n = N};
+        assert_true(ggdm_sampler_step(w.item, &w.chain, step, 0, &io));
+        assert_true(ggdm_step_shift(x, grad, io.range, s->variance, N));
+        for (int i = 0; i < N; i++) {
+            const double share = (v[i] + 1.0) / 2;
+            const double sigma2 = exp(share * log(beta) + (1 - share) * log(fmin(least, beta)));
+            double want = (start[i] - beta / sqrt(1 - ab) * eps[i]) / sqrt(ab / next);
+            want += (step < 19 ? sqrt(sigma2) * z[i] : 0) - sigma2 * grad[i];
+            assert_true(fabs(x[i] - want) < 2e-6 * (1 + fabs(want)));
+        }
+    }
+    ggdm_chain_deinit(&w.chain);
+    levels.variance = false;
+    ggdm_error err = {0};
+    ggdm_test_error(ggdm_chain_create(w.item, &levels, &w.chain, &err), &err, GGDM_EINVAL,
+                    "'learned_range', expected fixed_large or fixed_small: the model gives no");
+    ggdm_chain_deinit(&w.chain);
+    ggdm_noise_levels_deinit(&levels);
+}
+
 /* ---- dynamic thresholding ---- */
 
 static int by_size(const void *a, const void *b)
@@ -423,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_heun_is_shifted_once_a_step),
         cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
         cmocka_unit_test(test_samplers_clip),
+        cmocka_unit_test(test_ddpm_draws_what_the_network_has_learnt),
         cmocka_unit_test(test_quantile_is_that_of_sorted_values),
         cmocka_unit_test(test_threshold_divides_by_what_it_holds_to),
         cmocka_unit_test(test_samplers_begin_at_noise_alone),

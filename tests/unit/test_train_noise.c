@@ -345,6 +345,7 @@ static void test_train_network_without_the_inputs_of_its_objective_is_refused(vo
             "label_dropout 0.25, expected 0, as the network has no null label");
     refused(ddpm_recipe, ggdm_tiny_null_config,
             "label_dropout 0, expected more than 0, as the network has a null label");
+    refused(ddpm_recipe, ggdm_tiny_range_config, "variances are not learned here");
 }
 
 static void test_train_keys_of_another_objective_are_refused(void **state)

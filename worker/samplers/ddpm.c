@@ -5,9 +5,10 @@
 #include <math.h>
 
 #include "worker/kinds.h"
+#include "worker/sampler.h"
 
-enum { FIXED_LARGE, FIXED_SMALL };
-static const char *const variances[] = {"fixed_large", "fixed_small", NULL};
+enum { FIXED_LARGE, FIXED_SMALL, LEARNED_RANGE };
+static const char *const variances[] = {"fixed_large", "fixed_small", "learned_range", NULL};
 
 static const ggdm_param rows[] = {
     GGDM_SAMPLER_STEPS,
@@ -16,7 +17,8 @@ static const ggdm_param rows[] = {
      .structure = true,
      .choices = variances,
      .fallback = GGDM_WHOLE(FIXED_LARGE),
-     .help = "Of the noise of a step: beta, or the smaller one of the posterior."},
+     .help = "Of the noise of a step: beta, the smaller one of the posterior, or between them as "
+             "the network says, for each value of an image."},
     {.key = "clip_x0",
      .type = GGDM_PARAM_FLAG,
      .structure = true,
@@ -42,16 +44,51 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, bool small
     return s;
 }
 
+/* Of the largest variance the least is the posterior's; in the last step, where that is 0, the one
+ * of the step before, as in OpenAI's programs. */
+static void learn_range(ggdm_chain *c)
+{
+    for (int32_t i = 0; i < c->steps; i++) {
+        const ggdm_step *s = &c->step[i > 0 && i + 1 == c->steps ? i - 1 : i];
+        const double beta = 1.0 - s->alpha_bar / s->alpha_bar_next;
+        const double posterior = beta * (1.0 - s->alpha_bar_next) / (1.0 - s->alpha_bar);
+        const double largest = c->step[i].variance;
+        c->step[i].log_range = (float)log(fmin(fmax(posterior, 1e-20) / largest, 1.0));
+    }
+}
+
 static ggdm_status ddpm_chain(const ggdm_item *sampler, const ggdm_noise_levels *levels,
                               ggdm_chain *out, ggdm_error *err)
 {
     const bool small = ggdm_item_whole(sampler, "variance") == FIXED_SMALL;
-    (void)err;
+    const bool learned = ggdm_item_whole(sampler, "variance") == LEARNED_RANGE;
+    if (learned && !levels->variance)
+        return ggdm_item_fail(sampler, "variance", err,
+                              "value 'learned_range', expected fixed_large or fixed_small: the "
+                              "model gives no variance (its out_channels are its in_channels)");
     for (int32_t i = 0; i < out->steps; i++)
         out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
                                     ggdm_alpha_bar_at(levels, out, i + 1), small);
+    if (learned)
+        learn_range(out);
     out->step[out->steps - 1].sigma = 0.0f;
     return GGDM_OK;
+}
+
+static bool ddpm_step(const ggdm_chain *chain, int32_t step, int32_t tick, const ggdm_item *sampler,
+                      ggdm_sampler_io *io)
+{
+    ggdm_step s = chain->step[step];
+    const float sigma = s.sigma;
+    (void)tick, (void)sampler;
+    if (io->range)
+        s.sigma = 0.0f;
+    bool finite = ggdm_step_linear(&s, io->x, io->eps, io->moved ? io->x0 : NULL, io->z, io->n);
+    for (int64_t i = 0; io->range && sigma != 0.0f && i < io->n; i++) {
+        io->x[i] += sigma * sqrtf(io->range[i]) * io->z[i];
+        finite = finite && isfinite(io->x[i]);
+    }
+    return finite;
 }
 
 static const ggdm_sampler_said said[] = {{"variance_type", "variance", NULL}, {NULL}};
@@ -68,4 +105,5 @@ const ggdm_sampler_kind ggdm_sampler_ddpm = {
     .evaluations = 1,
     .scheduler = "DDPMScheduler",
     .said = said,
-    .chain = ddpm_chain};
+    .chain = ddpm_chain,
+    .step = ddpm_step};
