@@ -8,6 +8,7 @@
     X(sampler, euler)                                                                              \
     X(sampler, heun)                                                                               \
     X(sampler, dpmpp_2m)                                                                           \
+    X(sampler, langevin)                                                                           \
     X(guidance, gradient)                                                                          \
     X(guidance, one_of)                                                                            \
     X(guidance, terms)                                                                             \

@@ -26,12 +26,15 @@ static const ggdm_step *first_tick(const ggdm_chain *c, int32_t step)
     return &c->step[(int64_t)step * c->evaluations];
 }
 
-static double alpha(const ggdm_step *s)
+/* Of a step; of several at one timestep that of the last, which leaves it. */
+static double alpha(const ggdm_chain *c, int32_t step)
 {
-    return s->alpha_bar / s->alpha_bar_next;
+    while (step + 1 < c->steps && first_tick(c, step + 1)->t == first_tick(c, step)->t)
+        step++;
+    return first_tick(c, step)->alpha_bar / first_tick(c, step)->alpha_bar_next;
 }
 
-static void fill(const whole *w, const ggdm_step *first, ggdm_step *s)
+static void fill(const whole *w, double alpha, ggdm_step *s)
 {
     const double increasing = w->increasing > 0 ? w->steps / w->increasing : 0;
     const double decreasing = w->decreasing > 0 ? w->steps / w->decreasing : 0;
@@ -39,8 +42,8 @@ static void fill(const whole *w, const ggdm_step *first, ggdm_step *s)
     const double angle = acos(-1.0) * s->t / w->train_steps;
     const double v[GGDM_N_SCHEDULES] = {
         [GGDM_SCHEDULE_CONSTANT] = 1,
-        [GGDM_SCHEDULE_INCREASING] = alpha(first) * increasing,
-        [GGDM_SCHEDULE_DECREASING] = (1 - alpha(first)) * decreasing,
+        [GGDM_SCHEDULE_INCREASING] = alpha * increasing,
+        [GGDM_SCHEDULE_DECREASING] = (1 - alpha) * decreasing,
         [GGDM_SCHEDULE_NOISE] = sqrt(1 - bar),
         [GGDM_SCHEDULE_SIGNAL] = sqrt(bar),
         [GGDM_SCHEDULE_SIGMA] = sqrt((1 - bar) / bar),
@@ -54,13 +57,12 @@ void ggdm_schedules_fill(int32_t train_steps, ggdm_chain *c)
 {
     whole w = {.steps = c->steps, .train_steps = train_steps};
     for (int32_t i = 0; i < c->steps; i++) {
-        const ggdm_step *s = first_tick(c, i);
-        w.increasing += alpha(s);
-        w.decreasing += 1 - alpha(s);
-        w.variance = fmax(w.variance, s->variance);
+        w.increasing += alpha(c, i);
+        w.decreasing += 1 - alpha(c, i);
+        w.variance = fmax(w.variance, first_tick(c, i)->variance);
     }
     for (int32_t i = 0; i < c->steps * c->evaluations; i++)
-        fill(&w, first_tick(c, i / c->evaluations), &c->step[i]);
+        fill(&w, alpha(c, i / c->evaluations), &c->step[i]);
 }
 
 /* ---- factors of values --------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 
 typedef enum ggdm_schedule {
     GGDM_SCHEDULE_CONSTANT,
-    GGDM_SCHEDULE_INCREASING, /* alpha of the step; their mean over the chain is 1 */
+    GGDM_SCHEDULE_INCREASING, /* alpha from t to the next t; their mean over the chain is 1 */
     GGDM_SCHEDULE_DECREASING, /* 1 - alpha, likewise */
     GGDM_SCHEDULE_NOISE,      /* sqrt(1 - ab) */
     GGDM_SCHEDULE_SIGNAL,     /* sqrt(ab) */

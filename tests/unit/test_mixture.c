@@ -366,6 +366,20 @@ static double dpmpp_2m_variance(double s2, int steps)
     return 0;
 }
 
+/* Of z = x / sqrt(ab): 20 steps at each level, each a fifth of its noise; the last is x0-hat. */
+static double langevin_variance(double s2, int steps)
+{
+    const int stride = 20 * T / steps;
+    double v = 1 / alpha_bar(T - stride);
+    for (int t = T - stride; t >= 0; t -= stride) {
+        const double ab = alpha_bar(t), c = 1 - 0.2 * (1 - sqrt(ab) * gain(s2, ab));
+        for (int i = 0; i < 20; i++)
+            v = t == 0 && i == 19 ? ab * gain(s2, ab) * gain(s2, ab) * v
+                                  : c * c * v + 2 * 0.2 * (1 - ab) / ab;
+    }
+    return v;
+}
+
 /* Of a chain whose error is not to be seen. */
 static double world_variance(double s2, int steps)
 {
@@ -391,6 +405,8 @@ static const struct {
      0},
     {"{model: U, sampler: {kind: dpmpp-2m, steps: 50, clip_x0: false}, seed: 6}", 50,
      dpmpp_2m_variance, 0.21},
+    {"{model: U, sampler: {kind: langevin, steps: 1000, per_level: 20}, seed: 13}", 1000,
+     langevin_variance, 0.55},
 };
 
 /* Within 3.5 standard errors of the world's shares and means, and of the chain's variances. */

@@ -228,6 +228,74 @@ static void test_euler_is_its_closed_form(void **state)
     ggdm_noise_levels_deinit(&levels);
 }
 
+/* In the notes' terms: z = x / sqrt(ab), whose noise has the variance v, and the score of which is
+ * (E[image given z] - z) / v.  A gradient g beside it is the same in eps and in the mean. */
+static void test_langevin_is_the_form_of_the_notes(void **state)
+{
+    (void)state;
+    static const char *const yaml[] = {
+        "{kind: langevin, steps: 20, per_level: 4, eta: 0.3}",
+        "{kind: langevin, steps: 20, per_level: 4, eta: 0.3, noise: 0.5, clip_x0: true}"};
+    const float x = 0.7f, eps = -0.2f, zeta = 0.9f, g = 0.6f;
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    for (int k = 0; k < 2; k++) {
+        walker w;
+        walker_init(&w, yaml[k], &levels, published);
+        for (int step = 0; step < 20; step++) {
+            const ggdm_step *s = &w.chain.step[step];
+            const double ab = s->alpha_bar, v = (1 - ab) / ab;
+            const double z = x / sqrt(ab), found = z - sqrt(v) * eps;
+            const double expected = k ? fmin(fmax(found, -1), 1) : found;
+            const double eta = step == 19 ? v : 0.3 * v, noise = k ? 0.5 : 1;
+            double want = z + eta * (expected - z) / v;
+            if (step < 19)
+                want += noise * sqrt(2 * eta) * zeta;
+            want *= sqrt(s->alpha_bar_next);
+            float x0, y = x, moved = x, eps_moved = eps + (float)sqrt(1 - ab) * g;
+            ggdm_sampler_io io = {.x = &y, .eps = &eps, .x0 = &x0, .z = &zeta, .n = 1};
+            assert_true(ggdm_sampler_step(w.item, &w.chain, step, 0, &io));
+            assert_true(fabs(y - want) < 16 * GGDM_TEST_EPS32 * (1 + fabs(z)));
+            io = (ggdm_sampler_io){.x = &moved, .eps = &eps_moved, .x0 = &x0, .z = &zeta, .n = 1};
+            assert_true(ggdm_sampler_step(w.item, &w.chain, step, 0, &io));
+            if (!k)
+                assert_true(fabsf(moved - (y - s->variance * g)) <
+                            16 * GGDM_TEST_EPS32 * (1 + (float)fabs(z)));
+            assert_int_equal(s->t, 50 * (20 - 4 * (step / 4) - 4));
+        }
+        ggdm_chain_deinit(&w.chain);
+    }
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* Steps at one timestep have the weight of that timestep; where they do not divide the chain, the
+ * last level has fewer. */
+static void test_langevin_has_one_weight_at_a_level(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = linear(1000, 1e-4, 0.02);
+    walker w;
+    walker_init(&w, "{kind: langevin, steps: 50, per_level: 8}", &levels, published);
+    double sum[GGDM_N_SCHEDULES] = {0};
+    for (int i = 0; i < 50; i++) {
+        const ggdm_step *s = &w.chain.step[i], *last = &w.chain.step[i < 48 ? i / 8 * 8 + 7 : 49];
+        const double a = last->alpha_bar / last->alpha_bar_next;
+        assert_int_equal(s->t, last->t);
+        assert_true(s->schedule[GGDM_SCHEDULE_INCREASING] ==
+                    last->schedule[GGDM_SCHEDULE_INCREASING]);
+        const double b = w.chain.step[49].alpha_bar;
+        assert_true(fabs(s->schedule[GGDM_SCHEDULE_INCREASING] /
+                             w.chain.step[49].schedule[GGDM_SCHEDULE_INCREASING] -
+                         a / b) < 4 * GGDM_TEST_EPS32);
+        for (int k = GGDM_SCHEDULE_INCREASING; k <= GGDM_SCHEDULE_DECREASING; k++)
+            sum[k] += s->schedule[k];
+    }
+    assert_true(fabs(sum[GGDM_SCHEDULE_INCREASING] - 50) < 50 * GGDM_TEST_EPS32);
+    assert_true(fabs(sum[GGDM_SCHEDULE_DECREASING] - 50) < 50 * GGDM_TEST_EPS32);
+    assert_int_equal(w.chain.step[49].t, 0);
+    ggdm_chain_deinit(&w.chain);
+    ggdm_noise_levels_deinit(&levels);
+}
+
 /* ---- order ---- */
 
 static const double mean = 0.4, spread = 0.5; /* of the only Gaussian */
@@ -471,6 +539,8 @@ int main(void)
         cmocka_unit_test(test_euler_makes_the_sum_of_diffusers),
         cmocka_unit_test(test_samplers_of_first_order_are_ddim),
         cmocka_unit_test(test_euler_is_its_closed_form),
+        cmocka_unit_test(test_langevin_is_the_form_of_the_notes),
+        cmocka_unit_test(test_langevin_has_one_weight_at_a_level),
         cmocka_unit_test(test_samplers_have_their_order),
         cmocka_unit_test(test_heun_is_shifted_once_a_step),
         cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
