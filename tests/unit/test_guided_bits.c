@@ -1,0 +1,183 @@
+/* Promise 1 for what the general form of guidance adds: smoothed losses, scaled gradients, changes
+ * of x0-hat, steps that are made again.  An image is the same bits whatever shares its unit, batch
+ * and threads, and wherever it was stopped, also between the repeats of a step. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/ggdm_test.h"
+#include "tests/support/tiny_unit.h"
+#include "worker/kinds.h"
+
+enum { STEPS = GGDM_TINY_STEPS, IMAGES = 3, FIRST = 2, CHAINS = 4 };
+
+static ggdm_tiny_methods tiny;
+
+static int setup(void **state)
+{
+    ggdm_tiny_methods_open(&tiny);
+    *state = &tiny;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    ggdm_tiny_methods_close(&tiny);
+    return 0;
+}
+
+static ggdm_executor *create(int32_t batch, int32_t threads)
+{
+    const ggdm_job job = {.precision = GGDM_PRECISION_FP32, .batch = batch, .threads = threads};
+    ggdm_executor *e;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &tiny.models, &e, &err), &err);
+    return e;
+}
+
+static const char *const samplers[] = {"ddpm", "heun", "dpmpp-2m"};
+enum { SAMPLERS = sizeof samplers / sizeof *samplers };
+
+static const char *head_of(const char *sampler)
+{
+    return ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_STAGE,
+                          "{model: U, sampler: {kind: %s, steps: %d, clip_x0: true}, seed: 7}",
+                          sampler, STEPS);
+}
+
+/* One program, whatever the repeats: they are a value. */
+static const char *repeated(int repeats)
+{
+    return ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_GUIDANCE,
+                          "{terms: [{loss: {kind: classifier, model: G, target: 3}, weight: 0.05, "
+                          "norm: rms, smoothing: {samples: 3, deviation: 0.2}}], recurrence: "
+                          "{repeats: %d}}",
+                          repeats);
+}
+
+static const char *of_x0(void)
+{
+    return ggdm_tiny_text(&tiny.arena, GGDM_FAMILY_GUIDANCE,
+                          "{terms: [{loss: {kind: classifier, model: J, target: 1}, gradient: x0, "
+                          "apply: x0, iterations: 3, clip: 0.1}, {loss: {kind: tv}, apply: eps, "
+                          "clamp: true}]}");
+}
+
+/* What each trajectory has in its first third, its second and its last. */
+static void settings(int trajectory, const char *out[3])
+{
+    out[0] = repeated(2);
+    out[1] = trajectory == 0 ? out[0] : trajectory == 1 ? repeated(3) : of_x0();
+    out[2] = trajectory == 3 ? out[0] : "{}";
+}
+
+/* As one tree: the siblings behind the common head make steps of 2, 3 and 1 repeats. */
+static void tree(ggdm_tiny_unit *u, const char *head)
+{
+    const char *s[3];
+    ggdm_tiny_unit_init(u, &tiny.arena, head, FIRST, IMAGES);
+    ggdm_tiny_unit_add(u, -1, 4, repeated(2), -1);
+    for (int i = 0; i < 3; i++) {
+        settings(i, s);
+        ggdm_tiny_unit_add(u, 0, 8, s[1], -1);
+    }
+    for (int i = 0; i < CHAINS; i++) {
+        settings(i, s);
+        ggdm_tiny_unit_add(u, i < 3 ? 1 + i : 3, STEPS, s[2], i);
+    }
+}
+
+static void chain(ggdm_tiny_unit *u, const char *head, int trajectory, int image)
+{
+    const char *s[3];
+    settings(trajectory, s);
+    ggdm_tiny_unit_init(u, &tiny.arena, head, image, 1);
+    for (int i = 0; i < 3; i++)
+        ggdm_tiny_unit_add(u, i - 1, 4 * (i + 1), s[i], trajectory);
+}
+
+static void run(const ggdm_tiny_unit *u, int32_t batch, int32_t threads, ggdm_tiny_run *r)
+{
+    ggdm_executor *e = create(batch, threads);
+    ggdm_error err;
+    ggdm_test_ok(ggdm_tiny_run_on(e, &u->unit, r, &err), &err);
+    ggdm_executor_destroy(&e);
+}
+
+static void test_guided_bits_tree_equals_separate_chains(void **state)
+{
+    (void)state;
+    for (int k = 0; k < SAMPLERS; k++) {
+        const int evaluations = strcmp(samplers[k], "heun") == 0 ? 2 : 1;
+        ggdm_executor *one = create(1, 1);
+        ggdm_tiny_unit u;
+        ggdm_tiny_run all = {0}, single = {0};
+        ggdm_error err;
+        tree(&u, head_of(samplers[k]));
+        run(&u, 16, 2, &all);
+        assert_int_equal(all.n, CHAINS * IMAGES);
+        assert_int_equal(all.last_done, all.total);
+        assert_int_equal(all.total, evaluations * IMAGES * 4 * (2 + 2 + 3 + 1 + 1 + 1 + 1 + 2));
+        for (int i = 0; i < CHAINS; i++)
+            for (int image = FIRST; image < FIRST + IMAGES; image++) {
+                chain(&u, head_of(samplers[k]), i, image);
+                ggdm_test_ok(ggdm_tiny_run_on(one, &u.unit, &single, &err), &err);
+                const ggdm_sample *s = ggdm_tiny_sample(&all, i, image);
+                assert_true(ggdm_tiny_same(ggdm_tiny_sample(&single, i, image), s));
+                assert_true(i == 0 || !ggdm_tiny_same(ggdm_tiny_sample(&all, 0, image), s));
+                assert_false(s->diverged);
+                ggdm_tiny_run_deinit(&single);
+            }
+        ggdm_tiny_run_deinit(&all);
+        ggdm_executor_destroy(&one);
+    }
+}
+
+static void test_guided_bits_odd_batches_and_threads_change_nothing(void **state)
+{
+    (void)state;
+    static const int batches[] = {2, 5, 16}, threads[] = {1, 2, 1};
+    ggdm_tiny_unit u;
+    ggdm_tiny_run want = {0}, got = {0};
+    tree(&u, head_of("ddpm"));
+    run(&u, 3, 2, &want);
+    for (int i = 0; i < 3; i++) {
+        run(&u, batches[i], threads[i], &got);
+        ggdm_tiny_assert_same(&want, &got);
+        ggdm_tiny_run_deinit(&got);
+    }
+    ggdm_tiny_run_deinit(&want);
+}
+
+/* Stopped after each batch: between the evaluations and the repeats of a step, and between batches
+ * of one of them. */
+static void test_guided_bits_resumes_within_a_step(void **state)
+{
+    (void)state;
+    ggdm_executor *e[2] = {create(16, 1), create(4, 1)};
+    for (int k = 0; k < SAMPLERS; k++) {
+        ggdm_tiny_unit u;
+        ggdm_tiny_run want = {0}, got = {0};
+        ggdm_error err;
+        tree(&u, head_of(samplers[k]));
+        ggdm_test_ok(ggdm_tiny_run_on(e[0], &u.unit, &want, &err), &err);
+        assert_true(ggdm_tiny_run_in_pieces(e, &u.unit, 1, &got) > 2 * STEPS);
+        ggdm_tiny_assert_same(&want, &got);
+        ggdm_tiny_run_deinit(&got);
+        ggdm_tiny_run_deinit(&want);
+    }
+    ggdm_executor_destroy(&e[0]);
+    ggdm_executor_destroy(&e[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_guided_bits_tree_equals_separate_chains),
+        cmocka_unit_test(test_guided_bits_odd_batches_and_threads_change_nothing),
+        cmocka_unit_test(test_guided_bits_resumes_within_a_step),
+    };
+    setenv("GGDM_LOG", "error", 1);
+    return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
+}
