@@ -23,13 +23,14 @@ static ggdm_exact worlds[WORLDS];
 static int setup(void **state)
 {
     for (int i = 0; i < WORLDS; i++) {
-        worlds[i] = (ggdm_exact){.weight = {3, 7},
-                                 .mean = {{0.5, 0.4, -0.5, 0}, {-0.5, -0.3, 0.5, 0.25}},
-                                 .variance = {{0.01, 0.01, 0.01, 0.01}, {0.01, 0.02, 0.005, 0.0225}},
-                                 .train_steps = T,
-                                 .beta_start = 0.0001,
-                                 .beta_end = 0.02,
-                                 .conditional = i == RARE_LABELLED};
+        worlds[i] =
+            (ggdm_exact){.weight = {3, 7},
+                         .mean = {{0.5, 0.4, -0.5, 0}, {-0.5, -0.3, 0.5, 0.25}},
+                         .variance = {{0.01, 0.01, 0.01, 0.01}, {0.01, 0.02, 0.005, 0.0225}},
+                         .train_steps = T,
+                         .beta_start = 0.0001,
+                         .beta_end = 0.02,
+                         .conditional = i == RARE_LABELLED};
         for (int k = 0; i != COMMON && k < 2; k++) {
             worlds[i].weight[k] = k == 0 ? 1e-12 : 1e12;
             for (int p = 0; p < D; p++) {
@@ -83,25 +84,26 @@ static const scenario scenarios[] = {
     {"score, heun", COMMON, "heun", "", 25, ALL_OF("eps"), .component = 0},
     {"score, euler", COMMON, "euler", "", 50, ALL_OF("eps"), .component = 0},
     /* Any strength, and both ways to the same eps. */
-    {"score 3", RARE, "ddim", ", eta: 0.5", 50,
-     "{terms: [{" AT_XT ", apply: eps, weight: 3}]}", SCORE, 3, .component = 1},
+    {"score 3", RARE, "ddim", ", eta: 0.5", 50, "{terms: [{" AT_XT ", apply: eps, weight: 3}]}",
+     SCORE, 3, .component = 1},
     {"classifier-free 3", RARE_LABELLED, "ddim", ", eta: 0.5", 50,
      "{eps: {kind: classifier-free, s: 3}}", SCORE, 3, .component = 1},
     {"classifier-free 2, heun", RARE_LABELLED, "heun", "", 20,
      "{eps: {kind: classifier-free, s: 2}}", SCORE, 2, .component = 1},
-    {"mean 2", RARE, "ddpm", "", 100, "{terms: [{" AT_XT ", apply: mean, weight: 2}]}", MEAN, 2, .component = 1},
+    {"mean 2", RARE, "ddpm", "", 100, "{terms: [{" AT_XT ", apply: mean, weight: 2}]}", MEAN, 2,
+     .component = 1},
     /* GGDM's: through the network, and at x0-hat. */
     {"gradient", RARE, "ddpm", ", variance: fixed_small", 100,
      "{kind: gradient, kappa: 0.01, " OF_X0 "}", THROUGH, 0.01, .component = 1},
     {"x0", RARE, "ddim", ", eta: 1", 50,
      "{terms: [{" OF_X0 ", gradient: x0, apply: x0, weight: 0.05}]}", AT_X0, 0.05, .component = 1},
     /* Its window; what comes before and behind is unguided. */
-    {"window", RARE, "ddpm", "", 50, "{terms: [{" AT_XT ", apply: eps, weight: 2}]}", SCORE, 2, .component = 1,
-     .begin = 17, .end = 31},
+    {"window", RARE, "ddpm", "", 50, "{terms: [{" AT_XT ", apply: eps, weight: 2}]}", SCORE, 2,
+     .component = 1, .begin = 17, .end = 31},
     /* Steps made again, with noise of their own. */
     {"recurrence", RARE, "ddpm", "", 50,
-     "{terms: [{" AT_XT ", apply: eps, weight: 2}], recurrence: {repeats: 3}}", SCORE, 2, .component = 1,
-     .repeats = 3},
+     "{terms: [{" AT_XT ", apply: eps, weight: 2}], recurrence: {repeats: 3}}", SCORE, 2,
+     .component = 1, .repeats = 3},
     /* The noise of a smoothed loss: its mean is the loss's gradient here, and its variance that of
      * so many independent samples. */
     {"smoothing", RARE, "ddim", ", eta: 0", 20,
@@ -371,7 +373,11 @@ static bool is_second(const float *x)
 static void test_guided_mixture_recurrence_alone_keeps_the_world(void **state)
 {
     (void)state;
-    scenario s = {"recurrence alone", COMMON, "ddpm", "", 100,
+    scenario s = {"recurrence alone",
+                  COMMON,
+                  "ddpm",
+                  "",
+                  100,
                   "{terms: [{" AT_XT ", apply: eps, weight: 1e-30}], recurrence: {repeats: 2}}",
                   .repeats = 2};
     moments m;
