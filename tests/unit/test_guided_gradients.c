@@ -148,9 +148,10 @@ static void check(world *w, const char *guidance)
                                "the gradient's length %g",
                                guidance, i, error[i], size[i]);
             if (!(fabs(slope[i] - want) <= error[i]))
-                ggdm_test_fail("%s\nimage %d, direction %d: the loss falls by %g, its gradient says "
-                               "%g, within %g",
-                               guidance, i, along, slope[i], want, error[i]);
+                ggdm_test_fail(
+                    "%s\nimage %d, direction %d: the loss falls by %g, its gradient says "
+                    "%g, within %g",
+                    guidance, i, along, slope[i], want, error[i]);
         }
     }
 }

@@ -180,17 +180,21 @@ static double loss_at(const tick *k, const ggdm_item *loss, const double *z, boo
     return weight * value;
 }
 
-/* The gradient of a term's loss, clamped and smoothed as it says, with respect to what it is of. */
-static void gradient_at(const tick *k, const ggdm_item *t, const double *z, double *g)
+static double clamped(double z)
+{
+    return fmax(-1, fmin(1, z));
+}
+
+/* The gradient of a term's loss, smoothed as it says, of z or (clamp) of what is clamped of it. */
+static void gradient_at(const tick *k, const ggdm_item *t, const double *z, bool clamp, double *g)
 {
     const ggdm_item *smoothing = ggdm_item_child(t, "smoothing"),
                     *loss = ggdm_item_child(t, "loss");
-    const bool clamp = ggdm_item_flag(t, "clamp"),
-               at_xt = strcmp(ggdm_item_text(t, "at"), "xt") == 0;
+    const bool at_xt = strcmp(ggdm_item_text(t, "at"), "xt") == 0;
     const int samples = smoothing ? (int)ggdm_item_whole(smoothing, "samples") : 1;
     double seen[D], gs[64][D], losses[64], share[64], sum = 0, least = INFINITY;
     for (int i = 0; i < D; i++)
-        seen[i] = clamp ? fmax(-1, fmin(1, z[i])) : z[i];
+        seen[i] = clamp ? clamped(z[i]) : z[i];
     for (int m = 0; m < samples; m++) {
         double around[D], e[D] = {0};
         const double deviation = smoothing ? ggdm_item_real(smoothing, "deviation") *
@@ -266,19 +270,10 @@ static double square(const double *v)
 /* Gradients that were scaled although hardly anything is left of them but roundings. */
 static int faint;
 
-/* The gradient of a term at x_t and x0-hat, as long as the term says. */
-static void term_gradient(const tick *k, const ggdm_item *t, const double *x, const double *x0,
-                          const double *eps, double *g)
+/* g as long as the term says. */
+static void scale(const ggdm_item *t, const double *eps, double *g)
 {
-    const char *gradient = ggdm_item_text(t, "gradient"), *norm = ggdm_item_text(t, "norm");
-    const bool at_xt = strcmp(ggdm_item_text(t, "at"), "xt") == 0;
-    double g0[D];
-    gradient_at(k, t, at_xt ? x : x0, g0);
-    memcpy(g, g0, sizeof g0);
-    if (!at_xt && strcmp(gradient, "xt-full") == 0)
-        through_network(k, x, g0, g);
-    for (int i = 0; i < D && strcmp(gradient, "xt-affine") == 0; i++)
-        g[i] /= sqrt(tick_bar(k));
+    const char *norm = ggdm_item_text(t, "norm");
     double length = sqrt(square(g)), wanted = length;
     if (strcmp(norm, "unit") == 0)
         wanted = 1;
@@ -291,6 +286,22 @@ static void term_gradient(const tick *k, const ggdm_item *t, const double *x, co
     faint += wanted != length && length > 0 && length < 1e-6;
     for (int i = 0; i < D && length > 0; i++)
         g[i] *= wanted / length;
+}
+
+/* The gradient of a term at x_t and x0-hat. */
+static void term_gradient(const tick *k, const ggdm_item *t, const double *x, const double *x0,
+                          const double *eps, double *g)
+{
+    const char *gradient = ggdm_item_text(t, "gradient");
+    const bool at_xt = strcmp(ggdm_item_text(t, "at"), "xt") == 0;
+    double g0[D];
+    gradient_at(k, t, at_xt ? x : x0, ggdm_item_flag(t, "clamp"), g0);
+    memcpy(g, g0, sizeof g0);
+    if (!at_xt && strcmp(gradient, "xt-full") == 0)
+        through_network(k, x, g0, g);
+    for (int i = 0; i < D && strcmp(gradient, "xt-affine") == 0; i++)
+        g[i] /= sqrt(tick_bar(k));
+    scale(t, eps, g);
 }
 
 /* ---- a guided tick -------------------------------------------------------------------------- */
@@ -312,24 +323,40 @@ static bool is_applied(const ggdm_item *t, const char *apply)
     return strcmp(ggdm_item_text(t, "apply"), apply) == 0;
 }
 
-/* Minus the weighted gradients of the terms that move x0-hat, or its way in several iterations. */
+/* The way down a term's loss, from x0-hat or (clamp) what is clamped of it. */
+static void descend(const tick *k, const ggdm_item *t, const double *x0, const double *eps,
+                    double *way)
+{
+    memset(way, 0, D * sizeof *way);
+    for (int64_t n = 0; n < ggdm_item_whole(t, "iterations"); n++) {
+        double at[D], g[D];
+        for (int i = 0; i < D; i++)
+            at[i] = (ggdm_item_flag(t, "clamp") ? clamped(x0[i]) : x0[i]) + way[i];
+        gradient_at(k, t, at, false, g);
+        scale(t, eps, g);
+        for (int i = 0; i < D; i++)
+            way[i] -= weight_of(k, t) * g[i];
+    }
+}
+
+/* What the terms applied here move x0-hat by. */
 static void change_of_x0(const tick *k, const ggdm_item *terms, const char *apply, const double *x,
                          const double *first, const outcome *now, double *change)
 {
     memset(change, 0, D * sizeof *change);
     for (const ggdm_item *t = terms; t; t = t->next) {
-        const bool of_x0 = strcmp(ggdm_item_text(t, "gradient"), "x0") == 0;
-        double at[D], g[D];
+        double way[D];
         if (!is_applied(t, apply))
             continue;
-        memcpy(at, of_x0 ? now->x0 : first, sizeof at);
-        for (int64_t n = 0; n < ggdm_item_whole(t, "iterations"); n++) {
-            term_gradient(k, t, x, at, now->eps, g);
-            for (int i = 0; i < D; i++) {
-                at[i] -= weight_of(k, t) * g[i];
-                change[i] -= weight_of(k, t) * g[i];
-            }
+        if (strcmp(ggdm_item_text(t, "gradient"), "x0") == 0) {
+            descend(k, t, now->x0, now->eps, way);
+        } else {
+            term_gradient(k, t, x, first, now->eps, way);
+            for (int i = 0; i < D; i++)
+                way[i] *= -weight_of(k, t);
         }
+        for (int i = 0; i < D; i++)
+            change[i] += way[i];
     }
 }
 
@@ -700,7 +727,7 @@ static void random_term(ggdm_test_rng *rng, char *out, size_t size)
     char loss[300], more[300] = "";
     size_t n = 0;
     random_loss(rng, at_xt, loss, sizeof loss);
-    if (!at_xt && ggdm_test_below(rng, 3) == 0)
+    if (!at_xt && strcmp(gradient, "x0") != 0 && ggdm_test_below(rng, 3) == 0)
         n += (size_t)snprintf(more + n, sizeof more - n, ", clamp: true");
     if (ggdm_test_below(rng, 4) == 0)
         n += (size_t)snprintf(more + n, sizeof more - n, ", clip: %.3f",
