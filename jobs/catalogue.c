@@ -173,6 +173,17 @@ static bool could_be_given(const ggdm_param *p, const ggdm_scalar *v)
     }
 }
 
+/* What a shorthand stands for: a row of its key and type, in a node of the stage that needs no
+ * `kind:`. */
+static bool can_stand_for(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
+{
+    const ggdm_param *node =
+        find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->shorthand);
+    const ggdm_param *row =
+        node && node->family ? find_row(ggdm_catalogue_find(c, node->family, NULL), p->key) : NULL;
+    return k->expand && strcmp(k->family, GGDM_FAMILY_GUIDANCE) == 0 && row && row->type == p->type;
+}
+
 static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p,
                              ggdm_error *err)
 {
@@ -198,6 +209,8 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
         return bad_row(k, p, "expected bounds between which there is something", err);
     if (is_model(p) != (p->port != NULL))
         return bad_row(k, p, "expected a port, of models and of these only", err);
+    if (p->shorthand && !can_stand_for(c, k, p))
+        return bad_row(k, p, "expected a shorthand of a preset for such a row of the stage", err);
     if (p->fallback && (p->required || !could_be_given(p, p->fallback)))
         return bad_row(k, p, "expected a default that could be given, and is not required", err);
     if (p->neutral && !could_be_given(p, p->neutral))

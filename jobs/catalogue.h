@@ -71,6 +71,7 @@ typedef struct ggdm_param {
     const char *family;          /* NODE, NODES */
     const char *of;              /* CLASS: key of the MODEL row beside it, or of the stage */
     const char *port;            /* MODEL: that it must have ("eps", "logits") */
+    const char *shorthand;       /* of a preset: node of the stage whose row of this key it is */
     const ggdm_scalar *fallback; /* default; NULL: none */
     const ggdm_scalar *neutral;  /* at which its node does nothing; NULL: never */
     const char *help;            /* one sentence, with a full stop */

@@ -291,6 +291,7 @@ static ggdm_status read_tree(ggdm_spec *s, const setting_list *sets, const ggdm_
 {
     bool *given = NULL;
     GGDM_TRY(add_standard_nodes(s, err));
+    GGDM_TRY(ggdm_spec_add_condition(s, sets->texts, sets->values, sets->n, axes, err));
     GGDM_TRY(ggdm_spec_list_parameters(s, err));
     GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)s->n_parameters, &given, err));
     GGDM_TRY(set_parameters(s, sets, given, err));

@@ -25,8 +25,10 @@ static ggdm_status add_parameter(void *context, const ggdm_item *item, const ggd
                                  ggdm_value *value, const char *path, ggdm_error *err)
 {
     ggdm_spec *s = context;
-    ggdm_parameter *p = &s->parameters[s->n_parameters++];
     (void)item;
+    if (row->shorthand)
+        return GGDM_OK;
+    ggdm_parameter *p = &s->parameters[s->n_parameters++];
     *p = (ggdm_parameter){
         .row = row, .slot = value, .stride = 1, .count = 1, .known = value->set || row->fallback};
     GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
@@ -81,12 +83,32 @@ static ggdm_status fail_name(const ggdm_spec *s, const char *name, const ggdm_no
                                               : " (a sweep without guidance has none of guidance)");
 }
 
+/* The path of a shorthand, and then of what it stands for. */
+typedef struct meant_path {
+    const char *name;
+    char path[128]; /* "": it is no shorthand */
+} meant_path;
+
+static ggdm_status match_shorthand(void *context, const ggdm_item *item, const ggdm_param *row,
+                                   ggdm_value *value, const char *path, ggdm_error *err)
+{
+    meant_path *m = context;
+    (void)item, (void)value, (void)err;
+    if (row->shorthand && strcmp(path, m->name) == 0)
+        snprintf(m->path, sizeof m->path, "%s.%s", row->shorthand, row->key);
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_spec_find(const ggdm_spec *s, const char *name, const ggdm_node *node,
                            ggdm_parameter **out, ggdm_error *err)
 {
     char paths[400] = "";
     size_t n = 0;
     int found = 0;
+    meant_path meant = {.name = name};
+    GGDM_TRY(ggdm_item_visit(s->stage, match_shorthand, &meant, err));
+    if (*meant.path)
+        name = meant.path;
     for (int32_t i = 0; i < s->n_parameters; i++) {
         ggdm_parameter *p = &s->parameters[i];
         if (strcmp(p->path, name) == 0) {

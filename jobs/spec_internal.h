@@ -19,6 +19,15 @@ ggdm_status ggdm_spec_find(const ggdm_spec *spec, const char *name, const ggdm_n
 ggdm_status ggdm_spec_read_axes(ggdm_spec *spec, const ggdm_node *node, const bool *given,
                                 ggdm_error *err);
 
+/* ---- spec_condition.c ---- */
+
+/** Make the condition that sets [n] ("PATH=VALUE", values where they stand), axes (NULL: none) or
+ *  shorthands of the guidance speak of, and move what the latter say to it.  Errors: GGDM_EINVAL
+ *  where it says something else. */
+ggdm_status ggdm_spec_add_condition(ggdm_spec *spec, const char *const *sets,
+                                    const ggdm_node *const *values, int n, const ggdm_node *axes,
+                                    ggdm_error *err);
+
 /* ---- spec_text.c ---- */
 
 /** Write a text in double quotes, as YAML reads it. */

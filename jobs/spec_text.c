@@ -66,7 +66,7 @@ static void add_item(lines *l, const ggdm_item *item, size_t length)
         fprintf(l->out, "%.*s.kind: %s\n", (int)length, l->path, item->kind->name);
     for (size_t i = 0; i < item->kind->n_params; i++) {
         const ggdm_param *p = &item->kind->params[i];
-        if (!p->family)
+        if (!p->family && !p->shorthand)
             add_parameter(l, &l->spec->parameters[l->parameter++]);
         for (const ggdm_item *c = item->values[i].items; c; c = c->next)
             add_item(l, c,

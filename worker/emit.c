@@ -134,6 +134,10 @@ static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
     if (!ggdm_arch_has_port(info, "eps"))
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a diffusion model",
                           model->files->path, info->class_name);
+    else if (given != GGDM_GIVEN_LABEL && !wants_label)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
+                          "model %s takes no label, expected a class-conditional diffusion model",
+                          model->files->path);
     else if (condition && !wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
                           "model %s takes no label, expected no condition", model->files->path);
@@ -141,12 +145,8 @@ static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
                           "model %s wants a label, expected condition: {label: ...}",
                           model->files->path);
-    else if (given != GGDM_GIVEN_LABEL && !wants_label)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, NULL,
-                          "model %s takes no label, expected a class-conditional diffusion model",
-                          model->files->path);
     else if (given != GGDM_GIVEN_LABEL && info->null_label < 0)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, NULL,
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
                           "model %s has no label of no class, expected one that was trained with "
                           "label_dropout",
                           model->files->path);

@@ -75,6 +75,13 @@ typedef struct ggdm_source_kind {
     ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *source);
 } ggdm_source_kind;
 
+/* Outside of it there is no source but the diffusion model. */
+#define GGDM_SOURCE_WINDOW                                                                         \
+    {                                                                                              \
+        .key = "window", .type = GGDM_PARAM_WINDOW,                                                \
+        .help = "Steps in which it acts; the whole chain if absent."                               \
+    }
+
 typedef struct ggdm_loss_kind {
     ggdm_kind kind; /* its first row is GGDM_LOSS_WEIGHT */
     /** The loss of x0 [N, H, W, C], data units -> [N]; without the weight.  In a guidance x0 is

@@ -12,6 +12,7 @@
     X(guidance, gradient)                                                                          \
     X(guidance, one_of)                                                                            \
     X(guidance, terms)                                                                             \
+    X(guidance, classifier_free)                                                                   \
     X(source, classifier_free)                                                                     \
     X(loss, classifier)                                                                            \
     X(loss, tv)                                                                                    \

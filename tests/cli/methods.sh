@@ -86,6 +86,35 @@ spec '' '{label: [0, 10]}' 'condition: {}' | sed 's/tiny-ddpm/tiny-labels/' >bey
     grep -q "surplus.yaml:8:20: field 'condition.label': .*takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
 report $? "a label that is missing, surplus or beyond the model's" || cat unlabelled.err surplus.err beyond.err
 
+# Classifier-free guidance: s and w are the same recipes, s = 1 is the label alone, terms stand beside it.
+free() { spec "$@" 'samples: 2' | sed 's/tiny-ddpm/tiny-null/;/^samples: 3/d'; }
+free '{kind: classifier-free}' '{s: [0, 1, 2.14], label: [3, 4]}' >s.yaml
+free '{kind: classifier-free, label: 7}' '{w: [-1, 0, 1.14], guidance.label: [3, 4]}' >w.yaml
+free '' '{label: [3, 4]}' >label.yaml
+run s && run label && [ "$(column s label)" = "3 4 3 4 3 4" ] && [[ "$(column s judge_accuracy)" =~ ^[0-9.]+(\ [0-9.]+){5}$ ]] &&
+    recipes s >s.txt && recipes w | cmp - s.txt && [ "$(recipes label | cut -d' ' -f2)" = "$(sed -n '3,4s/^c.... //p' s.txt)" ] &&
+    [ "$(for c in 0 1 2 3 4 5; do pixels s c000$c; done | sort -u | wc -l)" -eq 6 ] &&
+    [ "$(pixels s c0002) $(pixels s c0003)" = "$(pixels label c0000) $(pixels label c0001)" ]
+report $? "classifier-free guidance in both conventions; without strength it is the label, or none" || cat s.err label.err s.txt
+free "{kind: classifier-free, label: 3, s: 2, window: {start_step: 2, length: 3}, terms: [{name: a, loss: $cnn, window: 4}], recurrence: {repeats: 2, window: 3}}" '' >beside.yaml
+free "{eps: {kind: classifier-free, s: 2, window: {start_step: 2, length: 3}}, terms: [{loss: $cnn, window: 4}], recurrence: {repeats: 2, window: 3}}" '' 'condition: {label: 3}' >beside2.yaml
+run beside && recipes beside >beside.txt && recipes beside2 | cmp - beside.txt &&
+    grep -q '"runs":\[\[2,{"terms":[^\[]*\[[^\[]*\[3,{"eps":{"kind":"classifier-free","s":2},"terms":.*\[5,{"eps":{"kind":"classifier-free","s":2}}\],\[8,{}\]\]' beside.txt
+report $? "classifier-free guidance in a window, with a term and recurrence in others" || cat beside.err beside.txt
+free '{kind: classifier-free, label: 3, s: 2, w: 1}' '' >both.yaml
+free '{kind: classifier-free, label: 3}' '' >neither.yaml
+free '{kind: classifier-free, label: 3, s: 2, window: 9}' '' >long.yaml
+free '{kind: classifier-free, label: 3, s: 2}' '' 'condition: {label: 4}' >two.yaml
+free '{kind: classifier-free, label: 3, s: 2}' '' | sed 's/tiny-null/tiny-ddpm/' >plain.yaml
+free '{kind: classifier-free, label: 3, s: 2}' '' | sed 's/tiny-null/tiny-labels/' >nonull.yaml
+refused() { ! "$GGDM" plan "$1.yaml" >"$1.out" 2>"$1.err" && grep -q "$1.yaml:$2" "$1.err" || { cat "$1.err"; false; }; }
+refused both "5:54: field 'guidance.w': value '1', expected s or w, not both" && refused neither "5:11: field 'guidance': expected s or w" &&
+    refused long "5:59: field 'guidance.window': value '9', expected a number of steps from 0 to 8" &&
+    refused two "5:42: field 'guidance.label': value '3', expected that of condition.label, which is 4" &&
+    refused plain "2:8: field 'model': .*tiny-ddpm takes no label, expected a class-conditional" &&
+    refused nonull "2:8: field 'model': .*tiny-labels has no label of no class"
+report $? "classifier-free guidance that cannot be is refused at its place"
+
 # Models of other images: a judge that takes those of one of them is missing with the others; one
 # that takes none, and a guide that does not fit, are refused.
 spec '' '{model: [tiny-ddpm, tiny-wide]}' | grep -v '^model:' >sizes.yaml

@@ -164,6 +164,7 @@ static void test_catalogue_broken_rows_are_refused(void **state)
         {{.key = "r", .lo = 2, .hi = 1, .help = "H."}, "expected bounds"},
         {{.key = "r", .lo = NAN, .hi = 1, .help = "H."}, "expected bounds"},
         {{.key = "r", .type = GGDM_PARAM_NODES, .family = "f", .help = "H."}, "expected bounds"},
+        {{.key = "r", .shorthand = "condition", .help = "H."}, "expected a shorthand of a preset"},
         {{.key = "r", .required = true, .fallback = GGDM_REAL(1), .help = "H."}, "is not required"},
         {{.key = "r", .hi = 1, .fallback = GGDM_REAL(2), .help = "H."}, "expected a default"},
         {{.key = "r", .hi = 1, .above = true, .fallback = GGDM_REAL(0), .help = "H."},

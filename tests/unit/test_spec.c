@@ -103,6 +103,51 @@ static void test_spec_condition_is_aimed_at_without_guidance(void **state)
     ggdm_spec_deinit(&s);
 }
 
+/* The label of a condition, as guidance.label, as an axis alone, or both where they say the same.
+ */
+static void test_spec_labels_are_of_the_condition_wherever_they_stand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rest, *sets, *values;
+    } rows[] = {
+        {"guidance: {kind: classifier-free, s: 2, label: 3}", NULL, "3"},
+        {"guidance: {kind: classifier-free, s: 2, label: 3}", "label=4", "4"},
+        {"guidance: {kind: classifier-free, s: 2, label: 3}, condition: {label: 3}", NULL, "3"},
+        {"guidance: {kind: classifier-free, s: 2}, condition: {label: 3}", "guidance.label=5", "5"},
+        {"guidance: {kind: classifier-free, s: 2}, sweep: {label: [1, 2]}", NULL, "1 2"},
+        {"guidance: {kind: classifier-free, s: 2}, sweep: {guidance.label: [1, 2]}", NULL, "1 2"},
+        {"sweep: {zip: {condition.label: [1, 2], seed: [0, 5]}}", NULL, "1 2"},
+        {"seed: 1", "label=4", "4"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[300];
+        ggdm_spec s;
+        ggdm_error err;
+        snprintf(text, sizeof text, "{name: a, model: m, samples: 1, %s}", rows[i].rest);
+        ggdm_test_ok(spec_fixture_read_with(&ggdm_methods, text, &rows[i].sets,
+                                            rows[i].sets != NULL, &s, &err),
+                     &err);
+        assert_string_equal(s.parameters[s.class_parameter].path, "condition.label");
+        spec_fixture_expect_values(&s, "label", rows[i].values);
+        ggdm_spec_deinit(&s);
+    }
+#define SWEEP(rest) "{name: a, model: m, samples: 1, " rest "}"
+    spec_fixture_refuse(
+        SWEEP("guidance: {kind: classifier-free, s: 2, label: 3}, condition: {label: 4}"),
+        "field 'guidance.label': value '3', expected that of condition.label, which is 4, or none");
+    spec_fixture_refuse(SWEEP("guidance: {kind: classifier-free, s: 2}"),
+                        "field 'guidance': required field 'label' is missing");
+    spec_fixture_refuse(
+        SWEEP("guidance: {kind: classifier-free, s: 2}, sweep: {label: [1], guidance.label: [2]}"),
+        "axis 'guidance.label' is there twice");
+    spec_fixture_refuse(
+        SWEEP("guidance: {kind: classifier-free, s: 2, label: 1}, sweep: {w: [1, 2]}"),
+        "field 'sweep.w[0]': value '1', expected s or w, not both");
+    spec_fixture_refuse(SWEEP("guidance: {kind: classifier-free, label: 1}"),
+                        "field 'guidance': expected s or w");
+#undef SWEEP
+}
+
 static void test_spec_bad_fields_are_refused_with_position(void **state)
 {
     (void)state;
@@ -134,7 +179,7 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
                                "from 1 to 100000");
     spec_fixture_refuse_change("steps: 1000", "steps: 100001", "from 1 to 100000");
     spec_fixture_refuse_change("fixed_large", "learned", "expected fixed_large or fixed_small");
-    spec_fixture_refuse_change("kind: gradient", "kind: cfg", "expected one of gradient, terms");
+    spec_fixture_refuse_change("kind: gradient", "kind: cfg", "expected one of gradient, ");
     spec_fixture_refuse_change("xt-full", "xt",
                                "s.yaml:6:13: field 'guidance.gradient': value 'xt', expected "
                                "xt-full, xt-affine or x0");
@@ -275,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_spec_axes_of_one_value_are_settings),
         cmocka_unit_test(test_spec_axes_go_before_the_tree),
         cmocka_unit_test(test_spec_condition_is_aimed_at_without_guidance),
+        cmocka_unit_test(test_spec_labels_are_of_the_condition_wherever_they_stand),
         cmocka_unit_test(test_spec_bad_fields_are_refused_with_position),
         cmocka_unit_test(test_spec_checkpoint_is_seconds_or_a_duration),
         cmocka_unit_test(test_spec_judges_are_names_maps_or_lists),

@@ -9,6 +9,7 @@ static const ggdm_param rows[] = {
      .required = true,
      .neutral = GGDM_REAL(1),
      .help = "How far: 0 is the network without the label, 1 with it."},
+    GGDM_SOURCE_WINDOW,
 };
 
 static ggdm_val classifier_free_emit(ggdm_emit *e, const ggdm_item *source)
