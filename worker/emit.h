@@ -81,9 +81,9 @@ typedef struct ggdm_picture_port {
 #define GGDM_MAX_PICTURE_PORTS 16
 /* An input of one number (or class) everywhere, filled once. */
 typedef struct ggdm_constant {
-    ggdm_val value; /* [rows] */
+    ggdm_val value; /* [rows], or images */
     bool is_class;
-    int32_t rows;
+    int64_t count; /* of elements */
     float number;
 } ggdm_constant;
 
@@ -160,6 +160,8 @@ int32_t ggdm_emit_rows(const ggdm_emit *e);
 ggdm_val ggdm_emit_number(ggdm_emit *e, double number);
 ggdm_val ggdm_emit_ones(ggdm_emit *e);
 ggdm_val ggdm_emit_zeros(ggdm_emit *e);
+/** Ones of the shape of x, f32: a dot product with them is a sum. */
+ggdm_val ggdm_emit_ones_like(ggdm_emit *e, ggdm_val x);
 /** The input of a value row: REAL as [rows] f32, CLASS as [rows] i32.  -1 after an error. */
 ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key);
 /** The picture in a FILE row of a setting or a scorer, which is given, as [N, H, W, C] f32 in data

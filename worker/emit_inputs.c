@@ -113,13 +113,14 @@ ggdm_val ggdm_emit_value(ggdm_emit *e, const ggdm_item *item, const char *key)
     return ggdm_emit_scaled(e, item, key, (ggdm_scale){0});
 }
 
-ggdm_val ggdm_emit_constant(ggdm_emit *e, bool is_class, float number)
+static ggdm_val constant_of(ggdm_emit *e, bool is_class, float number, ggdm_shape shape)
 {
-    const int32_t rows = ggdm_emit_rows(e);
+    const int64_t count = ggdm_shape_count(&shape);
     char name[40];
     for (int32_t i = 0; i < e->n_constants; i++) {
         const ggdm_constant *c = &e->constants[i];
-        if (c->is_class == is_class && c->rows == rows && c->number == number)
+        if (c->is_class == is_class && c->count == count && c->number == number &&
+            ggdm_graph_shape(e->graph, c->value)->n == shape.n)
             return c->value;
     }
     if (e->n_constants == GGDM_MAX_CONSTANTS)
@@ -127,10 +128,19 @@ ggdm_val ggdm_emit_constant(ggdm_emit *e, bool is_class, float number)
     if (e->status != GGDM_OK)
         return -1;
     snprintf(name, sizeof name, "constant%d", e->n_constants);
-    ggdm_val v =
-        ggdm_graph_input(e->graph, name, is_class ? GGDM_I32 : GGDM_F32, GGDM_SHAPE1(rows));
-    e->constants[e->n_constants++] = (ggdm_constant){v, is_class, rows, number};
+    ggdm_val v = ggdm_graph_input(e->graph, name, is_class ? GGDM_I32 : GGDM_F32, shape);
+    e->constants[e->n_constants++] = (ggdm_constant){v, is_class, count, number};
     return v;
+}
+
+ggdm_val ggdm_emit_constant(ggdm_emit *e, bool is_class, float number)
+{
+    return constant_of(e, is_class, number, GGDM_SHAPE1(ggdm_emit_rows(e)));
+}
+
+ggdm_val ggdm_emit_ones_like(ggdm_emit *e, ggdm_val x)
+{
+    return x < 0 ? -1 : constant_of(e, false, 1, *ggdm_graph_shape(e->graph, x));
 }
 
 ggdm_val ggdm_emit_number(ggdm_emit *e, double number)

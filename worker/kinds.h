@@ -82,6 +82,14 @@ typedef struct ggdm_source_kind {
         .help = "Steps in which it acts; the whole chain if absent."                               \
     }
 
+/* Of classifier-free guidance. */
+#define GGDM_SOURCE_RESCALE                                                                        \
+    {                                                                                              \
+        .key = "rescale", .label = "\u03c6", .type = GGDM_PARAM_REAL, .structure = true, .lo = 0,  \
+        .hi = 1, .fallback = GGDM_REAL(0),                                                         \
+        .help = "Share in which eps is scaled to the standard deviation of that with the label."   \
+    }
+
 typedef struct ggdm_loss_kind {
     ggdm_kind kind; /* its first row is GGDM_LOSS_WEIGHT */
     /** The loss of x0 [N, H, W, C], data units -> [N]; without the weight.  In a guidance x0 is

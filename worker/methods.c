@@ -14,6 +14,9 @@
     X(guidance, terms)                                                                             \
     X(guidance, classifier_free)                                                                   \
     X(source, classifier_free)                                                                     \
+    X(source, apg)                                                                                 \
+    X(source, cfg_zero)                                                                            \
+    X(source, autoguidance)                                                                        \
     X(loss, classifier)                                                                            \
     X(loss, tv)                                                                                    \
     X(loss, range)                                                                                 \

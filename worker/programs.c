@@ -324,7 +324,7 @@ static void fill_constants(const ggdm_emit *e)
     for (int32_t k = 0; k < e->n_constants; k++) {
         const ggdm_constant *c = &e->constants[k];
         void *data = ggdm_graph_data(e->graph, c->value);
-        for (int32_t i = 0; i < c->rows; i++)
+        for (int64_t i = 0; i < c->count; i++)
             if (c->is_class)
                 ((int32_t *)data)[i] = (int32_t)c->number;
             else

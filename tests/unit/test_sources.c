@@ -146,11 +146,102 @@ static void classifier_free(double s, const float *with, const float *without, c
         eps[k] = without[k] + s * ((double)with[k] - without[k]);
 }
 
+static double dot(const double *a, const double *b)
+{
+    double sum = 0;
+    for (int k = 0; k < PIXELS; k++)
+        sum += a[k] * b[k];
+    return sum;
+}
+
+static void to_double(const float *a, double *out)
+{
+    for (int k = 0; k < PIXELS; k++)
+        out[k] = a[k];
+}
+
+static double deviation(const double *a)
+{
+    double mean = 0, sum = 0;
+    for (int k = 0; k < PIXELS; k++)
+        mean += a[k] / PIXELS;
+    for (int k = 0; k < PIXELS; k++)
+        sum += (a[k] - mean) * (a[k] - mean);
+    return sqrt(sum / PIXELS);
+}
+
+static void rescaled(double s, const float *with, const float *without, const float *weak,
+                     double *eps)
+{
+    const double phi = 0.7;
+    double c[PIXELS];
+    to_double(with, c);
+    classifier_free(s, with, without, weak, eps);
+    const double ratio = deviation(c) / deviation(eps);
+    for (int k = 0; k < PIXELS; k++)
+        eps[k] = phi * eps[k] * ratio + (1 - phi) * eps[k];
+}
+
+/* d of at most this length, its part along c times eta. */
+static void projected(double s, const float *with, const float *without, double longest, double eta,
+                      double *eps)
+{
+    double c[PIXELS], d[PIXELS];
+    to_double(with, c);
+    for (int k = 0; k < PIXELS; k++)
+        d[k] = c[k] - without[k];
+    const double shorter = fmin(1, longest / sqrt(dot(d, d)));
+    for (int k = 0; k < PIXELS; k++)
+        d[k] *= shorter;
+    const double along = dot(d, c) / dot(c, c);
+    for (int k = 0; k < PIXELS; k++)
+        eps[k] = c[k] + (s - 1) * ((d[k] - along * c[k]) + eta * along * c[k]);
+}
+
+/* With diffusers' defaults, which here is classifier-free guidance: nothing is so long. */
+static void apg(double s, const float *with, const float *without, const float *weak, double *eps)
+{
+    (void)weak;
+    projected(s, with, without, 15, 1, eps);
+}
+
+static void apg_short(double s, const float *with, const float *without, const float *weak,
+                      double *eps)
+{
+    (void)weak;
+    projected(s, with, without, 0.25, 0.2, eps);
+}
+
+static void cfg_zero(double s, const float *with, const float *without, const float *weak,
+                     double *eps)
+{
+    double c[PIXELS], u[PIXELS];
+    (void)weak;
+    to_double(with, c);
+    to_double(without, u);
+    const double share = dot(c, u) / (dot(u, u) + 1e-8);
+    for (int k = 0; k < PIXELS; k++)
+        eps[k] = share * u[k] + s * (c[k] - share * u[k]);
+}
+
+static void autoguidance(double s, const float *with, const float *without, const float *weak,
+                         double *eps)
+{
+    (void)without;
+    for (int k = 0; k < PIXELS; k++)
+        eps[k] = weak[k] + s * ((double)with[k] - weak[k]);
+}
+
 static const struct {
     const char *source;
     definition *definition;
 } sources[] = {
     {"kind: classifier-free", classifier_free},
+    {"kind: classifier-free, rescale: 0.7", rescaled},
+    {"kind: apg", apg},
+    {"kind: apg, longest: 0.25, parallel: 0.2", apg_short},
+    {"kind: cfg-zero", cfg_zero},
+    {"kind: autoguidance, weak: J", autoguidance},
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
 
@@ -199,6 +290,55 @@ static void test_sources_of_strength_0_are_the_network_without_a_label(void **st
         settings[i] = guidance(w, "{kind: classifier-free, s: 0}");
     }
     ggdm_test_same_bits("eps", run_tick(w, x, heads, settings)->eps, without, N * PIXELS, 1);
+}
+
+/* What cannot be a weak model says why. */
+static void refuse_weak(world *w, const char *config, const char *scheduler, const char *message)
+{
+    static int number_of_models;
+    char name[40];
+    ggdm_model_ref refs[3];
+    const ggdm_models models = {refs, 3, NULL};
+    ggdm_model_files files;
+    ggdm_model *weak;
+    ggdm_programs *programs;
+    const ggdm_program *p;
+    int32_t number;
+    ggdm_error err;
+    snprintf(name, sizeof name, "other%d", number_of_models++);
+    char *path = ggdm_tiny_model_write(w->m.tiny.dir, name, config, 9);
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    char *own = files.scheduler, other[100];
+    snprintf(other, sizeof other, "%s", scheduler);
+    files.scheduler = *scheduler ? other : own;
+    ggdm_test_ok(ggdm_model_create(&files, &weak, &err), &err);
+    memcpy(refs, w->refs, sizeof refs);
+    refs[2].model = weak;
+    ggdm_test_ok(
+        ggdm_programs_create(&ggdm_methods, &models, GGDM_PRECISION_FP32, 1, &programs, &err),
+        &err);
+    ggdm_test_ok(ggdm_programs_tick(programs, head_of(w, 'U', 1),
+                                    guidance(w, "{eps: {kind: autoguidance, s: 2, weak: J}}"),
+                                    &number, &err),
+                 &err);
+    assert_int_not_equal(ggdm_programs_get(programs, number, 1, &p, &err), GGDM_OK);
+    assert_non_null(strstr(err.msg, message));
+    ggdm_programs_destroy(&programs);
+    ggdm_model_destroy(&weak);
+    files.scheduler = own;
+    ggdm_model_files_close(&files);
+    free(path);
+}
+
+static void test_sources_weak_models_must_fit(void **state)
+{
+    world *w = *state;
+    refuse_weak(w, ggdm_tiny_wide_config, "", "makes images of 16x16x1, expected 8x8x1 as model");
+    refuse_weak(w, ggdm_tiny_null_config, "{\"num_train_timesteps\": 500}",
+                "was trained with other noise, expected that of model");
+    refuse_weak(w, ggdm_tiny_null_config, "{\"beta_end\": 0.01}", "was trained with other noise");
+    refuse_weak(w, ggdm_tiny_unet_config, "", "takes no label, expected no condition");
+    refuse_weak(w, ggdm_tiny_cnn_config, "", "is a GgdmCNN, expected a diffusion model");
 }
 
 /* ---- gradients ----------------------------------------------------------------------------- */
@@ -294,6 +434,11 @@ static void test_sources_both_conventions_are_one_text(void **state)
         {"{kind: classifier-free, s: 1.14}", "{\"eps\":{\"kind\":\"classifier-free\",\"s\":1.14}}"},
         {"{kind: classifier-free, w: 0.14}", "{\"eps\":{\"kind\":\"classifier-free\",\"s\":1.14}}"},
         {"{kind: classifier-free, w: -1}", "{\"eps\":{\"kind\":\"classifier-free\",\"s\":0}}"},
+        {"{kind: classifier-free, w: -1, rescale: 0.5}",
+         "{\"eps\":{\"kind\":\"classifier-free\",\"s\":0,\"rescale\":0.5}}"},
+        {"{eps: {kind: apg, s: 1, parallel: 0}}", "{}"},
+        {"{eps: {kind: cfg-zero, s: 1}}", "{}"},
+        {"{eps: {kind: autoguidance, s: 1, weak: J}}", "{}"},
         {"{kind: classifier-free, w: 2, terms: [{loss: {kind: tv}}], recurrence: {repeats: 2}}",
          "{\"eps\":{\"kind\":\"classifier-free\",\"s\":3},\"terms\":[{\"loss\":{\"kind\":\"tv\"}}],"
          "\"recurrence\":{\"repeats\":2}}"},
@@ -308,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sources_are_what_they_are_defined_as),
         cmocka_unit_test(test_sources_of_strength_0_are_the_network_without_a_label),
+        cmocka_unit_test(test_sources_weak_models_must_fit),
         cmocka_unit_test(test_sources_have_exact_gradients),
         cmocka_unit_test(test_sources_both_conventions_are_one_text),
     };

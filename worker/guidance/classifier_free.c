@@ -20,6 +20,7 @@ static const ggdm_param rows[] = {
     {.key = "window",
      .type = GGDM_PARAM_WINDOW,
      .help = "Steps that are guided; in the others eps is that with the label."},
+    GGDM_SOURCE_RESCALE,
     {.key = "terms",
      .type = GGDM_PARAM_NODES,
      .lo = 1,
@@ -66,6 +67,7 @@ static ggdm_status classifier_free_expand(const ggdm_catalogue *c, ggdm_arena *a
         ggdm_item_value(source, "s")->at = ggdm_item_value(preset, "w")->at;
     }
     *ggdm_item_value(source, "window") = *ggdm_item_value(preset, "window");
+    *ggdm_item_value(source, "rescale") = *ggdm_item_value(preset, "rescale");
     ggdm_item_set_child(*out, "eps", source);
     ggdm_item_set_child(*out, "terms", ggdm_item_child(preset, "terms"));
     ggdm_item_set_child(*out, "recurrence", ggdm_item_child(preset, "recurrence"));

@@ -1,7 +1,9 @@
 /* Classifier-free guidance (Ho and Salimans 2022): from the network without a label towards the
- * network with it, both in one batch. */
-#include "models/nn/ops.h"
-#include "worker/kinds.h"
+ * network with it, both in one batch; with `rescale` as much spread as the latter has (Lin et al.
+ * 2023, section 3.4). */
+#include <math.h>
+
+#include "worker/sources/sources.h"
 
 static const ggdm_param rows[] = {
     {.key = "s",
@@ -10,15 +12,37 @@ static const ggdm_param rows[] = {
      .neutral = GGDM_REAL(1),
      .help = "How far: 0 is the network without the label, 1 with it."},
     GGDM_SOURCE_WINDOW,
+    GGDM_SOURCE_RESCALE,
 };
+
+/* Per image n times the variance of its n values. */
+static ggdm_val spread(ggdm_emit *e, ggdm_val x)
+{
+    const double n = (double)(ggdm_shape_count(ggdm_graph_shape(e->graph, x)) / e->batch);
+    ggdm_val sum = ggdm_dot(e->graph, x, ggdm_emit_ones_like(e, x));
+    ggdm_val squares = ggdm_dot(e->graph, x, x);
+    return ggdm_lincomb(e->graph, squares, ggdm_mul(e->graph, sum, sum), ggdm_emit_ones(e),
+                        ggdm_emit_number(e, -1 / n));
+}
+
+/* phi eps std(like) / std(eps) + (1 - phi) eps. */
+static ggdm_val rescaled(ggdm_emit *e, ggdm_val eps, ggdm_val like, double phi)
+{
+    ggdm_graph *g = e->graph;
+    ggdm_val own = ggdm_clamp(g, spread(e, eps), GGDM_SOURCE_TINY, INFINITY);
+    ggdm_val other = ggdm_clamp(g, spread(e, like), 0, INFINITY);
+    ggdm_val ratio = ggdm_sqrt(g, ggdm_div(g, other, own));
+    return ggdm_scale_rows(g, eps,
+                           ggdm_lincomb(g, ratio, ggdm_emit_ones(e), ggdm_emit_number(e, phi),
+                                        ggdm_emit_number(e, 1 - phi)));
+}
 
 static ggdm_val classifier_free_emit(ggdm_emit *e, const ggdm_item *source)
 {
-    ggdm_graph *g = e->graph;
-    ggdm_val both = ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_BOTH);
-    ggdm_val with = ggdm_split(g, both, 2, 0), without = ggdm_split(g, both, 2, 1);
-    ggdm_val way = ggdm_lincomb(g, with, without, ggdm_emit_ones(e), ggdm_emit_number(e, -1));
-    return ggdm_lincomb(g, without, way, ggdm_emit_ones(e), ggdm_emit_value(e, source, "s"));
+    const ggdm_eps_pair p = ggdm_source_pair(e);
+    const double phi = ggdm_item_real(source, "rescale");
+    ggdm_val eps = ggdm_source_towards(e, p.without, p.with, ggdm_emit_value(e, source, "s"));
+    return phi > 0 ? rescaled(e, eps, p.with, phi) : eps;
 }
 
 const ggdm_source_kind ggdm_source_classifier_free = {

@@ -1,0 +1,69 @@
+/* Autoguidance (Karras et al. 2024): from a weaker network, which errs in the same way but more,
+ * towards the diffusion model and beyond. */
+#include <string.h>
+
+#include "worker/noise_levels.h"
+#include "worker/sources/sources.h"
+
+static const ggdm_param rows[] = {
+    {.key = "s",
+     .type = GGDM_PARAM_REAL,
+     .required = true,
+     .neutral = GGDM_REAL(1),
+     .help = "How far: 0 is the weak model, 1 the diffusion model."},
+    {.key = "weak",
+     .type = GGDM_PARAM_MODEL,
+     .required = true,
+     .structure = true,
+     .port = "eps",
+     .help = "A smaller or less trained diffusion model of the same images."},
+    GGDM_SOURCE_WINDOW,
+};
+
+static bool same_levels(const ggdm_model_files *a, const ggdm_model_files *b, ggdm_error *err)
+{
+    ggdm_noise_levels x = {0}, y = {0};
+    bool same = ggdm_noise_levels_read(a->scheduler, a->path, &x, err) == GGDM_OK &&
+                ggdm_noise_levels_read(b->scheduler, b->path, &y, err) == GGDM_OK &&
+                x.train_steps == y.train_steps &&
+                memcmp(x.alpha_bar, y.alpha_bar, (size_t)x.train_steps * sizeof *x.alpha_bar) == 0;
+    ggdm_noise_levels_deinit(&x);
+    ggdm_noise_levels_deinit(&y);
+    return same;
+}
+
+/* Is the weak model one of the same images, with the same noise at each timestep? */
+static void check_weak(ggdm_emit *e, const ggdm_item *source)
+{
+    const ggdm_model *weak = ggdm_models_find(e->models, ggdm_item_text(source, "weak"));
+    const ggdm_model *model = ggdm_models_find(e->models, ggdm_item_text(e->head, "model"));
+    ggdm_error err = {0};
+    if (!weak || !model)
+        return; /* who emits them says so */
+    const ggdm_arch_info *w = &weak->info, *m = &model->info;
+    if (w->size != m->size || w->channels != m->channels)
+        ggdm_emit_fail_at(e, GGDM_ESHAPE, source, "weak",
+                          "model %s makes images of %dx%dx%d, expected %dx%dx%d as model %s",
+                          weak->files->path, w->size, w->size, w->channels, m->size, m->size,
+                          m->channels, model->files->path);
+    else if (!same_levels(weak->files, model->files, &err))
+        ggdm_emit_fail_at(e, GGDM_EINVAL, source, "weak",
+                          "model %s was trained with other noise, expected that of model %s",
+                          weak->files->path, model->files->path);
+}
+
+static ggdm_val autoguidance_emit(ggdm_emit *e, const ggdm_item *source)
+{
+    check_weak(e, source);
+    ggdm_val strong = ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_LABEL);
+    ggdm_val weak = ggdm_emit_network(e, source, "weak", GGDM_GIVEN_LABEL);
+    return ggdm_source_towards(e, weak, strong, ggdm_emit_value(e, source, "s"));
+}
+
+const ggdm_source_kind ggdm_source_autoguidance = {
+    .kind = {.family = GGDM_FAMILY_SOURCE,
+             .name = "autoguidance",
+             .help = "From a weaker diffusion model towards the diffusion model, and beyond.",
+             .equation = "eps = eps_weak + s (eps - eps_weak)",
+             GGDM_PARAMS(rows)},
+    .emit = autoguidance_emit};
