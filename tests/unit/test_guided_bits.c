@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/bf16.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_unit.h"
 #include "worker/kinds.h"
@@ -27,9 +28,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static ggdm_executor *create(int32_t batch, int32_t threads)
+static ggdm_executor *create(ggdm_precision precision, int32_t batch, int32_t threads)
 {
-    const ggdm_job job = {.precision = GGDM_PRECISION_FP32, .batch = batch, .threads = threads};
+    const ggdm_job job = {.precision = precision, .batch = batch, .threads = threads};
     ggdm_executor *e;
     ggdm_error err;
     ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &tiny.models, &e, &err), &err);
@@ -97,9 +98,10 @@ static void chain(ggdm_tiny_unit *u, const char *head, int trajectory, int image
         ggdm_tiny_unit_add(u, i - 1, 4 * (i + 1), s[i], trajectory);
 }
 
-static void run(const ggdm_tiny_unit *u, int32_t batch, int32_t threads, ggdm_tiny_run *r)
+static void run(const ggdm_tiny_unit *u, ggdm_precision precision, int32_t batch, int32_t threads,
+                ggdm_tiny_run *r)
 {
-    ggdm_executor *e = create(batch, threads);
+    ggdm_executor *e = create(precision, batch, threads);
     ggdm_error err;
     ggdm_test_ok(ggdm_tiny_run_on(e, &u->unit, r, &err), &err);
     ggdm_executor_destroy(&e);
@@ -108,14 +110,16 @@ static void run(const ggdm_tiny_unit *u, int32_t batch, int32_t threads, ggdm_ti
 static void test_guided_bits_tree_equals_separate_chains(void **state)
 {
     (void)state;
-    for (int k = 0; k < SAMPLERS; k++) {
-        const int evaluations = strcmp(samplers[k], "heun") == 0 ? 2 : 1;
-        ggdm_executor *one = create(1, 1);
+    for (int mode = 0; mode < (ggdm_test_have_bf16() ? 2 : 1) * SAMPLERS; mode++) {
+        const ggdm_precision precision =
+            mode < SAMPLERS ? GGDM_PRECISION_FP32 : GGDM_PRECISION_BF16;
+        const int k = mode % SAMPLERS, evaluations = strcmp(samplers[k], "heun") == 0 ? 2 : 1;
+        ggdm_executor *one = create(precision, 1, 1);
         ggdm_tiny_unit u;
         ggdm_tiny_run all = {0}, single = {0};
         ggdm_error err;
         tree(&u, head_of(samplers[k]));
-        run(&u, 16, 2, &all);
+        run(&u, precision, 16, 2, &all);
         assert_int_equal(all.n, CHAINS * IMAGES);
         assert_int_equal(all.last_done, all.total);
         assert_int_equal(all.total, evaluations * IMAGES * 4 * (2 + 2 + 3 + 1 + 1 + 1 + 1 + 2));
@@ -141,9 +145,9 @@ static void test_guided_bits_odd_batches_and_threads_change_nothing(void **state
     ggdm_tiny_unit u;
     ggdm_tiny_run want = {0}, got = {0};
     tree(&u, head_of("ddpm"));
-    run(&u, 3, 2, &want);
+    run(&u, GGDM_PRECISION_FP32, 3, 2, &want);
     for (int i = 0; i < 3; i++) {
-        run(&u, batches[i], threads[i], &got);
+        run(&u, GGDM_PRECISION_FP32, batches[i], threads[i], &got);
         ggdm_tiny_assert_same(&want, &got);
         ggdm_tiny_run_deinit(&got);
     }
@@ -155,7 +159,7 @@ static void test_guided_bits_odd_batches_and_threads_change_nothing(void **state
 static void test_guided_bits_resumes_within_a_step(void **state)
 {
     (void)state;
-    ggdm_executor *e[2] = {create(16, 1), create(4, 1)};
+    ggdm_executor *e[2] = {create(GGDM_PRECISION_FP32, 16, 1), create(GGDM_PRECISION_FP32, 4, 1)};
     for (int k = 0; k < SAMPLERS; k++) {
         ggdm_tiny_unit u;
         ggdm_tiny_run want = {0}, got = {0};
