@@ -101,6 +101,15 @@ free "{eps: {kind: classifier-free, s: 2, window: {start_step: 2, length: 3}}, t
 run beside && recipes beside >beside.txt && recipes beside2 | cmp - beside.txt &&
     grep -q '"runs":\[\[2,{"terms":[^\[]*\[[^\[]*\[3,{"eps":{"kind":"classifier-free","s":2},"terms":.*\[5,{"eps":{"kind":"classifier-free","s":2}}\],\[8,{}\]\]' beside.txt
 report $? "classifier-free guidance in a window, with a term and recurrence in others" || cat beside.err beside.txt
+# The other sources of eps; autoguidance wants no label.
+free '{kind: one-of, of: [{name: free, kind: classifier-free, s: 3}, {name: scaled, kind: classifier-free, s: 3, rescale: 0.7}, {name: apg, eps: {kind: apg, s: 3, longest: 0.3, parallel: 0}}, {name: zero, eps: {kind: cfg-zero, s: 3}}]}' \
+    '{use: [free, scaled, apg, zero], guidance.scaled.label: 3}' >kinds.yaml
+spec '{eps: {kind: autoguidance, weak: tiny-other}}' '{s: [0, 1, 2]}' >auto.yaml
+spec '' '' >itself.yaml
+sed 's/tiny-ddpm/tiny-other/' itself.yaml >other.yaml
+run kinds && [ "$(for c in 0 1 2 3; do pixels kinds c000$c; done | sort -u | wc -l)" -eq 4 ] && run auto && run itself && run other &&
+    [ "$(pixels auto c0001)" = "$(pixels itself c0000)" ] && [ "$(pixels auto c0000)" = "$(pixels other c0000)" ] && [ "$(pixels auto c0002)" != "$(pixels auto c0001)" ]
+report $? "classifier-free guidance side by side with its relatives; autoguidance from one model to another" || cat kinds.err auto.err
 free '{kind: classifier-free, label: 3, s: 2, w: 1}' '' >both.yaml
 free '{kind: classifier-free, label: 3}' '' >neither.yaml
 free '{kind: classifier-free, label: 3, s: 2, window: 9}' '' >long.yaml

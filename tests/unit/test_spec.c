@@ -117,10 +117,13 @@ static void test_spec_labels_are_of_the_condition_wherever_they_stand(void **sta
         {"guidance: {kind: classifier-free, s: 2}, condition: {label: 3}", "guidance.label=5", "5"},
         {"guidance: {kind: classifier-free, s: 2}, sweep: {label: [1, 2]}", NULL, "1 2"},
         {"guidance: {kind: classifier-free, s: 2}, sweep: {guidance.label: [1, 2]}", NULL, "1 2"},
+        {"guidance: {kind: one-of, of: [{name: a, kind: classifier-free, s: 2, label: 3}, "
+         "{name: b, kind: classifier-free, w: 1}], use: b}",
+         "guidance.b.label=6", "6"},
         {"sweep: {zip: {condition.label: [1, 2], seed: [0, 5]}}", NULL, "1 2"},
         {"seed: 1", "label=4", "4"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char text[300];
+        char text[400];
         ggdm_spec s;
         ggdm_error err;
         snprintf(text, sizeof text, "{name: a, model: m, samples: 1, %s}", rows[i].rest);
@@ -178,7 +181,7 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
                                "field 'sampler.steps': value '0', expected an integer "
                                "from 1 to 100000");
     spec_fixture_refuse_change("steps: 1000", "steps: 100001", "from 1 to 100000");
-    spec_fixture_refuse_change("fixed_large", "learned", "expected fixed_large or fixed_small");
+    spec_fixture_refuse_change("fixed_large", "learned", "expected fixed_large, fixed_small or ");
     spec_fixture_refuse_change("kind: gradient", "kind: cfg", "expected one of gradient, ");
     spec_fixture_refuse_change("xt-full", "xt",
                                "s.yaml:6:13: field 'guidance.gradient': value 'xt', expected "
