@@ -85,6 +85,11 @@ static double alpha_of(const tick *k, int step)
     return bar_of_step(k, step) / bar_of_step(k, step + 1);
 }
 
+static double langevin_eta(const tick *k, int step)
+{
+    return step + 1 == STEPS ? 1 : ggdm_item_real(k->sampler, "eta");
+}
+
 /* Sigma of a step as a distribution. */
 static double variance_of(const tick *k, int step)
 {
@@ -96,7 +101,18 @@ static double variance_of(const tick *k, int step)
                    : fmax(posterior, 1e-20);
     if (is_kind(k->sampler, "ddim"))
         return ggdm_item_real(k->sampler, "eta") * ggdm_item_real(k->sampler, "eta") * posterior;
+    if (is_kind(k->sampler, "langevin"))
+        return sqrt(next / ab) * langevin_eta(k, step) * (1 - ab);
     return 0;
+}
+
+/* The variance of its noise, which the last step draws none of. */
+static double noise_of(const tick *k)
+{
+    const double v = variance_of(k, k->step);
+    if (k->step + 1 == STEPS)
+        return 0;
+    return is_kind(k->sampler, "langevin") ? 2 * v / sqrt(alpha_of(k, k->step)) : v;
 }
 
 static double schedule(const tick *k, const char *name)
@@ -424,21 +440,22 @@ static void sampler_step(const tick *k, const double *x, const outcome *o, memor
 {
     const double ab = bar_of_step(k, k->step), next = bar_of_step(k, k->step + 1);
     const double alpha = ab / next, beta = 1 - alpha, here = tick_bar(k);
-    const double to = sqrt(1 / next - 1), from = sqrt(1 / ab - 1), sigma2 = variance_of(k, k->step);
+    const double to = sqrt(1 / next - 1), from = sqrt(1 / ab - 1), noise = noise_of(k);
     const bool clip = ggdm_item_flag(k->sampler, "clip_x0"), last = k->step + 1 == STEPS;
     double z[D] = {0};
-    if (sigma2 > 0 && !last)
+    if (noise > 0)
         normals(k, GGDM_SAMPLER_NOISE(k->repeat), z);
     for (int i = 0; i < D; i++) {
         const double x0 = (clip ? fmax(-1, fmin(1, o->x0[i])) : o->x0[i]) + o->change[i];
         const double eps = (x[i] - sqrt(here) * x0) / sqrt(1 - here); /* that goes with x0 */
         const double euler = sqrt(next / ab) * x[i] + sqrt(next) * (to - from) * eps;
         if (is_kind(k->sampler, "ddpm")) {
-            out[i] = sqrt(alpha) * (1 - next) / (1 - ab) * x[i] +
-                     sqrt(next) * beta / (1 - ab) * x0 + sqrt(sigma2) * z[i];
+            out[i] = sqrt(alpha) * (1 - next) / (1 - ab) * x[i] + sqrt(next) * beta / (1 - ab) * x0;
         } else if (is_kind(k->sampler, "ddim")) {
-            out[i] = sqrt(next) * x0 + sqrt(fmax(0, 1 - next - sigma2)) * o->eps[i] +
-                     sqrt(sigma2) * z[i];
+            out[i] = sqrt(next) * x0 + sqrt(fmax(0, 1 - next - noise)) * o->eps[i];
+        } else if (is_kind(k->sampler, "langevin")) {
+            const double eta = langevin_eta(k, k->step);
+            out[i] = (1 - eta) / sqrt(alpha) * x[i] + eta * sqrt(next) * x0;
         } else if (is_kind(k->sampler, "euler") || (is_kind(k->sampler, "heun") && last)) {
             out[i] = euler;
         } else if (is_kind(k->sampler, "heun")) {
@@ -457,7 +474,7 @@ static void sampler_step(const tick *k, const double *x, const outcome *o, memor
             out[i] =
                 sqrt((1 - next) / (1 - ab)) * x[i] + (last ? 1 : -sqrt(next) * expm1(-h)) * drive;
         }
-        out[i] -= o->shift[i];
+        out[i] += sqrt(noise) * z[i] - o->shift[i];
     }
 }
 
@@ -672,7 +689,9 @@ static const char *const samplers[] = {"kind: ddpm, variance: fixed_large",
                                        "kind: heun",
                                        "kind: heun, clip_x0: true",
                                        "kind: dpmpp-2m",
-                                       "kind: dpmpp-2m, clip_x0: true"};
+                                       "kind: dpmpp-2m, clip_x0: true",
+                                       "kind: langevin, per_level: 1, eta: 0.3",
+                                       "kind: langevin, per_level: 1, eta: 0.6, clip_x0: true"};
 
 static const char *const gradients[] = {"xt-full", "xt-affine", "x0"};
 static const char *const places[] = {"previous", "current", "mean", "eps", "x0", "x0-eps"};
