@@ -211,6 +211,8 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
         return bad_row(k, p, "expected a port, of models and of these only", err);
     if (p->shorthand && !can_stand_for(c, k, p))
         return bad_row(k, p, "expected a shorthand of a preset for such a row of the stage", err);
+    if (p->takes && !is_model(p))
+        return bad_row(k, p, "expected a model where it takes something", err);
     if (p->fallback && (p->required || !could_be_given(p, p->fallback)))
         return bad_row(k, p, "expected a default that could be given, and is not required", err);
     if (p->neutral && !could_be_given(p, p->neutral))

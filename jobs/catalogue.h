@@ -72,6 +72,7 @@ typedef struct ggdm_param {
     const char *of;              /* CLASS: key of the MODEL row beside it, or of the stage */
     const char *port;            /* MODEL: that it must have ("eps", "logits") */
     const char *shorthand;       /* of a preset: node of the stage whose row of this key it is */
+    const char *takes;           /* MODEL: and what it must be told ("t"); NULL: nothing */
     const ggdm_scalar *fallback; /* default; NULL: none */
     const ggdm_scalar *neutral;  /* at which its node does nothing; NULL: never */
     const char *help;            /* one sentence, with a full stop */

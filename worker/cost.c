@@ -78,6 +78,7 @@ ggdm_status ggdm_costs_check(ggdm_costs *costs, const ggdm_item *stage, const gg
                              ggdm_error *err)
 {
     double counted;
+    GGDM_TRY(ggdm_guidance_check(ggdm_item_child(stage, "sampler"), setting, err));
     ggdm_arena_reset(&costs->scratch);
     return operations(costs, stage, setting, &counted, err);
 }

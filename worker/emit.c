@@ -1,5 +1,6 @@
 #include "worker/emit.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "models/nn/ops.h"
 #include "worker/emit_inputs.h"
 #include "worker/kinds.h"
+#include "worker/noise_levels.h"
 #include "worker/prediction.h"
 
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
@@ -102,24 +104,75 @@ static void check_classifier(ggdm_emit *e, const ggdm_item *item, const char *ke
                           (long long)d[1], (long long)d[2], (long long)d[3]);
 }
 
-ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
-                              bool raw)
+static bool equal_levels(const ggdm_noise_levels *a, const ggdm_noise_levels *b)
 {
+    bool equal = a->train_steps == b->train_steps;
+    for (int32_t t = 0; equal && t < a->train_steps; t++)
+        equal = fabs(a->alpha_bar[t] - b->alpha_bar[t]) <= 1e-6;
+    return equal;
+}
+
+/* t must stand for the same noise to a classifier of x_t and to the diffusion model. */
+static void check_noise(ggdm_emit *e, const ggdm_item *item, const char *key,
+                        const ggdm_model *model)
+{
+    const ggdm_model *diffusion = ggdm_models_find(e->models, ggdm_item_text(e->head, "model"));
+    ggdm_noise_levels a = {0}, b = {0};
+    ggdm_error why;
+    if (ggdm_noise_levels_read(model->files->scheduler, model->files->path, &a, &why) != GGDM_OK ||
+        ggdm_noise_levels_read(diffusion->files->scheduler, diffusion->files->path, &b, &why) !=
+            GGDM_OK)
+        ggdm_emit_fail_at(e, why.code, item, key, "%s", why.msg);
+    else if (!equal_levels(&a, &b))
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
+                          "classifier %s was trained with another noise schedule than %s: expected "
+                          "the same alpha_bar at all t (scheduler_config.json)",
+                          model->files->path, diffusion->files->path);
+    ggdm_noise_levels_deinit(&a);
+    ggdm_noise_levels_deinit(&b);
+}
+
+/* The classifier in a MODEL row, emitted for images. */
+static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char *key,
+                                 const char *layer, ggdm_val x)
+{
+    ggdm_ports ports = GGDM_NO_PORTS;
     const ggdm_model *model = ggdm_emit_model(e, item, key);
     if (!model || x < 0)
-        return -1;
+        return ports;
     check_classifier(e, item, key, model, x);
-    ggdm_ports ports = GGDM_NO_PORTS;
     ports.x = x;
+    ports.layer = layer;
     if (e->status == GGDM_OK && ggdm_arch_has_port(&model->info, "t")) {
+        if (e->noisy)
+            check_noise(e, item, key, model);
         ports.t = e->noisy ? e->t : ggdm_emit_zeros(e);
         if (e->noisy && e->copies > 1)
             ports.t = ggdm_repeat(e->graph, e->t, e->copies);
     }
-    if (e->status != GGDM_OK)
-        return -1;
-    ggdm_arch_emit(model->arch, e->graph, &ports);
+    if (e->status == GGDM_OK)
+        ggdm_arch_emit(model->arch, e->graph, &ports);
+    return ports;
+}
+
+ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
+                              bool raw)
+{
+    const ggdm_ports ports = emit_on_images(e, item, key, NULL, x);
     return raw ? ports.raw : ports.logits;
+}
+
+ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key,
+                            const char *layer_key, ggdm_val x)
+{
+    const char *layer = ggdm_item_text(item, layer_key);
+    const ggdm_model *model = ggdm_emit_model(e, item, key);
+    if (model && layer && !ggdm_arch_has_layer(model->arch, layer))
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, layer_key,
+                          "model %s has no layer '%s', expected one in front of its last, as "
+                          "layers.0 (by the names of its parameters)",
+                          model->files->path, layer);
+    return e->status == GGDM_OK ? emit_on_images(e, item, key, layer, x).features : -1;
 }
 
 /* ---- diffusion models ---------------------------------------------------------------------- */

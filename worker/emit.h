@@ -189,6 +189,10 @@ void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source);
  *  0. */
 ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
                               bool raw);
+/** What a layer of the network in a MODEL row, named in a TEXT row, makes of images (layer_key not
+ *  given: what its last layer takes). */
+ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key,
+                            const char *layer_key, ggdm_val x);
 /** The loss of a loss item at an image [rows, H, W, C] -> [rows], its `weight` row included. */
 ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 /** A gradient for the walk; weight: value row of item, NULL: it is inside the loss. */

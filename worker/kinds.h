@@ -49,6 +49,8 @@ typedef struct ggdm_sampler_kind {
     int32_t evaluations; /* ticks a step */
     const char *scheduler;         /* "_class_name" of it in diffusers */
     const ggdm_sampler_said *said; /* beside what all have (worker/said.c); ended by {NULL} */
+    /** Whether its steps have a Sigma; NULL: where it has noises. */
+    bool (*draws)(const ggdm_item *sampler);
     /** Fill out->step[steps, evaluations], which is there, with coefficients; t of the first tick
      *  of each step is filled in (worker/timesteps.h), where the kind does not choose another.
      *  Errors: GGDM_EINVAL at the row that does not fit. */
@@ -65,6 +67,10 @@ typedef struct ggdm_guidance_kind {
     void (*emit)(ggdm_emit *e, const ggdm_item *guidance);
 } ggdm_guidance_kind;
 
+/** Does a setting (NULL: unguided) act with this sampler?  Errors: GGDM_EINVAL at what would do
+ *  nothing. */
+ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setting,
+                                ggdm_error *err);
 /** How often a step is made with a setting (NULL: unguided), with fresh noise between. */
 int32_t ggdm_guidance_repeats(const ggdm_item *setting);
 
@@ -104,6 +110,9 @@ typedef enum ggdm_gradient {
     GGDM_X0,
     GGDM_N_GRADIENTS
 } ggdm_gradient;
+
+/* What the loss `classifier` is of the logits. */
+enum { GGDM_FORM_NLL, GGDM_FORM_PROB, GGDM_FORM_LOGIT, GGDM_FORM_ELUCD };
 
 /* "xt-full", "xt-affine", "x0", NULL: the choices of a row. */
 extern const char *const ggdm_gradient_names[];
@@ -179,8 +188,8 @@ extern const char *const ggdm_gradient_names[];
 /* ... and the one that every loss begins with: its factor in a sum. */
 #define GGDM_LOSS_WEIGHT                                                                           \
     {                                                                                              \
-        .key = "weight", .type = GGDM_PARAM_REAL, .lo = -1e9, .hi = 1e9, .fallback = GGDM_REAL(1), \
-        .neutral = GGDM_REAL(0), .help = "Factor of this loss."                                    \
+        .key = "weight", .axis = "loss_weight", .type = GGDM_PARAM_REAL, .lo = -1e9, .hi = 1e9,    \
+        .fallback = GGDM_REAL(1), .neutral = GGDM_REAL(0), .help = "Factor of this loss."          \
     }
 
 /* Samples of a batch, as a scorer sees them. */

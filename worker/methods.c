@@ -11,6 +11,15 @@
     X(sampler, langevin)                                                                           \
     X(guidance, gradient)                                                                          \
     X(guidance, one_of)                                                                            \
+    X(guidance, classifier)                                                                        \
+    X(guidance, classifier_score)                                                                  \
+    X(guidance, dps)                                                                               \
+    X(guidance, mpgd)                                                                              \
+    X(guidance, freedom)                                                                           \
+    X(guidance, universal)                                                                         \
+    X(guidance, lgd)                                                                               \
+    X(guidance, elucd)                                                                             \
+    X(guidance, tfg)                                                                               \
     X(guidance, terms)                                                                             \
     X(guidance, classifier_free)                                                                   \
     X(source, classifier_free)                                                                     \
@@ -21,6 +30,7 @@
     X(loss, tv)                                                                                    \
     X(loss, range)                                                                                 \
     X(loss, l2)                                                                                    \
+    X(loss, perceptual)                                                                            \
     X(loss, sum)                                                                                   \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \

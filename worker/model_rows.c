@@ -16,6 +16,9 @@ static ggdm_status check_model(const check *c, const ggdm_param *row, const char
     if (row->port && !ggdm_arch_has_port(&model->info, row->port))
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is a %s, expected one that gives %s", path,
                          model->files->path, model->info.class_name, row->port);
+    if (row->takes && !ggdm_arch_has_port(&model->info, row->takes))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is a %s, expected one that takes %s", path,
+                         model->files->path, model->info.class_name, row->takes);
     return GGDM_OK;
 }
 

@@ -12,6 +12,7 @@ const char *const ggdm_schedule_names[] = {[GGDM_SCHEDULE_CONSTANT] = "constant"
                                            [GGDM_SCHEDULE_SIGNAL] = "signal",
                                            [GGDM_SCHEDULE_SIGMA] = "sigma",
                                            [GGDM_SCHEDULE_SINE] = "sine",
+                                           [GGDM_SCHEDULE_EPS] = "eps",
                                            NULL};
 
 /* What the schedules of a chain are relative to. */
@@ -48,6 +49,7 @@ static void fill(const whole *w, double alpha, ggdm_step *s)
         [GGDM_SCHEDULE_SIGNAL] = sqrt(bar),
         [GGDM_SCHEDULE_SIGMA] = sqrt((1 - bar) / bar),
         [GGDM_SCHEDULE_SINE] = w->variance * fmax(sin(angle), 0),
+        [GGDM_SCHEDULE_EPS] = (1 - alpha) / sqrt(alpha * (1 - bar)),
     };
     for (int k = 0; k < GGDM_N_SCHEDULES; k++)
         s->schedule[k] = (float)v[k];

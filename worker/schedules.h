@@ -13,6 +13,7 @@ typedef enum ggdm_schedule {
     GGDM_SCHEDULE_SIGNAL,     /* sqrt(ab) */
     GGDM_SCHEDULE_SIGMA,      /* sqrt((1 - ab) / ab) */
     GGDM_SCHEDULE_SINE,       /* the largest Sigma of the chain times sin(pi t / T) */
+    GGDM_SCHEDULE_EPS,        /* (1 - alpha) / sqrt(alpha (1 - ab)): ddpm's factor of eps */
     GGDM_N_SCHEDULES
 } ggdm_schedule;
 

@@ -104,7 +104,9 @@ static ggdm_status check_port(const ggdm_arch_info *info, const ggdm_param *row,
 {
     static const struct {
         const char *port, *what;
-    } whats[] = {{"eps", "a diffusion model"}, {"logits", "a classifier"}};
+    } whats[] = {{"eps", "a diffusion model"},
+                 {"logits", "a classifier"},
+                 {"features", "a classifier with inner layers"}};
     const char *what = "another";
     if (ggdm_arch_has_port(info, row->port))
         return GGDM_OK;
@@ -115,6 +117,20 @@ static ggdm_status check_port(const ggdm_arch_info *info, const ggdm_param *row,
                      name, info->class_name, what, row->port);
 }
 
+static ggdm_status check_takes(const ggdm_arch_info *info, const ggdm_param *row, const char *name,
+                               ggdm_error *err)
+{
+    if (!row->takes || ggdm_arch_has_port(info, row->takes))
+        return GGDM_OK;
+    if (strcmp(row->takes, "t") != 0)
+        return GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s without the input '%s'", name,
+                         info->class_name, row->takes);
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "model '%s' is a %s that is not told t, expected a noise-aware classifier "
+                     "(one with the input 't'); a plain one may be a term with at: xt",
+                     name, info->class_name);
+}
+
 static ggdm_status resolve_model(void *context, const ggdm_param *row, const char *name,
                                  const char **digest, int32_t *classes, ggdm_error *err)
 {
@@ -123,6 +139,7 @@ static ggdm_status resolve_model(void *context, const ggdm_param *row, const cha
     GGDM_TRY(take_model(s, name, &m, err));
     const ggdm_model *model = find_by_digest(s, m->digest);
     GGDM_TRY(check_port(&model->info, row, name, err));
+    GGDM_TRY(check_takes(&model->info, row, name, err));
     *classes = model->info.n_classes;
     /* (Texts of the arena last; the list of models may move.) */
     return ggdm_arena_text(&s->spec.arena, m->digest, digest, err);

@@ -161,6 +161,11 @@ bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name)
     return false;
 }
 
+bool ggdm_arch_has_layer(const ggdm_arch *arch, const char *name)
+{
+    return arch->kind->has_layer && arch->kind->has_layer(arch->config, name);
+}
+
 const char *ggdm_arch_port_names(unsigned of, char *text, size_t size)
 {
     size_t used = 0;

@@ -24,10 +24,11 @@ typedef struct ggdm_ports {
     ggdm_val logits;    /* [N, K] f32, log probabilities */
     ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
     ggdm_val embedding; /* one vector of an image or a text */
-    ggdm_val features;  /* of an inner layer: of GgdmCNN what its last one takes, [N, F] */
+    ggdm_val features;  /* of an inner layer: of GgdmCNN what its last one takes, [N, F] ... */
+    const char *layer;  /* ... or what this one gives; NULL: that one (ggdm_arch_has_layer) */
 } ggdm_ports;
 
-#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
+#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL})
 
 /* Bits of ggdm_arch_info.ports. */
 enum {
@@ -79,6 +80,9 @@ ggdm_status ggdm_arch_set_schedule(ggdm_arch *arch, const double *alpha_bar, int
 
 /** Whether a network has the port of this name ("label"), to be asked before it is emitted. */
 bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name);
+/** Whether a network has an inner layer of this name ("layers.3"), whose features can be asked for.
+ */
+bool ggdm_arch_has_layer(const ggdm_arch *arch, const char *name);
 /** "x, t, label": the names of those of the ports, in a caller's buffer; returns it. */
 const char *ggdm_arch_port_names(unsigned ports, char *text, size_t size);
 

@@ -36,6 +36,8 @@ typedef struct ggdm_arch_kind {
     /** Of networks that compute with the noise schedule itself, NULL of others: alpha_bar[n] of
      *  every t, which is copied.  Errors: GGDM_ENOMEM. */
     ggdm_status (*schedule)(void *config, const double *alpha_bar, int32_t n, ggdm_error *err);
+    /** Has it an inner layer of this name?  NULL: it has none. */
+    bool (*has_layer)(const void *config, const char *name);
     /** Those of ports that the network has are there; set those that it gives. */
     void (*emit)(const void *config, ggdm_graph *g, ggdm_ports *ports);
 } ggdm_arch_kind;

@@ -1,6 +1,7 @@
 #include "models/arch/cnn.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "models/arch/layers.h"
 
@@ -40,15 +41,28 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, ggdm_val temb, const ggdm_
     return fused ? x : activate(g, x, layer->act);
 }
 
-ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                       ggdm_val *features)
+int ggdm_cnn_find_layer(const ggdm_cnn *net, const char *name)
 {
+    char prefix[GGDM_NAME_SIZE];
+    for (int i = 0; i < net->n_layers - 1; i++) {
+        snprintf(prefix, sizeof prefix, "layers.%d", i);
+        if (strcmp(prefix, name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
+                       const char *layer_name, ggdm_val *features)
+{
+    const int asked = layer_name ? ggdm_cnn_find_layer(net, layer_name) : net->n_layers - 2;
     const ggdm_val temb = net->time_dim ? time_embedding(g, t, net->time_dim) : -1;
     for (int i = 0; i < net->n_layers; i++) {
         const ggdm_cnn_layer *layer = &net->layers[i];
         char prefix[GGDM_NAME_SIZE];
         snprintf(prefix, sizeof prefix, "layers.%d", i);
-        *features = x;
+        if (i == asked + 1)
+            *features = x;
         switch (layer->kind) {
         case GGDM_CNN_CONV:
             x = conv_layer(g, x, temb, layer, prefix);

@@ -260,9 +260,14 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     return GGDM_OK;
 }
 
+static bool has_layer(const void *config, const char *name)
+{
+    return ggdm_cnn_find_layer(config, name) >= 0;
+}
+
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t, &ports->features);
+    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t, ports->layer, &ports->features);
     ports->logits = ggdm_log_softmax(g, ports->raw);
 }
 
@@ -277,5 +282,6 @@ const ggdm_arch_kind ggdm_arch_cnn = {
     .raw_size = sizeof(raw_config),
     .config_size = sizeof(ggdm_cnn),
     .fill = fill,
+    .has_layer = has_layer,
     .emit = emit,
 };

@@ -161,6 +161,7 @@ static void test_catalogue_broken_rows_are_refused(void **state)
         {{.key = "r", .type = GGDM_PARAM_CLASS, .of = "seed", .help = "H."}, "expected 'of'"},
         {{.key = "r", .type = GGDM_PARAM_MODEL, .help = "H."}, "expected a port"},
         {{.key = "r", .port = "p", .help = "H."}, "of models and of these only"},
+        {{.key = "r", .takes = "p", .help = "H."}, "expected a model where it takes"},
         {{.key = "r", .lo = 2, .hi = 1, .help = "H."}, "expected bounds"},
         {{.key = "r", .lo = NAN, .hi = 1, .help = "H."}, "expected bounds"},
         {{.key = "r", .type = GGDM_PARAM_NODES, .family = "f", .help = "H."}, "expected bounds"},
@@ -273,6 +274,8 @@ static void put_row(FILE *out, const ggdm_kind *k, const ggdm_param *p)
         fprintf(out, " of %s", p->of);
     if (p->port)
         fprintf(out, " with %s", p->port);
+    if (p->takes)
+        fprintf(out, " that takes %s", p->takes);
     put_scalar(out, "default", p, p->fallback);
     put_scalar(out, "neutral", p, p->neutral);
     fprintf(out, "\n");

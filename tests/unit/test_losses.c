@@ -106,6 +106,80 @@ static double neg_prob(world *w, const double *x)
     return -exp(score(w, "{kind: classifier, model: G}", x)[3]);
 }
 
+/* What the guide makes of an image: logits before they are normalised, or features of a layer. */
+static int apply_guide(world *w, const double *x, const char *layer, bool raw, double *out)
+{
+    const ggdm_model *guide = w->m.tiny.model[1];
+    ggdm_graph *g;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
+    ggdm_ports p = ggdm_arch_inputs(guide->arch, g, 1);
+    p.layer = layer;
+    ggdm_arch_emit(guide->arch, g, &p);
+    const ggdm_val v = raw ? p.raw : p.features;
+    const int n = (int)ggdm_shape_count(ggdm_graph_shape(g, v));
+    ggdm_graph_output(g, v);
+    ggdm_test_ok(ggdm_graph_compile(g, &guide->params, &err), &err);
+    for (int i = 0; i < PIXELS; i++)
+        ((float *)ggdm_graph_data(g, p.x))[i] = (float)x[i];
+    ggdm_graph_run(g);
+    for (int k = 0; k < n; k++)
+        out[k] = ((const float *)ggdm_graph_data(g, v))[k];
+    ggdm_graph_destroy(&g);
+    return n;
+}
+
+/* Mean squared distance of features to those of picture P. */
+static double perceptual_of(world *w, const double *x, const char *layer, int width)
+{
+    enum { MOST = 8 * PIXELS };
+    const uint8_t *y = ggdm_tiny_picture(&w->m, 'P')->data;
+    double picture[PIXELS], a[MOST], b[MOST], sum = 0;
+    for (int i = 0; i < PIXELS; i++)
+        picture[i] = y[i] / 127.5 - 1;
+    assert_int_equal(apply_guide(w, x, layer, false, a), width);
+    apply_guide(w, picture, layer, false, b);
+    for (int i = 0; i < width; i++)
+        sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sum / width;
+}
+
+static double perceptual(world *w, const double *x)
+{
+    return perceptual_of(w, x, NULL, 16);
+}
+
+static double perceptual_early(world *w, const double *x)
+{
+    return perceptual_of(w, x, "layers.0", 8 * PIXELS);
+}
+
+static double logit(world *w, const double *x)
+{
+    double z[10];
+    apply_guide(w, x, NULL, true, z);
+    return -z[3];
+}
+
+static double elucd_of(world *w, const double *x, double tau1, double tau2)
+{
+    double z[10], sum = 0;
+    apply_guide(w, x, NULL, true, z);
+    for (int k = 0; k < 10; k++)
+        sum += exp(tau2 * z[k]);
+    return log(sum) - tau1 * z[3];
+}
+
+static double elucd(world *w, const double *x)
+{
+    return elucd_of(w, x, 1, 0.5);
+}
+
+static double elucd_hot(world *w, const double *x)
+{
+    return elucd_of(w, x, 2, 3);
+}
+
 static double tv(world *w, const double *x)
 {
     double sum = 0;
@@ -231,6 +305,16 @@ static const struct {
     {"{kind: classifier, model: G, target: 3}", nll, 1, 0x1p-6, 2e-3},
     {"{kind: classifier, model: G, target: 3, form: prob}", neg_prob, 1, 0x1p-6, 2e-3},
     {"{kind: classifier, model: G, target: 3, weight: -2.5}", nll, -2.5, 0x1p-6, 2e-3},
+    {"{kind: classifier, model: G, target: 3, form: logit}", logit, 1, 0x1p-6, 2e-3},
+    {"{kind: classifier, model: G, target: 3, form: elucd}", elucd, 1, 0x1p-6, 2e-3},
+    {"{kind: classifier, model: G, target: 3, form: elucd, tau1: 2, tau2: 3}", elucd_hot, 1, 0x1p-6,
+     2e-3},
+    {"{kind: classifier, model: G, target: 3, form: elucd, tau1: 1, tau2: 1}", nll, 1, 0x1p-6,
+     2e-3},
+    {"{kind: perceptual, model: G, image: P}", perceptual, 1, 0x1p-6, 2e-3},
+    {"{kind: perceptual, model: G, image: P, layer: layers.3, weight: 3}", perceptual, 3, 0x1p-6,
+     2e-3},
+    {"{kind: perceptual, model: G, image: P, layer: layers.0}", perceptual_early, 1, 0x1p-6, 2e-3},
     {"{kind: tv}", tv, 1, 0x1p-6, 1e-6},
     {"{kind: tv, weight: 0.01}", tv, 0.01, 0x1p-6, 1e-6},
     {"{kind: range}", range, 1, 0x1p-20, 1e-5},

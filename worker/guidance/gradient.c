@@ -2,7 +2,7 @@
  * duration. */
 #include <math.h>
 
-#include "worker/kinds.h"
+#include "worker/guidance/preset.h"
 
 static const ggdm_param rows[] = {
     GGDM_TERM_GRADIENT,
@@ -21,21 +21,16 @@ static const ggdm_param rows[] = {
      .help = "Steps that are guided; the whole chain if absent."},
 };
 
+static const ggdm_parts term = {
+    .name = "gradient",
+    .rows = {
+        {"loss", "loss"}, {"gradient", "gradient"}, {"weight", "kappa"}, {"window", "duration"}}};
+static const ggdm_parts terms = {.rows = {{"terms", .node = &term}}};
+
 static ggdm_status gradient_expand(const ggdm_catalogue *c, ggdm_arena *arena,
                                    const ggdm_item *preset, ggdm_item **out, ggdm_error *err)
 {
-    static const char *const same[][2] = {
-        {"gradient", "gradient"}, {"kappa", "weight"}, {"duration", "window"}};
-    ggdm_item *term = NULL, *loss = NULL;
-    GGDM_TRY(ggdm_item_create(arena, ggdm_catalogue_find(c, GGDM_FAMILY_GUIDANCE, NULL), out, err));
-    GGDM_TRY(ggdm_item_create(arena, ggdm_catalogue_find(c, GGDM_FAMILY_TERM, NULL), &term, err));
-    GGDM_TRY(ggdm_item_copy(arena, ggdm_item_child(preset, "loss"), &loss, err));
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        *ggdm_item_value(term, same[i][1]) = *ggdm_item_value(preset, same[i][0]);
-    term->name = "gradient";
-    ggdm_item_set_child(term, "loss", loss);
-    ggdm_item_set_child(*out, "terms", term);
-    return GGDM_OK;
+    return ggdm_preset_expand(c, arena, preset, &terms, out, err);
 }
 
 const ggdm_guidance_kind ggdm_guidance_gradient = {

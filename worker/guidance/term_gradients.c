@@ -85,17 +85,25 @@ static ggdm_val smoothed_loss(ggdm_emit *e, const ggdm_item *t, const ggdm_item 
     return mean_of_samples(e, smoothing, losses);
 }
 
+/* An estimate of the image within the range of images, if the term says so. */
+static ggdm_val clamped(ggdm_emit *e, const ggdm_item *t, ggdm_val x0)
+{
+    return ggdm_item_flag(t, "clamp") ? ggdm_clamp(e->graph, x0, -1, 1) : x0;
+}
+
+/* The loss of a term, smoothed or not, at an image -> [N]. */
+static ggdm_val loss_near(ggdm_emit *e, const ggdm_item *t, ggdm_val image)
+{
+    const ggdm_item *smoothing = ggdm_item_child(t, "smoothing");
+    return smoothing ? smoothed_loss(e, t, smoothing, image)
+                     : ggdm_emit_loss(e, ggdm_item_child(t, "loss"), image);
+}
+
 /* The loss of a term at an estimate of the image (of a term at xt: at x_t) -> [N]. */
 static ggdm_val loss_at(ggdm_emit *e, const ggdm_item *t, ggdm_val x0)
 {
-    const ggdm_item *smoothing = ggdm_item_child(t, "smoothing");
     e->noisy = ggdm_item_whole(t, "at") == GGDM_AT_XT;
-    if (e->noisy)
-        x0 = e->x;
-    if (ggdm_item_flag(t, "clamp"))
-        x0 = ggdm_clamp(e->graph, x0, -1, 1);
-    ggdm_val loss = smoothing ? smoothed_loss(e, t, smoothing, x0)
-                              : ggdm_emit_loss(e, ggdm_item_child(t, "loss"), x0);
+    ggdm_val loss = loss_near(e, t, e->noisy ? e->x : clamped(e, t, x0));
     e->noisy = false;
     return loss;
 }
@@ -236,14 +244,15 @@ static ggdm_val sum_of_gradients(ggdm_emit *e, const ggdm_item *terms, ggdm_appl
     return plus(e, sum < 0 ? -1 : backward(e, gradient, sum), of_scaled);
 }
 
-/* Down the loss from x0-hat: the way that it goes. */
+/* Down the loss from x0-hat, clamped or not: the way that it goes. */
 static ggdm_val descend(ggdm_emit *e, const ggdm_item *t)
 {
     const int64_t iterations = ggdm_item_whole(t, "iterations");
+    const ggdm_val from = clamped(e, t, e->x0);
     ggdm_val way = -1, weight = weight_of(e, t, GGDM_NUMBER_MINUS);
     for (int64_t i = 0; i < iterations; i++) {
-        ggdm_val at = plus(e, e->x0, way), grad = -1;
-        ggdm_val loss = loss_at(e, t, at);
+        ggdm_val at = plus(e, from, way), grad = -1;
+        ggdm_val loss = loss_near(e, t, at);
         ggdm_graph_backward(e->graph, loss, ggdm_emit_ones(e), 1, &at, &grad);
         if (!is_plain(t))
             grad = scaled_gradient(e, t, grad);

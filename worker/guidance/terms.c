@@ -20,19 +20,13 @@ static const char *const norms[] = {[GGDM_NORM_NONE] = "none",
                                     [GGDM_NORM_RMS] = "rms",
                                     [GGDM_NORM_EPS] = "eps",
                                     NULL};
-static const char *const means[] = {
+const char *const ggdm_mean_names[] = {
     [GGDM_MEAN_LIKELIHOOD] = "likelihood", [GGDM_MEAN_LOSS] = "loss", NULL};
 
 /* ---- a smoothed loss ----------------------------------------------------------------------- */
 
 static const ggdm_param smoothing_rows[] = {
-    {.key = "samples",
-     .type = GGDM_PARAM_WHOLE,
-     .structure = true,
-     .lo = 1,
-     .hi = GGDM_MAX_SMOOTHING,
-     .fallback = GGDM_WHOLE(4),
-     .help = "Points around the image at which the loss is taken."},
+    GGDM_SMOOTHING_SAMPLES(4),
     {.key = "deviation",
      .type = GGDM_PARAM_REAL,
      .lo = 0,
@@ -46,12 +40,7 @@ static const ggdm_param smoothing_rows[] = {
      .choices = ggdm_schedule_names,
      .fallback = GGDM_WHOLE(GGDM_SCHEDULE_NOISE),
      .help = "What the deviation is multiplied by in each step."},
-    {.key = "mean",
-     .type = GGDM_PARAM_CHOICE,
-     .structure = true,
-     .choices = means,
-     .fallback = GGDM_WHOLE(GGDM_MEAN_LIKELIHOOD),
-     .help = "Of exp(-loss), whose logarithm is taken, or of the losses."},
+    GGDM_SMOOTHING_MEAN,
 };
 
 const ggdm_kind ggdm_kind_smoothing = {.family = GGDM_FAMILY_SMOOTHING,
@@ -76,7 +65,7 @@ static const ggdm_param term_rows[] = {
      .structure = true,
      .fallback = GGDM_WHOLE(false),
      .help = "Whether the loss sees x0-hat clamped to the range of images; a value beyond it has "
-             "no gradient then."},
+             "no gradient then, but where x0-hat itself moves: the clamped image does."},
     GGDM_TERM_GRADIENT,
     {.key = "apply",
      .type = GGDM_PARAM_CHOICE,
@@ -175,6 +164,31 @@ const ggdm_kind ggdm_kind_recurrence = {.family = GGDM_FAMILY_RECURRENCE,
                                         .help = "Steps are made more than once.",
                                         .equation = "x <- sqrt(alpha) x' + sqrt(1 - alpha) n",
                                         GGDM_PARAMS(recurrence_rows)};
+
+/* ---- with a sampler ------------------------------------------------------------------------ */
+
+static bool draws_noise(const ggdm_item *sampler)
+{
+    const ggdm_sampler_kind *kind = (const ggdm_sampler_kind *)sampler->kind;
+    return kind->draws ? kind->draws(sampler) : kind->noises > 0;
+}
+
+ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setting, ggdm_error *err)
+{
+    const ggdm_item *t = setting ? ggdm_item_child(setting, "terms") : NULL;
+    if (draws_noise(sampler))
+        return GGDM_OK;
+    for (; t; t = t->next) {
+        const bool mean = ggdm_item_whole(t, "apply") == GGDM_APPLY_MEAN;
+        if (mean || ggdm_item_whole(t, "schedule") == GGDM_SCHEDULE_SINE)
+            return ggdm_item_fail(
+                t, mean ? "apply" : "schedule", err,
+                "%s does nothing with sampler '%s', which draws no noise here, so that Sigma is 0: "
+                "expected one that does (ddpm, ddim with eta), or apply: eps (classifier-score)",
+                mean ? "apply: mean" : "schedule: sine", sampler->kind->name);
+    }
+    return GGDM_OK;
+}
 
 int32_t ggdm_guidance_repeats(const ggdm_item *setting)
 {

@@ -24,6 +24,21 @@ typedef enum ggdm_norm { GGDM_NORM_NONE, GGDM_NORM_UNIT, GGDM_NORM_RMS, GGDM_NOR
 
 enum { GGDM_MEAN_LIKELIHOOD, GGDM_MEAN_LOSS };
 
+/* Rows of a smoothed loss, which presets have too. */
+#define GGDM_SMOOTHING_SAMPLES(standard)                                                           \
+    {                                                                                              \
+        .key = "samples", .type = GGDM_PARAM_WHOLE, .structure = true, .lo = 1,                    \
+        .hi = GGDM_MAX_SMOOTHING, .fallback = GGDM_WHOLE(standard),                                \
+        .help = "Points around the image at which the loss is taken."                              \
+    }
+#define GGDM_SMOOTHING_MEAN                                                                        \
+    {                                                                                              \
+        .key = "mean", .type = GGDM_PARAM_CHOICE, .structure = true, .choices = ggdm_mean_names,   \
+        .fallback = GGDM_WHOLE(GGDM_MEAN_LIKELIHOOD),                                              \
+        .help = "Of exp(-loss), whose logarithm is taken, or of the losses."                       \
+    }
+extern const char *const ggdm_mean_names[];
+
 /** Everything that acts in a step: eps, x0-hat, the shifts (ggdm_guidance_kind.emit). */
 void ggdm_emit_guidance(ggdm_emit *e, const ggdm_item *guidance);
 

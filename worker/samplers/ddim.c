@@ -50,6 +50,11 @@ static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels 
     return GGDM_OK;
 }
 
+static bool ddim_draws(const ggdm_item *sampler)
+{
+    return ggdm_item_real(sampler, "eta") > 0;
+}
+
 static const ggdm_sampler_said said[] = {{"set_alpha_to_one", NULL, "true"}, {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_ddim = {
@@ -63,4 +68,5 @@ const ggdm_sampler_kind ggdm_sampler_ddim = {
     .evaluations = 1,
     .scheduler = "DDIMScheduler",
     .said = said,
+    .draws = ddim_draws,
     .chain = ddim_chain};
