@@ -746,7 +746,7 @@ static void random_term(ggdm_test_rng *rng, char *out, size_t size)
     char loss[300], more[300] = "";
     size_t n = 0;
     random_loss(rng, at_xt, loss, sizeof loss);
-    if (!at_xt && strcmp(gradient, "x0") != 0 && ggdm_test_below(rng, 3) == 0)
+    if (!at_xt && ggdm_test_below(rng, 3) == 0)
         n += (size_t)snprintf(more + n, sizeof more - n, ", clamp: true");
     if (ggdm_test_below(rng, 4) == 0)
         n += (size_t)snprintf(more + n, sizeof more - n, ", clip: %.3f",
