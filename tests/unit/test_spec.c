@@ -186,7 +186,7 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
     spec_fixture_refuse_change("xt-full", "xt",
                                "s.yaml:6:13: field 'guidance.gradient': value 'xt', expected "
                                "xt-full, xt-affine or x0");
-    spec_fixture_refuse_change("form: nll", "form: mse", "expected nll or prob");
+    spec_fixture_refuse_change("form: nll", "form: mse", "expected nll, prob");
     spec_fixture_refuse_change("kind: classifier", "kind: clip", "value 'clip', expected");
     spec_fixture_refuse_change("target: 0", "target: 1000", "expected a class from 0 to 999");
     spec_fixture_refuse_change("target: 0", "target: -1", "expected a class from 0 to 999");
