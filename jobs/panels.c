@@ -150,10 +150,20 @@ static ggdm_status take_scorer(listing *l, const ggdm_item *item, const char *te
     return GGDM_OK;
 }
 
+/* Is the scorer there already?  One that measures a guidance is not taken twice, under whatever
+ * name; a judge is what the sweep calls it. */
+static bool is_listed(const listing *l, int32_t scorer, const char *name, bool judge)
+{
+    for (int32_t i = 0; i < l->n; i++)
+        if (l->entries[i].scorer == scorer && (!judge || strcmp(l->entries[i].name, name) == 0))
+            return true;
+    return false;
+}
+
 /* A scorer, under a name of its own: where that is another's, under the name of what it is in
- * (owner, or NULL).  One that is there already is not taken twice, one that does not fit not at
- * all. */
-static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name, const char *owner)
+ * (owner, or NULL).  One that does not fit is not taken. */
+static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name, const char *owner,
+                             bool judge)
 {
     const char *text = NULL;
     char unique[160];
@@ -163,9 +173,8 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
     if (!l->fits)
         return note_misfit(l, name);
     GGDM_TRY(take_scorer(l, item, text, &scorer));
-    for (int32_t i = 0; i < l->n; i++)
-        if (l->entries[i].scorer == scorer && strcmp(l->entries[i].name, name) == 0)
-            return GGDM_OK;
+    if (is_listed(l, scorer, name, judge))
+        return GGDM_OK;
     if (owner && is_taken(l, name))
         name = owner;
     if (l->n == MAX_ENTRIES)
@@ -203,7 +212,10 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *o
         ggdm_item_set_child(scorer, row->key, copy);
     }
     const char *usual = node->kind->measure ? node->kind->measure : node->kind->name;
-    return add_entry(l, scorer, node->named ? node->name : usual, owner);
+    /* A guidance's name says which it is, not what is measured of it. */
+    if (strcmp(node->kind->family, GGDM_FAMILY_GUIDANCE) == 0)
+        return add_entry(l, scorer, usual, node->named ? node->name : owner, false);
+    return add_entry(l, scorer, node->named ? node->name : usual, owner, false);
 }
 
 static ggdm_status measure_tree(listing *l, const ggdm_item *node, const char *owner)
@@ -220,7 +232,7 @@ static ggdm_status list_judges(listing *l)
 {
     for (int32_t i = 0; i < l->p->n_judges; i++) {
         ggdm_panel_judge *j = &l->p->judges[i];
-        GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL));
+        GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL, true));
         j->fits = l->fits;
         j->ever |= l->fits;
     }
@@ -240,7 +252,7 @@ static ggdm_status list_entries(listing *l)
         if (!kind->always)
             continue;
         GGDM_TRY(ggdm_item_create(l->scratch, kind, &item, l->err));
-        GGDM_TRY(add_entry(l, item, kind->name, NULL));
+        GGDM_TRY(add_entry(l, item, kind->name, NULL, true));
     }
     return GGDM_OK;
 }

@@ -10,7 +10,7 @@
 #include "jobs/axes.h"
 
 #define MAX_COLUMNS 11 /* in one printed table */
-#define MAX_ROWS 40
+#define MAX_ROWS 64
 #define MAX_TABLES 20
 #define MAX_WIDTH 20 /* of a column */
 #define MAX_NAME 40
@@ -22,6 +22,7 @@ typedef struct table {
     int32_t metric;      /* what it shows; -1: the accuracy by whom the verdict is */
     const int32_t *rows; /* [n] of the results: the cells of this table */
     int32_t n;
+    int32_t x, curve;                          /* axes of columns and rows; -1: none */
     int32_t xs[MAX_COLUMNS], curves[MAX_ROWS]; /* ranks */
     int n_xs, n_curves;
     int32_t cell[MAX_ROWS][MAX_COLUMNS]; /* index into the results' rows; -1: none */
@@ -65,15 +66,29 @@ static void collect_ranks(const table *t, int32_t axis, int32_t *ranks, int *n, 
     qsort(ranks, (size_t)*n, sizeof *ranks, by_number);
 }
 
+/* One axis alone goes down where it is too long to go across. */
+static void choose_axes(table *t)
+{
+    bool cut = false;
+    t->x = t->axes->x;
+    t->curve = t->axes->curve;
+    collect_ranks(t, t->x, t->xs, &t->n_xs, MAX_COLUMNS, &cut);
+    if (cut && t->curve < 0) {
+        t->curve = t->x;
+        t->x = -1;
+    }
+}
+
 static void lay_out(table *t)
 {
     const ggdm_axes *a = t->axes;
-    collect_ranks(t, a->x, t->xs, &t->n_xs, MAX_COLUMNS, &t->cut);
-    collect_ranks(t, a->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
+    choose_axes(t);
+    collect_ranks(t, t->x, t->xs, &t->n_xs, MAX_COLUMNS, &t->cut);
+    collect_ranks(t, t->curve, t->curves, &t->n_curves, MAX_ROWS, &t->cut);
     memset(t->cell, -1, sizeof t->cell);
     for (int32_t i = 0; i < t->n; i++) {
-        int x = find_rank(t->xs, t->n_xs, ggdm_axes_rank(a, a->x, t->rows[i]));
-        int curve = find_rank(t->curves, t->n_curves, ggdm_axes_rank(a, a->curve, t->rows[i]));
+        int x = find_rank(t->xs, t->n_xs, ggdm_axes_rank(a, t->x, t->rows[i]));
+        int curve = find_rank(t->curves, t->n_curves, ggdm_axes_rank(a, t->curve, t->rows[i]));
         if (x < 0 || curve < 0)
             continue;
         /* Of cells that are there again, in a sweep that was added, the one with most images. */
@@ -133,17 +148,17 @@ static void print_table(const table *t)
 {
     const ggdm_axes *a = t->axes;
     char corner[2 * MAX_NAME + 8];
-    snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_NAME, name_of(a, a->curve),
-             a->curve < 0 ? "" : " \\ ", MAX_NAME, name_of(a, a->x));
-    const int wide = width_of(a, a->x, t->xs, t->n_xs, 7);
-    const int head = width_of(a, a->curve, t->curves, t->n_curves, 10);
+    snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_NAME, name_of(a, t->curve),
+             t->curve < 0 || t->x < 0 ? "" : " \\ ", MAX_NAME, name_of(a, t->x));
+    const int wide = width_of(a, t->x, t->xs, t->n_xs, 7);
+    const int head = width_of(a, t->curve, t->curves, t->n_curves, 10);
     const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
     fprintf(t->out, "    %*s", first, corner);
     for (int x = 0; x < t->n_xs; x++)
-        fprintf(t->out, " %*.*s", wide, MAX_WIDTH, text_of(a, a->x, t->xs[x]));
+        fprintf(t->out, " %*.*s", wide, MAX_WIDTH, text_of(a, t->x, t->xs[x]));
     fprintf(t->out, "\n");
     for (int c = 0; c < t->n_curves; c++) {
-        fprintf(t->out, "    %*.*s", first, MAX_WIDTH, text_of(a, a->curve, t->curves[c]));
+        fprintf(t->out, "    %*.*s", first, MAX_WIDTH, text_of(a, t->curve, t->curves[c]));
         for (int x = 0; x < t->n_xs; x++) {
             const ggdm_row *row = t->cell[c][x] < 0 ? NULL : &t->r->rows[t->cell[c][x]];
             const double number = row ? number_of(t, row) : (double)NAN;
@@ -154,6 +169,13 @@ static void print_table(const table *t)
         }
         fprintf(t->out, "\n");
     }
+}
+
+/* "target" of "guidance.loss.target". */
+static const char *last_word(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
 }
 
 static void print_heading(const table *t)
@@ -173,7 +195,7 @@ static void print_heading(const table *t)
         fprintf(t->out, "\n  %s by %s", r->metrics[t->metric].metric,
                 r->metrics[t->metric].settings);
     if (r->aim_column >= 0 && (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column]))
-        fprintf(t->out, " for %s %s", r->columns[r->aim_column].name,
+        fprintf(t->out, " for %s %s", last_word(r->columns[r->aim_column].name),
                 ggdm_results_value(r, row, r->aim_column).text);
     for (int32_t i = 0; i < a->n_others; i++)
         fprintf(t->out, ", %s %s", name_of(a, a->others[i]),

@@ -420,6 +420,16 @@ static void test_cells_panels_list_guide_judges_and_what_is_always_there(void **
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {name: second, loss: {kind: "
                           "classifier, model: d, target: 1}}]}"),
                        "guide=0 second=1 saturation=2");
+    expect_first_panel(OF(", guidance: {terms: [{" TERM
+                          "}, {name: b, loss: {kind: sum, of: [{name: "
+                          "again, kind: classifier, model: c, target: 2}]}}]}"),
+                       "guide=0 saturation=1");
+    expect_first_panel(
+        OF(", guidance: {kind: one-of, use: e, of: [{name: g, kind: gradient, kappa: "
+           "1, loss: {kind: classifier, model: c, target: 1}}, {name: e, kind: "
+           "elucd, model: c, target: 1}, {name: f, kind: elucd, model: d, target: "
+           "1}]}"),
+        "guide=0 f=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{" TERM "}, {loss: {kind: tv, weight: 2}}]}"),
                        "guide=0 tv=1 saturation=2");
     expect_first_panel(OF(", guidance: {terms: [{loss: {kind: sum, of: [{name: smooth, kind: tv, "

@@ -144,20 +144,30 @@ static void test_tables_without_parameters_that_vary_are_one_figure(void **state
     paper_close(&p);
 }
 
-static void test_tables_are_cut_where_they_are_too_large(void **state)
+/* One axis goes down the page where it is too long to go across; beside another it is cut. */
+static void test_tables_go_down_or_are_cut_where_they_are_too_large(void **state)
 {
     (void)state;
     static const paper_axis axes[] = {
-        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+        {"guidance.a.target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
         {"kappa",
          "κ",
          GGDM_PARAM_REAL,
          false,
          {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", NULL}},
+        {"seed", "seed", GGDM_PARAM_WHOLE, false, {"0", "1", NULL}},
     };
     paper p;
     paper_open(&p, axes, 2);
     char *text = print(&p);
+    assert_non_null(strstr(text, " for target 3, "));
+    assert_non_null(strstr(text, "         kappa        \n             0     0.0\n"));
+    assert_non_null(strstr(text, "            10   100.0\n            11     0.0\n"));
+    assert_null(strstr(text, "not all cells"));
+    free(text);
+    paper_close(&p);
+    paper_open(&p, axes, 3);
+    text = print(&p);
     assert_non_null(strstr(text, "      10\n"));
     assert_non_null(strstr(text, "    (not all cells fit here: see summary.csv)\n"));
     free(text);
@@ -172,7 +182,7 @@ int main(void)
         cmocka_unit_test(test_tables_are_one_for_each_combination),
         cmocka_unit_test(test_tables_show_of_equal_places_the_one_with_most_images),
         cmocka_unit_test(test_tables_without_parameters_that_vary_are_one_figure),
-        cmocka_unit_test(test_tables_are_cut_where_they_are_too_large),
+        cmocka_unit_test(test_tables_go_down_or_are_cut_where_they_are_too_large),
     };
     return ggdm_test_main(tests);
 }
