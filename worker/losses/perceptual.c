@@ -28,8 +28,8 @@ static ggdm_val perceptual_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0
         return -1;
     const int64_t *d = ggdm_graph_shape(e->graph, x0)->d;
     const ggdm_image_shape shape = {(int32_t)d[1], (int32_t)d[2], (int32_t)d[3]};
-    ggdm_val picture = ggdm_emit_picture(e, loss, "image", shape);
     ggdm_val of_image = ggdm_emit_features(e, loss, "model", "layer", x0);
+    ggdm_val picture = ggdm_emit_picture(e, loss, "image", shape);
     ggdm_val of_picture = ggdm_emit_features(e, loss, "model", "layer", picture);
     return ggdm_mse(e->graph, of_image, of_picture);
 }
