@@ -97,7 +97,7 @@ told "--beta-start and --beta-end have no meaning with --kind squaredcos_cap_v2"
 told "have no meaning with a model" "$GGDM" schedule mnist-ddpm --kind sigmoid
 told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
 told "value 'ddim300', expected a number of steps that an integer stride makes" "$GGDM" schedule --respacing ddim300
-told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large or fixed_small" \
+told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large, fixed_small or learned_range" \
     "$GGDM" schedule --sampler '{kind: ddpm, variance: fixed}'
 told "--beta-end: value 'nan', expected a number above 0" "$GGDM" schedule --beta-end nan
 told "--memory: value 'lots', expected a size such as 16G" "$GGDM" submit good.yaml --memory lots

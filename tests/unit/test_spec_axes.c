@@ -76,7 +76,7 @@ static void test_spec_ranges_include_both_ends(void **state)
         {"kappa: 1\n  duration: {from: 100, to: 0, step: -50}", "duration", "100 50 0"},
         {"kappa: 1\n  duration: {from: 0, to: 0.5, step: 0.25}", "duration", "0.0 0.25 0.5"},
         {"kappa: 1\n  duration: {from: 0.0, to: 1, step: 0.5}", "duration", "0.0 0.5 1.0"},
-        {"kappa: 1\n  guidance.loss.weight: {from: -1, to: 1, step: 1}", "weight", "-1 0 1"}};
+        {"kappa: 1\n  guidance.loss.weight: {from: -1, to: 1, step: 1}", "loss_weight", "-1 0 1"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char axes[200];
         snprintf(axes, sizeof axes, "  %s\n", cases[i].axis);
