@@ -98,11 +98,13 @@ static int by_settings(const void *a, const void *b)
 
 /* ---- work ----------------------------------------------------------------------------------- */
 
-static void add_work(const forest *w, int32_t setting, int64_t steps, ggdm_plan_count *to)
+/* Steps of a setting; last: the last of the chain is one of them. */
+static void add_work(const forest *w, int32_t setting, int64_t steps, bool last,
+                     ggdm_plan_count *to)
 {
     const ggdm_step_cost *cost = &w->prices[setting].step;
-    int64_t evaluations = steps * cost->ticks;
-    double operations = (double)steps * cost->operations;
+    int64_t evaluations = steps * cost->ticks - (last ? cost->spared_ticks : 0);
+    double operations = (double)steps * cost->operations - (last ? cost->spared_operations : 0);
     to->evaluations += evaluations;
     to->operations += operations;
     if (strcmp(w->cells->settings[setting], "{}") != 0) {
@@ -139,19 +141,20 @@ static void count_alone(const forest *w, const ggdm_trajectory *t, int32_t cells
 {
     ggdm_plan_count own = {0};
     for (int32_t i = 0, begin = 0; i < t->n_runs; begin = t->runs[i++].end)
-        add_work(w, t->runs[i].setting, t->runs[i].end - begin, &own);
+        add_work(w, t->runs[i].setting, t->runs[i].end - begin, i + 1 == t->n_runs, &own);
     add_times(&own, (int64_t)cells * t->image_count, &w->plan->naive);
     w->plan->n_images += t->image_count;
 }
 
-/* Work done twice when trajectories are cut in front of `cut`: at most their common prefix. */
+/* Work done twice when trajectories are cut in front of `cut`: at most their common prefix, in
+ * which the last step never is. */
 static double prefix_cost(const forest *w, int32_t cut)
 {
     const ggdm_trajectory *t = w->sorted[cut];
     ggdm_plan_count work = {0};
     for (int32_t i = 0, begin = 0, end; begin < w->common[cut]; begin = end, i++) {
         end = least(t->runs[i].end, w->common[cut]);
-        add_work(w, t->runs[i].setting, end - begin, &work);
+        add_work(w, t->runs[i].setting, end - begin, false, &work);
     }
     return work.operations;
 }
@@ -216,7 +219,7 @@ static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_co
     for (int32_t i = 0; i < tree->n_segments; i++) {
         const ggdm_segment *s = &tree->segments[i];
         price *p = &w->prices[s->setting];
-        add_work(w, s->setting, s->end - s->begin, work);
+        add_work(w, s->setting, s->end - s->begin, s->end == tree->steps, work);
         tree->state_bytes += p->step.state_bytes;
         *packed += GGDM_SEGMENT_BYTES;
         if (p->tree != w->n_made)

@@ -47,6 +47,8 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
     out->limit = limit_of(sampler);
     GGDM_TRY(ggdm_timesteps(sampler, levels->train_steps, out, err));
     GGDM_TRY(kind->chain(sampler, levels, out, err));
+    for (int32_t i = 1; i <= kind->spared; i++)
+        out->step[steps * kind->evaluations - i].idle = true;
     ggdm_schedules_fill(levels->train_steps, out);
     return GGDM_OK;
 }

@@ -53,23 +53,30 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
     ggdm_costs *c = context;
     ggdm_item *head, *setting;
     ggdm_image_shape shape;
-    double of_tick;
+    double first, later = 0;
     ggdm_arena_reset(&c->scratch);
     GGDM_TRY(
         ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_STAGE, head_text, &head, err));
     GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_GUIDANCE, setting_text,
                                &setting, err));
     GGDM_TRY(ggdm_head_shape(c->models, head, &shape, err));
-    GGDM_TRY(operations(c, head, setting, &of_tick, err));
+    GGDM_TRY(operations(c, head, setting, &first, err));
     const ggdm_sampler_kind *kind =
         (const ggdm_sampler_kind *)ggdm_item_child(head, "sampler")->kind;
     const ggdm_state_shape state = {.elements =
                                         (int64_t)shape.height * shape.width * shape.channels,
                                     .history = kind->history,
                                     .keeps = kind->keeps};
-    const int32_t ticks = kind->evaluations * ggdm_guidance_repeats(setting);
-    *out = (ggdm_step_cost){.operations = of_tick * ticks,
-                            .ticks = ticks,
+    const int32_t evaluations = kind->evaluations, repeats = ggdm_guidance_repeats(setting);
+    if (evaluations > 1) {
+        ggdm_item *rest;
+        GGDM_TRY(ggdm_guidance_later(&c->scratch, setting, &rest, err));
+        GGDM_TRY(operations(c, head, rest, &later, err));
+    }
+    *out = (ggdm_step_cost){.operations = repeats * (first + (evaluations - 1) * later),
+                            .ticks = repeats * evaluations,
+                            .spared_operations = repeats * kind->spared * later,
+                            .spared_ticks = repeats * kind->spared,
                             .state_bytes = (size_t)ggdm_state_floats(&state) * sizeof(float)};
     return GGDM_OK;
 }

@@ -20,8 +20,8 @@ typedef struct ggdm_tick_view {
     int32_t image, segment; /* indices in the unit */
     int32_t step, tick;
     int64_t elements;
-    const float *x, *eps, *x0; /* [elements] */
-    int32_t n_shifts;
+    const float *x, *eps, *x0;              /* [elements] */
+    int32_t n_shifts;                       /* 0 in evaluations of a step after its first */
     const float *gradients[GGDM_MAX_TERMS]; /* [n_shifts][elements], without their weights */
     float losses[GGDM_MAX_TERMS];           /* [n_shifts] */
 } ggdm_tick_view;

@@ -18,10 +18,15 @@
 #include "worker/sampler.h"
 #include "worker/scores.h"
 
-/* What happens in a step. */
-typedef struct setting {
+/* An evaluation of a step. */
+typedef struct evaluation {
     ggdm_values values;
     int32_t program;
+} evaluation;
+
+/* What happens in a step: in its first evaluation, in those after it. */
+typedef struct setting {
+    evaluation first, later;
     int32_t repeats;
 } setting;
 
@@ -39,7 +44,8 @@ typedef struct run {
     ggdm_arena arena;
     setting *settings; /* [n_settings], the arena's */
     int32_t *ticks;    /* [n_segments] of a step; the arena's */
-    place *order;      /* [n_segments] sorted; the arena's */
+    place *first;      /* [n_segments] sorted, in the first evaluation; the arena's */
+    place *later;      /* the same, in those after it */
     ggdm_walk walk;
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
@@ -60,16 +66,23 @@ static ggdm_status read_head(run *r, ggdm_error *err)
     return GGDM_OK;
 }
 
+static ggdm_status read_evaluation(run *r, const ggdm_item *item, evaluation *out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_values_of(&r->arena, item, &out->values, err));
+    return ggdm_programs_tick(r->tools->programs, r->head->item, item, &out->program, err);
+}
+
 static ggdm_status read_setting(run *r, int32_t i, ggdm_error *err)
 {
     setting *s = &r->settings[i];
-    ggdm_item *item = NULL;
+    ggdm_item *item = NULL, *rest;
     GGDM_TRY(ggdm_recipe_parse(r->tools->catalogue, &r->arena, GGDM_FAMILY_GUIDANCE,
                                r->unit->settings[i], &item, err));
     GGDM_TRY(ggdm_model_rows_check(r->tools->models, r->head->item, item, err));
-    GGDM_TRY(ggdm_values_of(&r->arena, item, &s->values, err));
+    GGDM_TRY(ggdm_guidance_later(&r->arena, item, &rest, err));
     s->repeats = ggdm_guidance_repeats(item);
-    return ggdm_programs_tick(r->tools->programs, r->head->item, item, &s->program, err);
+    GGDM_TRY(read_evaluation(r, item, &s->first, err));
+    return read_evaluation(r, rest, &s->later, err);
 }
 
 static const setting *setting_of(const run *r, int32_t segment)
@@ -95,12 +108,15 @@ static ggdm_status read_unit(run *r, ggdm_error *err)
             return ggdm_error_prefix(err, "setting %d", i);
     size_t segments = (size_t)u->n_segments;
     GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->ticks, &r->ticks, err));
-    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->order, &r->order, err));
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->first, &r->first, err));
+    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->later, &r->later, err));
     for (int32_t i = 0; i < u->n_segments; i++) {
         r->ticks[i] = r->head->kind->evaluations * setting_of(r, i)->repeats;
-        r->order[i] = (place){setting_of(r, i)->program, i};
+        r->first[i] = (place){setting_of(r, i)->first.program, i};
+        r->later[i] = (place){setting_of(r, i)->later.program, i};
     }
-    qsort(r->order, segments, sizeof *r->order, by_program);
+    qsort(r->first, segments, sizeof *r->first, by_program);
+    qsort(r->later, segments, sizeof *r->later, by_program);
     return GGDM_OK;
 }
 
@@ -202,16 +218,23 @@ static const ggdm_step *step_now(const run *r)
     return &chain->step[(int64_t)r->walk.step * chain->evaluations + evaluation_now(r)];
 }
 
+/* What a segment's images do in the walk's tick. */
+static const evaluation *doing(const run *r, int32_t segment)
+{
+    const setting *s = setting_of(r, segment);
+    return evaluation_now(r) == 0 ? &s->first : &s->later;
+}
+
 /* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
  * *at moves behind these.  None where the tick is idle.  An image that is no longer finite stays as
  * it is: nothing could bring it back. */
-static int32_t collect_ready(run *r, int32_t *at)
+static int32_t collect_ready(run *r, const place *order, int32_t *at)
 {
     ggdm_walk *w = &r->walk;
     int32_t n = 0, images = r->unit->image_count;
-    int32_t program = r->order[*at].program;
-    for (; *at < r->unit->n_segments && r->order[*at].program == program; ++*at) {
-        int32_t segment = r->order[*at].segment;
+    int32_t program = order[*at].program;
+    for (; *at < r->unit->n_segments && order[*at].program == program; ++*at) {
+        int32_t segment = order[*at].segment;
         ggdm_live *lives = w->lives + (int64_t)segment * images;
         if (!ggdm_walk_is_open(w, segment))
             continue;
@@ -235,7 +258,7 @@ static void fill_row(const run *r, const ggdm_live *live, const ggdm_program *p,
         for (int32_t m = 0; m < p->noises[k].samples; m++)
             noise_at(r, GGDM_SMOOTHING_NOISE(repeat_now(r), m), live->image, r->walk.step + 1,
                      p->noises[k].data + (i * p->noises[k].samples + m) * p->elements);
-    ggdm_program_fill(p, i, step_now(r), &r->head->values, &setting_of(r, live->segment)->values);
+    ggdm_program_fill(p, i, step_now(r), &r->head->values, &doing(r, live->segment)->values);
 }
 
 static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const ggdm_program *p)
@@ -268,12 +291,13 @@ static void show_sample(const run *r, const ggdm_live *live, const ggdm_program 
 }
 
 /* The tick of one image, row i of the batch; whether it is still finite.  Shifts have their
- * gradient at the step's x, so they are the first evaluation's, and act once (decision 017). */
+ * gradient at the step's x, so they are the first evaluation's, and act once (decision 017): the
+ * programs of later ones have none. */
 static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
     const ggdm_head *h = r->head;
     const ggdm_step *s = step_now(r);
-    const ggdm_values *values = &setting_of(r, live->segment)->values;
+    const ggdm_values *values = &doing(r, live->segment)->values;
     ggdm_sampler_io io = {.x = live->x,
                           .eps = p->eps + i * p->elements,
                           .x0 = r->x0 + i * p->elements,
@@ -287,7 +311,7 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .shifted = live->x,
                           .n = p->elements};
     bool finite = ggdm_sampler_step(h->sampler, &h->chain, live->step, evaluation_now(r), &io);
-    for (int32_t k = 0; evaluation_now(r) == 0 && k < p->n_shifts; k++)
+    for (int32_t k = 0; k < p->n_shifts; k++)
         finite &=
             ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
                             p->shifts[k].scale.number == GGDM_NUMBER_VARIANCE ? io.range : NULL,
@@ -298,8 +322,8 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
 static ggdm_status advance(run *r, ggdm_live *const *list, int32_t n, ggdm_error *err)
 {
     const ggdm_program *p;
-    GGDM_TRY(ggdm_programs_get(r->tools->programs, setting_of(r, list[0]->segment)->program, n, &p,
-                               err));
+    GGDM_TRY(
+        ggdm_programs_get(r->tools->programs, doing(r, list[0]->segment)->program, n, &p, err));
     fill_batch(r, list, n, p);
     ggdm_graph_run(p->graph);
     for (int32_t i = 0; r->sink->watch && i < n; i++)
@@ -327,9 +351,10 @@ static ggdm_status walk_tick(run *r, ggdm_error *err)
     if (!w->begun)
         begin_step(r);
     draw_noise(r, step_now(r));
+    const place *order = evaluation_now(r) == 0 ? r->first : r->later;
     int64_t told = w->done;
     for (int32_t at = 0; at < r->unit->n_segments;) {
-        int32_t n = collect_ready(r, &at), batch = r->tools->job.batch;
+        int32_t n = collect_ready(r, order, &at), batch = r->tools->job.batch;
         for (int32_t i = 0; i < n; i += batch) {
             GGDM_TRY(advance(r, r->list + i, n - i < batch ? n - i : batch, err));
             GGDM_TRY(tell(r, err));

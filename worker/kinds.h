@@ -47,6 +47,7 @@ typedef struct ggdm_sampler_kind {
     int32_t keeps;       /* arrays like x between the ticks of a step */
     int32_t noises;      /* draws a step */
     int32_t evaluations; /* ticks a step */
+    int32_t spared;      /* of these, at the end of the last step, that are not made: idle */
     const char *scheduler;         /* "_class_name" of it in diffusers */
     const ggdm_sampler_said *said; /* beside what all have (worker/said.c); ended by {NULL} */
     /** Whether its steps have a Sigma; NULL: where it has noises. */
@@ -73,6 +74,10 @@ ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setti
                                 ggdm_error *err);
 /** How often a step is made with a setting (NULL: unguided), with fresh noise between. */
 int32_t ggdm_guidance_repeats(const ggdm_item *setting);
+/** What of a setting acts in a step's evaluations after the first: what moves eps and x0-hat, but
+ *  not the terms that are subtracted from the step's result.  The arena's; *out NULL: nothing. */
+ggdm_status ggdm_guidance_later(ggdm_arena *arena, const ggdm_item *setting, ggdm_item **out,
+                                ggdm_error *err);
 
 /* Where eps comes from, if not from the diffusion model alone. */
 typedef struct ggdm_source_kind {

@@ -59,19 +59,29 @@ static ggdm_status look_at_program(survey *s, int32_t program, ggdm_estimate_tic
     return GGDM_OK;
 }
 
-/* The tick of a head with a setting. */
+static ggdm_status look_at_tick(survey *s, const ggdm_item *stage, const ggdm_item *guidance,
+                                ggdm_error *err)
+{
+    int32_t program = 0;
+    GGDM_TRY(ggdm_programs_tick(s->programs, stage, guidance, &program, err));
+    return look_at_program(s, program, guidance ? &s->out->guided : &s->out->plain, err);
+}
+
+/* The ticks of a head with a setting. */
 static ggdm_status look_at_pair(survey *s, const char *head, const char *setting, ggdm_error *err)
 {
     ggdm_item *stage = NULL, *guidance = NULL;
-    int32_t program = 0;
     if (s->pairs++ >= MAX_PAIRS)
         return GGDM_OK;
     ggdm_arena_reset(&s->arena);
     GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_STAGE, head, &stage, err));
     GGDM_TRY(
         ggdm_recipe_parse(&ggdm_methods, &s->arena, GGDM_FAMILY_GUIDANCE, setting, &guidance, err));
-    GGDM_TRY(ggdm_programs_tick(s->programs, stage, guidance, &program, err));
-    return look_at_program(s, program, guidance ? &s->out->guided : &s->out->plain, err);
+    GGDM_TRY(look_at_tick(s, stage, guidance, err));
+    if (((const ggdm_sampler_kind *)ggdm_item_child(stage, "sampler")->kind)->evaluations == 1)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_guidance_later(&s->arena, guidance, &guidance, err));
+    return look_at_tick(s, stage, guidance, err);
 }
 
 /* What a worker will have in memory to score images of a head. */

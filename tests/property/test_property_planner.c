@@ -42,10 +42,14 @@ static void add_random(plan_fixture *f, ggdm_test_rng *rng)
     for (int32_t h = 0; h < f->cells.n_heads; h++) {
         steps[h] = 1 + (int32_t)ggdm_test_below(rng, 60);
         size_t bytes = 10 + (size_t)ggdm_test_below(rng, 100);
-        for (int32_t s = 0; s < f->cells.n_settings; s++)
-            f->cost[h][s] = (ggdm_step_cost){.operations = 1 + (double)ggdm_test_below(rng, 5),
-                                             .ticks = 1 + (int32_t)ggdm_test_below(rng, 3),
-                                             .state_bytes = bytes};
+        for (int32_t s = 0; s < f->cells.n_settings; s++) {
+            ggdm_step_cost *c = &f->cost[h][s];
+            *c = (ggdm_step_cost){.operations = 1 + (double)ggdm_test_below(rng, 5),
+                                  .ticks = 1 + (int32_t)ggdm_test_below(rng, 3),
+                                  .state_bytes = bytes};
+            c->spared_operations = c->operations * ggdm_test_uniform(rng, 0, 1);
+            c->spared_ticks = (int32_t)ggdm_test_below(rng, c->ticks);
+        }
     }
     for (int i = 0; i < 3; i++) {
         ranges[i][0] = i * (int32_t)ggdm_test_below(rng, 20);
@@ -83,8 +87,10 @@ static int64_t distinct_evaluations(const plan_fixture *f)
                 step++;
             common = step > common ? step : common;
         }
-        for (int32_t step = common; step < plan_fixture_steps(t); step++)
-            n += (int64_t)t->image_count * f->cost[t->head][plan_fixture_setting_at(t, step)].ticks;
+        for (int32_t step = common, steps = plan_fixture_steps(t); step < steps; step++) {
+            const ggdm_step_cost *c = &f->cost[t->head][plan_fixture_setting_at(t, step)];
+            n += (int64_t)t->image_count * (c->ticks - (step + 1 == steps) * c->spared_ticks);
+        }
     }
     return n;
 }

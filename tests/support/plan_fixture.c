@@ -171,14 +171,18 @@ static void check_path(const plan_fixture *f, const ggdm_tree *tree, int32_t las
     assert_int_equal(begin, 0);
 }
 
-static void add_work(const plan_fixture *f, int32_t head, int32_t setting, int64_t image_steps,
-                     ggdm_plan_count *to)
+/* Of so many images; last: with the last step of the chain. */
+static void add_work(const plan_fixture *f, int32_t head, int32_t setting, int64_t images,
+                     int64_t steps, bool last, ggdm_plan_count *to)
 {
     const ggdm_step_cost *c = &f->cost[head][setting];
-    to->evaluations += image_steps * c->ticks;
-    to->guided += setting != 0 ? image_steps * c->ticks : 0;
-    to->operations += (double)image_steps * c->operations;
-    to->guided_operations += setting != 0 ? (double)image_steps * c->operations : 0;
+    const int64_t ticks = images * (steps * c->ticks - last * c->spared_ticks);
+    const double operations =
+        (double)images * ((double)steps * c->operations - last * c->spared_operations);
+    to->evaluations += ticks;
+    to->guided += setting != 0 ? ticks : 0;
+    to->operations += operations;
+    to->guided_operations += setting != 0 ? operations : 0;
 }
 
 static void check_work(const ggdm_plan_count *got, const ggdm_plan_count *want)
@@ -198,7 +202,7 @@ static void check_tree(const plan_fixture *f, const ggdm_tree *tree, const ggdm_
     int64_t lowest = INT64_MAX;
     for (int32_t i = 0; i < tree->n_segments; i++) {
         const ggdm_segment *s = &tree->segments[i];
-        add_work(f, tree->head, s->setting, s->end - s->begin, &work);
+        add_work(f, tree->head, s->setting, 1, s->end - s->begin, s->end == tree->steps, &work);
         bytes += f->cost[tree->head][s->setting].state_bytes;
         assert_true(s->score_first == 0 && s->score_count == 0);
         /* Maximal: what goes on from one place goes on differently. */
@@ -230,8 +234,9 @@ static void check_counts(const plan_fixture *f)
         if (number < 0)
             continue;
         const ggdm_trajectory *t = &c->trajectories[number];
-        for (int32_t step = 0; step < plan_fixture_steps(t); step++)
-            add_work(f, t->head, plan_fixture_setting_at(t, step), t->image_count, &naive);
+        for (int32_t step = 0, steps = plan_fixture_steps(t); step < steps; step++)
+            add_work(f, t->head, plan_fixture_setting_at(t, step), t->image_count, 1,
+                     step + 1 == steps, &naive);
     }
     for (int32_t i = 0; i < c->n_trajectories; i++)
         images += c->trajectories[i].image_count;
@@ -280,8 +285,8 @@ void plan_fixture_check(const plan_fixture *f, const ggdm_plan_options *options)
                     unit[-1].image_first <= unit->image_first);
         for (int32_t i = 0; i < tree->n_segments; i++) {
             const ggdm_segment *s = &tree->segments[i];
-            add_work(f, tree->head, s->setting, (int64_t)(s->end - s->begin) * unit->image_count,
-                     &shared);
+            add_work(f, tree->head, s->setting, unit->image_count, s->end - s->begin,
+                     s->end == tree->steps, &shared);
             for (int32_t k = 0; k < unit->image_count && s->trajectory >= 0; k++)
                 covered[(s->trajectory - f->cells.first_trajectory) * IMAGES + unit->image_first +
                         k]++;

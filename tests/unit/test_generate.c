@@ -254,6 +254,7 @@ static void look(void *context, const ggdm_tick_view *v)
     bool is_guided = strcmp(s->u->settings[s->u->segments[v->segment].setting], "{}") != 0;
     s->at[v->segment][v->image][v->step][v->tick]++;
     assert_int_equal(v->elements, 64);
+    is_guided = is_guided && v->tick == 0; /* the step is, once */
     assert_int_equal(v->n_shifts, is_guided);
     double size = 0, x = 0, x0 = 0;
     for (int i = 0; i < 64; i++) {
@@ -283,7 +284,7 @@ static void test_generate_watch_sees_every_tick_once(void **state)
                         bool open = step >= u.segments[k].begin && step < u.segments[k].end;
                         assert_int_equal(s.at[k][i][step][tick], open && tick < ticks);
                     }
-        assert_int_equal(s.guided, 8 * ticks * WATCH_IMAGES);
+        assert_int_equal(s.guided, 8 * WATCH_IMAGES);
         run(&u, 4, &alone);
         ggdm_tiny_assert_same(&watched, &alone); /* looking changes nothing */
         ggdm_tiny_run_deinit(&alone);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "jobs/recipe.h"
+#include "tests/support/bf16.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/cost.h"
@@ -397,6 +398,67 @@ static void test_programs_models_of_equal_names_keep_their_weights(void **state)
     assert_true(memcmp(guide, p->shifts[0].grad, sizeof guide) != 0);
 }
 
+/* What of a setting a step's evaluations after the first are made with. */
+static ggdm_item *later(world *w, const ggdm_item *setting)
+{
+    ggdm_item *out;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_guidance_later(&w->m.arena, setting, &out, &err), &err);
+    return out;
+}
+
+#define SHIFTS                                                                                     \
+    "{loss: {kind: classifier, model: G, target: 3}, weight: 0.5}, {loss: {kind: tv}, "            \
+    "gradient: xt-affine, apply: current, norm: rms}, {loss: {kind: tv}, gradient: x0, "           \
+    "apply: mean}"
+
+/* The rest of a setting makes the same bits of eps and x0-hat as the whole, and no shifts. */
+static void check_later(world *w, const char *yaml)
+{
+    static float x[N * PIXELS], eps[N * PIXELS], x0[N * PIXELS], change[N * PIXELS];
+    ggdm_item *whole = guidance(w, yaml), *rest = later(w, whole);
+    ggdm_item *const of_whole[N] = {whole, whole, whole}, *const of_rest[N] = {rest, rest, rest};
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
+    const ggdm_program *p = run_tick(w, x, of_whole);
+    const double flops = ggdm_graph_flops(p->graph);
+    const bool changes = p->x0_change;
+    assert_int_equal(p->n_shifts, 3);
+    memcpy(eps, p->eps, sizeof eps);
+    memcpy(x0, p->x0, sizeof x0);
+    if (changes)
+        memcpy(change, p->x0_change, sizeof change);
+    p = run_tick(w, x, of_rest);
+    assert_int_equal(p->n_shifts, 0);
+    assert_true(ggdm_graph_flops(p->graph) < 0.8 * flops);
+    ggdm_test_same_bits("eps", p->eps, eps, N * PIXELS, 1);
+    ggdm_test_same_bits("x0-hat", p->x0, x0, N * PIXELS, 1);
+    assert_int_equal(p->x0_change != NULL, changes);
+    if (changes)
+        ggdm_test_same_bits("change of x0-hat", p->x0_change, change, N * PIXELS, 1);
+}
+
+static void test_programs_of_later_evaluations_have_no_shifts(void **state)
+{
+    world *w = *state;
+    ggdm_programs *f32 = w->programs;
+    ggdm_error err;
+    assert_null(later(w, guidance(w, "{terms: [" SHIFTS "], recurrence: {repeats: 2}}")));
+    for (int bf16 = 0; bf16 <= ggdm_test_have_bf16(); bf16++) {
+        if (bf16)
+            ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w->m.models, GGDM_PRECISION_BF16,
+                                              BATCH, &w->programs, &err),
+                         &err);
+        check_later(w, "{terms: [" SHIFTS "], recurrence: {repeats: 2}}");
+        check_later(w, "{terms: [{loss: {kind: tv}, apply: eps, clamp: true}, " SHIFTS
+                       ", {loss: {kind: classifier, model: J, target: 1}, gradient: x0, apply: x0, "
+                       "iterations: 2, clip: 0.1}], recurrence: {repeats: 2}}");
+    }
+    if (w->programs != f32)
+        ggdm_programs_destroy(&w->programs);
+    w->programs = f32;
+}
+
 /* Values (kappa, target, eta, seed) share a program, structure (form, gradient, a second term) does
  * not. */
 static void test_programs_are_shared_by_what_differs_in_values(void **state)
@@ -589,6 +651,32 @@ static void test_cost_counts_operations_of_programs(void **state)
     ggdm_costs_destroy(&costs);
 }
 
+/* Heun's second tick is without the terms that act once a step, and the last step is without it. */
+static void test_cost_counts_what_later_evaluations_do(void **state)
+{
+    world *w = *state;
+    ggdm_item *ddpm = w->head;
+    ggdm_costs *costs;
+    ggdm_coster coster;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_costs_create(&w->m.models, &costs, &coster, &err), &err);
+    ggdm_item *once = guidance(w, "{terms: [{loss: {kind: classifier, model: G, target: 0}}]}");
+    ggdm_item *always = guidance(w, "{terms: [{loss: {kind: classifier, model: G, target: 0}, "
+                                    "apply: eps}], recurrence: {repeats: 3}}");
+    const double plain = cost(w, &coster, NULL).operations;
+    const double guided = cost(w, &coster, once).operations;
+    const double repeated = cost(w, &coster, always).operations;
+    w->head = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_STAGE,
+                             "{model: U, sampler: {kind: heun, steps: 10}}");
+    const ggdm_step_cost one = cost(w, &coster, once), three = cost(w, &coster, always);
+    w->head = ddpm;
+    assert_true(one.ticks == 2 && one.spared_ticks == 1);
+    assert_true(one.operations == guided + plain && one.spared_operations == plain);
+    assert_true(three.ticks == 6 && three.spared_ticks == 3);
+    assert_true(three.operations == 2 * repeated && three.spared_operations == repeated);
+    ggdm_costs_destroy(&costs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,11 +686,13 @@ int main(void)
         cmocka_unit_test(test_programs_x0_is_the_gradient_of_the_classifier_alone),
         cmocka_unit_test(test_programs_group_terms_by_their_gradient),
         cmocka_unit_test(test_programs_models_of_equal_names_keep_their_weights),
+        cmocka_unit_test(test_programs_of_later_evaluations_have_no_shifts),
         cmocka_unit_test(test_programs_are_shared_by_what_differs_in_values),
         cmocka_unit_test(test_programs_batches_do_not_change_bits),
         cmocka_unit_test(test_programs_of_models_that_do_not_fit_are_refused),
         cmocka_unit_test(test_programs_give_labels_to_the_network),
         cmocka_unit_test(test_cost_counts_operations_of_programs),
+        cmocka_unit_test(test_cost_counts_what_later_evaluations_do),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
 }

@@ -196,6 +196,25 @@ int32_t ggdm_guidance_repeats(const ggdm_item *setting)
     return recurrence ? (int32_t)ggdm_item_whole(recurrence, "repeats") : 1;
 }
 
+/* ---- evaluations after a step's first ------------------------------------------------------ */
+
+static bool moves_eps(void *context, const ggdm_item *item)
+{
+    (void)context;
+    return item->kind != &ggdm_kind_term || ggdm_item_whole(item, "apply") > GGDM_APPLY_MEAN;
+}
+
+ggdm_status ggdm_guidance_later(ggdm_arena *arena, const ggdm_item *setting, ggdm_item **out,
+                                ggdm_error *err)
+{
+    *out = NULL;
+    if (!setting)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_item_copy_kept(arena, setting, moves_eps, NULL, out, err));
+    *out = ggdm_item_reduce(arena, *out);
+    return GGDM_OK;
+}
+
 /* ---- all ----------------------------------------------------------------------------------- */
 
 static const ggdm_param rows[] = {

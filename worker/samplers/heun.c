@@ -26,7 +26,6 @@ static ggdm_status heun_chain(const ggdm_item *sampler, const ggdm_noise_levels 
         s[1] = ggdm_step_between(out->step[2 * next].t, ggdm_alpha_bar_at(levels, out, next),
                                  s->alpha_bar_next);
         s[1].mean_eps = 0.5f * s[0].mean_eps;
-        s[1].idle = i + 1 == n;
     }
     return GGDM_OK;
 }
@@ -76,6 +75,7 @@ const ggdm_sampler_kind ggdm_sampler_heun = {
              .check = ggdm_sampler_check},
     .keeps = 1,
     .evaluations = 2,
+    .spared = 1,
     .scheduler = "HeunDiscreteScheduler",
     .said = said,
     .chain = heun_chain,
