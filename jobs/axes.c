@@ -118,6 +118,15 @@ static int32_t take_axis(ggdm_axes *a, int32_t chosen, bool *taken, int32_t n_ro
     return chosen;
 }
 
+/* A number that is zipped with a text says less than the text. */
+static void leave_zipped_numbers(const ggdm_axes *a, bool *taken, int32_t n_rows, int32_t *seen)
+{
+    for (int32_t i = 0; i < a->n; i++)
+        for (int32_t k = 0; k < a->n && !taken[i] && is_scale(&a->axes[i]); k++)
+            taken[i] = !is_scale(&a->axes[k]) && a->axes[k].n == a->axes[i].n &&
+                       follows(&a->axes[k], &a->axes[i], n_rows, seen);
+}
+
 static ggdm_status lay_out(ggdm_axes *a, int32_t aim_column, const ggdm_results *r, ggdm_error *err)
 {
     bool *taken = NULL;
@@ -132,6 +141,7 @@ static ggdm_status lay_out(ggdm_axes *a, int32_t aim_column, const ggdm_results 
             a->aim = i;
     if (a->aim >= 0)
         taken[a->aim] = true;
+    leave_zipped_numbers(a, taken, r->n_rows, seen);
     a->x = choose_axis(a, taken, true);
     if (a->x < 0)
         a->x = choose_axis(a, taken, false);

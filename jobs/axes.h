@@ -23,7 +23,8 @@ typedef struct ggdm_axes {
     ggdm_axis *axes; /* [n], in the order of the columns */
     int32_t n;
     /* The layout, indices into axes; -1: there is none.
-     * x       of the numbers and windows the one with most values, else of all; of equals the last
+     * x       of the numbers and windows the one with most values, else of all; of equals the last;
+     *         none that is zipped with a text, which says more (a method, not its strength)
      * curve   of the rest the one with most values
      * others  [n_others] what is left: neither what the cells aim at, nor what follows from x or
      *         curve, as axes that are zipped do

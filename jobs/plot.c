@@ -176,9 +176,9 @@ static void put_title(FILE *f, const ggdm_plot_points *d)
     const ggdm_store_column *column = r->aim_column >= 0 ? &r->columns[r->aim_column] : NULL;
     if (d->axes->aim >= 0)
         snprintf(aim, sizeof aim, ", mean over %d values of %.100s", d->axes->axes[d->axes->aim].n,
-                 column->name);
+                 ggdm_results_aim_name(r));
     else if (column && !column->varies)
-        snprintf(aim, sizeof aim, ", %.100s %.60s", column->name,
+        snprintf(aim, sizeof aim, ", %.100s %.60s", ggdm_results_aim_name(r),
                  ggdm_results_value(r, &r->rows[d->points[0].row], r->aim_column).text);
     snprintf(text, sizeof text, "%.120s: %s images per point%s, Wilson 95 %%", r->info->name, n,
              aim);

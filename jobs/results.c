@@ -367,6 +367,12 @@ const ggdm_measured *ggdm_results_verdict(const ggdm_results *r, const ggdm_row 
     return p->verdict < 0 ? NULL : &row->measured[p->measure[p->verdict]];
 }
 
+const char *ggdm_results_aim_name(const ggdm_results *r)
+{
+    const char *name = r->columns[r->aim_column].name, *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
 const char *ggdm_results_verdict_name(const ggdm_results *r, const ggdm_row *row)
 {
     const ggdm_results_panel *p = ggdm_results_panel_of(r, row);

@@ -116,6 +116,8 @@ const ggdm_results_panel *ggdm_results_panel_of(const ggdm_results *r, const ggd
 /** What is said of a row by the measure whose verdict counts; NULL: no classifier. */
 const ggdm_measured *ggdm_results_verdict(const ggdm_results *r, const ggdm_row *row);
 /** Its name: of the row's panel; NULL. */
+/** What cells aim at, as people call it: the end of the column's name, "target" or "label". */
+const char *ggdm_results_aim_name(const ggdm_results *r);
 const char *ggdm_results_verdict_name(const ggdm_results *r, const ggdm_row *row);
 
 /** Write a parameter's value as what it is: a number, true or false, a text; null where the cell

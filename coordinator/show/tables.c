@@ -171,13 +171,6 @@ static void print_table(const table *t)
     }
 }
 
-/* "target" of "guidance.loss.target". */
-static const char *last_word(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot ? dot + 1 : path;
-}
-
 static void print_heading(const table *t)
 {
     const ggdm_axes *a = t->axes;
@@ -195,7 +188,7 @@ static void print_heading(const table *t)
         fprintf(t->out, "\n  %s by %s", r->metrics[t->metric].metric,
                 r->metrics[t->metric].settings);
     if (r->aim_column >= 0 && (a->x < 0 || a->axes[a->x].column != &r->columns[r->aim_column]))
-        fprintf(t->out, " for %s %s", last_word(r->columns[r->aim_column].name),
+        fprintf(t->out, " for %s %s", ggdm_results_aim_name(r),
                 ggdm_results_value(r, row, r->aim_column).text);
     for (int32_t i = 0; i < a->n_others; i++)
         fprintf(t->out, ", %s %s", name_of(a, a->others[i]),

@@ -124,12 +124,33 @@ static void test_axes_that_follow_from_another_are_left_out(void **state)
     paper_close(&p);
 }
 
+/* "use" and the weight of one of its members: the member's weight is no scale of them all. */
+static void test_axes_of_texts_go_before_numbers_zipped_with_them(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"use", "guidance", GGDM_PARAM_TEXT, false, {"dps", "mpgd", "tfg", NULL}}, KAPPA};
+    static const ggdm_store_value weights[] = {{0, "0"}, {0.1, "0.1"}, {1, "1"}};
+    paper p;
+    ggdm_axes a;
+    paper_open(&p, axes, 2);
+    for (int32_t i = 0; i < p.r.n_rows; i++)
+        p.r.values[p.r.n_columns * i + 1] = weights[i / 3];
+    ggdm_test_ok(ggdm_axes_find(&p.r, &a, &err), &err);
+    assert_string_equal(name_of(&a, a.x), "use");
+    assert_int_equal(a.curve, -1);
+    assert_int_equal(a.n_others, 0);
+    ggdm_axes_deinit(&a);
+    paper_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_axes_are_laid_out_by_their_values),
         cmocka_unit_test(test_axes_have_values_in_order),
         cmocka_unit_test(test_axes_that_follow_from_another_are_left_out),
+        cmocka_unit_test(test_axes_of_texts_go_before_numbers_zipped_with_them),
     };
     return ggdm_test_main(tests);
 }

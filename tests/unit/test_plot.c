@@ -14,7 +14,7 @@ static ggdm_error err;
 static const paper_axis product[] = {
     {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", "1", NULL}},
     {"duration", "t~", GGDM_PARAM_WINDOW, false, {"0", "500", "1000", NULL}},
-    {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    {"guidance.a.loss.target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
 };
 
 typedef struct plot_fixture {
