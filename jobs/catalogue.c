@@ -1,5 +1,6 @@
 #include "jobs/catalogue.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,7 +155,7 @@ static bool could_be_given(const ggdm_param *p, const ggdm_scalar *v)
     int64_t choices = 0;
     switch (p->type) {
     case GGDM_PARAM_REAL:
-        return isfinite(v->real) && (is_any(p) || (v->real >= p->lo && v->real <= p->hi)) &&
+        return fabs(v->real) <= FLT_MAX && (is_any(p) || (v->real >= p->lo && v->real <= p->hi)) &&
                !(p->above && v->real <= p->lo);
     case GGDM_PARAM_WHOLE:
         return v->whole >= ggdm_param_lowest(p) && v->whole <= ggdm_param_highest(p);

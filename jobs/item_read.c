@@ -1,5 +1,6 @@
 /* Items out of documents: YAML of a sweep, JSON of a recipe; either may come from anywhere. */
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,13 +18,17 @@ static ggdm_status fail_scalar(const ggdm_param *p, const ggdm_node *node, ggdm_
     if (dialect == GGDM_OF_RECIPE && (p->type == GGDM_PARAM_MODEL || p->type == GGDM_PARAM_FILE))
         return ggdm_node_expected(node, err, "the digest of a %s, 64 hex digits",
                                   ggdm_param_type_names[p->type]);
+    if (p->type == GGDM_PARAM_TEXT && node->text && *node->text && node->kind != GGDM_NODE_STRING)
+        return ggdm_node_expected(node, err, "a text, in quotes where it looks like another value");
     ggdm_param_expected(p, expected, sizeof expected);
     return ggdm_node_expected(node, err, "%s", expected);
 }
 
+/* Steps are computed in f32: what is beyond it is infinite there. */
 static bool read_real(const ggdm_param *p, const ggdm_node *node, double *out)
 {
-    if (ggdm_node_double(node, p->lo, p->hi, out, NULL) != GGDM_OK || (p->above && *out <= p->lo))
+    if (ggdm_node_double(node, p->lo, p->hi, out, NULL) != GGDM_OK || fabs(*out) > FLT_MAX ||
+        (p->above && *out <= p->lo))
         return false;
     *out += 0.0; /* -0 becomes 0 */
     return true;

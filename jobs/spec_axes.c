@@ -69,6 +69,8 @@ static ggdm_status fail_name(const ggdm_spec *s, const char *name, const ggdm_no
     char names[400] = "";
     size_t n = 0;
     ggdm_nearest meant = {.word = name};
+    if (strcmp(name, "zip") == 0)
+        return ggdm_node_fail_key(node, err, "a zip within another, expected parameters");
     for (int32_t i = 0; i < s->n_parameters && n < sizeof names; i++) {
         ggdm_nearest_try(&meant, s->parameters[i].name);
         n += (size_t)snprintf(names + n, sizeof names - n, "%s, ", s->parameters[i].name);

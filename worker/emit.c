@@ -189,8 +189,15 @@ static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
                           model->files->path, info->class_name);
     else if (given != GGDM_GIVEN_LABEL && !wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model %s takes no label, expected a class-conditional diffusion model",
+                          "model %s takes no label, expected a class-conditional diffusion model, "
+                          "as eps without a label and with it is asked for",
                           model->files->path);
+    else if (item != e->head && wants_label != (condition != NULL))
+        ggdm_emit_fail_at(
+            e, GGDM_EINVAL, item, key,
+            "model %s takes %s label, expected one that takes what the diffusion model "
+            "takes",
+            model->files->path, wants_label ? "a" : "no");
     else if (condition && !wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
                           "model %s takes no label, expected no condition", model->files->path);

@@ -128,8 +128,8 @@ static ggdm_status respace(const ggdm_item *sampler, int32_t T, ggdm_chain *out,
         return fail_respacing(sampler, err, "steps of parts (\"10,15,20\") or \"ddim50\"");
     if (steps != out->steps)
         return ggdm_item_fail(sampler, "steps", err,
-                              "value '%d', expected %lld, the sum of respacing '%.60s'", out->steps,
-                              (long long)steps, text);
+                              "value '%d', expected steps: %lld, the sum of respacing '%.60s'",
+                              out->steps, (long long)steps, text);
     if (ggdm_item_value(sampler, "spacing")->set || ggdm_item_whole(sampler, "steps_offset") != 0)
         return fail_respacing(sampler, err, "none beside a spacing or a steps_offset");
     return is_ddim(text) ? respace_ddim(sampler, T, out, err)

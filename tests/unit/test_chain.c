@@ -171,8 +171,11 @@ static void test_chain_of_timesteps_that_are_not_there_is_refused(void **state)
         const char *yaml, *text;
     } bad[] = {
         {"{kind: ddpm, steps: 300, respacing: ddim300}", "a number of steps that an integer"},
-        {"{kind: ddpm, steps: 8, respacing: '7'}", "value '8', expected 7, the sum of respacing"},
-        {"{kind: ddpm, respacing: ddim50}", "value '1000', expected 50, the sum of respacing"},
+        {"{kind: ddpm, steps: 8, respacing: '7'}",
+         "value '8', expected steps: 7, the sum of respacing"},
+        {"{kind: ddpm, respacing: ddim50}",
+         "value '1000', expected steps: 50, the sum of respacing"},
+        {"{kind: langevin, steps: 10, per_level: 11}", "value '11', expected at most steps, 10"},
         {"{kind: ddpm, steps: 601, respacing: '600,1'}", "no more steps than its part"},
         {"{kind: ddpm, steps: 7, respacing: '7,'}", "expected steps of parts"},
         {"{kind: ddpm, steps: 7, respacing: ''}", "value '', expected steps of parts"},

@@ -156,6 +156,8 @@ static void test_item_bad_values_are_refused_with_position(void **state)
         {"sampler", "{kind: walk, eta: .nan}", "value '.nan', expected a finite number"},
         {"sampler", "{kind: walk, eta: .inf}", "value '.inf', expected a finite number"},
         {"sampler", "{kind: walk, eta: 1e999}", "value '1e999', expected a finite number"},
+        {"part", "{weight: 1e39}", "value '1e39', expected a finite number"}, /* none of f32 */
+        {"part", "{weight: -1e300}", "value '-1e300', expected a finite number"},
         {"sampler", "{kind: walk, eta: much}", "value 'much', expected a finite number"},
         {"sampler", "{kind: walk, eta: [1]}", "field 'eta': a list, expected a finite number"},
         {"sampler", "{kind: walk, mode: fast}", "value 'fast', expected slow or quick"},
@@ -177,7 +179,7 @@ static void test_item_bad_values_are_refused_with_position(void **state)
         {"condition", "{label: 1000}", "value '1000', expected a class from 0 to 999"},
         {"condition", "{label: -1}", "value '-1', expected a class from 0 to 999"},
         {"condition", "{label: 1.5}", "expected a class from 0 to 999"},
-        {"condition", "{prompt: 7}", "value '7', expected a text without control characters"},
+        {"condition", "{prompt: 7}", "value '7', expected a text, in quotes where it looks like"},
         {"condition", "{prompt: \"a\\nb\"}", "expected a text without control characters"},
         {"condition", "{prompt: \"\\x7F\"}", "expected a text without control characters"},
         {"goal", "{kind: picture, file: \"\"}", "expected the path of a file"},

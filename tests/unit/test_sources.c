@@ -337,7 +337,7 @@ static void test_sources_weak_models_must_fit(void **state)
     refuse_weak(w, ggdm_tiny_null_config, "{\"num_train_timesteps\": 500}",
                 "was trained with other noise, expected that of model");
     refuse_weak(w, ggdm_tiny_null_config, "{\"beta_end\": 0.01}", "was trained with other noise");
-    refuse_weak(w, ggdm_tiny_unet_config, "", "takes no label, expected no condition");
+    refuse_weak(w, ggdm_tiny_unet_config, "", "takes no label, expected one that takes what");
     refuse_weak(w, ggdm_tiny_cnn_config, "", "is a GgdmCNN, expected a diffusion model");
 }
 

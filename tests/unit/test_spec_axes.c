@@ -149,6 +149,8 @@ static void test_spec_names_are_short_where_they_are_unique(void **state)
     spec_fixture_refuse_toy(
         "guidance.a.goal.target: 1", "guidance.a.weigth: 1",
         "this sweep has no parameter 'guidance.a.weigth', did you mean 'guidance.a.weight'?");
+    spec_fixture_refuse_toy("guidance.a.goal.target: 1", "zip: {zip: {seed: [1]}}",
+                            "field 'sweep.zip.zip': a zip within another");
     spec_fixture_refuse_toy("guidance.a.goal.target: 1", "speed: 1",
                             "this sweep has no parameter 'speed'");
     spec_fixture_refuse_toy("guidance.a.goal.target: 1", "guidance.a.goal: 1",
@@ -174,6 +176,7 @@ static void test_spec_bad_axes_are_refused_with_position(void **state)
     spec_fixture_refuse_change(kappa, "[.inf]", "value '.inf', expected a finite number");
     spec_fixture_refuse_change(kappa, "[.nan]", "value '.nan', expected a finite number");
     spec_fixture_refuse_change(kappa, "[1e999]", "value '1e999', expected a finite number");
+    spec_fixture_refuse_change(kappa, "[1e39]", "value '1e39', expected a finite number");
     spec_fixture_refuse_change(kappa, "strong", "value 'strong'");
     spec_fixture_refuse_change(kappa, "[[1]]", "field 'sweep.kappa[0]': a list");
     spec_fixture_refuse_change(kappa, "{from: 0, to: 1e-300, step: -1e-300}",
@@ -210,7 +213,7 @@ static void test_spec_bad_axes_are_refused_with_position(void **state)
     spec_fixture_refuse_change("  kappa", "  start",
                                "field 'sweep.start': this sweep has no parameter 'start'");
     spec_fixture_refuse_change(kappa, "{from: 0, to: 1, step: 1e-9}", "gives at most 10000 values");
-    spec_fixture_refuse_change(kappa, "{from: 0, to: 1e300, step: 1e-300}",
+    spec_fixture_refuse_change(kappa, "{from: 0, to: 1e30, step: 1e-30}",
                                "gives at most 10000 values");
     spec_fixture_refuse_change(kappa, "{from: 0, to: 1, step: .nan}",
                                "expected a finite number above 0");

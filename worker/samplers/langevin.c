@@ -66,8 +66,11 @@ static ggdm_status langevin_chain(const ggdm_item *sampler, const ggdm_noise_lev
 {
     const double eta = ggdm_item_real(sampler, "eta");
     const float noise = (float)ggdm_item_real(sampler, "noise");
-    (void)err;
-    gather(out, (int32_t)ggdm_item_whole(sampler, "per_level"));
+    const int64_t per_level = ggdm_item_whole(sampler, "per_level");
+    if (per_level > out->steps)
+        return ggdm_item_fail(sampler, "per_level", err, "value '%lld', expected at most steps, %d",
+                              (long long)per_level, out->steps);
+    gather(out, (int32_t)per_level);
     for (int32_t i = 0; i < out->steps; i++) {
         const bool last = i == out->steps - 1; /* x0-hat, as the other samplers end */
         out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
