@@ -123,8 +123,7 @@ static void leave_zipped_numbers(const ggdm_axes *a, bool *taken, int32_t n_rows
 {
     for (int32_t i = 0; i < a->n; i++)
         for (int32_t k = 0; k < a->n && !taken[i] && is_scale(&a->axes[i]); k++)
-            taken[i] = !is_scale(&a->axes[k]) && a->axes[k].n == a->axes[i].n &&
-                       follows(&a->axes[k], &a->axes[i], n_rows, seen);
+            taken[i] = !is_scale(&a->axes[k]) && follows(&a->axes[k], &a->axes[i], n_rows, seen);
 }
 
 static ggdm_status lay_out(ggdm_axes *a, int32_t aim_column, const ggdm_results *r, ggdm_error *err)

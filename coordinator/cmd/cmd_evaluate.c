@@ -161,7 +161,8 @@ static const struct argp_option arguments[] = {
     {"metrics", KEY_METRICS, "NAME,...", 0,
      "give each cell these metrics (`ggdm methods metric' lists them)", 0},
     {"features", KEY_FEATURES, "SOURCE", 0,
-     "what images are compared by: pixels, or a layer of a classifier as MODEL:LAYER, of features "
+     "what images are compared by: pixels (default), or a layer of a classifier as MODEL:LAYER, of "
+     "features "
      "(what its last layer takes) and logits; MODEL alone: the first of them that it has",
      0},
     {"json", 'j', NULL, 0, "print the metrics of all cells as one JSON object", 0},
@@ -208,8 +209,10 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
         o->out = arg;
         break;
     case ARGP_KEY_END:
-        if (!o->features != !o->asked.n_metrics)
-            argp_error(state, "--metrics and --features: expected both or none of them");
+        if (o->features && !o->asked.n_metrics)
+            argp_error(state, "--features: expected --metrics with it");
+        if (o->asked.n_metrics && !o->features)
+            o->features = "pixels";
         break;
     default:
         return ARGP_ERR_UNKNOWN;

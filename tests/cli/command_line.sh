@@ -31,8 +31,7 @@ told "unknown option '--tasks-pre-node', did you mean '--tasks-per-node'?" "$GGD
 told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
 told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
 told "--metrics: value 'vendo', did you mean 'vendi'? expected vendi" "$GGDM" evaluate x --metrics vendo
-told "--metrics and --features: expected both or none" "$GGDM" evaluate x --metrics vendi
-told "--metrics and --features: expected both or none" "$GGDM" evaluate x --features pixels
+told "--features: expected --metrics with it" "$GGDM" evaluate x --features pixels
 told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
 told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
 told "model 'tiny-dppm' not found, did you mean 'tiny-ddpm': no config.json in" "$GGDM" model info tiny-dppm

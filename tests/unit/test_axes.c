@@ -130,7 +130,7 @@ static void test_axes_of_texts_go_before_numbers_zipped_with_them(void **state)
     (void)state;
     static const paper_axis axes[] = {
         {"use", "guidance", GGDM_PARAM_TEXT, false, {"dps", "mpgd", "tfg", NULL}}, KAPPA};
-    static const ggdm_store_value weights[] = {{0, "0"}, {0.1, "0.1"}, {1, "1"}};
+    static const ggdm_store_value weights[] = {{0.1, "0.1"}, {1, "1"}, {1, "1"}};
     paper p;
     ggdm_axes a;
     paper_open(&p, axes, 2);
