@@ -226,8 +226,17 @@ static ggdm_status set_timesteps(const arguments *a, int32_t train_steps, ggdm_i
         GGDM_TRY(set_row(sampler, "spacing", (ggdm_scalar){.whole = a->spacing}, err));
     if (a->respacing) {
         GGDM_TRY(set_row(sampler, "respacing", (ggdm_scalar){.text = a->respacing}, err));
-        steps = steps ? steps : ggdm_respacing_steps(a->respacing);
+        const int64_t sum = ggdm_respacing_steps(a->respacing);
+        if (sum < 1)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "--respacing: value '%.60s', expected steps of parts (10,15,20) or "
+                             "ddim50",
+                             a->respacing);
+        steps = steps ? steps : sum;
     }
+    if (steps > train_steps)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: %lld steps, expected at most %d, the timesteps",
+                         a->steps ? "--steps" : "--respacing", (long long)steps, train_steps);
     if (steps > 0 || !ggdm_item_value(sampler, "steps")->set)
         ggdm_item_set(sampler, "steps", (ggdm_scalar){.whole = steps > 0 ? steps : train_steps});
     return GGDM_OK;

@@ -95,6 +95,9 @@ told "--beta-start and --beta-end have no meaning with --kind squaredcos_cap_v2"
     "$GGDM" schedule --kind squaredcos_cap_v2 --beta-end 0.1
 told "have no meaning with a model" "$GGDM" schedule mnist-ddpm --kind sigmoid
 told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
+told "--respacing: value '10,,20', expected steps of parts" "$GGDM" schedule --respacing 10,,20
+told "--respacing: 2000 steps, expected at most 1000" "$GGDM" schedule --respacing 2000
+told "--steps: 2000 steps, expected at most 1000" "$GGDM" schedule --steps 2000
 told "value 'ddim300', expected a number of steps that an integer stride makes" "$GGDM" schedule --respacing ddim300
 told "--sampler:1:24: field 'variance': value 'fixed', expected fixed_large, fixed_small or learned_range" \
     "$GGDM" schedule --sampler '{kind: ddpm, variance: fixed}'
