@@ -12,28 +12,10 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/philox.h"
-#include "jobs/recipe.h"
-#include "worker/model_rows.h"
 #include "worker/present.h"
 #include "worker/sampler.h"
 #include "worker/scores.h"
-
-/* An evaluation of a step. */
-typedef struct evaluation {
-    ggdm_values values;
-    int32_t program;
-} evaluation;
-
-/* What happens in a step: in its first evaluation, in those after it. */
-typedef struct setting {
-    evaluation first, later;
-    int32_t repeats;
-} setting;
-
-/* A segment among those of its program. */
-typedef struct place {
-    int32_t program, segment;
-} place;
+#include "worker/unit_steps.h"
 
 /* A unit being run. */
 typedef struct run {
@@ -42,10 +24,7 @@ typedef struct run {
     const ggdm_executor_sink *sink;
     const ggdm_head *head;
     ggdm_arena arena;
-    setting *settings; /* [n_settings], the arena's */
-    int32_t *ticks;    /* [n_segments] of a step; the arena's */
-    place *first;      /* [n_segments] sorted, in the first evaluation; the arena's */
-    place *later;      /* the same, in those after it */
+    ggdm_unit_steps steps; /* the arena's */
     ggdm_walk walk;
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
@@ -54,80 +33,20 @@ typedef struct run {
     ggdm_scores *scores;
 } run;
 
-/* ---- the unit: its texts are untrusted, its numbers were checked when it was unpacked ---- */
-
-static ggdm_status read_head(run *r, ggdm_error *err)
+static const ggdm_unit_setting *setting_of(const run *r, int32_t segment)
 {
-    if (ggdm_heads_get(r->tools->heads, r->unit->head, &r->head, err) != GGDM_OK)
-        return ggdm_error_prefix(err, "head");
-    if (r->head->chain.steps != r->unit->steps)
-        return GGDM_FAIL(err, GGDM_EINVAL, "the head's chain has %d steps, expected %d",
-                         r->head->chain.steps, r->unit->steps);
-    return GGDM_OK;
-}
-
-static ggdm_status read_evaluation(run *r, const ggdm_item *item, evaluation *out, ggdm_error *err)
-{
-    GGDM_TRY(ggdm_values_of(&r->arena, item, &out->values, err));
-    return ggdm_programs_tick(r->tools->programs, r->head->item, item, &out->program, err);
-}
-
-static ggdm_status read_setting(run *r, int32_t i, ggdm_error *err)
-{
-    setting *s = &r->settings[i];
-    ggdm_item *item = NULL, *rest;
-    GGDM_TRY(ggdm_recipe_parse(r->tools->catalogue, &r->arena, GGDM_FAMILY_GUIDANCE,
-                               r->unit->settings[i], &item, err));
-    GGDM_TRY(ggdm_model_rows_check(r->tools->models, r->head->item, item, err));
-    GGDM_TRY(ggdm_guidance_later(&r->arena, item, &rest, err));
-    s->repeats = ggdm_guidance_repeats(item);
-    GGDM_TRY(read_evaluation(r, item, &s->first, err));
-    return read_evaluation(r, rest, &s->later, err);
-}
-
-static const setting *setting_of(const run *r, int32_t segment)
-{
-    return &r->settings[r->unit->segments[segment].setting];
-}
-
-static int by_program(const void *a, const void *b)
-{
-    const place *x = a, *y = b;
-    return x->program != y->program ? (x->program > y->program) - (x->program < y->program)
-                                    : (x->segment > y->segment) - (x->segment < y->segment);
-}
-
-static ggdm_status read_unit(run *r, ggdm_error *err)
-{
-    const ggdm_unit *u = r->unit;
-    GGDM_TRY(read_head(r, err));
-    GGDM_TRY(ggdm_arena_alloc(&r->arena, (size_t)u->n_settings * sizeof *r->settings, &r->settings,
-                              err));
-    for (int32_t i = 0; i < u->n_settings; i++)
-        if (read_setting(r, i, err) != GGDM_OK)
-            return ggdm_error_prefix(err, "setting %d", i);
-    size_t segments = (size_t)u->n_segments;
-    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->ticks, &r->ticks, err));
-    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->first, &r->first, err));
-    GGDM_TRY(ggdm_arena_alloc(&r->arena, segments * sizeof *r->later, &r->later, err));
-    for (int32_t i = 0; i < u->n_segments; i++) {
-        r->ticks[i] = r->head->kind->evaluations * setting_of(r, i)->repeats;
-        r->first[i] = (place){setting_of(r, i)->first.program, i};
-        r->later[i] = (place){setting_of(r, i)->later.program, i};
-    }
-    qsort(r->first, segments, sizeof *r->first, by_program);
-    qsort(r->later, segments, sizeof *r->later, by_program);
-    return GGDM_OK;
+    return &r->steps.settings[r->unit->segments[segment].setting];
 }
 
 static ggdm_status run_init(run *r, ggdm_error *err)
 {
     const ggdm_unit *u = r->unit;
     size_t images = (size_t)u->image_count;
-    GGDM_TRY(read_unit(r, err));
+    GGDM_TRY(ggdm_unit_steps_read(r->tools, u, &r->arena, &r->steps, err));
+    r->head = r->steps.head;
     GGDM_TRY(ggdm_scores_create(r->tools, u, &r->scores, err));
     GGDM_TRY(ggdm_scores_shape(r->scores, r->head->image, err));
-    GGDM_TRY(ggdm_walk_init(&r->walk, u, r->ticks, &r->head->state, err));
+    GGDM_TRY(ggdm_walk_init(&r->walk, u, r->steps.ticks, &r->head->state, err));
     GGDM_TRY(ggdm_alloc(&r->list, (size_t)u->n_segments * images, sizeof *r->list, err));
     GGDM_TRY(ggdm_alloc(&r->noise, images * (size_t)r->head->kind->noises,
                         (size_t)r->head->state.elements * sizeof *r->noise, err));
@@ -219,16 +138,16 @@ static const ggdm_step *step_now(const run *r)
 }
 
 /* What a segment's images do in the walk's tick. */
-static const evaluation *doing(const run *r, int32_t segment)
+static const ggdm_unit_evaluation *doing(const run *r, int32_t segment)
 {
-    const setting *s = setting_of(r, segment);
+    const ggdm_unit_setting *s = setting_of(r, segment);
     return evaluation_now(r) == 0 ? &s->first : &s->later;
 }
 
 /* Images that have yet to make this tick, of the segments from order[*at] on that have one program;
  * *at moves behind these.  None where the tick is idle.  An image that is no longer finite stays as
  * it is: nothing could bring it back. */
-static int32_t collect_ready(run *r, const place *order, int32_t *at)
+static int32_t collect_ready(run *r, const ggdm_unit_place *order, int32_t *at)
 {
     ggdm_walk *w = &r->walk;
     int32_t n = 0, images = r->unit->image_count;
@@ -351,7 +270,7 @@ static ggdm_status walk_tick(run *r, ggdm_error *err)
     if (!w->begun)
         begin_step(r);
     draw_noise(r, step_now(r));
-    const place *order = evaluation_now(r) == 0 ? r->first : r->later;
+    const ggdm_unit_place *order = evaluation_now(r) == 0 ? r->steps.first : r->steps.later;
     int64_t told = w->done;
     for (int32_t at = 0; at < r->unit->n_segments;) {
         int32_t n = collect_ready(r, order, &at), batch = r->tools->job.batch;

@@ -1,0 +1,78 @@
+#include "worker/unit_steps.h"
+
+#include <stdlib.h>
+
+#include "jobs/recipe.h"
+#include "worker/model_rows.h"
+
+static ggdm_status read_head(const ggdm_tools *tools, const ggdm_unit *unit, const ggdm_head **out,
+                             ggdm_error *err)
+{
+    if (ggdm_heads_get(tools->heads, unit->head, out, err) != GGDM_OK)
+        return ggdm_error_prefix(err, "head");
+    if ((*out)->chain.steps != unit->steps)
+        return GGDM_FAIL(err, GGDM_EINVAL, "the head's chain has %d steps, expected %d",
+                         (*out)->chain.steps, unit->steps);
+    return GGDM_OK;
+}
+
+static ggdm_status read_evaluation(const ggdm_tools *tools, const ggdm_head *head,
+                                   ggdm_arena *arena, const ggdm_item *item,
+                                   ggdm_unit_evaluation *out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_values_of(arena, item, &out->values, err));
+    return ggdm_programs_tick(tools->programs, head->item, item, &out->program, err);
+}
+
+static ggdm_status read_setting(const ggdm_tools *tools, const ggdm_head *head, ggdm_arena *arena,
+                                const char *text, ggdm_unit_setting *out, ggdm_error *err)
+{
+    ggdm_item *item = NULL, *rest;
+    GGDM_TRY(
+        ggdm_recipe_parse(tools->catalogue, arena, GGDM_FAMILY_GUIDANCE, text, &item, err));
+    GGDM_TRY(ggdm_model_rows_check(tools->models, head->item, item, err));
+    GGDM_TRY(ggdm_guidance_later(arena, item, &rest, err));
+    out->repeats = ggdm_guidance_repeats(item);
+    GGDM_TRY(read_evaluation(tools, head, arena, item, &out->first, err));
+    return read_evaluation(tools, head, arena, rest, &out->later, err);
+}
+
+static int by_program(const void *a, const void *b)
+{
+    const ggdm_unit_place *x = a, *y = b;
+    return x->program != y->program ? (x->program > y->program) - (x->program < y->program)
+                                    : (x->segment > y->segment) - (x->segment < y->segment);
+}
+
+/* Ticks of the segments, and their order. */
+static ggdm_status place_segments(const ggdm_unit *u, ggdm_arena *arena, ggdm_unit_steps *out,
+                                  ggdm_error *err)
+{
+    const size_t n = (size_t)u->n_segments;
+    GGDM_TRY(ggdm_arena_alloc(arena, n * sizeof *out->ticks, &out->ticks, err));
+    GGDM_TRY(ggdm_arena_alloc(arena, n * sizeof *out->first, &out->first, err));
+    GGDM_TRY(ggdm_arena_alloc(arena, n * sizeof *out->later, &out->later, err));
+    for (int32_t i = 0; i < u->n_segments; i++) {
+        const ggdm_unit_setting *s = &out->settings[u->segments[i].setting];
+        out->ticks[i] = out->head->kind->evaluations * s->repeats;
+        out->first[i] = (ggdm_unit_place){s->first.program, i};
+        out->later[i] = (ggdm_unit_place){s->later.program, i};
+    }
+    qsort(out->first, n, sizeof *out->first, by_program);
+    qsort(out->later, n, sizeof *out->later, by_program);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_unit_steps_read(const ggdm_tools *tools, const ggdm_unit *unit, ggdm_arena *arena,
+                                 ggdm_unit_steps *out, ggdm_error *err)
+{
+    *out = (ggdm_unit_steps){.head = NULL};
+    GGDM_TRY(read_head(tools, unit, &out->head, err));
+    GGDM_TRY(ggdm_arena_alloc(arena, (size_t)unit->n_settings * sizeof *out->settings,
+                              &out->settings, err));
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        if (read_setting(tools, out->head, arena, unit->settings[i], &out->settings[i], err) !=
+            GGDM_OK)
+            return ggdm_error_prefix(err, "setting %d", i);
+    return place_segments(unit, arena, out, err);
+}

@@ -1,0 +1,40 @@
+/* What a unit's texts say of its steps: head, settings, programs.  They are untrusted; the unit's
+ * numbers were checked when it was unpacked. */
+#ifndef GGDM_WORKER_UNIT_STEPS_H
+#define GGDM_WORKER_UNIT_STEPS_H
+
+#include "worker/heads.h"
+#include "worker/programs.h"
+#include "worker/tools.h"
+
+/* An evaluation of a step. */
+typedef struct ggdm_unit_evaluation {
+    ggdm_values values;
+    int32_t program;
+} ggdm_unit_evaluation;
+
+/* What happens in a step: in its first evaluation, in those after it. */
+typedef struct ggdm_unit_setting {
+    ggdm_unit_evaluation first, later;
+    int32_t repeats;
+} ggdm_unit_setting;
+
+/* A segment among those of its program. */
+typedef struct ggdm_unit_place {
+    int32_t program, segment;
+} ggdm_unit_place;
+
+typedef struct ggdm_unit_steps {
+    const ggdm_head *head;       /* borrowed until the next is asked for */
+    ggdm_unit_setting *settings; /* [n_settings] */
+    int32_t *ticks;              /* [n_segments] of a step */
+    ggdm_unit_place *first;      /* [n_segments] by program, in the first evaluation of a step */
+    ggdm_unit_place *later;      /* the same, in those after it */
+} ggdm_unit_steps;
+
+/** The arena's.  Errors: those of ggdm_recipe_parse, naming head or setting; GGDM_EINVAL where
+ *  models are not there or the chain has another length. */
+ggdm_status ggdm_unit_steps_read(const ggdm_tools *tools, const ggdm_unit *unit, ggdm_arena *arena,
+                                 ggdm_unit_steps *out, ggdm_error *err);
+
+#endif
