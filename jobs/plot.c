@@ -20,6 +20,7 @@
 typedef struct scale {
     const ggdm_axis *axis; /* NULL: nothing varies, there is one place */
     bool numeric, log;
+    bool ordered;  /* one place leads to the next: a line says so */
     double lo, hi; /* of the values */
 } scale;
 
@@ -29,6 +30,7 @@ static scale scale_of(const ggdm_axes *a)
     if (!s.axis)
         return s;
     s.numeric = s.axis->numeric;
+    s.ordered = s.numeric || s.axis->column->type == GGDM_PARAM_WINDOW;
     s.lo = s.numeric ? s.axis->values[0].number : 0;
     s.hi = s.numeric ? s.axis->values[s.axis->n - 1].number : s.axis->n - 1;
     s.log = s.numeric && s.lo > 0 && log10(s.hi / s.lo) > LOG_DECADES;
@@ -262,9 +264,9 @@ static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t
     const double left = 95.0 / width;
     fprintf(f, "set terminal %s size %d,%d noenhanced\nset output %s%d\n", terminal, width, height,
             output, page);
-    fprintf(f, "set multiplot layout %d,%d margins %.4f,0.985,%.4f,%.4f spacing %.4f,%.4f title ",
-            rows, columns, left, (double)bottom / height, 1 - (double)top / height, left,
-            (double)GAP / height);
+    fprintf(f, "set multiplot layout %d,%d margins %.4f,%.4f,%.4f,%.4f spacing %.4f,%.4f title ",
+            rows, columns, left, s->numeric ? 0.985 : 1 - 0.5 * left, (double)bottom / height,
+            1 - (double)top / height, left, (double)GAP / height);
     put_title(f, d);
     fputs("\nset xlabel ''\n", f);
     for (int32_t g = 0; g < rows; g++) {
@@ -289,13 +291,13 @@ static void put_script(FILE *f, const ggdm_plot_points *d, const scale *s, int p
     }
     fputs("set encoding utf8\n"
           "set datafile missing '?'\n"
-          "set style data yerrorlines\n"
           "set errorbars small\n"
           "set grid ytics lt 1 lc rgb '#cccccc'\n"
           "set border 3\n"
           "set tics nomirror out\n"
           "set yrange [-0.02:1.02]\n",
           f);
+    fprintf(f, "set style data %s\n", s->ordered ? "yerrorlines" : "yerrorbars");
     put_x_axis(f, d, s);
     for (int page = 1; page <= pages; page++) {
         const int32_t first = (page - 1) * MAX_GROUPS;

@@ -28,8 +28,7 @@ static ggdm_status read_setting(const ggdm_tools *tools, const ggdm_head *head, 
                                 const char *text, ggdm_unit_setting *out, ggdm_error *err)
 {
     ggdm_item *item = NULL, *rest;
-    GGDM_TRY(
-        ggdm_recipe_parse(tools->catalogue, arena, GGDM_FAMILY_GUIDANCE, text, &item, err));
+    GGDM_TRY(ggdm_recipe_parse(tools->catalogue, arena, GGDM_FAMILY_GUIDANCE, text, &item, err));
     GGDM_TRY(ggdm_model_rows_check(tools->models, head->item, item, err));
     GGDM_TRY(ggdm_guidance_later(arena, item, &rest, err));
     out->repeats = ggdm_guidance_repeats(item);

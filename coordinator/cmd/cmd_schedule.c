@@ -59,7 +59,8 @@ static const struct argp_option options[] = {
     {"beta-end", KEY_BETA_END, "B", 0, "last beta (default: 0.02)", 0},
     {0}};
 
-/* Options that would say nothing. */
+/* Options that would say nothing.  Ends of betas are given to all kinds by scripts that compare
+ * them, as scheduler_config.json has them for all: that is worth a line. */
 static void check_meaning(const arguments *a, const struct argp_state *state)
 {
     const bool ends = a->beta_start >= 0 || a->beta_end >= 0;
@@ -68,7 +69,8 @@ static void check_meaning(const arguments *a, const struct argp_state *state)
                    "--kind, --timesteps, --beta-start and --beta-end have no meaning with a model, "
                    "whose scheduler_config.json says them");
     if (ends && a->kind && strcmp(a->kind, ggdm_beta_schedules[GGDM_BETAS_SQUAREDCOS]) == 0)
-        argp_error(state, "--beta-start and --beta-end have no meaning with --kind %s", a->kind);
+        ggdm_log(GGDM_LOG_WARN, "--beta-start and --beta-end have no meaning with --kind %s",
+                 a->kind);
 }
 
 static error_t parse_schedule_option(int key, char *arg, struct argp_state *state)

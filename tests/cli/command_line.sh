@@ -91,8 +91,6 @@ told "--shard: value '3/3', expected I/N" "$GGDM" run good.yaml --shard 3/3
 told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yaml --shard 4294967296/4294967299
 told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
 told "--kind: value 'cubic', expected linear, scaled_linear, squaredcos_cap_v2 or sigmoid" "$GGDM" schedule --kind cubic
-told "--beta-start and --beta-end have no meaning with --kind squaredcos_cap_v2" \
-    "$GGDM" schedule --kind squaredcos_cap_v2 --beta-end 0.1
 told "have no meaning with a model" "$GGDM" schedule mnist-ddpm --kind sigmoid
 told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
 told "--respacing: value '10,,20', expected steps of parts" "$GGDM" schedule --respacing 10,,20

@@ -58,6 +58,10 @@ done
 chain() { "$GGDM" schedule --json "$@" | awk -F '[:,]' '/"t"/ { t = $2 + 0 } /"alpha_bar"/ { printf "%s%d %.6f", n++ ? ", " : "", t, $2 }'; }
 [ "$(chain --kind squaredcos_cap_v2 --timesteps 4)" = "3 0.000144, 2 0.144272, 1 0.493844, 0 0.847012" ]
 report $? "a cosine schedule" || chain --kind squaredcos_cap_v2 --timesteps 4
+"$GGDM" schedule --kind squaredcos_cap_v2 --timesteps 4 --json >cosine.json &&
+    "$GGDM" schedule --kind squaredcos_cap_v2 --timesteps 4 --beta-end 0.1 --json 2>err | cmp - cosine.json &&
+    grep -q "warning: --beta-start and --beta-end have no meaning with --kind squaredcos_cap_v2" err
+report $? "ends of betas that have none are worth a warning" || cat err
 [ "$(chain --kind sigmoid --beta-start 0.1 --beta-end 0.2 --timesteps 3 --steps 2 --spacing trailing)" = "2 0.612021, 1 0.764790" ]
 report $? "a sigmoid one, with a spacing" || chain --kind sigmoid --beta-start 0.1 --beta-end 0.2 --timesteps 3 --steps 2 --spacing trailing
 [ "$(chain --timesteps 300 --respacing 3,2 | sed 's/ 0\.[0-9]*//g')" = "299, 150, 149, 74, 0" ]

@@ -197,12 +197,12 @@ static void test_plot_of_categories_has_their_labels(void **state)
     draw_without_gnuplot(&f);
     CHECK(&f, "accuracy.dat", "# place judge", "\n0 0.1 ", "\n2 0 ");
     CHECK(&f, "accuracy.gp", "set xrange [-0.5:2.5]", "('0' 0, '1000' 1, '250+500' 2)",
-          "set xlabel 'duration (t~): start+length'");
+          "set xlabel 'duration (t~): start+length'", "set style data yerrorlines");
     close_figure(&f);
     axes[0] = (paper_axis){"model", "model", GGDM_PARAM_MODEL, false, {"it's", "a", NULL}};
     open_figure(&f, axes, 2);
     draw_without_gnuplot(&f);
-    CHECK(&f, "accuracy.gp", "('it''s' 0, 'a' 1)", "title ''");
+    CHECK(&f, "accuracy.gp", "('it''s' 0, 'a' 1)", "title ''", "set style data yerrorbars");
     close_figure(&f);
 }
 
