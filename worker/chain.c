@@ -45,7 +45,7 @@ ggdm_status ggdm_chain_create(const ggdm_item *sampler, const ggdm_noise_levels 
                               (long long)steps, levels->train_steps);
     GGDM_TRY(ggdm_alloc(&out->step, (size_t)(steps * kind->evaluations), sizeof *out->step, err));
     out->limit = limit_of(sampler);
-    GGDM_TRY(ggdm_timesteps(sampler, levels->train_steps, out, err));
+    GGDM_TRY(ggdm_timesteps(sampler, levels, out, err));
     GGDM_TRY(kind->chain(sampler, levels, out, err));
     for (int32_t i = 1; i <= kind->spared; i++)
         out->step[steps * kind->evaluations - i].idle = true;

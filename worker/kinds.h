@@ -36,7 +36,8 @@ typedef struct ggdm_sampler_io {
 } ggdm_sampler_io;
 
 /* A key of scheduler_config.json: the row of a sampler that says the same, or (NULL) the one value
- * with which the sampler does what the scheduler of its name in diffusers does. */
+ * with which the sampler does what the scheduler of its name in diffusers does.  Both: of that
+ * scheduler alone, too, and if it is true the row is this. */
 typedef struct ggdm_sampler_said {
     const char *file, *row, *only;
 } ggdm_sampler_said;
@@ -134,7 +135,7 @@ extern const char *const ggdm_gradient_names[];
         .key = "spacing", .type = GGDM_PARAM_CHOICE, .structure = true,                            \
         .choices = ggdm_spacing_names, .fallback = GGDM_WHOLE(standard),                           \
         .help = "Which timesteps are visited: every (T / steps)-th from 0, every one from T - 1 "  \
-                "down, or evenly from 0 to T - 1."                                                 \
+                "down, evenly from 0 to T - 1, or as the noise levels of EDM say."                 \
     }
 #define GGDM_SAMPLER_OFFSET                                                                        \
     {                                                                                              \
@@ -155,7 +156,7 @@ extern const char *const ggdm_gradient_names[];
     }
 /* Levels of noise that diffusers can choose otherwise (ggdm_sampler_said). */
 #define GGDM_SAID_SIGMAS                                                                           \
-    {"use_karras_sigmas", NULL, "false"}, {"use_exponential_sigmas", NULL, "false"},               \
+    {"use_karras_sigmas", "spacing", "karras"}, {"use_exponential_sigmas", NULL, "false"},         \
     {                                                                                              \
         "use_beta_sigmas", NULL, "false"                                                           \
     }

@@ -87,8 +87,8 @@ static ggdm_status note_assumed(const asked *a, ggdm_error *err)
 
 /* ---- the chain ------------------------------------------------------------------------------- */
 
-/* What any scheduler says, in an order in which a row comes after those that decide whether it
- * counts. */
+/* What any scheduler says (after what one says alone, which goes before a timestep_spacing), in an
+ * order in which a row comes after those that decide whether it counts. */
 static const ggdm_sampler_said common[] = {
     {"timestep_spacing", "spacing", NULL},
     {"steps_offset", "steps_offset", NULL},
@@ -115,20 +115,21 @@ static bool counts(const asked *a, const char *row)
     const bool offset = strcmp(row, "steps_offset") == 0;
     if (!offset && strcmp(row, "spacing") != 0)
         return true;
+    const int64_t spacing = ggdm_item_whole(s, "spacing");
     return !is_set(s, "respacing") && ggdm_item_whole(s, "steps") != a->config->train_steps &&
-           (!offset || ggdm_item_whole(s, "spacing") == GGDM_LEADING);
+           (offset ? spacing == GGDM_LEADING : spacing != GGDM_KARRAS);
 }
 
-/* The value as the row has it.  What diffusers adds to a word ("_log") is another way to compute
- * the same. */
-static ggdm_status read_said(const ggdm_param *row, const ggdm_node *node, ggdm_scalar *out,
-                             ggdm_error *err)
+/* The value as the row has it, of a word if there is one for it.  What diffusers adds to a word
+ * ("_log") is another way to compute the same. */
+static ggdm_status read_said(const ggdm_param *row, const char *word, const ggdm_node *node,
+                             ggdm_scalar *out, ggdm_error *err)
 {
+    const char *text = word ? word : node->text;
     for (int i = 0; row->type == GGDM_PARAM_CHOICE && row->choices[i]; i++) {
         const size_t n = strlen(row->choices[i]);
         *out = (ggdm_scalar){.whole = i};
-        if (strncmp(node->text, row->choices[i], n) == 0 &&
-            (!node->text[n] || strcmp(node->text + n, "_log") == 0))
+        if (strncmp(text, row->choices[i], n) == 0 && (!text[n] || strcmp(text + n, "_log") == 0))
             return GGDM_OK;
     }
     return ggdm_scalar_read(NULL, row, node, GGDM_OF_SWEEP, out, err);
@@ -142,21 +143,27 @@ static ggdm_status follow_row(const asked *a, const ggdm_sampler_said *said, ggd
     ggdm_scalar scalar;
     if (!node || v->set || !counts(a, said->row))
         return GGDM_OK;
-    GGDM_TRY(read_said(row, node, &scalar, err));
+    GGDM_TRY(read_said(row, said->only, node, &scalar, err));
     if (ggdm_scalar_equal(row->type, &v->scalar, &scalar))
         return GGDM_OK;
     v->scalar = scalar;
-    return add_note(a, err, "%s says %s %s: so is sampler.%s, which the sweep does not set",
-                    a->where, said->file, node->text, said->row);
+    return add_note(a, err, "%s says %s %s: so is sampler.%s%s%s, which the sweep does not set",
+                    a->where, said->file, node->text, said->row, said->only ? " " : "",
+                    said->only ? said->only : "");
 }
 
-/* What only the scheduler of this sampler says, and the sampler does in one way. */
-static ggdm_status check_only(const asked *a, const ggdm_sampler_said *said, ggdm_error *err)
+/* What only the scheduler of this sampler says: the sampler does it in one way, or a row has it. */
+static ggdm_status follow_only(const asked *a, const ggdm_sampler_said *said, ggdm_error *err)
 {
     const ggdm_node *node = node_of(a, said->file), *class_name = node_of(a, "_class_name");
     const ggdm_sampler_kind *kind = (const ggdm_sampler_kind *)a->sampler->kind;
-    if (!node || !class_name || strcmp(class_name->text, kind->scheduler) != 0 ||
-        strcmp(node->text, said->only) == 0)
+    if (!node || !class_name || strcmp(class_name->text, kind->scheduler) != 0)
+        return GGDM_OK;
+    if (said->row && node->kind != GGDM_NODE_BOOL)
+        return ggdm_node_expected(node, err, "true or false");
+    if (said->row)
+        return node->boolean ? follow_row(a, said, err) : GGDM_OK;
+    if (strcmp(node->text, said->only) == 0)
         return GGDM_OK;
     return ggdm_node_expected(node, err, "%s: sampler '%s' does nothing else", said->only,
                               kind->kind.name);
@@ -173,10 +180,10 @@ static ggdm_status check_clipping(const asked *a, ggdm_error *err)
 static ggdm_status follow(const asked *a, ggdm_error *err)
 {
     const ggdm_sampler_said *said = ((const ggdm_sampler_kind *)a->sampler->kind)->said;
+    for (; said->file; said++)
+        GGDM_TRY(said->only ? follow_only(a, said, err) : follow_row(a, said, err));
     for (size_t i = 0; i < sizeof common / sizeof *common; i++)
         GGDM_TRY(follow_row(a, &common[i], err));
-    for (; said->file; said++)
-        GGDM_TRY(said->row ? follow_row(a, said, err) : check_only(a, said, err));
     return check_clipping(a, err);
 }
 

@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const ggdm_spacing_names[] = {"leading", "trailing", "linspace", NULL};
+const char *const ggdm_spacing_names[] = {"leading", "trailing", "linspace", "karras", NULL};
+
+/* Timestep number k from 0 upwards: the chain goes down. */
+static void put(ggdm_chain *out, int32_t k, int32_t t)
+{
+    out->step[(int64_t)(out->steps - 1 - k) * out->evaluations].t = t;
+}
 
 /* ---- diffusers ------------------------------------------------------------------------------- */
 
@@ -35,6 +41,36 @@ static ggdm_status find_offset(const ggdm_item *sampler, int64_t spacing, int32_
                               (long long)offset, most, ggdm_spacing_names[spacing], n);
     *out = (int32_t)offset;
     return GGDM_OK;
+}
+
+/* ---- EDM ------------------------------------------------------------------------------------- */
+
+static double log_sigma(const ggdm_noise_levels *levels, int32_t t)
+{
+    return 0.5 * log((1.0 - levels->alpha_bar[t]) / levels->alpha_bar[t]);
+}
+
+/* Noise levels even in their 7th roots, from the model's largest to its least (Karras et al. 2022,
+ * equation 5), each at the timestep that is nearest in log sigma.  Where these are denser than
+ * timesteps, a step takes the next that is free below, or above where the rest would not fit. */
+static void space_karras(const ggdm_noise_levels *levels, ggdm_chain *out)
+{
+    const double rho = 7.0;
+    const int32_t n = out->steps;
+    const double most = exp(log_sigma(levels, levels->train_steps - 1) / rho);
+    const double least = exp(log_sigma(levels, 0) / rho);
+    int32_t nearest = levels->train_steps - 1, t = nearest;
+    put(out, n - 1, t);
+    for (int32_t i = 1; i < n; i++) {
+        const int32_t follow = n - 1 - i; /* steps, and so timesteps below */
+        const double sought = rho * log(most + (double)i / (n - 1) * (least - most));
+        while (nearest > 0 &&
+               log_sigma(levels, nearest) + log_sigma(levels, nearest - 1) > 2.0 * sought)
+            nearest--;
+        t = nearest < t ? nearest : t - 1;
+        t = t > follow ? t : follow;
+        put(out, follow, t);
+    }
 }
 
 /* ---- OpenAI ---------------------------------------------------------------------------------- */
@@ -75,12 +111,6 @@ static ggdm_status fail_respacing(const ggdm_item *sampler, ggdm_error *err, con
 {
     return ggdm_item_fail(sampler, "respacing", err, "value '%.60s', expected %s",
                           ggdm_item_text(sampler, "respacing"), expected);
-}
-
-/* Timestep number k from 0 upwards: the chain goes down. */
-static void put(ggdm_chain *out, int32_t k, int32_t t)
-{
-    out->step[(int64_t)(out->steps - 1 - k) * out->evaluations].t = t;
 }
 
 /* The least stride with which 0 .. T - 1 has so many multiples. */
@@ -138,21 +168,24 @@ static ggdm_status respace(const ggdm_item *sampler, int32_t T, ggdm_chain *out,
 
 /* ---- either ---------------------------------------------------------------------------------- */
 
-ggdm_status ggdm_timesteps(const ggdm_item *sampler, int32_t train_steps, ggdm_chain *out,
-                           ggdm_error *err)
+ggdm_status ggdm_timesteps(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                           ggdm_chain *out, ggdm_error *err)
 {
+    const int32_t n = out->steps, T = levels->train_steps;
     int64_t spacing = GGDM_LEADING;
     int32_t offset = 0;
     const ggdm_value *respacing = ggdm_item_value(sampler, "respacing");
     if (respacing && respacing->set)
-        return respace(sampler, train_steps, out, err);
+        return respace(sampler, T, out, err);
     if (ggdm_item_value(sampler, "spacing"))
         spacing = ggdm_item_whole(sampler, "spacing");
     if (ggdm_item_value(sampler, "steps_offset"))
-        GGDM_TRY(find_offset(sampler, spacing, out->steps, train_steps, &offset, err));
-    for (int32_t i = 0; i < out->steps; i++)
-        out->step[(int64_t)i * out->evaluations].t =
-            timestep(spacing, i, out->steps, train_steps) + offset;
+        GGDM_TRY(find_offset(sampler, spacing, n, T, &offset, err));
+    if (spacing == GGDM_KARRAS)
+        space_karras(levels, out);
+    else
+        for (int32_t i = 0; i < n; i++)
+            put(out, n - 1 - i, timestep(spacing, i, n, T) + offset);
     return GGDM_OK;
 }
 

@@ -6,12 +6,12 @@
 
 /* Of the rows GGDM_SAMPLER_SPACING, _OFFSET and _RESPACING (worker/kinds.h), of which a sampler has
  * all three or none; one without them visits the leading timesteps. */
-enum { GGDM_LEADING, GGDM_TRAILING, GGDM_LINSPACE };
+enum { GGDM_LEADING, GGDM_TRAILING, GGDM_LINSPACE, GGDM_KARRAS };
 extern const char *const ggdm_spacing_names[]; /* ended by NULL */
 
 /** Fill the t of every step's first tick.  Errors: GGDM_EINVAL at the row that does not fit. */
-ggdm_status ggdm_timesteps(const ggdm_item *sampler, int32_t train_steps, ggdm_chain *out,
-                           ggdm_error *err);
+ggdm_status ggdm_timesteps(const ggdm_item *sampler, const ggdm_noise_levels *levels,
+                           ggdm_chain *out, ggdm_error *err);
 
 /** alpha_bar at step i of a chain that has its timesteps; 1 behind the last. */
 double ggdm_alpha_bar_at(const ggdm_noise_levels *levels, const ggdm_chain *chain, int32_t i);

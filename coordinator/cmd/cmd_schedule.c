@@ -46,7 +46,7 @@ static const struct argp_option options[] = {
     {"sampler", KEY_SAMPLER, "SAMPLER", 0,
      "the sampler as in a sweep file (default: {kind: ddpm}; `ggdm methods sampler` lists them)",
      0},
-    {"spacing", KEY_SPACING, "leading|trailing|linspace", 0,
+    {"spacing", KEY_SPACING, "leading|trailing|linspace|karras", 0,
      "which timesteps are visited (default: as the sampler says)", 0},
     {"respacing", KEY_RESPACING, "STEPS", 0,
      "the same as OpenAI's programs say it: 10,15,20 or ddim50", 0},

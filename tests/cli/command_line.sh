@@ -92,7 +92,7 @@ told "--shard: value '4294967296/4294967299', expected I/N" "$GGDM" run good.yam
 told "--shard: value '0/x', expected I/N" "$GGDM" run good.yaml --shard 0/x
 told "--kind: value 'cubic', expected linear, scaled_linear, squaredcos_cap_v2 or sigmoid" "$GGDM" schedule --kind cubic
 told "have no meaning with a model" "$GGDM" schedule mnist-ddpm --kind sigmoid
-told "--spacing: value 'even', expected leading, trailing or linspace" "$GGDM" schedule --spacing even
+told "--spacing: value 'even', expected leading, trailing, linspace or karras" "$GGDM" schedule --spacing even
 told "--respacing: value '10,,20', expected steps of parts" "$GGDM" schedule --respacing 10,,20
 told "--respacing: 2000 steps, expected at most 1000" "$GGDM" schedule --respacing 2000
 told "--steps: 2000 steps, expected at most 1000" "$GGDM" schedule --steps 2000

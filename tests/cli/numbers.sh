@@ -64,6 +64,8 @@ report $? "a cosine schedule" || chain --kind squaredcos_cap_v2 --timesteps 4
 report $? "ends of betas that have none are worth a warning" || cat err
 [ "$(chain --kind sigmoid --beta-start 0.1 --beta-end 0.2 --timesteps 3 --steps 2 --spacing trailing)" = "2 0.612021, 1 0.764790" ]
 report $? "a sigmoid one, with a spacing" || chain --kind sigmoid --beta-start 0.1 --beta-end 0.2 --timesteps 3 --steps 2 --spacing trailing
+[ "$(chain --steps 10 --spacing karras | sed 's/ 0\.[0-9]*//g')" = "999, 937, 864, 775, 663, 511, 301, 102, 18, 0" ]
+report $? "the noise levels of EDM" || chain --steps 10 --spacing karras
 [ "$(chain --timesteps 300 --respacing 3,2 | sed 's/ 0\.[0-9]*//g')" = "299, 150, 149, 74, 0" ]
 report $? "a respacing" || chain --timesteps 300 --respacing 3,2
 

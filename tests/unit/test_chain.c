@@ -131,6 +131,85 @@ static void test_chain_spacings_are_those_of_diffusers(void **state)
     }
 }
 
+/* Karras et al. 2022, equation 5, and the timestep nearest to each of its levels: written out. */
+static int32_t nearest_to_karras(const double *alpha_bar, int T, int n, int i)
+{
+    const double most = pow(1 / alpha_bar[T - 1] - 1, 1 / 14.0);
+    const double least = pow(1 / alpha_bar[0] - 1, 1 / 14.0);
+    const double sigma = pow(most + i / (n - 1.0) * (least - most), 7);
+    int32_t best = 0;
+    double distance = INFINITY;
+    for (int32_t t = 0; t < T; t++) {
+        const double d = fabs(log(sqrt((1 - alpha_bar[t]) / alpha_bar[t]) / sigma));
+        best = d < distance ? t : best;
+        distance = fmin(d, distance);
+    }
+    return best;
+}
+
+/* As numpy has them, too, for 10 and 18 steps.  Of 100, two are nearest to timestep 1. */
+static void test_chain_karras_is_nearest_to_the_noise_levels_of_edm(void **state)
+{
+    (void)state;
+    static const struct {
+        int n, from, count, t[18]; /* count timesteps from step `from` on */
+    } rows[] = {
+        {10, 0, 10, {999, 937, 864, 775, 663, 511, 301, 102, 18, 0}},
+        {18,
+         0,
+         18,
+         {999, 967, 933, 895, 854, 809, 757, 699, 631, 551, 455, 342, 221, 120, 55, 21, 5, 0}},
+        {50, 38, 12, {105, 81, 61, 45, 32, 23, 15, 10, 6, 3, 1, 0}},
+        {100, 89, 11, {15, 12, 10, 7, 6, 5, 4, 3, 2, 1, 0}},
+        {1000, 0, 3, {999, 998, 997}}};
+    double alpha_bar[1000], bar = 1;
+    for (int t = 0; t < 1000; t++)
+        alpha_bar[t] = bar *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char yaml[60];
+        snprintf(yaml, sizeof yaml, "{kind: heun, spacing: karras, steps: %d}", rows[r].n);
+        ggdm_chain c = make(yaml);
+        for (int i = 0; i < rows[r].count; i++)
+            assert_int_equal(c.step[2 * (rows[r].from + i)].t, rows[r].t[i]);
+        for (int i = 0; i < rows[r].n; i++) {
+            const ggdm_step *s = &c.step[2 * i];
+            if (rows[r].n <= 50)
+                assert_int_equal(s->t, nearest_to_karras(alpha_bar, 1000, rows[r].n, i));
+            else if (rows[r].n == 1000)
+                assert_int_equal(s->t, 999 - i);
+            assert_true(fabs(s->alpha_bar - alpha_bar[s->t]) < 1e-12);
+        }
+        ggdm_chain_deinit(&c);
+    }
+}
+
+/* However many steps there are, and where two timesteps have one noise level. */
+static void test_chain_karras_visits_no_timestep_twice(void **state)
+{
+    (void)state;
+    static const char *const json[] = {
+        "{\"num_train_timesteps\": 1}", "{\"num_train_timesteps\": 2}",
+        "{\"num_train_timesteps\": 60, \"beta_schedule\": \"squaredcos_cap_v2\"}",
+        "{\"num_train_timesteps\": 60, \"beta_end\": 0.6, \"rescale_betas_zero_snr\": true, "
+        "\"prediction_type\": \"v_prediction\"}"};
+    for (size_t j = 0; j < sizeof json / sizeof *json; j++) {
+        ggdm_noise_levels levels = levels_of(json[j]);
+        for (int n = 1; n <= levels.train_steps; n++) {
+            char yaml[60];
+            ggdm_error err;
+            ggdm_chain c;
+            snprintf(yaml, sizeof yaml, "{kind: ddim, spacing: karras, steps: %d}", n);
+            ggdm_test_ok(ggdm_chain_create(sampler(yaml), &levels, &c, &err), &err);
+            assert_int_equal(c.step[0].t, levels.train_steps - 1);
+            for (int i = 1; i < n; i++)
+                assert_true(c.step[i].t < c.step[i - 1].t);
+            assert_true(n == 1 || c.step[n - 1].t == 0);
+            ggdm_chain_deinit(&c);
+        }
+        ggdm_noise_levels_deinit(&levels);
+    }
+}
+
 /* space_timesteps of guided-diffusion; the first row is its documentation's example. */
 static void test_chain_respacings_are_those_of_openai(void **state)
 {
@@ -186,6 +265,8 @@ static void test_chain_of_timesteps_that_are_not_there_is_refused(void **state)
         {"{kind: ddpm, steps_offset: 1}", "value '1', expected at most 0 with spacing leading"},
         {"{kind: ddim, steps: 4, steps_offset: 250}", "value '250', expected at most 249"},
         {"{kind: ddim, steps: 4, steps_offset: 1, spacing: linspace}", "expected at most 0"},
+        {"{kind: ddim, steps: 4, steps_offset: 1, spacing: karras}",
+         "value '1', expected at most 0 with spacing karras"},
     };
     ggdm_noise_levels levels = levels_of(NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -351,6 +432,9 @@ static void test_said_of_timesteps_holds_where_the_sweep_is_silent(void **state)
     (void)state;
     static const char json[] = "{\"timestep_spacing\": \"trailing\", \"steps_offset\": 1}";
     static const char leading[] = "{\"timestep_spacing\": \"leading\", \"steps_offset\": 1}";
+    static const char karras[] = "{\"_class_name\": \"EulerDiscreteScheduler\", "
+                                 "\"use_karras_sigmas\": true, \"steps_offset\": 1, "
+                                 "\"sigma_min\": null, \"timestep_spacing\": \"trailing\"}";
     static const struct {
         const char *json, *yaml;
         int spacing, offset;
@@ -364,7 +448,12 @@ static void test_said_of_timesteps_holds_where_the_sweep_is_silent(void **state)
         {leading, "{kind: dpmpp-2m, steps: 10, respacing: ddim10}", GGDM_LINSPACE, 0},
         {leading, "{kind: dpmpp-2m}", GGDM_LINSPACE, 0},
         {json, "{kind: ddpm}", GGDM_LEADING, 0},
-        {"{}", "{kind: euler, steps: 10}", GGDM_LINSPACE, 0}};
+        {"{}", "{kind: euler, steps: 10}", GGDM_LINSPACE, 0},
+        {karras, "{kind: euler, steps: 10}", GGDM_KARRAS, 0},
+        {karras, "{kind: euler, steps: 10, spacing: leading}", GGDM_LEADING, 1},
+        {karras, "{kind: euler, steps: 10, respacing: ddim10}", GGDM_LINSPACE, 0},
+        {karras, "{kind: euler}", GGDM_LINSPACE, 0},
+        {karras, "{kind: heun, steps: 10}", GGDM_TRAILING, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ggdm_error err;
         ggdm_item *s = sampler(rows[i].yaml);
@@ -437,9 +526,14 @@ static void test_said_of_what_the_sampler_does_not_do_is_refused(void **state)
          "'set_alpha_to_one': value 'false', expected true: sampler 'ddim' does nothing else"},
         {"ddim", "DDIMScheduler\", \"set_alpha_to_one\": true", NULL},
         {"ddim", "PNDMScheduler\", \"set_alpha_to_one\": false", NULL},
-        {"euler", "EulerDiscreteScheduler\", \"use_karras_sigmas\": true",
-         "'use_karras_sigmas': value 'true', expected false"},
-        {"heun", "EulerDiscreteScheduler\", \"use_karras_sigmas\": true", NULL},
+        {"euler", "EulerDiscreteScheduler\", \"use_beta_sigmas\": true",
+         "'use_beta_sigmas': value 'true', expected false"},
+        {"heun", "EulerDiscreteScheduler\", \"use_beta_sigmas\": true", NULL},
+        {"heun", "HeunDiscreteScheduler\", \"use_karras_sigmas\": true", NULL},
+        {"heun", "HeunDiscreteScheduler\", \"use_karras_sigmas\": 1",
+         "'use_karras_sigmas': value '1', expected true or false"},
+        {"euler", "EulerDiscreteScheduler\", \"sigma_min\": 0.002",
+         "'sigma_min': value '0.002', expected null: sampler 'euler' does nothing else"},
         {"dpmpp-2m", "DPMSolverMultistepScheduler\", \"solver_order\": 3",
          "'solver_order': value '3', expected an integer from 1 to 2"},
         {"dpmpp-2m", "DPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\"",
@@ -498,7 +592,7 @@ static void test_said_is_followed_and_told(void **state)
     static const char left[] = "{kind: ddpm, steps: 10}";
     static const char given[] = "{kind: ddpm, steps: 10, clip_x0: false, variance: fixed_large}";
     static const char clipped[] = "{kind: ddpm, steps: 10, clip_x0: true, variance: fixed_large}";
-    static const char other[] = "{kind: ddim, steps: 10}";
+    static const char other[] = "{kind: ddim, steps: 10}", heun[] = "{kind: heun, steps: 5}";
     static const char all[] = "\"num_train_timesteps\": 10, \"beta_schedule\": \"linear\", "
                               "\"beta_start\": 0.1, \"beta_end\": 0.2";
     const struct {
@@ -525,6 +619,11 @@ static void test_said_is_followed_and_told(void **state)
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", given, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_large\"", left, NULL},
         {", \"predict_epsilon\": true, \"variance_type\": \"fixed_small\"", other, NULL},
+        {", \"predict_epsilon\": true, \"timestep_spacing\": \"trailing\", \"_class_name\": "
+         "\"HeunDiscreteScheduler\", \"use_karras_sigmas\": true",
+         heun,
+         "s.json says use_karras_sigmas true: so is sampler.spacing karras, which the sweep does "
+         "not set"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char json[500], *notes;
@@ -536,7 +635,7 @@ static void test_said_is_followed_and_told(void **state)
         const bool silent = rows[i].use == left && more;
         assert_int_equal(ggdm_item_flag(use, "clip_x0"),
                          rows[i].use == clipped || (silent && strstr(more, "clip_sample")));
-        if (rows[i].use != other)
+        if (rows[i].use != other && rows[i].use != heun)
             assert_string_equal(ggdm_item_text(use, "variance"),
                                 silent && strstr(more, "small") ? "fixed_small" : "fixed_large");
         if (!rows[i].notes || !notes)
@@ -646,6 +745,8 @@ int main(void)
         cmocka_unit_test(test_chain_respaced_uses_leading_timesteps),
         cmocka_unit_test(test_chain_of_more_steps_than_timesteps_is_refused),
         cmocka_unit_test(test_chain_spacings_are_those_of_diffusers),
+        cmocka_unit_test(test_chain_karras_is_nearest_to_the_noise_levels_of_edm),
+        cmocka_unit_test(test_chain_karras_visits_no_timestep_twice),
         cmocka_unit_test(test_chain_respacings_are_those_of_openai),
         cmocka_unit_test(test_chain_of_timesteps_that_are_not_there_is_refused),
         cmocka_unit_test(test_ddim_with_all_noise_is_ddpm),

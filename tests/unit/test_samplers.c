@@ -315,12 +315,13 @@ static double exact(double x, double from, double to)
 }
 
 /* The largest error before the last step, which is the same for all numbers of steps. */
-static double error_of(const char *kind, int n, const ggdm_noise_levels *levels)
+static double error_of(const char *kind, const char *spacing, int n,
+                       const ggdm_noise_levels *levels)
 {
     char yaml[80];
     walker w;
     double worst = 0;
-    snprintf(yaml, sizeof yaml, "{kind: %s, spacing: linspace, steps: %d}", kind, n);
+    snprintf(yaml, sizeof yaml, "{kind: %s, spacing: %s, steps: %d}", kind, spacing, n);
     walker_init(&w, yaml, levels, gaussian);
     walk(&w, n - 1);
     double from = w.chain.step[0].alpha_bar, to = levels->alpha_bar[0];
@@ -330,22 +331,41 @@ static double error_of(const char *kind, int n, const ggdm_noise_levels *levels)
     return worst;
 }
 
-/* 1025 timesteps: every stride is whole. */
-static void test_samplers_have_their_order(void **state)
+static void check_orders(const char *spacing, const ggdm_noise_levels *levels)
 {
-    (void)state;
     static const struct {
         const char *kind;
         double order;
     } rows[] = {{"ddim", 1}, {"euler", 1}, {"dpmpp-2m", 2}, {"heun", 2}};
-    ggdm_noise_levels levels = linear(1025, 1e-4, 0.02);
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        double coarse = error_of(rows[r].kind, 65, &levels);
-        double fine = error_of(rows[r].kind, 129, &levels);
-        double finest = error_of(rows[r].kind, 257, &levels);
+        double coarse = error_of(rows[r].kind, spacing, 65, levels);
+        double fine = error_of(rows[r].kind, spacing, 129, levels);
+        double finest = error_of(rows[r].kind, spacing, 257, levels);
         assert_true(fabs(log2(coarse / fine) - rows[r].order) < 0.1);
         assert_true(fabs(log2(fine / finest) - rows[r].order) < 0.1);
     }
+}
+
+/* 1025 timesteps: every stride is whole. */
+static void test_samplers_have_their_order(void **state)
+{
+    (void)state;
+    ggdm_noise_levels levels = linear(1025, 1e-4, 0.02);
+    check_orders("linspace", &levels);
+    ggdm_noise_levels_deinit(&levels);
+}
+
+/* Timesteps so dense over log sigma that which is nearest makes no difference. */
+static void test_samplers_have_their_order_at_the_levels_of_edm(void **state)
+{
+    (void)state;
+    enum { T = 50000 };
+    ggdm_noise_levels levels = {.train_steps = T, .alpha_bar = malloc(T * sizeof(double))};
+    for (int t = 0; t < T; t++) {
+        const double sigma = 0.01 * pow(1e4, (double)t / (T - 1)); /* .01 to 100 */
+        levels.alpha_bar[t] = 1 / (1 + sigma * sigma);
+    }
+    check_orders("karras", &levels);
     ggdm_noise_levels_deinit(&levels);
 }
 
@@ -542,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_langevin_is_the_form_of_the_notes),
         cmocka_unit_test(test_langevin_has_one_weight_at_a_level),
         cmocka_unit_test(test_samplers_have_their_order),
+        cmocka_unit_test(test_samplers_have_their_order_at_the_levels_of_edm),
         cmocka_unit_test(test_heun_is_shifted_once_a_step),
         cmocka_unit_test(test_heun_evaluates_twice_but_in_the_last_step),
         cmocka_unit_test(test_samplers_clip),

@@ -20,6 +20,8 @@ static ggdm_status euler_chain(const ggdm_item *sampler, const ggdm_noise_levels
 static const ggdm_sampler_said said[] = {GGDM_SAID_SIGMAS,
                                          {"interpolation_type", NULL, "linear"},
                                          {"final_sigmas_type", NULL, "zero"},
+                                         {"sigma_min", NULL, "null"},
+                                         {"sigma_max", NULL, "null"},
                                          {NULL}};
 
 const ggdm_sampler_kind ggdm_sampler_euler = {
