@@ -230,7 +230,7 @@ ggdm_status ggdm_store_load_columns(ggdm_store *store, ggdm_error *err)
 {
     ggdm_store_sheet *h = &store->sheet;
     place *places = NULL;
-    int32_t n;
+    int32_t n = 0;
     GGDM_TRY(read_sweeps(store, err));
     GGDM_TRY(ask_count(store, "SELECT count(*) FROM parameter", &n, err));
     GGDM_TRY(ggdm_arena_alloc(&h->arena, (size_t)n * sizeof *places, &places, err));

@@ -230,9 +230,11 @@ static ggdm_status list_tensors(ggdm_weights *w, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* A mixture has none, and qsort wants an array also of no elements. */
 static void sort_tensors(ggdm_weights *w)
 {
-    qsort(w->tensors, w->n_tensors, sizeof *w->tensors, by_name);
+    if (w->n_tensors)
+        qsort(w->tensors, w->n_tensors, sizeof *w->tensors, by_name);
 }
 
 static ggdm_status open_index(const char *dir, const char *name, ggdm_weights *w, ggdm_error *err)
