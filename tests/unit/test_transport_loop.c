@@ -48,9 +48,9 @@ static void test_transport_loop_two_packets_arrive_in_order(void **state)
     assert_true(receive(t[0], GGDM_TAG_ANY, 0, &packet));
     assert_int_equal(packet.from, 1);
     assert_int_equal(packet.tag, GGDM_TAG_BEAT);
-    assert_string_equal(packet.data, "first");
+    assert_string_equal((const char *)packet.data, "first");
     assert_true(receive(t[0], GGDM_TAG_ANY, 0, &packet));
-    assert_string_equal(packet.data, "second, and longer");
+    assert_string_equal((const char *)packet.data, "second, and longer");
     assert_int_equal(packet.size, strlen("second, and longer") + 1);
     assert_false(receive(t[0], GGDM_TAG_ANY, 0, &packet));
     ggdm_packet_deinit(&packet);
@@ -66,13 +66,13 @@ static void test_transport_loop_wanted_tag_overtakes(void **state)
     send_text(t[0], 1, GGDM_TAG_UNIT, "unit");
     send_text(t[0], 1, GGDM_TAG_STOP, "stop");
     assert_true(receive(t[1], GGDM_TAG_STOP, 0, &packet));
-    assert_string_equal(packet.data, "stop");
+    assert_string_equal((const char *)packet.data, "stop");
     assert_false(receive(t[1], GGDM_TAG_STOP, 0, &packet));
     send_text(t[0], 1, GGDM_TAG_BEAT, "after");
     assert_true(receive(t[1], GGDM_TAG_ANY, 0, &packet));
-    assert_string_equal(packet.data, "unit");
+    assert_string_equal((const char *)packet.data, "unit");
     assert_true(receive(t[1], GGDM_TAG_ANY, 0, &packet));
-    assert_string_equal(packet.data, "after");
+    assert_string_equal((const char *)packet.data, "after");
     ggdm_packet_deinit(&packet);
     close_world(2, t);
 }
