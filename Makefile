@@ -152,7 +152,8 @@ check-run: $(B)/ggdm $(mpi.x)
 
 # The tests that depend on oneDNN: ops, gradients, whole networks, the same bits for any batch.
 network_tests := $(filter $(B)/tests/kernels/% $(B)/tests/grad/% $(B)/tests/golden/%,$(tests)) \
-                 $(addprefix $(B)/tests/unit/,test_programs test_losses test_executor test_train)
+                 $(addprefix $(B)/tests/unit/,test_programs test_losses test_executor test_train \
+                                              test_guided_gradients test_guided_bits)
 check-networks: $(B)/ggdm $(network_tests)
 	@$(B)/ggdm version
 	@$(run_tests) $(network_tests)

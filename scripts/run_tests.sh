@@ -33,7 +33,7 @@ count() {
          /^\[  FAILED  \] [^ ]/ && !/test\(s\)/ && !summary { bad++ }
          /^\[  SKIPPED \] [^ ]/ && !/test\(s\)/ && !summary { skip++ }
          /^\[==========\].*run\.$/ { summary = 1 }
-         /^\[==========\] Running/ { summary = 0 }
+         /^\[==========\].* Running/ { summary = 0 }
          /^ok( |$)/ { if (/# *[Ss][Kk][Ii][Pp]/) skip++; else ok++ }
          /^not ok( |$)/ { bad++ }
          END { print ok + 0, bad + 0, skip + 0 }' "$log"
@@ -46,7 +46,7 @@ show_failures() {
          /^\[       OK \]/ || /^\[  SKIPPED \]/ { n = 0; next }
          /^ok( |$)/ || /^[0-9]+\.\.[0-9]+$/ { next }
          /^\[==========\].*run\.$/ { flush(); summary = 1 }
-         /^\[==========\] Running/ { summary = 0 }
+         /^\[==========\].* Running/ { summary = 0 }
          /^\[==========\]/ || /^\[  PASSED  \]/ || /^$/ { next }
          summary && /^\[  (FAILED|SKIPPED) / { next }
          /^\[  FAILED  \].*test\(s\)/ { next }

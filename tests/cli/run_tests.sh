@@ -14,6 +14,13 @@ program crash <<<'echo "ok 1 - a"; kill -SEGV $$'
 program end_all <<<'kill -TERM 0; sleep 5'
 program hang <<<'echo "ok 1 - a"; sleep 20'
 program wrong <<<'exit 3'
+program groups <<'END'
+printf '%s\n' '[==========] a: Running 1 test(s).' '[ RUN      ] x' '[       OK ] x' \
+    '[==========] a: 1 test(s) run.' '[==========] b: Running 2 test(s).' '[ RUN      ] y' \
+    '[  FAILED  ] y' '[ RUN      ] z' '[  SKIPPED ] z' '[==========] b: 2 test(s) run.' \
+    '[  SKIPPED ] z' '[  FAILED  ] y'
+exit 2
+END
 program told <<<'[ "$COLOUR" = red ]'
 
 # said WORDS...: a line of the output has all of them.
@@ -41,4 +48,7 @@ report $? "what crashes, hangs or is not there counts as failed, and all others 
 said FAIL crash "1 passed, 1 failed (died of signal 11)" && said FAIL hang "(stopped after 1 s)" &&
     said FAIL absent "(exit status 127)" && said "why it failed"
 report $? "what happened is said" || cat out
+"$root/scripts/run_tests.sh" ./groups >out 2>&1
+said FAIL groups "1 passed, 1 failed (1 skipped)" && said "[  FAILED  ] y"
+report $? "groups that have names, as newer cmocka prints them, are counted each" || cat out
 exit "$failed"
