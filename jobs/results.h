@@ -115,9 +115,9 @@ ggdm_store_value ggdm_results_value(const ggdm_results *r, const ggdm_row *row, 
 const ggdm_results_panel *ggdm_results_panel_of(const ggdm_results *r, const ggdm_row *row);
 /** What is said of a row by the measure whose verdict counts; NULL: no classifier. */
 const ggdm_measured *ggdm_results_verdict(const ggdm_results *r, const ggdm_row *row);
-/** Its name: of the row's panel; NULL. */
 /** What cells aim at, as people call it: the end of the column's name, "target" or "label". */
 const char *ggdm_results_aim_name(const ggdm_results *r);
+/** The name of that measure: of the row's panel; NULL. */
 const char *ggdm_results_verdict_name(const ggdm_results *r, const ggdm_row *row);
 
 /** Write a parameter's value as what it is: a number, true or false, a text; null where the cell

@@ -19,8 +19,9 @@ typedef struct table {
     FILE *out;
     const ggdm_results *r;
     const ggdm_axes *axes;
-    int32_t metric;      /* what it shows; -1: the accuracy by whom the verdict is */
-    const int32_t *rows; /* [n] of the results: the cells of this table */
+    int32_t metric, mean; /* what it shows: a metric, or the mean of a measure; both -1: the
+                             accuracy by whom the verdict is */
+    const int32_t *rows;  /* [n] of the results: the cells of this table */
     int32_t n;
     int32_t x, curve;                          /* axes of columns and rows; -1: none */
     int32_t xs[MAX_COLUMNS], curves[MAX_ROWS]; /* ranks */
@@ -101,11 +102,18 @@ static void lay_out(table *t)
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 
+static bool is_accuracy(const table *t)
+{
+    return t->metric < 0 && t->mean < 0;
+}
+
 /* Of a row, as it is printed; NAN: it has none. */
 static double number_of(const table *t, const ggdm_row *row)
 {
     if (t->metric >= 0)
         return row->metrics[t->metric].value;
+    if (t->mean >= 0)
+        return row->measured[t->mean].mean;
     const ggdm_measured *m = ggdm_results_verdict(t->r, row);
     return m ? 100 * m->accuracy.p : (double)NAN;
 }
@@ -113,14 +121,17 @@ static double number_of(const table *t, const ggdm_row *row)
 /* How many images it is of. */
 static int64_t images_of(const table *t, const ggdm_row *row)
 {
+    if (t->mean >= 0)
+        return row->measured[t->mean].n_mean;
     return t->metric >= 0 ? row->metrics[t->metric].n : row->cell.wanted;
 }
 
 /* Does a row belong into the tables at all? */
 static bool is_shown(const table *t, const ggdm_row *row)
 {
-    return t->metric >= 0 ? row->metrics[t->metric].n > 0
-                          : row->aim >= 0 && ggdm_results_verdict(t->r, row);
+    if (t->metric >= 0 || t->mean >= 0)
+        return images_of(t, row) > 0;
+    return row->aim >= 0 && ggdm_results_verdict(t->r, row);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -163,7 +174,7 @@ static void print_table(const table *t)
             const ggdm_row *row = t->cell[c][x] < 0 ? NULL : &t->r->rows[t->cell[c][x]];
             const double number = row ? number_of(t, row) : (double)NAN;
             if (!isnan(number))
-                fprintf(t->out, " %*.*f", wide, t->metric < 0 ? 1 : 2, number);
+                fprintf(t->out, " %*.*f", wide, is_accuracy(t) ? 1 : t->mean < 0 ? 2 : 3, number);
             else
                 fprintf(t->out, " %*s", wide, "-");
         }
@@ -182,8 +193,10 @@ static void print_heading(const table *t)
         least = n < least ? n : least;
         most = n > most ? n : most;
     }
-    if (t->metric < 0)
+    if (is_accuracy(t))
         fprintf(t->out, "\n  accuracy by the %s", ggdm_results_verdict_name(r, row));
+    else if (t->mean >= 0)
+        fprintf(t->out, "\n  mean %s", r->measures[t->mean].name);
     else
         fprintf(t->out, "\n  %s by %s", r->metrics[t->metric].metric,
                 r->metrics[t->metric].settings);
@@ -193,11 +206,11 @@ static void print_heading(const table *t)
     for (int32_t i = 0; i < a->n_others; i++)
         fprintf(t->out, ", %s %s", name_of(a, a->others[i]),
                 text_of(a, a->others[i], ggdm_axes_rank(a, a->others[i], t->rows[0])));
-    fprintf(t->out, ", %sn = %lld", t->metric < 0 ? "% of " : "", (long long)least);
+    fprintf(t->out, ", %sn = %lld", is_accuracy(t) ? "% of " : "", (long long)least);
     if (most > least)
         fprintf(t->out, " to %lld", (long long)most);
     fprintf(t->out, " image%s (diverged ones %s)\n", ggdm_plural(most),
-            t->metric < 0 ? "count as wrong" : "left out");
+            is_accuracy(t) ? "count as wrong" : "left out");
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -230,6 +243,42 @@ static void print_tables(table *t, int32_t *rows, int32_t n)
         fprintf(t->out, "    (not all cells fit here: see summary.csv)\n");
 }
 
+/* Tables of one thing; whether a cell has it. */
+static bool print_all(table *t, int32_t *rows)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < t->r->n_rows; i++)
+        if (is_shown(t, &t->r->rows[i]))
+            rows[n++] = i;
+    qsort_r(rows, (size_t)n, sizeof *rows, by_group, (void *)t->axes);
+    print_tables(t, rows, n);
+    return n > 0;
+}
+
+/* Is the mean of a measure a number that is not 0 everywhere? */
+static bool says_something(const ggdm_results *r, int32_t measure)
+{
+    for (int32_t i = 0; r->measures[measure].output == GGDM_OUTPUT_NUMBER && i < r->n_rows; i++)
+        if (r->rows[i].measured[measure].n_mean > 0 && r->rows[i].measured[measure].mean != 0)
+            return true;
+    return false;
+}
+
+/* The accuracy, or where nothing is aimed at the means of what is measured; then metrics. */
+static void print_figures(table *t, int32_t *rows)
+{
+    t->metric = t->mean = -1;
+    const bool aimed = print_all(t, rows);
+    for (int32_t i = 0; !aimed && i < t->r->n_measures; i++) {
+        t->mean = t->r->shown[i];
+        if (says_something(t->r, t->mean))
+            print_all(t, rows);
+    }
+    t->mean = -1;
+    for (t->metric = 0; t->metric < t->r->n_metrics; t->metric++)
+        print_all(t, rows);
+}
+
 ggdm_status ggdm_tables_print(FILE *out, const ggdm_results *r, ggdm_error *err)
 {
     ggdm_axes axes = {0};
@@ -242,14 +291,7 @@ ggdm_status ggdm_tables_print(FILE *out, const ggdm_results *r, ggdm_error *err)
     t->out = out;
     t->r = r;
     t->axes = &axes;
-    for (t->metric = -1; t->metric < r->n_metrics; t->metric++) {
-        int32_t n = 0;
-        for (int32_t i = 0; i < r->n_rows; i++)
-            if (is_shown(t, &r->rows[i]))
-                rows[n++] = i;
-        qsort_r(rows, (size_t)n, sizeof *rows, by_group, &axes);
-        print_tables(t, rows, n);
-    }
+    print_figures(t, rows);
 done:
     free(rows);
     free(t);

@@ -144,6 +144,36 @@ static void test_tables_without_parameters_that_vary_are_one_figure(void **state
     paper_close(&p);
 }
 
+/* Where cells aim at nothing: what was measured, unless it is 0 everywhere. */
+static void test_tables_without_an_aim_are_of_means(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", NULL}},
+    };
+    paper p;
+    paper_open(&p, axes, 1);
+    char *text = print(&p);
+    assert_null(strstr(text, "mean"));
+    free(text);
+    for (int i = 0; i < 2; i++) {
+        ggdm_measured *m = &p.r.rows[i].measured[PAPER_SATURATION];
+        p.r.rows[i].aim = -1;
+        m->n_mean = 9 + i;
+        m->mean = 0.125 * i;
+    }
+    text = print(&p);
+    check(text, "\n  mean saturation, n = 9 to 10 images (diverged ones left out)\n"
+                "         kappa       0     0.1\n"
+                "                 0.000   0.125\n");
+    free(text);
+    p.r.rows[1].measured[PAPER_SATURATION].mean = 0;
+    text = print(&p);
+    check(text, "");
+    free(text);
+    paper_close(&p);
+}
+
 /* One axis goes down the page where it is too long to go across; beside another it is cut. */
 static void test_tables_go_down_or_are_cut_where_they_are_too_large(void **state)
 {
@@ -181,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_tables_of_metrics_follow),
         cmocka_unit_test(test_tables_are_one_for_each_combination),
         cmocka_unit_test(test_tables_show_of_equal_places_the_one_with_most_images),
+        cmocka_unit_test(test_tables_without_an_aim_are_of_means),
         cmocka_unit_test(test_tables_without_parameters_that_vary_are_one_figure),
         cmocka_unit_test(test_tables_go_down_or_are_cut_where_they_are_too_large),
     };
