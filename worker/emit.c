@@ -279,6 +279,7 @@ static void emit_begin(ggdm_emit *e)
 {
     e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->x0_first = e->x0_change = e->variance =
         e->score = -1;
+    e->copies = 1;
 }
 
 static ggdm_val input(ggdm_emit *e, const char *name)

@@ -57,7 +57,7 @@ static const ggdm_param *row_of(const ggdm_item *item, const ggdm_value *value)
 
 int32_t ggdm_emit_rows(const ggdm_emit *e)
 {
-    return e->batch * (e->copies > 1 ? e->copies : 1);
+    return e->batch * e->copies;
 }
 
 /* An input for the walk to fill. */
@@ -96,7 +96,7 @@ ggdm_val ggdm_emit_port(ggdm_emit *e, const ggdm_item *item, const char *key, gg
 
 ggdm_val ggdm_emit_scaled(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_scale scale)
 {
-    ggdm_port port = {.copies = ggdm_emit_rows(e) / e->batch, .scale = scale};
+    ggdm_port port = {.copies = e->copies, .scale = scale};
     if (key) {
         port.source = ggdm_item_value(item, key);
         const ggdm_param *row = row_of(item, port.source);

@@ -29,7 +29,7 @@ typedef struct run {
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
     float *x0;        /* [batch, elements] x0-hat as samplers see it */
-    float *range;     /* [batch, elements] the same of learned variances */
+    float *range; /* [batch, elements] of learned variances, over the largest (ggdm_sampler_io) */
     ggdm_scores *scores;
 } run;
 

@@ -191,6 +191,18 @@ extern const char *const ggdm_gradient_names[];
                 "x0-hat."                                                                          \
     }
 
+/* A classifier (input: what it must take, NULL: images alone), and a class of it. */
+#define GGDM_CLASSIFIER_MODEL(words, input)                                                        \
+    {                                                                                              \
+        .key = "model", .type = GGDM_PARAM_MODEL, .required = true, .structure = true,             \
+        .port = "logits", .takes = (input), .help = (words)                                        \
+    }
+#define GGDM_CLASSIFIER_TARGET                                                                     \
+    {                                                                                              \
+        .key = "target", .type = GGDM_PARAM_CLASS, .required = true, .of = "model",                \
+        .help = "The class that the images are to show."                                           \
+    }
+
 /* ... and the one that every loss begins with: its factor in a sum. */
 #define GGDM_LOSS_WEIGHT                                                                           \
     {                                                                                              \

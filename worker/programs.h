@@ -43,6 +43,7 @@ typedef struct ggdm_program_picture {
     int32_t index, channels;
     bool mask;
 } ggdm_program_picture;
+
 /* Standard normals of each image. */
 typedef struct ggdm_program_noise {
     float *data; /* [batch, samples, H, W, C] */

@@ -3,18 +3,8 @@
 #include "worker/guidance/preset.h"
 
 static const ggdm_param rows[] = {
-    {.key = "model",
-     .type = GGDM_PARAM_MODEL,
-     .required = true,
-     .structure = true,
-     .port = "logits",
-     .takes = "t",
-     .help = "A classifier of noisy images, which is told the timestep."},
-    {.key = "target",
-     .type = GGDM_PARAM_CLASS,
-     .required = true,
-     .of = "model",
-     .help = "The class that the images are to show."},
+    GGDM_CLASSIFIER_MODEL("A classifier of noisy images, which is told the timestep.", "t"),
+    GGDM_CLASSIFIER_TARGET,
     {.key = "s",
      .type = GGDM_PARAM_REAL,
      .fallback = GGDM_REAL(1),

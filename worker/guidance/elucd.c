@@ -3,17 +3,8 @@
 #include "worker/guidance/preset.h"
 
 static const ggdm_param rows[] = {
-    {.key = "model",
-     .type = GGDM_PARAM_MODEL,
-     .required = true,
-     .structure = true,
-     .port = "logits",
-     .help = "A classifier of the images that the diffusion model makes."},
-    {.key = "target",
-     .type = GGDM_PARAM_CLASS,
-     .required = true,
-     .of = "model",
-     .help = "The class that the images are to show."},
+    GGDM_CLASSIFIER_MODEL("A classifier of the images that the diffusion model makes.", NULL),
+    GGDM_CLASSIFIER_TARGET,
     GGDM_PRESET_WEIGHT(1),
     {.key = "tau1",
      .type = GGDM_PARAM_REAL,

@@ -2,12 +2,7 @@
 #include "worker/kinds.h"
 
 static const ggdm_param rows[] = {
-    {.key = "model",
-     .type = GGDM_PARAM_MODEL,
-     .required = true,
-     .structure = true,
-     .port = "logits",
-     .help = "A classifier of the images."},
+    GGDM_CLASSIFIER_MODEL("A classifier of the images.", NULL),
 };
 
 static ggdm_val probabilities_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
