@@ -73,6 +73,9 @@ typedef struct ggdm_guidance_kind {
  *  nothing. */
 ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setting,
                                 ggdm_error *err);
+/** What is to be said of a setting (NULL: unguided) with this sampler, though it is allowed: a
+ * line; NULL: nothing. */
+const char *ggdm_guidance_note(const ggdm_item *sampler, const ggdm_item *setting);
 /** How often a step is made with a setting (NULL: unguided), with fresh noise between. */
 int32_t ggdm_guidance_repeats(const ggdm_item *setting);
 /** What of a setting acts in a step's evaluations after the first: what moves eps and x0-hat, but

@@ -15,6 +15,31 @@
 #include "worker/programs.h"
 #include "worker/said.h"
 
+/* Append more (owned) where it is not there yet. */
+static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
+{
+    char *joined = NULL;
+    ggdm_status st = GGDM_OK;
+    if (more && !(*notes && strstr(*notes, more))) {
+        st = ggdm_asprintf(&joined, err, "%s%s%s", *notes ? *notes : "", *notes ? "\n" : "", more);
+        if (st == GGDM_OK) {
+            free(*notes);
+            *notes = joined;
+        }
+    }
+    free(more);
+    return st;
+}
+
+/* The same of a line that is not owned; NULL: none. */
+static ggdm_status add_note(char **notes, const char *line, ggdm_error *err)
+{
+    char *note = NULL;
+    if (line)
+        GGDM_TRY(ggdm_strdup(line, &note, err));
+    return add_notes(notes, note, err);
+}
+
 /* ---- models -------------------------------------------------------------------------------- */
 
 static ggdm_setup_model *find_by_name(const ggdm_setup *s, const char *name)
@@ -172,8 +197,9 @@ static ggdm_status complete(void *context, ggdm_item *stage, ggdm_error *err)
 static ggdm_status check_step(void *context, const ggdm_item *stage, const ggdm_item *setting,
                               ggdm_error *err)
 {
-    const ggdm_setup *s = context;
-    return ggdm_costs_check(s->costs, stage, setting, err);
+    ggdm_setup *s = context;
+    GGDM_TRY(ggdm_costs_check(s->costs, stage, setting, err));
+    return add_note(&s->notes, ggdm_guidance_note(ggdm_item_child(stage, "sampler"), setting), err);
 }
 
 static ggdm_status check_scorer(void *context, const ggdm_item *stage, const ggdm_item *scorer,
@@ -225,22 +251,6 @@ void ggdm_setup_models_deinit(ggdm_setup *s)
 
 /* ---- chains -------------------------------------------------------------------------------- */
 
-/* Append more (owned) where it is not there yet. */
-static ggdm_status add_notes(char **notes, char *more, ggdm_error *err)
-{
-    char *joined = NULL;
-    ggdm_status st = GGDM_OK;
-    if (more && !(*notes && strstr(*notes, more))) {
-        st = ggdm_asprintf(&joined, err, "%s%s%s", *notes ? *notes : "", *notes ? "\n" : "", more);
-        if (st == GGDM_OK) {
-            free(*notes);
-            *notes = joined;
-        }
-    }
-    free(more);
-    return st;
-}
-
 /* The chain of the stage that stands in the spec, of a model. */
 static ggdm_status check_chain(ggdm_setup *s, const ggdm_model *model, ggdm_error *err)
 {
@@ -286,11 +296,8 @@ ggdm_status ggdm_setup_check_chains(ggdm_setup *s, ggdm_error *err)
 
 ggdm_status ggdm_setup_note_scorers(ggdm_setup *s, ggdm_error *err)
 {
-    for (int32_t i = 0; i < s->cells.n_notes; i++) {
-        char *note = NULL;
-        GGDM_TRY(ggdm_strdup(s->cells.notes[i], &note, err));
-        GGDM_TRY(add_notes(&s->notes, note, err));
-    }
+    for (int32_t i = 0; i < s->cells.n_notes; i++)
+        GGDM_TRY(add_note(&s->notes, s->cells.notes[i], err));
     return GGDM_OK;
 }
 

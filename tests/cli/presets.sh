@@ -77,6 +77,12 @@ spec "terms: [{at: xt, apply: mean, $cnn}]" "weight: 5" >plain.yaml
 run plain && [ "$(pixels plain c0000)" != "$(pixels run1 c0000)" ]
 report $? "a plain classifier at x as a term" || cat plain.err
 
+# A sampler that keeps eps beside guidance that moves it is noted, once.
+spec "kind: classifier-score, $noisy" "s: [1, 2, 5]" "kind: ddim" >keeps.yaml
+"$GGDM" plan keeps.yaml >keeps.out && [ "$(grep -c 'note .*eps_follows_x0' keeps.out)" -eq 1 ] &&
+    "$GGDM" plan keeps.yaml --set sampler.eps_follows_x0=true >follows.out && ! grep -q eps_follows_x0 follows.out
+report $? "a sampler that keeps eps is noted" || cat keeps.out
+
 wrong=0
 for example in "$root"/examples/*.yaml; do
     GGDM_ZOO='' "$GGDM" plan "$example" >out 2>&1 || { cat out; wrong=1; }

@@ -408,7 +408,9 @@ void by_hand_step(const by_hand_tick *k, const double *x, const by_hand_outcome 
         if (by_hand_is_kind(k->sampler, "ddpm")) {
             out[i] = sqrt(alpha) * (1 - next) / (1 - ab) * x[i] + sqrt(next) * beta / (1 - ab) * x0;
         } else if (by_hand_is_kind(k->sampler, "ddim")) {
-            out[i] = sqrt(next) * x0 + sqrt(fmax(0, 1 - next - noise)) * o->eps[i];
+            const bool follows = ggdm_item_flag(k->sampler, "eps_follows_x0");
+            out[i] =
+                sqrt(next) * x0 + sqrt(fmax(0, 1 - next - noise)) * (follows ? eps : o->eps[i]);
         } else if (by_hand_is_kind(k->sampler, "langevin")) {
             const double eta = langevin_eta(k, k->step);
             out[i] = (1 - eta) / sqrt(alpha) * x[i] + eta * sqrt(next) * x0;

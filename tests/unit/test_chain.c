@@ -301,9 +301,32 @@ static void test_ddim_with_all_noise_is_ddpm(void **state)
     }
 }
 
+/* Where eps follows a limited x0-hat, ddim is, in that form of the mean, ddpm or euler. */
+static void test_ddim_with_eps_that_follows_is_ddpm_or_euler(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"{kind: ddim, eta: 1, eps_follows_x0: true}", "{kind: ddpm, variance: fixed_small}"},
+        {"{kind: ddim, eta: 1, eps_follows_x0: true, steps: 50}",
+         "{kind: ddpm, variance: fixed_small, steps: 50}"},
+        {"{kind: ddim, eps_follows_x0: true, steps: 50}",
+         "{kind: euler, spacing: leading, steps: 50}"}};
+    for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
+        ggdm_chain a = make(pairs[p][0]), b = make(pairs[p][1]);
+        for (int i = 0; i < a.steps; i++) {
+            const ggdm_step *x = &a.step[i], *y = &b.step[i];
+            assert_true(fabsf(x->moved_x - y->moved_x) <= 1e-6f * fabsf(y->moved_x));
+            assert_true(fabsf(x->moved_x0 - y->moved_x0) <= 1e-6f * fabsf(y->moved_x0));
+            assert_true(x->moved_eps == 0 && y->moved_eps == 0);
+        }
+        ggdm_chain_deinit(&a);
+        ggdm_chain_deinit(&b);
+    }
+}
+
 /* Where all images are one, c, the network's eps is (x - sqrt(ab) c) / sqrt(1 - ab): without noise
- * each step keeps this eps, and the last gives c.  With a c outside the range of images and
- * clipping, it is the edge of the range. */
+ * each step keeps this eps (where it does not follow x0-hat), and the last gives c.  With a c
+ * outside the range of images and clipping, it is the edge of the range. */
 static void test_ddim_finds_the_only_image(void **state)
 {
     (void)state;
@@ -315,7 +338,9 @@ static void test_ddim_finds_the_only_image(void **state)
                 {"{kind: ddim, steps: 20, spacing: linspace}", 2, 2},
                 {"{kind: ddim, steps: 10, eta: 0.5}", 0.7, 0.7},
                 {"{kind: ddim, steps: 10, clip_x0: true}", 0.7, 0.7},
-                {"{kind: ddim, steps: 10, clip_x0: true}", 2, 1}};
+                {"{kind: ddim, steps: 10, clip_x0: true}", 2, 1},
+                {"{kind: ddim, steps: 10, clip_x0: true, eps_follows_x0: true}", 0.7, 0.7},
+                {"{kind: ddim, steps: 10, clip_x0: true, eps_follows_x0: true}", 2, 1}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         ggdm_chain chain = make(rows[r].yaml);
         const double c = rows[r].c;
@@ -325,10 +350,12 @@ static void test_ddim_finds_the_only_image(void **state)
             double bar = s->alpha_bar, next = s->alpha_bar_next;
             double exact = (x - sqrt(bar) * c) / sqrt(1 - bar);
             const float eps = (float)exact, z = 0.25f;
+            const double hat = chain.limit.clip ? fmin(c, 1) : c;
             float x0;
+            if (ggdm_item_flag(sampler(rows[r].yaml), "eps_follows_x0"))
+                exact = (x - sqrt(bar) * hat) / sqrt(1 - bar);
             ggdm_sampler_io io = {.x = &x, .eps = &eps, .z = &z, .x0 = &x0, .n = 1};
             assert_true(ggdm_sampler_step(sampler(rows[r].yaml), &chain, i, 0, &io));
-            double hat = chain.limit.clip ? fmin(c, 1) : c;
             double want = sqrt(next) * hat + s->sigma * z +
                           sqrt(1 - next - (double)s->sigma * s->sigma) * exact;
             /* eps and the coefficients are rounded, x0-hat magnifies by 1 / sqrt(ab) */
@@ -750,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_chain_respacings_are_those_of_openai),
         cmocka_unit_test(test_chain_of_timesteps_that_are_not_there_is_refused),
         cmocka_unit_test(test_ddim_with_all_noise_is_ddpm),
+        cmocka_unit_test(test_ddim_with_eps_that_follows_is_ddpm_or_euler),
         cmocka_unit_test(test_ddim_finds_the_only_image),
         cmocka_unit_test(test_noise_levels_bad_config_is_named),
         cmocka_unit_test(test_noise_levels_assume_no_more_than_is_needed),

@@ -440,6 +440,32 @@ static void test_presets_that_would_do_nothing_are_refused(void **state)
     ggdm_costs_destroy(&costs);
 }
 
+/* Guidance that moves eps beside a sampler that keeps it is noted, where x0-hat is limited. */
+static void test_presets_that_work_against_the_sampler_are_noted(void **state)
+{
+    static const struct {
+        const char *sampler, *guidance;
+        bool noted;
+    } rows[] = {
+        {"kind: ddim, clip_x0: true", "kind: classifier-score, " NOISY_3, true},
+        {"kind: ddim, eta: 1, thresholding: true", "kind: universal, " LOSS, true},
+        {"kind: ddim, clip_x0: true", "terms: [{" LOSS "}, {" LOSS ", apply: x0-eps}]", true},
+        {"kind: ddim, clip_x0: true, eps_follows_x0: true", "kind: classifier-score, " NOISY_3,
+         false},
+        {"kind: ddim", "kind: classifier-score, " NOISY_3, false},
+        {"kind: ddpm, clip_x0: true", "kind: classifier-score, " NOISY_3, false},
+        {"kind: euler, clip_x0: true", "kind: classifier-score, " NOISY_3, false},
+        {"kind: ddim, clip_x0: true", "kind: mpgd, " LOSS, false},
+        {"kind: ddim, clip_x0: true", "kind: classifier-score, s: 0, " NOISY_3, false}};
+    world *w = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const ggdm_item *head = stage(w, rows[i].sampler, rows[i].guidance);
+        const char *note =
+            ggdm_guidance_note(ggdm_item_child(head, "sampler"), setting_of(w, head));
+        assert_true((note != NULL) == rows[i].noted);
+    }
+}
+
 /* t must stand for the same noise to the guide and to the diffusion model; of a clean image, which
  * has none, they are not compared. */
 static void test_presets_guides_of_other_noise_are_refused(void **state)
@@ -485,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_presets_freedom_goes_as_far_as_eps_says),
         cmocka_unit_test(test_presets_elucd_weighs_by_variance_and_sine),
         cmocka_unit_test(test_presets_that_would_do_nothing_are_refused),
+        cmocka_unit_test(test_presets_that_work_against_the_sampler_are_noted),
         cmocka_unit_test(test_presets_guides_of_other_noise_are_refused),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);

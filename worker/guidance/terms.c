@@ -190,6 +190,27 @@ ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setti
     return GGDM_OK;
 }
 
+/* Is the sampler one that keeps eps where x0-hat is limited, and limits it? */
+static bool keeps_eps(const ggdm_item *sampler)
+{
+    return ggdm_item_value(sampler, "eps_follows_x0") &&
+           !ggdm_item_flag(sampler, "eps_follows_x0") &&
+           (ggdm_item_flag(sampler, "clip_x0") || ggdm_item_flag(sampler, "thresholding"));
+}
+
+const char *ggdm_guidance_note(const ggdm_item *sampler, const ggdm_item *setting)
+{
+    bool moves = setting && ggdm_item_child(setting, "eps");
+    for (const ggdm_item *t = setting ? ggdm_item_child(setting, "terms") : NULL; t; t = t->next) {
+        const int64_t apply = ggdm_item_whole(t, "apply");
+        moves |= apply == GGDM_APPLY_EPS || apply == GGDM_APPLY_X0_EPS;
+    }
+    return moves && keeps_eps(sampler)
+               ? "guidance moves eps, and the sampler keeps eps where it limits x0-hat: strong "
+                 "guidance then works against itself, unless sampler.eps_follows_x0 is true"
+               : NULL;
+}
+
 int32_t ggdm_guidance_repeats(const ggdm_item *setting)
 {
     const ggdm_item *recurrence = setting ? ggdm_item_child(setting, "recurrence") : NULL;

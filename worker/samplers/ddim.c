@@ -19,12 +19,18 @@ static const ggdm_param rows[] = {
      .structure = true,
      .fallback = GGDM_WHOLE(false),
      .help = "Whether x0-hat is clipped to the range of images; eps stays as it is."},
+    {.key = "eps_follows_x0",
+     .type = GGDM_PARAM_FLAG,
+     .structure = true,
+     .fallback = GGDM_WHOLE(false),
+     .help = "Whether eps follows an x0-hat that is clipped or moved, as with the other samplers "
+             "(use_clipped_model_output of diffusers); best with guidance that moves eps."},
     GGDM_SAMPLER_OFFSET,
     GGDM_SAMPLER_RESPACING,
     GGDM_SAMPLER_THRESHOLDING,
 };
 
-static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta)
+static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta, bool follows)
 {
     ggdm_step s = ggdm_step_between(t, bar, bar_next);
     double posterior = (1.0 - bar_next) / (1.0 - bar) * (1.0 - bar / bar_next);
@@ -34,6 +40,11 @@ static ggdm_step step_between(int32_t t, double bar, double bar_next, double eta
     s.mean_eps = (float)(direction - sqrt(bar_next) * sqrt(1.0 - bar) / sqrt(bar));
     s.moved_x0 = (float)sqrt(bar_next);
     s.moved_eps = (float)direction;
+    if (follows) { /* eps = (x - sqrt(ab) x0) / sqrt(1 - ab) */
+        s.moved_x = (float)(direction / sqrt(1.0 - bar));
+        s.moved_x0 = (float)(sqrt(bar_next) - direction * sqrt(bar) / sqrt(1.0 - bar));
+        s.moved_eps = 0;
+    }
     s.variance = (float)(sigma * sigma);
     s.sigma = (float)sigma;
     return s;
@@ -43,10 +54,11 @@ static ggdm_status ddim_chain(const ggdm_item *sampler, const ggdm_noise_levels 
                               ggdm_chain *out, ggdm_error *err)
 {
     const double eta = ggdm_item_real(sampler, "eta");
+    const bool follows = ggdm_item_flag(sampler, "eps_follows_x0");
     (void)err;
     for (int32_t i = 0; i < out->steps; i++)
         out->step[i] = step_between(out->step[i].t, ggdm_alpha_bar_at(levels, out, i),
-                                    ggdm_alpha_bar_at(levels, out, i + 1), eta);
+                                    ggdm_alpha_bar_at(levels, out, i + 1), eta, follows);
     return GGDM_OK;
 }
 
