@@ -12,14 +12,10 @@
 #include "common/arena.h"
 #include "common/json_write.h"
 #include "common/status.h"
+#include "jobs/sequence.h"
 #include "jobs/store.h"
 
-/* Share of successes with its Wilson 95 % interval; all three in [0, 1]. */
-typedef struct ggdm_share {
-    double p, lo, hi;
-} ggdm_share;
-
-/** k successes of n; n = 0 gives {0, 0, 1}. */
+/** k successes of n with their Wilson 95 % interval; n = 0 gives {0, 0, 1}. */
 ggdm_share ggdm_wilson(int64_t k, int64_t n);
 
 /* A scorer by its name in the run's panels: a group of columns. */
