@@ -91,31 +91,27 @@ static void flush_nothing(png_structp png)
     (void)png;
 }
 
-static void encode_rows(png_structp png, png_infop info, const uint8_t *pixels, int32_t width,
-                        int32_t height, int32_t channels)
+/* What every writer starts with: all that changes the bytes is said here, nothing is left to the
+ * library's choice. */
+static void set_compression(png_structp png)
 {
-    png_set_write_fn(png, png_get_io_ptr(png), write_bytes, flush_nothing);
-    /* All that changes the bytes is said here, nothing is left to the library's choice. */
     png_set_compression_level(png, 6);
     png_set_compression_strategy(png, 0);
     png_set_compression_mem_level(png, 8);
     png_set_compression_window_bits(png, 15);
-    png_set_filter(png, PNG_FILTER_TYPE_BASE, channels == 1 ? PNG_FILTER_NONE : PNG_FILTER_PAETH);
-    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
-                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_write_info(png, info);
-    for (int32_t y = 0; y < height; y++)
-        png_write_row(png, pixels + (size_t)y * (size_t)width * (size_t)channels);
-    png_write_end(png, info);
+    png_set_text_compression_level(png, 6);
+    png_set_text_compression_strategy(png, 0);
+    png_set_text_compression_mem_level(png, 8);
+    png_set_text_compression_window_bits(png, 15);
 }
 
-ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height, int32_t channels,
-                            uint8_t **out, size_t *size, ggdm_error *err)
+/* Calls the library; an error of it jumps out. */
+typedef void png_body(png_structp png, png_infop info, const void *context);
+
+/* What body writes: *out owned. */
+static ggdm_status write_png(png_body *body, const void *context, uint8_t **out, size_t *size,
+                             ggdm_error *err)
 {
-    *out = NULL;
-    *size = 0;
-    GGDM_TRY(check_format(width, height, channels, err));
     png_task *task = NULL;
     GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
     png_structp png =
@@ -125,7 +121,8 @@ ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height
     if (st == GGDM_OK) {
         if (setjmp(task->back) == 0) {
             png_set_write_fn(png, task, write_bytes, flush_nothing);
-            encode_rows(png, info, pixels, width, height, channels);
+            set_compression(png);
+            body(png, info, context);
         } else {
             task->status = task->status != GGDM_OK ? task->status : GGDM_EINTERNAL;
         }
@@ -142,6 +139,89 @@ ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height
     free(task->out);
     free(task);
     return st;
+}
+
+static void write_rows(png_structp png, png_infop info, const void *context)
+{
+    const ggdm_pixels *p = context;
+    png_set_filter(png, PNG_FILTER_TYPE_BASE,
+                   p->channels == 1 ? PNG_FILTER_NONE : PNG_FILTER_PAETH);
+    png_set_IHDR(png, info, (png_uint_32)p->width, (png_uint_32)p->height, 8,
+                 p->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    for (int32_t y = 0; y < p->height; y++)
+        png_write_row(png, p->data + (size_t)y * (size_t)p->width * (size_t)p->channels);
+    png_write_end(png, info);
+}
+
+ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height, int32_t channels,
+                            uint8_t **out, size_t *size, ggdm_error *err)
+{
+    const ggdm_pixels p = {width, height, channels, (uint8_t *)pixels};
+    *out = NULL;
+    *size = 0;
+    GGDM_TRY(check_format(width, height, channels, err));
+    return write_png(write_rows, &p, out, size, err);
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+enum {
+    HEADER = 33,    /* bytes: the signature and the first chunk, IHDR */
+    LONG_TEXT = 128 /* bytes: below it zlib gains nothing */
+};
+
+typedef struct labelled {
+    const uint8_t *png;
+    size_t size;
+    const ggdm_png_text *texts;
+    int n;
+} labelled;
+
+static bool is_ascii(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            return false;
+    return true;
+}
+
+/* tEXt or zTXt where they will do, iTXt for the rest of UTF-8. */
+static void set_text(png_structp png, png_infop info, const ggdm_png_text *text)
+{
+    const bool is_long = strlen(text->text) >= LONG_TEXT;
+    png_text t = {.key = (char *)text->key, .text = (char *)text->text};
+    if (is_ascii(text->text))
+        t.compression = is_long ? PNG_TEXT_COMPRESSION_zTXt : PNG_TEXT_COMPRESSION_NONE;
+    else
+        t.compression = is_long ? PNG_ITXT_COMPRESSION_zTXt : PNG_ITXT_COMPRESSION_NONE;
+    png_set_text(png, info, &t, 1);
+}
+
+/* The library writes header and texts; what is behind the header of the other picture follows. */
+static void write_labelled(png_structp png, png_infop info, const void *context)
+{
+    const labelled *l = context;
+    const uint8_t *h = l->png;
+    png_set_IHDR(png, info, png_get_uint_32(h + 16), png_get_uint_32(h + 20), h[24], h[25], h[28],
+                 h[26], h[27]);
+    for (int i = 0; i < l->n; i++)
+        set_text(png, info, &l->texts[i]);
+    png_write_info(png, info);
+    write_bytes(png, (png_bytep)(h + HEADER), l->size - HEADER);
+}
+
+ggdm_status ggdm_png_label(const void *png, size_t size, const ggdm_png_text *texts, int n,
+                           uint8_t **out, size_t *out_size, ggdm_error *err)
+{
+    static const uint8_t begin[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+    const labelled l = {png, size, texts, n};
+    *out = NULL;
+    *out_size = 0;
+    if (size < HEADER || memcmp(png, begin, sizeof begin - 1) != 0)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "PNG: no header");
+    return write_png(write_labelled, &l, out, out_size, err);
 }
 
 /* ---- decoding ------------------------------------------------------------------------------- */

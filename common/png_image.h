@@ -32,6 +32,17 @@ void ggdm_pixels_dequantise(const uint8_t *pixels, float *x, int64_t n);
 ggdm_status ggdm_png_encode(const uint8_t *pixels, int32_t width, int32_t height, int32_t channels,
                             uint8_t **png, size_t *size, ggdm_error *err);
 
+/* A text in a picture.  key: 1 to 79 letters; text: UTF-8. */
+typedef struct ggdm_png_text {
+    const char *key, *text;
+} ggdm_png_text;
+
+/** The picture png with texts [n] behind its header (tEXt; zTXt where they are long; iTXt where
+ *  they are not ASCII); all other bytes of it stay as they are, so that its compressed pixels do.
+ *  *out (owned: free()) gets *out_size bytes.  Errors: GGDM_EFORMAT (no PNG), GGDM_ENOMEM. */
+ggdm_status ggdm_png_label(const void *png, size_t size, const ggdm_png_text *texts, int n,
+                           uint8_t **out, size_t *out_size, ggdm_error *err);
+
 /** Decode a grey or RGB PNG of 8 bits per channel; *out is initialised here.
  *  max_side  pixels; larger images are refused before anything of their size is allocated
  *  Errors: GGDM_EFORMAT (malformed, truncated), GGDM_EUNSUPPORTED (palette, alpha, 16 bits),

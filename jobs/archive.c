@@ -13,6 +13,7 @@
 #include "common/npy.h"
 #include "common/png_image.h"
 #include "common/temp.h"
+#include "jobs/caption.h"
 #include "jobs/sheet.h"
 
 #define MAX_SIDE 4096 /* pixels of a generated image */
@@ -31,6 +32,7 @@ typedef struct cell_archive {
     bool singly;               /* each image as a file of its own, too */
     ggdm_container *tar, *npz; /* NULL: not wanted */
     ggdm_sheet *sheet;
+    ggdm_caption caption;
     int32_t next;      /* index expected */
     ggdm_pixels first; /* size of all; no pixels of its own */
 } cell_archive;
@@ -109,12 +111,13 @@ static ggdm_status describe(const cell_archive *a, const ggdm_sample *sample, ch
     return ggdm_json_finish(&j, text, size, err);
 }
 
-static ggdm_status add_to_tar(cell_archive *a, const ggdm_sample *sample, ggdm_error *err)
+static ggdm_status add_to_tar(cell_archive *a, const ggdm_sample *sample, const void *png,
+                              size_t png_size, ggdm_error *err)
 {
     char name[GGDM_CELL_NAME_SIZE + 32], *text = NULL;
     size_t size = 0;
     snprintf(name, sizeof name, "%s_%06d.png", a->row->cell.name, sample->index);
-    GGDM_TRY(ggdm_container_add(a->tar, name, sample->data, sample->size, err));
+    GGDM_TRY(ggdm_container_add(a->tar, name, png, png_size, err));
     GGDM_TRY(describe(a, sample, &text, &size, err));
     snprintf(name, sizeof name, "%s_%06d.json", a->row->cell.name, sample->index);
     ggdm_status st = ggdm_container_add(a->tar, name, text, size, err);
@@ -175,31 +178,43 @@ ggdm_frame ggdm_frame_of(const ggdm_sample *sample, const ggdm_results_panel *pa
 
 static ggdm_status write_sheet(const cell_archive *a, ggdm_error *err)
 {
-    uint8_t *png = NULL;
-    size_t size = 0;
-    GGDM_TRY(ggdm_sheet_encode(a->sheet, &png, &size, err));
-    ggdm_status st = ggdm_replace_file(a->paths[SHEET], png, size, err);
+    uint8_t *bare = NULL, *png = NULL;
+    size_t bare_size = 0, size = 0;
+    GGDM_TRY(ggdm_sheet_encode(a->sheet, &bare, &bare_size, err));
+    ggdm_status st = ggdm_caption_put(&a->caption, -1, bare, bare_size, &png, &size, err);
+    free(bare);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file(a->paths[SHEET], png, size, err);
     free(png);
     return st;
 }
 
 /* ---- a cell --------------------------------------------------------------------------------- */
 
-static ggdm_status put_singly(const cell_archive *a, const ggdm_sample *sample, ggdm_error *err)
+/* The picture as a file, as it was stored but for what it says of itself. */
+static ggdm_status put_picture(cell_archive *a, const ggdm_sample *sample, ggdm_error *err)
 {
     char name[32];
+    uint8_t *png = NULL;
+    size_t size = 0;
+    GGDM_TRY(
+        ggdm_caption_put(&a->caption, sample->index, sample->data, sample->size, &png, &size, err));
+    ggdm_status st = GGDM_OK;
     snprintf(name, sizeof name, "%06d.png", sample->index);
-    return ggdm_replace_file_in(a->folder, name, sample->data, sample->size, err);
+    if (a->singly)
+        st = ggdm_replace_file_in(a->folder, name, png, size, err);
+    if (st == GGDM_OK && a->wanted[TAR])
+        st = add_to_tar(a, sample, png, size, err);
+    free(png);
+    return st;
 }
 
 static ggdm_status put_image(cell_archive *a, const ggdm_sample *sample, const ggdm_pixels *pixels,
                              ggdm_error *err)
 {
     const size_t size = (size_t)pixels->width * (size_t)pixels->height * (size_t)pixels->channels;
-    if (a->singly)
-        GGDM_TRY(put_singly(a, sample, err));
-    if (a->wanted[TAR])
-        GGDM_TRY(add_to_tar(a, sample, err));
+    if (a->singly || a->wanted[TAR])
+        GGDM_TRY(put_picture(a, sample, err));
     if (a->wanted[NPZ])
         GGDM_TRY(ggdm_container_write(a->npz, pixels->data, size, err));
     if (a->wanted[SHEET])
@@ -246,6 +261,7 @@ static void free_archive(cell_archive *a)
     ggdm_container_abort(&a->tar);
     ggdm_container_abort(&a->npz);
     ggdm_sheet_destroy(&a->sheet);
+    ggdm_caption_deinit(&a->caption);
     for (int i = 0; i < N_FILES; i++)
         free(a->paths[i]);
     free(a->folder);
@@ -287,6 +303,7 @@ static ggdm_status write_cell(cell_archive *a, const ggdm_results *r, const char
         return GGDM_FAIL(err, GGDM_ESTATE, "cell %s has %d of %d images: not complete",
                          row->cell.name, row->cell.done, row->cell.wanted);
     GGDM_TRY_GOTO(st, make_paths(a, base, err), done);
+    GGDM_TRY_GOTO(st, ggdm_caption_make(r, row, &a->caption, err), done);
     GGDM_TRY_GOTO(st, open_files(a, err), done);
     st = ggdm_store_each_sample(r->store, row->cell.trajectory, row->cell.wanted, true,
                                 a->panel->scorers, a->panel->n, add_image, a, err);

@@ -1,10 +1,10 @@
 /* RUN/archive/CELL/{samples.tar, samples.npz, sheet.png}: a pure function of the store.
  *
- * samples.tar  WebDataset shard: for each image in index order c0007_000042.png (the stored bytes)
- *              and c0007_000042.json (cell, its parameters, index, diverged, and of each measure
- *              label and probability, or its number); no key is twice in the shards of a run
- * samples.npz  arr_0 u8 [N, H, W, C] (grey: C = 1), arr_1 i64 [N]: what the cell aims at, or -1
- * sheet.png    contact sheet (jobs/sheet.h) */
+ * samples.tar  WebDataset shard: for each image in index order c0007_000042.png (the stored
+ *              picture with what it says of itself, jobs/caption.h) and c0007_000042.json (cell,
+ * its parameters, index, diverged, and of each measure label and probability, or its number); no
+ * key is twice in the shards of a run samples.npz  arr_0 u8 [N, H, W, C] (grey: C = 1), arr_1 i64
+ * [N]: what the cell aims at, or -1 sheet.png    contact sheet (jobs/sheet.h) */
 #ifndef GGDM_JOBS_ARCHIVE_H
 #define GGDM_JOBS_ARCHIVE_H
 

@@ -48,6 +48,54 @@ static void test_png_round_trip_gives_equal_pixels(void **state)
     }
 }
 
+/* Chunks of a PNG as "IHDR,tEXt,...". */
+static void list_chunks(const uint8_t *png, size_t size, char *out)
+{
+    *out = '\0';
+    for (size_t at = 8; at + 12 <= size;) {
+        uint32_t n = (uint32_t)png[at] << 24 | (uint32_t)png[at + 1] << 16 |
+                     (uint32_t)png[at + 2] << 8 | png[at + 3];
+        sprintf(out + strlen(out), "%s%.4s", *out ? "," : "", (const char *)png + at + 4);
+        at += 12 + n;
+    }
+}
+
+static void test_png_label_keeps_pixels_and_says_texts(void **state)
+{
+    (void)state;
+    char long_text[1001], chunks[200];
+    uint8_t pixels[3 * 5 * 4], *png, *labelled, *again;
+    size_t size, labelled_size, again_size;
+    ggdm_pixels out;
+    memset(long_text, 'a', 1000);
+    long_text[1000] = '\0';
+    const ggdm_png_text texts[] = {
+        {"Software", "ggdm"}, {"ggdm:prompt", "\xce\xba"}, {"ggdm:recipe", long_text}};
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 7);
+    ggdm_test_ok(ggdm_png_encode(pixels, 5, 4, 3, &png, &size, &err), &err);
+    ggdm_test_ok(ggdm_png_label(png, size, texts, 3, &labelled, &labelled_size, &err), &err);
+    list_chunks(labelled, labelled_size, chunks);
+    assert_string_equal(chunks, "IHDR,tEXt,iTXt,zTXt,IDAT,IEND");
+    assert_true(labelled_size < size + 200);
+    assert_non_null(memmem(labelled, labelled_size, "tEXtSoftware\0ggdm", 17));
+    assert_memory_equal(labelled + labelled_size - (size - 33), png + 33, size - 33);
+    ggdm_test_ok(ggdm_png_decode(labelled, labelled_size, 10, &out, &err), &err);
+    assert_memory_equal(out.data, pixels, sizeof pixels);
+    ggdm_pixels_deinit(&out);
+    ggdm_test_ok(ggdm_png_label(png, size, texts, 3, &again, &again_size, &err), &err);
+    assert_int_equal(again_size, labelled_size);
+    assert_memory_equal(again, labelled, again_size);
+    free(again);
+    ggdm_test_error(ggdm_png_label(png, 32, texts, 1, &again, &again_size, &err), &err,
+                    GGDM_EFORMAT, "no header");
+    png[1] = 'p';
+    ggdm_test_error(ggdm_png_label(png, size, texts, 1, &again, &again_size, &err), &err,
+                    GGDM_EFORMAT, "no header");
+    free(labelled);
+    free(png);
+}
+
 static void test_png_encode_bad_sides_fail(void **state)
 {
     (void)state;
@@ -149,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png_round_trip_gives_equal_pixels),
+        cmocka_unit_test(test_png_label_keeps_pixels_and_says_texts),
         cmocka_unit_test(test_png_encode_bad_sides_fail),
         cmocka_unit_test(test_png_decode_larger_than_limit_fails),
         cmocka_unit_test(test_png_decode_other_kinds_are_refused),
