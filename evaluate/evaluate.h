@@ -10,7 +10,8 @@
 typedef struct ggdm_evaluate_options {
     const ggdm_metric_kind *metrics[GGDM_MAX_METRICS]; /* [n_metrics] */
     int32_t n_metrics;
-    ggdm_features *features;
+    ggdm_features *features;   /* with logits where a metric needs them */
+    ggdm_reference *reference; /* NULL where none needs one */
 } ggdm_evaluate_options;
 
 typedef struct ggdm_evaluated {
@@ -21,10 +22,11 @@ typedef struct ggdm_evaluated {
 
 /** Give each cell its metrics, of those of its images that did not diverge, in their order; a
  *  transaction for each cell, whose metrics are skipped where they are there already, of the same
- *  features and as many images.  The store is owned and not in a turn.
+ *  features, reference and as many images.  Collective.
+ *  store  owned and not in a turn, on rank 0; NULL on the others, whose *out stays empty
  *  Errors: those of the store and of reading its images, GGDM_ESHAPE of ggdm_features_add, naming
- *  cell and image. */
-ggdm_status ggdm_evaluate_run(ggdm_store *store, const ggdm_evaluate_options *o,
+ *  cell and image; the same on all ranks. */
+ggdm_status ggdm_evaluate_run(ggdm_world *world, ggdm_store *store, const ggdm_evaluate_options *o,
                               ggdm_evaluated *out, ggdm_error *err);
 
 #endif

@@ -12,13 +12,14 @@
 enum { BATCH = 32, DIGEST_DIGITS = 12 };
 
 struct ggdm_features {
-    char *name;
+    char *names[GGDM_MAX_LAYERS];
+    int32_t n_layers;
     char *model_name; /* NULL: pixels, and nothing of what follows */
     ggdm_model_files files;
     ggdm_model *model;
     ggdm_graph *graph;
     ggdm_ports ports;
-    ggdm_val layer;
+    ggdm_val layers[GGDM_MAX_LAYERS];
     int64_t elements; /* of an image */
     int32_t waiting;
 };
@@ -83,26 +84,36 @@ static ggdm_status find_layer(const ggdm_features *f, const char *asked, const c
                      names);
 }
 
-static ggdm_status build(ggdm_features *f, const char *asked, ggdm_error *err)
+static ggdm_status add_layer(ggdm_features *f, const char *layer, ggdm_error *err)
+{
+    char digest[GGDM_HASH_TEXT_SIZE];
+    const int32_t k = f->n_layers++;
+    ggdm_hash_hex(f->files.digest, digest);
+    f->layers[k] = *layer_port(&f->ports, layer);
+    ggdm_graph_output(f->graph, f->layers[k]);
+    return ggdm_asprintf(&f->names[k], err, "%s:%s@%.*s", f->model_name, layer, DIGEST_DIGITS,
+                         digest);
+}
+
+static ggdm_status build(ggdm_features *f, const char *asked, bool logits, ggdm_error *err)
 {
     const ggdm_arch_info *info = &f->model->info;
-    const char *layer = NULL;
-    char digest[GGDM_HASH_TEXT_SIZE];
+    const char *layer = NULL, *classes = NULL;
     GGDM_TRY(find_layer(f, asked, &layer, err));
-    ggdm_hash_hex(f->files.digest, digest);
-    GGDM_TRY(
-        ggdm_asprintf(&f->name, err, "%s:%s@%.*s", f->model_name, layer, DIGEST_DIGITS, digest));
+    if (logits)
+        GGDM_TRY(find_layer(f, "logits", &classes, err));
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
     f->ports = ggdm_arch_inputs(f->model->arch, f->graph, BATCH);
     ggdm_arch_emit(f->model->arch, f->graph, &f->ports);
-    f->layer = *layer_port(&f->ports, layer);
-    ggdm_graph_output(f->graph, f->layer);
+    GGDM_TRY(add_layer(f, layer, err));
+    if (classes && classes != layer)
+        GGDM_TRY(add_layer(f, classes, err));
     f->elements = (int64_t)info->size * info->size * info->channels;
     return ggdm_graph_compile(f->graph, &f->model->params, err);
 }
 
-static ggdm_status open_model(ggdm_features *f, const char *text, ggdm_feature_finder find,
-                              void *context, ggdm_error *err)
+static ggdm_status open_model(ggdm_features *f, const char *text, bool logits,
+                              ggdm_feature_finder find, void *context, ggdm_error *err)
 {
     char *path = NULL;
     ggdm_status st;
@@ -114,18 +125,27 @@ static ggdm_status open_model(ggdm_features *f, const char *text, ggdm_feature_f
     GGDM_TRY_GOTO(st, ggdm_model_files_open(path, &f->files, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_create(&f->files, &f->model, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_check_finite(f->model, err), done);
-    st = build(f, layer, err);
+    st = build(f, layer, logits, err);
 done:
     free(path);
     return st;
 }
 
-ggdm_status ggdm_features_open(const char *text, ggdm_feature_finder find, void *context,
-                               ggdm_features **out, ggdm_error *err)
+static ggdm_status open_pixels(ggdm_features *f, bool logits, ggdm_error *err)
+{
+    if (logits)
+        return GGDM_FAIL(err, GGDM_EINVAL, "they are of no classes, expected a classifier");
+    f->n_layers = 1;
+    return ggdm_strdup("pixels", &f->names[0], err);
+}
+
+ggdm_status ggdm_features_open(const char *text, bool logits, ggdm_feature_finder find,
+                               void *context, ggdm_features **out, ggdm_error *err)
 {
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
-    ggdm_status st = strcmp(text, "pixels") == 0 ? ggdm_strdup(text, &(*out)->name, err)
-                                                 : open_model(*out, text, find, context, err);
+    ggdm_status st = strcmp(text, "pixels") == 0
+                         ? open_pixels(*out, logits, err)
+                         : open_model(*out, text, logits, find, context, err);
     if (st == GGDM_OK)
         return st;
     ggdm_features_close(out);
@@ -141,14 +161,20 @@ void ggdm_features_close(ggdm_features **features)
     ggdm_model_destroy(&f->model);
     ggdm_model_files_close(&f->files);
     free(f->model_name);
-    free(f->name);
+    for (int32_t k = 0; k < f->n_layers; k++)
+        free(f->names[k]);
     free(f);
     *features = NULL;
 }
 
-const char *ggdm_features_name(const ggdm_features *f)
+int32_t ggdm_features_layers(const ggdm_features *f)
 {
-    return f->name;
+    return f->n_layers;
+}
+
+const char *ggdm_features_name(const ggdm_features *f, int32_t layer)
+{
+    return f->names[layer];
 }
 
 /* ---- images ---- */
@@ -180,11 +206,12 @@ static void run(ggdm_features *f)
     ggdm_graph_run(f->graph);
 }
 
-/* Row i of what the network gave is the next of the rows, whose image is known already. */
-static ggdm_status take_row(ggdm_features *f, int32_t i, ggdm_feature_rows *rows, ggdm_error *err)
+/* Row i of what a layer gave is the next of the rows, whose image is known already. */
+static ggdm_status take_row(ggdm_features *f, int32_t k, int32_t i, ggdm_feature_rows *rows,
+                            ggdm_error *err)
 {
-    const int64_t d = ggdm_shape_count(ggdm_graph_shape(f->graph, f->layer)) / BATCH;
-    const float *from = (const float *)ggdm_graph_data(f->graph, f->layer) + i * d;
+    const int64_t d = ggdm_shape_count(ggdm_graph_shape(f->graph, f->layers[k])) / BATCH;
+    const float *from = (const float *)ggdm_graph_data(f->graph, f->layers[k]) + i * d;
     const int32_t index = rows->images[rows->n];
     GGDM_TRY(grow(rows, d, err));
     for (int64_t j = 0; j < d; j++)
@@ -202,18 +229,22 @@ ggdm_status ggdm_features_flush(ggdm_features *f, ggdm_feature_rows *rows, ggdm_
     f->waiting = 0;
     if (n > 0)
         run(f);
-    for (int32_t i = 0; i < n && st == GGDM_OK; i++)
-        st = take_row(f, i, rows, err);
+    for (int32_t k = 0; k < f->n_layers; k++)
+        for (int32_t i = 0; i < n && st == GGDM_OK; i++)
+            st = take_row(f, k, i, &rows[k], err);
     return st;
 }
 
 static ggdm_status add_to_batch(ggdm_features *f, const ggdm_pixels *image, int32_t index,
                                 ggdm_feature_rows *rows, ggdm_error *err)
 {
-    const size_t place = (size_t)rows->n + (size_t)f->waiting;
     GGDM_TRY(check_size(f, image, err));
-    GGDM_TRY(ggdm_grow(&rows->images, &rows->images_cap, place + 1, sizeof *rows->images, err));
-    rows->images[place] = index;
+    for (int32_t k = 0; k < f->n_layers; k++) {
+        const size_t place = (size_t)rows[k].n + (size_t)f->waiting;
+        GGDM_TRY(
+            ggdm_grow(&rows[k].images, &rows[k].images_cap, place + 1, sizeof *rows->images, err));
+        rows[k].images[place] = index;
+    }
     float *x = ggdm_graph_data(f->graph, f->ports.x);
     ggdm_pixels_dequantise(image->data, x + f->waiting * f->elements, f->elements);
     f->waiting++;

@@ -5,6 +5,7 @@
 #ifndef GGDM_EVALUATE_FEATURES_H
 #define GGDM_EVALUATE_FEATURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,21 +26,26 @@ void ggdm_feature_rows_deinit(ggdm_feature_rows *rows);
 
 typedef struct ggdm_features ggdm_features;
 
+#define GGDM_MAX_LAYERS 2 /* taken of an image at once */
+
 /** The directory of a model, for ggdm_model_files_open, in *path (owned). */
 typedef ggdm_status (*ggdm_feature_finder)(void *context, const char *model, char **path,
                                            ggdm_error *err);
 
 /** Open the source called text; the instruction set is pinned before.
+ *  logits: what the network says of classes is wanted, too, as the last layer.
  *  Errors: GGDM_EINVAL where the network has no such layer; those of the model's files. */
-ggdm_status ggdm_features_open(const char *text, ggdm_feature_finder find, void *context,
-                               ggdm_features **out, ggdm_error *err);
+ggdm_status ggdm_features_open(const char *text, bool logits, ggdm_feature_finder find,
+                               void *context, ggdm_features **out, ggdm_error *err);
 void ggdm_features_close(ggdm_features **features);
 
-/** What the source is, for results: "pixels", or "MODEL:LAYER@DIGEST" with the first digits of the
+/** How many matrices images give: the layer asked for, and logits where they are another. */
+int32_t ggdm_features_layers(const ggdm_features *f);
+/** What a layer is, for results: "pixels", or "MODEL:LAYER@DIGEST" with the first digits of the
  *  model's. */
-const char *ggdm_features_name(const ggdm_features *f);
+const char *ggdm_features_name(const ggdm_features *f, int32_t layer);
 
-/** Add an image, which may wait for others.  index: for messages.
+/** Add an image, which may wait for others, to rows [layers].  index: for messages.
  *  Errors: GGDM_ESHAPE where it has not the size that the network takes, or not that of the others;
  *  those of ggdm_features_flush. */
 ggdm_status ggdm_features_add(ggdm_features *f, const ggdm_pixels *image, int32_t index,

@@ -3,3 +3,16 @@
 #include <stddef.h>
 
 const ggdm_metric_kind *const ggdm_metric_kinds[] = {&ggdm_metric_vendi, NULL};
+
+int32_t ggdm_metric_count(const ggdm_metric_kind *metric)
+{
+    int32_t n = 1;
+    while (metric->numbers && metric->numbers[n])
+        n++;
+    return n;
+}
+
+const char *ggdm_metric_number(const ggdm_metric_kind *metric, int32_t i)
+{
+    return metric->numbers ? metric->numbers[i] : metric->kind.name;
+}

@@ -148,7 +148,7 @@ static ggdm_status normalise(const ggdm_feature_rows *rows, bool transposed, dou
     return GGDM_OK;
 }
 
-static ggdm_status compute(const ggdm_feature_rows *rows, ggdm_metric_value *out, ggdm_error *err)
+static ggdm_status of_rows(const ggdm_feature_rows *rows, ggdm_metric_value *out, ggdm_error *err)
 {
     const int64_t n = rows->n, d = rows->d;
     const bool dual = d < n;
@@ -168,6 +168,17 @@ done:
     free(s.vectors);
     free(s.lambda);
     return st;
+}
+
+static ggdm_status compute(const ggdm_metric_input *in, ggdm_metric_value *out, ggdm_error *err)
+{
+    ggdm_feature_rows all;
+    ggdm_status st = ggdm_rows_all(in->rows, &all, err);
+    if (st == GGDM_OK && ggdm_world_rank(in->world) == 0)
+        st = of_rows(&all, out, err);
+    ggdm_feature_rows_deinit(&all);
+    GGDM_TRY(ggdm_world_agree(in->world, st, err));
+    return ggdm_world_broadcast(in->world, 0, out, sizeof *out, err);
 }
 
 const ggdm_metric_kind ggdm_metric_vendi = {

@@ -35,7 +35,7 @@ BEGIN {
     # Header (pattern) -> the files (patterns) that may include it.
     n = 0
     rule("sqlite3\\.h",              "jobs/store[^/]*\\.c")
-    rule("mpi\\.h",                  "common/transport_mpi\\.c|models/train/reduce_mpi\\.c")
+    rule("mpi\\.h",                  "common/transport_mpi\\.c|common/collective_mpi\\.c")
     rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.[ch]")
     rule("omp\\.h",                 "common/threads\\.c|models/nn/.*\\.c")
     rule("png\\.h",                  "common/png[^/]*\\.c")

@@ -6,6 +6,7 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/plural.h"
+#include "common/threads.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/dir_args.h"
 #include "coordinator/run/model_paths.h"
@@ -32,14 +33,18 @@ static ggdm_status find_model(void *dir, const char *name, char **path, ggdm_err
     return ggdm_model_path_find(dir, "", name, path, err);
 }
 
-/* Networks compute as they do in runs in f32. */
-static ggdm_status pin_isa(ggdm_error *err)
+/* Networks compute as they do in runs in f32, on all ranks alike. */
+static ggdm_status pin_isa(ggdm_world *world, ggdm_error *err)
 {
     ggdm_precision precision = GGDM_PRECISION_FP32;
     ggdm_isa isa;
-    GGDM_TRY(ggdm_isa_choose(&isa, err));
-    GGDM_TRY(ggdm_startup_precision(&precision, &isa, err));
-    return ggdm_isa_pin(isa, err);
+    int agreed;
+    ggdm_status st = ggdm_isa_choose(&isa, err);
+    if (st == GGDM_OK)
+        st = ggdm_startup_precision(&precision, &isa, err);
+    GGDM_TRY(ggdm_world_agree(world, st, err));
+    GGDM_TRY(ggdm_world_min(world, (int)isa, &agreed, err));
+    return ggdm_isa_pin((ggdm_isa)agreed, err);
 }
 
 static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
@@ -48,7 +53,7 @@ static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
     for (int32_t k = 0; k < o->n_metrics; k++)
         least = o->metrics[k]->least > least ? o->metrics[k]->least : least;
     ggdm_log(GGDM_LOG_INFO, "%d number%s computed, %d there already, of features %s", e->made,
-             ggdm_plural(e->made), e->kept, ggdm_features_name(o->features));
+             ggdm_plural(e->made), e->kept, ggdm_features_name(o->features, 0));
     if (e->few)
         ggdm_log(GGDM_LOG_WARN,
                  "%d number%s could not be given: fewer images than needed (%lld) that did not "
@@ -56,19 +61,35 @@ static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
                  e->few, ggdm_plural(e->few), (long long)least);
 }
 
-/* *store is the run's, owned by this process. */
-static ggdm_status compute(evaluate_options *o, ggdm_store **store, ggdm_evaluated *out,
-                           ggdm_error *err)
+static bool want_logits(const ggdm_evaluate_options *o)
 {
-    GGDM_TRY(pin_isa(err));
-    GGDM_TRY(
-        ggdm_features_open(o->features, find_model, (void *)o->where.dir, &o->asked.features, err));
-    ggdm_status st = ggdm_dir_open(o->where.dir, store, err);
-    if (st == GGDM_OK) {
-        ggdm_store_publish(*store);
-        st = ggdm_evaluate_run(*store, &o->asked, out, err);
-    }
+    bool any = false;
+    for (int32_t k = 0; k < o->n_metrics; k++)
+        any |= o->metrics[k]->logits;
+    return any;
+}
+
+/* What a rank needs; *store is the run's, owned by rank 0. */
+static ggdm_status prepare(evaluate_options *o, bool first, ggdm_store **store, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_features_open(o->features, want_logits(&o->asked), find_model,
+                                (void *)o->where.dir, &o->asked.features, err));
+    if (!first)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_dir_open(o->where.dir, store, err));
+    ggdm_store_publish(*store);
+    return GGDM_OK;
+}
+
+static ggdm_status compute(evaluate_options *o, ggdm_world *world, ggdm_store **store,
+                           ggdm_evaluated *out, ggdm_error *err)
+{
+    ggdm_status st = pin_isa(world, err);
     if (st == GGDM_OK)
+        st = ggdm_world_agree(world, prepare(o, ggdm_world_rank(world) == 0, store, err), err);
+    if (st == GGDM_OK)
+        st = ggdm_evaluate_run(world, *store, &o->asked, out, err);
+    if (st == GGDM_OK && *store)
         tell(out, &o->asked);
     ggdm_features_close(&o->asked.features);
     return st;
@@ -133,21 +154,32 @@ static ggdm_status write_all(const evaluate_options *o, const ggdm_results *r, c
     return o->json ? print_json(r, err) : ggdm_finish_print(r, place, err);
 }
 
-static ggdm_status evaluate(evaluate_options *o, ggdm_evaluated *out, ggdm_error *err)
+/* On rank 0. */
+static ggdm_status present(const evaluate_options *o, ggdm_store *store, ggdm_error *err)
 {
-    ggdm_store *store = NULL;
     ggdm_results r = {0};
     const char *place;
     ggdm_status st;
-    GGDM_TRY_GOTO(
-        st, o->features ? compute(o, &store, out, err) : ggdm_dir_read(o->where.dir, &store, err),
-        done);
     GGDM_TRY_GOTO(st, ggdm_dir_to_write(o->where.dir, o->out, "summary.csv", &place, err), done);
     GGDM_TRY_GOTO(st, ggdm_results_read(store, &r, err), done);
     st = write_all(o, &r, place, err);
 done:
     ggdm_results_deinit(&r);
-    if (!o->features)
+    return st;
+}
+
+static ggdm_status evaluate(evaluate_options *o, ggdm_world *world, ggdm_evaluated *out,
+                            ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    ggdm_status st = GGDM_OK;
+    if (o->features)
+        st = compute(o, world, &store, out, err);
+    else if (ggdm_world_rank(world) == 0)
+        st = ggdm_dir_read(o->where.dir, &store, err);
+    if (st == GGDM_OK && ggdm_world_rank(world) == 0)
+        st = present(o, store, err);
+    if (!o->features && store)
         return ggdm_dir_done(&store, st, err);
     ggdm_store_close(&store);
     return st;
@@ -231,17 +263,27 @@ int ggdm_cmd_evaluate(int argc, char **argv)
         "summary and figures are written from the database or, while the run goes on, from its "
         "latest snapshot.\v"
         "Metrics are kept in the database: what is there of the same features and as many images "
-        "is not computed again.  They are of the images that did not diverge.\n\n"
-        "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge",
+        "is not computed again.  They are of the images that did not diverge.  Under mpirun or "
+        "srun all ranks share the work, and give the same numbers.\n\n"
+        "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge\n"
+        "  mpirun -n 8 ggdm evaluate runs/night --metrics vendi --features pixels",
         ggdm_dir_children,
         NULL,
         NULL};
     evaluate_options o = {.out = NULL};
     ggdm_evaluated done = {0};
+    ggdm_world *world = NULL;
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    if (evaluate(&o, &done, &err) != GGDM_OK)
-        return ggdm_command_fail("evaluate", &err);
-    return done.few + done.odd ? GGDM_EXIT_FAILED_UNITS : GGDM_EXIT_OK;
+    ggdm_use_threads(ggdm_command_threads());
+    ggdm_status st = ggdm_world_open(&world, &err);
+    if (st == GGDM_OK)
+        st = evaluate(&o, world, &done, &err);
+    const bool speaks = !world || ggdm_world_rank(world) == 0; /* errors are the same on all */
+    const int code = st == GGDM_OK ? GGDM_EXIT_OK : ggdm_exit_code(st);
+    if (st != GGDM_OK && speaks)
+        ggdm_command_fail("evaluate", &err);
+    ggdm_world_close(&world);
+    return code == GGDM_EXIT_OK && speaks && done.few + done.odd ? GGDM_EXIT_FAILED_UNITS : code;
 }

@@ -124,15 +124,6 @@ static void show_training(void *context, const ggdm_train_progress *p)
 
 /* --- running --- */
 
-/* mpirun says how many of its ranks are on this machine.  (srun gives each its own cores.) */
-static int default_threads(void)
-{
-    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    int ranks = text ? atoi(text) : 1;
-    int threads = ggdm_usable_cores() / (ranks > 1 ? ranks : 1);
-    return threads > 1 ? threads : 1;
-}
-
 /* The best instruction set that all ranks have: the weights' last bits depend on it. */
 static ggdm_status pin_isa(ggdm_world *world, ggdm_isa *out, ggdm_error *err)
 {
@@ -217,7 +208,7 @@ done:
 
 int ggdm_cmd_train(int argc, char **argv)
 {
-    arguments a = {.threads = default_threads()};
+    arguments a = {.threads = ggdm_command_threads()};
     ggdm_error err = {0};
     ggdm_world *world = NULL;
     if (ggdm_command_parse(&parser, argc, argv, &a) != 0)

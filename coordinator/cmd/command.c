@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/nearest.h"
 
@@ -143,4 +144,13 @@ int ggdm_command_fail(const char *name, const ggdm_error *err)
     ggdm_log(GGDM_LOG_DEBUG, "ggdm %s: %s, raised at %s:%d", name, ggdm_status_text(err->code),
              err->file ? err->file : "?", err->line);
     return ggdm_exit_code(err->code);
+}
+
+/* mpirun says how many of its ranks are on this machine.  (srun gives each its own cores.) */
+int ggdm_command_threads(void)
+{
+    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    int ranks = text ? atoi(text) : 1;
+    int threads = ggdm_usable_cores() / (ranks > 1 ? ranks : 1);
+    return threads > 1 ? threads : 1;
 }

@@ -2,8 +2,8 @@
  * "ggdm NAME", so argp prints the right usage line.  A command parses its arguments with
  * ggdm_command_parse (argp; --help and usage errors are handled there), prints its results on
  * standard output, its error with ggdm_command_fail, and returns an exit code (common/status.h).
- * A command that needs MPI starts it itself (ggdm_transport_mpi_open, or MPI_Init_thread in the
- * trainer's reduction): main does not. */
+ * A command that needs MPI starts it itself (ggdm_transport_mpi_open, ggdm_world_open): main does
+ * not. */
 #ifndef GGDM_COORDINATOR_COMMAND_H
 #define GGDM_COORDINATOR_COMMAND_H
 
@@ -55,6 +55,10 @@ void ggdm_each_library(ggdm_library_visitor visit, void *context);
  *  The process ends there on a usage error and after --help.  Errors: those of the parser (0 =
  *  none). */
 int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/** Threads for a rank of a world that does one thing together (common/collective.h): its share of
+ * the cores of this machine. */
+int ggdm_command_threads(void);
 
 /** What a command would give to ggdm_command_parse: its options and texts, which are static.  The
  *  command does nothing else.  One thread at a time. */

@@ -139,14 +139,14 @@ static ggdm_status resume(trainer *t, ggdm_error *err)
     memcpy(t->state.data, data, sizeof t->state.data);
     if (t->rank == 0)
         GGDM_TRY(read_checkpoint(t, err));
-    GGDM_TRY(ggdm_world_broadcast(t->world, &t->state, sizeof t->state, err));
+    GGDM_TRY(ggdm_world_broadcast(t->world, 0, &t->state, sizeof t->state, err));
     if (strcmp(t->state.data, data) != 0)
         return GGDM_FAIL(err, GGDM_ESTATE, "%s: rank %d has other data there than rank 0",
                          t->recipe->data_dir, t->rank);
     if (t->state.step > 0) {
         float *const arrays[] = {f->w, f->m, f->v, f->ema};
         for (int i = 0; i < 4; i++)
-            GGDM_TRY(ggdm_world_broadcast(t->world, arrays[i], sizeof(float) * f->n, err));
+            GGDM_TRY(ggdm_world_broadcast(t->world, 0, arrays[i], sizeof(float) * f->n, err));
     }
     ggdm_graph_params_changed(t->step_graph->g);
     t->saved = ggdm_now();

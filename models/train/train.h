@@ -9,7 +9,7 @@
 #include "common/isa.h"
 #include "common/status.h"
 #include "models/train/train_recipe.h"
-#include "models/train/reduce.h"
+#include "common/collective.h"
 
 typedef struct ggdm_train_progress {
     int64_t step, steps; /* done, in all */

@@ -7,13 +7,14 @@
 #include "tests/support/run_fixture.h"
 
 static ggdm_error err;
+static ggdm_world *world;
 
 static ggdm_evaluated evaluate(run_fixture *f, const ggdm_metric_kind *metric)
 {
     ggdm_evaluate_options o = {.metrics = {metric}, .n_metrics = 1};
     ggdm_evaluated out;
-    ggdm_test_ok(ggdm_features_open("pixels", NULL, NULL, &o.features, &err), &err);
-    ggdm_test_ok(ggdm_evaluate_run(f->store, &o, &out, &err), &err);
+    ggdm_test_ok(ggdm_features_open("pixels", false, NULL, NULL, &o.features, &err), &err);
+    ggdm_test_ok(ggdm_evaluate_run(world, f->store, &o, &out, &err), &err);
     assert_false(ggdm_store_in_turn(f->store));
     ggdm_features_close(&o.features);
     return out;
@@ -61,10 +62,10 @@ static void test_evaluate_again_computes_what_is_new(void **state)
 }
 
 /* A metric that has no number for what diverged least. */
-static ggdm_status refuse(const ggdm_feature_rows *rows, ggdm_metric_value *out, ggdm_error *why)
+static ggdm_status refuse(const ggdm_metric_input *in, ggdm_metric_value *out, ggdm_error *why)
 {
     out->value = 1;
-    return rows->n == RUN_SAMPLES ? GGDM_FAIL(why, GGDM_ENUMERIC, "there is none") : GGDM_OK;
+    return in->rows->n == RUN_SAMPLES ? GGDM_FAIL(why, GGDM_ENUMERIC, "there is none") : GGDM_OK;
 }
 
 static void test_evaluate_warns_of_a_number_that_there_is_not(void **state)
@@ -94,8 +95,8 @@ static void test_evaluate_of_a_damaged_image_names_it(void **state)
     run_fixture_reopen(f, NULL);
     ggdm_evaluate_options o = {.metrics = {&ggdm_metric_vendi}, .n_metrics = 1};
     ggdm_evaluated out;
-    ggdm_test_ok(ggdm_features_open("pixels", NULL, NULL, &o.features, &err), &err);
-    ggdm_test_error(ggdm_evaluate_run(f->store, &o, &out, &err), &err, GGDM_EFORMAT,
+    ggdm_test_ok(ggdm_features_open("pixels", false, NULL, NULL, &o.features, &err), &err);
+    ggdm_test_error(ggdm_evaluate_run(world, f->store, &o, &out, &err), &err, GGDM_EFORMAT,
                     "c0007: image 5: ");
     assert_int_equal(out.made, 7);
     ggdm_features_close(&o.features);
@@ -109,5 +110,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_evaluate_warns_of_a_number_that_there_is_not),
         RUN_FIXTURE_TEST(test_evaluate_of_a_damaged_image_names_it),
     };
-    return ggdm_test_main(tests);
+    ggdm_test_ok(ggdm_world_open(&world, &err), &err);
+    const int failed = ggdm_test_main(tests);
+    ggdm_world_close(&world);
+    return failed;
 }

@@ -39,7 +39,7 @@ static int teardown(void **state)
 static ggdm_features *open_source(void *dir, const char *text)
 {
     ggdm_features *f;
-    ggdm_test_ok(ggdm_features_open(text, find, dir, &f, &err), &err);
+    ggdm_test_ok(ggdm_features_open(text, false, find, dir, &f, &err), &err);
     return f;
 }
 
@@ -73,7 +73,7 @@ static void test_features_pixels_are_shares_of_white(void **state)
     ggdm_features *f = open_source(*state, "pixels");
     ggdm_feature_rows rows = rows_of(f, 0, 3);
     ggdm_pixels image;
-    assert_string_equal(ggdm_features_name(f), "pixels");
+    assert_string_equal(ggdm_features_name(f, 0), "pixels");
     assert_int_equal(rows.d, SIDE * SIDE);
     make_image(2, &image);
     for (int k = 0; k < SIDE * SIDE; k++)
@@ -105,7 +105,7 @@ static void test_features_of_a_classifier_are_what_its_last_layer_takes(void **s
     const float *w = weights_of(model, "layers.4.weight"), *b = weights_of(model, "layers.4.bias");
     assert_int_equal(x.d, WIDTH);
     assert_int_equal(y.d, CLASSES);
-    assert_int_equal(strncmp(ggdm_features_name(inner), "cnn:features@", 13), 0);
+    assert_int_equal(strncmp(ggdm_features_name(inner, 0), "cnn:features@", 13), 0);
     for (int i = 0; i < 5; i++)
         for (int c = 1; c < CLASSES; c++) {
             double want = (double)b[c] - b[0], size = 1;
@@ -165,13 +165,13 @@ static void test_features_of_another_size_are_refused(void **state)
 static void test_features_of_what_has_none_are_refused(void **state)
 {
     ggdm_features *f;
-    ggdm_test_error(ggdm_features_open("unet", find, *state, &f, &err), &err, GGDM_EINVAL,
+    ggdm_test_error(ggdm_features_open("unet", false, find, *state, &f, &err), &err, GGDM_EINVAL,
                     "features 'unet': unet is a UNet2DModel, which gives no features of images, "
                     "expected a classifier");
     assert_null(f);
-    ggdm_test_error(ggdm_features_open("cnn:pool3", find, *state, &f, &err), &err, GGDM_EINVAL,
-                    "cnn has no layer 'pool3', expected features or logits");
-    ggdm_test_error(ggdm_features_open("absent", find, *state, &f, &err), &err, GGDM_EINVAL,
+    ggdm_test_error(ggdm_features_open("cnn:pool3", false, find, *state, &f, &err), &err,
+                    GGDM_EINVAL, "cnn has no layer 'pool3', expected features or logits");
+    ggdm_test_error(ggdm_features_open("absent", false, find, *state, &f, &err), &err, GGDM_EINVAL,
                     "no such directory with a config.json in it");
 }
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "evaluate/metrics.h"
 #include "tests/support/ggdm_test.h"
+#include "tests/support/test_rows.h"
 
 static ggdm_error err;
 
@@ -18,11 +18,10 @@ static void check_near(double got, double want, double tolerance)
 
 static ggdm_metric_value of_rows(float *x, int64_t n, int64_t d)
 {
-    int32_t *images = ggdm_test_alloc((size_t)n, sizeof *images);
-    const ggdm_feature_rows rows = {.x = x, .images = images, .n = n, .d = d};
-    ggdm_metric_value v = {.n = n};
-    ggdm_test_ok(ggdm_metric_vendi.compute(&rows, &v, &err), &err);
-    free(images);
+    ggdm_rows *rows = ggdm_test_rows(x, n, d);
+    ggdm_metric_value v;
+    ggdm_test_ok(ggdm_test_metric(&ggdm_metric_vendi, rows, NULL, &v, &err), &err);
+    ggdm_test_rows_free(rows);
     return v;
 }
 
@@ -170,12 +169,13 @@ static void test_vendi_interval_is_that_of_leaving_out_each_image(void **state)
 static void test_vendi_of_an_image_without_features_is_no_number(void **state)
 {
     (void)state;
-    float x[] = {1, 2, 0, 0};
-    int32_t images[] = {4, 17};
-    const ggdm_feature_rows rows = {.x = x, .images = images, .n = 2, .d = 2};
-    ggdm_metric_value v = {.n = 2};
-    ggdm_test_error(ggdm_metric_vendi.compute(&rows, &v, &err), &err, GGDM_ENUMERIC,
+    const float x[] = {1, 2, 0, 0};
+    ggdm_rows *rows = ggdm_test_rows(x, 2, 2);
+    ggdm_metric_value v;
+    rows->own.images[1] = 17;
+    ggdm_test_error(ggdm_test_metric(&ggdm_metric_vendi, rows, NULL, &v, &err), &err, GGDM_ENUMERIC,
                     "all features of image 17 are zero");
+    ggdm_test_rows_free(rows);
 }
 
 int main(void)

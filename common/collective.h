@@ -1,11 +1,12 @@
-/* The world of a data-parallel training: one rank, or the ranks of MPI_COMM_WORLD.
+/* A world of ranks that do one thing together: one rank, or the ranks of MPI_COMM_WORLD.  (The
+ * coordinator and its workers of a run, who only send messages, have common/transport.h.)
  *
  * Sums are deterministic: the array is cut into one slice per rank, every rank sends slice k to
  * rank k, which adds the contributions in rank order, and the sums are gathered.  For a given
  * number of ranks the order of additions is fixed, whatever algorithm MPI chooses for moving the
  * bytes. */
-#ifndef GGDM_MODELS_TRAIN_REDUCE_H
-#define GGDM_MODELS_TRAIN_REDUCE_H
+#ifndef GGDM_COMMON_COLLECTIVE_H
+#define GGDM_COMMON_COLLECTIVE_H
 
 #include <stddef.h>
 
@@ -28,7 +29,17 @@ int ggdm_world_size(const ggdm_world *world);
 ggdm_status ggdm_world_min(ggdm_world *world, int value, int *min, ggdm_error *err);
 /** x[i] = sum over ranks of x[i], the same bits on every rank.  n equal on all.  Collective. */
 ggdm_status ggdm_world_sum(ggdm_world *world, float *x, size_t n, ggdm_error *err);
-/** Copy size bytes from rank 0 to all.  Collective. */
-ggdm_status ggdm_world_broadcast(ggdm_world *world, void *data, size_t size, ggdm_error *err);
+/** Copy size bytes from rank root to all.  Collective. */
+ggdm_status ggdm_world_broadcast(ggdm_world *world, int root, void *data, size_t size,
+                                 ggdm_error *err);
+/** To another rank, which receives it.  Errors: GGDM_EUNSUPPORTED beyond 2 GiB. */
+ggdm_status ggdm_world_send(ggdm_world *world, int to, const void *data, size_t size,
+                            ggdm_error *err);
+/** The next that rank from sends to this one.  data: as ggdm_grow takes it, of bytes. */
+ggdm_status ggdm_world_receive(ggdm_world *world, int from, void *data, size_t *cap, size_t *size,
+                               ggdm_error *err);
+/** What ranks do alone goes well on all or on none: where one failed, all return the status and
+ *  the message of the lowest that did (err is not NULL).  Collective. */
+ggdm_status ggdm_world_agree(ggdm_world *world, ggdm_status status, ggdm_error *err);
 
 #endif

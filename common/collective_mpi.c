@@ -1,4 +1,4 @@
-#include "models/train/reduce.h"
+#include "common/collective.h"
 
 #include <limits.h>
 #include <mpi.h>
@@ -8,6 +8,8 @@
 
 #include "common/mem.h"
 #include "common/transport.h"
+
+enum { TAG = 1 };
 
 struct ggdm_world {
     int rank, size;
@@ -115,14 +117,57 @@ ggdm_status ggdm_world_sum(ggdm_world *w, float *x, size_t n, ggdm_error *err)
     return GGDM_OK;
 }
 
-ggdm_status ggdm_world_broadcast(ggdm_world *w, void *data, size_t size, ggdm_error *err)
+ggdm_status ggdm_world_broadcast(ggdm_world *w, int root, void *data, size_t size, ggdm_error *err)
 {
     char *p = data;
     const size_t chunk = (size_t)256 << 20;
     for (size_t at = 0; w->size > 1 && at < size; at += chunk) {
         size_t n = size - at < chunk ? size - at : chunk;
-        if (MPI_Bcast(p + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD) != MPI_SUCCESS)
+        if (MPI_Bcast(p + at, (int)n, MPI_BYTE, root, MPI_COMM_WORLD) != MPI_SUCCESS)
             return GGDM_FAIL(err, GGDM_ECOMM, "broadcast failed");
     }
     return GGDM_OK;
+}
+
+ggdm_status ggdm_world_send(ggdm_world *w, int to, const void *data, size_t size, ggdm_error *err)
+{
+    (void)w;
+    if (size > INT_MAX)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%zu bytes for one rank, expected at most %d",
+                         size, INT_MAX);
+    if (MPI_Send(data, (int)size, MPI_BYTE, to, TAG, MPI_COMM_WORLD) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "rank %d cannot be reached", to);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_receive(ggdm_world *w, int from, void *data, size_t *cap, size_t *size,
+                               ggdm_error *err)
+{
+    (void)w;
+    int n = 0;
+    MPI_Status status;
+    if (MPI_Probe(from, TAG, MPI_COMM_WORLD, &status) != MPI_SUCCESS ||
+        MPI_Get_count(&status, MPI_BYTE, &n) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "rank %d cannot be heard", from);
+    GGDM_TRY(ggdm_grow(data, cap, (size_t)n, 1, err));
+    *size = (size_t)n;
+    if (MPI_Recv(*(void **)data, n, MPI_BYTE, from, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE) !=
+        MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "rank %d cannot be heard", from);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_agree(ggdm_world *w, ggdm_status status, ggdm_error *err)
+{
+    int failed = w->size;
+    if (w->size == 1)
+        return status;
+    GGDM_TRY(ggdm_world_min(w, status == GGDM_OK ? w->size : w->rank, &failed, err));
+    if (failed == w->size)
+        return GGDM_OK;
+    ggdm_error why = *err;
+    GGDM_TRY(ggdm_world_broadcast(w, failed, &why, sizeof why, err));
+    why.file = __FILE__; /* a pointer of that rank */
+    *err = why;
+    return why.code;
 }
