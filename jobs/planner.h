@@ -36,7 +36,6 @@ typedef struct ggdm_tree {
     int32_t n_trajectories;
     int64_t first_trajectory; /* the lowest */
     double cost;              /* operations of one image */
-    int64_t ticks;            /* of one image */
     size_t state_bytes;       /* of one image: all its segments */
 } ggdm_tree;
 
@@ -49,7 +48,7 @@ typedef struct ggdm_plan_unit {
 
 /* Work for all images of a sweep. */
 typedef struct ggdm_plan_count {
-    int64_t evaluations; /* of the diffusion networks: ticks */
+    int64_t evaluations; /* of diffusion networks: of one image each */
     int64_t guided;      /* of these, in settings other than "{}" */
     double operations;
     double guided_operations; /* of these, in such settings */

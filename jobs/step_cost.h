@@ -8,11 +8,11 @@
 #include "common/status.h"
 
 typedef struct ggdm_step_cost {
-    double operations; /* of one image */
-    int32_t ticks;     /* evaluations of the diffusion network */
+    double operations;   /* of one image */
+    int32_t evaluations; /* of diffusion networks: rows of the image that go through one */
     double spared_operations;
-    int32_t spared_ticks; /* of these: what the last step of a chain does without */
-    size_t state_bytes;   /* of the state of one image of this head */
+    int32_t spared_evaluations; /* of these: what the last step of a chain does without */
+    size_t state_bytes;         /* of the state of one image of this head */
 } ggdm_step_cost;
 
 /* Handed over by the program: jobs/ knows no networks.  setting "{}": unguided. */

@@ -103,7 +103,7 @@ static void add_work(const forest *w, int32_t setting, int64_t steps, bool last,
                      ggdm_plan_count *to)
 {
     const ggdm_step_cost *cost = &w->prices[setting].step;
-    int64_t evaluations = steps * cost->ticks - (last ? cost->spared_ticks : 0);
+    int64_t evaluations = steps * cost->evaluations - (last ? cost->spared_evaluations : 0);
     double operations = (double)steps * cost->operations - (last ? cost->spared_operations : 0);
     to->evaluations += evaluations;
     to->operations += operations;
@@ -229,7 +229,6 @@ static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_co
             tree->first_trajectory = s->trajectory;
     }
     tree->cost = work->operations;
-    tree->ticks = work->evaluations;
     return GGDM_OK;
 }
 

@@ -9,41 +9,47 @@
 #include "worker/programs.h"
 #include "worker/walk.h"
 
+/* What one image costs in one tick; operations 0: not counted yet. */
+typedef struct tick_cost {
+    double operations;
+    int32_t evaluations;
+} tick_cost;
+
 struct ggdm_costs {
     const ggdm_models *models;
     ggdm_arena scratch;   /* of one question */
-    ggdm_intern programs; /* texts, whose numbers are indices of operations */
-    double *operations;   /* [n] of one image in one tick; 0: not counted yet */
+    ggdm_intern programs; /* texts, whose numbers are indices of ticks */
+    tick_cost *ticks;     /* [n] */
     size_t n, cap;
 };
 
-/* Operations of a program at batch 1; the graph is not compiled, so no weights are needed. */
+/* A program at batch 1; the graph is not compiled, so no weights are needed. */
 static ggdm_status count(const ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
-                         double *out, ggdm_error *err)
+                         tick_cost *out, ggdm_error *err)
 {
     ggdm_emit e = {.batch = 1, .models = c->models, .head = head, .setting = setting};
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &e.graph, err));
     ggdm_emit_tick(&e);
     ggdm_status st = ggdm_emit_status(&e, err);
     if (st == GGDM_OK)
-        *out = ggdm_graph_flops(e.graph);
+        *out = (tick_cost){ggdm_graph_flops(e.graph), e.evaluations};
     ggdm_graph_destroy(&e.graph);
     return st;
 }
 
-static ggdm_status operations(ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
-                              double *out, ggdm_error *err)
+static ggdm_status cost_of_tick(ggdm_costs *c, const ggdm_item *head, const ggdm_item *setting,
+                                tick_cost *out, ggdm_error *err)
 {
     const char *text;
     int32_t number;
     GGDM_TRY(ggdm_program_text(c->models, &c->scratch, head, setting, &text, err));
     GGDM_TRY(ggdm_intern_text(&c->programs, text, &number, err));
-    GGDM_TRY(ggdm_grow(&c->operations, &c->cap, (size_t)number + 1, sizeof *c->operations, err));
+    GGDM_TRY(ggdm_grow(&c->ticks, &c->cap, (size_t)number + 1, sizeof *c->ticks, err));
     while (c->n <= (size_t)number)
-        c->operations[c->n++] = 0;
-    if (c->operations[number] == 0)
-        GGDM_TRY(count(c, head, setting, &c->operations[number], err));
-    *out = c->operations[number];
+        c->ticks[c->n++] = (tick_cost){0};
+    if (c->ticks[number].operations == 0)
+        GGDM_TRY(count(c, head, setting, &c->ticks[number], err));
+    *out = c->ticks[number];
     return GGDM_OK;
 }
 
@@ -53,14 +59,14 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
     ggdm_costs *c = context;
     ggdm_item *head, *setting;
     ggdm_image_shape shape;
-    double first, later = 0;
+    tick_cost first, later = {0};
     ggdm_arena_reset(&c->scratch);
     GGDM_TRY(
         ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_STAGE, head_text, &head, err));
     GGDM_TRY(ggdm_recipe_parse(&ggdm_methods, &c->scratch, GGDM_FAMILY_GUIDANCE, setting_text,
                                &setting, err));
     GGDM_TRY(ggdm_head_shape(c->models, head, &shape, err));
-    GGDM_TRY(operations(c, head, setting, &first, err));
+    GGDM_TRY(cost_of_tick(c, head, setting, &first, err));
     const ggdm_sampler_kind *kind =
         (const ggdm_sampler_kind *)ggdm_item_child(head, "sampler")->kind;
     const ggdm_state_shape state = {.elements =
@@ -71,23 +77,25 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
     if (evaluations > 1) {
         ggdm_item *rest;
         GGDM_TRY(ggdm_guidance_later(&c->scratch, setting, &rest, err));
-        GGDM_TRY(operations(c, head, rest, &later, err));
+        GGDM_TRY(cost_of_tick(c, head, rest, &later, err));
     }
-    *out = (ggdm_step_cost){.operations = repeats * (first + (evaluations - 1) * later),
-                            .ticks = repeats * evaluations,
-                            .spared_operations = repeats * kind->spared * later,
-                            .spared_ticks = repeats * kind->spared,
-                            .state_bytes = (size_t)ggdm_state_floats(&state) * sizeof(float)};
+    const int32_t rest_of_step = evaluations - 1;
+    *out = (ggdm_step_cost){
+        .operations = repeats * (first.operations + rest_of_step * later.operations),
+        .evaluations = repeats * (first.evaluations + rest_of_step * later.evaluations),
+        .spared_operations = repeats * kind->spared * later.operations,
+        .spared_evaluations = repeats * kind->spared * later.evaluations,
+        .state_bytes = (size_t)ggdm_state_floats(&state) * sizeof(float)};
     return GGDM_OK;
 }
 
 ggdm_status ggdm_costs_check(ggdm_costs *costs, const ggdm_item *stage, const ggdm_item *setting,
                              ggdm_error *err)
 {
-    double counted;
+    tick_cost counted;
     GGDM_TRY(ggdm_guidance_check(ggdm_item_child(stage, "sampler"), setting, err));
     ggdm_arena_reset(&costs->scratch);
-    return operations(costs, stage, setting, &counted, err);
+    return cost_of_tick(costs, stage, setting, &counted, err);
 }
 
 ggdm_status ggdm_costs_create(const ggdm_models *models, ggdm_costs **out, ggdm_coster *coster,
@@ -103,7 +111,7 @@ void ggdm_costs_destroy(ggdm_costs **costs)
 {
     if (!*costs)
         return;
-    free((*costs)->operations);
+    free((*costs)->ticks);
     ggdm_intern_deinit(&(*costs)->programs);
     ggdm_arena_deinit(&(*costs)->scratch);
     free(*costs);

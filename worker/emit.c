@@ -241,6 +241,7 @@ ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key,
     ports.x = both ? ggdm_repeat(e->graph, e->x, 2) : e->x;
     ports.t = both ? ggdm_repeat(e->graph, e->t, 2) : e->t;
     e->copies = both ? 2 : 1;
+    e->evaluations += e->copies;
     ggdm_val eps = ggdm_emit_prediction(e, model->prediction, ports.x,
                                         ggdm_arch_emit(model->arch, e->graph, &ports));
     e->copies = 1;

@@ -126,6 +126,7 @@ typedef struct ggdm_emit {
     ggdm_val variance;           /* of the diffusion model with its labels; -1: none */
     ggdm_val score;              /* [N, K] or [N] */
     int32_t copies;              /* rows of an image in what is emitted now */
+    int32_t evaluations;         /* rows of an image in all diffusion networks */
     bool noisy;                  /* what losses are given now is x_t, not an image */
     ggdm_port ports[GGDM_MAX_PORTS];
     int32_t n_ports;

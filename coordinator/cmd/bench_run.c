@@ -30,7 +30,7 @@ static ggdm_status cost_nothing(void *context, const char *head, const char *set
                                 ggdm_step_cost *out, ggdm_error *err)
 {
     (void)context, (void)head, (void)setting, (void)err;
-    *out = (ggdm_step_cost){.operations = 1, .ticks = 1, .state_bytes = 4};
+    *out = (ggdm_step_cost){.operations = 1, .evaluations = 1, .state_bytes = 4};
     return GGDM_OK;
 }
 

@@ -13,7 +13,7 @@ static ggdm_status step_cost(void *context, const char *head, const char *settin
                              ggdm_step_cost *out, ggdm_error *err)
 {
     (void)context, (void)head, (void)err;
-    *out = (ggdm_step_cost){.operations = setting[2] ? 2 : 1, .ticks = 1, .state_bytes = 100};
+    *out = (ggdm_step_cost){.operations = setting[2] ? 2 : 1, .evaluations = 1, .state_bytes = 100};
     return GGDM_OK;
 }
 

@@ -45,10 +45,10 @@ static void add_random(plan_fixture *f, ggdm_test_rng *rng)
         for (int32_t s = 0; s < f->cells.n_settings; s++) {
             ggdm_step_cost *c = &f->cost[h][s];
             *c = (ggdm_step_cost){.operations = 1 + (double)ggdm_test_below(rng, 5),
-                                  .ticks = 1 + (int32_t)ggdm_test_below(rng, 3),
+                                  .evaluations = 1 + (int32_t)ggdm_test_below(rng, 3),
                                   .state_bytes = bytes};
             c->spared_operations = c->operations * ggdm_test_uniform(rng, 0, 1);
-            c->spared_ticks = (int32_t)ggdm_test_below(rng, c->ticks);
+            c->spared_evaluations = (int32_t)ggdm_test_below(rng, c->evaluations);
         }
     }
     for (int i = 0; i < 3; i++) {
@@ -89,7 +89,8 @@ static int64_t distinct_evaluations(const plan_fixture *f)
         }
         for (int32_t step = common, steps = plan_fixture_steps(t); step < steps; step++) {
             const ggdm_step_cost *c = &f->cost[t->head][plan_fixture_setting_at(t, step)];
-            n += (int64_t)t->image_count * (c->ticks - (step + 1 == steps) * c->spared_ticks);
+            n += (int64_t)t->image_count *
+                 (c->evaluations - (step + 1 == steps) * c->spared_evaluations);
         }
     }
     return n;

@@ -642,7 +642,7 @@ static void test_cost_counts_operations_of_programs(void **state)
         guidance(w, "{terms: [{gradient: x0, loss: {kind: classifier, model: G, target: 0}}]}");
     ggdm_step_cost unguided = cost(w, &coster, NULL), through = cost(w, &coster, full),
                    short_way = cost(w, &coster, x0);
-    assert_int_equal(unguided.ticks, 1);
+    assert_int_equal(unguided.evaluations, 1);
     assert_int_equal(unguided.state_bytes, PIXELS * sizeof(float));
     assert_true(unguided.operations == ggdm_graph_flops(get(w, tick_number(w, NULL), 1)->graph));
     assert_true(through.operations > 1.8 * unguided.operations);
@@ -670,9 +670,9 @@ static void test_cost_counts_what_later_evaluations_do(void **state)
                              "{model: U, sampler: {kind: heun, steps: 10}}");
     const ggdm_step_cost one = cost(w, &coster, once), three = cost(w, &coster, always);
     w->head = ddpm;
-    assert_true(one.ticks == 2 && one.spared_ticks == 1);
+    assert_true(one.evaluations == 2 && one.spared_evaluations == 1);
     assert_true(one.operations == guided + plain && one.spared_operations == plain);
-    assert_true(three.ticks == 6 && three.spared_ticks == 3);
+    assert_true(three.evaluations == 6 && three.spared_evaluations == 3);
     assert_true(three.operations == 2 * repeated && three.spared_operations == repeated);
     ggdm_costs_destroy(&costs);
 }

@@ -9,6 +9,7 @@
 #include "jobs/recipe.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
+#include "worker/cost.h"
 #include "worker/kinds.h"
 #include "worker/programs.h"
 
@@ -292,6 +293,33 @@ static void test_sources_of_strength_0_are_the_network_without_a_label(void **st
     ggdm_test_same_bits("eps", run_tick(w, x, heads, settings)->eps, without, N * PIXELS, 1);
 }
 
+/* Each row of an image in a diffusion network counts: two of every source, also with a term behind
+ * it, and one where its strength is neutral. */
+static void test_sources_are_two_evaluations(void **state)
+{
+    world *w = *state;
+    ggdm_costs *costs;
+    ggdm_coster coster;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_costs_create(&w->m.models, &costs, &coster, &err), &err);
+    for (size_t s = 0; s < 3 * N_SOURCES; s++) {
+        static const char *const behind[] = {
+            "", ", terms: [{loss: {kind: classifier, model: G, target: 5}}]", ""};
+        const char *head, *setting = "{}";
+        char yaml[400];
+        ggdm_step_cost cost;
+        snprintf(yaml, sizeof yaml, "{eps: {%s, s: %d}%s}", sources[s / 3].source,
+                 s % 3 == 2 ? 1 : 2, behind[s % 3]);
+        ggdm_item *item = ggdm_item_reduce(&w->m.arena, guidance(w, yaml));
+        ggdm_test_ok(ggdm_recipe_print(&w->m.arena, head_of(w, 'U', 3), false, &head, &err), &err);
+        if (item)
+            ggdm_test_ok(ggdm_recipe_print(&w->m.arena, item, false, &setting, &err), &err);
+        ggdm_test_ok(coster.cost(coster.context, head, setting, &cost, &err), &err);
+        assert_int_equal(cost.evaluations, s % 3 == 2 ? 1 : 2);
+    }
+    ggdm_costs_destroy(&costs);
+}
+
 /* What cannot be a weak model says why. */
 static void refuse_weak(world *w, const char *config, const char *scheduler, const char *message)
 {
@@ -453,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sources_are_what_they_are_defined_as),
         cmocka_unit_test(test_sources_of_strength_0_are_the_network_without_a_label),
+        cmocka_unit_test(test_sources_are_two_evaluations),
         cmocka_unit_test(test_sources_weak_models_must_fit),
         cmocka_unit_test(test_sources_have_exact_gradients),
         cmocka_unit_test(test_sources_both_conventions_are_one_text),
