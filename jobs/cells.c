@@ -122,6 +122,25 @@ static ggdm_status check_judges(const expansion *e, int64_t cell, ggdm_error *er
     return GGDM_OK;
 }
 
+/* A line where the cell asks for another class, too, than the one that its accuracy is about. */
+static ggdm_status note_other_classes(const expansion *e, int64_t cell, ggdm_error *err)
+{
+    const ggdm_spec *s = e->spec;
+    const int32_t aim = s->class_parameter;
+    for (int32_t i = 0, number; aim >= 0 && i < s->n_parameters; i++) {
+        const ggdm_parameter *p = &s->parameters[i];
+        char text[400];
+        if (p->row->type != GGDM_PARAM_CLASS || !p->known ||
+            ggdm_spec_value(s, i, cell)->whole == ggdm_spec_value(s, aim, cell)->whole)
+            continue;
+        snprintf(text, sizeof text,
+                 "accuracy is about the class of %.150s; that of %.150s is another in some cells",
+                 s->parameters[aim].path, p->path);
+        GGDM_TRY(ggdm_intern_text(&e->out->texts[GGDM_NOTE_TEXTS], text, &number, err));
+    }
+    return GGDM_OK;
+}
+
 /* Do models, guidance and conditions of a recipe go together? */
 static ggdm_status check_steps(const expansion *e, const ggdm_recipe *recipe, ggdm_error *err)
 {
@@ -187,6 +206,7 @@ static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
         GGDM_TRY(e->resolver->complete(e->resolver->context, e->spec->stage, err));
     GGDM_TRY(ggdm_panels_add(&e->panels, &e->scratch, place, &cell->panel, err));
     GGDM_TRY(check_judges(e, place, err));
+    GGDM_TRY(note_other_classes(e, place, err));
     GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));
     GGDM_TRY(add_runs(e, &recipe, &t, &text, err));
     GGDM_TRY(ggdm_intern_text(&e->trajectories, text, &number, err));

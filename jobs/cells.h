@@ -55,7 +55,8 @@ typedef struct ggdm_cells {
     const char **settings;     /* [n_settings] */
     ggdm_scorer_text *scorers; /* [n_scorers] */
     ggdm_panel *panels;        /* [n_panels] distinct */
-    const char **notes;        /* [n_notes] lines for the user: which scorer is missing where */
+    const char **notes;        /* [n_notes] lines for the user: which scorer is missing where, what
+                                  accuracy is about */
     int32_t n_heads, n_settings, n_scorers, n_panels, n_notes;
 } ggdm_cells;
 

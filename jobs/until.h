@@ -9,12 +9,12 @@
 #include "jobs/sequence.h"
 
 typedef struct ggdm_until {
-    const char *measure;   /* the classifier that says what is right, as results call it */
-    double halfwidth;      /* of an interval that is narrow enough; 0: the rule is a race */
-    double best;           /* probability that the race's winner is among those left; 0: no race */
-    double level;          /* of the intervals: they hold with probability 1 - level */
-    int32_t at_most;       /* images of a cell; 0: the sweep has no rule */
-    int32_t block;         /* images of a round after the first */
+    const char *measure; /* the classifier that says what is right, as results call it */
+    double halfwidth;    /* of an interval that is narrow enough; 0: the rule is a race */
+    double best;         /* probability that the race's winner is among those left; 0: no race */
+    double level;        /* of the intervals: they hold with probability 1 - level */
+    int32_t at_most;     /* images of a cell; 0: the sweep has no rule */
+    int32_t block;       /* images of a round after the first */
 } ggdm_until;
 
 typedef enum ggdm_until_state {

@@ -61,7 +61,7 @@ typedef struct ggdm_setup {
     ggdm_models known;       /* ... as programs look for them */
     ggdm_store_model *files; /* [n_files] what the sweep's paths are of outfit.pictures */
     size_t n_files, files_cap;
-    char *notes; /* lines: what was assumed for the sampler, which scorers are missing; NULL */
+    char *notes; /* lines: what was assumed for the sampler, what cells.notes say; NULL */
     ggdm_cells cells;
     ggdm_plan plan; /* of a new run: a stored run keeps the plan it was made with */
     struct ggdm_costs *costs;

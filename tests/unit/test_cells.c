@@ -525,6 +525,39 @@ static void test_cells_scorers_that_do_not_fit_a_model_are_missing_there(void **
     end(&c, &s);
 }
 
+/* Where a cell has several classes the plan says which one counts, once. */
+static void test_cells_other_classes_than_the_aim_are_noted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *note; /* NULL: none */
+    } rows[] = {
+        {"guidance: {eps: {kind: classifier-free, s: 2}, terms: [{name: a, loss: {kind: "
+         "classifier, model: c, target: 3}}]}, sweep: {label: [3, 4, 5]}",
+         "accuracy is about the class of guidance.a.loss.target; that of condition.label is "
+         "another in some cells"},
+        {"guidance: {terms: [{name: a, loss: {kind: classifier, model: c, target: 3}}, {name: b, "
+         "weight: -1, loss: {kind: classifier, model: c, target: 8}}]}, sweep: {seed: [1, 2]}",
+         "of guidance.a.loss.target; that of guidance.b.loss.target is"},
+        {"guidance: {eps: {kind: classifier-free, s: 2}, terms: [{name: a, loss: {kind: "
+         "classifier, model: c}}]}, sweep: {zip: {label: [3, 4], target: [3, 4]}}",
+         NULL},
+        {"guidance: {kind: classifier-free, s: 2}, sweep: {label: [3, 4]}", NULL}};
+    ggdm_resolver r = make_resolver();
+    r.model = name_model;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char yaml[500];
+        ggdm_cells c;
+        ggdm_error err;
+        snprintf(yaml, sizeof yaml, "{name: a, model: m, samples: 1, judge: j, %s}", rows[i].yaml);
+        ggdm_spec s = parse_of(&ggdm_methods, yaml);
+        ggdm_test_ok(ggdm_cells_expand(&s, &r, &c, &err), &err);
+        assert_int_equal(c.n_notes, rows[i].note != NULL);
+        assert_true(!rows[i].note || strstr(c.notes[0], rows[i].note));
+        end(&c, &s);
+    }
+}
+
 /* A setting, as the resolver is asked of it, is that of the recipe, at its place. */
 static ggdm_status refuse_target(void *context, const ggdm_item *stage, const ggdm_item *setting,
                                  ggdm_error *err)
@@ -615,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_cells_panels_do_not_follow_weights),
         cmocka_unit_test(test_cells_scorers_copy_what_they_measure),
         cmocka_unit_test(test_cells_scorers_that_do_not_fit_a_model_are_missing_there),
+        cmocka_unit_test(test_cells_other_classes_than_the_aim_are_noted),
         cmocka_unit_test(test_cells_steps_that_do_not_go_together_are_refused),
         cmocka_unit_test(test_cells_names_are_padded),
         cmocka_unit_test(test_cells_many_are_expanded_quickly),

@@ -99,8 +99,8 @@ static void test_until_race_asks_more_of_more_cells(void **state)
 /* ---- simulated sweeps ---- */
 
 /* Figure 4's grid: the judge's accuracies in docs/RESULTS.md, the first of ten cells. */
-static const double grid[] = {0.115, 0.13, 0.19,  0.36, 0.59, 0.83, 0.855, 0.17,  0.28, 0.5,
-                              0.75,  0.98, 0.99,  0.19, 0.31, 0.555, 0.845, 0.995, 1.0};
+static const double grid[] = {0.115, 0.13, 0.19, 0.36, 0.59, 0.83,  0.855, 0.17,  0.28, 0.5,
+                              0.75,  0.98, 0.99, 0.19, 0.31, 0.555, 0.845, 0.995, 1.0};
 enum { CELLS = sizeof grid / sizeof *grid, MOST = 2000, WORDS = (MOST + 63) / 64 };
 
 typedef struct simulation {
