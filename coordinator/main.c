@@ -24,7 +24,7 @@ static const ggdm_command commands[] = {
     {"introspect", "which parameter values fail or diverge, worst first", ggdm_cmd_introspect},
     {"evaluate", "give cells metrics of all their images; summary and figures anew",
      ggdm_cmd_evaluate},
-    {"report", "write report.html anew", ggdm_cmd_report},
+    {"report", "write the report anew: a page, or tables for Markdown and LaTeX", ggdm_cmd_report},
     {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
     {NULL, "Models and data", NULL},
     {"train", "train a model from a recipe", ggdm_cmd_train},

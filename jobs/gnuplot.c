@@ -20,8 +20,17 @@ extern char **environ;
 
 /* What gnuplot writes stays in memory, and is put in place by us: it does not say when a disk is
  * full. */
-enum { LOG, N_ENDINGS = 2, MAX_OUTPUTS = 1 + N_ENDINGS * GGDM_GNUPLOT_PAGES };
-static const char *const endings[N_ENDINGS] = {"png", "svg"};
+enum { LOG, MAX_OUTPUTS = 1 + GGDM_GNUPLOT_KINDS * GGDM_GNUPLOT_PAGES };
+
+/* Pixels of the PNG are points of the others. */
+static const struct {
+    const char *ending, *terminal, *unit;
+    double per_unit;
+} kinds[GGDM_GNUPLOT_KINDS] = {
+    {"png", "pngcairo background 'white'", "", 1},
+    {"svg", "svg background 'white'", "", 1},
+    {"pdf", "pdfcairo background 'white' fontscale 0.75 linewidth 1.5", "in", 72},
+};
 
 typedef struct drawing {
     const char *dir, *figure;
@@ -38,13 +47,42 @@ void ggdm_gnuplot_page(const char *figure, int page, const char *ending,
         snprintf(name, GGDM_GNUPLOT_NAME_SIZE, "%.40s-%d.%s", figure, page, ending);
 }
 
+void ggdm_gnuplot_names(FILE *script, const char *figure, int pages)
+{
+    for (int page = 1; page <= pages; page++)
+        for (int i = 0; i < GGDM_GNUPLOT_KINDS; i++) {
+            char name[GGDM_GNUPLOT_NAME_SIZE];
+            ggdm_gnuplot_page(figure, page, kinds[i].ending, name);
+            fprintf(script, "if (!exists('%s%d')) %s%d = '%s'\n", kinds[i].ending, page,
+                    kinds[i].ending, page, name);
+        }
+}
+
+void ggdm_gnuplot_begin_page(FILE *script, int kind, int page, int width, int height)
+{
+    fprintf(script, "set terminal %s size %.6g%s,%.6g%s noenhanced\nset output %s%d\n",
+            kinds[kind].terminal, width / kinds[kind].per_unit, kinds[kind].unit,
+            height / kinds[kind].per_unit, kinds[kind].unit, kinds[kind].ending, page);
+}
+
+void ggdm_gnuplot_quoted(FILE *script, const char *text)
+{
+    fputc('\'', script);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', script);
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
+    }
+    fputc('\'', script);
+}
+
 static void output_name(const drawing *d, int output, char name[GGDM_GNUPLOT_NAME_SIZE])
 {
     if (output == LOG)
         ggdm_gnuplot_page(d->figure, 1, "log", name);
     else
-        ggdm_gnuplot_page(d->figure, 1 + (output - 1) / N_ENDINGS,
-                          endings[(output - 1) % N_ENDINGS], name);
+        ggdm_gnuplot_page(d->figure, 1 + (output - 1) / GGDM_GNUPLOT_KINDS,
+                          kinds[(output - 1) % GGDM_GNUPLOT_KINDS].ending, name);
 }
 
 /* Where the script finds its outputs: "png1 = '/proc/self/fd/7'; svg1 = ...". */
@@ -54,12 +92,27 @@ static void output_variables(const drawing *d, char *text, size_t size)
     text[0] = '\0';
     for (int i = 1; i < d->n && n < size; i++)
         n += (size_t)snprintf(text + n, size - n, "%s%d = '/proc/self/fd/%d'; ",
-                              endings[(i - 1) % N_ENDINGS], 1 + (i - 1) / N_ENDINGS, d->fds[i]);
+                              kinds[(i - 1) % GGDM_GNUPLOT_KINDS].ending,
+                              1 + (i - 1) / GGDM_GNUPLOT_KINDS, d->fds[i]);
+}
+
+/* Our environment, in the time zone that a PDF is to name; owned, its texts are not. */
+static ggdm_status make_environment(char ***out, ggdm_error *err)
+{
+    size_t n = 0, k = 0;
+    while (environ[n])
+        n++;
+    GGDM_TRY(ggdm_alloc(out, n + 2, sizeof **out, err));
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "TZ=", 3) != 0)
+            (*out)[k++] = environ[i];
+    (*out)[k] = "TZ=UTC0";
+    return GGDM_OK;
 }
 
 /* Run gnuplot on the script in dir, no shell between.  Returns 0, or why it did not work: what the
  * system says, -1 when gnuplot itself failed. */
-static int run_gnuplot(const drawing *d)
+static int run_gnuplot(const drawing *d, char **environment)
 {
     char variables[60 * MAX_OUTPUTS], script[GGDM_GNUPLOT_NAME_SIZE];
     output_variables(d, variables, sizeof variables);
@@ -78,7 +131,7 @@ static int run_gnuplot(const drawing *d)
     for (int i = 1; i < d->n && code == 0; i++) /* (to itself: it is to stay open) */
         code = posix_spawn_file_actions_adddup2(&actions, d->fds[i], d->fds[i]);
     if (code == 0)
-        code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+        code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     if (code != 0)
         return code;
@@ -86,6 +139,17 @@ static int run_gnuplot(const drawing *d)
         if (errno != EINTR)
             return errno;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* A picture is a function of its script alone: the moment when a PDF was made is none of it.
+ * (Since 1.18 cairo may write it compressed, where it is not found and stays.) */
+static void forget_moment(ggdm_bytes *bytes)
+{
+    static const char key[] = "/CreationDate (D:", moment[] = "19700101000000";
+    char *at = memmem(bytes->data, bytes->size, key, sizeof key - 1);
+    if (!at || (size_t)(at - (char *)bytes->data) + sizeof key + sizeof moment > bytes->size)
+        return;
+    memcpy(at + sizeof key - 1, moment, sizeof moment - 1);
 }
 
 /* A finished figure replaces the one before; after a failure the old one stays. */
@@ -100,6 +164,7 @@ static ggdm_status put_in_place(const drawing *d, int output, ggdm_error *err)
     const ggdm_file file = {.path = name, .fd = d->fds[output], .size = (size_t)info.st_size};
     GGDM_TRY(ggdm_bytes_reserve(&file, &bytes, err));
     ggdm_status st = ggdm_bytes_read(&file, 0, &bytes, err);
+    forget_moment(&bytes);
     if (st == GGDM_OK)
         st = ggdm_replace_file_in(d->dir, name, bytes.data, bytes.size, err);
     ggdm_bytes_deinit(&bytes);
@@ -124,7 +189,10 @@ static ggdm_status remove_rest(const drawing *d, ggdm_error *err)
 
 static ggdm_status draw_to(const drawing *d, bool *drawn, ggdm_error *err)
 {
-    int code = run_gnuplot(d);
+    char **environment = NULL;
+    GGDM_TRY(make_environment(&environment, err));
+    const int code = run_gnuplot(d, environment);
+    free(environment);
     if (code == ENOENT) {
         ggdm_log(GGDM_LOG_WARN,
                  "gnuplot is not installed, figures are left out: install the package gnuplot-nox, "
@@ -149,7 +217,7 @@ static ggdm_status draw_to(const drawing *d, bool *drawn, ggdm_error *err)
 ggdm_status ggdm_gnuplot_draw(const char *dir, const char *figure, int pages, bool *drawn,
                               ggdm_error *err)
 {
-    drawing d = {.dir = dir, .figure = figure, .n = 1 + N_ENDINGS * pages};
+    drawing d = {.dir = dir, .figure = figure, .n = 1 + GGDM_GNUPLOT_KINDS * pages};
     ggdm_status st = GGDM_OK;
     *drawn = false;
     for (int i = 0; i < MAX_OUTPUTS; i++)

@@ -92,18 +92,6 @@ static void put_data(FILE *f, const ggdm_plot_points *d, const scale *s)
 
 /* ---- accuracy.gp: pieces --------------------------------------------------------------------- */
 
-/* Text in single quotes, where gnuplot knows no escapes but the doubled quote. */
-static void put_quoted(FILE *f, const char *text)
-{
-    fputc('\'', f);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', f);
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, f);
-    }
-    fputc('\'', f);
-}
-
 /* A curve whose parameter is 0 is grey; the others run through viridis from dark to light. */
 static unsigned curve_color(const ggdm_axis *axis, int32_t rank)
 {
@@ -158,7 +146,7 @@ static void put_curves(FILE *f, const ggdm_plot_points *d, const scale *s, int32
         if (axis)
             snprintf(title, sizeof title, "%.100s = %.190s", axis->column->label,
                      ggdm_axis_text(axis, p->curve));
-        put_quoted(f, title);
+        ggdm_gnuplot_quoted(f, title);
         fprintf(f, " lc rgb '#%06x' lw 1.5 pt 7 ps 0.7", curve_color(axis, p->curve));
         separator = ",";
     }
@@ -184,7 +172,7 @@ static void put_title(FILE *f, const ggdm_plot_points *d)
                  ggdm_results_value(r, &r->rows[d->points[0].row], r->aim_column).text);
     snprintf(text, sizeof text, "%.120s: %s images per point%s, Wilson 95 %%", r->info->name, n,
              aim);
-    put_quoted(f, text);
+    ggdm_gnuplot_quoted(f, text);
 }
 
 static void put_x_label(FILE *f, const scale *s)
@@ -198,7 +186,7 @@ static void put_x_label(FILE *f, const scale *s)
                  c->label, unit);
     }
     fputs("set xlabel ", f);
-    put_quoted(f, label);
+    ggdm_gnuplot_quoted(f, label);
     fputs("\n", f);
 }
 
@@ -217,8 +205,8 @@ static void put_x_axis(FILE *f, const ggdm_plot_points *d, const scale *s)
     const int32_t n = s->axis ? s->axis->n : 1, step = n / MAX_LABELS + 1;
     for (int32_t i = 0; i < n; i += step) {
         fputs(i ? ", " : "", f);
-        put_quoted(f,
-                   s->axis ? ggdm_axis_text(s->axis, i) : d->r->rows[d->points[0].row].cell.name);
+        ggdm_gnuplot_quoted(f, s->axis ? ggdm_axis_text(s->axis, i)
+                                       : d->r->rows[d->points[0].row].cell.name);
         fprintf(f, " %d", i);
     }
     fputs(")\n", f);
@@ -237,19 +225,19 @@ static void put_panel(FILE *f, const ggdm_plot_points *d, const scale *s, int32_
             break;
         }
     fputs("set title ", f);
-    put_quoted(f, text);
+    ggdm_gnuplot_quoted(f, text);
     if (share < d->n_shown)
         snprintf(text, sizeof text, "accuracy (%.200s)", d->r->measures[d->shown[share]].name);
     else
         snprintf(text, sizeof text, "diverged (share)");
     fputs("\nset ylabel ", f);
-    put_quoted(f, text);
+    ggdm_gnuplot_quoted(f, text);
     fputs("\nplot", f);
     put_curves(f, d, s, group, 2 + 3 * share);
 }
 
-static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t first,
-                     const char *terminal, const char *output, int page)
+static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t first, int kind,
+                     int page)
 {
     enum { PANEL_W = 520, EDGE_W = 80, PANEL_H = 312, TOP = 48, BOTTOM = 120, GAP = 80 };
     enum { KEY_COLUMNS = 2, KEY_ROWS = 2, KEY_H = 24 }; /* as gnuplot sets a key this wide */
@@ -262,8 +250,7 @@ static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t
     const int width = EDGE_W + columns * PANEL_W;
     const int height = top + bottom + rows * PANEL_H + (rows - 1) * GAP;
     const double left = 95.0 / width;
-    fprintf(f, "set terminal %s size %d,%d noenhanced\nset output %s%d\n", terminal, width, height,
-            output, page);
+    ggdm_gnuplot_begin_page(f, kind, page, width, height);
     fprintf(f, "set multiplot layout %d,%d margins %.4f,%.4f,%.4f,%.4f spacing %.4f,%.4f title ",
             rows, columns, left, s->numeric ? 0.985 : 1 - 0.5 * left, (double)bottom / height,
             1 - (double)top / height, left, (double)GAP / height);
@@ -280,15 +267,7 @@ static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t
 
 static void put_script(FILE *f, const ggdm_plot_points *d, const scale *s, int pages)
 {
-    for (int page = 1; page <= pages; page++) {
-        static const char *const endings[] = {"png", "svg"};
-        for (int i = 0; i < 2; i++) {
-            char name[GGDM_GNUPLOT_NAME_SIZE];
-            ggdm_gnuplot_page(GGDM_PLOT_FIGURE, page, endings[i], name);
-            fprintf(f, "if (!exists('%s%d')) %s%d = '%s'\n", endings[i], page, endings[i], page,
-                    name);
-        }
-    }
+    ggdm_gnuplot_names(f, GGDM_PLOT_FIGURE, pages);
     fputs("set encoding utf8\n"
           "set datafile missing '?'\n"
           "set errorbars small\n"
@@ -299,11 +278,9 @@ static void put_script(FILE *f, const ggdm_plot_points *d, const scale *s, int p
           f);
     fprintf(f, "set style data %s\n", s->ordered ? "yerrorlines" : "yerrorbars");
     put_x_axis(f, d, s);
-    for (int page = 1; page <= pages; page++) {
-        const int32_t first = (page - 1) * MAX_GROUPS;
-        put_page(f, d, s, first, "pngcairo background 'white'", "png", page);
-        put_page(f, d, s, first, "svg background 'white'", "svg", page);
-    }
+    for (int page = 1; page <= pages; page++)
+        for (int kind = 0; kind < GGDM_GNUPLOT_KINDS; kind++)
+            put_page(f, d, s, (page - 1) * MAX_GROUPS, kind, page);
 }
 
 /* ---- the figure ------------------------------------------------------------------------------ */

@@ -1,4 +1,4 @@
-/* RUN/figures/accuracy.{png,svg}: accuracy by each classifier, and the share of diverged images
+/* RUN/figures/accuracy.{png,svg,pdf}: accuracy by each classifier, and the share of diverged images
  * where there are some, drawn by gnuplot from figures/accuracy.dat and figures/accuracy.gp, which
  * stay there.
  *

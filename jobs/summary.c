@@ -311,6 +311,7 @@ static void put_models(ggdm_json *j, const ggdm_results *r)
 
 static void put_run(ggdm_json *j, const ggdm_run_info *info)
 {
+    ggdm_json_put_int(j, "schema", GGDM_SUMMARY_SCHEMA);
     ggdm_json_put_string(j, "name", info->name);
     ggdm_json_put_string(j, "precision", ggdm_precision_names[info->precision]);
     ggdm_json_put_string(j, "isa", info->isa);

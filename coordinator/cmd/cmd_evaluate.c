@@ -149,7 +149,7 @@ static ggdm_status write_all(const evaluate_options *o, const ggdm_results *r, c
 {
     GGDM_TRY(ggdm_plot_run(r, place, NULL, err));
     if (o->features)
-        GGDM_TRY(ggdm_report_write(r, place, err));
+        GGDM_TRY(ggdm_report_write(r, place, GGDM_REPORT_FILE, err));
     GGDM_TRY(ggdm_summary_write(r, place, err));
     return o->json ? print_json(r, err) : ggdm_finish_print(r, place, err);
 }

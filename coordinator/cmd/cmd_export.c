@@ -1,4 +1,4 @@
-/* `ggdm report` and `ggdm export`: what a run has come to, for others. */
+/* `ggdm export`: the images of a run, for others. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,85 +9,9 @@
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/dir_args.h"
-#include "coordinator/run/run_dir.h"
-#include "coordinator/show/report.h"
 #include "jobs/archive.h"
 #include "jobs/cell_select.h"
 #include "jobs/measures.h"
-#include "jobs/plot.h"
-
-/* ---- report ---- */
-
-typedef struct report_options {
-    ggdm_dir_options where;
-    const char *out;
-} report_options;
-
-static ggdm_status report(const ggdm_results *r, const char *dir, ggdm_error *err)
-{
-    GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
-    GGDM_TRY(ggdm_report_write(r, dir, err));
-    printf("%s/%s\n", dir, GGDM_REPORT_FILE);
-    return GGDM_OK;
-}
-
-static ggdm_status report_run(const report_options *o, ggdm_error *err)
-{
-    ggdm_store *store = NULL;
-    ggdm_results r = {0};
-    const char *place;
-    ggdm_status st = ggdm_dir_read(o->where.dir, &store, err);
-    if (st == GGDM_OK)
-        st = ggdm_dir_to_write(o->where.dir, o->out, GGDM_REPORT_FILE, &place, err);
-    if (st == GGDM_OK)
-        st = ggdm_results_read(store, &r, err);
-    if (st == GGDM_OK)
-        st = report(&r, place, err);
-    ggdm_results_deinit(&r);
-    return ggdm_dir_done(&store, st, err);
-}
-
-static const struct argp_option report_arguments[] = {
-    {"out", 'o', "DIR", 0, "write below this directory (default: the run directory)", 0},
-    {0},
-};
-
-static error_t parse_report(int key, char *arg, struct argp_state *state)
-{
-    report_options *o = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &o->where;
-        break;
-    case 'o':
-        o->out = arg;
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    return 0;
-}
-
-int ggdm_cmd_report(int argc, char **argv)
-{
-    static const struct argp argp = {
-        report_arguments,
-        parse_report,
-        "DIR",
-        "Write report.html of the run in DIR anew from its database, or, while it runs, from its "
-        "latest snapshot: one page that needs no other file.\v"
-        "Example:\n  ggdm report runs/figure4",
-        ggdm_dir_children,
-        NULL,
-        NULL};
-    report_options o = {.out = NULL};
-    ggdm_error err = {0};
-    if (ggdm_command_parse(&argp, argc, argv, &o))
-        return GGDM_EXIT_USAGE;
-    return report_run(&o, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("report", &err);
-}
-
-/* ---- export ---- */
 
 /* Those of the archive, cell by cell, and one table of all. */
 enum { CSV = GGDM_EXPORT_PNG + 1 };

@@ -41,7 +41,7 @@ static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_e
         ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and not archived", incomplete,
                  ggdm_plural(incomplete), ggdm_is(incomplete));
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
-    GGDM_TRY(ggdm_report_write(r, dir, err));
+    GGDM_TRY(ggdm_report_write(r, dir, GGDM_REPORT_FILE, err));
     return ggdm_summary_write(r, dir, err); /* last: see ggdm_run_dir_has_products */
 }
 

@@ -227,19 +227,20 @@ static ggdm_status put_page(FILE *f, const ggdm_results *r, const char *dir, ggd
     return GGDM_OK;
 }
 
-ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, ggdm_error *err)
+ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
+                              ggdm_error *err)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for " GGDM_REPORT_FILE);
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name);
     ggdm_status st = put_page(f, r, dir, err);
     bool bad = ferror(f) != 0;
     if ((fclose(f) != 0 || bad) && st == GGDM_OK)
-        st = GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for " GGDM_REPORT_FILE);
+        st = GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name);
     if (st == GGDM_OK)
-        st = ggdm_replace_file_in(dir, GGDM_REPORT_FILE, text, size, err);
+        st = ggdm_replace_file_in(dir, name, text, size, err);
     free(text);
     return st;
 }

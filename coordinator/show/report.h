@@ -6,8 +6,9 @@
 #include "common/status.h"
 #include "jobs/results.h"
 
-/** Write dir/report.html, replaced atomically.  figures/accuracy.svg is put in where it is there.
+/** Write dir/name, replaced atomically.  figures/accuracy.svg is put in where it is there.
  *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
-ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, ggdm_error *err);
+ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
+                              ggdm_error *err);
 
 #endif

@@ -16,10 +16,10 @@ done
 report $missing "links lead to files"
 
 # cited FILE: the pages it names, each with the section behind it, as in: docs/DESIGN.md, "Layers"; a
-# citation may go on in the next line.
+# citation may go on in the next line.  (report.md is what a run leaves.)
 cited() {
     sed -zE 's/\n[ \t]*(\*|#|\/\/)?[ \t]*/ /g' "$1" |
-        grep -aoP '(?<![\w>.\/-])[\w.\/-]+\.md(?!\w)(\)?, "[^"]*"| (section )?[0-9.]+)?' | sort -u
+        grep -aoP '(?<![\w>.\/-])[\w.\/-]+\.md(?!\w)(\)?, "[^"]*"| (section )?[0-9.]+)?' | grep -v '^\(.*/\)\?report\.md' | sort -u
 }
 
 # numbered FILE: the decisions it names by number.

@@ -110,7 +110,8 @@ static void test_plot_data_has_a_block_per_curve(void **state)
     close_figure(&f);
 }
 
-static void test_plot_draws_png_and_svg(void **state)
+/* Whenever it is drawn, the same bytes: a PDF would say when. */
+static void test_plot_draws_png_svg_and_pdf(void **state)
 {
     (void)state;
     plot_fixture f;
@@ -131,7 +132,12 @@ static void test_plot_draws_png_and_svg(void **state)
     }
     free(png);
     CHECK(&f, "accuracy.svg", "duration (t~)", "accuracy (judge)");
-    assert_false(is_there(&f, "accuracy.log") || is_there(&f, "accuracy-2.svg"));
+    char *pdf = read_figure(&f, "accuracy.pdf", &size);
+    assert_memory_equal(pdf, "%PDF-1.", 7);
+    assert_non_null(memmem(pdf, size, "/CreationDate (D:19700101000000", 31));
+    free(pdf);
+    assert_false(is_there(&f, "accuracy.log") || is_there(&f, "accuracy-2.svg") ||
+                 is_there(&f, "accuracy-2.pdf"));
     close_figure(&f);
 }
 
@@ -249,7 +255,8 @@ static void test_plot_of_many_axes_has_rows_and_pages(void **state)
     CHECK(&f, "accuracy.gp", "layout 6,2", "layout 1,2", "set title 'model = g'", "index 55 using");
     f.paper.r.n_rows /= 7;
     draw(&f);
-    assert_false(is_there(&f, "accuracy-2.png") || is_there(&f, "accuracy-2.svg"));
+    assert_false(is_there(&f, "accuracy-2.png") || is_there(&f, "accuracy-2.svg") ||
+                 is_there(&f, "accuracy-2.pdf"));
     close_figure(&f);
 }
 
@@ -257,7 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plot_data_has_a_block_per_curve),
-        cmocka_unit_test(test_plot_draws_png_and_svg),
+        cmocka_unit_test(test_plot_draws_png_svg_and_pdf),
         cmocka_unit_test(test_plot_without_gnuplot_warns_and_goes_on),
         cmocka_unit_test(test_plot_without_scores_draws_nothing),
         cmocka_unit_test(test_plot_is_the_mean_over_what_is_aimed_at),

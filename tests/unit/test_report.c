@@ -16,7 +16,7 @@ static char *write_report(const run_fixture *f)
 {
     ggdm_results r;
     ggdm_test_ok(ggdm_results_read(f->store, &r, &err), &err);
-    ggdm_test_ok(ggdm_report_write(&r, f->dir, &err), &err);
+    ggdm_test_ok(ggdm_report_write(&r, f->dir, "report.html", &err), &err);
     ggdm_results_deinit(&r);
     char *path = ggdm_test_path(f->dir, "report.html"), *text = ggdm_test_read(path, NULL);
     free(path);

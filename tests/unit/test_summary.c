@@ -72,7 +72,7 @@ static void test_summary_json_has_the_names_of_the_table_and_says_what_they_are(
 {
     (void)state;
     static const char *const parts[] = {
-        "\"name\": \"paper \\\"one\\\"\"",
+        "{\n  \"schema\": 1,\n  \"name\": \"paper \\\"one\\\"\"",
         "\"digest\": \"bb22\"",
         "\"parameters\": {\n    \"target\": 3,\n    \"steps\": 100\n  }",
         "\"name\": \"kappa\",\n      \"type\": \"real\",\n      \"path\": \"kappa\",\n      "

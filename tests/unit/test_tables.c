@@ -174,7 +174,7 @@ static void test_tables_without_an_aim_are_of_means(void **state)
     paper_close(&p);
 }
 
-/* One axis goes down the page where it is too long to go across; beside another it is cut. */
+/* An axis goes down the page where it is too long to go across, and is cut where both are. */
 static void test_tables_go_down_or_are_cut_where_they_are_too_large(void **state)
 {
     (void)state;
@@ -197,6 +197,15 @@ static void test_tables_go_down_or_are_cut_where_they_are_too_large(void **state
     free(text);
     paper_close(&p);
     paper_open(&p, axes, 3);
+    text = print(&p);
+    assert_non_null(strstr(text, "    kappa \\ seed       0       1\n"));
+    assert_non_null(strstr(text, "\n              11     0.0    10.0\n"));
+    assert_null(strstr(text, "not all cells"));
+    free(text);
+    paper_close(&p);
+    paper_axis both[] = {axes[0], axes[1], axes[1]};
+    both[2].name = "eta";
+    paper_open(&p, both, 3);
     text = print(&p);
     assert_non_null(strstr(text, "      10\n"));
     assert_non_null(strstr(text, "    (not all cells fit here: see summary.csv)\n"));

@@ -1,0 +1,41 @@
+#!/bin/bash
+# `ggdm report` and summary.json: formats, places, the same bytes each time, and the form that
+# docs/summary.schema.json promises.
+#   GGDM=PROGRAM TOOLS=DIR tests/cli/report.sh
+set -u
+. "$(dirname "$0")/../support/world.sh"
+. "$root/tests/support/tiny.sh"
+
+sweep 8 4 "0, 0.5" "0, 4, 8" >a.yaml
+timeout 120 "$GGDM" run --workers 0 a.yaml --run r >out 2>err || cat err
+
+"$GGDM" report r --format md >out && [ "$(cat out)" = r/report.md ] && grep -q '^| kappa (κ) .* duration (t' r/report.md &&
+    grep -q '^!\[Accuracy\](figures/accuracy.svg)$' r/report.md && "$GGDM" report r --format tex --out paper/night.tex >out &&
+    [ "$(cat out)" = paper/night.tex ] && grep -q '^\\begin{tabular}{rrrr}$' paper/night.tex && [ -s paper/figures/accuracy.pdf ]
+report $? "tables for Markdown and LaTeX, where --out says" || cat out r/report.md
+"$GGDM" report r --out page.html >out && [ "$(cat out)" = ./page.html ] && cmp page.html r/report.html && ! "$GGDM" report r --format mdd 2>err && grep -q "'mdd', expected html, md or tex" err
+report $? "a page as a file; an unknown format" || cat out err
+
+# The moment is in no byte.
+mkdir again && sleep 1 && TZ=Asia/Tokyo "$GGDM" report r --format tex --out again/night.tex >out && diff -r paper again
+report $? "tables and figures are the same bytes each time" || ls -l paper/* again/*
+
+name="summary.json is of the form that its schema says"
+if python3 -c 'import jsonschema' 2>/dev/null; then
+    cat >check.py <<'PY'
+import json, jsonschema, sys
+schema = json.load(open(sys.argv[1]))
+check = jsonschema.Draft202012Validator
+check.check_schema(schema)
+summary = json.load(open('r/summary.json'))
+check(schema).validate(summary)
+assert [c['name'] for c in summary['columns']] == open('r/summary.csv').readline().strip().split(',')
+for wrong in ({'schema': 2}, {'cells': [dict(summary['cells'][0], judge_accuracy=1.5)]}, {'columns': [{'name': 'x'}]}):
+    assert not check(schema).is_valid({**summary, **wrong}), wrong
+PY
+    python3 check.py "$root/docs/summary.schema.json" 2>err
+    report $? "$name" || cat err
+else
+    report 0 "$name # SKIP python3-jsonschema is not installed"
+fi
+exit "$failed"
