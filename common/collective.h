@@ -15,7 +15,7 @@
 typedef struct ggdm_world ggdm_world;
 
 /** The world this process was started in: MPI where mpirun or srun started it (MPI is initialised
- * if nobody did), else a world of one without any MPI call.  Collective. */
+ * if nobody did), else, and where MPI is over already, a world of one.  Collective. */
 ggdm_status ggdm_world_open(ggdm_world **out, ggdm_error *err);
 /** Collective; finalises MPI if ggdm_world_open initialised it. */
 void ggdm_world_close(ggdm_world **world);

@@ -23,8 +23,9 @@ ggdm_status ggdm_world_open(ggdm_world **out, ggdm_error *err)
     ggdm_world *w = NULL;
     GGDM_TRY(ggdm_alloc(&w, 1, sizeof *w, err));
     w->size = 1;
-    if (ggdm_launched_by_mpi()) {
-        int initialised = 0, provided = 0;
+    int initialised = 0, finalised = 0, provided = 0;
+    MPI_Finalized(&finalised);
+    if (ggdm_launched_by_mpi() && !finalised) {
         MPI_Initialized(&initialised);
         if (!initialised) {
             if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {

@@ -23,7 +23,7 @@ const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 typedef struct skeleton {
     char *name;
-    const ggdm_node *axes, *judge, *checkpoint, *set;
+    const ggdm_node *axes, *judge, *evaluate, *checkpoint, *set;
     ggdm_job job;
     int32_t samples;
     ggdm_order order;
@@ -42,6 +42,7 @@ static const ggdm_field top_table[] = {
      .hi = GGDM_MAX_SAMPLES,
      .expected = "a number of images per cell, from 1 to 100000000"},
     {.key = "judge", .type = GGDM_FIELD_NODE, .offset = AT(judge)},
+    {.key = "evaluate", .type = GGDM_FIELD_NODE, .offset = AT(evaluate)},
     {.key = "precision",
      .type = GGDM_FIELD_CHOICE,
      .offset = AT(job.precision),
@@ -323,6 +324,7 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
                             GGDM_OF_SWEEP, &s->stage, err));
     GGDM_TRY(read_tree(s, &list, in->axes, err));
     GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));
+    GGDM_TRY(ggdm_spec_read_evaluations(s, in->evaluate, err));
     if (s->n_cells * s->samples > MAX_IMAGES)
         return ggdm_node_fail(ggdm_node_get(s->doc->root, "samples"), err,
                               "%lld cells of %d images, expected at most %d images in all",
@@ -355,6 +357,10 @@ void ggdm_spec_deinit(ggdm_spec *s)
     for (int i = 0; i < s->n_sets; i++)
         ggdm_doc_destroy(&s->sets[i]);
     ggdm_doc_destroy(&s->doc);
+    for (int32_t i = 0; i < s->n_evaluations; i++) {
+        free(s->evaluations[i].features);
+        free(s->evaluations[i].reference);
+    }
     ggdm_arena_deinit(&s->arena);
     free(s->where);
     free(s->name);

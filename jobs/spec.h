@@ -2,8 +2,8 @@
  * in.
  *
  * jobs/ knows the skeleton: name, model, sampler, condition, guidance, seed (one stage: the rows of
- * ggdm_kind_stage), sweep, samples, judge, precision, batch, threads, checkpoint, order.  All else
- * is rows. */
+ * ggdm_kind_stage), sweep, samples, judge, evaluate, precision, batch, threads, checkpoint, order.
+ * All else is rows. */
 #ifndef GGDM_JOBS_SPEC_H
 #define GGDM_JOBS_SPEC_H
 
@@ -42,6 +42,14 @@ typedef struct ggdm_judge {
     ggdm_item *item;  /* of GGDM_FAMILY_SCORER */
 } ggdm_judge;
 
+/* Metrics that the run is given when all images are there, as `ggdm evaluate` takes them. */
+typedef struct ggdm_evaluation {
+    const char *metrics; /* names, joined by commas */
+    char *features;      /* owned; NULL: not said */
+    char *reference;     /* owned; NULL: not said */
+    const ggdm_node *at; /* where the metrics stand */
+} ggdm_evaluation;
+
 typedef struct ggdm_spec {
     char *where; /* file name, for messages */
     ggdm_doc *doc;
@@ -58,6 +66,8 @@ typedef struct ggdm_spec {
                                 in its condition; -1: none */
     ggdm_judge *judges;      /* [n_judges] */
     int32_t n_judges;
+    ggdm_evaluation *evaluations; /* [n_evaluations]; change no image */
+    int32_t n_evaluations;
     int32_t samples;  /* images per cell */
     int64_t n_cells;  /* product of the axes */
     ggdm_job job;     /* as written: precision may be AUTO, batch and threads 0 */
@@ -80,6 +90,9 @@ void ggdm_spec_deinit(ggdm_spec *spec);
 ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
                              int n_sets, char **out, ggdm_error *err);
 
+/** What its images are compared by; borrowed. */
+const char *ggdm_evaluation_features(const ggdm_evaluation *e);
+
 /** The value of a parameter in a cell; borrowed. */
 const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell);
 /** Put a cell's values into spec->stage, which is the cell's until the next call. */
@@ -91,7 +104,7 @@ ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error
 
 /** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
  *  judges, precision; not comments, layout, or the operational keys batch, threads, checkpoint,
- *  order. */
+ *  order, nor `evaluate`. */
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
                              ggdm_error *err);
 /** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.

@@ -38,4 +38,9 @@ void ggdm_spec_write_quoted(FILE *out, const char *text);
 /** Read `judge:` (NULL: there is none). */
 ggdm_status ggdm_spec_read_judges(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
 
+/* ---- spec_evaluate.c ---- */
+
+/** Read `evaluate:` (NULL: there is none). */
+ggdm_status ggdm_spec_read_evaluations(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+
 #endif

@@ -8,8 +8,8 @@
 #include "common/plural.h"
 #include "common/threads.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/dir_args.h"
-#include "coordinator/run/model_paths.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/finish.h"
 #include "coordinator/show/report.h"
@@ -21,17 +21,11 @@
 typedef struct evaluate_options {
     ggdm_dir_options where;
     const char *out, *features;
-    bool json;
+    bool json, quiet;
     ggdm_evaluate_options asked;
 } evaluate_options;
 
 /* ---- metrics ---- */
-
-/* As the run itself would find it. */
-static ggdm_status find_model(void *dir, const char *name, char **path, ggdm_error *err)
-{
-    return ggdm_model_path_find(dir, "", name, path, err);
-}
 
 /* Networks compute as they do in runs in f32, on all ranks alike. */
 static ggdm_status pin_isa(ggdm_world *world, ggdm_error *err)
@@ -72,7 +66,7 @@ static bool want_logits(const ggdm_evaluate_options *o)
 /* What a rank needs; *store is the run's, owned by rank 0. */
 static ggdm_status prepare(evaluate_options *o, bool first, ggdm_store **store, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_features_open(o->features, want_logits(&o->asked), find_model,
+    GGDM_TRY(ggdm_features_open(o->features, want_logits(&o->asked), ggdm_evaluations_find,
                                 (void *)o->where.dir, &o->asked.features, err));
     if (!first)
         return GGDM_OK;
@@ -151,7 +145,7 @@ static ggdm_status write_all(const evaluate_options *o, const ggdm_results *r, c
     if (o->features)
         GGDM_TRY(ggdm_report_write(r, place, GGDM_REPORT_FILE, err));
     GGDM_TRY(ggdm_summary_write(r, place, err));
-    return o->json ? print_json(r, err) : ggdm_finish_print(r, place, err);
+    return o->json ? print_json(r, err) : o->quiet ? GGDM_OK : ggdm_finish_print(r, place, err);
 }
 
 /* On rank 0. */
@@ -198,6 +192,7 @@ static const struct argp_option arguments[] = {
      "(what its last layer takes) and logits; MODEL alone: the first of them that it has",
      0},
     {"json", 'j', NULL, 0, "print the metrics of all cells as one JSON object", 0},
+    {"quiet", 'q', NULL, 0, "print no tables", 0},
     {"out", 'o', "DIR", 0, "write files below this directory (default: the run directory)", 0},
     {0},
 };
@@ -236,6 +231,9 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
         break;
     case 'j':
         o->json = true;
+        break;
+    case 'q':
+        o->quiet = true;
         break;
     case 'o':
         o->out = arg;

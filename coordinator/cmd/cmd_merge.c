@@ -78,7 +78,8 @@ static ggdm_status finish_merge(const merge_options *o, bool merged, int *code, 
     if (st == GGDM_OK && !products)
         st = write_sweep(store, err);
     if (st == GGDM_OK)
-        st = ggdm_finish_run(store, o->dir, !products, err);
+        st = ggdm_finish_run(store, o->dir, GGDM_FINISH_TELL | (products ? 0 : GGDM_FINISH_WRITE),
+                             err);
     if (st == GGDM_OK && !products)
         st = ggdm_progress_note(store, err);
     *code = ggdm_rest_exit_code(store);

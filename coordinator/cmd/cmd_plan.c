@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/run/setup.h"
@@ -208,6 +209,15 @@ static void print_tick(const ggdm_estimate_tick *tick, const char *what)
         printf("%.2f ms a step of an image %s, ", tick->seconds * 1e3, what);
 }
 
+static void print_evaluations(const ggdm_spec *spec)
+{
+    for (int32_t i = 0; i < spec->n_evaluations; i++)
+        printf("  %-15s%s by %s%s%s\n", i == 0 ? "then" : "", spec->evaluations[i].metrics,
+               ggdm_evaluation_features(&spec->evaluations[i]),
+               spec->evaluations[i].reference ? " against " : "",
+               spec->evaluations[i].reference ? spec->evaluations[i].reference : "");
+}
+
 static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int workers,
                                    ggdm_error *err)
 {
@@ -241,6 +251,7 @@ static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int wo
     printf("%s, %s)\n", ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
     print_room(e, workers);
+    print_evaluations(&s->spec);
     print_notes(s->notes);
     GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
     print_found(s, &found, e, workers);
@@ -282,7 +293,9 @@ static ggdm_status plan_run(const plan_options *o, ggdm_error *err)
         ggdm_setup_deinit(&setup);
         return printed;
     }
-    ggdm_status st = ggdm_estimate_make(&setup, &estimate, err);
+    ggdm_status st = ggdm_evaluations_check(&setup.spec, setup.run_dir, err);
+    if (st == GGDM_OK)
+        st = ggdm_estimate_make(&setup, &estimate, err);
     int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
     workers = workers > 0 ? workers : 1;
     if (st == GGDM_OK && o->json)

@@ -10,6 +10,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/evaluations.h"
 #include "coordinator/cmd/run_rank.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/run/run_dir.h"
@@ -32,11 +33,16 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     const bool products = state == GGDM_RUN_UNITS_DONE; /* are missing */
     if (products)
         ggdm_store_publish(store);
-    ggdm_status st = ggdm_finish_run(store, setup->run_dir, products, err);
+    const bool evaluates = ggdm_run_evaluates(setup);
+    ggdm_status st = ggdm_finish_run(
+        store, setup->run_dir,
+        (products ? GGDM_FINISH_WRITE : 0) | (evaluates ? 0 : GGDM_FINISH_TELL), err);
     if (st == GGDM_OK && products)
         st = ggdm_progress_note(store, err); /* their world may have been killed */
     *code = ggdm_rest_exit_code(store);
     ggdm_store_close(&store);
+    if (st == GGDM_OK && evaluates)
+        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, code, err);
     return st;
 }
 
@@ -113,10 +119,13 @@ static ggdm_status supervise(const ggdm_run_options *options, const ggdm_setup *
                                 .hosts = &hosts,
                                 .images_done = counts->images_done};
     GGDM_TRY_GOTO(st, ggdm_supervise(&s, code, &at_rest, err), done);
-    if (at_rest)
+    if (at_rest) {
         GGDM_TRY_GOTO(st, ggdm_setup_run_state(setup, &state, NULL, err), done);
-    if (at_rest)
         st = finish_here(setup, state, code, err);
+    } else if (ggdm_run_evaluates(setup) &&
+               (*code == GGDM_EXIT_OK || *code == GGDM_EXIT_FAILED_UNITS)) {
+        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, &s.launch, code, err);
+    }
 done:
     ggdm_hosts_deinit(&hosts);
     free(log);
@@ -202,7 +211,9 @@ static int run_bare(const ggdm_run_options *options, char **argv)
         st = ggdm_setup_make(&options->setup, isa, &setup, &err);
     if (st != GGDM_OK)
         return ggdm_command_fail("run", &err);
-    int code = run_checked(options, &setup, argv, &err);
+    st = ggdm_evaluations_check(&setup.spec, setup.run_dir, &err);
+    const int code =
+        st == GGDM_OK ? run_checked(options, &setup, argv, &err) : ggdm_command_fail("run", &err);
     ggdm_setup_deinit(&setup);
     return code;
 }

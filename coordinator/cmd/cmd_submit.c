@@ -13,6 +13,7 @@
 #include "common/plural.h"
 #include "common/temp.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/run/run_dir.h"
@@ -267,6 +268,7 @@ static ggdm_status prepare_submission(submission *s, ggdm_isa isa, ggdm_error *e
     if (setup.threads <= 0)
         setup.threads = (int)s->cpus;
     GGDM_TRY(ggdm_setup_make(&setup, isa, &s->setup, err));
+    GGDM_TRY(ggdm_evaluations_check(&s->setup.spec, s->setup.run_dir, err));
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
     if (!s->o->dry_run) {
         GGDM_TRY(check_no_live_job(s, err));

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/transport.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/dispatch.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/show/finish.h"
@@ -18,6 +19,11 @@ ggdm_status ggdm_run_take_over(const ggdm_run_options *options, const char *dir,
 {
     bool ours = options->take_over && !getenv(GGDM_LAUNCH_ENV);
     return ours ? ggdm_store_take_over(dir, err) : GGDM_OK;
+}
+
+bool ggdm_run_evaluates(const ggdm_setup *setup)
+{
+    return setup->spec.n_evaluations > 0 && setup->shards == 0;
 }
 
 /* ---- rank 0 ---- */
@@ -37,6 +43,7 @@ static ggdm_status prepare_run(session *s, const ggdm_run_options *options, ggdm
     GGDM_TRY(ggdm_startup_isa(s->t, &isa, err));
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_setup_make(&options->setup, isa, &s->setup, err), tell);
+    GGDM_TRY_GOTO(st, ggdm_evaluations_check(&s->setup.spec, s->setup.run_dir, err), tell);
     GGDM_TRY_GOTO(st, ggdm_run_take_over(options, s->setup.run_dir, err), tell);
     GGDM_TRY_GOTO(st, ggdm_setup_open_store(&s->setup, &s->store, err), tell);
     st = ggdm_progress_create(s->store, &s->progress, err);
@@ -111,7 +118,21 @@ static ggdm_status finish_run(session *s, ggdm_error *err)
     }
     GGDM_TRY(ggdm_progress_record(s->progress, "finishing", -1, NULL, err));
     GGDM_TRY(ggdm_progress_keep_fresh(s->progress, err));
-    return ggdm_finish_run(s->store, dir, true, err);
+    return ggdm_finish_run(
+        s->store, dir, GGDM_FINISH_WRITE | (ggdm_run_evaluates(&s->setup) ? 0 : GGDM_FINISH_TELL),
+        err);
+}
+
+/* Who launched a world sees to it in another one (cmd_run.c). */
+static int evaluate_here(const ggdm_setup *setup, int code)
+{
+    ggdm_error err = {0};
+    const bool done = code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS;
+    if (!done || !ggdm_run_evaluates(setup))
+        return code;
+    if (ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, &code, &err) != GGDM_OK)
+        return ggdm_command_fail("run", &err);
+    return code;
 }
 
 /* The life of rank 0.  Closes *t. */
@@ -131,6 +152,8 @@ static int run_coordinator(ggdm_transport *t, const ggdm_run_options *options)
     bool told = s.progress && record(&s, st, &err) && getenv(GGDM_LAUNCH_ENV);
     ggdm_progress_destroy(&s.progress);
     ggdm_store_close(&s.store);
+    if (!getenv(GGDM_LAUNCH_ENV))
+        code = evaluate_here(&s.setup, code);
     ggdm_setup_deinit(&s.setup);
     /* The launching process reads the code in the status file; mpirun would make a fuss about it.
      */

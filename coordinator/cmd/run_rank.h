@@ -21,6 +21,10 @@ int ggdm_run_rank(const ggdm_run_options *options);
 /** All of the run in this process, without MPI; returns its exit code. */
 int ggdm_run_alone(const ggdm_run_options *options, ggdm_error *err);
 
+/** Does the sweep ask for an evaluation, which tells in the end what there is to tell?  (A shard is
+ *  not evaluated: the run that is joined is.) */
+bool ggdm_run_evaluates(const ggdm_setup *setup);
+
 /** --take-over of a run, by the process that the user started: what a world finds later is not what
  *  the user saw.  Errors: those of ggdm_store_take_over. */
 ggdm_status ggdm_run_take_over(const ggdm_run_options *options, const char *dir, ggdm_error *err);

@@ -134,7 +134,7 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-ggdm_status ggdm_finish_run(ggdm_store *store, const char *dir, bool products, ggdm_error *err)
+ggdm_status ggdm_finish_run(ggdm_store *store, const char *dir, int what, ggdm_error *err)
 {
     ggdm_results r;
     if (ggdm_store_run_info(store)->shards) {
@@ -142,9 +142,9 @@ ggdm_status ggdm_finish_run(ggdm_store *store, const char *dir, bool products, g
         return GGDM_OK;
     }
     ggdm_status st = ggdm_results_read(store, &r, err);
-    if (st == GGDM_OK && products)
+    if (st == GGDM_OK && what & GGDM_FINISH_WRITE)
         st = write_products(&r, dir, err);
-    if (st == GGDM_OK)
+    if (st == GGDM_OK && what & GGDM_FINISH_TELL)
         st = ggdm_finish_print(&r, dir, err);
     ggdm_results_deinit(&r);
     return st;

@@ -52,4 +52,25 @@ head=$((8 + $(od -An -tu8 -N8 "$weights"))) size=$(stat -c %s "$weights")
 run a.yaml --run plain && rm plain/models.json && GGDM_ZOO=$PWD/odd evaluate 1 plain tiny-judge && grep -qE "c0000: feature [0-9]+ of image 0 is -?(inf|nan), not finite: no number" err &&
     ! head -1 plain/summary.csv | grep -q vendi
 report $? "features that are not finite have no number" || cat out err
+
+# A sweep that asks for metrics has them in the end, of all images; again there is nothing to do.
+{
+    cat a.yaml
+    printf 'evaluate:\n  - {metrics: vendi, features: tiny-judge}\n  - {metrics: [vendi]}\n'
+} >asks.yaml
+for how in "0" "2"; do
+    timeout 120 "$GGDM" run asks.yaml --run asks$how --workers $how >out 2>err &&
+        grep -q "evaluating: vendi by tiny-judge" err && grep -q "6 numbers computed, 0 there already, of features pixels" err &&
+        [ "$(grep -c "^  vendi by tiny-judge" out)" -eq 1 ] && grep -q '<th>vendi' asks$how/report.html &&
+        cp out once && run asks.yaml --run asks$how && [ "$(grep -c "0 numbers computed, 6 there already" err)" -eq 2 ] && cmp once out
+    report $? "a sweep that asks for metrics, --workers $how" || cat out err
+done
+cmp asks0/summary.csv asks2/summary.csv
+report $? "... the same whoever computes them"
+"$GGDM" plan asks.yaml >out && grep -q "^  then           vendi by tiny-judge$" out && grep -q "^                 vendi by pixels$" out
+report $? "a plan says which metrics follow" || cat out
+wrong() { { cat a.yaml && printf 'evaluate: %s\n' "$1"; } >wrong.yaml && run wrong.yaml --run none; [ $? -eq 2 ] && grep -q "wrong.yaml:[0-9]*:[0-9]*: field 'evaluate.*$2" err && [ ! -e none ]; }
+wrong '{metrics: vendy}' "value 'vendy', expected a metric" && wrong '{features: pixels}' "missing field 'metrics'" && wrong 'vendi' "expected a map" &&
+    wrong '{metrics: vendi, features: tiny-jugde}' "did you mean" && wrong '{metrics: vendi, layer: x}' "unknown" && wrong '[]' "from 1 to 16"
+report $? "what of it is wrong is said before anything is made" || cat out err
 exit "$failed"

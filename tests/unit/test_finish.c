@@ -37,7 +37,8 @@ static char *finish(run_fixture *f, bool with_products, char **warnings)
     fflush(stdout);
     int old_err = ggdm_test_stderr_to(warned), old_out = dup(STDOUT_FILENO);
     assert_non_null(freopen(said, "w", stdout));
-    ggdm_status st = ggdm_finish_run(f->store, f->dir, with_products, &err);
+    ggdm_status st = ggdm_finish_run(
+        f->store, f->dir, GGDM_FINISH_TELL | (with_products ? GGDM_FINISH_WRITE : 0), &err);
     fflush(stdout);
     dup2(old_out, STDOUT_FILENO);
     close(old_out);

@@ -1,0 +1,118 @@
+#include "coordinator/cmd/evaluations.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "common/log.h"
+#include "coordinator/cmd/command.h"
+#include "coordinator/run/model_paths.h"
+#include "coordinator/world/world.h"
+#include "evaluate/metrics.h"
+
+ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm_error *err)
+{
+    return ggdm_model_path_find(dir, "", name, path, err);
+}
+
+/* ---- checking ---- */
+
+static const ggdm_metric_kind *find_metric(const char *name, size_t size)
+{
+    for (int k = 0; ggdm_metric_kinds[k]; k++) {
+        const char *known = ggdm_metric_kinds[k]->kind.name;
+        if (strncmp(known, name, size) == 0 && known[size] == '\0')
+            return ggdm_metric_kinds[k];
+    }
+    return NULL;
+}
+
+static ggdm_status check_metrics(const ggdm_evaluation *e, bool *logits, ggdm_error *err)
+{
+    for (const char *name = e->metrics; *name; name += strcspn(name, ","), name += *name == ',') {
+        const int size = (int)strcspn(name, ",");
+        const ggdm_metric_kind *metric = find_metric(name, (size_t)size);
+        if (!metric)
+            return ggdm_node_fail(e->at, err,
+                                  "value '%.*s', expected a metric (`ggdm methods metric')", size,
+                                  name);
+        if (metric->reference && !e->reference)
+            return ggdm_node_fail(e->at, err,
+                                  "%.*s compares with a reference, expected `reference' beside it",
+                                  size, name);
+        *logits |= metric->logits;
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, ggdm_error *err)
+{
+    for (int32_t i = 0; i < spec->n_evaluations; i++) {
+        const ggdm_evaluation *e = &spec->evaluations[i];
+        ggdm_features *features = NULL;
+        bool logits = false;
+        GGDM_TRY(check_metrics(e, &logits, err));
+        const ggdm_status st = ggdm_features_open(
+            ggdm_evaluation_features(e), logits, ggdm_evaluations_find, (void *)run_dir, &features, err);
+        ggdm_features_close(&features);
+        if (st != GGDM_OK)
+            return ggdm_spec_blame(spec, "evaluate", err);
+    }
+    return GGDM_OK;
+}
+
+/* ---- doing ---- */
+
+/* `ggdm ARGS` in every rank of a world; its exit code. */
+static ggdm_status run_world(const ggdm_launch *launch, char **args, int *code, ggdm_error *err)
+{
+    ggdm_launch world = *launch;
+    ggdm_stop_watch stops;
+    ggdm_world_end end;
+    world.args = args;
+    world.workers--; /* there is none beside them */
+    world.may_be_silent = true;
+    GGDM_TRY(ggdm_stop_watch_begin(&stops, err));
+    const ggdm_status st = ggdm_world_run(&world, "nobody", &stops, &end, err);
+    ggdm_stop_watch_end(&stops);
+    *code = stops.stops                  ? GGDM_EXIT_INTERRUPTED
+            : WIFEXITED(end.wait_status) ? WEXITSTATUS(end.wait_status)
+                                         : GGDM_EXIT_INTERNAL;
+    return st;
+}
+
+static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, bool last,
+                           const ggdm_launch *launch, int *code, ggdm_error *err)
+{
+    char name[] = "evaluate", metrics[] = "--metrics", features[] = "--features",
+         reference[] = "--reference", quiet[] = "--quiet";
+    char *args[10] = {name, (char *)run_dir, metrics, (char *)e->metrics, features,
+                      (char *)ggdm_evaluation_features(e)};
+    int n = 6;
+    if (e->reference) {
+        args[n++] = reference;
+        args[n++] = e->reference;
+    }
+    if (!last)
+        args[n++] = quiet;
+    ggdm_log(GGDM_LOG_INFO, "evaluating: %s by %s%s%s", e->metrics, ggdm_evaluation_features(e),
+             e->reference ? " against " : "", e->reference ? e->reference : "");
+    if (launch)
+        return run_world(launch, args, code, err);
+    *code = ggdm_cmd_evaluate(n, args);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
+                                 const ggdm_launch *launch, int *code, ggdm_error *err)
+{
+    for (int32_t i = 0; i < spec->n_evaluations; i++) {
+        int one = GGDM_EXIT_OK;
+        GGDM_TRY(run_one(&spec->evaluations[i], run_dir, i + 1 == spec->n_evaluations, launch, &one,
+                         err));
+        *code = *code == GGDM_EXIT_OK ? one : *code;
+        if (one != GGDM_EXIT_OK && one != GGDM_EXIT_FAILED_UNITS)
+            break;
+    }
+    return GGDM_OK;
+}

@@ -1,0 +1,23 @@
+/* What a sweep's `evaluate:` asks for, done by `ggdm evaluate` when all images are there. */
+#ifndef GGDM_COORDINATOR_EVALUATIONS_H
+#define GGDM_COORDINATOR_EVALUATIONS_H
+
+#include "coordinator/world/launch.h"
+#include "jobs/spec.h"
+
+/** Look for a model of features as the run in dir would (evaluate/features.h). */
+ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm_error *err);
+
+/** Are there such metrics, and such features?  The instruction set is pinned.
+ *  Errors: GGDM_EINVAL with file, position and field. */
+ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, ggdm_error *err);
+
+/** Evaluate the run in run_dir, one `evaluate:` after the other; what is there is not computed
+ *  again.
+ *  launch  a world to do it in, of which args are set here; NULL: this process
+ *  *code   exit code, the first that is not 0: raised to it where it is 0
+ *  Errors: those of starting a world. */
+ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
+                                 const ggdm_launch *launch, int *code, ggdm_error *err);
+
+#endif
