@@ -178,7 +178,8 @@ static ggdm_status put_metric(evaluation *e, int32_t cell, int32_t k, const ggdm
                                           .value = v[i].value,
                                           .lo = v[i].lo,
                                           .hi = v[i].hi,
-                                          .n = v[i].n};
+                                          .n = v[i].n,
+                                          .note = v[i].note};
         GGDM_TRY(ggdm_store_put_result(e->store, &result, err));
         e->out->made++;
     }

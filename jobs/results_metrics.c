@@ -21,6 +21,7 @@ static ggdm_status keep_result(void *context, const ggdm_store_result *result, g
     ggdm_store_result *kept = &l->items[l->n++];
     *kept = *result;
     GGDM_TRY(ggdm_arena_text(l->arena, result->metric, &kept->metric, err));
+    GGDM_TRY(ggdm_arena_text(l->arena, result->note, &kept->note, err));
     return ggdm_arena_text(l->arena, result->settings, &kept->settings, err);
 }
 
@@ -63,7 +64,7 @@ static ggdm_status put_metrics(ggdm_results *r, const result_list *l, ggdm_error
     ggdm_metric_value *values = NULL;
     GGDM_TRY(ggdm_arena_alloc(&r->arena, (size_t)r->n_rows * m * sizeof *values, &values, err));
     for (size_t i = 0; i < (size_t)r->n_rows * m; i++)
-        values[i] = (ggdm_metric_value){(double)NAN, (double)NAN, (double)NAN, 0};
+        values[i] = (ggdm_metric_value){.value = (double)NAN, .lo = (double)NAN, .hi = (double)NAN};
     for (int32_t i = 0; i < r->n_rows; i++)
         r->rows[i].metrics = values + (size_t)i * m;
     size_t column = 0;
@@ -73,7 +74,9 @@ static ggdm_status put_metrics(ggdm_results *r, const result_list *l, ggdm_error
         if (s->cell < 0 || s->cell >= r->n_rows)
             return GGDM_FAIL(err, GGDM_EFORMAT, "result %s of cell %d, expected 0 to %d", s->metric,
                              s->cell, r->n_rows - 1);
-        r->rows[s->cell].metrics[column] = (ggdm_metric_value){s->value, s->lo, s->hi, s->n};
+        ggdm_metric_value *v = &r->rows[s->cell].metrics[column];
+        *v = (ggdm_metric_value){.value = s->value, .lo = s->lo, .hi = s->hi, .n = s->n};
+        snprintf(v->note, sizeof v->note, "%s", s->note);
     }
     return GGDM_OK;
 }

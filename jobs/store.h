@@ -427,6 +427,7 @@ typedef struct ggdm_store_result {
     const char *metric, *settings;
     double value, lo, hi; /* lo, hi: NAN where there is no interval */
     int64_t n;
+    const char *note; /* to be said with the number; "", or NULL when it is put: nothing */
 } ggdm_store_result;
 /** Put a result, in place of one of the same cell, metric and settings; inside a turn. */
 ggdm_status ggdm_store_put_result(ggdm_store *store, const ggdm_store_result *result,

@@ -23,6 +23,7 @@ ggdm_status ggdm_store_put_result(ggdm_store *store, const ggdm_store_result *re
     sqlite3_bind_double(stmt, 5, result->lo);
     sqlite3_bind_double(stmt, 6, result->hi);
     sqlite3_bind_int64(stmt, 7, result->n);
+    sqlite3_bind_text(stmt, 8, result->note ? result->note : "", -1, SQLITE_TRANSIENT);
     return ggdm_store_run(store, stmt, err);
 }
 
@@ -46,6 +47,7 @@ ggdm_status ggdm_store_each_result(ggdm_store *store, ggdm_result_visitor visit,
         r.lo = number_of(stmt, 4);
         r.hi = number_of(stmt, 5);
         r.n = sqlite3_column_int64(stmt, 6);
+        r.note = (const char *)sqlite3_column_text(stmt, 7);
         GGDM_TRY_GOTO(st, visit(context, &r, err), done);
     }
 done:

@@ -39,7 +39,8 @@
  * score       f32, little-endian, of samples first .. first + count - 1, as many numbers for each:
  *             a row for each block that a unit hands in.  Rows of a trajectory and scorer do not
  *             overlap, and are of samples that are there.
- * result      numbers of later stages.  lo, hi: NULL without interval.
+ * result      numbers of later stages.  lo, hi: NULL without interval.  note: what is to be said
+ *             with the number wherever it is shown, as that it is of too few images.
  * event       append-only: who did what when.  from_state = to_state: a note.
  * checkpoint  where a unit that is not finished got to: one row, the latest (worker/walk.h).
  * counter     how many there are: units by state, images, diverged, wanted (of trajectories), asked
@@ -181,6 +182,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
                "lo REAL, "
                "hi REAL, "
                "n INTEGER NOT NULL, "
+               "note TEXT NOT NULL DEFAULT '', "
                "PRIMARY KEY (cell, metric, settings)) STRICT, WITHOUT ROWID"},
     {"event", "CREATE TABLE event ("
               "id INTEGER PRIMARY KEY, "

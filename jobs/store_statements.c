@@ -112,9 +112,10 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_COUNT_SCORED] =
         "SELECT coalesce(sum(count), 0) FROM score WHERE trajectory = ?1 AND scorer = ?2",
     [GGDM_SQL_PUT_RESULT] =
-        "INSERT INTO result (cell, metric, settings, value, lo, hi, n) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (cell, metric, settings) DO UPDATE SET "
-        "value = excluded.value, lo = excluded.lo, hi = excluded.hi, n = excluded.n",
+        "INSERT INTO result (cell, metric, settings, value, lo, hi, n, note) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (cell, metric, settings) "
+        "DO UPDATE SET value = excluded.value, lo = excluded.lo, hi = excluded.hi, "
+        "n = excluded.n, note = excluded.note",
     [GGDM_SQL_PUT_EVENT] =
         "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -154,7 +155,8 @@ const char *const ggdm_store_sql_samples_data = "SELECT " SAMPLE_COLUMNS ", data
 const char *const ggdm_store_sql_scores =
     "SELECT first, count, data FROM score WHERE trajectory = ?1 AND scorer = ?2 ORDER BY first";
 const char *const ggdm_store_sql_results =
-    "SELECT cell, metric, settings, value, lo, hi, n FROM result ORDER BY cell, metric, settings";
+    "SELECT cell, metric, settings, value, lo, hi, n, note FROM result "
+    "ORDER BY cell, metric, settings";
 const char *const ggdm_store_sql_trouble =
     "SELECT id, state, attempt, failures, losses, coalesce(error, '') FROM unit "
     "WHERE " IN_TROUBLE " ORDER BY state, not_before LIMIT ?1";

@@ -12,11 +12,11 @@ typedef struct ggdm_grid {
     ggdm_quantity what;
     const int32_t *rows; /* [n] of the results: the cells of this grid */
     int32_t n;
-    int32_t x, y;             /* axes of its columns and rows; -1: none */
-    int32_t *xs, *ys;         /* [n_xs], [n_ys] ranks */
-    int32_t n_xs, n_ys;       /* at least 1 */
-    int32_t *cells;           /* [n_ys][n_xs] indices into the results' rows; -1: none */
-    int64_t n_least, n_most;  /* images of a cell */
+    int32_t x, y;            /* axes of its columns and rows; -1: none */
+    int32_t *xs, *ys;        /* [n_xs], [n_ys] ranks */
+    int32_t n_xs, n_ys;      /* at least 1 */
+    int32_t *cells;          /* [n_ys][n_xs] indices into the results' rows; -1: none */
+    int64_t n_least, n_most; /* images of a cell */
 } ggdm_grid;
 
 typedef struct ggdm_grid_limits {

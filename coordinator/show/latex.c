@@ -1,6 +1,6 @@
-/* LaTeX of any engine, with booktabs.  Letters that pdfLaTeX has not stand in \ggdmchar, which shows
- * them where the engine does and their number where it does not.  How numbers look is said once, for
- * a paper to say it otherwise. */
+/* LaTeX of any engine, with booktabs.  Letters that pdfLaTeX has not stand in \ggdmchar, which
+ * shows them where the engine does and their number where it does not.  How numbers look is said
+ * once, for a paper to say it otherwise. */
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,34 +11,44 @@
 
 /* Those that do something, or may at the start of a row or beside their like ('[', '*', "--"). */
 static const char *const ascii[128] = {
-    ['\\'] = "\\textbackslash{}", ['{'] = "\\{",
-    ['}'] = "\\}",                ['%'] = "\\%",
-    ['_'] = "\\_",                ['&'] = "\\&",
-    ['#'] = "\\#",                ['$'] = "\\$",
-    ['~'] = "\\textasciitilde{}", ['^'] = "\\textasciicircum{}",
-    ['<'] = "\\textless{}",       ['>'] = "\\textgreater{}",
-    ['|'] = "\\textbar{}",        ['`'] = "\\textasciigrave{}",
-    ['\''] = "{'}",               ['"'] = "{\\char34}",
-    ['['] = "{[}",                [']'] = "{]}",
-    ['*'] = "{*}",                ['-'] = "{-}",
+    ['\\'] = "\\textbackslash{}",
+    ['{'] = "\\{",
+    ['}'] = "\\}",
+    ['%'] = "\\%",
+    ['_'] = "\\_",
+    ['&'] = "\\&",
+    ['#'] = "\\#",
+    ['$'] = "\\$",
+    ['~'] = "\\textasciitilde{}",
+    ['^'] = "\\textasciicircum{}",
+    ['<'] = "\\textless{}",
+    ['>'] = "\\textgreater{}",
+    ['|'] = "\\textbar{}",
+    ['`'] = "\\textasciigrave{}",
+    ['\''] = "{'}",
+    ['"'] = "{\\char34}",
+    ['['] = "{[}",
+    [']'] = "{]}",
+    ['*'] = "{*}",
+    ['-'] = "{-}",
 };
 
 /* From U+03B1 on. */
 static const char *const greek[] = {
-    "alpha", "beta", "gamma", "delta", "epsilon",  "zeta",  "eta", "theta",   "iota", "kappa",
-    "lambda", "mu",  "nu",    "xi",    NULL,       "pi",    "rho", "varsigma", "sigma", "tau",
-    "upsilon", "phi", "chi",  "psi",   "omega",
+    "alpha", "beta",   "gamma",   "delta", "epsilon", "zeta", "eta",   "theta", "iota",
+    "kappa", "lambda", "mu",      "nu",    "xi",      NULL,   "pi",    "rho",   "varsigma",
+    "sigma", "tau",    "upsilon", "phi",   "chi",     "psi",  "omega",
 };
 
 static const struct {
     uint32_t letter;
     const char *math;
 } symbols[] = {
-    {0x393, "\\Gamma"}, {0x394, "\\Delta"}, {0x398, "\\Theta"}, {0x39b, "\\Lambda"},
-    {0x39e, "\\Xi"},    {0x3a0, "\\Pi"},    {0x3a3, "\\Sigma"}, {0x3a6, "\\Phi"},
-    {0x3a8, "\\Psi"},   {0x3a9, "\\Omega"}, {0xd7, "\\times"},  {0xb1, "\\pm"},
-    {0xb5, "\\mu"},     {0xb7, "\\cdot"},   {0xb0, "^\\circ"},  {0x2212, "-"},
-    {0x2264, "\\leq"},  {0x2265, "\\geq"},  {0x2248, "\\approx"}, {0x2192, "\\to"},
+    {0x393, "\\Gamma"},  {0x394, "\\Delta"}, {0x398, "\\Theta"},   {0x39b, "\\Lambda"},
+    {0x39e, "\\Xi"},     {0x3a0, "\\Pi"},    {0x3a3, "\\Sigma"},   {0x3a6, "\\Phi"},
+    {0x3a8, "\\Psi"},    {0x3a9, "\\Omega"}, {0xd7, "\\times"},    {0xb1, "\\pm"},
+    {0xb5, "\\mu"},      {0xb7, "\\cdot"},   {0xb0, "^\\circ"},    {0x2212, "-"},
+    {0x2264, "\\leq"},   {0x2265, "\\geq"},  {0x2248, "\\approx"}, {0x2192, "\\to"},
     {0x221e, "\\infty"},
 };
 

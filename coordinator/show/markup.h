@@ -20,10 +20,10 @@ typedef struct ggdm_table_head {
 
 /* A way to write tables.  An entry is a text or a number, one for each column, row by row. */
 typedef struct ggdm_markup {
-    const char *ending; /* of a file */
-    int32_t rows;       /* at most, of a table */
-    int32_t columns;    /* at most, of a table of values across */
-    bool is_document;   /* has headings and figures, else it is only tables */
+    const char *ending;                      /* of a file */
+    int32_t rows;                            /* at most, of a table */
+    int32_t columns;                         /* at most, of a table of values across */
+    bool is_document;                        /* has headings and figures, else it is only tables */
     void (*text)(FILE *f, const char *text); /* escaped */
     void (*begin_file)(FILE *f, const char *name, const char *version); /* of the run */
     void (*begin)(FILE *f, const ggdm_table_head *head);

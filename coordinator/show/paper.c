@@ -106,15 +106,15 @@ typedef struct subject {
 static void put_values(const subject *s, const ggdm_grid *g, const ggdm_table_head *head,
                        const ggdm_axis *down)
 {
-    static const ggdm_metric_value none = {(double)NAN, (double)NAN, (double)NAN, 0};
+    static const ggdm_metric_value none = {(double)NAN, (double)NAN, (double)NAN, 0, ""};
     const ggdm_markup *m = s->p->markup;
     for (int32_t y = 0; y < g->n_ys; y++) {
         ggdm_markup_put_text(s->p->out, m, 0, ggdm_axis_text(down, g->ys[y]));
         for (int32_t x = 0; x < g->n_xs; x++) {
             const ggdm_row *row = ggdm_grid_row(g, y, x);
             const ggdm_metric_value v = row ? ggdm_quantity_value(g->r, g->what, row) : none;
-            ggdm_markup_put_number(s->p->out, m, head, x + 1,
-                                   (const double[]){v.value, v.lo, v.hi}, s->decimals);
+            ggdm_markup_put_number(s->p->out, m, head, x + 1, (const double[]){v.value, v.lo, v.hi},
+                                   s->decimals);
         }
         m->end_row(s->p->out);
     }

@@ -5,7 +5,7 @@
 
 #include "common/plural.h"
 
-#define LONG_TEXT 40  /* bytes of a text that is set in lines */
+#define LONG_TEXT 40   /* bytes of a text that is set in lines */
 #define MAX_CELLS 1000 /* that are shown */
 
 typedef struct listing {

@@ -7,13 +7,14 @@
 
 static ggdm_metric_value accuracy_of(const ggdm_measured *m, int64_t n)
 {
-    return (ggdm_metric_value){100 * m->accuracy.p, 100 * m->accuracy.lo, 100 * m->accuracy.hi, n};
+    return (ggdm_metric_value){100 * m->accuracy.p, 100 * m->accuracy.lo, 100 * m->accuracy.hi, n,
+                               ""};
 }
 
 static ggdm_metric_value mean_of(const ggdm_measured *m)
 {
     const double half = Z * m->deviation / sqrt(m->n_mean);
-    return (ggdm_metric_value){m->mean, m->mean - half, m->mean + half, m->n_mean};
+    return (ggdm_metric_value){m->mean, m->mean - half, m->mean + half, m->n_mean, ""};
 }
 
 ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row)
@@ -31,7 +32,7 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
     }
     verdict = ggdm_results_verdict(r, row);
     return verdict ? accuracy_of(verdict, row->cell.wanted)
-                   : (ggdm_metric_value){(double)NAN, (double)NAN, (double)NAN, 0};
+                   : (ggdm_metric_value){(double)NAN, (double)NAN, (double)NAN, 0, ""};
 }
 
 bool ggdm_quantity_applies(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row)

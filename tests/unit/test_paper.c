@@ -71,7 +71,8 @@ static void check_latex(const char *text)
     for (const char *c = text; *c; c++) {
         if (strncmp(c, "\\begin{tabular}{", 16) == 0)
             columns = (int)strcspn(c + 16, "}");
-        in_rows = (in_rows || strncmp(c, "\\midrule", 8) == 0) && strncmp(c, "\\bottomrule", 11) != 0;
+        in_rows =
+            (in_rows || strncmp(c, "\\midrule", 8) == 0) && strncmp(c, "\\bottomrule", 11) != 0;
         if (c == text || c[-1] != '\n') {
         } else if (in_rows && entries) {
             ggdm_test_fail("a row without an end before:\n%s", c);
@@ -117,7 +118,8 @@ static void test_paper_lays_two_parameters_out_as_the_figure(void **state)
     free(text);
     text = write_page(&p, &ggdm_latex);
     CHECK(text, "\\caption{Accuracy by the judge in \\% for target 3: n = 10 images a cell, ",
-          "\\label{tab:paper--one--1}", " & \\multicolumn{3}{c}{duration (t\\textasciitilde{})} \\\\\n",
+          "\\label{tab:paper--one--1}",
+          " & \\multicolumn{3}{c}{duration (t\\textasciitilde{})} \\\\\n",
           "kappa (\\ensuremath{\\kappa}) & 0 & 500 & 250+100 \\\\\n",
           "0.1 & \\ggdmabove{30.0}{10.8}{60.3} & -- & ");
     assert_int_equal(count(text, "\\begin{table}"), 2); /* all is there: no list besides */
@@ -162,9 +164,9 @@ static void test_paper_escapes_what_people_wrote(void **state)
     CHECK(text,
           "\n\\%\\_\\&\\#\\{\\}\\textasciitilde{}\\textasciicircum{}\\textbackslash{} "
           "\\ensuremath{\\kappa}{[}x{]}(y){*}\\textbar{}\\textless{}b\\textgreater{}\\$@"
-          "\\textasciigrave{}{'}{\\char34}{-}{-} \\ggdmchar{中}{4E2D}é & \\ggdmbeside{0.0}{0.0}{27.8} & ",
-          "\n{*} one & ", "\n{[}2{]} & ", "prompt\\_a & ",
-          "% Tables of the run \\%\\_\\&\\#\\{");
+          "\\textasciigrave{}{'}{\\char34}{-}{-} \\ggdmchar{中}{4E2D}é & "
+          "\\ggdmbeside{0.0}{0.0}{27.8} & ",
+          "\n{*} one & ", "\n{[}2{]} & ", "prompt\\_a & ", "% Tables of the run \\%\\_\\&\\#\\{");
     check_latex(text);
     free(text);
     paper_close(&p);
@@ -174,9 +176,9 @@ static void test_paper_with_metrics_and_many_cells_has_several_tables(void **sta
 {
     (void)state;
     static const paper_axis axes[] = {
-        {"model", "model", GGDM_PARAM_MODEL, false,
-         {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r",
-          "s", "t", "u", NULL}},
+        {"model", "model", GGDM_PARAM_MODEL, false, {"a", "b", "c", "d", "e", "f", "g", "h",
+                                                     "i", "j", "k", "l", "m", "n", "o", "p",
+                                                     "q", "r", "s", "t", "u", NULL}},
         {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", NULL}},
         {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
     };
@@ -187,7 +189,7 @@ static void test_paper_with_metrics_and_many_cells_has_several_tables(void **sta
     p.r.metrics = &metric;
     p.r.n_metrics = 1;
     for (int i = 0; i < 42; i++) {
-        values[i] = (ggdm_metric_value){i ? (double)NAN : 12.3456, 11.5, 13, i ? 0 : 10};
+        values[i] = (ggdm_metric_value){i ? (double)NAN : 12.3456, 11.5, 13, i ? 0 : 10, ""};
         p.r.rows[i].metrics = &values[i];
     }
     p.r.n_varying = 1; /* (as if the second were zipped with the first) */
@@ -210,8 +212,8 @@ static void test_paper_without_an_aim_is_of_means(void **state)
     for (int32_t i = 0; i < 2; i++) {
         p.r.rows[i].aim = -1;
         p.r.rows[i].diverged = i;
-        p.r.rows[i].measured[PAPER_SATURATION] =
-            (ggdm_measured){.known = true, .n = 10, .n_mean = 10 - i, .mean = 0.25, .deviation = 0.1};
+        p.r.rows[i].measured[PAPER_SATURATION] = (ggdm_measured){
+            .known = true, .n = 10, .n_mean = 10 - i, .mean = 0.25, .deviation = 0.1};
     }
     char *text = write_page(&p, &ggdm_markdown);
     CHECK(text, "| cell | κ | diverged | mean saturation |\n",

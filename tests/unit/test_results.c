@@ -272,7 +272,8 @@ static void put_result(run_fixture *f, int32_t cell, const char *metric, const c
                                       .value = value,
                                       .lo = (double)NAN,
                                       .hi = value + 1,
-                                      .n = 10};
+                                      .n = 10,
+                                      .note = value == 4 ? "few" : NULL};
     ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
     ggdm_test_ok(ggdm_store_put_result(f->store, &result, &err), &err);
     ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
@@ -293,6 +294,8 @@ static void test_results_have_metrics_by_name_and_settings(void **state)
     assert_true(r.rows[3].metrics[0].value == 12.5 && r.rows[3].metrics[0].hi == 13.5);
     assert_true(isnan(r.rows[3].metrics[0].lo) && r.rows[3].metrics[0].n == 10);
     assert_true(isnan(r.rows[3].metrics[1].value) && r.rows[4].metrics[1].value == 4);
+    assert_string_equal(r.rows[3].metrics[0].note, "");
+    assert_string_equal(r.rows[4].metrics[1].note, "few");
     ggdm_results_deinit(&r);
 }
 

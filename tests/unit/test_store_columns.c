@@ -162,6 +162,7 @@ static ggdm_status check_result(void *context, const ggdm_store_result *r, ggdm_
     assert_true(r->value == (*n ? 12.5 : 3));
     assert_true(*n ? r->lo == 12 && r->hi == 13 : isnan(r->lo) && isnan(r->hi));
     assert_int_equal(r->n, 7);
+    assert_string_equal(r->note, *n ? "" : "few");
     ++*n;
     return GGDM_OK;
 }
@@ -170,9 +171,9 @@ static void test_result_is_put_in_place_of_the_one_before(void **state)
 {
     run_fixture *f = *state;
     const double none = (double)NAN;
-    const ggdm_store_result results[] = {{8, "fid", "{}", 10, none, none, 3},
-                                         {2, "fid", "{}", 3, none, none, 7},
-                                         {8, "fid", "{}", 12.5, 12, 13, 7}};
+    const ggdm_store_result results[] = {{8, "fid", "{}", 10, none, none, 3, "few"},
+                                         {2, "fid", "{}", 3, none, none, 7, "few"},
+                                         {8, "fid", "{}", 12.5, 12, 13, 7, NULL}};
     int n = 0;
     ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
     for (int i = 0; i < 3; i++)

@@ -116,7 +116,7 @@ static void test_summary_has_the_metrics_that_are_stored(void **state)
     p.r.metrics = metrics;
     p.r.n_metrics = 1;
     for (int i = 0; i < 8; i++) {
-        values[i] = (ggdm_metric_value){i ? (double)NAN : 12.5, (double)NAN, 13, i ? 0 : 10};
+        values[i] = (ggdm_metric_value){i ? (double)NAN : 12.5, (double)NAN, 13, i ? 0 : 10, ""};
         p.r.rows[i].metrics = &values[i];
     }
     values[1].hi = (double)NAN;

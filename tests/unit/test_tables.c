@@ -60,7 +60,8 @@ static void test_tables_of_metrics_follow(void **state)
         {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
     };
     ggdm_metric metric = {.name = "vendi", .metric = "vendi", .settings = "pixels"};
-    ggdm_metric_value values[] = {{1.5, 1, 2, 9}, {2.25, 2, 3, 10}, {(double)NAN, 0, 0, 0}};
+    ggdm_metric_value values[] = {
+        {1.5, 1, 2, 9, ""}, {2.25, 2, 3, 10, ""}, {(double)NAN, 0, 0, 0, ""}};
     paper p;
     paper_open(&p, axes, 2);
     p.r.metrics = &metric;
