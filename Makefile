@@ -106,6 +106,7 @@ older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(fi
 
 ## test: set up, build, and run all tests (warnings are errors where CI is set)
 test: deps
+	@scripts/deps.sh readers || echo "ggdm: tests that need these are skipped" >&2
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
 	@$(run_tests) scripts/check_layers.sh $(tests) $(scripts) $(older_isa_tests)
 

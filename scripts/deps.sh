@@ -1,7 +1,7 @@
 #!/bin/bash
 # Make sure that the Debian packages for a purpose are there.  Silent when they are.
 #
-#   scripts/deps.sh [build|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
+#   scripts/deps.sh [build|readers|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
 #   scripts/deps.sh --list                        print those for building and testing
 #
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
@@ -15,6 +15,7 @@ build=(
 )
 case ${1:-build} in
     build) packages=("${build[@]}") ;;
+    readers) packages=(python3-numpy python3-pil) ;; # what reads our archives in make test
     deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
     pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
@@ -22,7 +23,7 @@ case ${1:-build} in
     qemu) packages=(qemu-user) ;; # processors in make test-soak
     fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
     --list) echo "${build[*]}" && exit 0 ;;
-    *) echo "ggdm: deps.sh: $1, expected build, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
+    *) echo "ggdm: deps.sh: $1, expected build, readers, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
 esac
 
 missing_packages() {
