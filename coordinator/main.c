@@ -24,6 +24,8 @@ static const ggdm_command commands[] = {
     {"introspect", "which parameter values fail or diverge, worst first", ggdm_cmd_introspect},
     {"evaluate", "give cells metrics of all their images; summary and figures anew",
      ggdm_cmd_evaluate},
+    {"compare", "compare cells of two runs, or of one: equal images, more than chance",
+     ggdm_cmd_compare},
     {"report", "write the report anew: a page, or tables for Markdown and LaTeX", ggdm_cmd_report},
     {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
     {NULL, "Models and data", NULL},

@@ -421,6 +421,19 @@ ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_
                                    bool with_data, const int64_t *scorers, int32_t n_scorers,
                                    ggdm_sample_visitor visit, void *context, ggdm_error *err);
 
+/* The same samples one by one, for whoever reads two trajectories side by side. */
+typedef struct ggdm_sample_reader ggdm_sample_reader;
+/** Arguments as for ggdm_store_each_sample; *out is owned: ggdm_store_samples_close. */
+ggdm_status ggdm_store_samples_open(ggdm_store *store, int64_t trajectory, int32_t max,
+                                    bool with_data, const int64_t *scorers, int32_t n_scorers,
+                                    ggdm_sample_reader **out, ggdm_error *err);
+/** The next sample, borrowed until the next call; *more is false where there is none.
+ *  Errors: GGDM_EFORMAT, GGDM_ESTORE. */
+ggdm_status ggdm_store_samples_next(ggdm_sample_reader *reader, ggdm_sample *out, bool *more,
+                                    ggdm_error *err);
+/** Safe on NULL and twice. */
+void ggdm_store_samples_close(ggdm_sample_reader **reader);
+
 /* A number of a cell, or of two, from a later stage (ggdm evaluate). */
 typedef struct ggdm_store_result {
     int32_t cell;

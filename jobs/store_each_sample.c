@@ -81,31 +81,49 @@ static ggdm_status read_sample(ggdm_store *s, sqlite3_stmt *stmt, ggdm_sample *o
     return GGDM_OK;
 }
 
-typedef struct reading {
+struct ggdm_sample_reader {
+    ggdm_store *store; /* borrowed */
+    int64_t trajectory;
     sqlite3_stmt *stmt;
     cursor *cursors;    /* [n], owned */
     ggdm_score *scores; /* [n], owned */
     int32_t n;
-} reading;
+};
 
-static ggdm_status begin_reading(ggdm_store *s, int64_t trajectory, int32_t max, bool with_data,
-                                 const int64_t *scorers, int32_t n, reading *r, ggdm_error *err)
+static ggdm_status begin_reading(ggdm_sample_reader *r, int32_t max, bool with_data,
+                                 const int64_t *scorers, int32_t n, ggdm_error *err)
 {
     GGDM_TRY(ggdm_alloc(&r->cursors, (size_t)n, sizeof *r->cursors, err));
     GGDM_TRY(ggdm_alloc(&r->scores, (size_t)n, sizeof *r->scores, err));
     for (; r->n < n; r->n++) {
         r->scores[r->n].scorer = scorers[r->n];
-        GGDM_TRY(open_cursor(s, trajectory, scorers[r->n], &r->cursors[r->n], err));
+        GGDM_TRY(open_cursor(r->store, r->trajectory, scorers[r->n], &r->cursors[r->n], err));
     }
-    GGDM_TRY(ggdm_store_prepare(s, with_data ? ggdm_store_sql_samples_data : ggdm_store_sql_samples,
-                                &r->stmt, err));
-    sqlite3_bind_int64(r->stmt, 1, trajectory);
+    GGDM_TRY(ggdm_store_prepare(
+        r->store, with_data ? ggdm_store_sql_samples_data : ggdm_store_sql_samples, &r->stmt, err));
+    sqlite3_bind_int64(r->stmt, 1, r->trajectory);
     sqlite3_bind_int(r->stmt, 2, max);
     return GGDM_OK;
 }
 
-static void end_reading(reading *r)
+ggdm_status ggdm_store_samples_open(ggdm_store *store, int64_t trajectory, int32_t max,
+                                    bool with_data, const int64_t *scorers, int32_t n_scorers,
+                                    ggdm_sample_reader **out, ggdm_error *err)
 {
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    (*out)->store = store;
+    (*out)->trajectory = trajectory;
+    ggdm_status st = begin_reading(*out, max, with_data, scorers, n_scorers, err);
+    if (st != GGDM_OK)
+        ggdm_store_samples_close(out);
+    return st;
+}
+
+void ggdm_store_samples_close(ggdm_sample_reader **reader)
+{
+    ggdm_sample_reader *r = *reader;
+    if (!r)
+        return;
     sqlite3_finalize(r->stmt);
     for (int32_t i = 0; i < r->n; i++) {
         sqlite3_finalize(r->cursors[i].stmt);
@@ -113,30 +131,39 @@ static void end_reading(reading *r)
     }
     free(r->cursors);
     free(r->scores);
+    free(r);
+    *reader = NULL;
+}
+
+ggdm_status ggdm_store_samples_next(ggdm_sample_reader *r, ggdm_sample *out, bool *more,
+                                    ggdm_error *err)
+{
+    *out = (ggdm_sample){.trajectory = r->trajectory, .n_scores = r->n, .scores = r->scores};
+    GGDM_TRY(ggdm_store_step(r->store, r->stmt, more, err));
+    if (!*more)
+        return GGDM_OK;
+    GGDM_TRY(read_sample(r->store, r->stmt, out, err));
+    for (int32_t i = 0; i < r->n; i++)
+        GGDM_TRY(score_of(r->store, &r->cursors[i], out->index, &r->scores[i], err));
+    return GGDM_OK;
 }
 
 ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_t max,
                                    bool with_data, const int64_t *scorers, int32_t n_scorers,
                                    ggdm_sample_visitor visit, void *context, ggdm_error *err)
 {
-    reading r = {0};
-    ggdm_status st;
-    bool row;
-    GGDM_TRY_GOTO(st, begin_reading(store, trajectory, max, with_data, scorers, n_scorers, &r, err),
-                  done);
-    for (;;) {
-        ggdm_sample sample = {.trajectory = trajectory, .n_scores = r.n, .scores = r.scores};
-        GGDM_TRY_GOTO(st, ggdm_store_step(store, r.stmt, &row, err), done);
-        if (!row)
-            break;
-        GGDM_TRY_GOTO(st, read_sample(store, r.stmt, &sample, err), done);
-        for (int32_t i = 0; i < r.n; i++)
-            GGDM_TRY_GOTO(st, score_of(store, &r.cursors[i], sample.index, &r.scores[i], err),
-                          done);
-        GGDM_TRY_GOTO(st, visit(context, &sample, err), done);
+    ggdm_sample_reader *r = NULL;
+    ggdm_sample sample;
+    bool more = true;
+    GGDM_TRY(
+        ggdm_store_samples_open(store, trajectory, max, with_data, scorers, n_scorers, &r, err));
+    ggdm_status st = ggdm_store_samples_next(r, &sample, &more, err);
+    while (st == GGDM_OK && more) {
+        st = visit(context, &sample, err);
+        if (st == GGDM_OK)
+            st = ggdm_store_samples_next(r, &sample, &more, err);
     }
-done:
-    end_reading(&r);
+    ggdm_store_samples_close(&r);
     return st;
 }
 

@@ -33,6 +33,7 @@ int ggdm_cmd_retry(int argc, char **argv);
 int ggdm_cmd_cancel(int argc, char **argv);
 int ggdm_cmd_introspect(int argc, char **argv);
 int ggdm_cmd_evaluate(int argc, char **argv);
+int ggdm_cmd_compare(int argc, char **argv);
 int ggdm_cmd_report(int argc, char **argv);
 int ggdm_cmd_export(int argc, char **argv);
 int ggdm_cmd_doctor(int argc, char **argv);

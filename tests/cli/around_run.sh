@@ -1,5 +1,6 @@
 #!/bin/bash
-# The commands around a run: status, retry, cancel, introspect, doctor, export, evaluate, report.
+# The commands around a run: status, retry, cancel, introspect, doctor, export, evaluate, compare,
+# report.
 #   GGDM=PROGRAM TOOLS=DIR tests/cli/around_run.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
@@ -139,6 +140,7 @@ says "introspect of it" 0 "kappa" -- "${them[@]}" "$GGDM" introspect theirs
 says "export of it" 0 "9 cells of 20 images below mine/e" -- "${them[@]}" "$GGDM" export theirs --format png --out mine/e
 says "evaluate of it" 0 "accuracy by the judge" -- "${them[@]}" "$GGDM" evaluate theirs --out mine/s
 says "report of it" 0 "mine/r/report.html" -- "${them[@]}" "$GGDM" report theirs --out mine/r
+says "compare of it" 0 "9 pairs of cells: 9 agree to the bit" -- "${them[@]}" "$GGDM" compare theirs small
 for command in report evaluate "export --format tar"; do
     # shellcheck disable=SC2086
     says "$command that would write there says where else" 2 "theirs: " "cannot be written there (" "expected --out DIR" -- \
@@ -160,7 +162,7 @@ owned_elsewhere() {
 }
 cp -r small taken && rm taken/summary.csv && owned_elsewhere taken/ggdm.db
 begun=$SECONDS
-for command in status introspect evaluate report "export --format tar"; do
+for command in status introspect evaluate "compare small" report "export --format tar"; do
     # shellcheck disable=SC2086
     says "$command needs no owner's leave" 0 -- "$GGDM" $command taken
 done

@@ -74,9 +74,9 @@ numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
-free='--run --set --dir --hosts --hostfile --cell --out --features --from --guide --in --partition --account --qos --constraint --setup'
+free='--against --run --set --dir --hosts --hostfile --cell --out --features --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
-for command in plan run submit merge status retry cancel introspect evaluate report export train model methods schedule data bench "bench ops" "bench dispatch" doctor; do
+for command in plan run submit merge status retry cancel introspect evaluate compare report export train model methods schedule data bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086
     for option in $("$GGDM" $command --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)=.*/\2/p'); do
         grep -qE -e "$option( |\"|\$|:)" "$root/tests/cli/command_line.sh" || [[ " $free " == *" $option "* ]] || { echo "# $command $option"; unchecked=1; }
