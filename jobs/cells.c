@@ -236,6 +236,42 @@ static ggdm_status take_panels(expansion *e, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* Is the classifier in this panel, or which ones are (in others)? */
+static bool has_measure(const ggdm_cells *c, const ggdm_panel *panel, const char *measure,
+                        char others[300])
+{
+    size_t used = 0;
+    others[0] = '\0';
+    for (int32_t i = 0; i < panel->n; i++) {
+        const ggdm_panel_entry *entry = &panel->entries[i];
+        if (c->scorers[entry->scorer].output != GGDM_OUTPUT_CLASSES)
+            continue;
+        if (strcmp(entry->name, measure) == 0)
+            return true;
+        if (used < 300)
+            used +=
+                (size_t)snprintf(others + used, 300 - used, "%s%s", used ? ", " : "", entry->name);
+    }
+    return false;
+}
+
+static ggdm_status check_until(const expansion *e, ggdm_error *err)
+{
+    const ggdm_cells *c = e->out;
+    const ggdm_until *rule = &e->spec->until;
+    char others[300];
+    for (int32_t i = 0; rule->at_most && i < c->n_cells; i++) {
+        if (has_measure(c, &c->panels[c->cells[i].panel], rule->measure, others))
+            continue;
+        GGDM_FAIL(err, GGDM_EINVAL,
+                  "value '%s', expected a classifier that scores the images of every cell, as "
+                  "`judge:' is; some have %s",
+                  rule->measure, *others ? others : "none");
+        return ggdm_spec_blame(e->spec, "until.measure", err);
+    }
+    return GGDM_OK;
+}
+
 static ggdm_status expand_all(expansion *e, ggdm_error *err)
 {
     ggdm_cells *c = e->out;
@@ -252,7 +288,8 @@ static ggdm_status expand_all(expansion *e, ggdm_error *err)
     c->n_settings = c->texts[GGDM_SETTING_TEXTS].n;
     c->notes = c->texts[GGDM_NOTE_TEXTS].texts;
     c->n_notes = c->texts[GGDM_NOTE_TEXTS].n;
-    return take_panels(e, err);
+    GGDM_TRY(take_panels(e, err));
+    return check_until(e, err);
 }
 
 ggdm_status ggdm_cells_expand(ggdm_spec *spec, const ggdm_resolver *resolver, ggdm_cells *out,

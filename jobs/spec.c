@@ -23,7 +23,7 @@ const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 typedef struct skeleton {
     char *name;
-    const ggdm_node *axes, *judge, *evaluate, *checkpoint, *set;
+    const ggdm_node *axes, *judge, *until, *evaluate, *checkpoint, *set;
     ggdm_job job;
     int32_t samples;
     ggdm_order order;
@@ -37,10 +37,10 @@ static const ggdm_field top_table[] = {
     {.key = "samples",
      .type = GGDM_FIELD_INT32,
      .offset = AT(samples),
-     .required = true,
      .lo = 1,
      .hi = GGDM_MAX_SAMPLES,
      .expected = "a number of images per cell, from 1 to 100000000"},
+    {.key = "until", .type = GGDM_FIELD_NODE, .offset = AT(until)},
     {.key = "judge", .type = GGDM_FIELD_NODE, .offset = AT(judge)},
     {.key = "evaluate", .type = GGDM_FIELD_NODE, .offset = AT(evaluate)},
     {.key = "precision",
@@ -325,10 +325,12 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     GGDM_TRY(read_tree(s, &list, in->axes, err));
     GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));
     GGDM_TRY(ggdm_spec_read_evaluations(s, in->evaluate, err));
-    if (s->n_cells * s->samples > MAX_IMAGES)
-        return ggdm_node_fail(ggdm_node_get(s->doc->root, "samples"), err,
-                              "%lld cells of %d images, expected at most %d images in all",
-                              (long long)s->n_cells, (int)s->samples, MAX_IMAGES);
+    GGDM_TRY(ggdm_spec_read_until(s, in->until, err));
+    const int32_t most = s->until.at_most ? s->until.at_most : s->samples;
+    if (s->n_cells * most > MAX_IMAGES)
+        return ggdm_node_fail(s->until.at_most ? in->until : ggdm_node_get(s->doc->root, "samples"),
+                              err, "%lld cells of %d images, expected at most %d images in all",
+                              (long long)s->n_cells, (int)most, MAX_IMAGES);
     return GGDM_OK;
 }
 

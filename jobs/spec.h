@@ -2,14 +2,15 @@
  * in.
  *
  * jobs/ knows the skeleton: name, model, sampler, condition, guidance, seed (one stage: the rows of
- * ggdm_kind_stage), sweep, samples, judge, evaluate, precision, batch, threads, checkpoint, order.
- * All else is rows. */
+ * ggdm_kind_stage), sweep, samples, until, judge, evaluate, precision, batch, threads, checkpoint,
+ * order.  All else is rows. */
 #ifndef GGDM_JOBS_SPEC_H
 #define GGDM_JOBS_SPEC_H
 
 #include "common/hash.h"
 #include "jobs/item.h"
 #include "jobs/messages.h"
+#include "jobs/until.h"
 
 #define GGDM_MAX_AXES 16 /* groups of them */
 #define GGDM_MAX_CELLS 1000000
@@ -68,7 +69,8 @@ typedef struct ggdm_spec {
     int32_t n_judges;
     ggdm_evaluation *evaluations; /* [n_evaluations]; change no image */
     int32_t n_evaluations;
-    int32_t samples;  /* images per cell */
+    int32_t samples;  /* images per cell; with until: of its first round */
+    ggdm_until until; /* when the sweep is done; at_most 0: when it has these images */
     int64_t n_cells;  /* product of the axes */
     ggdm_job job;     /* as written: precision may be AUTO, batch and threads 0 */
     ggdm_order order; /* in which units run; operational, like batch and threads */
@@ -103,8 +105,8 @@ void ggdm_spec_put_cell(ggdm_spec *spec, int64_t cell);
 ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error *err);
 
 /** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
- *  judges, precision; not comments, layout, or the operational keys batch, threads, checkpoint,
- *  order, nor `evaluate`. */
+ *  until, judges, precision; not comments, layout, or the operational keys batch, threads,
+ *  checkpoint, order, nor `evaluate`. */
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
                              ggdm_error *err);
 /** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.

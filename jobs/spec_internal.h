@@ -43,4 +43,12 @@ ggdm_status ggdm_spec_read_judges(ggdm_spec *spec, const ggdm_node *node, ggdm_e
 /** Read `evaluate:` (NULL: there is none). */
 ggdm_status ggdm_spec_read_evaluations(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
 
+/* ---- spec_until.c ---- */
+
+/** Read `until:` (NULL: there is none) of a sweep whose cells are known, and samples where it does
+ *  not say them. */
+ggdm_status ggdm_spec_read_until(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+/** A line of what makes two sweeps the same; nothing where there is no rule. */
+void ggdm_spec_write_until(FILE *out, const ggdm_until *rule);
+
 #endif

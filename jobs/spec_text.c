@@ -93,6 +93,7 @@ static ggdm_status add_all(lines *l, ggdm_error *err)
     fprintf(l->out, "name: %s\n", s->name);
     add_item(l, s->stage, 0); /* no path is too long: the parameters have been listed */
     fprintf(l->out, "samples: %d\n", (int)s->samples);
+    ggdm_spec_write_until(l->out, &s->until);
     for (int32_t i = 0; i < s->n_judges; i++)
         GGDM_TRY(add_judge(l, &s->judges[i], err));
     fprintf(l->out, "precision: %s\n", ggdm_precision_names[s->job.precision]);

@@ -306,6 +306,7 @@ typedef struct ggdm_store_counts {
     int64_t images_asked;    /* by all cells, which share them; of a shard: images_total */
     int64_t images_diverged; /* of images_done */
     int64_t suspects;        /* ready units with GGDM_SUSPECT_LOSSES or more */
+    int64_t cells_open;      /* of sweeps with `until`: that get further rounds */
 } ggdm_store_counts;
 
 /** Counters kept in memory: free of cost. */
@@ -325,6 +326,11 @@ ggdm_status ggdm_store_sweep_digest(ggdm_store *store, int32_t i, char **out, gg
 void ggdm_sweep_file_name(int32_t i, char name[GGDM_SWEEP_NAME_SIZE]);
 /** Is the sweep with this digest (hex) one of them? */
 ggdm_status ggdm_store_has_sweep(ggdm_store *store, const char *digest, bool *has, ggdm_error *err);
+
+/** Is there nothing left to do: no unit, and no cell that is open? */
+bool ggdm_store_is_done(const ggdm_store *store);
+/** Is no unit ready, running or failed? */
+bool ggdm_store_at_rest(const ggdm_store *store);
 
 /** Work of all units, in the planner's cost. */
 double ggdm_store_cost(const ggdm_store *store);

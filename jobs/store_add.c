@@ -1,6 +1,6 @@
 /* A further sweep in a run that is there: its cells, and what the store lacks of their images and
  * scores. */
-#include "jobs/store_internal.h"
+#include "jobs/store_grow.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -158,7 +158,7 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const ggdm_store_batch
                            ggdm_error *err)
 {
     const int64_t first = batch->cells->first_trajectory;
-    const ggdm_store before = *store;
+    const ggdm_store_totals before = ggdm_store_totals_of(store);
     if (first != store->n_trajectories)
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "%s: the plan goes on from trajectory %" PRId64 ", expected %d",
@@ -172,11 +172,7 @@ ggdm_status ggdm_store_add(ggdm_store *store, double now, const ggdm_store_batch
     ggdm_store_forget_trees(store); /* they say what is scored */
     if (st == GGDM_OK)
         return ggdm_store_load_counts(store, err);
-    store->n_cells = before.n_cells;
-    store->n_trajectories = before.n_trajectories;
-    store->images_wanted = before.images_wanted;
-    store->images_asked = before.images_asked;
-    store->cost = before.cost;
+    ggdm_store_put_back(store, &before);
     ggdm_store_load_sheet(store, NULL);
     return st;
 }

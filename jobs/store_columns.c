@@ -1,5 +1,5 @@
 /* Parameters in memory: a column for each name that a sweep of the run has. */
-#include "jobs/store_internal.h"
+#include "jobs/store_grow.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -245,6 +245,7 @@ ggdm_status ggdm_store_load_sheet(ggdm_store *store, ggdm_error *err)
     ggdm_arena_deinit(&store->sheet.arena);
     store->sheet = (ggdm_store_sheet){0};
     GGDM_TRY(ggdm_store_load_columns(store, err));
+    GGDM_TRY(ggdm_store_load_untils(store, err));
     return ggdm_store_load_panels(store, err);
 }
 

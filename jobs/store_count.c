@@ -172,6 +172,7 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
         GGDM_TRY(compare_counters(store, &now, err));
     GGDM_TRY(check_numbers(store, err));
     GGDM_TRY(ask_number(store, GGDM_SQL_COUNT_SUSPECTS, &c->suspects, err));
+    GGDM_TRY(ask_number(store, GGDM_SQL_COUNT_OPEN, &c->cells_open, err));
     GGDM_TRY(ask_number(store, GGDM_SQL_LAST_CLAIM, &store->last_claim, err));
     if (store->last_claim < 0 || store->last_claim > MAX_CLAIM)
         return GGDM_FAIL(err, GGDM_EFORMAT,
@@ -179,4 +180,15 @@ ggdm_status ggdm_store_load_counts(ggdm_store *store, ggdm_error *err)
                          ", expected 0 to %" PRId64,
                          store->path, store->last_claim, MAX_CLAIM);
     return GGDM_OK;
+}
+
+bool ggdm_store_at_rest(const ggdm_store *store)
+{
+    const int64_t *units = store->counts.units;
+    return units[GGDM_UNIT_READY] + units[GGDM_UNIT_RUNNING] + units[GGDM_UNIT_FAILED] == 0;
+}
+
+bool ggdm_store_is_done(const ggdm_store *store)
+{
+    return ggdm_store_at_rest(store) && store->counts.cells_open == 0;
 }

@@ -1,6 +1,6 @@
 /* What a sweep brings, and a new run's database: one transaction, so that a killed start leaves a
  * store or nothing. */
-#include "jobs/store_internal.h"
+#include "jobs/store_grow.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -244,10 +244,9 @@ static ggdm_status put_cells(ggdm_store *s, int32_t sweep, const ggdm_cells *cel
     return GGDM_OK;
 }
 
-static ggdm_status put_plan(ggdm_store *s, const ggdm_store_batch *batch,
+static ggdm_status put_plan(ggdm_store *s, const ggdm_cells *cells, const ggdm_plan *plan,
                             const ggdm_store_numbers *n, ggdm_error *err)
 {
-    const ggdm_plan *plan = batch->plan;
     sqlite3_stmt *stmt = NULL;
     int64_t tree, unit;
     GGDM_TRY(ggdm_store_ask_int(s, "SELECT coalesce(max(id) + 1, 0) FROM tree", &tree, err));
@@ -255,7 +254,7 @@ static ggdm_status put_plan(ggdm_store *s, const ggdm_store_batch *batch,
     for (int32_t i = 0; i < plan->n_trees; i++) {
         const ggdm_tree *t = &plan->trees[i];
         GGDM_TRY(ggdm_store_put_tree(s, tree + i, n->heads[t->head], t->steps, t->cost, t->segments,
-                                     t->n_segments, n, batch->cells->first_trajectory, err));
+                                     t->n_segments, n, cells->first_trajectory, err));
     }
     for (int32_t i = 0; i < plan->n_units; i++) {
         GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_UNIT, &stmt, err));
@@ -266,7 +265,8 @@ static ggdm_status put_plan(ggdm_store *s, const ggdm_store_batch *batch,
         GGDM_TRY(ggdm_store_run(s, stmt, err));
     }
     s->counts.units[GGDM_UNIT_READY] += plan->n_units;
-    return GGDM_OK;
+    GGDM_TRY(ggdm_store_put_cost(s, s->cost + plan->cost, err));
+    return ggdm_store_write_counts(s, err);
 }
 
 static ggdm_status put_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_store_numbers *n,
@@ -278,9 +278,9 @@ static ggdm_status put_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_
     GGDM_TRY(make_numbers(s, batch->cells, n, err));
     GGDM_TRY(put_trajectories(s, batch->cells, n, err));
     GGDM_TRY(put_cells(s, sweep, batch->cells, n, err));
-    GGDM_TRY(put_plan(s, batch, n, err));
-    GGDM_TRY(ggdm_store_put_cost(s, s->cost + batch->plan->cost, err));
-    return ggdm_store_write_counts(s, err);
+    GGDM_TRY(ggdm_store_put_until(s, sweep, batch->cells->spec, s->n_cells - batch->cells->n_cells,
+                                  err));
+    return put_plan(s, batch->cells, batch->plan, n, err);
 }
 
 ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batch, ggdm_error *err)
@@ -289,6 +289,38 @@ ggdm_status ggdm_store_put_batch(ggdm_store *store, const ggdm_store_batch *batc
     ggdm_status st = put_batch(store, batch, &n, err);
     free_numbers(&n);
     return st;
+}
+
+static ggdm_status put_images(ggdm_store *s, const ggdm_cells *cells, const ggdm_plan *plan,
+                              ggdm_store_numbers *n, ggdm_error *err)
+{
+    GGDM_TRY(make_numbers(s, cells, n, err));
+    GGDM_TRY(put_trajectories(s, cells, n, err));
+    return put_plan(s, cells, plan, n, err);
+}
+
+ggdm_status ggdm_store_put_images(ggdm_store *store, const ggdm_cells *cells, const ggdm_plan *plan,
+                                  ggdm_error *err)
+{
+    ggdm_store_numbers n = {0};
+    ggdm_status st = put_images(store, cells, plan, &n, err);
+    free_numbers(&n);
+    return st;
+}
+
+ggdm_store_totals ggdm_store_totals_of(const ggdm_store *s)
+{
+    return (ggdm_store_totals){s->n_cells, s->n_trajectories, s->images_wanted, s->images_asked,
+                               s->cost};
+}
+
+void ggdm_store_put_back(ggdm_store *s, const ggdm_store_totals *t)
+{
+    s->n_cells = t->n_cells;
+    s->n_trajectories = t->n_trajectories;
+    s->images_wanted = t->images_wanted;
+    s->images_asked = t->images_asked;
+    s->cost = t->cost;
 }
 
 static ggdm_status put_schema(ggdm_store *s, ggdm_error *err)

@@ -32,6 +32,7 @@ typedef struct ggdm_store_sheet {
     int32_t n_sweeps, n_columns, n_panels, n_models;
     int32_t *first_cell; /* [n_sweeps] */
     int32_t *aim;        /* [n_sweeps] column, or -1 */
+    ggdm_until *until;   /* [n_sweeps] at_most 0: it has no rule */
     ggdm_store_column *columns;
     ggdm_store_parameter *parameters; /* [n_sweeps][n_columns] */
     ggdm_store_panel_list *panels;

@@ -1,6 +1,6 @@
 /* The recipe of a trajectory, put together again from its head and its runs, and checked against
  * its key: text and key cannot part. */
-#include "jobs/store_internal.h"
+#include "jobs/store_grow.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -9,16 +9,8 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "jobs/recipe.h"
 
-/* What stands in a trajectory's row; its texts are the arena's. */
-typedef struct parts {
-    ggdm_arena arena;
-    ggdm_recipe recipe;
-    uint8_t key[GGDM_HASH_SIZE];
-} parts;
-
-static ggdm_status take_text(ggdm_store *s, parts *p, ggdm_store_texts table, int64_t id,
+static ggdm_status take_text(ggdm_store *s, ggdm_store_parts *p, ggdm_store_texts table, int64_t id,
                              const char **out, ggdm_error *err)
 {
     char *text = NULL;
@@ -29,7 +21,7 @@ static ggdm_status take_text(ggdm_store *s, parts *p, ggdm_store_texts table, in
 }
 
 /* "3:500,1:1000" */
-static ggdm_status take_runs(ggdm_store *s, parts *p, const char *runs, ggdm_error *err)
+static ggdm_status take_runs(ggdm_store *s, ggdm_store_parts *p, const char *runs, ggdm_error *err)
 {
     int32_t most = 1;
     for (const char *c = runs; *c; c++)
@@ -59,7 +51,8 @@ static ggdm_status take_runs(ggdm_store *s, parts *p, const char *runs, ggdm_err
     return GGDM_OK;
 }
 
-static ggdm_status take_parts(ggdm_store *s, int64_t trajectory, parts *p, ggdm_error *err)
+static ggdm_status take_parts(ggdm_store *s, int64_t trajectory, ggdm_store_parts *p,
+                              ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool row;
@@ -88,7 +81,7 @@ static ggdm_status take_parts(ggdm_store *s, int64_t trajectory, parts *p, ggdm_
     return st;
 }
 
-static ggdm_status check_key(ggdm_store *s, const parts *p, ggdm_error *err)
+static ggdm_status check_key(ggdm_store *s, const ggdm_store_parts *p, ggdm_error *err)
 {
     uint8_t key[GGDM_HASH_SIZE];
     ggdm_recipe_key(&p->recipe, ggdm_precision_names[s->info.precision], s->info.isa, key);
@@ -97,21 +90,27 @@ static ggdm_status check_key(ggdm_store *s, const parts *p, ggdm_error *err)
     return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: it has another key than its text", s->path);
 }
 
-ggdm_status ggdm_store_recipe(ggdm_store *store, int64_t trajectory, char **out, ggdm_error *err)
+ggdm_status ggdm_store_get_parts(ggdm_store *store, int64_t trajectory, ggdm_store_parts *out,
+                                 ggdm_error *err)
 {
-    parts p = {0};
-    *out = NULL;
+    *out = (ggdm_store_parts){.recipe.n_runs = 0};
     if (store->version < GGDM_STORE_VERSION)
         return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
                          "%s has no recipes, as ggdm %s made it (schema version %" PRId64 ")",
                          store->path, store->info.version, store->version);
-    ggdm_status st = take_parts(store, trajectory, &p, err);
+    ggdm_status st = take_parts(store, trajectory, out, err);
     if (st == GGDM_OK)
-        st = check_key(store, &p, err);
+        st = check_key(store, out, err);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "trajectory %" PRId64, trajectory);
+}
+
+ggdm_status ggdm_store_recipe(ggdm_store *store, int64_t trajectory, char **out, ggdm_error *err)
+{
+    ggdm_store_parts p;
+    *out = NULL;
+    ggdm_status st = ggdm_store_get_parts(store, trajectory, &p, err);
     if (st == GGDM_OK)
         st = ggdm_recipe_text(&p.recipe, out, err);
-    else
-        ggdm_error_prefix(err, "trajectory %" PRId64, trajectory);
     ggdm_arena_deinit(&p.arena);
     return st;
 }

@@ -11,8 +11,9 @@
  *
  * run         facts of the run as texts: name, version, isa, precision, library, processor, bits,
  *             notes; epoch (openings by a coordinator); cost (of all plans); shard ("2/8 1200");
- *             "file 1 mask.png": digest of the asset that sweep 1 calls mask.png.  Written when the
- *             run is created; epoch at each start, cost and files by --add.
+ *             "file 1 mask.png": digest of the asset that sweep 1 calls mask.png; "until 1": the
+ *             rule by which sweep 1 ends itself.  Written when the run is created; epoch at each
+ *             start, what is of a sweep by --add, cost by further rounds, too.
  * sweep       n = 1, 2, ...: the sweeps in the order they came, as given.  A sweep's cells are
  *             first_cell, first_cell + 1, ... in the order of the product of its axes.
  * parameter   a row for each parameter of a sweep's tree that has a value, axis or not.  Cell idx
@@ -40,8 +41,10 @@
  *             a row for each block that a unit hands in.  Rows of a trajectory and scorer do not
  *             overlap, and are of samples that are there.
  * result      numbers of later stages.  lo, hi: NULL without interval.  note: what is to be said
- *             with the number wherever it is shown, as that it is of too few images.
+ *             with the number wherever it is shown, as that it is of too few images.  metric
+ *             `until`: what the rule of a cell's sweep has said, settings: its state (until.h).
  * event       append-only: who did what when.  from_state = to_state: a note.
+ *             unit -1: a decision about a cell (`until`); the states are the cell's.
  * checkpoint  where a unit that is not finished got to: one row, the latest (worker/walk.h).
  * counter     how many there are: units by state, images, diverged, wanted (of trajectories), asked
  *             (by cells), trajectories, cells.  Changed with what they count in one transaction, so

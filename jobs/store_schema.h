@@ -75,6 +75,9 @@ typedef enum ggdm_sql {
     GGDM_SQL_SCORED,
     GGDM_SQL_COUNT_SCORED,
     GGDM_SQL_PUT_RESULT,
+    GGDM_SQL_DROP_VERDICT,
+    GGDM_SQL_COUNT_OPEN,
+    GGDM_SQL_SET_CELL_WANTED,
     GGDM_SQL_PUT_EVENT,
     GGDM_SQL_PUT_CHECKPOINT,
     GGDM_SQL_GET_CHECKPOINT,
@@ -95,6 +98,7 @@ extern const char *const ggdm_store_sql_samples;
 extern const char *const ggdm_store_sql_samples_data;
 extern const char *const ggdm_store_sql_scores;
 extern const char *const ggdm_store_sql_results;
+extern const char *const ggdm_store_sql_verdicts;
 extern const char *const ggdm_store_sql_trouble;
 
 #endif

@@ -116,6 +116,12 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (cell, metric, settings) "
         "DO UPDATE SET value = excluded.value, lo = excluded.lo, hi = excluded.hi, "
         "n = excluded.n, note = excluded.note",
+    [GGDM_SQL_DROP_VERDICT] = "DELETE FROM result WHERE cell = ?1 AND metric = 'until'",
+    /* Most runs have no rule, and perhaps many results. */
+    [GGDM_SQL_COUNT_OPEN] =
+        "SELECT count(*) FROM result WHERE metric = 'until' AND settings = 'open' "
+        "AND EXISTS (SELECT 1 FROM run WHERE key >= 'until ' AND key < 'until!')",
+    [GGDM_SQL_SET_CELL_WANTED] = "UPDATE cell SET wanted = ?2, archived = 0 WHERE idx = ?1",
     [GGDM_SQL_PUT_EVENT] =
         "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -156,7 +162,9 @@ const char *const ggdm_store_sql_scores =
     "SELECT first, count, data FROM score WHERE trajectory = ?1 AND scorer = ?2 ORDER BY first";
 const char *const ggdm_store_sql_results =
     "SELECT cell, metric, settings, value, lo, hi, n, note FROM result "
-    "ORDER BY cell, metric, settings";
+    "WHERE metric <> 'until' ORDER BY cell, metric, settings";
+const char *const ggdm_store_sql_verdicts =
+    "SELECT cell, settings, value, lo, hi, n FROM result WHERE metric = 'until' ORDER BY cell";
 const char *const ggdm_store_sql_trouble =
     "SELECT id, state, attempt, failures, losses, coalesce(error, '') FROM unit "
     "WHERE " IN_TROUBLE " ORDER BY state, not_before LIMIT ?1";

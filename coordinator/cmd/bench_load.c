@@ -222,7 +222,7 @@ static ggdm_status dispatch(ggdm_transport *t, ggdm_store *store, const ggdm_ben
     if (st == GGDM_OK) {
         *w = (watch){.base = {&watch_ops, ggdm_transport_rank(t), ggdm_transport_size(t)},
                      .inner = t};
-        st = ggdm_dispatch_run(&w->base, store, progress, &end, &clean, err);
+        st = ggdm_dispatch_run(&w->base, store, NULL, progress, &end, &clean, err);
         if (st == GGDM_OK && end != GGDM_DISPATCH_FINISHED)
             st = GGDM_FAIL(err, GGDM_ECANCELLED, "stopped");
     }

@@ -84,7 +84,9 @@ static void print_notes(const char *notes)
 static bool is_over(const ggdm_setup_found *found)
 {
     const int64_t *units = found->counts.units;
-    return units[GGDM_UNIT_READY] + units[GGDM_UNIT_RUNNING] + units[GGDM_UNIT_FAILED] == 0;
+    return units[GGDM_UNIT_READY] + units[GGDM_UNIT_RUNNING] + units[GGDM_UNIT_FAILED] +
+               found->counts.cells_open ==
+           0;
 }
 
 /* Of the plan as it was made, or of what the run there lacks. */

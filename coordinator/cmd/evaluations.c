@@ -33,9 +33,8 @@ static ggdm_status check_metrics(const ggdm_evaluation *e, bool *logits, ggdm_er
         const int size = (int)strcspn(name, ",");
         const ggdm_metric_kind *metric = find_metric(name, (size_t)size);
         if (!metric)
-            return ggdm_node_fail(e->at, err,
-                                  "value '%.*s', expected a metric (`ggdm methods metric')", size,
-                                  name);
+            return ggdm_node_fail(
+                e->at, err, "value '%.*s', expected a metric (`ggdm methods metric')", size, name);
         if (metric->reference && !e->reference)
             return ggdm_node_fail(e->at, err,
                                   "%.*s compares with a reference, expected `reference' beside it",
@@ -52,8 +51,9 @@ ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, g
         ggdm_features *features = NULL;
         bool logits = false;
         GGDM_TRY(check_metrics(e, &logits, err));
-        const ggdm_status st = ggdm_features_open(
-            ggdm_evaluation_features(e), logits, ggdm_evaluations_find, (void *)run_dir, &features, err);
+        const ggdm_status st =
+            ggdm_features_open(ggdm_evaluation_features(e), logits, ggdm_evaluations_find,
+                               (void *)run_dir, &features, err);
         ggdm_features_close(&features);
         if (st != GGDM_OK)
             return ggdm_spec_blame(spec, "evaluate", err);
@@ -86,8 +86,9 @@ static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, bool l
 {
     char name[] = "evaluate", metrics[] = "--metrics", features[] = "--features",
          reference[] = "--reference", quiet[] = "--quiet";
-    char *args[10] = {name, (char *)run_dir, metrics, (char *)e->metrics, features,
-                      (char *)ggdm_evaluation_features(e)};
+    char *args[10] = {name,     (char *)run_dir,
+                      metrics,  (char *)e->metrics,
+                      features, (char *)ggdm_evaluation_features(e)};
     int n = 6;
     if (e->reference) {
         args[n++] = reference;

@@ -84,7 +84,8 @@ static ggdm_status generate(session *s, ggdm_error *err)
 {
     bool clean = false;
     GGDM_TRY(ggdm_startup_give(s->t, &s->setup.outfit, err));
-    ggdm_status st = ggdm_dispatch_run(s->t, s->store, s->progress, &s->end, &clean, err);
+    const ggdm_growth growth = ggdm_setup_growth(&s->setup);
+    ggdm_status st = ggdm_dispatch_run(s->t, s->store, &growth, s->progress, &s->end, &clean, err);
     if (!clean) {
         if (st == GGDM_OK)
             st = GGDM_FAIL(err, s->end == GGDM_DISPATCH_FINISHED ? GGDM_ECOMM : GGDM_ECANCELLED,

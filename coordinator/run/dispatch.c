@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "coordinator/run/request.h"
 #include "coordinator/world/silence.h"
 #include "coordinator/world/stop.h"
@@ -218,21 +219,32 @@ static void show_progress(ggdm_dispatch *d)
     }
 }
 
-static bool nothing_left(const ggdm_dispatch *d)
+/* A round is complete: who goes on? */
+static ggdm_status decide(ggdm_dispatch *d, ggdm_error *err)
 {
-    const ggdm_store_counts *c = ggdm_store_counts_get(d->store);
-    return c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] ==
-           0;
+    ggdm_store_decided decided;
+    if (!d->growth)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "a round is complete, and nobody plans the next");
+    GGDM_TRY(ggdm_store_decide(d->store, ggdm_wall_clock(), d->growth, &decided, err));
+    ggdm_progress_clear(d->progress);
+    ggdm_log(GGDM_LOG_INFO, "a round is complete: %d cell%s closed, %d go%s on%s", decided.closed,
+             ggdm_plural(decided.closed), decided.open, decided.open == 1 ? "es" : "",
+             decided.open && !decided.images ? " with images that are there" : "");
+    return GGDM_OK;
 }
 
 static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
 {
     begin_watch(d);
     show_progress(d); /* the supervisor sees that the run is open, before any unit runs */
-    while (!nothing_left(d) && ggdm_stop_count() == 0) {
+    while (!ggdm_store_is_done(d->store) && ggdm_stop_count() == 0) {
         d->out_of_time = ggdm_walltime_to_work(d->longest_gap) <= 0;
         if (d->out_of_time)
             break;
+        if (ggdm_store_at_rest(d->store)) {
+            GGDM_TRY(decide(d, err));
+            continue;
+        }
         GGDM_TRY(take_packets(d, d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS, err));
         GGDM_TRY(ggdm_turn(d, err));
         GGDM_TRY(ggdm_request_serve(&d->requests, d->store, err));
@@ -271,17 +283,18 @@ static ggdm_status drain(ggdm_dispatch *d, bool use_store, bool *clean, ggdm_err
     return GGDM_OK;
 }
 
-ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progress *progress,
-                              ggdm_dispatch_end *end, bool *clean, ggdm_error *err)
+ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, const ggdm_growth *growth,
+                              ggdm_progress *progress, ggdm_dispatch_end *end, bool *clean,
+                              ggdm_error *err)
 {
-    ggdm_dispatch d = {.t = t, .store = store, .progress = progress};
+    ggdm_dispatch d = {.t = t, .store = store, .growth = growth, .progress = progress};
     *clean = false;
     d.n = ggdm_transport_size(t);
     GGDM_TRY(ggdm_alloc(&d.workers, (size_t)d.n, sizeof *d.workers, err));
     ggdm_status st = ggdm_store_work_get(store, &d.work, err); /* of earlier sessions */
     if (st == GGDM_OK)
         st = serve(&d, err);
-    bool finished = st == GGDM_OK && nothing_left(&d);
+    bool finished = st == GGDM_OK && ggdm_store_is_done(store);
     ggdm_progress_clear(progress);
     if (st == GGDM_OK && !finished)
         ggdm_log(GGDM_LOG_INFO, "stopping%s: the workers finish their batch and save their units",
@@ -300,7 +313,7 @@ ggdm_status ggdm_dispatch_run(ggdm_transport *t, ggdm_store *store, ggdm_progres
     const ggdm_progress_state at_end = {.cost_done = d.work.done + d.work.saved,
                                         .workers = d.n - 1};
     ggdm_progress_settle(progress, &at_end);
-    *end = nothing_left(&d) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
+    *end = ggdm_store_is_done(store) ? GGDM_DISPATCH_FINISHED : GGDM_DISPATCH_INTERRUPTED;
     for (int i = 0; i < d.n; i++)
         ggdm_hand_deinit(&d.workers[i].hand);
     free(d.workers);

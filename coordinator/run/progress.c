@@ -36,7 +36,7 @@ struct ggdm_progress {
     ggdm_store *store; /* borrowed */
     char *path;        /* of the status file */
     char *launch;      /* token of the launching process, or NULL */
-    double cost_total, begun, begun_wall;
+    double begun, begun_wall;
     ggdm_progress_state state;
     rate_sample window[WINDOW]; /* ring */
     int n_window, first;
@@ -57,7 +57,6 @@ ggdm_status ggdm_progress_create(ggdm_store *store, ggdm_progress **out, ggdm_er
     GGDM_TRY(ggdm_alloc(&p, 1, sizeof *p, err));
     p->store = store;
     p->lost_rank = -1;
-    p->cost_total = ggdm_store_cost(store);
     p->begun = ggdm_now();
     p->begun_wall = ggdm_wall_clock();
     p->last_snapshot = p->begun;
@@ -122,19 +121,19 @@ static ggdm_progress_view look_at_run(const ggdm_progress *p, double now)
 {
     const ggdm_store_counts *c = ggdm_store_counts_get(p->store);
     ggdm_progress_view v = {.eta = -1};
-    double rate = cost_rate(p, now);
+    const double rate = cost_rate(p, now), total = ggdm_store_cost(p->store);
     /* What is cancelled is nobody's work; units cost about the same each. */
     double wanted =
         c->units_total ? 1 - (double)c->units[GGDM_UNIT_CANCELLED] / (double)c->units_total : 1;
-    double cost = p->cost_total * wanted;
-    if (p->cost_total > 0)
+    double cost = total * wanted;
+    if (total > 0)
         v.fraction = cost > 0 ? p->state.cost_done / cost : 1;
     else
         v.fraction = (double)c->images_done / (double)c->images_total;
     if (v.fraction > 1 || c->images_done == c->images_total)
         v.fraction = 1;
     if (rate > 0) {
-        v.rate = rate / p->cost_total * (double)c->images_total;
+        v.rate = rate / total * (double)c->images_total;
         v.eta = (1 - v.fraction) * cost / rate;
     }
     if (v.fraction >= 1)
@@ -308,9 +307,7 @@ int ggdm_rest_exit_code(const ggdm_store *store)
 
 ggdm_status ggdm_progress_at_rest(ggdm_store *store, char **text, size_t *size, ggdm_error *err)
 {
-    const ggdm_store_counts *c = ggdm_store_counts_get(store);
-    bool left =
-        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
+    bool left = !ggdm_store_is_done(store);
     ggdm_progress *p = NULL;
     ggdm_store_work work;
     GGDM_TRY(ggdm_store_work_get(store, &work, err));

@@ -53,11 +53,22 @@ done:
     return st;
 }
 
-ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
+static ggdm_plan_options plan_options(const ggdm_setup *s)
 {
     ggdm_plan_options options = ggdm_plan_options_default();
     if (s->no_share)
         options.max_trajectories = 1;
+    return options;
+}
+
+ggdm_growth ggdm_setup_growth(const ggdm_setup *s)
+{
+    return (ggdm_growth){&s->coster, s->spec.order, plan_options(s)};
+}
+
+ggdm_status ggdm_setup_plan(ggdm_setup *s, ggdm_error *err)
+{
+    const ggdm_plan_options options = plan_options(s);
     ggdm_plan_deinit(&s->plan);
     ggdm_status st = ggdm_plan_make(&s->cells, &s->coster, &options, &s->plan, err);
     if (st != GGDM_OK) /* what its programs need of models and conditions */
@@ -100,6 +111,11 @@ static ggdm_status make_setup(ggdm_setup *s, const ggdm_setup_options *options, 
 {
     GGDM_TRY(read_sweep(s, options, err));
     GGDM_TRY(choose_run_dir(s, options->run, err));
+    if (s->shards && s->spec.until.at_most) {
+        GGDM_FAIL(err, GGDM_EINVAL,
+                  "expected none with --shard, which does not see the images of other shards");
+        return ggdm_spec_blame(&s->spec, "until", err);
+    }
     resolve_job(s, options);
     if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_spec_blame(&s->spec, "precision", err);

@@ -13,6 +13,7 @@
 #include "jobs/planner.h"
 #include "jobs/spec.h"
 #include "jobs/store.h"
+#include "jobs/store_until.h"
 #include "models/model.h"
 #include "worker/emit.h"
 #include "worker/startup.h"
@@ -80,6 +81,9 @@ void ggdm_setup_deinit(ggdm_setup *setup);
 
 /** Plan setup->cells, anew where a store has some of them. */
 ggdm_status ggdm_setup_plan(ggdm_setup *setup, ggdm_error *err);
+
+/** How further rounds of the run's sweeps are planned; borrows setup, once its store is open. */
+ggdm_growth ggdm_setup_growth(const ggdm_setup *setup);
 
 typedef enum ggdm_run_state {
     GGDM_RUN_NEW,        /* the directory is absent or empty: everything is to be done */

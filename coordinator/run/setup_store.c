@@ -147,8 +147,7 @@ static ggdm_status state_of_run(const ggdm_setup *s, ggdm_run_state *state,
     const ggdm_store_counts *c = ggdm_store_counts_get(store);
     if (counts)
         *counts = *c;
-    bool left =
-        c->units[GGDM_UNIT_READY] + c->units[GGDM_UNIT_RUNNING] + c->units[GGDM_UNIT_FAILED] > 0;
+    bool left = !ggdm_store_is_done(store);
     bool products = false;
     if (!left)
         st = ggdm_run_dir_has_products(store, s->run_dir, &products, err);

@@ -12,6 +12,7 @@
 #include "coordinator/run/progress.h"
 #include "coordinator/run/request.h"
 #include "jobs/store.h"
+#include "jobs/store_until.h"
 
 #define GGDM_COMMIT_SECONDS 0.02 /* results wait so long for others, while no worker runs dry */
 
@@ -26,8 +27,9 @@ typedef struct ggdm_dispatch {
     ggdm_transport *t;
     ggdm_store *store;
     ggdm_progress *progress;
-    ggdm_worker *workers; /* [n], by rank; 0 is unused */
-    int n;                /* size of the world */
+    const ggdm_growth *growth; /* NULL: no sweep of the run ends itself */
+    ggdm_worker *workers;      /* [n], by rank; 0 is unused */
+    int n;                     /* size of the world */
     ggdm_packet packet;
     ggdm_store_work work; /* of units that are done, and of saved ones that wait */
     double cost_resumed;  /* of what is done, made before this session */

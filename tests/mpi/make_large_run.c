@@ -64,10 +64,8 @@ int main(int argc, char **argv)
         return 2;
     }
     const int32_t n = atoi(argv[2]);
-    const ggdm_run_info info = {.name = "large",
-                                .isa = "avx2",
-                                .precision = GGDM_PRECISION_FP32,
-                                .version = "test"};
+    const ggdm_run_info info = {
+        .name = "large", .isa = "avx2", .precision = GGDM_PRECISION_FP32, .version = "test"};
     run_sweep sweep;
     ggdm_store *store = NULL;
     ggdm_error err;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,34 @@ void run_fixture_open(run_fixture *f)
     run_fixture_create(f);
 }
 
+static ggdm_status step_costs(void *context, const char *head, const char *setting,
+                              ggdm_step_cost *out, ggdm_error *err)
+{
+    (void)context, (void)head, (void)err;
+    *out = (ggdm_step_cost){.operations = strcmp(setting, "{}") ? RUN_GUIDED_COST : 1,
+                            .evaluations = 1};
+    return GGDM_OK;
+}
+static const ggdm_coster coster = {.cost = step_costs};
+const ggdm_growth run_fixture_growth = {.coster = &coster,
+                                        .options = {.unit_cost = 1e9,
+                                                    .min_units = 4,
+                                                    .min_block = 4,
+                                                    .max_trajectories = 128,
+                                                    .max_state_bytes = 1 << 20}};
+
+void run_fixture_open_until(run_fixture *f, const char *rule)
+{
+    char judges[200];
+    snprintf(judges, sizeof judges, RUN_JUDGES "\nuntil: %s", rule);
+    run_fixture_plan(f);
+    run_sweep_deinit(&f->sweep);
+    run_sweep_init(&f->sweep, RUN_AXES, RUN_SAMPLES, judges);
+    f->batch = run_fixture_batch(&f->sweep, &f->plan);
+    f->growth = &run_fixture_growth;
+    run_fixture_create(f);
+}
+
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options)
 {
     ggdm_error err = {0};
@@ -203,13 +232,14 @@ static float *log_probabilities(int label, double p)
 }
 
 /* What a scorer says, by the model in its text: right by the guide are all that are guided; by
- * other classifiers 0, 2, 5, 7, 10 of 10 as trajectory goes on; else the share of saturated pixels.
+ * other classifiers 1, 4, 7, 6, 10 of 10 as trajectory goes on; else the share of saturated pixels.
  */
 static ggdm_score score_of(const ggdm_scorer_ref *scorer, int64_t trajectory, int32_t index,
                            bool diverged)
 {
     static const int judged[] = {1, 4, 7, 6, 10};
-    const bool right = index < judged[trajectory % RUN_TRAJECTORIES]; /* a test may add more */
+    /* A test may add more. */
+    const bool right = index % RUN_SAMPLES < judged[trajectory % RUN_TRAJECTORIES];
     ggdm_score s = {.scorer = scorer->id, .n = RUN_CLASSES};
     if (strstr(scorer->text, "\"bb\"")) {
         s.data = log_probabilities(trajectory ? RUN_TARGET : index, 0.9);

@@ -4,7 +4,7 @@
 #ifndef GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
 #define GGDM_TESTS_SUPPORT_RUN_FIXTURE_H
 
-#include "jobs/store.h"
+#include "jobs/store_until.h"
 #include "tests/support/ggdm_test.h"
 
 enum {
@@ -42,8 +42,9 @@ typedef struct run_fixture {
     ggdm_store *store;
     ggdm_run_info info; /* borrowed texts */
     run_sweep sweep;
-    ggdm_plan plan;         /* of the tables below */
-    ggdm_store_batch batch; /* of all this */
+    ggdm_plan plan;            /* of the tables below */
+    ggdm_store_batch batch;    /* of all this */
+    const ggdm_growth *growth; /* NULL */
     ggdm_tree tree[RUN_TREES];
     ggdm_segment segment[RUN_TREES][3];
     ggdm_plan_unit unit[RUN_UNITS];
@@ -55,6 +56,9 @@ void run_fixture_plan(run_fixture *f);
 void run_fixture_create(run_fixture *f);
 /** run_fixture_plan, run_fixture_create. */
 void run_fixture_open(run_fixture *f);
+/** The same of a sweep that ends itself by a rule, "{halfwidth: 0.1, at_most: 50}". */
+void run_fixture_open_until(run_fixture *f, const char *rule);
+extern const ggdm_growth run_fixture_growth;
 /** Close the store and open it again. */
 void run_fixture_reopen(run_fixture *f, const ggdm_store_options *options);
 void run_fixture_close(run_fixture *f);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "tests/support/tiny_model.h"
 
 #include "common/clock.h"
+#include "common/mem.h"
 #include "common/transport.h"
 #include "coordinator/run/dispatch.h"
 #include "coordinator/world/stop.h"
@@ -149,7 +151,8 @@ static ggdm_status coordinate(ggdm_transport *t, run_fixture *f, ggdm_outfit *ou
     GGDM_TRY(ggdm_startup_isa(t, &isa, err));
     GGDM_TRY(ggdm_progress_create(f->store, &progress, err));
     GGDM_TRY(ggdm_startup_give(t, outfit, err));
-    ggdm_status st = ggdm_dispatch_run(t, f->store, progress, &out->end, &out->clean, err);
+    ggdm_status st =
+        ggdm_dispatch_run(t, f->store, f->growth, progress, &out->end, &out->clean, err);
     if (ggdm_progress_record(progress, "done", 0, NULL, NULL) != GGDM_OK)
         st = GGDM_EINTERNAL;
     ggdm_progress_destroy(&progress);
@@ -169,8 +172,10 @@ static outcome run(run_fixture *f, int workers)
                                   .batch = 4,
                                   .threads = 1,
                                   .checkpoint = fake.checkpoint}};
-    char *dir =
-        ggdm_tiny_model_write(f->dir, workers > 1 ? "tiny" : "tiny-too", ggdm_tiny_unet_config, 1);
+    static int runs;
+    char name[24];
+    snprintf(name, sizeof name, "tiny-%d", runs++);
+    char *dir = ggdm_tiny_model_write(f->dir, name, ggdm_tiny_unet_config, 1);
     ggdm_test_ok(ggdm_isa_pinned(&outfit.isa, &err), &err);
     ggdm_test_ok(ggdm_startup_bits(outfit.job.precision, outfit.bits, &err), &err);
     outfit.models = ggdm_test_alloc(1, sizeof *outfit.models);
@@ -326,21 +331,30 @@ static void test_dispatch_stop_gives_units_back_and_next_run_finishes(void **sta
     run_fixture_close(&f);
 }
 
-/* One row of the database. */
-static int64_t ask(run_fixture *f, const char *sql)
+/* The first column of the first row of the database, owned. */
+static char *ask_text(run_fixture *f, const char *sql)
 {
-    char *path = ggdm_test_path(f->dir, GGDM_STORE_FILE);
+    char *path = ggdm_test_path(f->dir, GGDM_STORE_FILE), *out = NULL;
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
+    ggdm_error err;
     ggdm_store_close(&f->store);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int64_t v = sqlite3_column_int64(stmt, 0);
+    ggdm_test_ok(ggdm_strdup((const char *)sqlite3_column_text(stmt, 0), &out, &err), &err);
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     free(path);
     run_fixture_reopen(f, NULL);
+    return out;
+}
+
+static int64_t ask(run_fixture *f, const char *sql)
+{
+    char *text = ask_text(f, sql);
+    int64_t v = strtoll(text, NULL, 10);
+    free(text);
     return v;
 }
 
@@ -384,6 +398,52 @@ static void test_dispatch_checkpoints_come_in_the_interval(void **state)
     assert_int_equal(atomic_load(&fake.resumed), 0);
     assert_int_equal(ask(&f, "SELECT count(*) FROM checkpoint"), 0);
     run_fixture_close(&f);
+}
+
+/* All that a run with `until` has decided, and its cells; owned. */
+static char *decisions(run_fixture *f)
+{
+    return ask_text(f, "SELECT (SELECT group_concat(to_state || message, x'0a') FROM (SELECT * "
+                       "FROM event WHERE unit = -1 ORDER BY id)) || (SELECT "
+                       "group_concat(idx || ' ' || wanted) FROM cell) || (SELECT "
+                       "group_concat(trajectory || ' ' || idx) FROM (SELECT * FROM sample ORDER BY "
+                       "trajectory, idx))");
+}
+
+/* Rounds until the sweep is done: whoever works, in whatever order, with whatever interruptions. */
+static void test_dispatch_until_decides_the_same_however_it_is_run(void **state)
+{
+    (void)state;
+    static const char rule[] = "{halfwidth: 0.2, at_most: 50, block: 10}";
+    char *want = NULL;
+    for (int i = 0; i < 4; i++) {
+        run_fixture f;
+        memset(&fake, 0, sizeof fake);
+        fake.bad_unit = i == 2 ? 12 : -1; /* tried again */
+        fake.bad_attempts = 1;
+        run_fixture_open_until(&f, rule);
+        const ggdm_store_options options = {.backoff = 0.01};
+        run_fixture_reopen(&f, &options);
+        outcome o = {.end = GGDM_DISPATCH_INTERRUPTED};
+        for (int tries = 0; o.end == GGDM_DISPATCH_INTERRUPTED; tries++) {
+            assert_true(tries < 40);
+            atomic_store(&fake.begun, 0);
+            fake.stop_after = i == 3 && tries < 6 ? 5 : 0;
+            o = run(&f, i == 0 ? 1 : i == 3 ? 1 + tries % 3 : 3);
+            ggdm_test_ok(o.status, &o.err);
+            run_fixture_reopen(&f, &options);
+        }
+        assert_finished(&o);
+        char *got = decisions(&f);
+        assert_non_null(strstr(got, "narrowuntil: cell c0005, judge 35 of 50: 0.7000 [0.4829, "));
+        if (want)
+            assert_string_equal(got, want);
+        else
+            assert_int_equal(ggdm_strdup(got, &want, NULL), GGDM_OK);
+        free(got);
+        run_fixture_close(&f);
+    }
+    free(want);
 }
 
 static void test_dispatch_workers_that_cannot_build_end_the_run(void **state)
@@ -465,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_dispatch_stop_gives_units_back_and_next_run_finishes),
         cmocka_unit_test(test_dispatch_stopped_units_go_on_from_their_checkpoints),
         cmocka_unit_test(test_dispatch_checkpoints_come_in_the_interval),
+        cmocka_unit_test(test_dispatch_until_decides_the_same_however_it_is_run),
         cmocka_unit_test(test_dispatch_workers_that_cannot_build_end_the_run),
         cmocka_unit_test(test_worker_nothing_to_do_leaves),
         cmocka_unit_test(test_report_truncated_packet_is_error),

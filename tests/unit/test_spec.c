@@ -218,6 +218,62 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
     spec_fixture_refuse("", "empty");
 }
 
+static void test_spec_until_is_read_with_its_defaults(void **state)
+{
+    (void)state;
+    char *text = spec_fixture_changed("samples: 200", "until: {halfwidth: 0.03, at_most: 2000}");
+    ggdm_spec s = spec_fixture_parse(&ggdm_methods, text);
+    assert_true(s.samples == 25 && s.until.block == 25 && s.until.at_most == 2000);
+    assert_true(s.until.halfwidth == 0.03 && s.until.best == 0 && s.until.level == 0.05);
+    assert_string_equal(s.until.measure, "judge");
+    ggdm_spec_deinit(&s);
+    free(text);
+    text = spec_fixture_changed("samples: 200", "samples: 50\nuntil: {measure: guide, best: 0.9, "
+                                                "at_most: 60, block: 7, level: 0.01}");
+    s = spec_fixture_parse(&ggdm_methods, text);
+    assert_true(s.samples == 50 && s.until.block == 7 && s.until.best == 0.9);
+    assert_true(s.until.level == 0.01 && s.until.halfwidth == 0);
+    assert_string_equal(s.until.measure, "guide");
+    ggdm_spec_deinit(&s);
+    free(text);
+    text = spec_fixture_changed("samples: 200", "until: {best: 0.9, at_most: 10}");
+    s = spec_fixture_parse(&ggdm_methods, text); /* no first round beyond the bound */
+    assert_true(s.samples == 10);
+    ggdm_spec_deinit(&s);
+    free(text);
+}
+
+static void test_spec_bad_until_is_refused_with_position(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *until, *message;
+    } rows[] = {
+        {"until: {halfwidth: 0.03}", "s.yaml:11:8: field 'until': required field 'at_most' is "},
+        {"until: {halfwidth: 0.03, at_most: 9, blok: 3}",
+         "s.yaml:11:38: field 'until.blok': unknown key, did you mean 'block'?"},
+        {"until: {at_most: 9}", "field 'until': expected either 'halfwidth' or 'best'"},
+        {"until: {at_most: 9, best: 0.9, halfwidth: 0.1}", "either 'halfwidth' or 'best'"},
+        {"until: {at_most: 9, halfwidth: 3}",
+         "s.yaml:11:32: field 'until.halfwidth': value '3', expected a half width of"},
+        {"until: {at_most: 9, best: 1}", "field 'until.best': value '1', expected a probability"},
+        {"until: {at_most: 0, best: 0.9}", "field 'until.at_most': value '0', expected a number"},
+        {"until: {at_most: 9, best: 0.9, block: 0}", "field 'until.block': value '0', expected"},
+        {"until: {at_most: 9, best: 0.9, level: 0}", "field 'until.level': value '0', expected"},
+        {"samples: 10\nuntil: {at_most: 9, best: 0.9}",
+         "s.yaml:12:18: field 'until.at_most': value '9', expected at least the 10 images"},
+        {"until: 0.03", "field 'until': value '0.03', expected a map"},
+        {"until: {at_most: 90000000, best: 0.9}", "55 cells of 90000000 images, expected at most"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        spec_fixture_refuse_change("samples: 200", rows[i].until, rows[i].message);
+    spec_fixture_refuse("{name: a, model: m, until: {halfwidth: 0.1, at_most: 9}}",
+                        "field 'until': the cells aim at no class");
+    spec_fixture_refuse("{name: a, model: m, condition: {label: 1}, until: {best: 0.9, at_most: "
+                        "9}}",
+                        "field 'until.best': a race of 1 cell, expected from 2 to 10000");
+}
+
 static void test_spec_checkpoint_is_seconds_or_a_duration(void **state)
 {
     (void)state;
@@ -325,6 +381,8 @@ int main(void)
         cmocka_unit_test(test_spec_condition_is_aimed_at_without_guidance),
         cmocka_unit_test(test_spec_labels_are_of_the_condition_wherever_they_stand),
         cmocka_unit_test(test_spec_bad_fields_are_refused_with_position),
+        cmocka_unit_test(test_spec_until_is_read_with_its_defaults),
+        cmocka_unit_test(test_spec_bad_until_is_refused_with_position),
         cmocka_unit_test(test_spec_checkpoint_is_seconds_or_a_duration),
         cmocka_unit_test(test_spec_judges_are_names_maps_or_lists),
         cmocka_unit_test(test_spec_bad_judges_are_refused_with_position),
