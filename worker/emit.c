@@ -62,6 +62,19 @@ const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest
     return ref ? ref->model : NULL;
 }
 
+const char *ggdm_models_name(const ggdm_models *models, const ggdm_model *model)
+{
+    for (size_t i = 0; i < models->n; i++)
+        if (models->items[i].model == model && models->items[i].name)
+            return models->items[i].name;
+    return model->files->path;
+}
+
+static const char *name_of(const ggdm_emit *e, const ggdm_model *model)
+{
+    return ggdm_models_name(e->models, model);
+}
+
 /* Each model has one slot. */
 static void add_slot(ggdm_emit *e, const ggdm_model_ref *ref)
 {
@@ -95,12 +108,12 @@ static void check_classifier(ggdm_emit *e, const ggdm_item *item, const char *ke
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
     if (!ggdm_arch_has_port(info, "logits"))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a classifier",
-                          model->files->path, info->class_name);
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model '%s' is a %s, expected a classifier",
+                          name_of(e, model), info->class_name);
     else if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
         ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key,
-                          "classifier %s takes images of %dx%dx%d, expected %lldx%lldx%lld",
-                          model->files->path, info->size, info->size, info->channels,
+                          "classifier '%s' takes images of %dx%dx%d, expected %lldx%lldx%lld",
+                          name_of(e, model), info->size, info->size, info->channels,
                           (long long)d[1], (long long)d[2], (long long)d[3]);
 }
 
@@ -124,10 +137,11 @@ static void check_noise(ggdm_emit *e, const ggdm_item *item, const char *key,
             GGDM_OK)
         ggdm_emit_fail_at(e, why.code, item, key, "%s", why.msg);
     else if (!equal_levels(&a, &b))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "classifier %s was trained with another noise schedule than %s: expected "
-                          "the same alpha_bar at all t (scheduler_config.json)",
-                          model->files->path, diffusion->files->path);
+        ggdm_emit_fail_at(
+            e, GGDM_EINVAL, item, key,
+            "classifier '%s' was trained with another noise schedule than '%s': expected "
+            "the same alpha_bar at all t (scheduler_config.json)",
+            name_of(e, model), name_of(e, diffusion));
     ggdm_noise_levels_deinit(&a);
     ggdm_noise_levels_deinit(&b);
 }
@@ -169,9 +183,9 @@ ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key
     const ggdm_model *model = ggdm_emit_model(e, item, key);
     if (model && layer && !ggdm_arch_has_layer(model->arch, layer))
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, layer_key,
-                          "model %s has no layer '%s', expected one in front of its last, as "
+                          "model '%s' has no layer '%s', expected one in front of its last, as "
                           "layers.0 (by the names of its parameters)",
-                          model->files->path, layer);
+                          name_of(e, model), layer);
     return e->status == GGDM_OK ? emit_on_images(e, item, key, layer, x).features : -1;
 }
 
@@ -185,31 +199,33 @@ static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
     const ggdm_arch_info *info = &model->info;
     const bool wants_label = ggdm_arch_has_port(info, "label");
     if (!ggdm_arch_has_port(info, "eps"))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model %s is a %s, expected a diffusion model",
-                          model->files->path, info->class_name);
-    else if (given != GGDM_GIVEN_LABEL && !wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model %s takes no label, expected a class-conditional diffusion model, "
-                          "as eps without a label and with it is asked for",
-                          model->files->path);
+                          "model '%s' is a %s, expected a diffusion model", name_of(e, model),
+                          info->class_name);
+    else if (given != GGDM_GIVEN_LABEL && !wants_label)
+        ggdm_emit_fail_at(
+            e, GGDM_EINVAL, item, key,
+            "model '%s' takes no label, expected a class-conditional diffusion model, "
+            "as eps without a label and with it is asked for",
+            name_of(e, model));
     else if (item != e->head && wants_label != (condition != NULL))
         ggdm_emit_fail_at(
             e, GGDM_EINVAL, item, key,
-            "model %s takes %s label, expected one that takes what the diffusion model "
+            "model '%s' takes %s label, expected one that takes what the diffusion model "
             "takes",
-            model->files->path, wants_label ? "a" : "no");
+            name_of(e, model), wants_label ? "a" : "no");
     else if (condition && !wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
-                          "model %s takes no label, expected no condition", model->files->path);
+                          "model '%s' takes no label, expected no condition", name_of(e, model));
     else if (!condition && wants_label)
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model %s wants a label, expected condition: {label: ...}",
-                          model->files->path);
+                          "model '%s' wants a label, expected condition: {label: ...}",
+                          name_of(e, model));
     else if (given != GGDM_GIVEN_LABEL && info->null_label < 0)
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model %s has no label of no class, expected one that was trained with "
+                          "model '%s' has no label of no class, expected one that was trained with "
                           "label_dropout",
-                          model->files->path);
+                          name_of(e, model));
 }
 
 /* Labels of the images, of no class, or both in pairs; -1 where the model takes none. */

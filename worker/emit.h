@@ -17,6 +17,7 @@
 typedef struct ggdm_model_ref {
     const char *digest;      /* hex */
     const ggdm_model *model; /* with weights, or (for counting operations) without */
+    const char *name;        /* that the sweep has for it, for messages; NULL: its directory is */
 } ggdm_model_ref;
 typedef struct ggdm_models {
     const ggdm_model_ref *items;
@@ -26,6 +27,8 @@ typedef struct ggdm_models {
 
 /** NULL: there is none. */
 const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest);
+/** What messages call a model of these; borrowed. */
+const char *ggdm_models_name(const ggdm_models *models, const ggdm_model *model);
 
 /* Shape of images. */
 typedef struct ggdm_image_shape {

@@ -45,7 +45,7 @@ static ggdm_status engine_create(void *context, const ggdm_outfit *outfit, void 
         const ggdm_model_files *files = &outfit->models[s->n];
         GGDM_TRY(ggdm_model_create(files, &s->models[s->n], err));
         ggdm_hash_hex(files->digest, s->digests[s->n]);
-        s->refs[s->n] = (ggdm_model_ref){s->digests[s->n], s->models[s->n]};
+        s->refs[s->n] = (ggdm_model_ref){.digest = s->digests[s->n], .model = s->models[s->n]};
     }
     s->list = (ggdm_models){s->refs, n, &outfit->pictures};
     return ggdm_executor_create(&outfit->job, &ggdm_methods, &s->list, &s->executor, err);

@@ -13,12 +13,13 @@ static ggdm_status check_model(const check *c, const ggdm_param *row, const char
     const ggdm_model *model = ggdm_models_find(c->models, digest);
     if (!model)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is none of this run", path, digest);
+    const char *name = ggdm_models_name(c->models, model);
     if (row->port && !ggdm_arch_has_port(&model->info, row->port))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is a %s, expected one that gives %s", path,
-                         model->files->path, model->info.class_name, row->port);
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model '%s' is a %s, expected one that gives %s",
+                         path, name, model->info.class_name, row->port);
     if (row->takes && !ggdm_arch_has_port(&model->info, row->takes))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model %s is a %s, expected one that takes %s", path,
-                         model->files->path, model->info.class_name, row->takes);
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: model '%s' is a %s, expected one that takes %s",
+                         path, name, model->info.class_name, row->takes);
     return GGDM_OK;
 }
 
@@ -39,7 +40,7 @@ static ggdm_status check_class(const check *c, const ggdm_item *item, const ggdm
     if (model && value >= 0 && value < model->info.n_classes)
         return GGDM_OK;
     return GGDM_FAIL(err, GGDM_EINVAL, "%s: value '%lld', expected a class of %s (0 to %d)", path,
-                     (long long)value, model ? model->files->path : "a model",
+                     (long long)value, model ? ggdm_models_name(c->models, model) : "a model",
                      model ? model->info.n_classes - 1 : -1);
 }
 

@@ -78,7 +78,8 @@ static void point_refs(ggdm_setup *s)
     s->known.n = 0;
     for (int32_t i = 0; i < s->n_models; i++)
         if (s->models[i].model)
-            s->refs[s->known.n++] = (ggdm_model_ref){s->models[i].digest, s->models[i].model};
+            s->refs[s->known.n++] =
+                (ggdm_model_ref){s->models[i].digest, s->models[i].model, s->models[i].name};
 }
 
 /* Open a model by a name that is new: its weights must be finite and fit its config. */

@@ -82,8 +82,8 @@ report $? "the label of a condition as an axis; the judge looks for it" || cat l
 spec '' '' | sed 's/tiny-ddpm/tiny-labels/' >unlabelled.yaml
 spec '' '' 'condition: {label: 3}' >surplus.yaml
 spec '' '{label: [0, 10]}' 'condition: {}' | sed 's/tiny-ddpm/tiny-labels/' >beyond.yaml
-! run unlabelled && grep -q "unlabelled.yaml:2:8: field 'model': .*tiny-labels wants a label, expected condition" unlabelled.err && ! run surplus &&
-    grep -q "surplus.yaml:8:20: field 'condition.label': .*takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
+! run unlabelled && grep -q "unlabelled.yaml:2:8: field 'model': model 'tiny-labels' wants a label, expected condition" unlabelled.err && ! run surplus &&
+    grep -q "surplus.yaml:8:20: field 'condition.label': model 'tiny-ddpm' takes no label" surplus.err && ! run beyond && grep -q "beyond.yaml:7:.* '10', expected a class of model 'tiny-labels', 0 to 9" beyond.err
 report $? "a label that is missing, surplus or beyond the model's" || cat unlabelled.err surplus.err beyond.err
 
 # Classifier-free guidance: s and w are the same recipes, s = 1 is the label alone, terms stand beside it.
@@ -120,8 +120,8 @@ refused() { ! "$GGDM" plan "$1.yaml" >"$1.out" 2>"$1.err" && grep -q "$1.yaml:$2
 refused both "5:54: field 'guidance.w': value '1', expected s or w, not both" && refused neither "5:11: field 'guidance': expected s or w" &&
     refused long "5:59: field 'guidance.window': value '9', expected a number of steps from 0 to 8" &&
     refused two "5:42: field 'guidance.label': value '3', expected that of condition.label, which is 4" &&
-    refused plain "2:8: field 'model': .*tiny-ddpm takes no label, expected a class-conditional" &&
-    refused nonull "2:8: field 'model': .*tiny-labels has no label of no class"
+    refused plain "2:8: field 'model': model 'tiny-ddpm' takes no label, expected a class-conditional" &&
+    refused nonull "2:8: field 'model': model 'tiny-labels' has no label of no class"
 report $? "classifier-free guidance that cannot be is refused at its place"
 
 # Models of other images: a judge that takes those of one of them is missing with the others; one
@@ -133,8 +133,8 @@ note="scorer 'judge' does not take the images of model 'tiny-wide' and is missin
 report $? "a judge that does not fit a model's images is missing there" || cat sizes.err out sizes/summary.csv
 sed 's/tiny-ddpm, //' sizes.yaml >never.yaml
 spec "{kind: gradient, loss: $cnn}" '{kappa: [0, 0.5]}' | sed 's/tiny-ddpm/tiny-wide/;/^judge/d' >misguided.yaml
-! run never && grep -q "never.yaml:4:8: field 'judge': classifier .*tiny-judge takes images of 8x8x1, expected 16x16x1" never.err &&
-    ! run misguided && grep -q "misguided.yaml:5:60: field 'guidance.loss.model': classifier .*tiny-cnn takes images of 8x8x1, expected 16x16x1" misguided.err
+! run never && grep -q "never.yaml:4:8: field 'judge': classifier 'tiny-judge' takes images of 8x8x1, expected 16x16x1" never.err &&
+    ! run misguided && grep -q "misguided.yaml:5:60: field 'guidance.loss.model': classifier 'tiny-cnn' takes images of 8x8x1, expected 16x16x1" misguided.err
 report $? "a judge without a model, and a guide that does not fit are refused with their places" || cat never.err misguided.err
 
 # Judges: a list; one that comes later scores what is there.

@@ -66,10 +66,10 @@ refused "a class beyond the guide's" "'10', expected a class of model 'tiny-nois
     "kind: classifier, model: tiny-noisy, target: 10" "s: 1"
 refused "a temperature of another form" "field 'guidance.loss.tau2': form: nll has no tau2, expected form: elucd" \
     "kind: dps, loss: {kind: classifier, model: tiny-cnn, target: 3, tau2: 2}" "weight: 1"
-refused "a layer that is not there" "field 'guidance.loss.layer': model $GGDM_ZOO/tiny-cnn has no layer 'layers.4', expected one in front of its last" \
+refused "a layer that is not there" "field 'guidance.loss.layer': model 'tiny-cnn' has no layer 'layers.4', expected one in front of its last" \
     "kind: dps, loss: {kind: perceptual, model: tiny-cnn, layer: layers.4, image: $root/examples/pictures/two.png}" "weight: 1"
 cp -r "$GGDM_ZOO/tiny-noisy" other && echo '{"beta_schedule": "squaredcos_cap_v2"}' >other/scheduler_config.json
-refused "a guide of another noise schedule" "wrong.yaml:5:43: field 'guidance.model': classifier ./other was trained with another noise schedule than" \
+refused "a guide of another noise schedule" "wrong.yaml:5:43: field 'guidance.model': classifier './other' was trained with another noise schedule than 'tiny-ddpm': expected" \
     "kind: classifier-score, model: ./other, target: 3" "s: 1"
 
 # A plain classifier at x is a term that one may try.

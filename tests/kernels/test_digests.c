@@ -211,7 +211,7 @@ static void test_digest_of_guided_images_is_the_known_one(void **state)
         ggdm_test_ok(ggdm_model_files_open(names[i], &files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&files[i], &model[i], &err), &err);
         ggdm_hash_hex(files[i].digest, digests[i]);
-        refs[i] = (ggdm_model_ref){digests[i], model[i]};
+        refs[i] = (ggdm_model_ref){.digest = digests[i], .model = model[i]};
     }
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];

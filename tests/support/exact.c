@@ -108,7 +108,7 @@ void ggdm_exact_open(ggdm_exact *w)
         w->files[i] = (ggdm_model_files){0};
         ggdm_test_ok(ggdm_model_files_open(w->dir, &w->files[i], &err), &err);
         ggdm_test_ok(ggdm_model_create(&w->files[i], &model, &err), &err);
-        w->refs[i] = (ggdm_model_ref){ggdm_tiny_digests[i], model};
+        w->refs[i] = (ggdm_model_ref){.digest = ggdm_tiny_digests[i], .model = model};
     }
     w->models = (ggdm_models){.items = w->refs, .n = 3};
 }

@@ -75,7 +75,7 @@ void ggdm_tiny_methods_open(ggdm_tiny_methods *m)
     memset(m, 0, sizeof *m);
     ggdm_tiny_models_open(&m->tiny);
     for (int i = 0; i < 3; i++)
-        m->refs[i] = (ggdm_model_ref){ggdm_tiny_digests[i], m->tiny.model[i]};
+        m->refs[i] = (ggdm_model_ref){.digest = ggdm_tiny_digests[i], .model = m->tiny.model[i]};
     add_pictures(m);
     m->models = (ggdm_models){m->refs, 3, &m->pictures};
 }

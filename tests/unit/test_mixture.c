@@ -281,7 +281,7 @@ static void draw(const world *w, const char *stage, draws *d)
 {
     const ggdm_job job = {.precision = GGDM_PRECISION_FP32, .batch = 500, .threads = 1};
     const ggdm_executor_sink sink = {d, on_step, on_sample, NULL};
-    ggdm_model_ref ref = {ggdm_tiny_digests[0], w->model};
+    ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = w->model};
     const ggdm_models models = {.items = &ref, .n = 1};
     ggdm_arena arena = {0};
     ggdm_executor *e;

@@ -40,7 +40,7 @@ static int setup(void **state)
     ggdm_test_ok(ggdm_model_files_open(path, &w.files, &err), &err);
     ggdm_test_ok(ggdm_model_create(&w.files, &w.noisy, &err), &err);
     memcpy(w.refs, w.m.refs, sizeof w.m.refs);
-    w.refs[3] = (ggdm_model_ref){NOISY, w.noisy};
+    w.refs[3] = (ggdm_model_ref){.digest = NOISY, .model = w.noisy};
     w.models = (ggdm_models){w.refs, 4, &w.m.pictures};
     ggdm_test_ok(
         ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, 1, &w.programs, &err),
@@ -486,7 +486,7 @@ static void test_presets_guides_of_other_noise_are_refused(void **state)
         ggdm_error err;
         files.scheduler = (char *)rows[i].schedule;
         ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
-        ggdm_model_ref refs[] = {w->refs[0], {NOISY, model}};
+        ggdm_model_ref refs[] = {w->refs[0], {.digest = NOISY, .model = model}};
         const ggdm_models models = {refs, 2, NULL};
         ggdm_test_ok(ggdm_costs_create(&models, &costs, &coster, &err), &err);
         const ggdm_item *head = stage(w, "kind: ddim", "kind: classifier-score, " NOISY_3);

@@ -137,7 +137,7 @@ static void test_programs_make_eps_of_every_prediction(void **state)
         char json[80];
         ggdm_error err;
         ggdm_model_files files = w->m.tiny.files[0];
-        ggdm_model_ref ref = {ggdm_tiny_digests[0], NULL};
+        ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = NULL};
         ggdm_model *model;
         world other = {.m = {.models = {&ref, 1}}, .head = w->head};
         snprintf(json, sizeof json, "{\"prediction_type\": \"%s\"}", ggdm_prediction_names[k]);
@@ -177,7 +177,7 @@ static void test_programs_give_the_variance_of_the_network(void **state)
     char *path = ggdm_tiny_model_write(dir, "range", ggdm_tiny_range_config, 0);
     ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
     ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
-    const ggdm_model_ref ref = {ggdm_tiny_digests[0], model};
+    const ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = model};
     world other = {.m = {.models = {.items = &ref, .n = 1}}, .head = w->head};
     ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &other.m.models, GGDM_PRECISION_FP32, BATCH,
                                       &other.programs, &err),
@@ -590,7 +590,7 @@ static void test_programs_give_labels_to_the_network(void **state)
     float one[PIXELS], again[PIXELS], other[PIXELS];
     ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
     ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
-    const ggdm_model_ref ref = {ggdm_tiny_digests[0], model};
+    const ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = model};
     ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &(ggdm_models){.items = &ref, .n = 1},
                                       GGDM_PRECISION_FP32, BATCH, &programs, &err),
                  &err);

@@ -146,7 +146,7 @@ static void test_setup_what_does_not_fit_is_refused_at_its_place(void **state)
     (void)state;
     refuse(OF("wide", GUIDANCE, ""), GGDM_ESHAPE, "s.yaml:5:70: field 'guidance.loss.model': ");
     refuse(OF("wide", "", "judge: [judge]\n"), GGDM_ESHAPE,
-           "zoo/judge takes images of 8x8x1, expected 16x16x1");
+           "classifier 'judge' takes images of 8x8x1, expected 16x16x1");
     refuse(OF("labels", "", ""), GGDM_EINVAL, "s.yaml:2:8: field 'model': ");
     refuse(OF("ddpm", "condition: {label: 1}\n", ""), GGDM_EINVAL,
            "s.yaml:5:20: field 'condition.label': ");

@@ -46,9 +46,9 @@ static int setup(void **state)
     ggdm_tiny_methods_open(&w.m);
     open_network(&w, 0, "strong", 7, &strong);
     open_network(&w, 1, "weak", 8, &weak);
-    w.refs[0] = (ggdm_model_ref){ggdm_tiny_digests[0], strong};
+    w.refs[0] = (ggdm_model_ref){.digest = ggdm_tiny_digests[0], .model = strong};
     w.refs[1] = w.m.refs[1];
-    w.refs[2] = (ggdm_model_ref){ggdm_tiny_digests[2], weak};
+    w.refs[2] = (ggdm_model_ref){.digest = ggdm_tiny_digests[2], .model = weak};
     w.m.models.items = w.refs;
     ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
                                       &w.programs, &err),

@@ -43,13 +43,13 @@ static void check_weak(ggdm_emit *e, const ggdm_item *source)
     const ggdm_arch_info *w = &weak->info, *m = &model->info;
     if (w->size != m->size || w->channels != m->channels)
         ggdm_emit_fail_at(e, GGDM_ESHAPE, source, "weak",
-                          "model %s makes images of %dx%dx%d, expected %dx%dx%d as model %s",
-                          weak->files->path, w->size, w->size, w->channels, m->size, m->size,
-                          m->channels, model->files->path);
+                          "model '%s' makes images of %dx%dx%d, expected %dx%dx%d as model '%s'",
+                          ggdm_models_name(e->models, weak), w->size, w->size, w->channels, m->size,
+                          m->size, m->channels, ggdm_models_name(e->models, model));
     else if (!same_levels(weak->files, model->files, &err))
         ggdm_emit_fail_at(e, GGDM_EINVAL, source, "weak",
-                          "model %s was trained with other noise, expected that of model %s",
-                          weak->files->path, model->files->path);
+                          "model '%s' was trained with other noise, expected that of model '%s'",
+                          ggdm_models_name(e->models, weak), ggdm_models_name(e->models, model));
 }
 
 static ggdm_val autoguidance_emit(ggdm_emit *e, const ggdm_item *source)
