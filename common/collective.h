@@ -38,6 +38,10 @@ ggdm_status ggdm_world_send(ggdm_world *world, int to, const void *data, size_t 
 /** The next that rank from sends to this one.  data: as ggdm_grow takes it, of bytes. */
 ggdm_status ggdm_world_receive(ggdm_world *world, int from, void *data, size_t *cap, size_t *size,
                                ggdm_error *err);
+/** From one rank's data to another's, of size bytes on both; nothing where they are the same, or on
+ *  any other.  Errors: those of ggdm_world_send. */
+ggdm_status ggdm_world_move(ggdm_world *world, int from, int to, void *data, size_t size,
+                            ggdm_error *err);
 /** What ranks do alone goes well on all or on none: where one failed, all return the status and
  *  the message of the lowest that did (err is not NULL).  Collective. */
 ggdm_status ggdm_world_agree(ggdm_world *world, ggdm_status status, ggdm_error *err);

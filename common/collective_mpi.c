@@ -158,6 +158,22 @@ ggdm_status ggdm_world_receive(ggdm_world *w, int from, void *data, size_t *cap,
     return GGDM_OK;
 }
 
+ggdm_status ggdm_world_move(ggdm_world *w, int from, int to, void *data, size_t size,
+                            ggdm_error *err)
+{
+    if (from == to || (w->rank != from && w->rank != to))
+        return GGDM_OK;
+    if (w->rank == from)
+        return ggdm_world_send(w, to, data, size, err);
+    if (size > INT_MAX)
+        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%zu bytes from one rank, expected at most %d",
+                         size, INT_MAX);
+    if (MPI_Recv(data, (int)size, MPI_BYTE, from, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE) !=
+        MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "rank %d cannot be heard", from);
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_world_agree(ggdm_world *w, ggdm_status status, ggdm_error *err)
 {
     int failed = w->size;

@@ -36,6 +36,7 @@ static const struct {
     [GGDM_NPY_U8] = {"|u1", 1},
     [GGDM_NPY_I64] = {"<i8", 8},
     [GGDM_NPY_F32] = {"<f4", 4},
+    [GGDM_NPY_F64] = {"<f8", 8},
 };
 
 ggdm_status ggdm_npy_header(ggdm_npy_type type, const int64_t *shape, int n_dims,

@@ -9,7 +9,7 @@
 #include "common/status.h"
 #include "common/source.h"
 
-typedef enum ggdm_npy_type { GGDM_NPY_U8, GGDM_NPY_I64, GGDM_NPY_F32 } ggdm_npy_type;
+typedef enum ggdm_npy_type { GGDM_NPY_U8, GGDM_NPY_I64, GGDM_NPY_F32, GGDM_NPY_F64 } ggdm_npy_type;
 
 #define GGDM_NPY_MAX_HEADER 256 /* bytes */
 #define GGDM_NPY_MAX_DIMS 8

@@ -140,6 +140,10 @@ static ggdm_status compute_metric(evaluation *e, const ggdm_metric_kind *metric,
     const ggdm_metric_input in = {e->world, rows, metric->reference ? e->o->reference : NULL};
     for (int32_t i = 0; i < ggdm_metric_count(metric); i++)
         out[i] = (ggdm_metric_value){.n = rows->n};
+    if (in.reference && in.reference->d != rows->d)
+        return GGDM_FAIL(
+            err, GGDM_ESHAPE, "%s: %lld features of each image, expected %lld, as reference %s has",
+            metric->kind.name, (long long)rows->d, (long long)in.reference->d, in.reference->name);
     if (metric->compute(&in, out, err) != GGDM_OK)
         return ggdm_error_prefix(err, "%s", metric->kind.name);
     return GGDM_OK;

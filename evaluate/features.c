@@ -177,6 +177,22 @@ const char *ggdm_features_name(const ggdm_features *f, int32_t layer)
     return f->names[layer];
 }
 
+static int64_t width(const ggdm_features *f, int32_t layer)
+{
+    return ggdm_shape_count(ggdm_graph_shape(f->graph, f->layers[layer])) / BATCH;
+}
+
+int64_t ggdm_features_width(const ggdm_features *f, int32_t layer)
+{
+    return f->model ? width(f, layer) : 0;
+}
+
+void ggdm_features_takes(const ggdm_features *f, int *size, int *channels)
+{
+    *size = f->model ? f->model->info.size : 0;
+    *channels = f->model ? f->model->info.channels : 0;
+}
+
 /* ---- images ---- */
 
 /* Their cosines are of what is there: black is 0. */
@@ -210,7 +226,7 @@ static void run(ggdm_features *f)
 static ggdm_status take_row(ggdm_features *f, int32_t k, int32_t i, ggdm_feature_rows *rows,
                             ggdm_error *err)
 {
-    const int64_t d = ggdm_shape_count(ggdm_graph_shape(f->graph, f->layers[k])) / BATCH;
+    const int64_t d = width(f, k);
     const float *from = (const float *)ggdm_graph_data(f->graph, f->layers[k]) + i * d;
     const int32_t index = rows->images[rows->n];
     GGDM_TRY(grow(rows, d, err));

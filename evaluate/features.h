@@ -45,6 +45,11 @@ int32_t ggdm_features_layers(const ggdm_features *f);
  *  model's. */
 const char *ggdm_features_name(const ggdm_features *f, int32_t layer);
 
+/** How many numbers the layer has of an image; 0: as many as the image. */
+int64_t ggdm_features_width(const ggdm_features *f, int32_t layer);
+/** The size x size pixels and the channels of an image; 0: any. */
+void ggdm_features_takes(const ggdm_features *f, int *size, int *channels);
+
 /** Add an image, which may wait for others, to rows [layers].  index: for messages.
  *  Errors: GGDM_ESHAPE where it has not the size that the network takes, or not that of the others;
  *  those of ggdm_features_flush. */

@@ -5,11 +5,22 @@
 #include "evaluate/rows.h"
 
 typedef struct ggdm_reference {
-    char *name;     /* for results, with digits of a digest; owned */
+    char *name;     /* for results: "mnist-test@DIGITS" of a digest; the same on all ranks; owned */
     int64_t n, d;   /* images (0: not said), features */
     ggdm_rows rows; /* of all ranks; rows.n 0: only mu and sigma are known */
-    double *mu;     /* [d] mean, on every rank; NULL: not computed yet */
-    double *sigma;  /* [d, d] covariance, divided by n - 1, on every rank; NULL */
+    double *mu;     /* [d] mean: where a file says it, on rank 0; else NULL; owned */
+    double *sigma;  /* [d, d] covariance, divided by n - 1; as mu */
 } ggdm_reference;
+
+/** Open a reference: a data set ("mnist-test": of data/mnist; DIR-train), whose images are run
+ *  through features, or FILE.npz (evaluate/reference_file.h).  Collective.
+ *  features  of which the first layer is meant
+ *  needs     a metric that needs the features of the reference's images; NULL: none does
+ *  Errors: those of reading, naming the file; GGDM_EINVAL where they are other features, or there
+ *  is less than needed; GGDM_ESHAPE where they are as many as others; the same on all ranks. */
+ggdm_status ggdm_reference_open(ggdm_world *world, const char *text, ggdm_features *features,
+                                const char *needs, ggdm_reference *out, ggdm_error *err);
+/** Safe on a zeroed one and twice. */
+void ggdm_reference_close(ggdm_reference *reference);
 
 #endif

@@ -20,7 +20,8 @@
 
 typedef struct evaluate_options {
     ggdm_dir_options where;
-    const char *out, *features;
+    const char *out, *features, *against;
+    ggdm_reference reference;
     bool json, quiet;
     ggdm_evaluate_options asked;
 } evaluate_options;
@@ -63,6 +64,29 @@ static bool want_logits(const ggdm_evaluate_options *o)
     return any;
 }
 
+/* Does a metric compare with a reference, and which needs the features of each of its images? */
+static bool want_reference(const ggdm_evaluate_options *o, const char **needs)
+{
+    bool any = false;
+    *needs = NULL;
+    for (int32_t k = 0; k < o->n_metrics; k++) {
+        any |= o->metrics[k]->reference;
+        if (o->metrics[k]->reference_rows)
+            *needs = o->metrics[k]->kind.name;
+    }
+    return any;
+}
+
+static ggdm_status open_reference(evaluate_options *o, ggdm_world *world, ggdm_error *err)
+{
+    const char *needs;
+    if (!want_reference(&o->asked, &needs))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_reference_open(world, o->against, o->asked.features, needs, &o->reference, err));
+    o->asked.reference = &o->reference;
+    return GGDM_OK;
+}
+
 /* What a rank needs; *store is the run's, owned by rank 0. */
 static ggdm_status prepare(evaluate_options *o, bool first, ggdm_store **store, ggdm_error *err)
 {
@@ -82,9 +106,12 @@ static ggdm_status compute(evaluate_options *o, ggdm_world *world, ggdm_store **
     if (st == GGDM_OK)
         st = ggdm_world_agree(world, prepare(o, ggdm_world_rank(world) == 0, store, err), err);
     if (st == GGDM_OK)
+        st = open_reference(o, world, err);
+    if (st == GGDM_OK)
         st = ggdm_evaluate_run(world, *store, &o->asked, out, err);
     if (st == GGDM_OK && *store)
         tell(out, &o->asked);
+    ggdm_reference_close(&o->reference);
     ggdm_features_close(&o->asked.features);
     return st;
 }
@@ -181,7 +208,7 @@ static ggdm_status evaluate(evaluate_options *o, ggdm_world *world, ggdm_evaluat
 
 /* ---- arguments ---- */
 
-enum { KEY_METRICS = 256, KEY_FEATURES };
+enum { KEY_METRICS = 256, KEY_FEATURES, KEY_REFERENCE };
 
 static const struct argp_option arguments[] = {
     {"metrics", KEY_METRICS, "NAME,...", 0,
@@ -190,6 +217,11 @@ static const struct argp_option arguments[] = {
      "what images are compared by: pixels (default), or a layer of a classifier as MODEL:LAYER, of "
      "features "
      "(what its last layer takes) and logits; MODEL alone: the first of them that it has",
+     0},
+    {"reference", KEY_REFERENCE, "SET", 0,
+     "what images are compared with, where a metric compares: the images of a data set, as "
+     "mnist-test (NAME-train or NAME-test, of data/NAME or the directory NAME), or FILE.npz: what "
+     "`ggdm reference' wrote, mu and sigma of others, or images (arr_0)",
      0},
     {"json", 'j', NULL, 0, "print the metrics of all cells as one JSON object", 0},
     {"quiet", 'q', NULL, 0, "print no tables", 0},
@@ -216,6 +248,21 @@ static void parse_metrics(const struct argp_state *state, const char *list,
     }
 }
 
+static void check_reference(const struct argp_state *state, const evaluate_options *o)
+{
+    bool any = false;
+    for (int32_t k = 0; k < o->asked.n_metrics; k++) {
+        const ggdm_metric_kind *metric = o->asked.metrics[k];
+        any |= metric->reference;
+        if (metric->reference && !o->against)
+            argp_error(state,
+                       "%s compares with a reference, expected --reference with it, as mnist-test",
+                       metric->kind.name);
+    }
+    if (o->against && !any)
+        argp_error(state, "--reference: expected a metric that compares with one");
+}
+
 static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
 {
     evaluate_options *o = state->input;
@@ -228,6 +275,9 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
         break;
     case KEY_FEATURES:
         o->features = arg;
+        break;
+    case KEY_REFERENCE:
+        o->against = arg;
         break;
     case 'j':
         o->json = true;
@@ -243,6 +293,7 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
             argp_error(state, "--features: expected --metrics with it");
         if (o->asked.n_metrics && !o->features)
             o->features = "pixels";
+        check_reference(state, o);
         break;
     default:
         return ARGP_ERR_UNKNOWN;

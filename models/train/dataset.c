@@ -90,6 +90,24 @@ static ggdm_status read_images(const ggdm_data_spec *spec, ggdm_images out[2], g
     return check_same_classes(&out[0], &out[1], err);
 }
 
+ggdm_status ggdm_data_read_split(const char *dir, ggdm_data_split split,
+                                 const ggdm_image_want *want, ggdm_images *out, ggdm_error *err)
+{
+    const ggdm_data_spec spec = {.dir = dir, .want = *want};
+    *out = (ggdm_images){0};
+    for (int f = 0; f < N_FORMATS && out->n == 0; f++) {
+        const ggdm_status st = read_split(formats[f], &spec, split, out, err);
+        if (st != GGDM_OK) {
+            ggdm_images_deinit(out);
+            return st;
+        }
+    }
+    if (out->n == 0 && split == GGDM_SPLIT_TEST && ggdm_exists(dir))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: no test images, expected some beside the others",
+                         dir);
+    return out->n == 0 ? fail_nothing(dir, err) : GGDM_OK;
+}
+
 /* --- choosing --- */
 
 /* All of a set, in its order. */

@@ -37,6 +37,10 @@ typedef struct ggdm_data {
  * it. *out may not be moved: the sets point into it. Errors: GGDM_EINVAL saying what was looked
  * for; those of the formats, naming the file. */
 ggdm_status ggdm_data_open(const ggdm_data_spec *spec, ggdm_data *out, ggdm_error *err);
+/** The images of one split of what is in dir, all of them, in *out.  Errors: those of
+ * ggdm_data_open; GGDM_EINVAL where there are none of this split. */
+ggdm_status ggdm_data_read_split(const char *dir, ggdm_data_split split,
+                                 const ggdm_image_want *want, ggdm_images *out, ggdm_error *err);
 /** Safe on zeroed data and twice. */
 void ggdm_data_close(ggdm_data *data);
 

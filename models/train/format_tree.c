@@ -186,6 +186,10 @@ static ggdm_status read_all(tree *t, const ggdm_image_want *want, ggdm_images *o
     if (t->n == 0)
         return GGDM_OK;
     GGDM_TRY(check_classes(out, t, want, err));
+    if (want->size == 0)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: pictures, of which a network has to say how large they are taken",
+                         t->root);
     const int64_t shape[4] = {(int64_t)t->n, want->size, want->size, want->channels};
     GGDM_TRY(ggdm_images_init(out, shape, want, t->root, err));
     GGDM_TRY(ggdm_alloc(&out->labels, t->n, sizeof *out->labels, err));

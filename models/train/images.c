@@ -2,9 +2,12 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/mem.h"
+
+#define MAX_SIDE (1 << 15) /* of images of any size */
 
 void ggdm_images_deinit(ggdm_images *images)
 {
@@ -17,25 +20,39 @@ void ggdm_images_deinit(ggdm_images *images)
     *images = (ggdm_images){0};
 }
 
+static bool is_size(const int64_t shape[3])
+{
+    return shape[0] > 0 && shape[0] <= MAX_SIDE && shape[1] > 0 && shape[1] <= MAX_SIDE &&
+           shape[2] > 0 && shape[2] <= MAX_SIDE;
+}
+
 ggdm_status ggdm_images_init(ggdm_images *images, const int64_t shape[4],
                              const ggdm_image_want *want, const char *where, ggdm_error *err)
 {
-    if (shape[1] != want->size || shape[2] != want->size || shape[3] != want->channels)
+    const int64_t taken[3] = {want->size, want->size, want->channels};
+    const int64_t *is = shape + 1, *takes = want->size ? taken : is;
+    if (want->size == 0 && !is_size(is))
+        return GGDM_FAIL(err, GGDM_ESHAPE,
+                         "%s: images of %" PRId64 " x %" PRId64 " x %" PRId64
+                         ", expected sides of 1 to %d",
+                         where, is[0], is[1], is[2], MAX_SIDE);
+    if (memcmp(is, takes, sizeof taken) != 0)
         return GGDM_FAIL(err, GGDM_ESHAPE,
                          "%s: images of %" PRId64 " x %" PRId64 " x %" PRId64
                          ", the network takes %d x %d x %d (height, width, channels)",
                          where, shape[1], shape[2], shape[3], want->size, want->size,
                          want->channels);
     const size_t memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    const size_t one = (size_t)want->size * (size_t)want->size * (size_t)want->channels;
+    const size_t one = (size_t)takes[0] * (size_t)takes[1] * (size_t)takes[2];
     if (shape[0] < 1 || shape[0] > INT32_MAX / 2 || (size_t)shape[0] > memory / one)
         return GGDM_FAIL(err, GGDM_ESHAPE,
                          "%s: %" PRId64 " images, expected 1 to %d, within the memory of this "
                          "machine",
                          where, shape[0], INT32_MAX / 2);
     images->n = (int32_t)shape[0];
-    images->height = images->width = want->size;
-    images->channels = want->channels;
+    images->height = (int)takes[0];
+    images->width = (int)takes[1];
+    images->channels = (int)takes[2];
     return ggdm_alloc(&images->pixels, (size_t)images->n, one, err);
 }
 

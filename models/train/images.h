@@ -15,7 +15,7 @@ typedef enum ggdm_data_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_data_spl
 
 /* What the network takes. */
 typedef struct ggdm_image_want {
-    int size, channels; /* size x size pixels */
+    int size, channels; /* size x size pixels; 0: whatever arrays of images have */
     int n_classes;      /* 0: labels do not matter */
 } ggdm_image_want;
 

@@ -27,6 +27,7 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"weights", ggdm_fuzz_weights, 1024, 0.3},
     {"idx", ggdm_fuzz_idx, 512, 0.2},
     {"npz", ggdm_fuzz_npz, 4096, 0.4},
+    {"reference", ggdm_fuzz_reference, 4096, 0.4},
     {"jpeg", ggdm_fuzz_jpeg, 4096, 0.3},
     {"pipeline", ggdm_fuzz_pipeline, 1024, 0.2},
     {"checkpoint", ggdm_fuzz_checkpoint, 8192, 0.3},

@@ -49,6 +49,7 @@ bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size);
 bool ggdm_fuzz_weights(const uint8_t *data, size_t size);
 bool ggdm_fuzz_idx(const uint8_t *data, size_t size);
 bool ggdm_fuzz_npz(const uint8_t *data, size_t size);
+bool ggdm_fuzz_reference(const uint8_t *data, size_t size);
 bool ggdm_fuzz_jpeg(const uint8_t *data, size_t size);
 bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size);
 bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size);

@@ -96,6 +96,14 @@ PIXELS = npy("|u1", (3, 2, 2, 1), bytes(range(12)))
 put("npz", "plain", npz(zipfile.ZIP_STORED, arr_0=PIXELS, arr_1=npy("<i8", (3,), bytes(24))))
 put("npz", "packed", npz(zipfile.ZIP_DEFLATED, y_train=npy(">i4", (3, 1), bytes(12), 2),
                          x_train=npy("|u1", (3, 2, 2), bytes(12))))
+MU, SIGMA = npy("<f8", (2,), struct.pack("<2d", 1, -1)), npy("<f4", (2, 2), struct.pack("<4f", 2, 1, 1, 3))
+put("reference", "moments", npz(zipfile.ZIP_DEFLATED, mu=MU, sigma=SIGMA))
+put("reference", "ours", npz(
+    zipfile.ZIP_STORED, mu=MU, sigma=SIGMA, n=npy("<i8", (1,), struct.pack("<q", 3)),
+    features=npy("|u1", (6,), b"pixels"), activations=npy("<f4", (3, 2), struct.pack("<6f", *range(6)))))
+put("reference", "of-openai", npz(zipfile.ZIP_STORED, arr_0=PIXELS, mu=MU, sigma=SIGMA, mu_s=MU, sigma_s=SIGMA))
+put("reference", "not-symmetric", npz(zipfile.ZIP_STORED, mu=MU,
+                                      sigma=npy("<f8", (2, 2), struct.pack("<4d", 2, 1, 4, 3))))
 put("npz", "shape-overflows", npz(zipfile.ZIP_STORED, arr_0=npy("|u1", (1 << 62, 1 << 62), b"")))
 
 

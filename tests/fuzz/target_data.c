@@ -1,9 +1,11 @@
 /* Images, one by one and as data sets. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/jpeg_image.h"
 #include "common/png_image.h"
+#include "evaluate/reference_file.h"
 #include "models/train/idx.h"
 #include "models/train/images.h"
 #include "tests/fuzz/fuzz.h"
@@ -63,6 +65,29 @@ bool ggdm_fuzz_npz(const uint8_t *data, size_t size)
     if (st == GGDM_OK)
         check_images(&images);
     ggdm_images_deinit(&images);
+    free(path);
+    return st == GGDM_OK;
+}
+
+/* What images are compared with: whatever is accepted is finite. */
+bool ggdm_fuzz_reference(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_reference_file file;
+    ggdm_source *activations = NULL;
+    char *path = ggdm_fuzz_file("reference.npz", data, size);
+    ggdm_status st = ggdm_reference_file_read(path, &file, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (int k = 0; st == GGDM_OK && k < GGDM_N_MOMENTS; k++) {
+        const ggdm_moments *m = &file.moments[k];
+        assert_true(!m->mu == !m->sigma && (!m->mu || m->d > 0));
+        for (int64_t i = 0; m->mu && i < m->d * m->d; i++)
+            assert_true(isfinite(m->sigma[i]) && isfinite(m->mu[i % m->d]));
+    }
+    if (st == GGDM_OK && file.rows)
+        ggdm_fuzz_clean(ggdm_reference_file_activations(path, &file, &activations, &err), &err);
+    ggdm_source_close(&activations);
+    ggdm_reference_file_deinit(&file);
     free(path);
     return st == GGDM_OK;
 }
