@@ -207,8 +207,7 @@ static void judge_classes(const ggdm_compared *pair, ggdm_compared_measure *m)
     const ggdm_trials a = trials(m->a), b = trials(m->b);
     m->n = pair->paired ? ggdm_pair_total(&m->right) : 0;
     m->p = (double)NAN;
-    m->difference =
-        m->n ? ggdm_difference_of_pairs(&m->right) : ggdm_difference_of_shares(a, b);
+    m->difference = m->n ? ggdm_difference_of_pairs(&m->right) : ggdm_difference_of_shares(a, b);
     if (m->n || (a.n && b.n))
         m->p = m->n ? ggdm_mcnemar(&m->right) : ggdm_fisher(a, b);
 }
@@ -237,8 +236,8 @@ static void close_pair(walk *w, ggdm_compared *pair)
     pair->same_key = memcmp(w->sides[0].row->cell.key, w->sides[1].row->cell.key,
                             sizeof w->sides[0].row->cell.key) == 0;
     pair->difference = pair->images && !w->sizes ? w->pixels / pair->images : (double)NAN;
-    pair->paired = pair->images && !w->sizes &&
-                   strcmp(seed_of(&w->sides[0]), seed_of(&w->sides[1])) == 0;
+    pair->paired =
+        pair->images && !w->sizes && strcmp(seed_of(&w->sides[0]), seed_of(&w->sides[1])) == 0;
     for (int32_t i = 0; i < w->n_shared; i++) {
         ggdm_compared_measure *m = &pair->measures[w->shared[i]];
         if (w->out->measures[w->shared[i]].output == GGDM_OUTPUT_CLASSES)

@@ -96,7 +96,8 @@ static ggdm_status add_pair(matching *m, const member *a, const member *b, ggdm_
     return GGDM_OK;
 }
 
-/* Of cells that a sweep was added for once more only the first stays.  Returns how many are left. */
+/* Of cells that a sweep was added for once more only the first stays.  Returns how many are left.
+ */
 static int32_t drop_repeated(const matching *m, member *x, int32_t n)
 {
     int32_t kept = 0;
@@ -242,9 +243,9 @@ static ggdm_status find_other_columns(matching *m, const char *against, int32_t 
     ggdm_partners *out = m->out;
     ggdm_cell_select select;
     ggdm_status st;
-    GGDM_TRY_GOTO(st,
-                  ggdm_cell_select_parse(against, r->columns, r->n_columns, r->n_rows, &select, err),
-                  done);
+    GGDM_TRY_GOTO(
+        st, ggdm_cell_select_parse(against, r->columns, r->n_columns, r->n_rows, &select, err),
+        done);
     GGDM_TRY_GOTO(st,
                   ggdm_arena_alloc(&out->arena, (size_t)r->n_varying * sizeof *out->columns,
                                    &out->columns, err),

@@ -29,8 +29,8 @@ typedef struct ggdm_matched_column {
 } ggdm_matched_column;
 
 typedef struct ggdm_partners {
-    ggdm_arena arena;           /* of all below */
-    ggdm_partner *pairs;        /* [n] by a, then b; of one run by b, then a */
+    ggdm_arena arena;    /* of all below */
+    ggdm_partner *pairs; /* [n] by a, then b; of one run by b, then a */
     int32_t n;
     ggdm_matched_column *columns; /* [n_columns] that both have to agree in */
     int32_t n_columns;

@@ -145,7 +145,8 @@ int ggdm_cmd_compare(int argc, char **argv)
         "DIR [DIR]",
         "Compare the cells of two runs, A and B, or, with --against, cells of one: do their keys "
         "agree, how many images are equal to the bit, how far apart are the others, and do "
-        "accuracies and means by the judges and scorers that both have differ by more than chance?  "
+        "accuracies and means by the judges and scorers that both have differ by more than chance? "
+        " "
         "Runs may be going on, or belong to others: nothing is written.\v"
         "Cells of two runs are matched by the parameters that both have and that vary, cells that "
         "are then left by their keys.  Images of one index are a pair where the seeds are equal, "

@@ -130,7 +130,7 @@ static void put_pair(writer *w, const ggdm_compared *p)
 /* ---- cells that are compared with none ---- */
 
 static const char *const reasons[] = {
-    [GGDM_ALONE_NOT] = NULL,        [GGDM_ALONE_NONE] = "no partner",
+    [GGDM_ALONE_NOT] = NULL,          [GGDM_ALONE_NONE] = "no partner",
     [GGDM_ALONE_SEVERAL] = "several", [GGDM_ALONE_AGAIN] = "again",
     [GGDM_ALONE_OUTSIDE] = NULL,
 };

@@ -123,8 +123,9 @@ static ggdm_status print_images(view *v, ggdm_error *err)
 {
     static const char *const names[] = {"A", "B", "key", "images", "equal", "difference", NULL};
     ggdm_text_table *t = &v->table;
-    fprintf(v->out, "\nImages of the same index: how many are equal to the bit; mean absolute "
-                    "difference of pixels, 0 to 255 (key: the same if all that decides them is)\n\n");
+    fprintf(v->out,
+            "\nImages of the same index: how many are equal to the bit; mean absolute "
+            "difference of pixels, 0 to 255 (key: the same if all that decides them is)\n\n");
     put_label_names(v);
     put_names(v, names);
     for (int32_t i = 0; i < v->c->n; i++) {
@@ -306,8 +307,9 @@ static void print_summary(const view *v)
     int32_t tests, shown = 0;
     fprintf(v->out, "\n");
     if (n.partly)
-        fprintf(v->out, "%d pair%s of cells %s compared by some of their images: others are in one "
-                        "of them only.\n",
+        fprintf(v->out,
+                "%d pair%s of cells %s compared by some of their images: others are in one "
+                "of them only.\n",
                 n.partly, ggdm_plural(n.partly), ggdm_is(n.partly));
     if (alone[0] + alone[1])
         fprintf(v->out, "%d cell%s of A and %d of B have no partner.\n", alone[0],
@@ -319,8 +321,9 @@ static void print_summary(const view *v)
     for (int32_t k = 0; k < c->n_measures; k++) {
         const int32_t differing = ggdm_compare_n_differing(c, k, &tests);
         if (tests)
-            fprintf(v->out, "%s%d of %d by the %s", shown++ ? ", " : "; by more than chance differ ",
-                    differing, tests, c->measures[k].name);
+            fprintf(v->out, "%s%d of %d by the %s",
+                    shown++ ? ", " : "; by more than chance differ ", differing, tests,
+                    c->measures[k].name);
     }
     fprintf(v->out, "%s.\n", shown ? " (at 5 %, Holm's correction over cells)" : "");
 }
@@ -336,9 +339,8 @@ ggdm_status ggdm_compare_print(FILE *out, const ggdm_compare_what *what, const g
     for (int32_t k = 0; k < c->n_measures; k++)
         if (says_something(c, k))
             GGDM_TRY_GOTO(st,
-                          c->measures[k].output == GGDM_OUTPUT_CLASSES
-                              ? print_accuracy(&v, k, err)
-                              : print_means(&v, k, err),
+                          c->measures[k].output == GGDM_OUTPUT_CLASSES ? print_accuracy(&v, k, err)
+                                                                       : print_means(&v, k, err),
                           done);
     ggdm_compare_each_unknown(c, print_unknown, out);
     for (int side = 0; side < 2; side++)

@@ -10,8 +10,8 @@ ggdm_status ggdm_compare_labels(const ggdm_compare_what *what, ggdm_arena *arena
 {
     const ggdm_results *a = what->table[0], *b = what->table[1];
     *n = 0;
-    GGDM_TRY(ggdm_arena_alloc(arena, (size_t)(a->n_varying + b->n_varying) * sizeof **out, out,
-                              err));
+    GGDM_TRY(
+        ggdm_arena_alloc(arena, (size_t)(a->n_varying + b->n_varying) * sizeof **out, out, err));
     for (int32_t i = 0; i < a->n_varying; i++)
         (*out)[(*n)++] = (ggdm_compare_label){what->against != NULL, a->varying[i]};
     for (int32_t i = 0; i < b->n_varying && !what->against; i++)
@@ -111,8 +111,8 @@ void ggdm_compare_each_setting(const ggdm_compare_what *what, ggdm_setting_visit
 static int32_t find_measure(const ggdm_comparison *c, const ggdm_measure *m)
 {
     int32_t k = c->n_measures - 1;
-    while (k >= 0 && (strcmp(c->measures[k].name, m->name) != 0 ||
-                      c->measures[k].output != m->output))
+    while (k >= 0 &&
+           (strcmp(c->measures[k].name, m->name) != 0 || c->measures[k].output != m->output))
         k--;
     return k;
 }

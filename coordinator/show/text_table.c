@@ -80,8 +80,8 @@ static void print_rows(FILE *out, const ggdm_text_table *t, const size_t *widths
 ggdm_status ggdm_text_table_print(FILE *out, ggdm_text_table *t, ggdm_error *err)
 {
     size_t *widths = NULL;
-    ggdm_status st = t->status == GGDM_OK ? ggdm_alloc(&widths, t->columns, sizeof *widths, NULL)
-                                          : t->status;
+    ggdm_status st =
+        t->status == GGDM_OK ? ggdm_alloc(&widths, t->columns, sizeof *widths, NULL) : t->status;
     for (size_t i = 0; st == GGDM_OK && i < t->n; i++) {
         const size_t width = width_of(t->cells[i]);
         size_t *widest = &widths[i % t->columns];

@@ -59,6 +59,34 @@ static void round_values(const ggdm_op_case *c, double *x, int64_t n)
         x[i] = to_bf16(x[i]);
 }
 
+/* In a window of k x k pixels, of one channel: those that are equal to the largest go below it, by
+ * more than bf16 rounds there, but for the first. */
+static void part_window(double *window, int64_t k, int64_t row, int64_t pixel)
+{
+    double *first = window;
+    for (int64_t i = 0; i < k * k; i++) {
+        double *at = window + i / k * row + i % k * pixel;
+        first = *at > *first ? at : first;
+    }
+    for (int64_t i = 0; i < k * k; i++) {
+        double *at = window + i / k * row + i % k * pixel;
+        if (at != first && *at == *first)
+            *at = to_bf16(*at - 0x1p-6);
+    }
+}
+
+/* Values that were apart may be equal once they are rounded, and a maximum of equals has no
+ * gradient to compare: an image [H, W, C] without such windows.  What max_pool makes of it, and its
+ * gradient, which is the first one's, are as before. */
+static void part_windows(const ggdm_shape *shape, int64_t k, double *x)
+{
+    const int64_t h = shape->d[1], w = shape->d[2], c = shape->d[3];
+    for (int64_t top = 0; top + k <= h; top += k)
+        for (int64_t left = 0; left + k <= w; left += k)
+            for (int64_t i = 0; i < c; i++)
+                part_window(x + (top * w + left) * c + i, k, w * c, c);
+}
+
 static void make_values(ggdm_op_case *c, int i, const int *image)
 {
     const ggdm_op_input *input = &c->row->op->in[i];
@@ -78,6 +106,8 @@ static void make_values(ggdm_op_case *c, int i, const int *image)
         fill(c->row, input->fill, ggdm_test_mix(seed, "image", poison ? 0 : id), x, part);
         if (input->role == GGDM_ROLE_ACT && input->fill != GGDM_FILL_FINE)
             round_values(c, x, part);
+        if (input->fill == GGDM_FILL_APART && c->row->cfg.k > 1)
+            part_windows(&c->shape[i], c->row->cfg.k, x);
         for (int64_t k = 0; poison && input->role != GGDM_ROLE_INDEX && k < part; k++)
             x[k] = NAN;
     }

@@ -96,7 +96,8 @@ static void test_a_run_equals_its_double(void **state)
 }
 
 /* The judge finds 1, 4, 7, 6 of the first images right, in the last trajectory all but the three
- * that diverged; the guide all, but of the unguided the fourth alone.  p by hand: 2 (1 + ...) / 2^n.
+ * that diverged; the guide all, but of the unguided the fourth alone.  p by hand: 2 (1 + ...) /
+ * 2^n.
  */
 static void test_pairs_are_counted_by_their_index(void **state)
 {

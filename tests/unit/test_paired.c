@@ -116,12 +116,11 @@ static void test_difference_of_shares_is_newcombes(void **state)
                      0.1705, 0.8090, 5e-5);
     check_difference(ggdm_difference_of_shares((ggdm_trials){0, 20}, (ggdm_trials){10, 10}), 1,
                      0.6791, 1, 5e-5);
-    assert_true(
-        isnan(ggdm_difference_of_shares((ggdm_trials){0, 0}, (ggdm_trials){1, 2}).value));
+    assert_true(isnan(ggdm_difference_of_shares((ggdm_trials){0, 0}, (ggdm_trials){1, 2}).value));
 }
 
-/* scipy.stats.t.ppf(0.975, n), which errs by 1e-9 in SciPy 1.10; with one degree tan(0.475 pi), with
- * two 0.95 sqrt(2 / (1 - 0.95^2)). */
+/* scipy.stats.t.ppf(0.975, n), which errs by 1e-9 in SciPy 1.10; with one degree tan(0.475 pi),
+ * with two 0.95 sqrt(2 / (1 - 0.95^2)). */
 static void test_student_is_scipys(void **state)
 {
     (void)state;

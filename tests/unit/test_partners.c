@@ -11,8 +11,8 @@ static ggdm_error err;
 
 enum { MAX_ROWS = 12, MAX_COLUMNS = 3 };
 
-/* A table by hand: columns by their names, a line of values for each cell, and its trajectory, which
- * is the key, too. */
+/* A table by hand: columns by their names, a line of values for each cell, and its trajectory,
+ * which is the key, too. */
 typedef struct hand {
     ggdm_store_column columns[MAX_COLUMNS];
     int32_t varying[MAX_COLUMNS];
@@ -27,7 +27,8 @@ static void fill(hand *h, const char *names, const char *const *lines)
 {
     static char name[MAX_COLUMNS * 8][16];
     static int n_names;
-    *h = (hand){.r = {.columns = h->columns, .varying = h->varying, .rows = h->rows, .values = h->values}};
+    *h = (hand){
+        .r = {.columns = h->columns, .varying = h->varying, .rows = h->rows, .values = h->values}};
     char words[MAX_COLUMNS][16];
     h->r.n_columns = sscanf(names, "%15s %15s %15s", words[0], words[1], words[2]);
     for (int32_t i = 0; i < h->r.n_columns; i++) {
