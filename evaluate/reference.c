@@ -75,13 +75,15 @@ static ggdm_status read_set(opening *o, const ggdm_image_want *want, ggdm_error 
     while (split < 2 && !(end && strcmp(end, splits[split]) == 0))
         split++;
     if (split == 2) {
-        st = GGDM_FAIL(err, GGDM_EINVAL,
-                       "expected NAME-train or NAME-test of a data set, as mnist-test, or FILE.npz");
+        st =
+            GGDM_FAIL(err, GGDM_EINVAL,
+                      "expected NAME-train or NAME-test of a data set, as mnist-test, or FILE.npz");
         goto done;
     }
     *end = '\0';
     GGDM_TRY_GOTO(st, find_set(name, &dir, err), done);
-    GGDM_TRY_GOTO(st, ggdm_data_read_split(dir, (ggdm_data_split)split, want, &o->images, err), done);
+    GGDM_TRY_GOTO(st, ggdm_data_read_split(dir, (ggdm_data_split)split, want, &o->images, err),
+                  done);
     name_it(o, o->images.sha256);
 done:
     free(name);
@@ -227,9 +229,8 @@ static ggdm_status reserve(ggdm_rows *rows, ggdm_error *err)
     ggdm_feature_rows *own = &rows->own;
     own->d = rows->d;
     for (int64_t b = 0; b < ggdm_rows_blocks(rows); b++)
-        own->n += ggdm_rows_owner(rows, b) == ggdm_world_rank(rows->world)
-                      ? ggdm_rows_count(rows, b)
-                      : 0;
+        own->n +=
+            ggdm_rows_owner(rows, b) == ggdm_world_rank(rows->world) ? ggdm_rows_count(rows, b) : 0;
     GGDM_TRY(ggdm_grow(&own->images, &own->images_cap, (size_t)own->n, sizeof *own->images, err));
     return ggdm_grow(&own->x, &own->x_cap, (size_t)(own->n * own->d), sizeof *own->x, err);
 }

@@ -8,7 +8,8 @@
 #include "common/mem.h"
 #include "common/npy.h"
 
-#define SYMMETRIC 1e-6 /* of the largest variance: what f32 files and sums in any order differ by */
+#define SYMMETRIC 1e-6 /* of the largest variance: what f32 files and sums in any order differ by  \
+                        */
 #define MAX_NAME 4096  /* bytes of what the features are called */
 
 void ggdm_reference_file_deinit(ggdm_reference_file *file)
@@ -96,7 +97,8 @@ static ggdm_status read_name(ggdm_source *s, ggdm_reference_file *out, ggdm_erro
     GGDM_TRY(ggdm_npy_read(s, &a, err));
     GGDM_TRY(check_type(ggdm_source_where(s), &a, 'u', 1, 1, "uint8, a text", err));
     if (a.size > MAX_NAME || out->features)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %" PRIu64 " bytes, expected one name of at most %d",
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: %" PRIu64 " bytes, expected one name of at most %d",
                          ggdm_source_where(s), a.size, MAX_NAME);
     GGDM_TRY(ggdm_alloc(&out->features, (size_t)a.size + 1, 1, err));
     GGDM_TRY(ggdm_source_read(s, out->features, (size_t)a.size, err));
@@ -170,8 +172,8 @@ static ggdm_status check(const char *path, const ggdm_reference_file *f, ggdm_er
     for (int k = 0; k < GGDM_N_MOMENTS; k++)
         GGDM_TRY(check_moments(path, &f->moments[k], err));
     if (f->rows && f->n && f->rows != f->n)
-        return GGDM_FAIL(err, GGDM_ESHAPE, "%s: activations of %" PRId64 " images, expected %" PRId64
-                                           ", as n says",
+        return GGDM_FAIL(err, GGDM_ESHAPE,
+                         "%s: activations of %" PRId64 " images, expected %" PRId64 ", as n says",
                          path, f->rows, f->n);
     if (f->moments[GGDM_MOMENTS].mu || f->moments[GGDM_MOMENTS_SPATIAL].mu || f->rows || f->images)
         return GGDM_OK;

@@ -260,6 +260,33 @@ static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int wo
     return GGDM_OK;
 }
 
+/* Does a digest stand in the text of a recipe? */
+static bool is_computed(const ggdm_cells *c, const char *digest)
+{
+    for (int32_t i = 0; i < c->n_heads; i++)
+        if (strstr(c->heads[i], digest))
+            return true;
+    for (int32_t i = 0; i < c->n_settings; i++)
+        if (strstr(c->settings[i], digest))
+            return true;
+    return false;
+}
+
+static void print_name(const ggdm_cells *c, const char *digest, const char *name)
+{
+    if (is_computed(c, digest))
+        printf("# %s is %s\n", digest, name);
+}
+
+/* What the sweep calls the models and files behind the digests of recipes. */
+static void print_names(const ggdm_setup *s)
+{
+    for (int32_t i = 0; i < s->n_models; i++)
+        print_name(&s->cells, s->models[i].digest, s->models[i].name);
+    for (size_t i = 0; i < s->n_files; i++)
+        print_name(&s->cells, s->files[i].digest, s->files[i].name);
+}
+
 /* What is really computed: a line for each trajectory, the first cell that shows it and its recipe.
  */
 static ggdm_status print_recipes(const ggdm_setup *s, ggdm_error *err)
@@ -292,6 +319,8 @@ static ggdm_status plan_run(const plan_options *o, ggdm_error *err)
     GGDM_TRY(ggdm_setup_make(&o->setup, isa, &setup, err));
     if (o->recipe) {
         ggdm_status printed = print_recipes(&setup, err);
+        if (printed == GGDM_OK)
+            print_names(&setup);
         ggdm_setup_deinit(&setup);
         return printed;
     }
@@ -314,7 +343,8 @@ static const struct argp_option arguments[] = {
     {"json", 'j', NULL, 0, "print one JSON object", 0},
     {"recipe", KEY_RECIPE, NULL, 0,
      "print what is computed instead: for each distinct recipe the first cell that has it and its "
-     "text, presets expanded, models by digest",
+     "text, presets expanded, models and files by digest; then, behind #, what the sweep calls "
+     "these",
      0},
     {"workers", 'w', "N", 0, "workers to estimate for (default: one per core)", 0},
     {0},

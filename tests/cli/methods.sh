@@ -16,7 +16,7 @@ run() { timeout 120 "$GGDM" run "$1.yaml" --run "$1" --workers 0 "${@:2}" >"$1.o
 pixels() { (cd "$1/archive" && sha256sum "$2/samples.npz" | cut -d' ' -f1); }
 # column RUN NAME: that of summary.csv.
 column() { awk -F, -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } { print c ? $c : "?" }' "$1/summary.csv" | paste -sd' '; }
-recipes() { "$GGDM" plan "$1.yaml" --recipe "${@:2}"; }
+recipes() { "$GGDM" plan "$1.yaml" --recipe "${@:2}" | grep -v "^#"; }
 cnn='{kind: classifier, model: tiny-cnn, target: 3}'
 
 # The named kind is a setting of the general form.
@@ -24,6 +24,10 @@ spec "{kind: gradient, gradient: x0, loss: $cnn}" '{kappa: [0, 0.5], duration: [
 spec "{terms: [{name: a, loss: $cnn, gradient: x0}]}" '{guidance.a.weight: [0, 0.5], window: [2, {start_step: 3, length: 4}]}' >general.yaml
 recipes named >named.txt && recipes general | cmp - named.txt && [ "$(wc -l <named.txt)" -eq 3 ]
 report $? "a named kind and its expansion by hand are the same recipes" || cat named.txt
+
+is_named() { digest=$(sed -n "s/^# \([0-9a-f]\{64\}\) is $1$/\1/p" names.txt) && [ -n "$digest" ] && grep -q "^c.*$digest" names.txt; }
+"$GGDM" plan named.yaml --recipe >names.txt && [ "$(grep -c '^#' names.txt)" -eq 2 ] && is_named tiny-ddpm && is_named tiny-cnn
+report $? "the names of what stands in recipes by digest" || cat names.txt
 
 # Guidances side by side: each cell's recipe is that of its guidance alone; windows, too, can be axes.
 of="of: [{name: a, kind: gradient, loss: $cnn, kappa: 0.5}, {name: b, terms: [{name: t, loss: {kind: tv}, apply: x0, gradient: x0}]}]"

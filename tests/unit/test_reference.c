@@ -33,8 +33,8 @@ static char *write_npz(const char *dir, const char *name, const array *a, int n)
         uint8_t header[GGDM_NPY_MAX_HEADER];
         size_t head;
         uint64_t size;
-        ggdm_test_ok(ggdm_npy_header(a[i].type, a[i].shape, a[i].n_dims, header, &head, &size, &err),
-                     &err);
+        ggdm_test_ok(
+            ggdm_npy_header(a[i].type, a[i].shape, a[i].n_dims, header, &head, &size, &err), &err);
         ggdm_test_ok(ggdm_container_begin(c, a[i].name, head + size, &err), &err);
         ggdm_test_ok(ggdm_container_write(c, header, head, &err), &err);
         ggdm_test_ok(ggdm_container_write(c, a[i].data, (size_t)size, &err), &err);
@@ -52,11 +52,26 @@ static float mu_f32[D], x[N * D];
 static uint8_t images[N * D];
 static const int64_t n_images[] = {N};
 
-#define MU {"mu.npy", GGDM_NPY_F64, mu, {D}, 1}
-#define SIGMA {"sigma.npy", GGDM_NPY_F64, sigma, {D, D}, 2}
-#define ROWS {"activations.npy", GGDM_NPY_F32, x, {N, D}, 2}
-#define COUNT {"n.npy", GGDM_NPY_I64, n_images, {1}, 1}
-#define IMAGES {"arr_0.npy", GGDM_NPY_U8, images, {N, 2, 2, 1}, 4}
+#define MU                                                                                         \
+    {                                                                                              \
+        "mu.npy", GGDM_NPY_F64, mu, {D}, 1                                                         \
+    }
+#define SIGMA                                                                                      \
+    {                                                                                              \
+        "sigma.npy", GGDM_NPY_F64, sigma, {D, D}, 2                                                \
+    }
+#define ROWS                                                                                       \
+    {                                                                                              \
+        "activations.npy", GGDM_NPY_F32, x, {N, D}, 2                                              \
+    }
+#define COUNT                                                                                      \
+    {                                                                                              \
+        "n.npy", GGDM_NPY_I64, n_images, {1}, 1                                                    \
+    }
+#define IMAGES                                                                                     \
+    {                                                                                              \
+        "arr_0.npy", GGDM_NPY_U8, images, {N, 2, 2, 1}, 4                                          \
+    }
 
 static void fill(void)
 {
@@ -88,8 +103,7 @@ static void test_reference_of_others_is_mean_and_covariance(void **state)
 static void test_reference_of_ours_has_rows(void **state)
 {
     static const char name[] = "pixels";
-    const array arrays[] = {
-        MU, SIGMA, COUNT, {"features.npy", GGDM_NPY_U8, name, {6}, 1}, ROWS};
+    const array arrays[] = {MU, SIGMA, COUNT, {"features.npy", GGDM_NPY_U8, name, {6}, 1}, ROWS};
     char *path = write_npz(*state, "ours.npz", arrays, 5);
     ggdm_reference r;
     ggdm_test_ok(ggdm_reference_open(world, path, pixels, "kid", &r, &err), &err);
@@ -157,24 +171,33 @@ static void test_reference_that_cannot_be_has_a_reason(void **state)
         {{SIGMA}, GGDM_EFORMAT, "a covariance (sigma) without a mean (mu)"},
         {{{"x.npy", GGDM_NPY_F64, mu, {D}, 1}}, GGDM_EFORMAT, "nothing to compare with"},
         {{MU, {"sigma.npy", GGDM_NPY_F64, sigma, {2, 2}, 2}},
-         GGDM_ESHAPE, "sigma.npy: of 2 features, mean and covariance differ (4)"},
+         GGDM_ESHAPE,
+         "sigma.npy: of 2 features, mean and covariance differ (4)"},
         {{MU, {"sigma.npy", GGDM_NPY_F64, sigma, {2, 8}, 2}},
-         GGDM_ESHAPE, "expected a covariance [d, d]"},
+         GGDM_ESHAPE,
+         "expected a covariance [d, d]"},
         {{{"mu.npy", GGDM_NPY_F64, mu, {2, 2}, 2}, SIGMA}, GGDM_ESHAPE, "expected a mean [d]"},
         {{{"mu.npy", GGDM_NPY_I64, mu, {D}, 1}, SIGMA},
-         GGDM_EUNSUPPORTED, "mu.npy: elements 'i8', expected float32 or float64"},
+         GGDM_EUNSUPPORTED,
+         "mu.npy: elements 'i8', expected float32 or float64"},
         {{{"mu.npy", GGDM_NPY_F64, endless, {D}, 1}, SIGMA},
-         GGDM_EFORMAT, "mu.npy: element 2 is inf, expected finite numbers"},
+         GGDM_EFORMAT,
+         "mu.npy: element 2 is inf, expected finite numbers"},
         {{MU, {"sigma.npy", GGDM_NPY_F64, lopsided, {D, D}, 2}},
-         GGDM_EFORMAT, "elements [1, 0] and [0, 1] are 2 and 1, expected a symmetric matrix"},
+         GGDM_EFORMAT,
+         "elements [1, 0] and [0, 1] are 2 and 1, expected a symmetric matrix"},
         {{MU, {"sigma.npy", GGDM_NPY_F64, negative, {D, D}, 2}},
-         GGDM_EFORMAT, "variance 2 is -2, expected none below zero"},
+         GGDM_EFORMAT,
+         "variance 2 is -2, expected none below zero"},
         {{MU, SIGMA, {"features.npy", GGDM_NPY_U8, other, {19}, 1}},
-         GGDM_EINVAL, "it is of features judge:features@0123, expected pixels"},
+         GGDM_EINVAL,
+         "it is of features judge:features@0123, expected pixels"},
         {{COUNT, {"activations.npy", GGDM_NPY_F32, nothing, {3, D}, 2}},
-         GGDM_ESHAPE, "activations of 3 images, expected 70, as n says"},
+         GGDM_ESHAPE,
+         "activations of 3 images, expected 70, as n says"},
         {{{"activations.npy", GGDM_NPY_F64, nothing, {2, D}, 2}},
-         GGDM_EUNSUPPORTED, "activations.npy: elements 'f8', expected float32"},
+         GGDM_EUNSUPPORTED,
+         "activations.npy: elements 'f8', expected float32"},
     };
     ggdm_reference r;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -208,9 +231,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reference_of_others_is_mean_and_covariance, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reference_of_ours_has_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reference_of_images_is_their_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reference_of_images_is_their_features, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_reference_is_a_split_of_a_data_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reference_that_cannot_be_has_a_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reference_that_cannot_be_has_a_reason, setup,
+                                        teardown),
     };
     ggdm_test_ok(ggdm_world_open(&world, &err), &err);
     ggdm_test_ok(ggdm_features_open("pixels", false, NULL, NULL, &pixels, &err), &err);
