@@ -168,6 +168,15 @@ static void put_pairs(ggdm_text_table *t, const ggdm_compared_measure *m)
         ggdm_text_table_put(t, m->n ? "%lld" : "-", (long long)numbers[i]);
 }
 
+/* What is too small for a double is not 0. */
+static void put_p(ggdm_text_table *t, double p, const char *mark)
+{
+    if (p > 0)
+        ggdm_text_table_put(t, "%.2g%s", p, mark);
+    else
+        ggdm_text_table_put(t, "<1e-300%s", mark);
+}
+
 static ggdm_status print_accuracy(view *v, int32_t measure, ggdm_error *err)
 {
     static const char *const names[] = {"A",      "B", "B - A",   "pairs", "only A",
@@ -188,8 +197,8 @@ static ggdm_status print_accuracy(view *v, int32_t measure, ggdm_error *err)
         put_accuracy(t, m->b);
         put_difference(t, &m->difference, 100, 1);
         put_pairs(t, m);
-        ggdm_text_table_put(t, "%.2g", m->p);
-        ggdm_text_table_put(t, "%.2g%s", m->adjusted, ggdm_compared_differs(m) ? " *" : "");
+        put_p(t, m->p, "");
+        put_p(t, m->adjusted, ggdm_compared_differs(m) ? " *" : "");
     }
     return ggdm_text_table_print(v->out, t, err);
 }
