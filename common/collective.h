@@ -45,5 +45,8 @@ ggdm_status ggdm_world_move(ggdm_world *world, int from, int to, void *data, siz
 /** What ranks do alone goes well on all or on none: where one failed, all return the status and
  *  the message of the lowest that did (err is not NULL).  Collective. */
 ggdm_status ggdm_world_agree(ggdm_world *world, ggdm_status status, ggdm_error *err);
+/** As ggdm_alloc, on all ranks or on none.  Collective. */
+ggdm_status ggdm_world_alloc(ggdm_world *world, void *out, size_t count, size_t size,
+                             ggdm_error *err);
 
 #endif

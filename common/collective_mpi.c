@@ -188,3 +188,15 @@ ggdm_status ggdm_world_agree(ggdm_world *w, ggdm_status status, ggdm_error *err)
     *err = why;
     return why.code;
 }
+
+ggdm_status ggdm_world_alloc(ggdm_world *w, void *out, size_t count, size_t size, ggdm_error *err)
+{
+    void *p = NULL;
+    const ggdm_status st = ggdm_world_agree(w, ggdm_alloc(&p, count, size, err), err);
+    if (st != GGDM_OK) {
+        free(p);
+        p = NULL;
+    }
+    memcpy(out, &p, sizeof p); /* out is a T ** of any T */
+    return st;
+}

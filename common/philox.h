@@ -14,7 +14,8 @@ enum ggdm_stream {
     GGDM_STREAM_INIT = 1,    /* a = parameter index */
     GGDM_STREAM_SHUFFLE = 2, /* a = epoch */
     GGDM_STREAM_AUGMENT = 3, /* a = sample of the training run (low word), b = high word */
-    GGDM_STREAM_TRAIN = 4    /* a = sample of the training run (low word), b = high word */
+    GGDM_STREAM_TRAIN = 4,   /* a = sample of the training run (low word), b = high word */
+    GGDM_STREAM_SUBSET = 5   /* a = subset, b = which set (evaluate/kid_subsets.c) */
 };
 
 /* Noise of a step: the last counter word is stream | use << 8 | draw << 16 | stage << 28

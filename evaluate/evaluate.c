@@ -1,5 +1,6 @@
 #include "evaluate/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,7 @@ static bool choose(const evaluation *e, const ggdm_store_cell *cell, task *t)
         const bool few = n < metric->least;
         t->wanted[k] = !few && e->known[(int64_t)cell->index * e->o->n_metrics + k] != n;
         e->out->few += few ? numbers : 0;
+        e->out->few_of[k] += few ? numbers : 0;
         e->out->kept += !few && !t->wanted[k] ? numbers : 0;
         any |= t->wanted[k];
     }
@@ -133,6 +135,17 @@ static ggdm_status excuse(evaluation *e, const ggdm_store_cell *cell, const task
     return GGDM_OK;
 }
 
+/* Finite features may be too large for what is made of them. */
+static ggdm_status check_numbers(const ggdm_metric_kind *metric, const ggdm_metric_value *v,
+                                 ggdm_error *err)
+{
+    for (int32_t i = 0; i < ggdm_metric_count(metric); i++)
+        if (!isfinite(v[i].value))
+            return GGDM_FAIL(err, GGDM_ENUMERIC, "%s: these features give %g, not a number",
+                             ggdm_metric_number(metric, i), v[i].value);
+    return GGDM_OK;
+}
+
 static ggdm_status compute_metric(evaluation *e, const ggdm_metric_kind *metric,
                                   ggdm_metric_value *out, ggdm_error *err)
 {
@@ -146,7 +159,7 @@ static ggdm_status compute_metric(evaluation *e, const ggdm_metric_kind *metric,
             metric->kind.name, (long long)rows->d, (long long)in.reference->d, in.reference->name);
     if (metric->compute(&in, out, err) != GGDM_OK)
         return ggdm_error_prefix(err, "%s", metric->kind.name);
-    return GGDM_OK;
+    return check_numbers(metric, out, err);
 }
 
 /* cell: NULL but on rank 0. */
@@ -206,6 +219,19 @@ static ggdm_status store_cell(evaluation *e, const ggdm_store_cell *cell, const 
 
 /* ---- all of them ---- */
 
+static ggdm_status check_reference(const ggdm_evaluate_options *o, ggdm_error *err)
+{
+    for (int32_t k = 0; k < o->n_metrics; k++) {
+        const ggdm_metric_kind *metric = o->metrics[k];
+        if (metric->reference && o->reference->rows.n < metric->least_reference)
+            return GGDM_FAIL(err, GGDM_EINVAL,
+                             "%s: reference %s has %lld images, expected at least %lld",
+                             metric->kind.name, o->reference->name, (long long)o->reference->rows.n,
+                             (long long)metric->least_reference);
+    }
+    return GGDM_OK;
+}
+
 static ggdm_status do_cell(evaluation *e, const ggdm_store_cell *cell, task *t, ggdm_error *err)
 {
     values v;
@@ -262,6 +288,7 @@ ggdm_status ggdm_evaluate_run(ggdm_world *world, ggdm_store *store, const ggdm_e
     task end = {.done = true};
     bool together = false; /* all ranks failed, with the same error */
     *out = (ggdm_evaluated){0};
+    GGDM_TRY(check_reference(o, err));
     ggdm_status st = store ? lead(&e, &together, err) : follow(&e, &together, err);
     if (!together && store)
         ggdm_world_broadcast(world, 0, &end, sizeof end, &(ggdm_error){0});

@@ -15,9 +15,10 @@ typedef struct ggdm_evaluate_options {
 } ggdm_evaluate_options;
 
 typedef struct ggdm_evaluated {
-    int32_t made, kept; /* results */
-    int32_t few;        /* results that there are not: too few images */
-    int32_t odd;        /* ... their features have no such number; each was warned of */
+    int32_t made, kept;               /* results */
+    int32_t few;                      /* results that there are not: too few images ... */
+    int32_t few_of[GGDM_MAX_METRICS]; /* ... of each metric that was asked for */
+    int32_t odd; /* ... their features have no such number; each was warned of */
 } ggdm_evaluated;
 
 /** Give each cell its metrics, of those of its images that did not diverge, in their order; a

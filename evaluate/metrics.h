@@ -22,10 +22,11 @@ typedef struct ggdm_metric_kind {
     ggdm_kind kind;             /* its name is that in --metrics */
     const char *const *numbers; /* what it gives, as called in results, NULL-terminated; NULL: one
                                    number of the kind's name */
-    bool logits;         /* of what the network says of classes, whatever layer is asked for */
-    bool reference;      /* needs one */
-    bool reference_rows; /* ... with the features of its images */
-    int64_t least;       /* images that it needs */
+    bool logits;             /* of what the network says of classes, whatever layer is asked for */
+    bool reference;          /* needs one */
+    bool reference_rows;     /* ... with the features of its images */
+    int64_t least_reference; /* ... at least as many */
+    int64_t least;           /* images that it needs */
     /** Its numbers, each with its 95 % interval (NAN: none); out [numbers], whose n is set already.
      *  The same bits whatever the number of threads.  Collective: all ranks get the same numbers
      *  and the same status.
@@ -40,6 +41,8 @@ extern const ggdm_metric_kind *const ggdm_metric_kinds[];
 int32_t ggdm_metric_count(const ggdm_metric_kind *metric);
 const char *ggdm_metric_number(const ggdm_metric_kind *metric, int32_t i);
 
-extern const ggdm_metric_kind ggdm_metric_vendi; /* evaluate/vendi.c */
+/* Each in the file of its name. */
+extern const ggdm_metric_kind ggdm_metric_density_coverage, ggdm_metric_inception_score,
+    ggdm_metric_kid, ggdm_metric_kid_subsets, ggdm_metric_precision_recall, ggdm_metric_vendi;
 
 #endif

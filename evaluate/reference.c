@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "evaluate/feed.h"
+#include "evaluate/kept.h"
 #include "evaluate/reference_file.h"
 #include "models/train/dataset.h"
 
@@ -41,6 +42,7 @@ void ggdm_reference_close(ggdm_reference *r)
     free(r->mu);
     free(r->sigma);
     ggdm_rows_deinit(&r->rows);
+    ggdm_kept_free(r);
     *r = (ggdm_reference){0};
 }
 

@@ -4,12 +4,15 @@
 
 #include "evaluate/rows.h"
 
+typedef struct ggdm_kept ggdm_kept;
+
 typedef struct ggdm_reference {
     char *name;     /* for results: "mnist-test@DIGITS" of a digest; the same on all ranks; owned */
     int64_t n, d;   /* images (0: not said), features */
     ggdm_rows rows; /* of all ranks; rows.n 0: only mu and sigma are known */
     double *mu;     /* [d] mean: where a file says it, on rank 0; else NULL; owned */
     double *sigma;  /* [d, d] covariance, divided by n - 1; as mu */
+    ggdm_kept *kept; /* what metrics know of it (evaluate/kept.h); owned */
 } ggdm_reference;
 
 /** Open a reference: a data set ("mnist-test": of data/mnist; DIR-train), whose images are run

@@ -44,16 +44,15 @@ static ggdm_status pin_isa(ggdm_world *world, ggdm_error *err)
 
 static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
 {
-    int64_t least = 0;
-    for (int32_t k = 0; k < o->n_metrics; k++)
-        least = o->metrics[k]->least > least ? o->metrics[k]->least : least;
     ggdm_log(GGDM_LOG_INFO, "%d number%s computed, %d there already, of features %s", e->made,
              ggdm_plural(e->made), e->kept, ggdm_features_name(o->features, 0));
-    if (e->few)
-        ggdm_log(GGDM_LOG_WARN,
-                 "%d number%s could not be given: fewer images than needed (%lld) that did not "
-                 "diverge",
-                 e->few, ggdm_plural(e->few), (long long)least);
+    for (int32_t k = 0; k < o->n_metrics; k++)
+        if (e->few_of[k])
+            ggdm_log(GGDM_LOG_WARN,
+                     "%s: %d number%s could not be given: fewer images than needed (%lld) that did "
+                     "not diverge",
+                     o->metrics[k]->kind.name, e->few_of[k], ggdm_plural(e->few_of[k]),
+                     (long long)o->metrics[k]->least);
 }
 
 static bool want_logits(const ggdm_evaluate_options *o)

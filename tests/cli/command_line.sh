@@ -30,7 +30,7 @@ told "unknown option '--wokers', did you mean '--workers'?" "$GGDM" plan good.ya
 told "unknown option '--tasks-pre-node', did you mean '--tasks-per-node'?" "$GGDM" submit good.yaml --tasks-pre-node 2
 told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
 told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
-told "--metrics: value 'vendo', did you mean 'vendi'? expected vendi" "$GGDM" evaluate x --metrics vendo
+told "--metrics: value 'vendo', did you mean 'vendi'? expected " "$GGDM" evaluate x --metrics vendo
 told "--features: expected --metrics with it" "$GGDM" evaluate x --features pixels
 told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
 told "--reference: expected a metric that compares with one" "$GGDM" evaluate x --metrics vendi --reference mnist-test

@@ -39,7 +39,7 @@ refused "$root/models/zoo/two-gaussians-judge" "c0000: image 0: 8 x 8 x 1, expec
 report $? "features that do not fit are refused, and leave no number" || cat out err
 # No number: of images that diverged, and of features that are not finite.
 sed 's/, clip_x0: true//' a.yaml >wild.yaml
-run wild.yaml --run wild && evaluate 1 wild pixels && grep -q "6 numbers could not be given: fewer images than needed (2)" err &&
+run wild.yaml --run wild && evaluate 1 wild pixels && grep -q "vendi: 6 numbers could not be given: fewer images than needed (2)" err &&
     ! head -1 wild/summary.csv | grep -q vendi
 report $? "too few images have no number" || cat out err
 cp -r zoo odd

@@ -9,15 +9,16 @@ set -u
 sweep 8 280 "0, 0.5" "0" >a.yaml
 timeout 120 "$GGDM" run a.yaml --run r1 --workers 0 >out 2>err || cat err
 for ranks in 2 3; do cp -r r1 "r$ranks"; done
-evaluate() { timeout 120 mpirun -n "$1" --oversubscribe "$GGDM" evaluate "r$1" --metrics vendi --features "$2" >out 2>err; }
+all=vendi,inception-score,kid,precision-recall,density-coverage
+evaluate() { timeout 120 mpirun -n "$1" --oversubscribe "$GGDM" evaluate "r$1" --metrics "$2" --features "$3" "${@:4}" >out 2>err; }
 
-evaluate 1 tiny-judge && evaluate 2 tiny-judge && evaluate 3 tiny-judge && grep -q "2 numbers computed" err &&
+for ranks in 1 2 3; do evaluate $ranks $all tiny-judge --reference r1/archive/c0001/samples.npz; done && grep -q "14 numbers computed" err &&
     cmp r1/summary.csv r2/summary.csv && cmp r1/summary.csv r3/summary.csv
 report $? "any number of ranks has the same numbers" || cat out err
 
 "$TOOLS/ask_store" r3 "UPDATE sample SET data = substr(data, 1, 40) WHERE idx = 70 RETURNING idx" >/dev/null
-evaluate 3 pixels
-[ $? -eq 2 ] && [ "$(grep -c "c0000: image 70: " err)" -eq 1 ] && evaluate 2 "$root/models/zoo/two-gaussians-judge"
+evaluate 3 vendi pixels
+[ $? -eq 2 ] && [ "$(grep -c "c0000: image 70: " err)" -eq 1 ] && evaluate 2 vendi "$root/models/zoo/two-gaussians-judge"
 [ $? -eq 2 ] && [ "$(grep -c "image 0: 8 x 8 x 1, expected 2 x 2 x 1" err)" -eq 1 ]
 report $? "what one rank finds ends all, and is said once" || cat out err
 exit "$failed"

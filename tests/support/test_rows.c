@@ -29,6 +29,23 @@ void ggdm_test_rows_free(ggdm_rows *rows)
     free(rows);
 }
 
+ggdm_reference *ggdm_test_reference(const float *x, int64_t n, int64_t d)
+{
+    ggdm_reference *reference = ggdm_test_alloc(1, sizeof *reference);
+    ggdm_rows *rows = ggdm_test_rows(x, n, d);
+    *reference = (ggdm_reference){.n = n, .d = d, .rows = *rows};
+    free(rows);
+    return reference;
+}
+
+void ggdm_test_reference_free(ggdm_reference *reference)
+{
+    ggdm_world *world = reference->rows.world;
+    ggdm_reference_close(reference);
+    ggdm_world_close(&world);
+    free(reference);
+}
+
 ggdm_status ggdm_test_metric(const ggdm_metric_kind *metric, ggdm_rows *rows,
                              ggdm_reference *reference, ggdm_metric_value *out, ggdm_error *err)
 {

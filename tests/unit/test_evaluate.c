@@ -1,10 +1,12 @@
 /* Metrics of a run's cells: what is computed, kept, and cannot be. */
 #include "evaluate/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/run_fixture.h"
+#include "tests/support/test_rows.h"
 
 static ggdm_error err;
 static ggdm_world *world;
@@ -85,6 +87,38 @@ static void test_evaluate_warns_of_a_number_that_there_is_not(void **state)
     free(log);
 }
 
+static ggdm_status give_infinity(const ggdm_metric_input *in, ggdm_metric_value *out,
+                                 ggdm_error *why)
+{
+    (void)in;
+    (void)why;
+    out->value = HUGE_VAL;
+    return GGDM_OK;
+}
+
+static void test_evaluate_stores_no_number_that_is_none(void **state)
+{
+    run_fixture *f = *state;
+    const ggdm_metric_kind metric = {.kind = {.name = "toy"}, .least = 8, .compute = give_infinity};
+    run_fixture_work(f, 100, 1);
+    check_counts(evaluate(f, &metric), 0, 0, 1, RUN_CELLS - 1);
+}
+
+/* Said before anything is computed. */
+static void test_evaluate_with_a_reference_of_too_few_images(void **state)
+{
+    run_fixture *f = *state;
+    const float x[3] = {0};
+    ggdm_reference *reference = ggdm_test_reference(x, 3, 1);
+    ggdm_evaluate_options o = {
+        .metrics = {&ggdm_metric_precision_recall}, .n_metrics = 1, .reference = reference};
+    ggdm_evaluated out;
+    reference->name = ggdm_test_path("few", "12");
+    ggdm_test_error(ggdm_evaluate_run(world, f->store, &o, &out, &err), &err, GGDM_EINVAL,
+                    "precision-recall: reference few/12 has 3 images, expected at least 4");
+    ggdm_test_reference_free(reference);
+}
+
 static void test_evaluate_of_a_damaged_image_names_it(void **state)
 {
     run_fixture *f = *state;
@@ -108,6 +142,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_evaluate_gives_each_cell_its_number),
         RUN_FIXTURE_TEST(test_evaluate_again_computes_what_is_new),
         RUN_FIXTURE_TEST(test_evaluate_warns_of_a_number_that_there_is_not),
+        RUN_FIXTURE_TEST(test_evaluate_stores_no_number_that_is_none),
+        RUN_FIXTURE_TEST(test_evaluate_with_a_reference_of_too_few_images),
         RUN_FIXTURE_TEST(test_evaluate_of_a_damaged_image_names_it),
     };
     ggdm_test_ok(ggdm_world_open(&world, &err), &err);
