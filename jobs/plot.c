@@ -11,6 +11,7 @@
 #include "jobs/axes.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot_points.h"
+#include "jobs/results_until.h"
 
 #define MAX_GROUPS 6   /* rows of panels on a page */
 #define MAX_LABELS 60  /* of categories on an axis */
@@ -78,7 +79,7 @@ static void put_data(FILE *f, const ggdm_plot_points *d, const scale *s)
     fputs(" diverged_share diverged_share_lo diverged_share_hi n\n", f);
     for (int32_t i = 0; i < d->n; i++) {
         const ggdm_plot_point *p = &d->points[i];
-        ggdm_share diverged = ggdm_wilson(p->diverged, p->n);
+        ggdm_share diverged = ggdm_results_share(&d->r->rows[p->row], p->diverged, p->n);
         if (i == 0 || !same_curve(p, p - 1)) {
             place_text(d, p, true, text, sizeof text);
             fprintf(f, "%s# %s\n", i ? "\n\n" : "", text);
@@ -158,7 +159,7 @@ static void put_curves(FILE *f, const ggdm_plot_points *d, const scale *s, int32
 static void put_title(FILE *f, const ggdm_plot_points *d)
 {
     const ggdm_results *r = d->r;
-    char text[500], n[60], aim[200] = "";
+    char text[500], n[60], aim[200] = "", interval[GGDM_INTERVAL_SIZE];
     if (d->n_min == d->n_max)
         snprintf(n, sizeof n, "n = %d", d->n_max);
     else
@@ -170,8 +171,9 @@ static void put_title(FILE *f, const ggdm_plot_points *d)
     else if (column && !column->varies)
         snprintf(aim, sizeof aim, ", %.100s %.60s", ggdm_results_aim_name(r),
                  ggdm_results_value(r, &r->rows[d->points[0].row], r->aim_column).text);
-    snprintf(text, sizeof text, "%.120s: %s images per point%s, Wilson 95 %%", r->info->name, n,
-             aim);
+    ggdm_results_interval(r, interval);
+    snprintf(text, sizeof text, "%.120s: %s images per point%s, %s", r->info->name, n, aim,
+             interval);
     ggdm_gnuplot_quoted(f, text);
 }
 

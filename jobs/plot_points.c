@@ -60,6 +60,9 @@ static ggdm_status collect_points(ggdm_plot_points *d, ggdm_error *err)
             const ggdm_measured *from = &row->measured[k];
             d->points[d->n].shares[k] = (ggdm_plot_share){.known = !isnan(from->accuracy.p),
                                                           .p_sum = from->accuracy.p,
+                                                          .lo = from->accuracy.lo,
+                                                          .hi = from->accuracy.hi,
+                                                          .sequence = row->until != NULL,
                                                           .cells = 1,
                                                           .n = from->n};
         }
@@ -82,19 +85,26 @@ static bool is_repeated(const ggdm_plot_points *d, const ggdm_plot_point *p,
 static void add_share(ggdm_plot_share *into, const ggdm_plot_share *more, bool distinct)
 {
     into->known = into->known && more->known;
+    into->sequence = into->sequence || more->sequence;
     into->p_sum += more->p_sum;
+    into->lo += more->lo;
+    into->hi += more->hi;
     into->cells += more->cells;
     into->n += distinct ? more->n : 0;
 }
 
 /* Mean over the cells of a place; the interval is that of its distinct images: one set of unguided
- * images shown for ten classes is not ten times as much evidence. */
+ * images shown for ten classes is not ten times as much evidence.  Of cells that ended themselves
+ * it is the mean of their intervals, which is wider: what was shown when they stopped does not add
+ * up. */
 static void close_share(ggdm_plot_share *s)
 {
     if (!s->known)
         return;
     double p = s->p_sum / s->cells;
     ggdm_share w = ggdm_wilson((int64_t)llround(p * s->n), s->n);
+    if (s->sequence)
+        w = (ggdm_share){p, s->lo / s->cells, s->hi / s->cells};
     s->p_sum = p;
     s->cells = 1;
     s->lo = w.lo < p ? w.lo : p;

@@ -7,7 +7,8 @@
 /* A share at one place, over all cells there; in the end its mean with an interval. */
 typedef struct ggdm_plot_share {
     bool known;
-    double p_sum, lo, hi;
+    double p_sum, lo, hi; /* lo, hi: sums until it is whole */
+    bool sequence;        /* a confidence sequence: its cells ended themselves */
     int32_t cells;
     int32_t n; /* images of distinct trajectories that it is of */
 } ggdm_plot_share;

@@ -7,6 +7,7 @@
 #include "common/argmax.h"
 #include "common/mem.h"
 #include "jobs/results_metrics.h"
+#include "jobs/results_until.h"
 
 #define CONFIDENT 0.9 /* probability */
 
@@ -78,13 +79,15 @@ static void open_measured(ggdm_measured *m)
         memset(m->histogram, 0, (size_t)m->classes * sizeof *m->histogram);
 }
 
-static void close_measured(ggdm_measured *m, ggdm_output output, int32_t aim)
+/* row NULL: none that aims at anything. */
+static void close_measured(ggdm_measured *m, ggdm_output output, const ggdm_row *row)
 {
+    const int32_t aim = row ? row->aim : -1;
     const bool has_mean = m->n_mean > 0;
     const bool has_share = has_mean || (m->n > 0 && m->unscored == 0);
     const bool is_class = aim >= 0 && aim < m->classes;
     const bool classes = output == GGDM_OUTPUT_CLASSES;
-    m->accuracy = has_share && is_class ? ggdm_wilson(m->right, m->n)
+    m->accuracy = has_share && is_class ? ggdm_results_share(row, m->right, m->n)
                                         : (ggdm_share){(double)NAN, (double)NAN, (double)NAN};
     m->confidence = classes && has_mean ? m->confidence / m->n_mean : (double)NAN;
     m->loss = is_class && has_mean ? m->loss / m->n_mean : (double)NAN;
@@ -152,8 +155,7 @@ static ggdm_status read_group(ggdm_results *r, const int32_t *rows, int32_t n, g
                                     s.panel->scorers, s.panel->n, add_sample, &s, err));
     for (int32_t i = 0; i < n; i++)
         for (int32_t k = 0; k < r->n_measures; k++)
-            close_measured(&r->rows[rows[i]].measured[k], r->measures[k].output,
-                           r->rows[rows[i]].aim);
+            close_measured(&r->rows[rows[i]].measured[k], r->measures[k].output, &r->rows[rows[i]]);
     return GGDM_OK;
 }
 
@@ -288,7 +290,7 @@ static ggdm_status make_rows(ggdm_results *r, ggdm_error *err)
     for (size_t i = 0; i < n; i++) {
         r->rows[i].measured = measured + i * m;
         for (size_t k = 0; k < m; k++)
-            close_measured(&r->rows[i].measured[k], r->measures[k].output, -1);
+            close_measured(&r->rows[i].measured[k], r->measures[k].output, NULL);
     }
     return GGDM_OK;
 }
@@ -311,6 +313,7 @@ static ggdm_status get_cell(ggdm_results *r, int32_t i, ggdm_error *err)
     if (r->rows[i].cell.panel < 0)
         return GGDM_FAIL(err, GGDM_EFORMAT, "cell %s has no panel", r->rows[i].cell.name);
     r->rows[i].aim = ggdm_store_aim(r->store, &r->rows[i].cell);
+    r->rows[i].until = ggdm_store_until(r->store, r->rows[i].cell.sweep);
     return GGDM_OK;
 }
 
@@ -328,6 +331,7 @@ ggdm_status ggdm_results_open(ggdm_store *store, ggdm_results *out, ggdm_error *
     GGDM_TRY(find_values(r, err));
     GGDM_TRY(find_panels(r, err));
     GGDM_TRY(make_rows(r, err));
+    GGDM_TRY(ggdm_results_read_verdicts(r, err));
     return ggdm_results_read_metrics(r, err);
 }
 

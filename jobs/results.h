@@ -13,9 +13,10 @@
 #include "common/json_write.h"
 #include "common/status.h"
 #include "jobs/sequence.h"
-#include "jobs/store.h"
+#include "jobs/store_until.h"
 
-/** k successes of n with their Wilson 95 % interval; n = 0 gives {0, 0, 1}. */
+/** k successes of n, a number that was fixed before (otherwise: jobs/sequence.h), with their Wilson
+ *  95 % interval; n = 0 gives {0, 0, 1}. */
 ggdm_share ggdm_wilson(int64_t k, int64_t n);
 
 /* A scorer by its name in the run's panels: a group of columns. */
@@ -62,6 +63,8 @@ typedef struct ggdm_row {
     ggdm_store_cell cell;
     int32_t aim;                /* class, or -1 */
     int32_t n, diverged;        /* images that are there, of the first cell.wanted */
+    const ggdm_until *until;    /* says when its sweep is done; NULL */
+    ggdm_store_verdict verdict; /* ... and what it said */
     ggdm_measured *measured;    /* [n_measures] */
     ggdm_metric_value *metrics; /* [n_metrics] */
 } ggdm_row;

@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "common/json_write.h"
 #include "common/temp.h"
+#include "jobs/results_until.h"
 
 enum { KEY_DIGITS = 12 };
 
@@ -69,6 +70,12 @@ static void get_diverged(const ggdm_results *r, const ggdm_row *row, const colum
 {
     (void)r, (void)c;
     out->number = row->diverged;
+}
+
+static void get_until(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r, (void)c;
+    out->text = row->until ? ggdm_until_state_names[row->verdict.state] : "";
 }
 
 static void get_key(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
@@ -158,7 +165,7 @@ static ggdm_status add_figure(table *t, const char *name, const char *separator,
 
 static ggdm_status make_columns(table *t, ggdm_error *err)
 {
-    enum { FIXED = 5, FIGURES = 8 };
+    enum { FIXED = 6, FIGURES = 8 };
     const ggdm_results *r = t->r;
     const size_t most =
         FIXED + (size_t)r->n_varying + FIGURES * ((size_t)r->n_measures + (size_t)r->n_metrics);
@@ -172,6 +179,8 @@ static ggdm_status make_columns(table *t, ggdm_error *err)
     add_column(t, "n", WHOLE, get_n);
     add_column(t, "complete", FLAG, get_complete);
     add_column(t, "diverged", WHOLE, get_diverged);
+    if (ggdm_results_any_until(r))
+        add_column(t, "until", TEXT, get_until);
     for (int32_t i = 0; i < r->n_measures; i++) {
         const figure *f = figures[r->measures[i].output];
         for (int32_t k = 0; f[k].suffix; k++)
@@ -309,8 +318,11 @@ static void put_models(ggdm_json *j, const ggdm_results *r)
     ggdm_json_end(j);
 }
 
-static void put_run(ggdm_json *j, const ggdm_run_info *info)
+static void put_run(ggdm_json *j, const ggdm_results *r)
 {
+    const ggdm_run_info *info = r->info;
+    char interval[GGDM_INTERVAL_SIZE];
+    ggdm_results_interval(r, interval);
     ggdm_json_put_int(j, "schema", GGDM_SUMMARY_SCHEMA);
     ggdm_json_put_string(j, "name", info->name);
     ggdm_json_put_string(j, "precision", ggdm_precision_names[info->precision]);
@@ -318,7 +330,7 @@ static void put_run(ggdm_json *j, const ggdm_run_info *info)
     ggdm_json_put_string(j, "library", info->library);
     ggdm_json_put_string(j, "processor", info->processor);
     ggdm_json_put_string(j, "version", info->version);
-    ggdm_json_put_string(j, "interval", "Wilson, 95 %");
+    ggdm_json_put_string(j, "interval", ggdm_results_any_until(r) ? interval : "Wilson, 95 %");
 }
 
 /* ---- both ------------------------------------------------------------------------------------ */
@@ -341,7 +353,7 @@ static ggdm_status json_text(const table *t, char **text, size_t *size, ggdm_err
     ggdm_json j;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
-    put_run(&j, t->r->info);
+    put_run(&j, t->r);
     put_models(&j, t->r);
     put_common(&j, t->r);
     put_columns(&j, t);

@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/plan_until.h"
 #include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/progress.h"
@@ -160,6 +161,7 @@ static ggdm_status print_plan_json(ggdm_setup *s, const ggdm_estimate *e, int wo
     ggdm_json_put_string(&j, "precision", ggdm_precision_names[s->outfit.job.precision]);
     ggdm_json_put_int(&j, "cells", s->cells.n_cells);
     ggdm_json_put_int(&j, "samples", s->spec.samples);
+    ggdm_plan_put_until(&j, s, run_seconds(s, e, workers));
     ggdm_json_put_int(&j, "images_asked", (int64_t)s->cells.n_cells * s->spec.samples);
     ggdm_json_put_int(&j, "images", s->plan.n_images);
     ggdm_json_put_int(&j, "trajectories", s->cells.n_trajectories);
@@ -230,6 +232,7 @@ static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int wo
     const long long asked = (long long)s->cells.n_cells * s->spec.samples;
     printf("  cells          %d of %d image%s: %lld image%s\n", s->cells.n_cells, s->spec.samples,
            ggdm_plural(s->spec.samples), asked, ggdm_plural(asked));
+    ggdm_plan_print_until(s, run_seconds(s, e, workers));
     printf("  trajectories   %d distinct, %lld image%s to generate, in %d unit%s\n",
            s->cells.n_trajectories, (long long)s->plan.n_images, ggdm_plural(s->plan.n_images),
            s->plan.n_units, ggdm_plural(s->plan.n_units));

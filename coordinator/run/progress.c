@@ -203,6 +203,7 @@ static void put_counts(const ggdm_progress *p, ggdm_json *j)
     ggdm_json_put_int(j, "asked", c->images_asked);
     ggdm_json_put_int(j, "diverged", c->images_diverged);
     ggdm_json_end(j);
+    ggdm_json_put_int(j, "cells_open", c->cells_open);
     ggdm_json_begin_object(j, "units");
     ggdm_json_put_int(j, "total", c->units_total);
     for (int s = 0; s < GGDM_UNIT_STATES; s++)

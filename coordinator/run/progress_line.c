@@ -69,6 +69,8 @@ static void numbers_text(const ggdm_progress_view *v, const ggdm_store_counts *c
              (long long)c->images_done, (long long)c->images_total, of, v->rate < 99.95 ? 2 : 0,
              v->rate, ggdm_duration_text(v->eta, eta), state->busy, state->workers);
     size_t n = strlen(text);
+    if (c->cells_open && n < size)
+        n += (size_t)snprintf(text + n, size - n, "  cells open %lld", (long long)c->cells_open);
     if (c->images_diverged && n < size)
         n += (size_t)snprintf(text + n, size - n, "  diverged %lld", (long long)c->images_diverged);
     if (bad && n < size)

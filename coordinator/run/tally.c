@@ -4,7 +4,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
-#include "jobs/results.h"
+#include "jobs/results_until.h"
 
 #define MAX_IMAGES 5000 /* of a cell that is looked at while others are waited for */
 
@@ -51,6 +51,8 @@ ggdm_status ggdm_tally_refresh(ggdm_tally *t, double seconds, ggdm_error *err)
     const int32_t n = t->results.n_rows;
     for (int32_t i = 0; t->few && i < n; i++)
         GGDM_TRY(ggdm_store_cell_get(t->store, i, &t->now[i], err));
+    if (t->few)
+        GGDM_TRY(ggdm_results_read_verdicts(&t->results, err));
     for (int32_t k = 0; t->few && k < n && ggdm_now() - begun < seconds; k++) {
         const int32_t i = t->next, done = t->now[i].done;
         t->next = (i + 1) % n;
@@ -80,6 +82,20 @@ static void put_measure(const char *name, const ggdm_measured *m, ggdm_json *j)
     ggdm_json_end(j);
 }
 
+/* What was decided last. */
+static void put_until(const ggdm_row *row, ggdm_json *j)
+{
+    const ggdm_store_verdict *v = &row->verdict;
+    ggdm_json_begin_object(j, "until");
+    ggdm_json_put_string(j, "state", ggdm_until_state_names[v->state]);
+    ggdm_json_put_int(j, "n", v->n);
+    if (v->n) {
+        ggdm_json_put_double(j, "share", v->share.p);
+        ggdm_json_put_double(j, "halfwidth", ggdm_share_halfwidth(v->share));
+    }
+    ggdm_json_end(j);
+}
+
 static void put_cell(const ggdm_tally *t, int32_t i, ggdm_json *j)
 {
     const ggdm_results *r = &t->results;
@@ -98,6 +114,8 @@ static void put_cell(const ggdm_tally *t, int32_t i, ggdm_json *j)
     ggdm_json_put_int(j, "diverged", c->diverged);
     ggdm_json_put_bool(j, "archived", c->archived);
     ggdm_json_put_int(j, "n", row->n);
+    if (row->until)
+        put_until(row, j);
     ggdm_json_begin_object(j, "measures");
     for (int32_t m = 0; row->aim >= 0 && m < r->n_measures; m++)
         if (r->measures[m].output == GGDM_OUTPUT_CLASSES && row->measured[m].known)

@@ -15,6 +15,7 @@
 #include "coordinator/show/tables.h"
 #include "jobs/archive.h"
 #include "jobs/plot.h"
+#include "jobs/results_until.h"
 #include "jobs/summary.h"
 
 /* ---- products -------------------------------------------------------------------------------- */
@@ -93,6 +94,14 @@ static void print_diverged(const ggdm_results *r)
         printf("    diverged: %lld of %lld images\n", (long long)diverged, (long long)images);
 }
 
+static void print_until(const ggdm_results *r)
+{
+    char text[400];
+    ggdm_results_verdicts_text(r, text, sizeof text);
+    if (*text)
+        printf("    until: %s\n", text);
+}
+
 static void print_place(const char *what, const char *dir, const char *name)
 {
     char path[PATH_MAX];
@@ -127,6 +136,7 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
     print_place("report", dir, GGDM_REPORT_FILE);
     GGDM_TRY(ggdm_tables_print(stdout, r, err));
     print_diverged(r);
+    print_until(r);
     fflush(stdout);
     warn_of_unscored(r);
     return GGDM_OK;

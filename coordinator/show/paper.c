@@ -13,6 +13,7 @@
 #include "coordinator/show/paper_cells.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot.h"
+#include "jobs/results_until.h"
 
 /* ---- what is shown --------------------------------------------------------------------------- */
 
@@ -70,9 +71,14 @@ static ggdm_status find_shown(ggdm_paper *p, ggdm_error *err)
 
 /* ---- one parameter by another ---------------------------------------------------------------- */
 
-static const char *interval_of(ggdm_quantity_kind kind)
+static const char *interval_of(const ggdm_results *r, ggdm_quantity_kind kind,
+                               char text[GGDM_INTERVAL_SIZE])
 {
-    return kind == GGDM_ACCURACY ? "Wilson 95 %" : kind == GGDM_MEAN ? "normal 95 %" : "95 %";
+    if (kind == GGDM_ACCURACY)
+        ggdm_results_interval(r, text);
+    else
+        snprintf(text, GGDM_INTERVAL_SIZE, kind == GGDM_MEAN ? "normal 95 %%" : "95 %%");
+    return text;
 }
 
 static void caption_of(const ggdm_grid *g, char *text, size_t size)
@@ -80,14 +86,14 @@ static void caption_of(const ggdm_grid *g, char *text, size_t size)
     static const char *const diverged[] = {[GGDM_ACCURACY] = ", diverged ones count as wrong",
                                            [GGDM_MEAN] = ", diverged ones left out",
                                            [GGDM_METRIC] = ""};
-    char name[500], group[1000], n[64];
+    char name[500], group[1000], n[64], interval[GGDM_INTERVAL_SIZE];
     ggdm_quantity_name(g->r, g->what, &g->r->rows[g->rows[0]], name, sizeof name);
     ggdm_grid_group(g, group, sizeof group);
     ggdm_grid_n(g, n);
     name[0] = (char)toupper((unsigned char)name[0]);
     snprintf(text, size, "%s%s%s: %s image%s a cell%s, with %s intervals.", name,
              g->what.kind == GGDM_ACCURACY ? " in %" : "", group, n, ggdm_plural(g->n_most),
-             diverged[g->what.kind], interval_of(g->what.kind));
+             diverged[g->what.kind], interval_of(g->r, g->what.kind, interval));
 }
 
 /* "duration (t~)" */

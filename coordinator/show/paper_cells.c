@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/plural.h"
+#include "jobs/results_until.h"
 
 #define LONG_TEXT 40   /* bytes of a text that is set in lines */
 #define MAX_CELLS 1000 /* that are shown */
@@ -75,7 +76,9 @@ static ggdm_status make_columns(listing *l, ggdm_error *err)
 
 static void caption_of(const listing *l, bool goes_on, char *text, size_t size)
 {
+    char interval[GGDM_INTERVAL_SIZE];
     size_t n = (size_t)snprintf(text, size, "Cells of %s: ", l->p->r->info->name);
+    ggdm_results_interval(l->p->r, interval);
     if (l->n_least == l->n_most)
         n += (size_t)snprintf(text + n, size - n, "n = %d image%s each", l->n_most,
                               ggdm_plural(l->n_most));
@@ -83,8 +86,9 @@ static void caption_of(const listing *l, bool goes_on, char *text, size_t size)
         n += (size_t)snprintf(text + n, size - n, "n images each");
     if (l->p->n && l->p->shown[0].quantity.kind == GGDM_ACCURACY)
         n += (size_t)snprintf(text + n, size - n,
-                              ", accuracies in %% with Wilson 95 %% intervals, diverged images "
-                              "count as wrong%s",
+                              ", accuracies in %% with %s intervals, diverged images count as "
+                              "wrong%s",
+                              interval,
                               l->unscored ? ", images without a finite score not at all" : "");
     if (l->incomplete)
         n += (size_t)snprintf(text + n, size - n, "; %d %s incomplete", l->incomplete,

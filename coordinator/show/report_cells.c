@@ -10,6 +10,7 @@
 #include "coordinator/show/html.h"
 #include "jobs/archive.h"
 #include "jobs/axes.h"
+#include "jobs/results_until.h"
 #include "jobs/sheet.h"
 
 #define THUMBS 12       /* images of a cell that are shown ... */
@@ -195,6 +196,8 @@ static void put_head(FILE *f, const ggdm_results *r)
         ggdm_html_text(f, r->columns[r->varying[i]].label);
     }
     fputs("<th>n<th>diverged", f);
+    if (ggdm_results_any_until(r))
+        fputs("<th>until", f);
     for (int32_t i = 0; i < r->n_measures; i++) {
         const int32_t k = r->shown[i];
         fputs("<th>", f);
@@ -210,13 +213,15 @@ static void put_head(FILE *f, const ggdm_results *r)
     fputs("</tr>\n", f);
 }
 
-static void put_line(FILE *f, const ggdm_results *r, const ggdm_row *row)
+static void put_line(FILE *f, const ggdm_results *r, const ggdm_row *row, bool any_until)
 {
     fprintf(f, "<tr><td class=l>%s</td>", row->cell.name);
     for (int32_t i = 0; i < r->n_varying; i++)
         put_cell_text(f, ggdm_results_value(r, row, r->varying[i]).text);
     fprintf(f, "<td%s>%d</td>", row->n < row->cell.wanted ? " class=bad" : "", row->n);
     fprintf(f, "<td%s>%d</td>", row->diverged ? " class=bad" : "", row->diverged);
+    if (any_until)
+        put_cell_text(f, row->until ? ggdm_until_state_names[row->verdict.state] : "");
     for (int32_t i = 0; i < r->n_measures; i++) {
         const int32_t k = r->shown[i];
         const ggdm_measured *m = &row->measured[k];
@@ -235,14 +240,21 @@ static void put_line(FILE *f, const ggdm_results *r, const ggdm_row *row)
 
 void ggdm_report_table(FILE *f, const ggdm_results *r)
 {
-    fputs("<section><h2>Cells</h2><p class=sub>Share of the images that are taken for what the "
-          "cell aims at, with Wilson 95 % intervals; diverged images count as wrong, images "
-          "without a score (it was not finite) not at all.  Means are of images that did not "
-          "diverge.</p>\n",
-          f);
+    char interval[GGDM_INTERVAL_SIZE], verdicts[400];
+    ggdm_results_interval(r, interval);
+    fprintf(f,
+            "<section><h2>Cells</h2><p class=sub>Share of the images that are taken for what the "
+            "cell aims at, with %s intervals; diverged images count as wrong, images "
+            "without a score (it was not finite) not at all.  Means are of images that did not "
+            "diverge.</p>\n",
+            interval);
+    ggdm_results_verdicts_text(r, verdicts, sizeof verdicts);
+    if (*verdicts)
+        fprintf(f, "<p class=sub>The sweep ended itself (until): %s.</p>\n", verdicts);
+    const bool any_until = ggdm_results_any_until(r);
     put_head(f, r);
     for (int32_t i = 0; i < r->n_rows; i++)
-        put_line(f, r, &r->rows[i]);
+        put_line(f, r, &r->rows[i], any_until);
     fputs("</table></section>\n", f);
 }
 

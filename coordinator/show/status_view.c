@@ -121,6 +121,11 @@ static void print_images(FILE *out, const ggdm_node *root, bool live)
                 ggdm_duration_text(get_real(root, "elapsed", -1), elapsed),
                 ggdm_duration_text(get_real(root, "eta", -1), eta));
     fprintf(out, "\n");
+    const long long open = get_int(root, "cells_open");
+    if (open)
+        fprintf(out,
+                "  until      %lld cell%s open: images, bar and ETA are of the rounds so far\n",
+                open, ggdm_plural(open));
     const ggdm_node *workers = ggdm_node_get(root, "workers");
     if (live) {
         fprintf(out, "  workers    %lld of %lld busy", get_int(workers, "busy"),
@@ -181,6 +186,7 @@ typedef struct cell_columns {
     bool said[MAX_MEASURES];            /* ... whether they said something of any cell ... */
     int accuracy_widths[MAX_MEASURES];  /* ... and their columns */
     int n_parameters, n_measures;
+    bool until; /* cells have a state by a rule */
 } cell_columns;
 
 static const char *value_text(const ggdm_node *cell, const char *parameter)
@@ -216,6 +222,7 @@ static void add_cell(cell_columns *c, const ggdm_node *cell)
         int width = (int)strnlen(value_text(cell, n->key), MAX_TEXT);
         c->widths[i] = width > c->widths[i] ? width : c->widths[i];
     }
+    c->until = c->until || ggdm_node_get(cell, "until");
     n = ggdm_node_entries(ggdm_node_get(cell, "measures"));
     for (; n; n = n->next) {
         int i = find_name(c->measures, c->n_measures, n->key);
@@ -241,6 +248,14 @@ static void print_accuracy(FILE *out, const ggdm_node *measure, int width)
     fprintf(out, "  %-*s", width, text);
 }
 
+/* "narrow     9.8 points of 50": what was decided last, and on what. */
+static void print_until(FILE *out, const ggdm_node *until)
+{
+    fprintf(out, "  %-9s", until ? get_text(until, "state") : "-");
+    if (get_int(until, "n"))
+        fprintf(out, " %5.1f of %lld", 100 * get_real(until, "halfwidth", 0), get_int(until, "n"));
+}
+
 /* The judges, which are last, come first: what the guide says is what the images were made to
  * please. */
 static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
@@ -261,6 +276,8 @@ static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
         if (c->said[i])
             print_accuracy(out, ggdm_node_get(measures, c->measures[i]), c->accuracy_widths[i]);
     fprintf(out, "  %4lld", get_int(cell, "n"));
+    if (c->until)
+        print_until(out, ggdm_node_get(cell, "until"));
     for (int i = c->n_measures - 1; i >= 0; i--) {
         long long unscored = get_int(ggdm_node_get(measures, c->measures[i]), "unscored");
         if (unscored)
@@ -287,7 +304,7 @@ static void print_cells(FILE *out, const ggdm_node *root)
         if (c.said[i])
             fprintf(out, "  %s%-*.*s", right_by, c.accuracy_widths[i] - (int)strlen(right_by),
                     MAX_TEXT, c.measures[i]);
-    fprintf(out, "  %4s\n", "of n");
+    fprintf(out, "  %4s%s\n", "of n", c.until ? "  until     half width" : "");
     for (const ggdm_node *n = cells->first; n; n = n->next)
         print_cell(out, n, &c);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jobs/results_until.h"
+
 static ggdm_error err;
 
 static ggdm_store_value paper_value(const char *text)
@@ -126,7 +128,7 @@ void paper_say(paper *p, int32_t row, int32_t measure, int32_t right, int32_t n)
                          .mean = none,
                          .deviation = none};
     if (n > 0 && p->measures[measure].output == GGDM_OUTPUT_CLASSES)
-        m->accuracy = ggdm_wilson(right, n);
+        m->accuracy = ggdm_results_share(&p->r.rows[row], right, n);
     else if (n > 0)
         m->mean = right;
 }

@@ -190,6 +190,29 @@ static void test_plot_is_the_mean_over_what_is_aimed_at(void **state)
     close_figure(&f);
 }
 
+/* Of cells that ended themselves a point has the mean of their intervals, and the figure says so.
+ */
+static void test_plot_of_until_has_time_uniform_intervals(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "kappa", GGDM_PARAM_REAL, false, {"0", "1", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", "8", NULL}},
+    };
+    static const ggdm_until rule = {.halfwidth = 0.2, .level = 0.05, .at_most = 60, .block = 10};
+    plot_fixture f;
+    open_figure(&f, axes, 2);
+    for (int32_t i = 0; i < 4; i++) {
+        f.paper.r.rows[i].cell.trajectory = i;
+        f.paper.r.rows[i].until = &rule;
+        paper_say(&f.paper, i, PAPER_JUDGE, i % 2 ? 7 : 4, PAPER_N);
+    }
+    draw_without_gnuplot(&f);
+    CHECK(&f, "accuracy.dat", "\n0 0.55 0.171824 0.885421 ");
+    CHECK(&f, "accuracy.gp", "mean over 2 values of target, time-uniform 95 %'");
+    close_figure(&f);
+}
+
 /* Windows that begin elsewhere, and texts, have places on the axis, each with its label. */
 static void test_plot_of_categories_has_their_labels(void **state)
 {
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_plot_without_gnuplot_warns_and_goes_on),
         cmocka_unit_test(test_plot_without_scores_draws_nothing),
         cmocka_unit_test(test_plot_is_the_mean_over_what_is_aimed_at),
+        cmocka_unit_test(test_plot_of_until_has_time_uniform_intervals),
         cmocka_unit_test(test_plot_of_categories_has_their_labels),
         cmocka_unit_test(test_plot_of_decades_is_logarithmic),
         cmocka_unit_test(test_plot_of_many_axes_has_rows_and_pages),

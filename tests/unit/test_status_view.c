@@ -77,14 +77,35 @@ static void test_status_has_the_columns_of_the_run(void **state)
     free(out);
 }
 
+/* Of a sweep that ends itself: what was decided of each cell, and that the bar is not of all. */
+static void test_status_shows_what_until_decided(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"cells_open\": 1, \"cells\": [{\"cell\": \"c0000\", \"n\": 50, \"until\": {\"state\": "
+        "\"narrow\", \"n\": 50, \"share\": 0.5, \"halfwidth\": 0.0984}}, {\"cell\": \"c0001\", "
+        "\"n\": 7, \"until\": {\"state\": \"open\", \"n\": 0}}, {\"cell\": \"c0002\"}]}";
+    static const char *const shown[] = {
+        "  until      1 cell open: images, bar and ETA are of the rounds so far\n",
+        "  of n  until     half width\n", "  50  narrow      9.8 of 50\n", "   7  open     \n",
+        "   0  -        \n"};
+    char *out = view(text);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (!strstr(out, shown[i]))
+            ggdm_test_fail("no '%s' in:\n%s", shown[i], out);
+    free(out);
+}
+
 static void test_status_of_other_kinds_is_shown(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{}", "{\"units\": [1, 2], \"troubles\": {\"a\": 3}, \"cells\": {\"x\": {}}}",
+        "{}",
+        "{\"units\": [1, 2], \"troubles\": {\"a\": 3}, \"cells\": {\"x\": {}}}",
         "{\"units\": 3, \"troubles\": [[1]], \"cells\": [1, \"x\", null]}",
         "{\"cells\": [{\"parameters\": [1], \"measures\": 3}, {\"parameters\": {\"a\": {}, \"b\": "
         "[[1]]}, \"measures\": {\"m\": 1, \"k\": {\"accuracy\": 1e300}}}]}",
+        "{\"cells\": [{\"until\": 3}, {\"until\": {\"n\": 1e300, \"state\": []}}]}",
         "{\"images\": [], \"workers\": null, \"exit_code\": [], \"phase\": \"running\"}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(view(texts[i]));
@@ -113,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_numbers_out_of_range_are_shown_as_the_nearest),
         cmocka_unit_test(test_status_has_the_columns_of_the_run),
+        cmocka_unit_test(test_status_shows_what_until_decided),
         cmocka_unit_test(test_status_of_other_kinds_is_shown),
         cmocka_unit_test(test_world_status_sums_whatever_is_written),
     };

@@ -8,6 +8,8 @@
 
 #include "tests/support/run_fixture.h"
 
+#include "jobs/results_until.h"
+
 static ggdm_error err;
 
 /* Right by the judge are 1, 4, 7, 6 and 10 of each 10 images; of the last trajectory the first
@@ -350,6 +352,30 @@ static void test_store_until_of_an_added_sweep_is_its_own(void **state)
     run_fixture_close(&f);
 }
 
+/* ---- what is shown ---- */
+
+static void test_results_of_until_have_intervals_that_hold(void **state)
+{
+    (void)state;
+    run_fixture f;
+    ggdm_results r;
+    char text[200];
+    run_fixture_open_until(&f, RACE);
+    finish(&f);
+    ggdm_test_ok(ggdm_results_read(f.store, &r, &err), &err);
+    const ggdm_measured *judge = ggdm_results_verdict(&r, &r.rows[4]); /* 16 of 40 */
+    const ggdm_share want = ggdm_sequence_share(16, 40, 0.05);
+    assert_true(judge->n == 40 && judge->right == 16);
+    assert_true(judge->accuracy.lo == want.lo && judge->accuracy.hi == want.hi);
+    assert_true(r.rows[4].verdict.state == GGDM_UNTIL_LOST && r.rows[4].verdict.n == 40);
+    ggdm_results_interval(&r, text);
+    assert_string_equal(text, "time-uniform 95 %");
+    ggdm_results_verdicts_text(&r, text, sizeof text);
+    assert_string_equal(text, "2 at-most, 7 lost; left: c0005, c0008");
+    ggdm_results_deinit(&r);
+    run_fixture_close(&f);
+}
+
 /* ---- damage ---- */
 
 static void test_store_until_damaged_is_refused(void **state)
@@ -396,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_store_until_counts_missing_images_as_wrong),
         cmocka_unit_test(test_store_until_leaves_out_who_is_cancelled),
         cmocka_unit_test(test_store_until_of_an_added_sweep_is_its_own),
+        cmocka_unit_test(test_results_of_until_have_intervals_that_hold),
         cmocka_unit_test(test_store_until_damaged_is_refused),
     };
     return ggdm_test_main(tests);

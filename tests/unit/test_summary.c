@@ -128,12 +128,39 @@ static void test_summary_has_the_metrics_that_are_stored(void **state)
     paper_close(&p);
 }
 
+/* Cells of a sweep that ended itself say how, and which intervals theirs are. */
+static void test_summary_says_what_until_decided(void **state)
+{
+    (void)state;
+    static const ggdm_until rule = {.halfwidth = 0.2, .level = 0.05, .at_most = 60, .block = 10};
+    paper p;
+    say(&p);
+    p.r.rows[1].until = &rule;
+    p.r.rows[1].verdict = (ggdm_store_verdict){.state = GGDM_UNTIL_AT_MOST};
+    paper_say(&p, 1, PAPER_JUDGE, 7, PAPER_N);
+    char *csv = read_summary(&p, "summary.csv"), *json = read_summary(&p, "summary.json");
+    assert_non_null(strstr(csv, ",n,complete,diverged,until,guide_accuracy,"));
+    assert_non_null(strstr(csv, "\nc0001,0,10,,10,1,3,at-most,,,,,,,,0.7,0.266741,0.96336,"));
+    assert_non_null(strstr(csv, "\nc0002,0,20+5,\"a \"\"red\"\" 3, small\",10,1,0,,"));
+    assert_non_null(strstr(json, "\"interval\": \"Wilson 95 % (with until: time-uniform 95 %)\""));
+    assert_non_null(strstr(json, "\"until\": \"at-most\""));
+    free(csv);
+    free(json);
+    for (int32_t i = 0; i < p.r.n_rows; i++)
+        p.r.rows[i].until = &rule;
+    json = read_summary(&p, "summary.json");
+    assert_non_null(strstr(json, "\"interval\": \"time-uniform 95 %\""));
+    free(json);
+    paper_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_summary_csv_is_exact),
         cmocka_unit_test(test_summary_json_has_the_names_of_the_table_and_says_what_they_are),
         cmocka_unit_test(test_summary_has_the_metrics_that_are_stored),
+        cmocka_unit_test(test_summary_says_what_until_decided),
     };
     return ggdm_test_main(tests);
 }
