@@ -8,9 +8,10 @@
 #include "common/mem.h"
 #include "common/npy.h"
 
-#define SYMMETRIC 1e-6 /* of the largest variance: what f32 files and sums in any order differ by  \
-                        */
-#define MAX_NAME 4096  /* bytes of what the features are called */
+#define SYMMETRIC                                                                                  \
+    1e-6              /* of the largest variance: what f32 files and sums in any order differ by   \
+                       */
+#define MAX_NAME 4096 /* bytes of what the features are called */
 
 void ggdm_reference_file_deinit(ggdm_reference_file *file)
 {

@@ -210,7 +210,8 @@ void ggdm_store_close(ggdm_store **store);
 
 /** "wal" or "truncate": what the file system granted. */
 const char *ggdm_store_journal(const ggdm_store *store);
-/** Schema version that the database had when it was opened; 0: that of this program. */
+/** Schema version that the database had when it was opened, of which this program only looks at
+ *  what is there; 0: it can own it. */
 int64_t ggdm_store_older_version(const ggdm_store *store);
 /** Could this program own what a reader looks at?  Errors: GGDM_EUNSUPPORTED naming the program
  * that made it. */

@@ -171,5 +171,5 @@ ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visi
         GGDM_TRY(ggdm_store_each_row(store, disagreements[i], 0, take_text, &f, err));
     GGDM_TRY(compare_counters(store, &f, err));
     GGDM_TRY(compare_trees(store, &f, err));
-    return store->version == GGDM_STORE_VERSION ? check_recipes(store, &f, err) : GGDM_OK;
+    return store->version >= GGDM_STORE_OLDEST ? check_recipes(store, &f, err) : GGDM_OK;
 }

@@ -306,7 +306,8 @@ ggdm_status ggdm_store_make_views(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_older.c ---- */
 
-/** Bring an older schema up to date, in a reader's copy. */
+/** Bring an older schema up to date: in a reader's copy, or of an owned store that
+ *  ggdm_store_check_version lets pass. */
 ggdm_status ggdm_store_migrate(ggdm_store *store, ggdm_error *err);
 
 /* ---- store_unit.c ---- */

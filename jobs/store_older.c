@@ -1,5 +1,6 @@
-/* Runs of older programs (schema versions 1 to 3), for those who look: in a copy, one version after
- * the other, all in one transaction.  Who wants to write needs the program that made them.
+/* Runs of older programs, brought up to date one version after the other, all in one transaction:
+ * for those who look in a copy; version 4 for those who write, too, in place.  Who wants to write
+ * to one of versions 1 to 3 needs the program that made it.
  *
  * These had one method, and its parameters as columns of cell and trajectory (kappa, start,
  * duration, target); an image had the log probabilities of guide and judge and the share of
@@ -16,10 +17,14 @@
 #include "common/mem.h"
 #include "common/wire.h"
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define VERSION TEXT(GGDM_STORE_VERSION)
+
 ggdm_status ggdm_store_check_version(ggdm_store *store, ggdm_error *err)
 {
     char version[64];
-    if (store->version == GGDM_STORE_VERSION)
+    if (store->version >= GGDM_STORE_OLDEST)
         return GGDM_OK;
     GGDM_TRY(ggdm_store_ask_text(store, "SELECT value FROM run WHERE key = 'version'", version,
                                  sizeof version, err));
@@ -27,6 +32,28 @@ ggdm_status ggdm_store_check_version(ggdm_store *store, ggdm_error *err)
                      "%s is of ggdm %s (schema version %" PRId64
                      "), with which this run is to be finished; this one only looks at it",
                      store->path, version, store->version);
+}
+
+static ggdm_status run_all(ggdm_store *s, const char *const *steps, ggdm_error *err)
+{
+    for (; *steps; steps++)
+        GGDM_TRY(ggdm_store_exec(s, *steps, err));
+    return GGDM_OK;
+}
+
+/* Tables and indices that an older version does not have. */
+static ggdm_status put_objects(ggdm_store *s, ggdm_error *err)
+{
+    for (size_t i = 0; i < ggdm_store_schema_count; i++) {
+        char sql[100];
+        int64_t there;
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM sqlite_schema WHERE name = '%s'",
+                 ggdm_store_schema[i].name);
+        GGDM_TRY(ggdm_store_ask_int(s, sql, &there, err));
+        if (!there)
+            GGDM_TRY(ggdm_store_exec(s, ggdm_store_schema[i].sql, err));
+    }
+    return GGDM_OK;
 }
 
 /* ---- to version 3 --------------------------------------------------------------------------- */
@@ -211,29 +238,29 @@ static ggdm_status convert_trees(ggdm_store *s, ggdm_error *err)
                                &guided, err);
 }
 
+/* ---- to version 5 --------------------------------------------------------------------------- */
+
+/* A result may have a note. */
+static const char *const to_5[] = {
+    "CREATE TEMP TABLE old_result AS SELECT * FROM main.result",
+    "DROP TABLE main.result",
+    NULL,
+};
+static const char *const results_back[] = {
+    "INSERT INTO result (cell, metric, settings, value, lo, hi, n) "
+    "SELECT cell, metric, settings, value, lo, hi, n FROM temp.old_result",
+    "DROP TABLE temp.old_result",
+    NULL,
+};
+
+static ggdm_status convert_results(ggdm_store *s, ggdm_error *err)
+{
+    GGDM_TRY(run_all(s, to_5, err));
+    GGDM_TRY(put_objects(s, err));
+    return run_all(s, results_back, err);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------ */
-
-static ggdm_status run_all(ggdm_store *s, const char *const *steps, ggdm_error *err)
-{
-    for (; *steps; steps++)
-        GGDM_TRY(ggdm_store_exec(s, *steps, err));
-    return GGDM_OK;
-}
-
-/* Tables and indices that version 3 does not have. */
-static ggdm_status put_objects(ggdm_store *s, ggdm_error *err)
-{
-    for (size_t i = 0; i < ggdm_store_schema_count; i++) {
-        char sql[100];
-        int64_t there;
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM sqlite_schema WHERE name = '%s'",
-                 ggdm_store_schema[i].name);
-        GGDM_TRY(ggdm_store_ask_int(s, sql, &there, err));
-        if (!there)
-            GGDM_TRY(ggdm_store_exec(s, ggdm_store_schema[i].sql, err));
-    }
-    return GGDM_OK;
-}
 
 static ggdm_status count_all(ggdm_store *s, ggdm_error *err)
 {
@@ -245,7 +272,8 @@ static ggdm_status count_all(ggdm_store *s, ggdm_error *err)
     return st;
 }
 
-static ggdm_status run_steps(ggdm_store *s, ggdm_error *err)
+/* From before there were recipes. */
+static ggdm_status convert_old(ggdm_store *s, ggdm_error *err)
 {
     if (s->version < 2)
         GGDM_TRY(run_all(s, to_2, err));
@@ -256,7 +284,13 @@ static ggdm_status run_steps(ggdm_store *s, ggdm_error *err)
     GGDM_TRY(run_all(s, fill, err));
     GGDM_TRY(convert_trees(s, err));
     GGDM_TRY(run_all(s, drop_old, err));
-    GGDM_TRY(count_all(s, err));
+    return count_all(s, err);
+}
+
+static ggdm_status run_steps(ggdm_store *s, ggdm_error *err)
+{
+    GGDM_TRY(s->version < 4 ? convert_old(s, err) : convert_results(s, err));
+    GGDM_TRY(ggdm_store_exec(s, "PRAGMA main.user_version = " VERSION, err));
     return ggdm_store_check_schema(s, err);
 }
 

@@ -357,7 +357,8 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
                          "%s: no run here (%s is missing or was never completed)", dir,
                          GGDM_STORE_FILE);
     GGDM_TRY_GOTO(st, ggdm_store_check_version(s, err), done);
-    GGDM_TRY_GOTO(st, ggdm_store_check_schema(s, err), done);
+    if (s->version == GGDM_STORE_VERSION)
+        GGDM_TRY_GOTO(st, ggdm_store_check_schema(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_configure(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_load(s, err), done);
     GGDM_TRY_GOTO(st, ggdm_store_make_views(s, err), done);

@@ -22,7 +22,7 @@ const char *ggdm_store_journal(const ggdm_store *store)
 
 int64_t ggdm_store_older_version(const ggdm_store *store)
 {
-    return store->version < GGDM_STORE_VERSION ? store->version : 0;
+    return store->version < GGDM_STORE_OLDEST ? store->version : 0;
 }
 
 int64_t ggdm_store_epoch(const ggdm_store *store)

@@ -94,7 +94,7 @@ ggdm_status ggdm_store_get_parts(ggdm_store *store, int64_t trajectory, ggdm_sto
                                  ggdm_error *err)
 {
     *out = (ggdm_store_parts){.recipe.n_runs = 0};
-    if (store->version < GGDM_STORE_VERSION)
+    if (store->version < GGDM_STORE_OLDEST)
         return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
                          "%s has no recipes, as ggdm %s made it (schema version %" PRId64 ")",
                          store->path, store->info.version, store->version);

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 #define GGDM_STORE_APPLICATION_ID 0x4747444d /* "GGDM" */
-#define GGDM_STORE_VERSION 4 /* user_version; a change needs a way for readers, store_older.c */
+#define GGDM_STORE_VERSION 5 /* user_version; a change needs a way there, store_older.c */
+#define GGDM_STORE_OLDEST 4  /* that is brought up to date when it is opened to be written to */
 
 /* A table or index: the text stands in sqlite_schema exactly like this. */
 typedef struct ggdm_schema_object {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/fs.h"
+#include "jobs/results.h"
 #include "jobs/store_audit.h"
 #include "jobs/store_schema.h"
 #include "tests/support/run_fixture.h"
@@ -110,7 +111,7 @@ static void listen(void *context, const char *text)
 static void test_older_run_is_looked_at_in_a_copy(void **state)
 {
     (void)state;
-    for (int version = 1; version < GGDM_STORE_VERSION; version++) {
+    for (int version = 1; version < GGDM_STORE_OLDEST; version++) {
         char *dir = put_old(version), *text;
         ggdm_store *store;
         ggdm_store_work work;
@@ -144,7 +145,7 @@ static void test_older_run_is_not_written_to(void **state)
 {
     (void)state;
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
-    for (int version = 1; version < GGDM_STORE_VERSION; version++) {
+    for (int version = 1; version < GGDM_STORE_OLDEST; version++) {
         char *dir = put_old(version), want[64];
         ggdm_store *store;
         bool there;
@@ -225,6 +226,36 @@ static void test_older_run_that_is_damaged_says_so(void **state)
     }
 }
 
+/* ... but for what only grew since: it is brought up to date, and goes on. */
+static void test_run_of_version_4_goes_on(void **state)
+{
+    (void)state;
+    char *dir = put_old(4), *text;
+    ggdm_store *store;
+    ggdm_test_ok(ggdm_store_read(dir, &store, &err), &err);
+    assert_int_equal(ggdm_store_older_version(store), 0);
+    assert_half_way(store);
+    ggdm_test_ok(ggdm_store_recipe(store, 0, &text, &err), &err);
+    free(text);
+    ggdm_test_ok(ggdm_store_audit_integrity(store, listen, NULL, &err), &err);
+    ggdm_store_close(&store);
+    assert_unchanged(dir, 4);
+
+    run_fixture_sql(dir, "INSERT INTO result VALUES (1, 'vendi', 'pixels', 3.5, 3, NULL, 8)");
+    for (int time = 0; time < 2; time++) {
+        ggdm_test_ok(ggdm_store_open(dir, NULL, &store, &err), &err);
+        assert_int_equal(ggdm_store_counts_get(store)->units[GGDM_UNIT_DONE], 3);
+        assert_int_equal(ggdm_store_counts_get(store)->images_done, RUN_SAMPLES);
+        ggdm_results r;
+        ggdm_test_ok(ggdm_results_read(store, &r, &err), &err);
+        assert_int_equal(r.n_metrics, 1);
+        assert_true(r.rows[1].metrics[0].value == 3.5 && isnan(r.rows[1].metrics[0].hi));
+        ggdm_results_deinit(&r);
+        ggdm_store_close(&store);
+    }
+    ggdm_test_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_older_run_with_too_few_cancelled_cells_is_read),
         cmocka_unit_test(test_older_run_with_other_values_is_read),
         cmocka_unit_test(test_older_run_that_is_damaged_says_so),
+        cmocka_unit_test(test_run_of_version_4_goes_on),
     };
     setenv("GGDM_LOG", "warn", 1);
     return ggdm_test_main(tests);
