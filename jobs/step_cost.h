@@ -12,7 +12,7 @@ typedef struct ggdm_step_cost {
     int32_t evaluations; /* of diffusion networks: rows of the image that go through one */
     double spared_operations;
     int32_t spared_evaluations; /* of these: what the last step of a chain does without */
-    size_t state_bytes;         /* of the state of one image of this head */
+    size_t state_bytes;         /* of the state of one image; in a tree all have the largest */
 } ggdm_step_cost;
 
 /* Handed over by the program: jobs/ knows no networks.  setting "{}": unguided. */

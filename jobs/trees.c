@@ -212,6 +212,7 @@ static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_co
                         .image_count = any->image_count,
                         .n_trajectories = all.n,
                         .first_trajectory = INT64_MAX};
+    size_t state = 0;
     *work = (ggdm_plan_count){0};
     *packed = GGDM_UNIT_BYTES + strlen(w->cells->heads[any->head]);
     w->n_made++;
@@ -220,7 +221,7 @@ static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_co
         const ggdm_segment *s = &tree->segments[i];
         price *p = &w->prices[s->setting];
         add_work(w, s->setting, s->end - s->begin, s->end == tree->steps, work);
-        tree->state_bytes += p->step.state_bytes;
+        state = p->step.state_bytes > state ? p->step.state_bytes : state;
         *packed += GGDM_SEGMENT_BYTES;
         if (p->tree != w->n_made)
             *packed += GGDM_TEXT_BYTES + strlen(w->cells->settings[s->setting]);
@@ -228,6 +229,7 @@ static ggdm_status make_tree(forest *w, bunch all, ggdm_tree *tree, ggdm_plan_co
         if (s->trajectory >= 0 && s->trajectory < tree->first_trajectory)
             tree->first_trajectory = s->trajectory;
     }
+    tree->state_bytes = state * (size_t)tree->n_segments;
     tree->cost = work->operations;
     return GGDM_OK;
 }

@@ -69,8 +69,9 @@ static ggdm_status cost(void *context, const char *head_text, const char *settin
     GGDM_TRY(cost_of_tick(c, head, setting, &first, err));
     const ggdm_sampler_kind *kind =
         (const ggdm_sampler_kind *)ggdm_item_child(head, "sampler")->kind;
-    const ggdm_state_shape state = {.elements =
-                                        (int64_t)shape.height * shape.width * shape.channels,
+    const int64_t elements = (int64_t)shape.height * shape.width * shape.channels;
+    const ggdm_state_shape state = {.elements = elements,
+                                    .carried = ggdm_guidance_carries(setting) * elements,
                                     .history = kind->history,
                                     .keeps = kind->keeps};
     const int32_t evaluations = kind->evaluations, repeats = ggdm_guidance_repeats(setting);

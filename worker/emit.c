@@ -295,7 +295,7 @@ void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item
 static void emit_begin(ggdm_emit *e)
 {
     e->x = e->t = e->x0_x = e->x0_eps = e->eps = e->x0 = e->x0_first = e->x0_change = e->variance =
-        e->score = -1;
+        e->carried = e->carry = e->score = -1;
     e->copies = 1;
 }
 
@@ -334,6 +334,8 @@ void ggdm_emit_tick(ggdm_emit *e)
         ggdm_graph_output(e->graph, e->x0_change);
     if (e->variance >= 0)
         ggdm_graph_output(e->graph, e->variance);
+    if (e->carry >= 0)
+        ggdm_graph_output(e->graph, e->carry);
 }
 
 void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source)

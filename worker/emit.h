@@ -127,6 +127,7 @@ typedef struct ggdm_emit {
     ggdm_val x0_first;           /* x0-hat as the network has it */
     ggdm_val x0_change;          /* that the sampler adds to x0-hat; -1: none */
     ggdm_val variance;           /* of the diffusion model with its labels; -1: none */
+    ggdm_val carried, carry;     /* [N, H, W, C] of the step before, and for the next; -1: none */
     ggdm_val score;              /* [N, K] or [N] */
     int32_t copies;              /* rows of an image in what is emitted now */
     int32_t evaluations;         /* rows of an image in all diffusion networks */
@@ -180,6 +181,9 @@ ggdm_val ggdm_emit_scaled(ggdm_emit *e, const ggdm_item *item, const char *key, 
 /** [N * samples, H, W, C] standard normals: sample m of an image is the same whatever the samples
  *  are, and for all who ask in one step. */
 ggdm_val ggdm_emit_noise(ggdm_emit *e, int32_t samples);
+/** What the step before left in e->carry, which the caller then sets for the next: of its last
+ *  evaluation; 0 in the first step.  [N, H, W, C] */
+ggdm_val ggdm_emit_carried(ggdm_emit *e);
 /** The model in a MODEL row; from now on parameters are of its slot (each model has one in a graph,
  *  however often it is used).  NULL after an error. */
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);

@@ -158,6 +158,14 @@ ggdm_val ggdm_emit_zeros(ggdm_emit *e)
     return ggdm_emit_constant(e, false, 0);
 }
 
+ggdm_val ggdm_emit_carried(ggdm_emit *e)
+{
+    if (e->status == GGDM_OK && e->carried < 0)
+        e->carried =
+            ggdm_graph_input(e->graph, "carried", GGDM_F32, *ggdm_graph_shape(e->graph, e->x));
+    return e->carried;
+}
+
 ggdm_val ggdm_emit_noise(ggdm_emit *e, int32_t samples)
 {
     char name[40];

@@ -46,7 +46,7 @@ static ggdm_status run_init(run *r, ggdm_error *err)
     r->head = r->steps.head;
     GGDM_TRY(ggdm_scores_create(r->tools, u, &r->scores, err));
     GGDM_TRY(ggdm_scores_shape(r->scores, r->head->image, err));
-    GGDM_TRY(ggdm_walk_init(&r->walk, u, r->steps.ticks, &r->head->state, err));
+    GGDM_TRY(ggdm_walk_init(&r->walk, u, r->steps.ticks, &r->steps.state, err));
     GGDM_TRY(ggdm_alloc(&r->list, (size_t)u->n_segments * images, sizeof *r->list, err));
     GGDM_TRY(ggdm_alloc(&r->noise, images * (size_t)r->head->kind->noises,
                         (size_t)r->head->state.elements * sizeof *r->noise, err));
@@ -173,6 +173,9 @@ static int32_t collect_ready(run *r, const ggdm_unit_place *order, int32_t *at)
 static void fill_row(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
     memcpy(p->x + i * p->elements, live->x, sizeof *p->x * (size_t)p->elements);
+    if (p->carried)
+        memcpy(p->carried + i * p->elements, live->carried,
+               sizeof *p->carried * (size_t)p->elements);
     for (int32_t k = 0; k < p->n_noises; k++)
         for (int32_t m = 0; m < p->noises[k].samples; m++)
             noise_at(r, GGDM_SMOOTHING_NOISE(repeat_now(r), m), live->image, r->walk.step + 1,
@@ -229,6 +232,8 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .kept = live->kept,
                           .shifted = live->x,
                           .n = p->elements};
+    if (p->carry && live->tick + 1 == r->steps.ticks[live->segment])
+        memcpy(live->carried, p->carry + i * p->elements, sizeof *p->carry * (size_t)p->elements);
     bool finite = ggdm_sampler_step(h->sampler, &h->chain, live->step, evaluation_now(r), &io);
     for (int32_t k = 0; k < p->n_shifts; k++)
         finite &=

@@ -78,6 +78,8 @@ ggdm_status ggdm_guidance_check(const ggdm_item *sampler, const ggdm_item *setti
 const char *ggdm_guidance_note(const ggdm_item *sampler, const ggdm_item *setting);
 /** How often a step is made with a setting (NULL: unguided), with fresh noise between. */
 int32_t ggdm_guidance_repeats(const ggdm_item *setting);
+/** Arrays like x that a setting (NULL: unguided) takes from step to step: 0 or 1. */
+int32_t ggdm_guidance_carries(const ggdm_item *setting);
 /** What of a setting acts in a step's evaluations after the first: what moves eps and x0-hat, but
  *  not the terms that are subtracted from the step's result.  The arena's; *out NULL: nothing. */
 ggdm_status ggdm_guidance_later(ggdm_arena *arena, const ggdm_item *setting, ggdm_item **out,
@@ -88,6 +90,9 @@ typedef struct ggdm_source_kind {
     ggdm_kind kind;
     /** eps [N, H, W, C] of the tick's x and t. */
     ggdm_val (*emit)(ggdm_emit *e, const ggdm_item *source);
+    /** Arrays like x, 0 or 1, that an image takes from step to step (ggdm_emit_carried); NULL: 0.
+     */
+    int32_t (*carries)(const ggdm_item *source);
 } ggdm_source_kind;
 
 /* Outside of it there is no source but the diffusion model. */

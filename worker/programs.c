@@ -273,6 +273,8 @@ static void take_places(const ggdm_emit *e, ggdm_program *out)
     out->x0 = ggdm_graph_data(e->graph, e->x0);
     out->variance = ggdm_graph_data(e->graph, e->variance);
     out->x0_change = ggdm_graph_data(e->graph, e->x0_change);
+    out->carried = ggdm_graph_data(e->graph, e->carried);
+    out->carry = ggdm_graph_data(e->graph, e->carry);
     out->score = ggdm_graph_data(e->graph, e->score);
     if (e->score >= 0)
         out->width = (int32_t)(ggdm_shape_count(ggdm_graph_shape(e->graph, e->score)) / e->batch);

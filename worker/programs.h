@@ -76,6 +76,8 @@ typedef struct ggdm_program {
     const float *x0;            /* [batch, H, W, C] out: x0-hat */
     const float *variance;      /* [batch, H, W, C] out: the network's */
     const float *x0_change;     /* [batch, H, W, C] out: what the step adds to x0-hat */
+    float *carried;             /* [batch, H, W, C] in: of the step before */
+    const float *carry;         /* [batch, H, W, C] out: for the next */
     ggdm_program_noise noises[GGDM_MAX_TERMS];
     int32_t n_noises;
     ggdm_program_shift shifts[GGDM_MAX_TERMS];

@@ -32,6 +32,7 @@ static ggdm_status read_setting(const ggdm_tools *tools, const ggdm_head *head, 
     GGDM_TRY(ggdm_model_rows_check(tools->models, head->item, item, err));
     GGDM_TRY(ggdm_guidance_later(arena, item, &rest, err));
     out->repeats = ggdm_guidance_repeats(item);
+    out->carries = ggdm_guidance_carries(item);
     GGDM_TRY(read_evaluation(tools, head, arena, item, &out->first, err));
     return read_evaluation(tools, head, arena, rest, &out->later, err);
 }
@@ -69,9 +70,13 @@ ggdm_status ggdm_unit_steps_read(const ggdm_tools *tools, const ggdm_unit *unit,
     GGDM_TRY(read_head(tools, unit, &out->head, err));
     GGDM_TRY(ggdm_arena_alloc(arena, (size_t)unit->n_settings * sizeof *out->settings,
                               &out->settings, err));
-    for (int32_t i = 0; i < unit->n_settings; i++)
-        if (read_setting(tools, out->head, arena, unit->settings[i], &out->settings[i], err) !=
-            GGDM_OK)
+    out->state = out->head->state;
+    for (int32_t i = 0; i < unit->n_settings; i++) {
+        ggdm_unit_setting *s = &out->settings[i];
+        if (read_setting(tools, out->head, arena, unit->settings[i], s, err) != GGDM_OK)
             return ggdm_error_prefix(err, "setting %d", i);
+        if (s->carries)
+            out->state.carried = s->carries * out->state.elements;
+    }
     return place_segments(unit, arena, out, err);
 }

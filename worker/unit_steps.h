@@ -17,6 +17,7 @@ typedef struct ggdm_unit_evaluation {
 typedef struct ggdm_unit_setting {
     ggdm_unit_evaluation first, later;
     int32_t repeats;
+    int32_t carries; /* arrays like x, from step to step */
 } ggdm_unit_setting;
 
 /* A segment among those of its program. */
@@ -26,6 +27,7 @@ typedef struct ggdm_unit_place {
 
 typedef struct ggdm_unit_steps {
     const ggdm_head *head;       /* borrowed until the next is asked for */
+    ggdm_state_shape state;      /* of all its images: what one setting carries, all have */
     ggdm_unit_setting *settings; /* [n_settings] */
     int32_t *ticks;              /* [n_segments] of a step */
     ggdm_unit_place *first;      /* [n_segments] by program, in the first evaluation of a step */

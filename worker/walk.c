@@ -16,9 +16,9 @@
  *                      4  4  tick i32
  *                      8  4  filled i32, arrays of its history that are valid
  *                     12  4  diverged step i32, -1 while it is finite
- *                    the states, [images, floats] f32: x, history, kept arrays, and what else a
- *                    state has
- *   size-32    32  SHA-256 of the unit as far as states depend on it, and of all bytes before
+ *                    the states, [images, floats] f32: x, history, kept arrays, what is carried,
+ * and what else a state has size-32    32  SHA-256 of the unit as far as states depend on it, and
+ * of all bytes before
  *
  * Open at a step are the segments that contain it; when all steps are made, those that end there.
  * An image either has yet to make the walk's tick, or has made it and stands at the one behind; so
@@ -68,6 +68,7 @@ static void to_beginning(ggdm_walk *w)
         w->lives[i] = (ggdm_live){.x = x,
                                   .history = x + elements,
                                   .kept = x + elements * (1 + w->shape.history),
+                                  .carried = x + elements * (1 + w->shape.history + w->shape.keeps),
                                   .image = (int32_t)(i % w->unit->image_count),
                                   .segment = segment,
                                   .diverged_step = -1,

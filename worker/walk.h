@@ -16,13 +16,13 @@
 #include "common/wire.h"
 #include "jobs/messages.h"
 
-/* The state of one image: x, the history, the kept arrays, the carried conditions and the record,
- * one behind the other, all f32. */
+/* The state of one image: x, the history, the kept arrays, what is carried and the record, one
+ * behind the other, all f32. */
 typedef struct ggdm_state_shape {
     int64_t elements; /* of x, and of each array like it */
     int32_t history;  /* arrays of earlier steps, newest first */
     int32_t keeps;    /* arrays between the ticks of a step */
-    int64_t carried;  /* floats: conditions from the stage before */
+    int64_t carried;  /* floats: what a guidance takes from step to step */
     int64_t record;   /* floats: what an image notes on its way */
 } ggdm_state_shape;
 
@@ -34,6 +34,7 @@ typedef struct ggdm_live {
     float *x;              /* [elements] the beginning of its state */
     float *history;        /* [history, elements] of it */
     float *kept;           /* [keeps, elements] of it */
+    float *carried;        /* [carried] of it */
     int32_t image;         /* index in the unit's block */
     int32_t segment;       /* index in the unit */
     int32_t filled;        /* arrays of the history that are valid */

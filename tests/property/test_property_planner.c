@@ -41,12 +41,11 @@ static void add_random(plan_fixture *f, ggdm_test_rng *rng)
         plan_fixture_add_setting(f, texts[i], f->unguided);
     for (int32_t h = 0; h < f->cells.n_heads; h++) {
         steps[h] = 1 + (int32_t)ggdm_test_below(rng, 60);
-        size_t bytes = 10 + (size_t)ggdm_test_below(rng, 100);
         for (int32_t s = 0; s < f->cells.n_settings; s++) {
             ggdm_step_cost *c = &f->cost[h][s];
             *c = (ggdm_step_cost){.operations = 1 + (double)ggdm_test_below(rng, 5),
                                   .evaluations = 1 + (int32_t)ggdm_test_below(rng, 3),
-                                  .state_bytes = bytes};
+                                  .state_bytes = 10 + (size_t)ggdm_test_below(rng, 100)};
             c->spared_operations = c->operations * ggdm_test_uniform(rng, 0, 1);
             c->spared_evaluations = (int32_t)ggdm_test_below(rng, c->evaluations);
         }

@@ -205,17 +205,41 @@ static void gradient_at(const by_hand_tick *k, const ggdm_item *t, const double 
 
 /* ---- eps and x0-hat ------------------------------------------------------------------------ */
 
-static void source_eps(const by_hand_tick *k, const double *x, double *eps)
+double by_hand_square(const double *v)
+{
+    double sum = 0;
+    for (int i = 0; i < D; i++)
+        sum += v[i] * v[i];
+    return sum;
+}
+
+/* eps of classifier-free guidance or apg; carry: what the way of this step is then. */
+static void source_eps(const by_hand_tick *k, const double *x, double *eps, double *carry)
 {
     const ggdm_item *source = k->setting ? ggdm_item_child(k->setting, "eps") : NULL;
-    double without[D];
+    double without[D], way[D], along = 0;
+    memset(carry, 0, D * sizeof *carry);
     ggdm_exact_eps(k->w, x, tick_bar(k), k->w->conditional ? LABEL : -1, eps);
     if (!source)
         return;
-    assert_true(k->w->conditional && by_hand_is_kind(source, "classifier-free"));
+    const bool apg = by_hand_is_kind(source, "apg");
+    assert_true(k->w->conditional && (apg || by_hand_is_kind(source, "classifier-free")));
     ggdm_exact_eps(k->w, x, tick_bar(k), -1, without);
     for (int i = 0; i < D; i++)
-        eps[i] = without[i] + ggdm_item_real(source, "s") * (eps[i] - without[i]);
+        carry[i] =
+            eps[i] - without[i] + (apg ? ggdm_item_real(source, "momentum") * k->carried[i] : 0);
+    const double longest = apg ? ggdm_item_real(source, "longest") : INFINITY;
+    const double shorter = fmin(1, longest / sqrt(by_hand_square(carry)));
+    for (int i = 0; i < D; i++) {
+        way[i] = shorter * carry[i];
+        along += way[i] * eps[i] / by_hand_square(eps);
+    }
+    const double lost = apg ? 1 - ggdm_item_real(source, "parallel") : 0;
+    const double beyond = ggdm_item_real(source, "s") - 1;
+    for (int i = 0; i < D; i++)
+        way[i] -= lost * along * eps[i];
+    for (int i = 0; i < D; i++)
+        eps[i] += beyond * way[i];
 }
 
 static void tweedie(const by_hand_tick *k, const double *x, const double *eps, double *x0)
@@ -230,24 +254,16 @@ static void through_network(const by_hand_tick *k, const double *x, const double
 {
     const double ab = tick_bar(k), h = 1e-5;
     for (int j = 0; j < D; j++) {
-        double at[D], above[D], below[D], slope = 0;
+        double at[D], above[D], below[D], carry[D], slope = 0;
         memcpy(at, x, sizeof at);
         at[j] = x[j] + h;
-        source_eps(k, at, above);
+        source_eps(k, at, above, carry);
         at[j] = x[j] - h;
-        source_eps(k, at, below);
+        source_eps(k, at, below, carry);
         for (int i = 0; i < D; i++)
             slope += g0[i] * (above[i] - below[i]) / (2 * h);
         g[j] = (g0[j] - sqrt(1 - ab) * slope) / sqrt(ab);
     }
-}
-
-double by_hand_square(const double *v)
-{
-    double sum = 0;
-    for (int i = 0; i < D; i++)
-        sum += v[i] * v[i];
-    return sum;
 }
 
 /* Gradients that were scaled although hardly anything is left of them but roundings. */
@@ -351,7 +367,7 @@ void by_hand_guided(const by_hand_tick *k, const double *x, by_hand_outcome *o)
     const double ab = tick_bar(k);
     double first[D], g[D], moves[D] = {0};
     memset(o, 0, sizeof *o);
-    source_eps(k, x, o->eps);
+    source_eps(k, x, o->eps, o->carry);
     tweedie(k, x, o->eps, o->x0);
     memcpy(first, o->x0, sizeof first);
     for (const ggdm_item *t = terms; t; t = t->next) {

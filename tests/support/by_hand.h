@@ -22,20 +22,23 @@ typedef struct by_hand_tick {
     const ggdm_exact *w;
     const ggdm_item *sampler, *setting; /* setting NULL: unguided */
     int image, step, repeat, evaluation;
+    double carried[BY_HAND_D]; /* by apg's momentum, of the step before */
 } by_hand_tick;
 
 typedef struct by_hand_outcome {
     double eps[BY_HAND_D], x0[BY_HAND_D]; /* after what moves eps */
     double change[BY_HAND_D];             /* of x0-hat, for the sampler */
     double shift[BY_HAND_D];              /* that is subtracted from the step's result */
+    double carry[BY_HAND_D];              /* for the next step */
     double size;                          /* sum of the magnitudes of what guidance adds */
 } by_hand_outcome;
 
 /* What a step remembers: dpmpp-2m of the step before, heun of its first evaluation. */
 typedef struct by_hand_memory {
-    double old[BY_HAND_D];  /* x0-hat of the step before */
-    double now[BY_HAND_D];  /* of this one */
-    double half[BY_HAND_D]; /* what is known after one evaluation */
+    double old[BY_HAND_D];   /* x0-hat of the step before */
+    double now[BY_HAND_D];   /* of this one */
+    double half[BY_HAND_D];  /* what is known after one evaluation */
+    double carry[BY_HAND_D]; /* what the last evaluation carries on */
 } by_hand_memory;
 
 /* How many gradients were too short to be scaled since it was set to 0. */

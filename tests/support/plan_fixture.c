@@ -204,7 +204,8 @@ static void check_tree(const plan_fixture *f, const ggdm_tree *tree, const ggdm_
     for (int32_t i = 0; i < tree->n_segments; i++) {
         const ggdm_segment *s = &tree->segments[i];
         add_work(f, tree->head, s->setting, 1, s->end - s->begin, s->end == tree->steps, &work);
-        bytes += f->cost[tree->head][s->setting].state_bytes;
+        const size_t state = f->cost[tree->head][s->setting].state_bytes;
+        bytes = state > bytes ? state : bytes;
         assert_true(s->score_first == 0 && s->score_count == 0);
         /* Maximal: what goes on from one place goes on differently. */
         for (int32_t k = 0; k < i; k++)
@@ -218,6 +219,7 @@ static void check_tree(const plan_fixture *f, const ggdm_tree *tree, const ggdm_
     }
     assert_int_equal(ends, tree->n_trajectories);
     assert_true(lowest == tree->first_trajectory);
+    bytes *= (size_t)tree->n_segments; /* all states are as large as the largest */
     assert_true(bytes == tree->state_bytes);
     assert_true(fabs(work.operations - tree->cost) <= 1e-9 * tree->cost);
     assert_true(ends == 1 || ends <= o->max_trajectories);

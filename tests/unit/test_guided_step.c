@@ -126,6 +126,7 @@ static void make(const by_hand_tick *k, const double *x, const by_hand_memory *m
     by_hand_faint = 0;
     by_hand_guided(k, x, &out->o);
     out->faint = by_hand_faint > 0;
+    memcpy(out->m.carry, out->o.carry, sizeof out->m.carry);
     by_hand_step(k, x, &out->o, &out->m, out->next);
 }
 
@@ -226,6 +227,7 @@ static void check_step(by_hand_tick *k, const record *r, int repeats, by_hand_me
                      again, m);
     }
     memcpy(m->old, m->now, sizeof m->old);
+    memcpy(k->carried, m->carry, sizeof k->carried);
 }
 
 static void check(ggdm_exact *w, const char *sampler, const char *guidance)
@@ -293,6 +295,22 @@ static void test_guided_step_applies_every_gradient_everywhere(void **state)
     }
 }
 
+/* apg with momentum, whose state goes from step to step, under every sampler. */
+static void test_guided_step_carries_momentum(void **state)
+{
+    static const char *const more[] = {"", ", recurrence: {repeats: 2}",
+                                       ", terms: [{weight: 0.3, loss: {kind: tv}}]"};
+    (void)state;
+    for (int s = 0; s < N_OF(samplers); s++)
+        for (int i = 0; i < N_OF(more); i++) {
+            char yaml[300];
+            snprintf(yaml, sizeof yaml,
+                     "{eps: {kind: apg, s: 2, momentum: -0.7, parallel: 0.2, longest: 0.8}%s}",
+                     more[i]);
+            check(&worlds[1], samplers[s], yaml);
+        }
+}
+
 static const char *pick(ggdm_test_rng *rng, const char *const *names, int n)
 {
     return names[ggdm_test_below(rng, n)];
@@ -343,14 +361,28 @@ static void random_term(ggdm_test_rng *rng, char *out, size_t size)
              pick(rng, schedules, N_OF(schedules)), pick(rng, norms, N_OF(norms)), more, loss);
 }
 
+/* Classifier-free guidance, or apg. */
+static void random_source(ggdm_test_rng *rng, char *out, size_t size)
+{
+    const double s = ggdm_test_uniform(rng, -1, 3);
+    if (ggdm_test_below(rng, 2) == 0)
+        snprintf(out, size, "{kind: classifier-free, s: %.3f}", s);
+    else
+        snprintf(out, size, "{kind: apg, s: %.3f, parallel: %.3f, longest: %.3f, momentum: %.3f}",
+                 s, ggdm_test_uniform(rng, 0, 1.5), ggdm_test_uniform(rng, 0.1, 3),
+                 ggdm_test_below(rng, 3) ? ggdm_test_uniform(rng, -0.9, 0.9) : 0);
+}
+
 /* "{eps: ..., terms: [...], recurrence: ...}". */
 static void random_guidance(ggdm_test_rng *rng, bool conditional, char *out, size_t size)
 {
     const int terms = (int)ggdm_test_below(rng, 4) + 1;
     size_t n = (size_t)snprintf(out, size, "{");
-    if (conditional)
-        n += (size_t)snprintf(out + n, size - n, "eps: {kind: classifier-free, s: %.3f}, ",
-                              ggdm_test_uniform(rng, -1, 3));
+    if (conditional) {
+        char source[200];
+        random_source(rng, source, sizeof source);
+        n += (size_t)snprintf(out + n, size - n, "eps: %s, ", source);
+    }
     n += (size_t)snprintf(out + n, size - n, "terms: [");
     for (int i = 0; i < terms; i++) {
         char term[900];
@@ -381,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guided_step_applies_every_gradient_everywhere),
+        cmocka_unit_test(test_guided_step_carries_momentum),
         cmocka_unit_test(test_guided_step_random_guidances_are_what_is_computed_by_hand),
     };
     setenv("GGDM_LOG", "error", 1);

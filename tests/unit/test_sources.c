@@ -294,7 +294,7 @@ static void test_sources_of_strength_0_are_the_network_without_a_label(void **st
 }
 
 /* Each row of an image in a diffusion network counts: two of every source, also with a term behind
- * it, and one where its strength is neutral. */
+ * it, and one where its strength is neutral.  Momentum is a part of the state. */
 static void test_sources_are_two_evaluations(void **state)
 {
     world *w = *state;
@@ -317,6 +317,13 @@ static void test_sources_are_two_evaluations(void **state)
         ggdm_test_ok(coster.cost(coster.context, head, setting, &cost, &err), &err);
         assert_int_equal(cost.evaluations, s % 3 == 2 ? 1 : 2);
     }
+    const char *head, *text;
+    ggdm_step_cost cost;
+    ggdm_item *momentum = guidance(w, "{eps: {kind: apg, s: 2, momentum: -0.5}}");
+    ggdm_test_ok(ggdm_recipe_print(&w->m.arena, head_of(w, 'U', 3), false, &head, &err), &err);
+    ggdm_test_ok(ggdm_recipe_print(&w->m.arena, momentum, false, &text, &err), &err);
+    ggdm_test_ok(coster.cost(coster.context, head, text, &cost, &err), &err);
+    assert_int_equal(cost.state_bytes, 2 * PIXELS * sizeof(float));
     ggdm_costs_destroy(&costs);
 }
 

@@ -217,6 +217,13 @@ int32_t ggdm_guidance_repeats(const ggdm_item *setting)
     return recurrence ? (int32_t)ggdm_item_whole(recurrence, "repeats") : 1;
 }
 
+int32_t ggdm_guidance_carries(const ggdm_item *setting)
+{
+    const ggdm_item *source = setting ? ggdm_item_child(setting, "eps") : NULL;
+    const ggdm_source_kind *kind = source ? (const ggdm_source_kind *)source->kind : NULL;
+    return kind && kind->carries ? kind->carries(source) : 0;
+}
+
 /* ---- evaluations after a step's first ------------------------------------------------------ */
 
 static bool moves_eps(void *context, const ggdm_item *item)

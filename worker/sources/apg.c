@@ -1,5 +1,6 @@
-/* Adaptive projected guidance (Sadat et al. 2024), without momentum: classifier-free guidance whose
- * way is not longer than it may be, and goes less along eps itself, which saturates images. */
+/* Adaptive projected guidance (Sadat et al. 2024): classifier-free guidance whose way is not longer
+ * than it may be, and goes less along eps itself, which saturates images; with momentum it is the
+ * sum of the ways of all steps, each before weighing less (or, below 0, the other way). */
 #include <math.h>
 
 #include "worker/sources/sources.h"
@@ -24,6 +25,15 @@ static const ggdm_param rows[] = {
      .hi = INFINITY,
      .fallback = GGDM_REAL(1),
      .help = "Share that is kept of its part along eps(label); 0 is what the paper uses."},
+    {.key = "momentum",
+     .label = "\u03b2",
+     .type = GGDM_PARAM_REAL,
+     .structure = true,
+     .lo = -1,
+     .hi = 1,
+     .fallback = GGDM_REAL(0),
+     .help = "Share that the way of the step before has in this one's; the paper uses -0.75 to "
+             "-0.5."},
     GGDM_SOURCE_WINDOW,
 };
 
@@ -36,12 +46,29 @@ static ggdm_val shortened(ggdm_emit *e, ggdm_val way, ggdm_val longest)
     return ggdm_scale_rows(g, way, ggdm_clamp(g, ggdm_div(g, longest, length), 0, 1));
 }
 
+static int32_t apg_carries(const ggdm_item *source)
+{
+    return ggdm_item_real(source, "momentum") != 0;
+}
+
+/* The way of this step and, of those before, what momentum leaves of them. */
+static ggdm_val with_momentum(ggdm_emit *e, ggdm_val way, double momentum)
+{
+    ggdm_val sum = ggdm_lincomb(e->graph, way, ggdm_emit_carried(e), ggdm_emit_ones(e),
+                                ggdm_emit_number(e, momentum));
+    e->carry = sum;
+    return sum;
+}
+
 static ggdm_val apg_emit(ggdm_emit *e, const ggdm_item *source)
 {
     ggdm_graph *g = e->graph;
     const ggdm_eps_pair p = ggdm_source_pair(e);
-    ggdm_val way = shortened(e, ggdm_source_minus(e, p.with, p.without),
-                             ggdm_emit_value(e, source, "longest"));
+    const double momentum = ggdm_item_real(source, "momentum");
+    ggdm_val way = ggdm_source_minus(e, p.with, p.without);
+    if (momentum != 0)
+        way = with_momentum(e, way, momentum);
+    way = shortened(e, way, ggdm_emit_value(e, source, "longest"));
     ggdm_val lost = ggdm_source_minus(e, ggdm_emit_ones(e), ggdm_emit_value(e, source, "parallel"));
     ggdm_val along = ggdm_mul(g, ggdm_source_share(e, way, p.with), lost);
     way = ggdm_source_minus(e, way, ggdm_scale_rows(g, p.with, along));
@@ -55,6 +82,7 @@ const ggdm_source_kind ggdm_source_apg = {
              .help = "Classifier-free guidance, limited in length, less along eps itself.",
              .equation =
                  "eps = eps(label) + (s - 1) (d - (1 - parallel) (d c) c), d = eps(label) - "
-                 "eps0, at most longest, c = eps(label) / |eps(label)|",
+                 "eps0 + momentum d_before, at most longest, c = eps(label) / |eps(label)|",
              GGDM_PARAMS(rows)},
+    .carries = apg_carries,
     .emit = apg_emit};
