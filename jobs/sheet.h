@@ -1,4 +1,5 @@
-/* Contact sheet: images in a grid with thin separators, each in a frame that tells its result. */
+/* Contact sheet of a cell: images in a grid with thin separators, each in a frame that tells its
+ * result. */
 #ifndef GGDM_JOBS_SHEET_H
 #define GGDM_JOBS_SHEET_H
 
@@ -8,13 +9,7 @@
 
 #include "common/png_image.h"
 #include "common/status.h"
-
-typedef enum ggdm_frame {
-    GGDM_FRAME_NONE,    /* nothing to judge by */
-    GGDM_FRAME_RIGHT,   /* green: the judge sees what was aimed at */
-    GGDM_FRAME_WRONG,   /* red: it sees something else */
-    GGDM_FRAME_DIVERGED /* dark, and the image struck through */
-} ggdm_frame;
+#include "jobs/tile.h"
 
 #define GGDM_SHEET_MAX 200 /* images */
 

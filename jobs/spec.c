@@ -25,7 +25,7 @@ typedef struct skeleton {
     char *name;
     const ggdm_node *axes, *judge, *until, *evaluate, *checkpoint, *set;
     ggdm_job job;
-    int32_t samples;
+    int32_t samples, sheet;
     ggdm_order order;
 } skeleton;
 
@@ -43,6 +43,12 @@ static const ggdm_field top_table[] = {
     {.key = "until", .type = GGDM_FIELD_NODE, .offset = AT(until)},
     {.key = "judge", .type = GGDM_FIELD_NODE, .offset = AT(judge)},
     {.key = "evaluate", .type = GGDM_FIELD_NODE, .offset = AT(evaluate)},
+    {.key = "sheet",
+     .type = GGDM_FIELD_INT32,
+     .offset = AT(sheet),
+     .lo = 1,
+     .hi = GGDM_MAX_SHEET,
+     .expected = "a number of images of each cell on the sheet over all cells, from 1 to 100"},
     {.key = "precision",
      .type = GGDM_FIELD_CHOICE,
      .offset = AT(job.precision),
@@ -318,6 +324,7 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     s->name = in->name;
     s->samples = in->samples;
     s->order = in->order;
+    s->sheet = in->sheet;
     s->job = in->job;
     in->name = NULL;
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_STAGE, s->doc->root, skeleton_keys,

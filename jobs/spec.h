@@ -16,6 +16,7 @@
 #define GGDM_MAX_CELLS 1000000
 #define GGDM_MAX_SETS 64
 #define GGDM_MAX_SAMPLES 100000000
+#define GGDM_MAX_SHEET 100
 
 typedef enum ggdm_order { GGDM_ORDER_COST, GGDM_ORDER_SHUFFLE } ggdm_order;
 
@@ -74,6 +75,7 @@ typedef struct ggdm_spec {
     int64_t n_cells;  /* product of the axes */
     ggdm_job job;     /* as written: precision may be AUTO, batch and threads 0 */
     ggdm_order order; /* in which units run; operational, like batch and threads */
+    int32_t sheet;    /* images of each cell on the sheet over all; 0: not said */
 } ggdm_spec;
 
 /** Read and check a sweep text.
@@ -106,7 +108,7 @@ ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error
 
 /** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
  *  until, judges, precision; not comments, layout, or the operational keys batch, threads,
- *  checkpoint, order, nor `evaluate`. */
+ *  checkpoint, order, sheet, nor `evaluate`. */
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
                              ggdm_error *err);
 /** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.

@@ -61,11 +61,12 @@ typedef struct ggdm_run_info {
     char *name; /* of the first sweep */
     char *isa;  /* instruction set agreed by the ranks that started the run */
     ggdm_precision precision;
-    char *version;         /* of the program that started it */
-    char *library;         /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
-    char *processor;       /* of the coordinator that created it; "": not recorded */
-    char *bits;            /* digest of the self-check there, hex; "": not recorded */
-    char *notes;           /* lines: what was assumed where nobody said it */
+    char *version;   /* of the program that started it */
+    char *library;   /* "oneDNN 2.6.3" that computed the first images; "": not recorded */
+    char *processor; /* of the coordinator that created it; "": not recorded */
+    char *bits;      /* digest of the self-check there, hex; "": not recorded */
+    char *notes;     /* lines: what was assumed where nobody said it */
+    int32_t sheet;   /* images of each cell on the sheet over all (jobs/mosaic.h); 0: not said */
     int32_t shard, shards; /* a part of the run's units; 0, 0: all.  Of the plan when stored */
     int64_t shard_images;  /* images that these units make; 0: all */
 } ggdm_run_info;

@@ -136,7 +136,24 @@ ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, g
 {
     for (size_t i = 0; i < N_TEXT_FIELDS; i++)
         GGDM_TRY(ggdm_store_put_run(store, text_fields[i].key, *text_of(info, i), err));
+    if (info->sheet) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", info->sheet);
+        GGDM_TRY(ggdm_store_put_run(store, "sheet", text, err));
+    }
     return ggdm_store_put_run(store, "precision", ggdm_precision_names[info->precision], err);
+}
+
+static ggdm_status load_sheet(ggdm_store *store, ggdm_error *err)
+{
+    char text[16], *end = NULL;
+    GGDM_TRY(ggdm_store_ask_text(store, "SELECT value FROM run WHERE key = 'sheet'", text,
+                                 sizeof text, err));
+    const long n = strtol(text, &end, 10);
+    if (*end || n < 0 || n > GGDM_MAX_SHEET)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s is damaged: run.sheet is '%s'", store->path, text);
+    store->info.sheet = (int32_t)n;
+    return GGDM_OK;
 }
 
 /* Position of run.KEY in a NULL-terminated list of names. */
@@ -165,6 +182,7 @@ ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err)
         GGDM_TRY(ggdm_store_get_run(store, text_fields[i].key, text_of(info, i), err));
     GGDM_TRY(load_cost(store, err));
     GGDM_TRY(load_shard(store, err));
+    GGDM_TRY(load_sheet(store, err));
     GGDM_TRY(get_name(store, "precision", ggdm_precision_names, &name, err));
     info->precision = (ggdm_precision)name;
     return GGDM_OK;

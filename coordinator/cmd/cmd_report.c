@@ -9,6 +9,7 @@
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/paper.h"
 #include "coordinator/show/report.h"
+#include "jobs/mosaic.h"
 #include "jobs/plot.h"
 
 enum { HTML, MD, TEX };
@@ -18,7 +19,7 @@ static const ggdm_markup *const markups[] = {[MD] = &ggdm_markdown, [TEX] = &ggd
 typedef struct options {
     ggdm_dir_options where;
     const char *out;
-    int format;
+    int format, sheet;
 } options;
 
 /* Where --out says: a file where it ends as the format does, else a directory. */
@@ -46,6 +47,7 @@ static ggdm_status write_report(const ggdm_results *r, const options *o, const c
                                 const char *name, ggdm_error *err)
 {
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
+    GGDM_TRY(ggdm_mosaic_run(r, dir, o->sheet, NULL, err));
     if (o->format == HTML)
         GGDM_TRY(ggdm_report_write(r, dir, name, err));
     else
@@ -82,6 +84,11 @@ static const struct argp_option arguments[] = {
      "write this file, where PATH ends in .html, .md or .tex as the format does, with figures/ "
      "beside it, or report.FORMAT and figures/ below this directory (default: the run directory)",
      0},
+    {"sheet", 's', "N", 0,
+     "N images of each cell on the sheet over all cells, figures/sheet.png (default: what the "
+     "sweep "
+     "says, else 1)",
+     0},
     {0},
 };
 
@@ -97,6 +104,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'o':
         o->out = arg;
+        break;
+    case 's':
+        o->sheet = ggdm_command_int(state, "--sheet", arg, 1, GGDM_MAX_SHEET);
         break;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/shipped.h"
 #include "coordinator/run/setup_models.h"
+#include "coordinator/run/setup_sheet.h"
 #include "worker/cost.h"
 #include "worker/kinds.h"
 
@@ -122,7 +123,8 @@ static ggdm_status make_setup(ggdm_setup *s, const ggdm_setup_options *options, 
     GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
     GGDM_TRY(ggdm_startup_bits(s->outfit.job.precision, s->outfit.bits, err));
     set_batch(&s->outfit.job);
-    return expand_sweep(s, err);
+    GGDM_TRY(expand_sweep(s, err));
+    return ggdm_setup_check_sheet(s, err);
 }
 
 ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggdm_setup *out,

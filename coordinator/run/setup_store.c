@@ -271,7 +271,8 @@ static ggdm_status create_store(const ggdm_setup *s, ggdm_error *err)
                                 .library = library,
                                 .processor = processor,
                                 .bits = bits,
-                                .notes = s->notes};
+                                .notes = s->notes,
+                                .sheet = s->spec.sheet};
     GGDM_TRY(ggdm_make_dirs(s->run_dir, err));
     ggdm_status st = make_batch(s, &b, &batch, err);
     if (st == GGDM_OK)

@@ -14,6 +14,7 @@
 #include "coordinator/show/report.h"
 #include "coordinator/show/tables.h"
 #include "jobs/archive.h"
+#include "jobs/mosaic.h"
 #include "jobs/plot.h"
 #include "jobs/results_until.h"
 #include "jobs/summary.h"
@@ -42,6 +43,7 @@ static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_e
         ggdm_log(GGDM_LOG_WARN, "%d cell%s %s incomplete and not archived", incomplete,
                  ggdm_plural(incomplete), ggdm_is(incomplete));
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
+    GGDM_TRY(ggdm_mosaic_run(r, dir, 0, NULL, err));
     GGDM_TRY(ggdm_report_write(r, dir, GGDM_REPORT_FILE, err));
     return ggdm_summary_write(r, dir, err); /* last: see ggdm_run_dir_has_products */
 }
@@ -131,6 +133,7 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
            ggdm_plural(c->images_done));
     print_place("archive", dir, "archive/c*/samples.tar");
     print_place("contact sheets", dir, "archive/c*/sheet.png");
+    print_place("all cells", dir, "figures/" GGDM_MOSAIC_FIGURE ".png");
     print_place("summary", dir, "summary.csv");
     print_place("plot", dir, "figures/" GGDM_PLOT_FIGURE ".png");
     print_place("report", dir, GGDM_REPORT_FILE);
