@@ -122,7 +122,7 @@ int ggdm_cmd_report(int argc, char **argv)
         "DIR",
         "Write the report of the run in DIR anew from its database, or, while it runs, from its "
         "latest snapshot, and its figures as PNG, SVG and PDF.\v"
-        "Examples:\n  ggdm report runs/figure4\n"
+        "Example:\n  ggdm report runs/figure4\n"
         "  ggdm report runs/figure4 --format tex --out paper/figure4.tex",
         ggdm_dir_children,
         NULL,
