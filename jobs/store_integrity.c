@@ -85,6 +85,13 @@ static const char *const disagreements[] = {
     "SELECT 'cell ' || c.name || ' was archived with ' || t.done || ' of ' || c.wanted || "
     "' images' FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory "
     "WHERE c.archived AND t.done < c.wanted" MOST,
+    "SELECT 'cell ' || c.name || ' has ' || count(r.cell) || ' verdicts of until' FROM cell AS c "
+    "JOIN run ON key = 'until ' || c.sweep LEFT JOIN result AS r ON r.cell = c.idx "
+    "AND r.metric = 'until' GROUP BY c.idx HAVING count(r.cell) <> 1" MOST,
+    "SELECT 'cell ' || c.name || ' is ' || r.settings || ' after ' || r.n || ' images and wants ' "
+    "|| c.wanted FROM cell AS c JOIN result AS r ON r.cell = c.idx AND r.metric = 'until' "
+    "WHERE CASE r.settings WHEN 'open' THEN r.n >= c.wanted WHEN 'cancelled' THEN 0 "
+    "ELSE r.n <> c.wanted END" MOST,
     "SELECT 'cell ' || name || ' has panel ' || panel || ', which is missing' FROM cell "
     "WHERE panel >= 0 AND panel NOT IN (SELECT id FROM panel)" MOST,
     "SELECT 'image ' || i.idx || ' of trajectory ' || t.id || ' is beyond its ' || t.wanted "

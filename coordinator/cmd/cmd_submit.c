@@ -178,6 +178,10 @@ static ggdm_status print_cost(const submission *s, ggdm_error *err)
             "here\n",
             work * (double)s->cpus / 3600, ggdm_duration_text(work / (double)workers, need),
             (long long)workers, ggdm_plural(workers));
+    const ggdm_spec *spec = &s->setup.spec;
+    if (spec->until.at_most)
+        fprintf(stderr, "  until   that is the first round; in all at most %.3g times as much\n",
+                (double)spec->until.at_most / spec->samples);
     return GGDM_OK;
 }
 
@@ -268,6 +272,8 @@ static ggdm_status prepare_submission(submission *s, ggdm_isa isa, ggdm_error *e
     if (setup.threads <= 0)
         setup.threads = (int)s->cpus;
     GGDM_TRY(ggdm_setup_make(&setup, isa, &s->setup, err));
+    if (s->o->shards)
+        GGDM_TRY(ggdm_setup_check_shards(&s->setup, err));
     GGDM_TRY(ggdm_evaluations_check(&s->setup.spec, s->setup.run_dir, err));
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
     if (!s->o->dry_run) {

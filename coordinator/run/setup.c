@@ -108,15 +108,20 @@ static ggdm_status choose_run_dir(ggdm_setup *s, const char *given, ggdm_error *
     return st;
 }
 
+ggdm_status ggdm_setup_check_shards(const ggdm_setup *s, ggdm_error *err)
+{
+    if (!s->spec.until.at_most)
+        return GGDM_OK;
+    GGDM_FAIL(err, GGDM_EINVAL, "expected none with shards, which do not see each other's images");
+    return ggdm_spec_blame(&s->spec, "until", err);
+}
+
 static ggdm_status make_setup(ggdm_setup *s, const ggdm_setup_options *options, ggdm_error *err)
 {
     GGDM_TRY(read_sweep(s, options, err));
     GGDM_TRY(choose_run_dir(s, options->run, err));
-    if (s->shards && s->spec.until.at_most) {
-        GGDM_FAIL(err, GGDM_EINVAL,
-                  "expected none with --shard, which does not see the images of other shards");
-        return ggdm_spec_blame(&s->spec, "until", err);
-    }
+    if (s->shards)
+        GGDM_TRY(ggdm_setup_check_shards(s, err));
     resolve_job(s, options);
     if (ggdm_startup_precision(&s->outfit.job.precision, &s->outfit.isa, err) != GGDM_OK)
         return ggdm_spec_blame(&s->spec, "precision", err);

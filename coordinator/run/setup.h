@@ -79,6 +79,11 @@ ggdm_status ggdm_setup_make(const ggdm_setup_options *options, ggdm_isa isa, ggd
                             ggdm_error *err);
 void ggdm_setup_deinit(ggdm_setup *setup);
 
+/** Can the sweep be run in shards?  Errors: GGDM_EINVAL with the position of what speaks against
+ * it.
+ */
+ggdm_status ggdm_setup_check_shards(const ggdm_setup *setup, ggdm_error *err);
+
 /** Plan setup->cells, anew where a store has some of them. */
 ggdm_status ggdm_setup_plan(ggdm_setup *setup, ggdm_error *err);
 

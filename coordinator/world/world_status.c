@@ -51,6 +51,7 @@ void ggdm_world_status_read(const char *path, const char *token, ggdm_world_stat
         out->exit_code = small(root, "exit_code");
         out->images_done = ggdm_node_count(ggdm_node_get(root, "images"), "done", 0);
         read_units(ggdm_node_get(root, "units"), out);
+        out->units_left += ggdm_node_count(root, "cells_open", 0);
         out->lost_rank = small(lost, "rank");
         text(lost, "host", out->lost_host, sizeof out->lost_host);
     }

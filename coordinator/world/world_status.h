@@ -14,7 +14,7 @@ typedef struct ggdm_world_status {
     int exit_code;       /* -1: not known */
     int64_t images_done; /* of the run */
     int64_t units_ended; /* done, quarantined or cancelled */
-    int64_t units_left;  /* all others */
+    int64_t units_left;  /* all others, and cells that want units of a further round */
     int lost_rank;       /* phase "lost": the worker that went silent; -1: none by name */
     char lost_host[64];  /* phase "lost": where, "" where not known */
 } ggdm_world_status;

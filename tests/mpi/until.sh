@@ -46,7 +46,7 @@ report $? "one worker and three come to the same"
 # A world that is killed as a whole after each decision goes on to the same end.
 killed() {
     local seen=0 now pid kills=0
-    while [ $kills -lt 3 ]; do
+    while [ $kills -lt 2 ]; do
         timeout 120 "$GGDM" run width.yaml --run killed --workers 2 >>out 2>&1 &
         pid=$!
         now=$seen
@@ -60,10 +60,22 @@ killed() {
         seen=$now
         kills=$((kills + 1))
     done
-    [ $kills -gt 0 ] && run width.yaml --run killed --workers 1 && alike killed
+    [ $kills -gt 0 ] && run width.yaml --run killed --workers 0 && alike killed
 }
 killed
 report $? "after kill -9 between rounds, too" || tail -5 out
+
+# All images are there, and the last decision is not: nothing is done but that.
+undecided() {
+    run width.yaml --run late --workers 0 && same late || return 1
+    "$TOOLS/ask_store" late "DELETE FROM event WHERE unit = -1 AND message LIKE '% of 34: %' RETURNING 1" >out.sql &&
+        "$TOOLS/ask_store" late "UPDATE result SET settings = 'open', n = 30 WHERE metric = 'until' AND n = 34 RETURNING 1" >>out.sql || return 1
+    rm late/status.json late/summary.csv && "$GGDM" status late | grep -q "continue   ggdm run late/sweep.yaml" &&
+        run width.yaml --run late --workers 0 && alike late && ! "$GGDM" status late | grep -q continue &&
+        run width.yaml --run late --workers 0 && alike late
+}
+undecided
+report $? "between the last result and the decision, too" || { cat out.sql; tail -5 out; }
 
 run race.yaml --run race --workers 2 && [ "$(ask race "SELECT sum(settings = 'open'), sum(settings IN ('best', 'at-most')) > 0 \
 FROM result WHERE metric = 'until'")" = "0|1" ] && run race.yaml --run again --workers 0 &&
@@ -71,7 +83,7 @@ FROM result WHERE metric = 'until'")" = "0|1" ] && run race.yaml --run again --w
 report $? "a race ends with who is left" || decided race
 
 # Another sweep has its own race, and uses what is there.
-run race.yaml --run reference --add --workers 1 &&
+run race.yaml --run reference --add --workers 0 &&
     [ "$(ask reference "SELECT count(*), sum(settings = 'open') FROM result WHERE metric = 'until'")" = "12|0" ] &&
     ask reference "SELECT settings, n FROM result WHERE metric = 'until' AND cell >= 6 ORDER BY cell" >got &&
     ask race "SELECT settings, n FROM result WHERE metric = 'until' ORDER BY cell" >want && cmp want got
@@ -81,7 +93,8 @@ report $? "a sweep that is added decides as it does alone"
     "$GGDM" plan width.yaml --run none --json | grep -q '"images_most": 170' && [ ! -e none ]
 report $? "plan says the least and the most"
 
-! "$GGDM" run width.yaml --run shard --shard 0/2 >out.shard 2>&1 && grep -q "width.yaml:.*field 'until': expected none with --shard" out.shard &&
+! "$GGDM" run width.yaml --run shard --shard 0/2 >out.shard 2>&1 && grep -q "width.yaml:.*field 'until': expected none with shards" out.shard &&
+    ! "$GGDM" submit width.yaml --shards 2 --nodes 1 --time 10 --dry-run --run shard >out.shard 2>&1 && grep -q "expected none with shards" out.shard &&
     ! "$GGDM" run width.yaml --run x --set 'until={best: 0.9, at_most: 40, measure: nobody}' >out.x 2>&1 &&
     grep -q "field 'until.measure': value 'nobody', expected a classifier .*some have guide, judge" out.x && [ ! -e shard ] && [ ! -e x ]
 report $? "what cannot be is refused" || cat out.shard out.x

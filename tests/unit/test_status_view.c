@@ -129,6 +129,20 @@ static void test_world_status_sums_whatever_is_written(void **state)
     ggdm_test_rmdir(dir);
 }
 
+/* A world that ends between the last result of a round and the decision is not at rest. */
+static void test_world_status_counts_open_cells_as_work_that_is_left(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"launch\": \"t\", \"cells_open\": 2, \"units\": {\"done\": 9}}";
+    ggdm_world_status s;
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "status.json");
+    ggdm_test_write(path, text, strlen(text));
+    ggdm_world_status_read(path, "t", &s);
+    assert_true(s.ours && s.units_left == 2 && s.units_ended == 9);
+    free(path);
+    ggdm_test_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_status_shows_what_until_decided),
         cmocka_unit_test(test_status_of_other_kinds_is_shown),
         cmocka_unit_test(test_world_status_sums_whatever_is_written),
+        cmocka_unit_test(test_world_status_counts_open_cells_as_work_that_is_left),
     };
     return ggdm_test_main(tests);
 }

@@ -153,6 +153,35 @@ static void test_audit_of_large_store_compares_its_counters(void **state)
     assert_non_null(strstr(said, "counter ready is 21002, but there are 21001\n"));
 }
 
+/* What cells are given and what was decided of them. */
+static void test_audit_finds_verdicts_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change, *said;
+    } rows[] = {
+        {"SELECT 1", ""},
+        {"DELETE FROM result WHERE cell = 2", "cell c0002 has 0 verdicts of until\n"},
+        {"UPDATE result SET settings = 'narrow', n = 5 WHERE cell = 4",
+         "cell c0004 is narrow after 5 images and wants 20\n"},
+        {"UPDATE result SET n = 20 WHERE cell = 4",
+         "cell c0004 is open after 20 images and wants 20\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        run_fixture f;
+        char said[SAID];
+        ggdm_store_decided decided;
+        run_fixture_open_until(&f, "{halfwidth: 0.1, at_most: 40, block: 10}");
+        run_fixture_work(&f, INT32_MAX, 1);
+        ggdm_test_ok(ggdm_store_decide(f.store, 1, f.growth, &decided, &err), &err);
+        ggdm_store_close(&f.store);
+        run_fixture_sql(f.dir, rows[i].change);
+        audit(&f, said);
+        assert_string_equal(said, rows[i].said);
+        run_fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +190,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_audit_of_lost_units_says_so),
         RUN_FIXTURE_TEST(test_audit_of_lost_images_says_so),
         RUN_FIXTURE_TEST(test_audit_of_large_store_compares_its_counters),
+        cmocka_unit_test(test_audit_finds_verdicts_that_do_not_fit),
     };
     return ggdm_test_main(tests);
 }
