@@ -29,6 +29,12 @@ int ggdm_world_size(const ggdm_world *world);
 ggdm_status ggdm_world_min(ggdm_world *world, int value, int *min, ggdm_error *err);
 /** x[i] = sum over ranks of x[i], the same bits on every rank.  n equal on all.  Collective. */
 ggdm_status ggdm_world_sum(ggdm_world *world, float *x, size_t n, ggdm_error *err);
+/** The same for a few doubles, added up in rank order.  Collective. */
+ggdm_status ggdm_world_sum_few(ggdm_world *world, double *x, size_t n, ggdm_error *err);
+/** A communicator of the same ranks, for a library that talks between them: *handle is MPI's for
+ *  Fortran.  It is the same one each time, and ends with the world.  Collective.
+ *  Errors: GGDM_ECOMM; GGDM_EINTERNAL in a world of one. */
+ggdm_status ggdm_world_duplicate(ggdm_world *world, int *handle, ggdm_error *err);
 /** Copy size bytes from rank root to all.  Collective. */
 ggdm_status ggdm_world_broadcast(ggdm_world *world, int root, void *data, size_t size,
                                  ggdm_error *err);

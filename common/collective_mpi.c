@@ -13,7 +13,9 @@ enum { TAG = 1 };
 
 struct ggdm_world {
     int rank, size;
-    bool finalise;      /* this module called MPI_Init */
+    bool finalise;   /* this module called MPI_Init */
+    bool duplicated; /* others have: */
+    MPI_Comm others;
     float *send, *recv; /* [size, slice] each; grown on demand */
     size_t cap;         /* elements of each */
 };
@@ -45,6 +47,8 @@ void ggdm_world_close(ggdm_world **world)
 {
     if (!world || !*world)
         return;
+    if ((*world)->duplicated)
+        MPI_Comm_free(&(*world)->others);
     if ((*world)->finalise)
         MPI_Finalize();
     free((*world)->send);
@@ -115,6 +119,31 @@ ggdm_status ggdm_world_sum(ggdm_world *w, float *x, size_t n, ggdm_error *err)
                       MPI_COMM_WORLD) != MPI_SUCCESS)
         return GGDM_FAIL(err, GGDM_ECOMM, "gathering of gradients failed");
     memcpy(x, w->recv, sizeof *x * n);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_sum_few(ggdm_world *w, double *x, size_t n, ggdm_error *err)
+{
+    for (size_t i = 0; i < n && w->size > 1; i++) {
+        double sum = 0;
+        for (int r = 0; r < w->size; r++) {
+            double of_r = x[i];
+            GGDM_TRY(ggdm_world_broadcast(w, r, &of_r, sizeof of_r, err));
+            sum += of_r;
+        }
+        x[i] = sum;
+    }
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_world_duplicate(ggdm_world *w, int *handle, ggdm_error *err)
+{
+    if (w->size == 1)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "one rank talks to nobody");
+    if (!w->duplicated && MPI_Comm_dup(MPI_COMM_WORLD, &w->others) != MPI_SUCCESS)
+        return GGDM_FAIL(err, GGDM_ECOMM, "a communicator cannot be duplicated");
+    w->duplicated = true;
+    *handle = (int)MPI_Comm_c2f(w->others);
     return GGDM_OK;
 }
 

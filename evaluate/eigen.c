@@ -6,8 +6,7 @@
 
 #define MAX_SIDE 20000 /* LAPACK counts its workspace, 2 n^2 and more, in 32 bits */
 
-/* The system's LAPACK may be OpenBLAS, which adds up otherwise for each number of threads. */
-static void use_one_thread(void)
+void ggdm_blas_use_one_thread(void)
 {
     const union {
         void *address;
@@ -17,20 +16,30 @@ static void use_one_thread(void)
         openblas.set(1);
 }
 
-ggdm_status ggdm_eigen(double *a, int64_t n, double *lambda, ggdm_error *err)
+/* (By columns, so that LAPACK sees the rows' ends as its lower triangle and gives vectors as
+ * columns, which are rows here.) */
+static ggdm_status decompose(char job, double *a, int64_t n, double *lambda, ggdm_error *err)
 {
     if (n > MAX_SIDE)
         return GGDM_FAIL(err, GGDM_ESHAPE, "a matrix of %lld rows, expected at most %d",
                          (long long)n, MAX_SIDE);
-    use_one_thread();
-    /* (By columns, so that LAPACK sees the rows' ends as its lower triangle and gives vectors as
-     * columns, which are rows here.) */
+    ggdm_blas_use_one_thread();
     const int side = (int)n;
-    const int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', side, a, side, lambda);
+    const int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, 'L', side, a, side, lambda);
     if (info == LAPACK_WORK_MEMORY_ERROR)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for the eigenvectors of %d rows", side);
+        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for the eigenvalues of %d rows", side);
     if (info != 0)
         return GGDM_FAIL(err, GGDM_ENUMERIC, "LAPACK's dsyevd gives %d for a matrix of %d rows",
                          info, side);
     return GGDM_OK;
+}
+
+ggdm_status ggdm_eigen(double *a, int64_t n, double *lambda, ggdm_error *err)
+{
+    return decompose('V', a, n, lambda, err);
+}
+
+ggdm_status ggdm_eigenvalues(double *a, int64_t n, double *lambda, ggdm_error *err)
+{
+    return decompose('N', a, n, lambda, err);
 }

@@ -12,5 +12,10 @@
  *  Errors: GGDM_ENUMERIC where it does not converge or is not finite; GGDM_ESHAPE beyond LAPACK's
  *  integers; GGDM_ENOMEM. */
 ggdm_status ggdm_eigen(double *a, int64_t n, double *lambda, ggdm_error *err);
+/** The eigenvalues alone; a is overwritten. */
+ggdm_status ggdm_eigenvalues(double *a, int64_t n, double *lambda, ggdm_error *err);
+/** The system's BLAS may be OpenBLAS, which adds up otherwise for each number of threads: from now
+ *  on it uses one in a thread of ours. */
+void ggdm_blas_use_one_thread(void);
 
 #endif

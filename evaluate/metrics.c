@@ -2,13 +2,11 @@
 
 #include <stddef.h>
 
-const ggdm_metric_kind *const ggdm_metric_kinds[] = {&ggdm_metric_kid,
-                                                     &ggdm_metric_kid_subsets,
-                                                     &ggdm_metric_precision_recall,
-                                                     &ggdm_metric_density_coverage,
-                                                     &ggdm_metric_vendi,
-                                                     &ggdm_metric_inception_score,
-                                                     NULL};
+const ggdm_metric_kind *const ggdm_metric_kinds[] = {
+    &ggdm_metric_frechet,          &ggdm_metric_kid,
+    &ggdm_metric_kid_subsets,      &ggdm_metric_precision_recall,
+    &ggdm_metric_density_coverage, &ggdm_metric_vendi,
+    &ggdm_metric_inception_score,  NULL};
 
 int32_t ggdm_metric_count(const ggdm_metric_kind *metric)
 {

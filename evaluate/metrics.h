@@ -42,7 +42,8 @@ int32_t ggdm_metric_count(const ggdm_metric_kind *metric);
 const char *ggdm_metric_number(const ggdm_metric_kind *metric, int32_t i);
 
 /* Each in the file of its name. */
-extern const ggdm_metric_kind ggdm_metric_density_coverage, ggdm_metric_inception_score,
-    ggdm_metric_kid, ggdm_metric_kid_subsets, ggdm_metric_precision_recall, ggdm_metric_vendi;
+extern const ggdm_metric_kind ggdm_metric_density_coverage, ggdm_metric_frechet,
+    ggdm_metric_inception_score, ggdm_metric_kid, ggdm_metric_kid_subsets,
+    ggdm_metric_precision_recall, ggdm_metric_vendi;
 
 #endif

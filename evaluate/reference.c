@@ -43,6 +43,7 @@ void ggdm_reference_close(ggdm_reference *r)
     free(r->sigma);
     ggdm_rows_deinit(&r->rows);
     ggdm_kept_free(r);
+    ggdm_gaussian_deinit(&r->gaussian);
     *r = (ggdm_reference){0};
 }
 
@@ -290,7 +291,7 @@ ggdm_status ggdm_reference_open(ggdm_world *world, const char *text, ggdm_featur
                                 const char *needs, ggdm_reference *out, ggdm_error *err)
 {
     opening o = {.world = world, .text = text, .needs = needs, .features = features, .out = out};
-    *out = (ggdm_reference){0};
+    *out = (ggdm_reference){.world = world};
     const ggdm_status st = open_reference(&o, err);
     ggdm_reference_file_deinit(&o.file);
     ggdm_images_deinit(&o.images);
@@ -298,4 +299,23 @@ ggdm_status ggdm_reference_open(ggdm_world *world, const char *text, ggdm_featur
         return st;
     ggdm_reference_close(out);
     return ggdm_error_prefix(err, "reference %s", text);
+}
+
+ggdm_status ggdm_reference_gaussian(ggdm_reference *r, ggdm_gaussian **out, ggdm_error *err)
+{
+    *out = &r->gaussian;
+    if (r->gaussian.mean)
+        return GGDM_OK;
+    if (r->rows.n == 1)
+        return GGDM_FAIL(err, GGDM_ENUMERIC, "reference %s is one image, which has no covariance",
+                         r->name);
+    const ggdm_status st = r->rows.n > 0 ? ggdm_gaussian_of_rows(&r->rows, &r->gaussian, err)
+                                         : ggdm_gaussian_of_moments(r->world, r->mu, r->sigma, r->d,
+                                                                    &r->gaussian, err);
+    if (st != GGDM_OK)
+        ggdm_gaussian_deinit(&r->gaussian);
+    free(r->mu);
+    free(r->sigma);
+    r->mu = r->sigma = NULL;
+    return st;
 }

@@ -2,17 +2,19 @@
 #ifndef GGDM_EVALUATE_REFERENCE_H
 #define GGDM_EVALUATE_REFERENCE_H
 
-#include "evaluate/rows.h"
+#include "evaluate/frechet.h"
 
 typedef struct ggdm_kept ggdm_kept;
 
 typedef struct ggdm_reference {
+    ggdm_world *world; /* borrowed */
     char *name;     /* for results: "mnist-test@DIGITS" of a digest; the same on all ranks; owned */
     int64_t n, d;   /* images (0: not said), features */
     ggdm_rows rows; /* of all ranks; rows.n 0: only mu and sigma are known */
     double *mu;     /* [d] mean: where a file says it, on rank 0; else NULL; owned */
     double *sigma;  /* [d, d] covariance, divided by n - 1; as mu */
     ggdm_kept *kept; /* what metrics know of it (evaluate/kept.h); owned */
+    ggdm_gaussian gaussian; /* ggdm_reference_gaussian */
 } ggdm_reference;
 
 /** Open a reference: a data set ("mnist-test": of data/mnist; DIR-train), whose images are run
@@ -23,6 +25,10 @@ typedef struct ggdm_reference {
  *  is less than needed; GGDM_ESHAPE where they are as many as others; the same on all ranks. */
 ggdm_status ggdm_reference_open(ggdm_world *world, const char *text, ggdm_features *features,
                                 const char *needs, ggdm_reference *out, ggdm_error *err);
+/** Its mean and covariance over the ranks, borrowed, made when they are first asked for.
+ * Collective. Errors: GGDM_ENUMERIC: of one image there is no covariance; GGDM_ENOMEM. */
+ggdm_status ggdm_reference_gaussian(ggdm_reference *reference, ggdm_gaussian **out,
+                                    ggdm_error *err);
 /** Safe on a zeroed one and twice. */
 void ggdm_reference_close(ggdm_reference *reference);
 

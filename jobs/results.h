@@ -55,7 +55,7 @@ typedef struct ggdm_metric {
 typedef struct ggdm_metric_value {
     double value, lo, hi; /* NAN: there is none */
     int64_t n;
-    char note[80]; /* to be said with the number wherever it is shown, as that it is of too few
+    char note[100]; /* to be said with the number wherever it is shown, as that it is of too few
                       images; "" */
 } ggdm_metric_value;
 

@@ -58,7 +58,7 @@ Architecture: $arch
 Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
 Depends: $depends, openmpi-bin
-Recommends: gnuplot-nox | gnuplot
+Recommends: gnuplot-nox | gnuplot, libopenblas0-serial | libopenblas0
 Suggests: slurm-client, npm
 Section: science
 Priority: optional

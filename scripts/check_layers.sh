@@ -35,7 +35,7 @@ BEGIN {
     # Header (pattern) -> the files (patterns) that may include it.
     n = 0
     rule("sqlite3\\.h",              "jobs/store[^/]*\\.c")
-    rule("mpi\\.h",                  "common/transport_mpi\\.c|common/collective_mpi\\.c")
+    rule("mpi\\.h",                  "common/transport_mpi\\.c|common/collective_mpi\\.c|evaluate/scalapack\\.c")
     rule("(oneapi/dnnl/)?dnnl.*\\.h", "models/nn/onednn[^/]*\\.[ch]")
     rule("omp\\.h",                 "common/threads\\.c|models/nn/.*\\.c")
     rule("png\\.h",                  "common/png[^/]*\\.c")
@@ -45,6 +45,7 @@ BEGIN {
     rule("archive(_entry)?\\.h",     "common/(container|source)\\.c")
     rule("zlib\\.h",                "common/source\\.c")
     rule("nettle/.*",                "common/hash\\.c")
+    rule("cblas.*\\.h",            "evaluate/matrix\\.c")
     rule("lapacke?.*\\.h",         "evaluate/eigen\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
     # (Files of others are read, not mapped: common/fs.h says why.)
