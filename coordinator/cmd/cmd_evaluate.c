@@ -126,6 +126,8 @@ static void put_metric(ggdm_json *j, const ggdm_metric *metric, const ggdm_metri
     ggdm_json_put_double(j, "lo", v->lo);
     ggdm_json_put_double(j, "hi", v->hi);
     ggdm_json_put_int(j, "n", v->n);
+    if (*v->note)
+        ggdm_json_put_string(j, "note", v->note);
     ggdm_json_end(j);
 }
 

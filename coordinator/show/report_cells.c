@@ -6,6 +6,7 @@
 
 #include "common/hash.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "common/png_image.h"
 #include "coordinator/show/html.h"
 #include "jobs/archive.h"
@@ -188,6 +189,39 @@ static void put_share(FILE *f, const ggdm_measured *m)
     fputs("</td>", f);
 }
 
+static void put_metric(FILE *f, const ggdm_metric_value *v)
+{
+    if (isnan(v->value))
+        fputs("<td>&ndash;</td>", f);
+    else
+        fprintf(f, "<td>%.4g%s</td>", v->value, *v->note ? " *" : "");
+    if (isnan(v->lo))
+        fputs("<td>&ndash;</td>", f);
+    else
+        fprintf(f, "<td>[%.4g, %.4g]</td>", v->lo, v->hi);
+}
+
+/* What a metric is of, and what is to be said with its numbers. */
+static void put_legend(FILE *f, const ggdm_results *r, int32_t metric)
+{
+    const char *note = NULL;
+    int32_t noted = 0;
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        const char *said = r->rows[i].metrics[metric].note;
+        noted += *said != '\0';
+        note = *said && !note ? said : note;
+    }
+    fputs("<p class=sub>", f);
+    ggdm_html_text(f, r->metrics[metric].metric);
+    fputs(" by ", f);
+    ggdm_html_text(f, r->metrics[metric].settings);
+    if (note) {
+        fprintf(f, "; * %d cell%s: ", noted, ggdm_plural(noted));
+        ggdm_html_text(f, note);
+    }
+    fputs("</p>\n", f);
+}
+
 static void put_head(FILE *f, const ggdm_results *r)
 {
     fputs("<table><tr><th class=l>cell", f);
@@ -209,6 +243,7 @@ static void put_head(FILE *f, const ggdm_results *r)
     for (int32_t i = 0; i < r->n_metrics; i++) {
         fputs("<th>", f);
         ggdm_html_text(f, r->metrics[i].name);
+        fputs("<th>95 %", f);
     }
     fputs("</tr>\n", f);
 }
@@ -234,7 +269,7 @@ static void put_line(FILE *f, const ggdm_results *r, const ggdm_row *row, bool a
         }
     }
     for (int32_t i = 0; i < r->n_metrics; i++)
-        put_number(f, row->metrics[i].value);
+        put_metric(f, &row->metrics[i]);
     fputs("</tr>\n", f);
 }
 
@@ -255,7 +290,10 @@ void ggdm_report_table(FILE *f, const ggdm_results *r)
     put_head(f, r);
     for (int32_t i = 0; i < r->n_rows; i++)
         put_line(f, r, &r->rows[i], any_until);
-    fputs("</table></section>\n", f);
+    fputs("</table>\n", f);
+    for (int32_t i = 0; i < r->n_metrics; i++)
+        put_legend(f, r, i);
+    fputs("</section>\n", f);
 }
 
 /* ---- recipes --------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* report.html: complete in itself, and nothing in it that could act. */
 #include "coordinator/show/report.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,33 @@ static void test_report_says_what_came_out(void **state)
     /* What is computed, once for all cells that share it. */
     assert_int_equal(count(text, "<details>"), RUN_TRAJECTORIES);
     CHECK(text, "<pre>{&quot;stages&quot;:[{&quot;head&quot;:");
+    free(text);
+}
+
+static void put_result(run_fixture *f, int32_t cell, double lo, const char *note)
+{
+    const ggdm_store_result result = {.cell = cell,
+                                      .metric = "kid",
+                                      .settings = "pixels against <us>",
+                                      .value = 0.00125,
+                                      .lo = lo,
+                                      .hi = 0.25,
+                                      .n = 10,
+                                      .note = note};
+    ggdm_test_ok(ggdm_store_begin(f->store, 1, &err), &err);
+    ggdm_test_ok(ggdm_store_put_result(f->store, &result, &err), &err);
+    ggdm_test_ok(ggdm_store_commit(f->store, &err), &err);
+}
+
+static void test_report_says_what_metrics_are_of_and_their_notes(void **state)
+{
+    run_fixture *f = *state;
+    put_result(f, 1, -0.5, NULL);
+    put_result(f, 2, (double)NAN, "of few");
+    char *text = write_report(f);
+    CHECK(text, "<th>kid<th>95 %", "<td>0.00125</td><td>[-0.5, 0.25]</td></tr>",
+          "<td>0.00125 *</td><td>&ndash;</td></tr>", "<td>&ndash;</td><td>&ndash;</td></tr>",
+          "<p class=sub>kid by pixels against &lt;us&gt;; * 1 cell: of few</p>");
     free(text);
 }
 
@@ -164,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN_FIXTURE_TEST(test_report_says_what_came_out),
+        RUN_FIXTURE_TEST(test_report_says_what_metrics_are_of_and_their_notes),
         RUN_FIXTURE_TEST(test_report_of_a_fresh_run_is_complete),
         cmocka_unit_test(test_report_of_an_older_run_has_no_recipes),
         RUN_FIXTURE_TEST(test_report_shows_the_figures),
