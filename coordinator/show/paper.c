@@ -25,23 +25,9 @@ static bool anywhere(const ggdm_results *r, ggdm_quantity q)
     return false;
 }
 
-/* Accuracies have one decimal, the largest of other numbers has four digits. */
-static int decimals_of(const ggdm_results *r, ggdm_quantity q)
-{
-    double most = 0;
-    if (q.kind == GGDM_ACCURACY)
-        return 1;
-    for (int32_t i = 0; i < r->n_rows; i++) {
-        const double v = fabs(ggdm_quantity_value(r, q, &r->rows[i]).value);
-        most = v > most && isfinite(v) ? v : most;
-    }
-    const double decimals = most > 0 ? 3 - floor(log10(most)) : 0;
-    return decimals < 0 ? 0 : decimals > 12 ? 12 : (int)decimals;
-}
-
 static void add(ggdm_paper *p, ggdm_quantity q)
 {
-    p->shown[p->n++] = (ggdm_shown){q, decimals_of(p->r, q)};
+    p->shown[p->n++] = (ggdm_shown){q, ggdm_quantity_decimals(p->r, q)};
 }
 
 /* The accuracies, or where nothing is aimed at the means of what is measured; then metrics. */

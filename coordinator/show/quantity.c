@@ -35,6 +35,19 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
                    : (ggdm_metric_value){(double)NAN, (double)NAN, (double)NAN, 0, ""};
 }
 
+int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q)
+{
+    double most = 0;
+    if (q.kind == GGDM_VERDICT || q.kind == GGDM_ACCURACY)
+        return 1;
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        const double v = fabs(ggdm_quantity_value(r, q, &r->rows[i]).value);
+        most = v > most && isfinite(v) ? v : most;
+    }
+    const double decimals = most > 0 ? 3 - floor(log10(most)) : 0;
+    return decimals < 0 ? 0 : decimals > 12 ? 12 : (int)decimals;
+}
+
 bool ggdm_quantity_applies(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row)
 {
     switch (q.kind) {

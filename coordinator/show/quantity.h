@@ -23,6 +23,9 @@ typedef struct ggdm_quantity {
  *  interval), accuracies in percent; n: how many images it is of, the verdict's of those that the
  *  cell wants. */
 ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row);
+/** How many decimals it is shown with: accuracies with one, others so that the largest of the rows
+ *  has four digits. */
+int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q);
 /** Does a row belong into its tables at all? */
 bool ggdm_quantity_applies(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row);
 /** Is the mean of a measure a number that is not 0 everywhere? */

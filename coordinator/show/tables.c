@@ -38,16 +38,15 @@ static int width_of(const ggdm_axes *a, int32_t axis, const int32_t *ranks, int3
     return least < MAX_WIDTH ? least : MAX_WIDTH;
 }
 
-static void print_number(FILE *out, const ggdm_grid *g, int32_t y, int32_t x, int wide)
+static void print_number(FILE *out, const ggdm_grid *g, int32_t y, int32_t x, int wide,
+                         int decimals)
 {
-    static const int decimals[] = {
-        [GGDM_VERDICT] = 1, [GGDM_ACCURACY] = 1, [GGDM_MEAN] = 3, [GGDM_METRIC] = 2};
     const ggdm_row *row = ggdm_grid_row(g, y, x);
     const double number = row ? ggdm_quantity_value(g->r, g->what, row).value : (double)NAN;
     if (isnan(number))
         fprintf(out, " %*s", wide, "-");
     else
-        fprintf(out, " %*.*f", wide, decimals[g->what.kind], number);
+        fprintf(out, " %*.*f", wide, decimals, number);
 }
 
 static void print_table(FILE *out, const ggdm_grid *g)
@@ -56,7 +55,8 @@ static void print_table(FILE *out, const ggdm_grid *g)
     char corner[2 * MAX_NAME + 8];
     snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_NAME, name_of(a, g->y),
              g->y < 0 || g->x < 0 ? "" : " \\ ", MAX_NAME, name_of(a, g->x));
-    const int wide = width_of(a, g->x, g->xs, g->n_xs, 7);
+    const int decimals = ggdm_quantity_decimals(g->r, g->what);
+    const int wide = width_of(a, g->x, g->xs, g->n_xs, decimals < 5 ? 7 : decimals + 3);
     const int head = width_of(a, g->y, g->ys, g->n_ys, 10);
     const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
     fprintf(out, "    %*s", first, corner);
@@ -66,7 +66,7 @@ static void print_table(FILE *out, const ggdm_grid *g)
     for (int32_t y = 0; y < g->n_ys; y++) {
         fprintf(out, "    %*.*s", first, MAX_WIDTH, text_of(a, g->y, g->ys[y]));
         for (int32_t x = 0; x < g->n_xs; x++)
-            print_number(out, g, y, x, wide);
+            print_number(out, g, y, x, wide, decimals);
         fprintf(out, "\n");
     }
 }

@@ -76,7 +76,7 @@ static void test_tables_of_metrics_follow(void **state)
           "                   0.0    10.0    20.0\n"
           "\n  vendi by pixels for target 3, n = 9 to 10 images (diverged ones left out)\n"
           "         kappa       0     0.1\n"
-          "                  1.50    2.25\n");
+          "                 1.500   2.250\n");
     free(text);
     paper_close(&p);
 }
@@ -166,7 +166,7 @@ static void test_tables_without_an_aim_are_of_means(void **state)
     text = print(&p);
     check(text, "\n  mean saturation, n = 9 to 10 images (diverged ones left out)\n"
                 "         kappa       0     0.1\n"
-                "                 0.000   0.125\n");
+                "                0.0000  0.1250\n");
     free(text);
     p.r.rows[1].measured[PAPER_SATURATION].mean = 0;
     text = print(&p);
