@@ -9,7 +9,9 @@
 #include "common/mem.h"
 #include "models/model.h"
 
-enum { BATCH = 32, DIGEST_DIGITS = 12 };
+enum { DIGEST_DIGITS = 12 };
+/* Images that go through a network at once, and elements of them: large ones take much memory. */
+enum { MAX_BATCH = 32, MAX_ELEMENTS = 1 << 20 };
 
 struct ggdm_features {
     char *names[GGDM_MAX_LAYERS];
@@ -20,8 +22,8 @@ struct ggdm_features {
     ggdm_graph *graph;
     ggdm_ports ports;
     ggdm_val layers[GGDM_MAX_LAYERS];
-    int64_t elements; /* of an image */
-    int32_t waiting;
+    int64_t elements; /* of an image, as the network takes it */
+    int32_t batch, waiting;
 };
 
 /* ---- rows ---- */
@@ -57,16 +59,22 @@ static const char *const layers[] = {"features", "embedding", "logits", NULL};
 
 static ggdm_val *layer_port(ggdm_ports *p, const char *layer)
 {
-    return strcmp(layer, "features") == 0    ? &p->features
+    return strcmp(layer, "logits") == 0      ? &p->logits
            : strcmp(layer, "embedding") == 0 ? &p->embedding
-                                             : &p->logits;
+                                             : &p->features;
 }
 
+/* *out: the port of the layer that is asked for (NULL: the first that there is), or the name of an
+ * inner layer, which comes through the port of features. */
 static ggdm_status find_layer(const ggdm_features *f, const char *asked, const char **out,
                               ggdm_error *err)
 {
     const ggdm_arch_info *info = &f->model->info;
     char names[100] = "";
+    if (asked && ggdm_arch_has_layer(f->model->arch, asked)) {
+        *out = asked;
+        return GGDM_OK;
+    }
     for (int i = 0; layers[i]; i++) {
         if (!ggdm_arch_has_port(info, layers[i]))
             continue;
@@ -80,8 +88,10 @@ static ggdm_status find_layer(const ggdm_features *f, const char *asked, const c
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "%s is a %s, which gives no features of images, expected a classifier",
                          f->model_name, info->class_name);
-    return GGDM_FAIL(err, GGDM_EINVAL, "%s has no layer '%s', expected %s", f->model_name, asked,
-                     names);
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "%s has no layer '%s', expected %s, or an inner layer of its %s "
+                     "(docs/MODELS.md)",
+                     f->model_name, asked, names, info->class_name);
 }
 
 static ggdm_status add_layer(ggdm_features *f, const char *layer, ggdm_error *err)
@@ -102,13 +112,16 @@ static ggdm_status build(ggdm_features *f, const char *asked, bool logits, ggdm_
     GGDM_TRY(find_layer(f, asked, &layer, err));
     if (logits)
         GGDM_TRY(find_layer(f, "logits", &classes, err));
+    f->elements = (int64_t)info->size * info->size * info->channels;
+    f->batch = f->elements > MAX_ELEMENTS ? 1 : (int32_t)(MAX_ELEMENTS / f->elements);
+    f->batch = f->batch < MAX_BATCH ? f->batch : MAX_BATCH;
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
-    f->ports = ggdm_arch_inputs(f->model->arch, f->graph, BATCH);
+    f->ports = ggdm_arch_inputs(f->model->arch, f->graph, f->batch);
+    f->ports.layer = layer == asked ? asked : NULL;
     ggdm_arch_emit(f->model->arch, f->graph, &f->ports);
     GGDM_TRY(add_layer(f, layer, err));
     if (classes && classes != layer)
         GGDM_TRY(add_layer(f, classes, err));
-    f->elements = (int64_t)info->size * info->size * info->channels;
     return ggdm_graph_compile(f->graph, &f->model->params, err);
 }
 
@@ -179,7 +192,7 @@ const char *ggdm_features_name(const ggdm_features *f, int32_t layer)
 
 static int64_t width(const ggdm_features *f, int32_t layer)
 {
-    return ggdm_shape_count(ggdm_graph_shape(f->graph, f->layers[layer])) / BATCH;
+    return ggdm_shape_count(ggdm_graph_shape(f->graph, f->layers[layer])) / f->batch;
 }
 
 int64_t ggdm_features_width(const ggdm_features *f, int32_t layer)
@@ -189,8 +202,9 @@ int64_t ggdm_features_width(const ggdm_features *f, int32_t layer)
 
 void ggdm_features_takes(const ggdm_features *f, int *size, int *channels)
 {
-    *size = f->model ? f->model->info.size : 0;
-    *channels = f->model ? f->model->info.channels : 0;
+    const bool any = !f->model || f->model->info.resize != GGDM_RESIZE_NONE;
+    *size = any ? 0 : f->model->info.size;
+    *channels = any ? 0 : f->model->info.channels;
 }
 
 /* ---- images ---- */
@@ -206,6 +220,11 @@ static void put_pixels(const ggdm_pixels *image, int64_t d, ggdm_feature_rows *r
 static ggdm_status check_size(const ggdm_features *f, const ggdm_pixels *image, ggdm_error *err)
 {
     const ggdm_arch_info *info = &f->model->info;
+    if (info->resize != GGDM_RESIZE_NONE)
+        return image->channels == 1 || image->channels == 3
+                   ? GGDM_OK
+                   : GGDM_FAIL(err, GGDM_ESHAPE, "%d channels, expected 1 or 3, as %s takes them",
+                               image->channels, f->model_name);
     if (image->height == info->size && image->width == info->size &&
         image->channels == info->channels)
         return GGDM_OK;
@@ -214,11 +233,22 @@ static ggdm_status check_size(const ggdm_features *f, const ggdm_pixels *image, 
                      info->channels, f->model_name);
 }
 
+/* An image as the network takes it. */
+static void put_image(const ggdm_features *f, const ggdm_pixels *image, float *x)
+{
+    const ggdm_arch_info *info = &f->model->info;
+    if (info->resize == GGDM_RESIZE_NONE)
+        ggdm_pixels_dequantise(image->data, x, f->elements);
+    else
+        ggdm_resize_image(info->resize, image->data, image->height, image->width, image->channels,
+                          info->size, x);
+}
+
 /* A network that is told the timestep sees finished images: t is 0. */
 static void run(ggdm_features *f)
 {
     if (f->ports.t >= 0)
-        memset(ggdm_graph_data(f->graph, f->ports.t), 0, BATCH * sizeof(float));
+        memset(ggdm_graph_data(f->graph, f->ports.t), 0, (size_t)f->batch * sizeof(float));
     ggdm_graph_run(f->graph);
 }
 
@@ -261,10 +291,9 @@ static ggdm_status add_to_batch(ggdm_features *f, const ggdm_pixels *image, int3
             ggdm_grow(&rows[k].images, &rows[k].images_cap, place + 1, sizeof *rows->images, err));
         rows[k].images[place] = index;
     }
-    float *x = ggdm_graph_data(f->graph, f->ports.x);
-    ggdm_pixels_dequantise(image->data, x + f->waiting * f->elements, f->elements);
+    put_image(f, image, (float *)ggdm_graph_data(f->graph, f->ports.x) + f->waiting * f->elements);
     f->waiting++;
-    return f->waiting == BATCH ? ggdm_features_flush(f, rows, err) : GGDM_OK;
+    return f->waiting == f->batch ? ggdm_features_flush(f, rows, err) : GGDM_OK;
 }
 
 ggdm_status ggdm_features_add(ggdm_features *f, const ggdm_pixels *image, int32_t index,

@@ -1,7 +1,7 @@
 /* What images are compared by: their pixels, or what a layer of a network makes of them.  A source
  * is named by a text: "pixels", "MODEL" or "MODEL:LAYER"; a layer is one of the ports that the
- * network gives (models/arch/arch.h).  Networks are run in f32, so that features have the same bits
- * whatever the batch and the number of threads. */
+ * network gives, or an inner layer (models/arch/arch.h).  Networks are run in f32, so that features
+ * have the same bits whatever the batch and the number of threads. */
 #ifndef GGDM_EVALUATE_FEATURES_H
 #define GGDM_EVALUATE_FEATURES_H
 
@@ -51,8 +51,8 @@ int64_t ggdm_features_width(const ggdm_features *f, int32_t layer);
 void ggdm_features_takes(const ggdm_features *f, int *size, int *channels);
 
 /** Add an image, which may wait for others, to rows [layers].  index: for messages.
- *  Errors: GGDM_ESHAPE where it has not the size that the network takes, or not that of the others;
- *  those of ggdm_features_flush. */
+ *  Errors: GGDM_ESHAPE where it has not the size that the network takes, which does not resize
+ *  images, or not that of the others; those of ggdm_features_flush. */
 ggdm_status ggdm_features_add(ggdm_features *f, const ggdm_pixels *image, int32_t index,
                               ggdm_feature_rows *rows, ggdm_error *err);
 /** Now all that were added are in rows.  Errors: GGDM_ENUMERIC naming the image whose features are

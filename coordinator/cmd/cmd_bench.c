@@ -70,6 +70,11 @@ static void fill_inputs(const ggdm_program *p)
     }
 }
 
+static ggdm_timing per_image(ggdm_timing t, int batch)
+{
+    return (ggdm_timing){t.median / batch, t.best / batch, t.cpu / batch, t.runs};
+}
+
 static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program,
                                    const bench_options *o, ggdm_timing *out, double *flops,
                                    ggdm_error *err)
@@ -77,19 +82,55 @@ static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program
     const ggdm_program *p = NULL;
     GGDM_TRY(ggdm_programs_get(b->programs, program, o->batch, &p, err));
     fill_inputs(p);
-    *out = ggdm_bench_graph(p->graph, o->seconds);
-    out->median /= o->batch;
-    out->best /= o->batch;
-    out->cpu /= o->batch;
+    *out = per_image(ggdm_bench_graph(p->graph, o->seconds), o->batch);
     if (flops)
         *flops = ggdm_graph_flops(p->graph) / o->batch;
     return GGDM_OK;
 }
 
+/* The forward pass of a classifier, as a judge or features take it. */
+static ggdm_status measure_classifier(const ggdm_model *m, const bench_options *o, report *r,
+                                      ggdm_error *err)
+{
+    const bool bf16 = r->job.precision == GGDM_PRECISION_BF16;
+    ggdm_graph *g = NULL;
+    GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &g, err));
+    ggdm_ports p = ggdm_arch_inputs(m->arch, g, o->batch);
+    ggdm_graph_output(g, ggdm_arch_emit(m->arch, g, &p));
+    ggdm_status st = ggdm_graph_compile(g, &m->params, err);
+    if (st == GGDM_OK) {
+        ggdm_normals(0, GGDM_STREAM_SAMPLER, 0, 0, ggdm_shape_count(ggdm_graph_shape(g, p.x)),
+                     ggdm_graph_data(g, p.x));
+        for (int i = 0; p.t >= 0 && i < o->batch; i++)
+            ((float *)ggdm_graph_data(g, p.t))[i] = 500.0f;
+        r->forward = per_image(ggdm_bench_graph(g, o->seconds), o->batch);
+        r->flops = ggdm_graph_flops(g) / o->batch;
+    }
+    ggdm_graph_destroy(&g);
+    return st;
+}
+
+/* A diffusion model, alone and with its guide. */
+static ggdm_status measure_diffusion(ggdm_model *model, ggdm_model *guide, const bench_options *o,
+                                     report *r, ggdm_error *err)
+{
+    ggdm_bench_programs programs = {0};
+    ggdm_status st;
+    GGDM_TRY_GOTO(
+        st, ggdm_bench_programs_init(&programs, model, guide, r->job.precision, r->job.batch, err),
+        done);
+    GGDM_TRY_GOTO(st, measure_program(&programs, programs.plain, o, &r->forward, &r->flops, err),
+                  done);
+    if (guide)
+        st = measure_program(&programs, programs.guided, o, &r->guided, NULL, err);
+done:
+    ggdm_bench_programs_deinit(&programs);
+    return st;
+}
+
 static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *err)
 {
     bench_model model = {0}, guide = {0};
-    ggdm_bench_programs programs = {0};
     ggdm_status st;
     r->job = (ggdm_job){.precision = o->precision, .batch = o->batch, .threads = o->threads};
     GGDM_TRY(ggdm_isa_choose(&r->isa, err));
@@ -99,19 +140,14 @@ static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *e
     GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
     if (o->guide)
         GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
+    const bool alone = model.model->info.role == GGDM_CLASSIFIER && !guide.model;
     GGDM_TRY_GOTO(st,
-                  ggdm_bench_programs_init(&programs, model.model, guide.model, r->job.precision,
-                                           r->job.batch, err),
+                  alone ? measure_classifier(model.model, o, r, err)
+                        : measure_diffusion(model.model, guide.model, o, r, err),
                   done);
-    GGDM_TRY_GOTO(st, measure_program(&programs, programs.plain, o, &r->forward, &r->flops, err),
-                  done);
-    if (o->guide)
-        GGDM_TRY_GOTO(st, measure_program(&programs, programs.guided, o, &r->guided, NULL, err),
-                      done);
     st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
                          &r->peak, err);
 done:
-    ggdm_bench_programs_deinit(&programs);
     close_model(&guide);
     close_model(&model);
     return st;
@@ -229,8 +265,8 @@ int ggdm_cmd_bench(int argc, char **argv)
         "dispatch: measure the coordinator (ggdm bench dispatch --help).\n"
         "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
         "network: measure a diffusion model: the forward pass, and with --guide the guided step "
-        "(forward "
-        "pass and gradient to x_t through both networks), as workers run them.\v"
+        "(forward pass and gradient to x_t through both networks), as workers run them; or the "
+        "forward pass of a classifier.\v"
         "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
         "random weights.\n\n"
         "Example:\n  ggdm bench network mnist-ddpm --guide mnist-cnn",

@@ -116,6 +116,8 @@ static void print_summary(const ggdm_model *m)
     printf("class       %s (%s)\n", a->class_name,
            a->role == GGDM_DIFFUSION ? "diffusion model" : "classifier");
     printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    if (a->resize != GGDM_RESIZE_NONE)
+        printf("resizes     images of any size, as %s\n", ggdm_resize_names[a->resize]);
     printf("takes       %s\n", ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes));
     printf("gives       %s\n",
            ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));

@@ -20,7 +20,7 @@ struct ggdm_arch {
 };
 
 static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn, &ggdm_arch_mixture,
-                                              &ggdm_arch_mixture_classifier};
+                                              &ggdm_arch_mixture_classifier, &ggdm_arch_inception};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 

@@ -1,12 +1,14 @@
 /* Architectures: a config.json parsed and checked, and the network it describes emitted into a
  * graph.  Kinds: "UNet2DModel" (diffusers, eps-predictor), "GgdmCNN" (classifier),
- * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form). */
+ * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form), "FIDInceptionV3"
+ * (features for distances between sets of images). */
 #ifndef GGDM_MODELS_ARCH_ARCH_H
 #define GGDM_MODELS_ARCH_ARCH_H
 
 #include <stddef.h>
 
 #include "common/status.h"
+#include "models/arch/resize.h"
 #include "models/nn/graph.h"
 
 /* Ports: what networks take and give, by name.  N images; -1: no value. */
@@ -24,7 +26,7 @@ typedef struct ggdm_ports {
     ggdm_val logits;    /* [N, K] f32, log probabilities */
     ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
     ggdm_val embedding; /* one vector of an image or a text */
-    ggdm_val features;  /* of an inner layer: of GgdmCNN what its last one takes, [N, F] ... */
+    ggdm_val features;  /* of an inner layer: what the last one takes, [N, F] ... */
     const char *layer;  /* ... or what this one gives; NULL: that one (ggdm_arch_has_layer) */
 } ggdm_ports;
 
@@ -54,11 +56,13 @@ typedef struct ggdm_arch_info {
     const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors"; NULL:
                                  the network has no weights */
     ggdm_arch_role role;
-    unsigned ports;   /* those it has, GGDM_PORT_* */
-    int size;         /* height and width of images, pixels */
-    int channels;     /* of images */
-    int n_classes;    /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
-    int null_label;   /* the label of no class, behind those of the classes; -1: none */
+    unsigned ports;     /* those it has, GGDM_PORT_* */
+    int size;           /* height and width of images, pixels */
+    int channels;       /* of images */
+    int n_classes;      /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
+    int null_label;     /* the label of no class, behind those of the classes; -1: none */
+    ggdm_resize resize; /* how images of other sizes, and grey ones, are made such as it takes;
+                           GGDM_RESIZE_NONE: it takes its own only */
     bool by_schedule; /* it computes with alpha_bar: ggdm_arch_set_schedule before it is emitted */
 } ggdm_arch_info;
 

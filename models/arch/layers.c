@@ -64,6 +64,23 @@ ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int
     return ggdm_layer_conv(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad});
 }
 
+ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
+                                   int kernel_h, int kernel_w, ggdm_conv conv, double eps)
+{
+    int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    const ggdm_init one = {GGDM_INIT_ONE, 1}, zero = {GGDM_INIT_ZERO, 0};
+    ggdm_val w = declare(g, prefix, "conv.weight", GGDM_SHAPE4(out, in, kernel_h, kernel_w),
+                         fan_in_init(in * kernel_h * kernel_w, false));
+    ggdm_val gamma = declare(g, prefix, "bn.weight", GGDM_SHAPE1(out), one);
+    ggdm_val beta = declare(g, prefix, "bn.bias", GGDM_SHAPE1(out), zero);
+    ggdm_val mean = declare(g, prefix, "bn.running_mean", GGDM_SHAPE1(out), zero);
+    ggdm_val var = declare(g, prefix, "bn.running_var", GGDM_SHAPE1(out), one);
+    x = ggdm_conv2d(g, x, w, -1, conv);
+    return ggdm_batch_norm(g, x, gamma, beta, mean, var, eps, true);
+}
+
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
 {
     int64_t in = width(g, x);

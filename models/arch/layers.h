@@ -23,6 +23,12 @@ ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int
  *  in any graph. */
 ggdm_val ggdm_layer_conv_last(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel);
 
+/** A convolution without bias (PREFIX.conv.weight), batch normalisation by the statistics of
+ *  training (PREFIX.bn.{weight,bias,running_mean,running_var}) and ReLU: BasicConv2d of
+ *  torchvision. */
+ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
+                                   int kernel_h, int kernel_w, ggdm_conv conv, double eps);
+
 /** nn.Linear over the last dimension; weight and bias uniform in +-1/sqrt(in). */
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
 

@@ -24,6 +24,13 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* PyTorch's batch norm counts the batches that it was trained with: a number that no result depends
+ * on, and no float. */
+static bool is_counter(const char *tensor)
+{
+    return ends_with(tensor, ".num_batches_tracked");
+}
+
 static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weights_file *f,
                              ggdm_error *err)
 {
@@ -32,7 +39,8 @@ static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weig
     GGDM_TRY(ggdm_st_file_open(f->path, &f->file, err));
     const ggdm_safetensors *st = f->file.parsed;
     for (size_t i = 0; i < st->n_tensors; i++)
-        GGDM_TRY(ggdm_safetensors_check_float(&st->tensors[i], f->path, err));
+        if (!is_counter(st->tensors[i].name))
+            GGDM_TRY(ggdm_safetensors_check_float(&st->tensors[i], f->path, err));
     return GGDM_OK;
 }
 
@@ -225,7 +233,8 @@ static ggdm_status list_tensors(ggdm_weights *w, ggdm_error *err)
     for (size_t i = 0; i < w->n_files; i++) {
         const ggdm_safetensors *st = w->files[i].file.parsed;
         for (size_t k = 0; k < st->n_tensors; k++)
-            w->tensors[w->n_tensors++] = st->tensors[k];
+            if (!is_counter(st->tensors[k].name))
+                w->tensors[w->n_tensors++] = st->tensors[k];
     }
     return GGDM_OK;
 }
@@ -252,11 +261,12 @@ static ggdm_status open_index(const char *dir, const char *name, ggdm_weights *w
                        w->where);
         goto done;
     }
-    const size_t n = map->count;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&entries, n, sizeof *entries, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&entries, map->count, sizeof *entries, err), done);
+    size_t n = 0;
     for (const ggdm_node *e = map->first; e; e = e->next) {
         GGDM_TRY_GOTO(st, check_shard_name(e, err), done);
-        entries[e->index] = e;
+        if (!is_counter(e->key))
+            entries[n++] = e;
     }
     GGDM_TRY_GOTO(st, open_shards(dir, entries, n, w, err), done);
     GGDM_TRY_GOTO(st, list_tensors(w, err), done);
@@ -308,7 +318,7 @@ done:
 
 static bool is_plain(const ggdm_weights *w)
 {
-    bool plain = w->n_files == 1;
+    bool plain = w->n_files == 1 && w->n_tensors == w->files[0].file.parsed->n_tensors;
     for (size_t i = 0; i < w->n_tensors && plain; i++)
         plain = ggdm_safetensors_as_f32(&w->tensors[i], "", NULL) == GGDM_OK;
     return plain;

@@ -74,8 +74,10 @@ struct ggdm_op {
             int first; /* channel */
         } slice;
         struct {
-            int window; /* pixels, each way */
-        } pool;
+            double eps;
+            bool relu;
+        } fixed_norm;
+        ggdm_window window; /* of a pooling */
         struct {
             int times, part; /* rows of an image; which of them */
         } batch;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "models/nn/graph.h"
+#include "models/nn/ops.h"
 
 /* Group normalisation of one image [hw, c]. */
 typedef struct ggdm_norm_args {
@@ -28,12 +29,21 @@ typedef struct ggdm_norm_args {
     bool silu;
 } ggdm_norm_args;
 
-/* A pooling of one image: windows of k x k pixels of the input. */
+/* Batch normalisation of one image [hw, c] by given statistics. */
+typedef struct ggdm_fixed_norm_args {
+    const void *x;
+    const float *scale, *shift; /* [c] */
+    const float *mean;          /* [c], backward only */
+    int64_t hw, w, c;           /* pixels, pixels of a line, channels */
+    bool relu;
+} ggdm_fixed_norm_args;
+
+/* A pooling of one image. */
 typedef struct ggdm_pool_args {
-    int64_t h, w;    /* of the smaller side */
-    int64_t w_large; /* width of the larger side */
+    int64_t h, w;             /* windows */
+    int64_t h_large, w_large; /* pixels */
     int64_t c;
-    int k;
+    ggdm_window window;
 } ggdm_pool_args;
 
 /* Tiles of 2 x 2 pixels of one image [h, w, c]: rows x columns of them from tile row first on. */
@@ -68,6 +78,13 @@ typedef struct ggdm_kernels {
      *  gradients of gamma and beta. */
     void (*group_norm_bwd)(const ggdm_norm_args *a, const void *gy, void *gx, float *partial);
 
+    /** y = act(x scale + shift). */
+    void (*fixed_norm)(const ggdm_fixed_norm_args *a, void *y);
+    /** Gradient of the above, gz = gy act': gx = gz scale, and per channel the sums of gz and of gz
+     *  (x - mean). */
+    void (*fixed_norm_bwd)(const ggdm_fixed_norm_args *a, const void *gy, void *gx, float *sum,
+                           float *product);
+
     /** Sum of the rows of x [rows, c]; rows of an image line (w) are added first. */
     void (*sum_rows)(const void *x, float *y, int64_t rows, int64_t w, int64_t c);
     /** Sum of x[i] * z[i] over the rows. */
@@ -88,8 +105,7 @@ typedef struct ggdm_kernels {
     /** Sum over the 2x2 blocks of x [2h, 2w, c]. */
     void (*upsample_bwd)(const void *x, void *y, int64_t h, int64_t w, int64_t c);
     void (*max_pool)(const ggdm_pool_args *a, const void *x, void *y);
-    /** The first pixel of a window that has its maximum gets the gradient; gx is written where
-     *  windows are. */
+    /** The first pixel of a window that has its maximum gets the gradient. */
     void (*max_pool_bwd)(const ggdm_pool_args *a, const void *x, const void *y, const void *gy,
                          void *gx);
     void (*avg_pool)(const ggdm_pool_args *a, const void *x, void *y);

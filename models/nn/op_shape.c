@@ -1,4 +1,4 @@
-/* Ops that move pixels: concatenation, upsampling, pooling, flattening. */
+/* Ops that move pixels: concatenation, upsampling, the mean over all, flattening. */
 #include <string.h>
 
 #include "models/nn/graph_impl.h"
@@ -189,103 +189,6 @@ ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x)
                 GGDM_SHAPE4(s.d[0], 2 * s.d[1], 2 * s.d[2], s.d[3]));
 }
 
-/* ---- pooling over k x k windows; pixels beyond the last whole window do not count ---- */
-
-static ggdm_pool_args pool_args(const ggdm_op *op, const ggdm_shape *small, const ggdm_shape *large)
-{
-    return (ggdm_pool_args){small->d[1], small->d[2], large->d[2], small->d[3], op->pool.window};
-}
-
-static void max_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->max_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
-}
-
-/* in x, y, gy */
-static void max_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_in(g, op, 1);
-    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->max_pool_bwd(&a, ggdm_act_image(x, n), ggdm_act_image(y, n),
-                            ggdm_act_image(ggdm_in(g, op, 2), n),
-                            cleared_image(ggdm_out(g, op, 0), n));
-}
-
-static void avg_pool_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    const ggdm_pool_args a = pool_args(op, &y->shape, &x->shape);
-    ggdm_k(x)->avg_pool(&a, ggdm_act_image(x, n), ggdm_act_image(y, n));
-}
-
-static void avg_pool_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
-    const ggdm_pool_args a = pool_args(op, &gy->shape, &gx->shape);
-    ggdm_k(gx)->avg_pool_bwd(&a, ggdm_act_image(gy, n), cleared_image(gx, n));
-}
-
-static const ggdm_op_kind kind_max_pool_bwd = {.name = "max_pool_backward",
-                                               .run_image = max_pool_bwd_run};
-static const ggdm_op_kind kind_avg_pool_bwd = {.name = "avg_pool_backward",
-                                               .run_image = avg_pool_bwd_run};
-
-static void max_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
-                         ggdm_val *gin)
-{
-    (void)need;
-    ggdm_op bwd = ggdm_op_make(&kind_max_pool_bwd, op->in[0], op->out[0], gy, -1);
-    bwd.pool = op->pool;
-    gin[0] = emit_like(g, bwd, op->in[0]);
-}
-
-static void avg_pool_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
-                         ggdm_val *gin)
-{
-    (void)need;
-    ggdm_op bwd = ggdm_op_make(&kind_avg_pool_bwd, gy, -1, -1, -1);
-    bwd.pool = op->pool;
-    gin[0] = emit_like(g, bwd, op->in[0]);
-}
-
-static const ggdm_op_kind kind_max_pool = {
-    .name = "max_pool", .run_image = max_pool_run, .vjp = max_pool_vjp};
-static const ggdm_op_kind kind_avg_pool = {
-    .name = "avg_pool", .run_image = avg_pool_run, .vjp = avg_pool_vjp};
-
-static ggdm_val pool(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_dtype dtype, ggdm_val x, int k)
-{
-    const ggdm_value *v = ggdm_graph_check(g, kind->name, "x", x, 4);
-    if (!v)
-        return -1;
-    const int64_t *d = v->shape.d;
-    if (k < 1 || d[1] < k || d[2] < k)
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "%s: window of %d for an image of %lldx%lld",
-                               kind->name, k, (long long)d[1], (long long)d[2]);
-    const ggdm_shape shape = GGDM_SHAPE4(d[0], d[1] / k, d[2] / k, d[3]);
-    ggdm_op op = ggdm_op_make(kind, ggdm_cast(g, x, dtype), -1, -1, -1);
-    op.pool.window = k;
-    op.out[0] = ggdm_graph_value(g, dtype, shape);
-    return ggdm_graph_emit(g, &op);
-}
-
-ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k)
-{
-    return pool(g, &kind_max_pool, g->dtype, x, k);
-}
-
-ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k)
-{
-    return pool(g, &kind_avg_pool, g->dtype, x, k);
-}
-
-ggdm_val ggdm_avg_pool_f32(ggdm_graph *g, ggdm_val x, int k)
-{
-    return pool(g, &kind_avg_pool, GGDM_F32, x, k);
-}
-
 /* ---- mean over the pixels: [N, H, W, C] -> [N, C] ---- */
 
 static void mean_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
@@ -364,4 +267,41 @@ ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x)
         return -1;
     const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], ggdm_shape_inner(&v->shape));
     return emit(g, ggdm_op_make(&kind_flatten, ggdm_graph_act(g, x), -1, -1, -1), shape);
+}
+
+/* ---- [N, ...] <-> [N, elements] ---- */
+
+static void unroll_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0);
+    ggdm_k(x)->to_f32(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n),
+                      ggdm_shape_inner(&x->shape));
+}
+
+static void roll_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *gx = ggdm_out(g, op, 0);
+    ggdm_k(gx)->from_f32(ggdm_f32_image(ggdm_in(g, op, 0), n), ggdm_act_image(gx, n),
+                         ggdm_shape_inner(&gx->shape));
+}
+
+static const ggdm_op_kind kind_roll = {.name = "unroll_backward", .run_image = roll_run};
+
+static void unroll_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                       ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = emit_like(g, ggdm_op_make(&kind_roll, gy, -1, -1, -1), op->in[0]);
+}
+
+static const ggdm_op_kind kind_unroll = {
+    .name = "unroll", .run_image = unroll_run, .vjp = unroll_vjp};
+
+ggdm_val ggdm_unroll(ggdm_graph *g, ggdm_val x)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "unroll", "x", x, 0);
+    if (!v)
+        return -1;
+    const ggdm_shape shape = GGDM_SHAPE2(v->shape.d[0], ggdm_shape_inner(&v->shape));
+    return emit(g, ggdm_op_make(&kind_unroll, x, -1, -1, -1), shape);
 }

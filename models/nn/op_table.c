@@ -14,9 +14,11 @@
     }
 
 EMIT(conv2d, ggdm_conv2d(g, in[0], in[1], in[2], cfg->conv))
+EMIT(conv2d_inception, emit_conv2d(g, cfg, in))
 EMIT(conv2d_f32, ggdm_conv2d_f32(g, in[0], in[1], in[2], cfg->conv))
 EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
 EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
+EMIT(batch_norm, ggdm_batch_norm(g, in[0], in[1], in[2], in[3], in[4], cfg->eps, cfg->relu))
 EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], cfg->heads))
 EMIT(cast, ggdm_cast(g, in[0], g->dtype)) /* in an f32 graph no op at all */
 EMIT(silu, ggdm_silu(g, in[0]))
@@ -29,7 +31,10 @@ EMIT(concat, ggdm_concat(g, in[0], in[1]))
 EMIT(upsample2, ggdm_upsample2(g, in[0]))
 EMIT(max_pool, ggdm_max_pool(g, in[0], cfg->k))
 EMIT(avg_pool, ggdm_avg_pool(g, in[0], cfg->k))
+EMIT(max_pool_windows, ggdm_max_pool_windows(g, in[0], cfg->window))
+EMIT(avg_pool_windows, ggdm_avg_pool_windows(g, in[0], cfg->window))
 EMIT(flatten, ggdm_flatten(g, in[0]))
+EMIT(unroll, ggdm_unroll(g, in[0]))
 EMIT(global_avg_pool, ggdm_global_avg_pool(g, in[0]))
 EMIT(repeat, ggdm_repeat(g, in[0], cfg->k))
 EMIT(split, ggdm_split(g, in[0], cfg->k, cfg->part))
@@ -73,9 +78,13 @@ EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
 
 /* op               shape rule       roundings of the factors, to bf16, inputs */
 OP(conv2d,          conv2d,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
+/* the same op, with digests of its own: the convolutions of FIDInceptionV3 */
+OP_AS(conv2d_inception, conv2d, conv2d, 0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP_AS(conv2d_f32, conv2d, conv2d,     0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(linear,          linear,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("beta"))
+OP(batch_norm,      same,             0, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"), PARAM("mean"),
+   {"var", GGDM_ROLE_PARAM, GGDM_FILL_POSITIVE})
 OP(attention,       same,             8, 2, ACT("q"), ACT("k"), ACT("v"))
 OP(cast,            same,             0, 0, X(FINE))
 OP(silu,            same,            17, 1, X(NORMAL))
@@ -88,7 +97,10 @@ OP(concat,          concat,           0, 0, ACT("a"), ACT("b"))
 OP(upsample2,       upsample2,        0, 0, X(NORMAL))
 OP(max_pool,        pool,             0, 0, X(APART))
 OP(avg_pool,        pool,             0, 0, X(NORMAL))
+OP(max_pool_windows, pool_windows,    0, 0, X(APART))
+OP(avg_pool_windows, pool_windows,    0, 0, X(NORMAL))
 OP(flatten,         flatten,          0, 0, X(NORMAL))
+OP(unroll,          unroll,           0, 0, X(NORMAL))
 OP(global_avg_pool, global_avg_pool,   0, 0, X(NORMAL))
 OP(repeat,          repeat,           0, 1, X(NORMAL))
 OP(split,           split,            0, 0, X(NORMAL))
@@ -135,6 +147,10 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
      &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
      0, 0, 0}
+/* kernel kh x kw, padding h above and below, w left and right */
+#define CONV_INCEPTION(n, h, w, i, o, kh, kw, s, ph, pw)                                           \
+    {"conv2d_inception " #kh "x" #kw " s" #s " " #i "->" #o " " #h "x" #w, &op_conv2d_inception, n,   \
+     {IMG(h, w, i), {4, {o, i, kh, kw}}, P1(o)}, {.conv = {s, ph, pw, ph, pw}}, 0, 0, 0}
 #define CONV_F32(n, h, w, i, o)                                                                    \
     {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &op_conv2d_f32, n,                                   \
      {IMG(h, w, i), {4, {o, i, 3, 3}}, P1(o)}, {.conv = {1, 1, 1, 1, 1}}, 0, 0, 0}
@@ -143,12 +159,18 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define NORM(n, h, w, c, g, act)                                                                   \
     {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &op_group_norm, n,                         \
      {IMG(h, w, c), P1(c), P1(c)}, {.groups = g, .eps = 1e-5, .silu = act}, 0, 0, 0}
+#define BATCH_NORM(n, h, w, c, act)                                                                \
+    {"batch_norm " #h "x" #w "x" #c " relu=" #act, &op_batch_norm, n,                              \
+     {IMG(h, w, c), P1(c), P1(c), P1(c), P1(c)}, {.eps = 1e-3, .relu = act}, 0, 0, 0}
 #define ATTENTION(n, t, c, h, factor)                                                              \
     {"attention T" #t " C" #c " heads " #h " scale " #factor, &op_attention, n,                       \
      {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = h}, factor, 0, 0}
 #define SIMPLE(op, text, n, ...) {#op " " text, &op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
     {#op " k" #size " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+#define WINDOWS(op, n, h, w, c, size, stride, pad)                                                 \
+    {#op " k" #size " s" #stride " p" #pad " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)},      \
+     {.window = {size, stride, pad}}, 0, 0, 0}
 #define SLICE(n, from, many, text, ...)                                                            \
     {"slice_channels " #many " from " #from " of " text, &op_slice_channels, n, {__VA_ARGS__},     \
      {.first = from, .count = many}, 0, 0, 0}
@@ -200,6 +222,12 @@ const ggdm_op_row ggdm_op_rows[] = {
     CONV("", 2, 1, 1, 8, 8, 3, 1, 1, 1, 1, 1),
     CONV_NO_BIAS(2, 6, 7, 8, 8, 3, 1, 1, 1, 1, 1),
     CONV_NO_BIAS(2, 5, 5, 3, 8, 1, 1, 0, 0, 0, 0),
+    CONV_INCEPTION(2, 9, 8, 33, 8, 3, 3, 2, 0, 0),
+    CONV_INCEPTION(2, 9, 8, 33, 16, 1, 7, 1, 0, 3),
+    CONV_INCEPTION(2, 8, 9, 16, 33, 7, 1, 1, 3, 0),
+    CONV_INCEPTION(2, 5, 6, 32, 32, 1, 3, 1, 0, 1),
+    CONV_INCEPTION(2, 6, 5, 3, 32, 3, 1, 1, 1, 0),
+    CONV_INCEPTION(1, 17, 17, 128, 64, 7, 1, 1, 3, 0), /* so large that it is cut into bands */
     /* shapes of the shipped models */
     CONV(" (model)", 2, 28, 28, 1, 32, 3, 1, 1, 1, 1, 1),
     CONV(" (model)", 2, 28, 28, 32, 1, 3, 1, 1, 1, 1, 1),
@@ -248,6 +276,10 @@ const ggdm_op_row ggdm_op_rows[] = {
     NORM(2, 7, 7, 64, 32, true),
     NORM(1, 14, 14, 32, 32, true),
     NORM(2, 1, 1, 16, 2, true),
+    BATCH_NORM(2, 5, 3, 8, false),
+    BATCH_NORM(2, 4, 6, 33, false),
+    BATCH_NORM(2, 3, 5, 17, true),
+    BATCH_NORM(2, 1, 1, 16, true),
     SIMPLE(silu, "33", 2, ROWS(33)),
     SIMPLE(silu, "5x7x3", 2, IMG(5, 7, 3)),
     {"silu scale 30", &op_silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
@@ -288,9 +320,17 @@ const ggdm_op_row ggdm_op_rows[] = {
     POOL(avg_pool, 2, 5, 7, 3, 2),
     POOL(avg_pool, 2, 8, 10, 33, 3),
     POOL(avg_pool, 3, 4, 4, 1, 4),
+    WINDOWS(max_pool_windows, 2, 5, 4, 17, 3, 2, 0),
+    WINDOWS(max_pool_windows, 2, 5, 7, 3, 3, 1, 1),
+    WINDOWS(max_pool_windows, 3, 4, 5, 8, 2, 3, 1),
+    WINDOWS(avg_pool_windows, 2, 5, 7, 3, 3, 1, 1),
+    WINDOWS(avg_pool_windows, 2, 9, 8, 33, 3, 2, 0),
+    WINDOWS(avg_pool_windows, 3, 2, 1, 1, 3, 1, 1),
     SIMPLE(flatten, "3x5x4", 2, IMG(3, 5, 4)),
     SIMPLE(flatten, "7x7x33", 2, IMG(7, 7, 33)),
     SIMPLE(flatten, "1x1x8", 3, IMG(1, 1, 8)),
+    SIMPLE(unroll, "3x5x4", 2, IMG(3, 5, 4)),
+    SIMPLE(unroll, "33", 3, ROWS(33)),
     SIMPLE(global_avg_pool, "5x3x33", 2, IMG(5, 3, 33)),
     SIMPLE(global_avg_pool, "7x7x64", 2, IMG(7, 7, 64)),
     SIMPLE(global_avg_pool, "1x1x3", 3, IMG(1, 1, 3)),

@@ -11,7 +11,7 @@
 #include "models/nn/graph.h"
 #include "models/nn/ref.h"
 
-#define GGDM_OP_INPUTS 4
+#define GGDM_OP_INPUTS 5
 #define GGDM_BATCH 0           /* in the shapes of a row: this extent is the batch */
 #define GGDM_BATCHES(k) (-(k)) /* this one k times the batch */
 

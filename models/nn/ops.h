@@ -14,6 +14,10 @@ typedef struct ggdm_conv {
     int top, left, bottom, right; /* zero padding in pixels, may be asymmetric */
 } ggdm_conv;
 
+typedef struct ggdm_window {
+    int size, stride, pad; /* pixels; pad at each edge, at most half of size */
+} ggdm_window;
+
 /** y[n,oh,ow,o] = b[o] + sum w[o,i,kh,kw] x[n, oh*stride+kh-top, ow*stride+kw-left, i].
  *  w [O, I, KH, KW], b [O] or -1. */
 ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
@@ -27,6 +31,11 @@ ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b);
  *  y = act((x - mean) / sqrt(var + eps) * gamma[c] + beta[c]), biased variance over a group. */
 ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, int groups,
                          double eps, bool silu);
+
+/** Batch normalisation by given statistics, as a trained network has them (Ioffe & Szegedy 2015),
+ *  then ReLU if relu is set: y = act((x - mean[c]) / sqrt(var[c] + eps) * gamma[c] + beta[c]). */
+ggdm_val ggdm_batch_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, ggdm_val mean,
+                         ggdm_val var, double eps, bool relu);
 
 /** Scaled dot-product attention: q, k, v [N, ..., C] with T positions in between; heads must divide
  *  C; per head softmax(q k^T / sqrt(C / heads)) v. */
@@ -51,8 +60,15 @@ ggdm_val ggdm_max_pool(ggdm_graph *g, ggdm_val x, int k);
 ggdm_val ggdm_avg_pool(ggdm_graph *g, ggdm_val x, int k);
 /** The same with an f32 result of f32 in any graph: what a loss sees of a smaller image. */
 ggdm_val ggdm_avg_pool_f32(ggdm_graph *g, ggdm_val x, int k);
+/** The same over windows that may overlap and hang over the edges, of the pixels that are there:
+ *  (H + 2 pad - size) / stride + 1 of them, rounded down. */
+ggdm_val ggdm_max_pool_windows(ggdm_graph *g, ggdm_val x, ggdm_window window);
+ggdm_val ggdm_avg_pool_windows(ggdm_graph *g, ggdm_val x, ggdm_window window);
 /** [N, H, W, C] -> [N, C*H*W] in the order of PyTorch's flatten of [N, C, H, W]. */
 ggdm_val ggdm_flatten(ggdm_graph *g, ggdm_val x);
+/** [N, ...] -> [N, elements] f32, in the order of memory: of an image row, column, channel, as
+ *  TensorFlow flattens it. */
+ggdm_val ggdm_unroll(ggdm_graph *g, ggdm_val x);
 /** Mean over height and width: [N, H, W, C] -> [N, C]. */
 ggdm_val ggdm_global_avg_pool(ggdm_graph *g, ggdm_val x);
 

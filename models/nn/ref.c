@@ -49,12 +49,6 @@ ggdm_shape ggdm_ref_shape_upsample2(const ggdm_op_config *cfg, const ggdm_shape 
     return GGDM_SHAPE4(x[0], 2 * x[1], 2 * x[2], x[3]);
 }
 
-ggdm_shape ggdm_ref_shape_pool(const ggdm_op_config *cfg, const ggdm_shape *shape)
-{
-    const int64_t *x = shape[0].d;
-    return GGDM_SHAPE4(x[0], x[1] / cfg->k, x[2] / cfg->k, x[3]);
-}
-
 ggdm_shape ggdm_ref_shape_flatten(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {
     const int64_t *x = shape[0].d;
@@ -62,10 +56,10 @@ ggdm_shape ggdm_ref_shape_flatten(const ggdm_op_config *cfg, const ggdm_shape *s
     return GGDM_SHAPE2(x[0], x[1] * x[2] * x[3]);
 }
 
-ggdm_shape ggdm_ref_shape_global_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape)
+ggdm_shape ggdm_ref_shape_unroll(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {
     (void)cfg;
-    return GGDM_SHAPE2(shape[0].d[0], shape[0].d[3]);
+    return GGDM_SHAPE2(shape[0].d[0], ggdm_shape_count(&shape[0]) / shape[0].d[0]);
 }
 
 ggdm_shape ggdm_ref_shape_time_features(const ggdm_op_config *cfg, const ggdm_shape *shape)
@@ -223,6 +217,22 @@ int64_t ggdm_ref_group_norm(const ggdm_op_config *cfg, const ggdm_shape *shape,
     return (int64_t)count;
 }
 
+int64_t ggdm_ref_batch_norm(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                            const double *const *in, double *y, double *mag)
+{
+    const int64_t channels = shape[0].d[3];
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const int64_t c = i % channels;
+        const double gamma = in[1][c], beta = in[2][c], mean = in[3][c];
+        const double scale = gamma / sqrt(in[4][c] + cfg->eps);
+        const double v = (in[0][i] - mean) * scale + beta;
+        const double m = (fabs(in[0][i]) + fabs(mean)) * fabs(scale) + fabs(beta) + fabs(v);
+        const bool off = cfg->relu && v <= 0;
+        put(y, mag, i, off ? 0 : v, m);
+    }
+    return 3;
+}
+
 /* q . k / sqrt(width) of one head and one pair of positions; *absolute: sum of |terms|. */
 static double score(const double *q, const double *k, int64_t width, double *absolute)
 {
@@ -351,7 +361,7 @@ int64_t ggdm_ref_scale_shift(const ggdm_op_config *cfg, const ggdm_shape *shape,
     return 3;
 }
 
-/* --- layout and pooling ---------------------------------------------------------------------- */
+/* --- layout ---------------------------------------------------------------------------------- */
 
 int64_t ggdm_ref_concat(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
                         double *y, double *mag)
@@ -383,45 +393,6 @@ int64_t ggdm_ref_upsample2(const ggdm_op_config *cfg, const ggdm_shape *shape,
     return 0;
 }
 
-/* Both poolings: the largest element, or the mean, of each k x k window. */
-static int64_t pool(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *x, bool mean,
-                    double *y, double *mag)
-{
-    const ggdm_shape out = ggdm_ref_shape_pool(cfg, shape);
-    const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
-    const int k = cfg->k;
-    for (int64_t n = 0, at = 0; n < out.d[0]; n++) {
-        for (int64_t oh = 0; oh < out.d[1]; oh++) {
-            for (int64_t ow = 0; ow < out.d[2]; ow++) {
-                for (int64_t c = 0; c < channels; c++, at++) {
-                    double top = -INFINITY, sum = 0, absolute = 0;
-                    for (int i = 0; i < k * k; i++) {
-                        const int64_t h = oh * k + i / k, w = ow * k + i % k;
-                        const double v = x[((n * height + h) * width + w) * channels + c];
-                        top = fmax(top, v);
-                        sum += v / (k * k);
-                        absolute += fabs(v) / (k * k);
-                    }
-                    put(y, mag, at, mean ? sum : top, mean ? absolute : 0);
-                }
-            }
-        }
-    }
-    return mean ? k * k : 0;
-}
-
-int64_t ggdm_ref_max_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
-                          const double *const *in, double *y, double *mag)
-{
-    return pool(cfg, shape, in[0], false, y, mag);
-}
-
-int64_t ggdm_ref_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
-                          const double *const *in, double *y, double *mag)
-{
-    return pool(cfg, shape, in[0], true, y, mag);
-}
-
 int64_t ggdm_ref_flatten(const ggdm_op_config *cfg, const ggdm_shape *shape,
                          const double *const *in, double *y, double *mag)
 {
@@ -437,22 +408,13 @@ int64_t ggdm_ref_flatten(const ggdm_op_config *cfg, const ggdm_shape *shape,
     return 0;
 }
 
-int64_t ggdm_ref_global_avg_pool(const ggdm_op_config *cfg, const ggdm_shape *shape,
-                                 const double *const *in, double *y, double *mag)
+int64_t ggdm_ref_unroll(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                        double *y, double *mag)
 {
-    const int64_t pixels = shape[0].d[1] * shape[0].d[2], channels = shape[0].d[3];
     (void)cfg;
-    for (int64_t n = 0; n < shape[0].d[0]; n++) {
-        for (int64_t c = 0; c < channels; c++) {
-            double sum = 0, absolute = 0;
-            for (int64_t p = 0; p < pixels; p++) {
-                sum += in[0][(n * pixels + p) * channels + c] / (double)pixels;
-                absolute += fabs(in[0][(n * pixels + p) * channels + c]) / (double)pixels;
-            }
-            put(y, mag, n * channels + c, sum, absolute);
-        }
-    }
-    return pixels;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, in[0][i], 0);
+    return 0;
 }
 
 int64_t ggdm_ref_repeat(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,

@@ -34,10 +34,12 @@
 typedef struct ggdm_op_config {
     ggdm_conv conv;              /* conv2d */
     int groups;                  /* group_norm */
-    double eps;                  /* group_norm */
+    double eps;                  /* group_norm, batch_norm */
+    bool relu;                   /* batch_norm */
     bool silu;                   /* group_norm */
     int heads;                   /* attention */
     int k;                       /* max_pool, avg_pool, repeat, split, join */
+    ggdm_window window;          /* max_pool_windows, avg_pool_windows */
     int part;                    /* split */
     int dim;                     /* time_features */
     bool flip;                   /* time_features */
@@ -57,15 +59,18 @@ typedef int64_t ggdm_ref_fn(const ggdm_op_config *cfg, const ggdm_shape *shape,
 /* Shape rules that several ops share: that of the first input; [N]. */
 ggdm_ref_shape_fn ggdm_ref_shape_same, ggdm_ref_shape_per_image;
 ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_concat,
-    ggdm_ref_shape_upsample2, ggdm_ref_shape_pool, ggdm_ref_shape_flatten,
-    ggdm_ref_shape_global_avg_pool, ggdm_ref_shape_time_features, ggdm_ref_shape_embedding,
-    ggdm_ref_shape_repeat, ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
+    ggdm_ref_shape_upsample2, ggdm_ref_shape_pool, ggdm_ref_shape_pool_windows,
+    ggdm_ref_shape_flatten, ggdm_ref_shape_unroll, ggdm_ref_shape_global_avg_pool,
+    ggdm_ref_shape_time_features, ggdm_ref_shape_embedding, ggdm_ref_shape_repeat,
+    ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
     ggdm_ref_shape_mixture_logp;
 
-ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_attention;
+ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_batch_norm,
+    ggdm_ref_attention;
 ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_ref_add_embedding,
     ggdm_ref_scale_shift, ggdm_ref_concat, ggdm_ref_upsample2, ggdm_ref_max_pool, ggdm_ref_avg_pool,
-    ggdm_ref_flatten, ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
+    ggdm_ref_max_pool_windows, ggdm_ref_avg_pool_windows, ggdm_ref_flatten, ggdm_ref_unroll,
+    ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;

@@ -30,6 +30,12 @@ def network(program, model, guide, batch, threads, precision, *more):
                            "--batch", batch, "--threads", threads, "--precision", precision, *more))
 
 
+def classifier(program, model, batch, threads, precision, *more):
+    """The same of a classifier alone."""
+    return json.loads(ggdm(program, "bench", "network", model, "--json", "--batch", batch,
+                           "--threads", threads, "--precision", precision, *more))
+
+
 def median(values):
     return statistics.median(values)
 

@@ -80,6 +80,9 @@ zoo=$root/models/zoo
 timeout 60 "$GGDM" bench network "$zoo/mnist-ddpm/config.json" --guide "$zoo/mnist-cnn/config.json" --batch 2 --seconds 1 --json >out 2>err &&
     figures {forward,guided}_{,best_,cpu_}ms_per_image {forward,guided}_runs forward_gflop_per_image peak_gflops peak_share
 report $? "a network with random weights is measured" || cat err
+timeout 60 "$GGDM" bench network "$zoo/mnist-noisy-cnn/config.json" --batch 2 --seconds 1 --json >out 2>err &&
+    figures forward_{,best_,cpu_}ms_per_image forward_runs forward_gflop_per_image peak_gflops peak_share
+report $? "so is a classifier alone" || cat err
 timeout 60 "$GGDM" bench ops --milliseconds 1 --batch 2 >out 2>err &&
     figures n median_us best_us with_gradient_us gbytes_per_second && [ "$(grep -c '"op":' out)" -ge 10 ]
 report $? "the ops of the shipped models are measured" || cat err

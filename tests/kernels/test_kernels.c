@@ -67,9 +67,23 @@ static void norm(const ggdm_kernels *k, bench *b, bool silu, bool backward)
         k->group_norm_bwd(&a, in(b, 1), OUT, (float *)b->out[1]);
 }
 
-static void pool(const ggdm_kernels *k, bench *b, int which)
+static void fixed_norm(const ggdm_kernels *k, bench *b, bool relu, bool backward)
 {
-    const ggdm_pool_args a = {H / 2, W / 2, W, b->c, 2};
+    const ggdm_fixed_norm_args a = {in(b, 0), b->row[0], b->row[1], b->row[2],
+                                    H * W,    W,         b->c,      relu};
+    float *sums = (float *)b->out[1];
+    if (backward)
+        k->fixed_norm_bwd(&a, in(b, 1), OUT, sums, sums + b->c);
+    else
+        k->fixed_norm(&a, OUT);
+}
+
+/* Windows side by side, or such as overlap and hang over the edges. */
+static void pool(const ggdm_kernels *k, bench *b, int which, bool overlap)
+{
+    const ggdm_pool_args a = overlap
+                                 ? (ggdm_pool_args){(H + 1) / 2, (W + 1) / 2, H, W, b->c, {3, 2, 1}}
+                                 : (ggdm_pool_args){H / 2, W / 2, H, W, b->c, {2, 2, 0}};
     if (which == 0)
         k->max_pool(&a, in(b, 0), OUT);
     else if (which == 1)
@@ -108,6 +122,10 @@ CASE(group_norm, norm(k, b, false, false))
 CASE(group_norm_silu, norm(k, b, true, false))
 CASE(group_norm_bwd, norm(k, b, false, true))
 CASE(group_norm_silu_bwd, norm(k, b, true, true))
+CASE(fixed_norm, fixed_norm(k, b, false, false))
+CASE(fixed_norm_relu, fixed_norm(k, b, true, false))
+CASE(fixed_norm_bwd, fixed_norm(k, b, false, true))
+CASE(fixed_norm_relu_bwd, fixed_norm(k, b, true, true))
 CASE(sum_rows, k->sum_rows(in(b, 0), OUT32, rows, W, c))
 CASE(sum_rows_product, k->sum_rows_product(in(b, 0), in(b, 1), OUT32, rows, W, c))
 CASE(affine_rows, k->affine_rows(in(b, 0), b->row[0], b->row[1], OUT, rows, c))
@@ -116,10 +134,14 @@ CASE(softmax, k->softmax(b->f32[0], OUT, rows, c, 0.7f))
 CASE(softmax_bwd, (k->softmax(b->row[0], b->out[1], rows, c, 0.7f),
                    k->softmax_bwd(b->out[1], b->f32[1], OUT, rows, c, 0.7f)))
 CASE(upsample_bwd, k->upsample_bwd(in(b, 0), OUT, H / 2, W / 2, c))
-CASE(max_pool, pool(k, b, 0))
-CASE(avg_pool, pool(k, b, 1))
-CASE(avg_pool_bwd, pool(k, b, 2))
-CASE(max_pool_bwd, pool(k, b, 3))
+CASE(max_pool, pool(k, b, 0, false))
+CASE(max_pool_windows, pool(k, b, 0, true))
+CASE(avg_pool, pool(k, b, 1, false))
+CASE(avg_pool_windows, pool(k, b, 1, true))
+CASE(avg_pool_bwd, pool(k, b, 2, false))
+CASE(avg_pool_bwd_windows, pool(k, b, 2, true))
+CASE(max_pool_bwd, pool(k, b, 3, false))
+CASE(max_pool_bwd_windows, pool(k, b, 3, true))
 CASE(flatten, k->flatten(in(b, 0), OUT32, rows, c))
 CASE(unflatten, k->unflatten(b->f32[0], OUT, rows, c))
 CASE(tile_in, tiles(k, b, true, true))
@@ -145,6 +167,10 @@ static const kernel_case cases[] = {
     ROW(group_norm_silu),
     ROW(group_norm_bwd),
     ROW(group_norm_silu_bwd),
+    ROW(fixed_norm),
+    ROW(fixed_norm_relu),
+    ROW(fixed_norm_bwd),
+    ROW(fixed_norm_relu_bwd),
     ROW(sum_rows),
     ROW(sum_rows_product),
     ROW(affine_rows),
@@ -153,9 +179,13 @@ static const kernel_case cases[] = {
     ROW(softmax_bwd),
     ROW(upsample_bwd),
     ROW(max_pool),
+    ROW(max_pool_windows),
     ROW(avg_pool),
+    ROW(avg_pool_windows),
     ROW(avg_pool_bwd),
+    ROW(avg_pool_bwd_windows),
     ROW(max_pool_bwd),
+    ROW(max_pool_bwd_windows),
     ROW(flatten),
     ROW(unflatten),
     ROW(tile_in),

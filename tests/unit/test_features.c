@@ -125,6 +125,24 @@ static void test_features_of_a_classifier_are_what_its_last_layer_takes(void **s
     ggdm_features_close(&outer);
 }
 
+/* The last inner layer is what the last one takes. */
+static void test_features_of_an_inner_layer_are_what_it_gives(void **state)
+{
+    ggdm_features *f = open_source(*state, "cnn"), *inner = open_source(*state, "cnn:layers.3");
+    ggdm_features *first = open_source(*state, "cnn:layers.0");
+    ggdm_feature_rows x = rows_of(f, 0, 3), y = rows_of(inner, 0, 3), z = rows_of(first, 0, 3);
+    assert_int_equal(strncmp(ggdm_features_name(inner, 0), "cnn:layers.3@", 13), 0);
+    assert_int_equal(y.d, x.d);
+    assert_memory_equal(y.x, x.x, (size_t)(x.n * x.d) * sizeof *x.x);
+    assert_int_equal(z.d % (SIDE * SIDE / 4), 0);
+    ggdm_feature_rows_deinit(&x);
+    ggdm_feature_rows_deinit(&y);
+    ggdm_feature_rows_deinit(&z);
+    ggdm_features_close(&f);
+    ggdm_features_close(&inner);
+    ggdm_features_close(&first);
+}
+
 /* Whatever the batch, the threads and the neighbours. */
 static void test_features_have_the_same_bits(void **state)
 {
@@ -180,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_features_pixels_are_shares_of_white),
         cmocka_unit_test(test_features_of_a_classifier_are_what_its_last_layer_takes),
+        cmocka_unit_test(test_features_of_an_inner_layer_are_what_it_gives),
         cmocka_unit_test(test_features_have_the_same_bits),
         cmocka_unit_test(test_features_of_another_size_are_refused),
         cmocka_unit_test(test_features_of_what_has_none_are_refused),

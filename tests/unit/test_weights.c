@@ -132,6 +132,13 @@ static void put_mixed(void)
     put(NAME, (item[]){{"b", "BF16", hb, 2, 4}, plain[1]}, 2, 0);
 }
 
+static void put_counter(void)
+{
+    static const int64_t batches = 1000;
+    put(NAME, (item[]){plain[0], {"bn.num_batches_tracked", "I64", &batches, 1, 8}, plain[1]}, 3,
+        0);
+}
+
 static void put_shards(void)
 {
     put(SHARD("1", "2"), &plain[0], 1, 0);
@@ -142,7 +149,8 @@ static void put_shards(void)
 
 static void test_weights_stored_otherwise_are_the_same(void **state)
 {
-    static void (*const ways[])(void) = {put_unaligned, put_f16, put_mixed, put_shards};
+    static void (*const ways[])(void) = {put_unaligned, put_f16, put_mixed, put_counter,
+                                         put_shards};
     char *first = NULL;
     size_t size = 0;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
