@@ -1,6 +1,5 @@
 #include "worker/emit.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -117,38 +116,26 @@ static void check_classifier(ggdm_emit *e, const ggdm_item *item, const char *ke
                           (long long)d[1], (long long)d[2], (long long)d[3]);
 }
 
-static bool equal_levels(const ggdm_noise_levels *a, const ggdm_noise_levels *b)
-{
-    bool equal = a->train_steps == b->train_steps;
-    for (int32_t t = 0; equal && t < a->train_steps; t++)
-        equal = fabs(a->alpha_bar[t] - b->alpha_bar[t]) <= 1e-6;
-    return equal;
-}
-
 /* t must stand for the same noise to a classifier of x_t and to the diffusion model. */
 static void check_noise(ggdm_emit *e, const ggdm_item *item, const char *key,
                         const ggdm_model *model)
 {
     const ggdm_model *diffusion = ggdm_models_find(e->models, ggdm_item_text(e->head, "model"));
-    ggdm_noise_levels a = {0}, b = {0};
+    bool same = false;
     ggdm_error why;
-    if (ggdm_noise_levels_read(model->files->scheduler, model->files->path, &a, &why) != GGDM_OK ||
-        ggdm_noise_levels_read(diffusion->files->scheduler, diffusion->files->path, &b, &why) !=
-            GGDM_OK)
+    if (ggdm_noise_levels_same(model->files, diffusion->files, &same, &why) != GGDM_OK)
         ggdm_emit_fail_at(e, why.code, item, key, "%s", why.msg);
-    else if (!equal_levels(&a, &b))
+    else if (!same)
         ggdm_emit_fail_at(
             e, GGDM_EINVAL, item, key,
             "classifier '%s' was trained with another noise schedule than '%s': expected "
             "the same alpha_bar at all t (scheduler_config.json)",
             name_of(e, model), name_of(e, diffusion));
-    ggdm_noise_levels_deinit(&a);
-    ggdm_noise_levels_deinit(&b);
 }
 
-/* The classifier in a MODEL row, emitted for images. */
+/* The classifier in a MODEL row, emitted for images; inner: as far as a layer. */
 static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char *key,
-                                 const char *layer, ggdm_val x)
+                                 const char *layer, bool inner, ggdm_val x)
 {
     ggdm_ports ports = GGDM_NO_PORTS;
     const ggdm_model *model = ggdm_emit_model(e, item, key);
@@ -157,6 +144,7 @@ static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char
     check_classifier(e, item, key, model, x);
     ports.x = x;
     ports.layer = layer;
+    ports.inner = inner;
     if (e->status == GGDM_OK && ggdm_arch_has_port(&model->info, "t")) {
         if (e->noisy)
             check_noise(e, item, key, model);
@@ -172,7 +160,7 @@ static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char
 ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
                               bool raw)
 {
-    const ggdm_ports ports = emit_on_images(e, item, key, NULL, x);
+    const ggdm_ports ports = emit_on_images(e, item, key, NULL, false, x);
     return raw ? ports.raw : ports.logits;
 }
 
@@ -186,7 +174,7 @@ ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key
                           "model '%s' has no layer '%s', expected one in front of its last, as "
                           "layers.0 (by the names of its parameters)",
                           name_of(e, model), layer);
-    return e->status == GGDM_OK ? emit_on_images(e, item, key, layer, x).features : -1;
+    return e->status == GGDM_OK ? emit_on_images(e, item, key, layer, true, x).features : -1;
 }
 
 /* ---- diffusion models ---------------------------------------------------------------------- */

@@ -29,13 +29,22 @@ typedef struct run {
     ggdm_live **list; /* [segments * images] those of one program at a tick */
     float *noise;     /* [images, noises, elements] of the current step */
     float *x0;        /* [batch, elements] x0-hat as samplers see it */
-    float *range; /* [batch, elements] of learned variances, over the largest (ggdm_sampler_io) */
+    float *range;     /* [batch, elements] of learned variances, over the largest (ggdm_sampler_io);
+                         NULL: the chain has none */
     ggdm_scores *scores;
 } run;
 
 static const ggdm_unit_setting *setting_of(const run *r, int32_t segment)
 {
     return &r->steps.settings[r->unit->segments[segment].setting];
+}
+
+static bool has_range(const ggdm_chain *c)
+{
+    for (int32_t i = 0; i < c->steps * c->evaluations; i++)
+        if (c->step[i].log_range != 0.0f)
+            return true;
+    return false;
 }
 
 static ggdm_status run_init(run *r, ggdm_error *err)
@@ -52,8 +61,9 @@ static ggdm_status run_init(run *r, ggdm_error *err)
                         (size_t)r->head->state.elements * sizeof *r->noise, err));
     GGDM_TRY(ggdm_alloc(&r->x0, (size_t)r->tools->job.batch,
                         (size_t)r->head->state.elements * sizeof *r->x0, err));
-    GGDM_TRY(ggdm_alloc(&r->range, (size_t)r->tools->job.batch,
-                        (size_t)r->head->state.elements * sizeof *r->range, err));
+    if (has_range(&r->head->chain))
+        GGDM_TRY(ggdm_alloc(&r->range, (size_t)r->tools->job.batch,
+                            (size_t)r->head->state.elements * sizeof *r->range, err));
     ggdm_error why = {0};
     if (u->state && ggdm_walk_restore(&r->walk, u->state, u->state_size, &why) != GGDM_OK)
         ggdm_log(GGDM_LOG_WARN,
@@ -225,7 +235,7 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
                           .x0 = r->x0 + i * p->elements,
                           .x0_change = p->x0_change ? p->x0_change + i * p->elements : NULL,
                           .variance = p->variance ? p->variance + i * p->elements : NULL,
-                          .range = r->range + i * p->elements,
+                          .range = r->range ? r->range + i * p->elements : NULL,
                           .z = r->noise + (int64_t)live->image * h->kind->noises * p->elements,
                           .history = live->history,
                           .filled = live->filled,

@@ -28,9 +28,10 @@ typedef struct ggdm_ports {
     ggdm_val embedding; /* one vector of an image or a text */
     ggdm_val features;  /* of an inner layer: what the last one takes, [N, F] ... */
     const char *layer;  /* ... or what this one gives; NULL: that one (ggdm_arch_has_layer) */
+    bool inner;         /* in: the features alone are asked for, and nothing behind them is made */
 } ggdm_ports;
 
-#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL})
+#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL, false})
 
 /* Bits of ggdm_arch_info.ports. */
 enum {

@@ -53,7 +53,7 @@ int ggdm_cnn_find_layer(const ggdm_cnn *net, const char *name)
 }
 
 ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                       const char *layer_name, ggdm_val *features)
+                       const char *layer_name, bool inner, ggdm_val *features)
 {
     const int asked = layer_name ? ggdm_cnn_find_layer(net, layer_name) : net->n_layers - 2;
     const ggdm_val temb = net->time_dim ? time_embedding(g, t, net->time_dim) : -1;
@@ -61,8 +61,11 @@ ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val 
         const ggdm_cnn_layer *layer = &net->layers[i];
         char prefix[GGDM_NAME_SIZE];
         snprintf(prefix, sizeof prefix, "layers.%d", i);
-        if (i == asked + 1)
+        if (i == asked + 1) {
             *features = x;
+            if (inner)
+                return -1;
+        }
         switch (layer->kind) {
         case GGDM_CNN_CONV:
             x = conv_layer(g, x, temb, layer, prefix);

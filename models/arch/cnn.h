@@ -42,9 +42,9 @@ extern const ggdm_field *const ggdm_cnn_layer_fields[];
 
 /** Emit the network: x [N, size, size, channels], with time_dim t [N] f32 (else ignored) ->
  *  [N, n_classes] f32, before they are normalised; *features: what the last layer makes them of,
- *  or what a layer gives. */
+ *  or what a layer gives.  inner: nothing behind these, and the result is -1. */
 ggdm_val ggdm_cnn_emit(const ggdm_cnn *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                       const char *layer, ggdm_val *features);
+                       const char *layer, bool inner, ggdm_val *features);
 /** The number of an inner layer by the name of its parameters ("layers.3"), the last one not among
  * them; -1: there is none. */
 int ggdm_cnn_find_layer(const ggdm_cnn *net, const char *name);

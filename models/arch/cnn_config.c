@@ -267,8 +267,10 @@ static bool has_layer(const void *config, const char *name)
 
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
-    ports->raw = ggdm_cnn_emit(config, g, ports->x, ports->t, ports->layer, &ports->features);
-    ports->logits = ggdm_log_softmax(g, ports->raw);
+    ports->raw =
+        ggdm_cnn_emit(config, g, ports->x, ports->t, ports->layer, ports->inner, &ports->features);
+    if (!ports->inner)
+        ports->logits = ggdm_log_softmax(g, ports->raw);
 }
 
 const ggdm_arch_kind ggdm_arch_cnn = {

@@ -386,6 +386,30 @@ static void test_losses_have_their_definitions_gradients(void **state)
     }
 }
 
+/* Operations of a scorer's graph. */
+static double operations(world *w, const char *yaml)
+{
+    const ggdm_item *scorer = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER, yaml);
+    int32_t number;
+    ggdm_error err;
+    ggdm_test_ok(
+        ggdm_programs_score(w->programs, scorer, (ggdm_image_shape){SIDE, SIDE, 1}, &number, &err),
+        &err);
+    return ggdm_graph_flops(get(w, number, scorer)->graph);
+}
+
+/* Two images up to a layer cost less than twice the network, and an early layer less than a late
+ * one. */
+static void test_losses_of_a_layer_end_at_it(void **state)
+{
+    world *w = *state;
+    const double early =
+        operations(w, "{kind: loss, of: {kind: perceptual, model: G, image: P, layer: layers.0}}");
+    const double late = operations(w, "{kind: loss, of: {kind: perceptual, model: G, image: P}}");
+    assert_true(early < 0.9 * late);
+    assert_true(late < 2 * operations(w, "{kind: classifier, model: G}"));
+}
+
 /* What is left of sums whose members do nothing. */
 static void test_losses_sums_reduce(void **state)
 {
@@ -425,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_have_their_definitions_values),
         cmocka_unit_test(test_losses_have_their_definitions_gradients),
+        cmocka_unit_test(test_losses_of_a_layer_end_at_it),
         cmocka_unit_test(test_losses_sums_reduce),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);

@@ -1,7 +1,5 @@
 /* Autoguidance (Karras et al. 2024): from a weaker network, which errs in the same way but more,
  * towards the diffusion model and beyond. */
-#include <string.h>
-
 #include "worker/noise_levels.h"
 #include "worker/sources/sources.h"
 
@@ -20,24 +18,13 @@ static const ggdm_param rows[] = {
     GGDM_SOURCE_WINDOW,
 };
 
-static bool same_levels(const ggdm_model_files *a, const ggdm_model_files *b, ggdm_error *err)
-{
-    ggdm_noise_levels x = {0}, y = {0};
-    bool same = ggdm_noise_levels_read(a->scheduler, a->path, &x, err) == GGDM_OK &&
-                ggdm_noise_levels_read(b->scheduler, b->path, &y, err) == GGDM_OK &&
-                x.train_steps == y.train_steps &&
-                memcmp(x.alpha_bar, y.alpha_bar, (size_t)x.train_steps * sizeof *x.alpha_bar) == 0;
-    ggdm_noise_levels_deinit(&x);
-    ggdm_noise_levels_deinit(&y);
-    return same;
-}
-
 /* Is the weak model one of the same images, with the same noise at each timestep? */
 static void check_weak(ggdm_emit *e, const ggdm_item *source)
 {
     const ggdm_model *weak = ggdm_models_find(e->models, ggdm_item_text(source, "weak"));
     const ggdm_model *model = ggdm_models_find(e->models, ggdm_item_text(e->head, "model"));
-    ggdm_error err = {0};
+    ggdm_error why = {0};
+    bool same = false;
     if (!weak || !model)
         return; /* who emits them says so */
     const ggdm_arch_info *w = &weak->info, *m = &model->info;
@@ -46,7 +33,9 @@ static void check_weak(ggdm_emit *e, const ggdm_item *source)
                           "model '%s' makes images of %dx%dx%d, expected %dx%dx%d as model '%s'",
                           ggdm_models_name(e->models, weak), w->size, w->size, w->channels, m->size,
                           m->size, m->channels, ggdm_models_name(e->models, model));
-    else if (!same_levels(weak->files, model->files, &err))
+    else if (ggdm_noise_levels_same(weak->files, model->files, &same, &why) != GGDM_OK)
+        ggdm_emit_fail_at(e, why.code, source, "weak", "%s", why.msg);
+    else if (!same)
         ggdm_emit_fail_at(e, GGDM_EINVAL, source, "weak",
                           "model '%s' was trained with other noise, expected that of model '%s'",
                           ggdm_models_name(e->models, weak), ggdm_models_name(e->models, model));
