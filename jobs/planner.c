@@ -173,5 +173,6 @@ void ggdm_plan_deinit(ggdm_plan *plan)
         free(plan->trees[i].segments);
     free(plan->trees);
     free(plan->units);
+    free(plan->alone);
     memset(plan, 0, sizeof *plan);
 }

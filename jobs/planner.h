@@ -59,6 +59,8 @@ typedef struct ggdm_plan {
     int32_t n_trees;
     ggdm_plan_unit *units; /* [n_units], owned, in the order they should run (spec.order) */
     int32_t n_units;
+    double *alone; /* [n_trajectories of the cells], owned: operations of one image of each on its
+                      own; 0: it has none to make; NULL: nobody has counted */
     ggdm_plan_count naive;  /* every cell on its own */
     ggdm_plan_count shared; /* this plan */
     int64_t n_images;       /* distinct images: trajectories times samples */

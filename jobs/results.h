@@ -99,6 +99,9 @@ typedef struct ggdm_results {
     int32_t n_metrics;
     ggdm_row *rows; /* [n_rows], by cell */
     int32_t n_rows;
+    /* What evaluate/ has found out about them (jobs/findings.h); NULL: nothing. */
+    const struct ggdm_surface *surface;
+    const struct ggdm_front *front;
 } ggdm_results;
 
 /** The table with all its columns and cells, but nothing in it that takes reading samples.

@@ -355,6 +355,7 @@ typedef struct ggdm_store_cell {
     int64_t trajectory;
     uint8_t key[GGDM_HASH_SIZE]; /* of the trajectory */
     int32_t wanted;              /* images it wants */
+    double cost;                 /* operations of one image on its own; 0: unknown */
     int32_t done, diverged;      /* images of the first `wanted` that are there */
     int32_t panel;
     bool archived; /* its archive was written (jobs/archive.h) */

@@ -175,7 +175,7 @@ static ggdm_status print_runs(const ggdm_trajectory *t, const ggdm_store_numbers
 }
 
 static ggdm_status put_trajectory(ggdm_store *s, const ggdm_trajectory *t, int64_t id, int64_t head,
-                                  const char *runs, ggdm_error *err)
+                                  const char *runs, double cost, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_TRAJECTORY, &stmt, err));
@@ -184,6 +184,7 @@ static ggdm_status put_trajectory(ggdm_store *s, const ggdm_trajectory *t, int64
     sqlite3_bind_int64(stmt, 3, head);
     sqlite3_bind_text(stmt, 4, runs, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 5, t->image_first + t->image_count);
+    sqlite3_bind_double(stmt, 6, cost);
     return ggdm_store_run(s, stmt, err);
 }
 
@@ -198,7 +199,8 @@ static ggdm_status raise_wanted(ggdm_store *s, const ggdm_trajectory *t, int64_t
     return ggdm_store_run(s, stmt, err);
 }
 
-static ggdm_status put_trajectories(ggdm_store *s, const ggdm_cells *cells,
+/* alone: as in a plan. */
+static ggdm_status put_trajectories(ggdm_store *s, const ggdm_cells *cells, const double *alone,
                                     const ggdm_store_numbers *n, ggdm_error *err)
 {
     char *runs = NULL;
@@ -213,7 +215,8 @@ static ggdm_status put_trajectories(ggdm_store *s, const ggdm_cells *cells,
         }
         st = print_runs(t, n, &runs, &cap, err);
         if (st == GGDM_OK)
-            st = put_trajectory(s, t, n->trajectories[i], n->heads[t->head], runs, err);
+            st = put_trajectory(s, t, n->trajectories[i], n->heads[t->head], runs,
+                                alone ? alone[i] : 0, err);
         s->images_wanted += t->image_first + t->image_count;
         s->n_trajectories++;
     }
@@ -276,7 +279,7 @@ static ggdm_status put_batch(ggdm_store *s, const ggdm_store_batch *batch, ggdm_
     GGDM_TRY(ggdm_store_put_sweep(s, sweep, s->n_cells, &batch->sweep, batch->cells->spec, err));
     GGDM_TRY(ggdm_store_put_named(s, sweep, batch, err));
     GGDM_TRY(make_numbers(s, batch->cells, n, err));
-    GGDM_TRY(put_trajectories(s, batch->cells, n, err));
+    GGDM_TRY(put_trajectories(s, batch->cells, batch->plan->alone, n, err));
     GGDM_TRY(put_cells(s, sweep, batch->cells, n, err));
     GGDM_TRY(ggdm_store_put_until(s, sweep, batch->cells->spec, s->n_cells - batch->cells->n_cells,
                                   err));
@@ -295,7 +298,7 @@ static ggdm_status put_images(ggdm_store *s, const ggdm_cells *cells, const ggdm
                               ggdm_store_numbers *n, ggdm_error *err)
 {
     GGDM_TRY(make_numbers(s, cells, n, err));
-    GGDM_TRY(put_trajectories(s, cells, n, err));
+    GGDM_TRY(put_trajectories(s, cells, plan->alone, n, err));
     return put_plan(s, cells, plan, n, err);
 }
 

@@ -68,7 +68,7 @@ ggdm_status ggdm_store_next_due(ggdm_store *store, double *when, ggdm_error *err
 }
 
 /* stmt: name, sweep, trajectory, key, wanted, panel, archived, cancelled, and of the trajectory
- * wanted, done, diverged, which is *all. */
+ * wanted, which is *all, done, diverged, cost. */
 static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell *out, int32_t *all,
                              ggdm_error *err)
 {
@@ -101,6 +101,7 @@ static ggdm_status read_cell(ggdm_store *s, sqlite3_stmt *stmt, ggdm_store_cell 
     if (out->panel < 0) /* for callers it is one like others, which lists nothing */
         out->panel = s->sheet.n_panels;
     out->trajectory = trajectory;
+    out->cost = sqlite3_column_double(stmt, 11);
     out->archived = archived != 0;
     out->cancelled = cancelled != 0;
     return GGDM_OK;

@@ -25,7 +25,8 @@
  * head, setting   the texts of recipes.
  * trajectory  id = 0, 1, ...  key: SHA-256 of precision, isa and the recipe that head and runs give
  *             ("3:500,1:1000": setting 3 to step 500, setting 1 to step 1000, the last).  wanted:
- *             samples 0 .. wanted - 1 are made; at least what any of its cells wants.  done,
+ *             samples 0 .. wanted - 1 are made; at least what any of its cells wants.  cost:
+ *             operations of one image of it alone, 0 where that was not counted.  done,
  *             diverged: counts of its samples, kept in the transaction that stores them.
  * cell        idx = 0, 1, ...  It shows the first `wanted` samples of its trajectory, as others
  * may. scorer, panel   a panel is a list of scorers, in order of place, each with its name in
@@ -104,6 +105,7 @@ const ggdm_schema_object ggdm_store_schema[] = {
                    "head INTEGER NOT NULL REFERENCES head (id), "
                    "runs TEXT NOT NULL, "
                    "wanted INTEGER NOT NULL CHECK (wanted > 0), "
+                   "cost REAL NOT NULL DEFAULT 0, "
                    "done INTEGER NOT NULL DEFAULT 0, "
                    "diverged INTEGER NOT NULL DEFAULT 0) STRICT"},
     {"scorer", "CREATE TABLE scorer ("

@@ -53,8 +53,8 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (digest) DO NOTHING",
     [GGDM_SQL_FIND_FILE] = "SELECT value FROM run JOIN sweep ON key = 'file ' || n || ' ' || ?2 "
                            "WHERE digest = ?1",
-    [GGDM_SQL_PUT_TRAJECTORY] =
-        "INSERT INTO trajectory (id, key, head, runs, wanted) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [GGDM_SQL_PUT_TRAJECTORY] = "INSERT INTO trajectory (id, key, head, runs, wanted, cost) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [GGDM_SQL_FIND_TRAJECTORY] = "SELECT id, wanted, done FROM trajectory WHERE key = ?1",
     [GGDM_SQL_GET_TRAJECTORY] = "SELECT key, head, runs FROM trajectory WHERE id = ?1",
     [GGDM_SQL_SET_WANTED] = "UPDATE trajectory SET wanted = ?2 WHERE id = ?1",
@@ -64,7 +64,7 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [GGDM_SQL_GET_CELL] =
         "SELECT c.name, c.sweep, c.trajectory, t.key, c.wanted, c.panel, c.archived, c.cancelled, "
-        "t.wanted, t.done, t.diverged "
+        "t.wanted, t.done, t.diverged, t.cost "
         "FROM cell AS c JOIN trajectory AS t ON t.id = c.trajectory WHERE c.idx = ?1",
     [GGDM_SQL_PANELS_OF] =
         "SELECT DISTINCT panel FROM cell WHERE trajectory = ?1 AND cancelled = 0 "

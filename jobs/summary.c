@@ -9,6 +9,7 @@
 #include "common/json_write.h"
 #include "common/temp.h"
 #include "jobs/results_until.h"
+#include "jobs/surface_json.h"
 
 enum { KEY_DIGITS = 12 };
 
@@ -356,6 +357,7 @@ static ggdm_status json_text(const table *t, char **text, size_t *size, ggdm_err
     put_run(&j, t->r);
     put_models(&j, t->r);
     put_common(&j, t->r);
+    ggdm_surface_put(&j, t->r);
     put_columns(&j, t);
     ggdm_json_begin_array(&j, "cells");
     for (int32_t i = 0; i < t->r->n_rows; i++)

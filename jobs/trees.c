@@ -142,6 +142,7 @@ static void count_alone(const forest *w, const ggdm_trajectory *t, int32_t cells
     ggdm_plan_count own = {0};
     for (int32_t i = 0, begin = 0; i < t->n_runs; begin = t->runs[i++].end)
         add_work(w, t->runs[i].setting, t->runs[i].end - begin, i + 1 == t->n_runs, &own);
+    w->plan->alone[t - w->cells->trajectories] = own.operations;
     add_times(&own, (int64_t)cells * t->image_count, &w->plan->naive);
     w->plan->n_images += t->image_count;
 }
@@ -348,6 +349,7 @@ ggdm_status ggdm_trees_make(const ggdm_cells *cells, const ggdm_coster *coster,
     GGDM_TRY_GOTO(st, ggdm_alloc(&w.sorted, n, sizeof *w.sorted, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&w.common, n, sizeof *w.common, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&shown, n, sizeof *shown, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&plan->alone, n, sizeof *plan->alone, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&w.prices, (size_t)cells->n_settings, sizeof *w.prices, err),
                   done);
     sort(&w);

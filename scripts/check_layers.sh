@@ -28,7 +28,7 @@ BEGIN {
     may["slurm"]        = "common slurm"
     may["coordinator"]       = "common models jobs worker evaluate coordinator slurm"
     may["coordinator/cmd"]   = "common models jobs worker evaluate coordinator slurm"
-    may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world"
+    may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world evaluate/surface.h evaluate/front.h evaluate/next_sweep.h"
     may["coordinator/run"]   = "common models jobs worker slurm coordinator/run coordinator/world"
     may["coordinator/world"] = "common jobs slurm coordinator/world"
 
@@ -46,7 +46,7 @@ BEGIN {
     rule("zlib\\.h",                "common/source\\.c")
     rule("nettle/.*",                "common/hash\\.c")
     rule("cblas.*\\.h",            "evaluate/matrix\\.c")
-    rule("lapacke?.*\\.h",         "evaluate/eigen\\.c")
+    rule("lapacke?.*\\.h",         "evaluate/(eigen|cholesky)\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
     # (Files of others are read, not mapped: common/fs.h says why.)
     rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/gnuplot\\.c|coordinator/cmd/disk_check\\.c")

@@ -13,6 +13,7 @@
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/finish.h"
 #include "coordinator/show/report.h"
+#include "coordinator/show/report_surface.h"
 #include "evaluate/evaluate.h"
 #include "jobs/plot.h"
 #include "jobs/summary.h"
@@ -166,10 +167,11 @@ static ggdm_status print_json(const ggdm_results *r, ggdm_error *err)
 }
 
 /* The report has metrics, too: where there are new ones it is written as well. */
-static ggdm_status write_all(const evaluate_options *o, const ggdm_results *r, const char *place,
+static ggdm_status write_all(const evaluate_options *o, ggdm_results *r, const char *place,
                              ggdm_error *err)
 {
     GGDM_TRY(ggdm_plot_run(r, place, NULL, err));
+    GGDM_TRY(ggdm_surface_products(r, place, err));
     if (o->features)
         GGDM_TRY(ggdm_report_write(r, place, GGDM_REPORT_FILE, err));
     GGDM_TRY(ggdm_summary_write(r, place, err));

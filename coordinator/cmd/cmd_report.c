@@ -10,6 +10,7 @@
 #include "coordinator/show/paper.h"
 #include "coordinator/show/report.h"
 #include "jobs/mosaic.h"
+#include "coordinator/show/report_surface.h"
 #include "jobs/plot.h"
 
 enum { HTML, MD, TEX };
@@ -43,11 +44,12 @@ static ggdm_status find_place(const options *o, char name[32], report_place *out
     return ggdm_asprintf(&out->dir, err, "%.*s", (int)(slash - o->out + 1), o->out);
 }
 
-static ggdm_status write_report(const ggdm_results *r, const options *o, const char *dir,
+static ggdm_status write_report(ggdm_results *r, const options *o, const char *dir,
                                 const char *name, ggdm_error *err)
 {
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
     GGDM_TRY(ggdm_mosaic_run(r, dir, o->sheet, NULL, err));
+    GGDM_TRY(ggdm_surface_products(r, dir, err));
     if (o->format == HTML)
         GGDM_TRY(ggdm_report_write(r, dir, name, err));
     else

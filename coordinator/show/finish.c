@@ -12,10 +12,13 @@
 #include "common/plural.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/report.h"
+#include "coordinator/show/report_surface.h"
 #include "coordinator/show/tables.h"
+#include "evaluate/next_sweep.h"
 #include "jobs/archive.h"
 #include "jobs/mosaic.h"
 #include "jobs/plot.h"
+#include "jobs/plot_surface.h"
 #include "jobs/results_until.h"
 #include "jobs/summary.h"
 
@@ -34,7 +37,7 @@ static ggdm_status forget_summary(const char *dir, ggdm_error *err)
     return st;
 }
 
-static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_error *err)
+static ggdm_status write_products(ggdm_results *r, const char *dir, ggdm_error *err)
 {
     int32_t written = 0, incomplete = 0;
     GGDM_TRY(forget_summary(dir, err));
@@ -44,6 +47,7 @@ static ggdm_status write_products(const ggdm_results *r, const char *dir, ggdm_e
                  ggdm_plural(incomplete), ggdm_is(incomplete));
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
     GGDM_TRY(ggdm_mosaic_run(r, dir, 0, NULL, err));
+    GGDM_TRY(ggdm_surface_products(r, dir, err));
     GGDM_TRY(ggdm_report_write(r, dir, GGDM_REPORT_FILE, err));
     return ggdm_summary_write(r, dir, err); /* last: see ggdm_run_dir_has_products */
 }
@@ -136,6 +140,10 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
     print_place("all cells", dir, "figures/" GGDM_MOSAIC_FIGURE ".png");
     print_place("summary", dir, "summary.csv");
     print_place("plot", dir, "figures/" GGDM_PLOT_FIGURE ".png");
+    if (r->surface) {
+        print_place("fitted", dir, "figures/" GGDM_SURFACE_FIGURE ".png");
+        print_place("to try next", dir, GGDM_NEXT_FILE);
+    }
     print_place("report", dir, GGDM_REPORT_FILE);
     GGDM_TRY(ggdm_tables_print(stdout, r, err));
     print_diverged(r);

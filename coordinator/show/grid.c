@@ -78,8 +78,13 @@ static bool lay_out(ggdm_grid *g, const ggdm_grid_limits *limits, space *room)
     g->xs = room->xs;
     g->ys = room->ys;
     g->cells = room->cells;
+    g->note = NULL;
+    g->n_noted = 0;
     for (int32_t i = 0; i < g->n; i++) {
         const int32_t row = g->rows[i];
+        const char *note = ggdm_quantity_note(g->what, &g->r->rows[row]);
+        g->n_noted += *note != '\0';
+        g->note = *note && !g->note ? note : g->note;
         const int32_t x = room->x_place[ggdm_axes_rank(g->axes, g->x, row)];
         const int32_t y = room->y_place[ggdm_axes_rank(g->axes, g->y, row)];
         const int64_t n = ggdm_quantity_value(g->r, g->what, &g->r->rows[row]).n;
@@ -193,4 +198,13 @@ void ggdm_grid_n(const ggdm_grid *grid, char text[64])
         snprintf(text, 64, "n = %lld", (long long)grid->n_least);
     else
         snprintf(text, 64, "n = %lld to %lld", (long long)grid->n_least, (long long)grid->n_most);
+}
+
+void ggdm_grid_note(const ggdm_grid *grid, char text[160])
+{
+    text[0] = '\0';
+    if (grid->n_noted && grid->n_noted == grid->n)
+        snprintf(text, 160, "%.100s", grid->note);
+    else if (grid->n_noted)
+        snprintf(text, 160, "%d of %d: %.100s", grid->n_noted, grid->n, grid->note);
 }

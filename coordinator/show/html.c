@@ -1,6 +1,12 @@
 #include "coordinator/show/html.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fs.h"
+
+#define MAX_FIGURE ((size_t)8 << 20) /* bytes */
 
 static const char style[] =
     "<style>"
@@ -91,6 +97,26 @@ void ggdm_html_row(FILE *f, const char *name, const char *value)
     fputs("</td><td class=l><code>", f);
     ggdm_html_text(f, value);
     fputs("</code></td></tr>\n", f);
+}
+
+ggdm_status ggdm_html_figure(FILE *f, const char *dir, const char *name, const char *title,
+                             ggdm_error *err)
+{
+    char *figures = NULL, *path = NULL, *svg = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "figures", &figures, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(figures, name, &path, err), done);
+    if (!ggdm_exists(path))
+        goto done;
+    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_FIGURE, &svg, NULL, err), done);
+    const char *begin = strstr(svg, "<svg"); /* without the XML prologue */
+    if (begin)
+        fprintf(f, "<section><h2>%s</h2>\n%s</section>\n", title, begin);
+done:
+    free(svg);
+    free(path);
+    free(figures);
+    return st;
 }
 
 void ggdm_html_tile(FILE *f, const char *label, const char *format, ...)

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/status.h"
+
 /** Everything up to <main>, with the style sheet. */
 void ggdm_html_begin(FILE *f, const char *title);
 void ggdm_html_end(FILE *f);
@@ -16,6 +18,10 @@ void ggdm_html_text(FILE *f, const char *text);
 void ggdm_html_base64(FILE *f, const uint8_t *data, size_t size);
 /** A row of a table of names and values; nothing where the value is NULL or empty. */
 void ggdm_html_row(FILE *f, const char *name, const char *value);
+/** The picture dir/figures/name, an SVG, where it is there, as a section.
+ *  Errors: GGDM_EIO, GGDM_ENOMEM. */
+ggdm_status ggdm_html_figure(FILE *f, const char *dir, const char *name, const char *title,
+                             ggdm_error *err);
 /** A number with its label. */
 void ggdm_html_tile(FILE *f, const char *label, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -7,12 +7,15 @@
 
 #include "common/arena.h"
 #include "common/fs.h"
+#include "common/mem.h"
 #include "common/plural.h"
 #include "common/temp.h"
 #include "coordinator/show/grid.h"
 #include "coordinator/show/paper_cells.h"
+#include "coordinator/show/report_surface.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot.h"
+#include "jobs/plot_surface.h"
 #include "jobs/results_until.h"
 
 /* ---- what is shown --------------------------------------------------------------------------- */
@@ -72,14 +75,16 @@ static void caption_of(const ggdm_grid *g, char *text, size_t size)
     static const char *const diverged[] = {[GGDM_ACCURACY] = ", diverged ones count as wrong",
                                            [GGDM_MEAN] = ", diverged ones left out",
                                            [GGDM_METRIC] = ""};
-    char name[500], group[1000], n[64], interval[GGDM_INTERVAL_SIZE];
+    char name[500], group[1000], n[64], note[160], interval[GGDM_INTERVAL_SIZE];
     ggdm_quantity_name(g->r, g->what, &g->r->rows[g->rows[0]], name, sizeof name);
     ggdm_grid_group(g, group, sizeof group);
     ggdm_grid_n(g, n);
     name[0] = (char)toupper((unsigned char)name[0]);
-    snprintf(text, size, "%s%s%s: %s image%s a cell%s, with %s intervals.", name,
+    ggdm_grid_note(g, note);
+    snprintf(text, size, "%s%s%s: %s image%s a cell%s, with %s intervals.%s%s%s", name,
              g->what.kind == GGDM_ACCURACY ? " in %" : "", group, n, ggdm_plural(g->n_most),
-             diverged[g->what.kind], interval_of(g->r, g->what.kind, interval));
+             diverged[g->what.kind], interval_of(g->r, g->what.kind, interval), *note ? " (" : "",
+             note, *note ? ".)" : "");
 }
 
 /* "duration (t~)" */
@@ -157,18 +162,26 @@ static ggdm_status put_grids(ggdm_paper *p, const ggdm_axes *axes, ggdm_error *e
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
+static ggdm_status put_figure(const ggdm_paper *p, const char *dir, const char *name,
+                              const char *title, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_asprintf(&path, err, "%s/figures/%s", dir, name));
+    if (ggdm_exists(path))
+        fprintf(p->out, "![%s](figures/%s)\n\n", title, name);
+    free(path);
+    return GGDM_OK;
+}
+
 static ggdm_status put_figures(const ggdm_paper *p, const char *dir, ggdm_error *err)
 {
     for (int page = 1; page <= GGDM_GNUPLOT_PAGES; page++) {
-        char name[GGDM_GNUPLOT_NAME_SIZE], link[GGDM_GNUPLOT_NAME_SIZE + 10], *path = NULL;
+        char name[GGDM_GNUPLOT_NAME_SIZE];
         ggdm_gnuplot_page(GGDM_PLOT_FIGURE, page, "svg", name);
-        snprintf(link, sizeof link, "figures/%s", name);
-        GGDM_TRY(ggdm_path_join(dir, link, &path, err));
-        if (ggdm_exists(path))
-            fprintf(p->out, "![Accuracy](%s)\n\n", link);
-        free(path);
+        GGDM_TRY(put_figure(p, dir, name, "Accuracy", err));
     }
-    return GGDM_OK;
+    return p->r->surface ? put_figure(p, dir, GGDM_SURFACE_FIGURE ".svg", "Accuracy, fitted", err)
+                         : GGDM_OK;
 }
 
 static ggdm_status put_head(const ggdm_paper *p, const char *dir, ggdm_error *err)
@@ -200,6 +213,8 @@ static ggdm_status put_page(ggdm_paper *p, const char *dir, ggdm_error *err)
     const bool two = st == GGDM_OK && axes.x >= 0 && axes.curve >= 0;
     if (two)
         st = put_grids(p, &axes, err);
+    if (st == GGDM_OK)
+        st = ggdm_paper_put_surface(p, err);
     if (st == GGDM_OK && (!two || p->markup->is_document))
         st = ggdm_paper_put_cells(p, two, err);
     ggdm_axes_deinit(&axes);

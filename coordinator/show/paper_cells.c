@@ -12,7 +12,8 @@
 typedef struct listing {
     ggdm_paper *p;
     bool cell, n, diverged; /* columns that it has */
-    int32_t n_least, n_most, unscored, incomplete;
+    int32_t n_least, n_most, unscored, incomplete, n_noted;
+    const char *note;   /* of a number; NULL: there is none */
     const char **names; /* [columns] */
     bool *wraps;        /* [columns] */
     int32_t columns;
@@ -29,6 +30,11 @@ static void look(listing *l)
         l->incomplete += row->n < row->cell.wanted;
         for (int32_t k = 0; k < r->n_measures; k++)
             l->unscored += row->measured[k].unscored;
+        for (int32_t k = 0; k < l->p->n; k++) {
+            const char *note = ggdm_quantity_note(l->p->shown[k].quantity, row);
+            l->n_noted += *note != '\0';
+            l->note = *note && !l->note ? note : l->note;
+        }
     }
     l->n = l->n_least != l->n_most;
     l->cell = l->p->markup->is_document || r->n_varying == 0;
@@ -90,6 +96,9 @@ static void caption_of(const listing *l, bool goes_on, char *text, size_t size)
                               "wrong%s",
                               interval,
                               l->unscored ? ", images without a finite score not at all" : "");
+    if (l->note)
+        n += (size_t)snprintf(text + n, size - n, "; %d number%s: %s", l->n_noted,
+                              ggdm_plural(l->n_noted), l->note);
     if (l->incomplete)
         n += (size_t)snprintf(text + n, size - n, "; %d %s incomplete", l->incomplete,
                               ggdm_is(l->incomplete));

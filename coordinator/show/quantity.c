@@ -48,6 +48,11 @@ int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q)
     return decimals < 0 ? 0 : decimals > 12 ? 12 : (int)decimals;
 }
 
+const char *ggdm_quantity_note(ggdm_quantity q, const ggdm_row *row)
+{
+    return q.kind == GGDM_METRIC ? row->metrics[q.index].note : "";
+}
+
 bool ggdm_quantity_applies(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row)
 {
     switch (q.kind) {

@@ -26,6 +26,8 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
 /** How many decimals it is shown with: accuracies with one, others so that the largest of the rows
  *  has four digits. */
 int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q);
+/** What is to be said with the value of a row; "": nothing. */
+const char *ggdm_quantity_note(ggdm_quantity q, const ggdm_row *row);
 /** Does a row belong into its tables at all? */
 bool ggdm_quantity_applies(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row);
 /** Is the mean of a measure a number that is not 0 everywhere? */

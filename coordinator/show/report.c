@@ -13,11 +13,10 @@
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/html.h"
 #include "coordinator/show/report_cells.h"
+#include "coordinator/show/report_surface.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot.h"
 #include "jobs/store_audit.h"
-
-#define MAX_FIGURE ((size_t)8 << 20) /* bytes of accuracy.svg */
 
 /* ---- head and figure ------------------------------------------------------------------------- */
 
@@ -71,30 +70,13 @@ static void put_head(FILE *f, const ggdm_results *r)
     fputs("</div>\n", f);
 }
 
-static ggdm_status put_figure(FILE *f, const char *dir, int page, ggdm_error *err)
-{
-    char name[GGDM_GNUPLOT_NAME_SIZE], *figures = NULL, *path = NULL, *svg = NULL;
-    ggdm_status st;
-    ggdm_gnuplot_page(GGDM_PLOT_FIGURE, page, "svg", name);
-    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "figures", &figures, err), done);
-    GGDM_TRY_GOTO(st, ggdm_path_join(figures, name, &path, err), done);
-    if (!ggdm_exists(path))
-        goto done;
-    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_FIGURE, &svg, NULL, err), done);
-    const char *begin = strstr(svg, "<svg"); /* without the XML prologue */
-    if (begin)
-        fprintf(f, "<section><h2>Accuracy</h2>\n%s</section>\n", begin);
-done:
-    free(svg);
-    free(path);
-    free(figures);
-    return st;
-}
-
 static ggdm_status put_figures(FILE *f, const char *dir, ggdm_error *err)
 {
-    for (int page = 1; page <= GGDM_GNUPLOT_PAGES; page++)
-        GGDM_TRY(put_figure(f, dir, page, err));
+    for (int page = 1; page <= GGDM_GNUPLOT_PAGES; page++) {
+        char name[GGDM_GNUPLOT_NAME_SIZE];
+        ggdm_gnuplot_page(GGDM_PLOT_FIGURE, page, "svg", name);
+        GGDM_TRY(ggdm_html_figure(f, dir, name, "Accuracy", err));
+    }
     return GGDM_OK;
 }
 
@@ -217,6 +199,7 @@ static ggdm_status put_page(FILE *f, const ggdm_results *r, const char *dir, ggd
 {
     put_head(f, r);
     GGDM_TRY(put_figures(f, dir, err));
+    GGDM_TRY(ggdm_report_surface(f, r, dir, err));
     GGDM_TRY(ggdm_report_gallery(f, r, err));
     ggdm_report_table(f, r);
     GGDM_TRY(ggdm_report_recipes(f, r, err));

@@ -75,7 +75,7 @@ static ggdm_status print_grid(void *context, const ggdm_grid *g, ggdm_error *err
 {
     (void)err;
     FILE *out = context;
-    char name[1000], group[1000], n[64];
+    char name[1000], group[1000], n[64], note[160];
     ggdm_quantity_name(g->r, g->what, &g->r->rows[g->rows[0]], name, sizeof name);
     ggdm_grid_group(g, group, sizeof group);
     ggdm_grid_n(g, n);
@@ -83,6 +83,9 @@ static ggdm_status print_grid(void *context, const ggdm_grid *g, ggdm_error *err
             is_accuracy(g) ? "% of " : "", n, ggdm_plural(g->n_most),
             is_accuracy(g) ? "count as wrong" : "left out");
     print_table(out, g);
+    ggdm_grid_note(g, note);
+    if (*note)
+        fprintf(out, "    (%s)\n", note);
     return GGDM_OK;
 }
 

@@ -57,7 +57,7 @@ cp small/report.html before.html
 report $? "report is a function of the database"
 ! grep -oE '(src|href)="?[a-z]+:[^ ]{0,20}' small/report.html | grep -v 'data:image/png;base64'
 report $? "report needs nothing from elsewhere"
-[ "$(grep -o 'data:image/png' small/report.html | wc -l)" -eq 9 ]
+[ "$(grep -o '<img [^>]*data:image/png' small/report.html | wc -l)" -eq 9 ]
 report $? "report shows images of each cell"
 
 says "export png" 0 "3 cells of 20 images" -- "$GGDM" export small --format png --cell 'kappa=0.1' --out e

@@ -1,12 +1,12 @@
 #!/bin/bash
-# `ggdm report` and summary.json: formats, places, the same bytes each time, and the form that
-# docs/summary.schema.json promises.
+# `ggdm report` and summary.json: formats, places, the same bytes each time, what to try next, and the
+# form that docs/summary.schema.json promises.
 #   GGDM=PROGRAM TOOLS=DIR tests/cli/report.sh
 set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/tiny.sh"
 
-sweep 8 4 "0, 0.5" "0, 4, 8" >a.yaml
+sweep 8 4 "0, 0.5, 2" "0, 4, 8" >a.yaml
 timeout 120 "$GGDM" run --workers 0 a.yaml --run r >out 2>err || cat err
 
 "$GGDM" report r --format md >out && [ "$(cat out)" = r/report.md ] && grep -q '^| kappa (κ) .* duration (t' r/report.md &&
@@ -20,6 +20,18 @@ report $? "a page as a file; an unknown format" || cat out err
 mkdir again && sleep 1 && TZ=Asia/Tokyo "$GGDM" report r --format tex --out again/night.tex >out && diff -r paper again
 report $? "tables and figures are the same bytes each time" || ls -l paper/* again/*
 
+# What to try next is a sweep that can be run, and adds to what is known.
+places() { grep -A3 '"surface": {' r/summary.json | grep -o '"places": [0-9]*'; }
+"$GGDM" plan r/next.yaml >out && grep -q "^tiny-next .*" out && grep -qE "^  cells +6 of 4 images" out && [ -s r/figures/surface.pdf ] && [ ! -e r/figures/surface.log ] &&
+    grep -q '^| to try next: ' r/report.md && grep -q '<h2>Response surface</h2>' r/report.html && grep -q '<h2>Pareto front</h2>' r/report.html &&
+    grep -q '"operations"' r/summary.json && [ "$(places)" = '"places": 9' ] && cp r/next.yaml once.yaml &&
+    timeout 120 "$GGDM" run --workers 0 once.yaml --run r --add >out 2>err && [ "$(places)" = '"places": 15' ] && ! cmp -s r/next.yaml once.yaml
+report $? "a response surface, and what to try next as a sweep" || cat out err r/next.yaml
+# What cannot be changed there gives no file, rather than a wrong one.
+timeout 120 "$GGDM" run --workers 0 a.yaml --set name=other --run s >out 2>err && grep -q '"surface": {' s/summary.json && [ ! -e s/next.yaml ] &&
+    grep -q 'next.yaml is left out: .*`set`' err
+report $? "no such sweep where the file does not say its name" || cat out err
+
 name="summary.json is of the form that its schema says"
 if python3 -c 'import jsonschema' 2>/dev/null; then
     cat >check.py <<'PY'
@@ -30,7 +42,8 @@ check.check_schema(schema)
 summary = json.load(open('r/summary.json'))
 check(schema).validate(summary)
 assert [c['name'] for c in summary['columns']] == open('r/summary.csv').readline().strip().split(',')
-for wrong in ({'schema': 2}, {'cells': [dict(summary['cells'][0], judge_accuracy=1.5)]}, {'columns': [{'name': 'x'}]}):
+assert 'surface' in summary and 'front' in summary
+for wrong in ({'schema': 2}, {'surface': {**summary['surface'], 'places': 'x'}}, {'cells': [dict(summary['cells'][0], judge_accuracy=1.5)]}, {'columns': [{'name': 'x'}]}):
     assert not check(schema).is_valid({**summary, **wrong}), wrong
 PY
     python3 check.py "$root/docs/summary.schema.json" 2>err

@@ -192,11 +192,13 @@ static void test_paper_with_metrics_and_many_cells_has_several_tables(void **sta
         values[i] = (ggdm_metric_value){i ? (double)NAN : 12.3456, 11.5, 13, i ? 0 : 10, ""};
         p.r.rows[i].metrics = &values[i];
     }
+    strcpy(values[0].note, "of too few images");
     p.r.n_varying = 1; /* (as if the second were zipped with the first) */
     char *text = write_page(&p, &ggdm_latex);
     CHECK(text, " & accuracy by the guide & vendi by pixels \\\\\n\\midrule\n",
           " & \\ggdmbeside{12.35}{11.50}{13.00} \\\\\n", " & -- \\\\\n", " (continued).}",
-          "\\label{tab:paper--one--2}", "n = 10 images each, accuracies in \\% with Wilson 95 \\%");
+          "\\label{tab:paper--one--2}", "; 1 number: of too few images.}",
+          "n = 10 images each, accuracies in \\% with Wilson 95 \\%");
     assert_int_equal(count(text, "\\begin{table}"), 2);
     check_latex(text);
     free(text);

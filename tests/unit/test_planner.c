@@ -43,6 +43,11 @@ static void test_planner_figure4_costs_what_was_computed_by_hand(void **state)
     double want = 200 * (4 * (1000 * f.guided.operations + 4500 * f.unguided.operations) +
                          1000 * f.unguided.operations);
     assert_true(fabs(f.plan.cost - want) < 1e-6 * want);
+    /* each on its own: a kappa is 5500 guided steps and 4500 others */
+    double alone = -4 * (5500 * f.guided.operations + 4500 * f.unguided.operations);
+    for (int32_t i = 0; i < f.cells.n_trajectories; i++)
+        alone += f.plan.alone[i];
+    assert_true(fabs(alone - 1000 * f.unguided.operations) < 1e-9 * want);
     for (int32_t i = 0; i < f.plan.n_units; i++)
         assert_true(f.plan.units[i].cost <= ggdm_plan_options_default().unit_cost);
     assert_true(f.plan.n_units >= 200 && f.plan.n_units <= 400);

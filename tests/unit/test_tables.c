@@ -62,6 +62,7 @@ static void test_tables_of_metrics_follow(void **state)
     ggdm_metric metric = {.name = "vendi", .metric = "vendi", .settings = "pixels"};
     ggdm_metric_value values[] = {
         {1.5, 1, 2, 9, ""}, {2.25, 2, 3, 10, ""}, {(double)NAN, 0, 0, 0, ""}};
+    strcpy(values[0].note, "of too few images");
     paper p;
     paper_open(&p, axes, 2);
     p.r.metrics = &metric;
@@ -76,7 +77,8 @@ static void test_tables_of_metrics_follow(void **state)
           "                   0.0    10.0    20.0\n"
           "\n  vendi by pixels for target 3, n = 9 to 10 images (diverged ones left out)\n"
           "         kappa       0     0.1\n"
-          "                 1.500   2.250\n");
+          "                 1.500   2.250\n"
+          "    (1 of 2: of too few images)\n");
     free(text);
     paper_close(&p);
 }

@@ -1,0 +1,19 @@
+/* What evaluate/ finds out about a run's parameters: response surface and Pareto front. */
+#ifndef GGDM_COORDINATOR_REPORT_SURFACE_H
+#define GGDM_COORDINATOR_REPORT_SURFACE_H
+
+#include "common/status.h"
+#include "coordinator/show/paper_cells.h"
+#include "jobs/results.h"
+
+/** Find both, for all that shows results, and write below dir what is made of them:
+ *  figures/surface.*, next.yaml.  A surface that cannot be fitted is left out, with a warning.
+ *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
+ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *err);
+
+/** Their sections in report.html, where there are any; the figure from below dir. */
+ggdm_status ggdm_report_surface(FILE *f, const ggdm_results *r, const char *dir, ggdm_error *err);
+/** Their tables in report.md and report.tex. */
+ggdm_status ggdm_paper_put_surface(ggdm_paper *p, ggdm_error *err);
+
+#endif
