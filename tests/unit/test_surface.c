@@ -122,22 +122,21 @@ static void test_surface_is_of_numbers_alone(void **state)
     static const paper_axis target = {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}};
     static const paper_axis kappa = {
         "kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", "2", "3", NULL}};
-    check_none((const paper_axis[]){{"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", "2", NULL}},
+    check_none(
+        (const paper_axis[]){{"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "1", "2", NULL}}, target},
+        2, "three values");
+    check_none((const paper_axis[]){kappa,
+                                    {"model", "model", GGDM_PARAM_MODEL, false, {"a", "b", NULL}},
                                     target},
-               2, "three values");
-    check_none((const paper_axis[]){
-                   kappa, {"model", "model", GGDM_PARAM_MODEL, false, {"a", "b", NULL}}, target},
                3, "a text beside a number");
-    check_none((const paper_axis[]){
-                   {"seed", "seed", GGDM_PARAM_WHOLE, false, {"0", "1", "2", "3", NULL}}, target},
-               2, "seeds");
-    check_none((const paper_axis[]){{"duration",
-                                     "t~",
-                                     GGDM_PARAM_WINDOW,
-                                     false,
-                                     {"0.5", "1", "10", "100", NULL}},
-                                    target},
-               2, "steps and shares of them");
+    check_none(
+        (const paper_axis[]){{"seed", "seed", GGDM_PARAM_WHOLE, false, {"0", "1", "2", "3", NULL}},
+                             target},
+        2, "seeds");
+    check_none(
+        (const paper_axis[]){
+            {"duration", "t~", GGDM_PARAM_WINDOW, false, {"0.5", "1", "10", "100", NULL}}, target},
+        2, "steps and shares of them");
 }
 
 /* Four targets, of which each place is the mean. */
@@ -169,8 +168,8 @@ static void test_surface_scale_goes_there_and_back(void **state)
         const char *values[5];
         bool log;
     } rows[] = {
-        {{"1", "2", "9", NULL}, false}, {{"1", "2", "10", NULL}, true},
-        {{"0", "2", "19", NULL}, false}, {{"0", "2", "20", NULL}, true},
+        {{"1", "2", "9", NULL}, false},    {{"1", "2", "10", NULL}, true},
+        {{"0", "2", "19", NULL}, false},   {{"0", "2", "20", NULL}, true},
         {{"-1", "1", "100", NULL}, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -182,8 +181,8 @@ static void test_surface_scale_goes_there_and_back(void **state)
         const ggdm_surface_axis s = ggdm_surface_scale(&axis);
         assert_int_equal(s.log, rows[i].log);
         for (double at = 0; at <= 1; at += 0.125)
-            assert_true(
-                fabs(ggdm_surface_place_of(&s, ggdm_surface_value_at(&s, at)) - at) < 1e-12);
+            assert_true(fabs(ggdm_surface_place_of(&s, ggdm_surface_value_at(&s, at)) - at) <
+                        1e-12);
         assert_true(ggdm_surface_value_at(&s, 0) == values[0].number);
         assert_true(fabs(ggdm_surface_value_at(&s, 1) - values[2].number) < 1e-12);
     }
@@ -199,7 +198,8 @@ static void test_front_has_the_cells_that_none_beats(void **state)
         {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
     };
     /* right, vendi, cost: the third is beaten by the second, the last equals the first. */
-    static const double cells[6][3] = {{2, 9, 1}, {8, 5, 3}, {7, 5, 3}, {9, 2, 3}, {0, 0, 4}, {2, 9, 1}};
+    static const double cells[6][3] = {{2, 9, 1}, {8, 5, 3}, {7, 5, 3},
+                                       {9, 2, 3}, {0, 0, 4}, {2, 9, 1}};
     static ggdm_metric metric = {.name = "vendi", .metric = "vendi", .settings = "pixels"};
     ggdm_metric_value values[6];
     paper p;
