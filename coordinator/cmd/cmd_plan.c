@@ -7,12 +7,12 @@
 #include "common/limits.h"
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/plan_products.h"
 #include "coordinator/cmd/plan_until.h"
 #include "coordinator/cmd/evaluations.h"
 #include "coordinator/run/estimate.h"
 #include "coordinator/run/progress.h"
 #include "coordinator/run/setup.h"
-#include "coordinator/run/setup_sheet.h"
 
 typedef struct plan_options {
     ggdm_setup_options setup;
@@ -147,53 +147,6 @@ static void print_found(const ggdm_setup *s, const ggdm_setup_found *found, cons
                (long long)c->images_done, (long long)c->images_total, 100 * found->done, time);
 }
 
-/* ---- what will be written ---- */
-
-/* Of samples.npz of all cells, whose sizes are known before there are images. */
-static double pixel_bytes(const ggdm_setup *s, const ggdm_setup_sheet *sheet)
-{
-    return (double)s->cells.n_cells * s->spec.samples * sheet->image_size * sheet->image_size *
-           sheet->channels;
-}
-
-static void put_products(ggdm_json *j, const ggdm_setup *s)
-{
-    const ggdm_setup_sheet sheet = ggdm_setup_sheet_of(s);
-    ggdm_json_put_double(j, "npz_bytes", pixel_bytes(s, &sheet));
-    if (!sheet.per_cell) {
-        ggdm_json_put_null(j, "sheet");
-        return;
-    }
-    ggdm_json_begin_object(j, "sheet");
-    ggdm_json_put_int(j, "images_per_cell", sheet.per_cell);
-    ggdm_json_put_int(j, "columns", sheet.columns);
-    ggdm_json_put_int(j, "lines", sheet.lines);
-    ggdm_json_put_int(j, "pages", sheet.pages);
-    ggdm_json_put_int(j, "pages_drawn",
-                      sheet.pages < GGDM_GNUPLOT_PAGES ? sheet.pages : GGDM_GNUPLOT_PAGES);
-    ggdm_json_put_int(j, "page_width", sheet.page_width);
-    ggdm_json_put_int(j, "page_height", sheet.page_height);
-    ggdm_json_end(j);
-}
-
-static void print_products(const ggdm_setup *s)
-{
-    const ggdm_setup_sheet sheet = ggdm_setup_sheet_of(s);
-    printf(
-        "  archive        of each cell samples.tar, samples.npz (%.1f MiB in all) and sheet.png\n",
-        pixel_bytes(s, &sheet) / (1 << 20));
-    if (!sheet.per_cell)
-        return;
-    printf("  sheet          of all cells, %lld x %lld, %d image%s of each: ",
-           (long long)sheet.columns, (long long)sheet.lines, sheet.per_cell,
-           ggdm_plural(sheet.per_cell));
-    if (sheet.pages > GGDM_GNUPLOT_PAGES)
-        printf("the first %d of %lld pages of ", GGDM_GNUPLOT_PAGES, (long long)sheet.pages);
-    else if (sheet.pages > 1)
-        printf("%lld pages of ", (long long)sheet.pages);
-    printf("%d x %d pixels\n", sheet.page_width, sheet.page_height);
-}
-
 static ggdm_status print_plan_json(ggdm_setup *s, const ggdm_estimate *e, int workers,
                                    ggdm_error *err)
 {
@@ -229,7 +182,7 @@ static ggdm_status print_plan_json(ggdm_setup *s, const ggdm_estimate *e, int wo
     put_tick(&j, "unguided", &e->plain);
     put_tick(&j, "guided", &e->guided);
     ggdm_json_put_double(&j, "seconds", run_seconds(s, e, workers));
-    put_products(&j, s);
+    ggdm_plan_put_products(&j, s);
     put_notes(&j, s->notes);
     ggdm_status st = ggdm_setup_look(s, &found, err);
     if (st == GGDM_OK)
@@ -305,7 +258,7 @@ static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int wo
     printf("%s, %s)\n", ggdm_precision_names[s->outfit.job.precision],
            ggdm_isa_name(s->outfit.isa));
     print_room(e, workers);
-    print_products(s);
+    ggdm_plan_print_products(s);
     print_evaluations(&s->spec);
     print_notes(s->notes);
     GGDM_TRY(ggdm_setup_look(s, &found, err)); /* last: it makes another plan */
