@@ -159,7 +159,7 @@ static ggdm_status add_sample(void *context, const ggdm_sample *sample, ggdm_err
     reading *r = context;
     const ggdm_score *score = &sample->scores[0];
     (void)err;
-    if (sample->index >= r->images || sample->diverged || score->n == 0 ||
+    if (sample->index >= r->images || sample->diverged || score->n == 0 || r->aim < 0 ||
         ggdm_argmax(score->data, score->n) != r->aim)
         return GGDM_OK;
     r->k++;

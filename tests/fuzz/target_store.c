@@ -75,6 +75,9 @@ static void make(fixture *out, int shard, int shards, int work)
     f.batch.n_assets = f.batch.n_files = 1;
     if (shards)
         ggdm_test_ok(ggdm_plan_keep_shard(&f.plan, shard, shards, &err), &err);
+    else
+        f.sweep.spec.until = (ggdm_until){
+            .measure = "judge", .best = 0.9, .level = 0.05, .at_most = 40, .block = 10};
     run_fixture_create(&f);
     run_fixture_work(&f, work, 1);
     run_fixture_reopen(&f, &options);
@@ -280,6 +283,8 @@ static void work_on(ggdm_store *store)
     }
     if (ggdm_store_commit(store, NULL) != GGDM_OK)
         assert_false(ggdm_store_in_turn(store));
+    ggdm_store_decided decided;
+    ggdm_store_decide(store, 1e10, &run_fixture_growth, &decided, NULL);
 }
 
 bool ggdm_fuzz_store(const uint8_t *data, size_t size)

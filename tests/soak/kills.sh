@@ -1,7 +1,8 @@
 #!/bin/bash
 # Promise 2 again and again: kill -9 of a worker, the coordinator, mpirun, the supervisor, or all of
 # them, at random moments of runs that are continued until they are done.  After every run: archives
-# with the bytes of an undisturbed one, no unit left, every image once.
+# with the bytes of an undisturbed one, no unit left, every image once.  UNTIL=1: of a sweep that ends
+# itself, also the same numbers of images and what was decided.
 # 200 cycles take about ten minutes on 2 cores.
 #   CYCLES=200 SEED=1 GGDM=PROGRAM TOOLS=DIR tests/soak/kills.sh
 set -u
@@ -12,6 +13,10 @@ RANDOM=${SEED:-1}
 echo "# seed ${SEED:-1}, $cycles cycles"
 
 sweep_of 60 >small.yaml
+[ -z "${UNTIL:-}" ] || {
+    sed -i '/^samples/d; s/target: 0/target: 2/' small.yaml
+    echo "until: {measure: guide, halfwidth: 0.12, at_most: 60, block: 10}" >>small.yaml
+}
 start reference --workers 2
 wait "$pid"
 report $? "reference run" && [ "$failed" -eq 0 ] || { show reference; exit 1; }
@@ -50,7 +55,7 @@ while [ $done_cycles -lt "$cycles" ]; do
     while [ $kills -lt 5 ] && one_kill; do kills=$((kills + 1)); done
     wait "$pid"
     rc=$?
-    [ $rc -eq 0 ] && same "$name" && at_rest "$name"
+    [ $rc -eq 0 ] && same "$name" && at_rest "$name" && cmp reference/summary.csv "$name/summary.csv"
     report $? "run $run: $kills kills ($done_cycles of $cycles)"
     [ "$failed" -eq 0 ] || { echo "# exit code $rc"; show "$name"; exit 1; }
     rm -rf "$name" "$name".*
