@@ -30,8 +30,8 @@ void ggdm_gaussian_deinit(ggdm_gaussian *g)
 static ggdm_status init(ggdm_world *world, int64_t d, ggdm_gaussian *out, ggdm_error *err)
 {
     *out = (ggdm_gaussian){0};
-    GGDM_TRY(ggdm_world_agree(
-        world, ggdm_alloc(&out->mean, (size_t)d, sizeof *out->mean, err), err));
+    GGDM_TRY(
+        ggdm_world_agree(world, ggdm_alloc(&out->mean, (size_t)d, sizeof *out->mean, err), err));
     GGDM_TRY(ggdm_grid_open(world, d, &out->grid, err));
     return ggdm_matrix_init(&out->grid, d, d, &out->sigma, err);
 }
@@ -69,8 +69,8 @@ static ggdm_status sum_roots(ggdm_matrix *m, double *out, ggdm_error *err)
     double *lambda = NULL;
     ggdm_world *world = m->grid->world;
     *out = 0;
-    ggdm_status st = ggdm_world_agree(
-        world, ggdm_alloc(&lambda, (size_t)m->rows, sizeof *lambda, err), err);
+    ggdm_status st =
+        ggdm_world_agree(world, ggdm_alloc(&lambda, (size_t)m->rows, sizeof *lambda, err), err);
     if (st == GGDM_OK)
         st = ggdm_matrix_eigen(m, lambda, NULL, err);
     for (int64_t k = 0; k < m->rows && st == GGDM_OK; k++)
@@ -86,7 +86,8 @@ static ggdm_status find_root(ggdm_gaussian *g, ggdm_error *err)
     ggdm_matrix whole = {0};
     double *lambda = NULL;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_world_agree(world, ggdm_alloc(&lambda, (size_t)d, sizeof *lambda, err), err),
+    GGDM_TRY_GOTO(st,
+                  ggdm_world_agree(world, ggdm_alloc(&lambda, (size_t)d, sizeof *lambda, err), err),
                   done);
     GGDM_TRY_GOTO(st, ggdm_matrix_init(&g->grid, d, d, &g->root, err), done);
     GGDM_TRY_GOTO(st, ggdm_matrix_init(&g->grid, d, d, &whole, err), done);
@@ -133,9 +134,8 @@ ggdm_status ggdm_frechet(const ggdm_gaussian *of, ggdm_gaussian *reference, doub
     GGDM_TRY(cross_term(of, reference, &cross, err));
     GGDM_TRY(ggdm_matrix_trace(&of->sigma, &own, err));
     GGDM_TRY(ggdm_matrix_trace(&reference->sigma, &other, err));
-    *out = fmax(squared_distance(of->mean, reference->mean, of->sigma.rows) + own + other -
-                    2 * cross,
-                0);
+    *out = fmax(
+        squared_distance(of->mean, reference->mean, of->sigma.rows) + own + other - 2 * cross, 0);
     return GGDM_OK;
 }
 
@@ -169,10 +169,10 @@ ggdm_status ggdm_frechet_of_few(ggdm_rows *rows, const ggdm_gaussian *reference,
     ggdm_matrix centred = {0};
     double *mean = NULL, cross, own, other;
     ggdm_status st;
-    GGDM_TRY_GOTO(st,
-                  ggdm_world_agree(rows->world,
-                                   ggdm_alloc(&mean, (size_t)rows->d, sizeof *mean, err), err),
-                  done);
+    GGDM_TRY_GOTO(
+        st,
+        ggdm_world_agree(rows->world, ggdm_alloc(&mean, (size_t)rows->d, sizeof *mean, err), err),
+        done);
     GGDM_TRY_GOTO(st, ggdm_rows_mean(rows, mean, err), done);
     GGDM_TRY_GOTO(st, ggdm_matrix_init(&reference->grid, rows->n, rows->d, &centred, err), done);
     GGDM_TRY_GOTO(st, ggdm_rows_centred(rows, mean, &centred, err), done);
@@ -197,7 +197,8 @@ static ggdm_status of_many(ggdm_rows *rows, ggdm_gaussian *reference, double *ou
     return st;
 }
 
-static ggdm_status compute_frechet(const ggdm_metric_input *in, ggdm_metric_value *out, ggdm_error *err)
+static ggdm_status compute_frechet(const ggdm_metric_input *in, ggdm_metric_value *out,
+                                   ggdm_error *err)
 {
     ggdm_rows *rows = in->rows;
     ggdm_gaussian *reference;
@@ -211,8 +212,7 @@ static ggdm_status compute_frechet(const ggdm_metric_input *in, ggdm_metric_valu
         snprintf(out->note, sizeof out->note, "n = %lld for %lld features: mostly bias",
                  (long long)rows->n, (long long)rows->d);
     else if (in->reference->n > 0 && in->reference->n <= rows->d)
-        snprintf(out->note, sizeof out->note,
-                 "reference: n = %lld for %lld features: mostly bias",
+        snprintf(out->note, sizeof out->note, "reference: n = %lld for %lld features: mostly bias",
                  (long long)in->reference->n, (long long)rows->d);
     return GGDM_OK;
 }

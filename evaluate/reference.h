@@ -13,7 +13,7 @@ typedef struct ggdm_reference {
     ggdm_rows rows; /* of all ranks; rows.n 0: only mu and sigma are known */
     double *mu;     /* [d] mean: where a file says it, on rank 0; else NULL; owned */
     double *sigma;  /* [d, d] covariance, divided by n - 1; as mu */
-    ggdm_kept *kept; /* what metrics know of it (evaluate/kept.h); owned */
+    ggdm_kept *kept;        /* what metrics know of it (evaluate/kept.h); owned */
     ggdm_gaussian gaussian; /* ggdm_reference_gaussian */
 } ggdm_reference;
 

@@ -81,8 +81,8 @@ ggdm_status ggdm_scalapack_multiply(const ggdm_matrix *a, bool ta, const ggdm_ma
     return GGDM_OK;
 }
 
-ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_matrix *b, bool right,
-                                              ggdm_matrix *c, ggdm_error *err)
+ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_matrix *b,
+                                              bool right, ggdm_matrix *c, ggdm_error *err)
 {
     const int m = (int)c->rows, n = (int)c->cols;
     int ds[DESCRIPTOR], db[DESCRIPTOR], dc[DESCRIPTOR];
@@ -90,8 +90,8 @@ ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_m
     describe(s, ds);
     describe(b, db);
     describe(c, dc);
-    pdsymm_(right ? "R" : "L", "L", &m, &n, &unit, s->x, &one, &one, ds, b->x, &one, &one, db, &zero,
-            c->x, &one, &one, dc, 1, 1);
+    pdsymm_(right ? "R" : "L", "L", &m, &n, &unit, s->x, &one, &one, ds, b->x, &one, &one, db,
+            &zero, c->x, &one, &one, dc, 1, 1);
     return GGDM_OK;
 }
 
@@ -134,8 +134,7 @@ ggdm_status ggdm_scalapack_eigen(ggdm_matrix *a, double *lambda, ggdm_matrix *ve
 {
     workspace w = {0};
     int info = 0;
-    ggdm_status st =
-        ggdm_world_agree(a->grid->world, make_room(a, lambda, vectors, &w, err), err);
+    ggdm_status st = ggdm_world_agree(a->grid->world, make_room(a, lambda, vectors, &w, err), err);
     if (st == GGDM_OK)
         info = call(a, lambda, vectors, &w);
     if (info != 0)

@@ -15,8 +15,8 @@ void ggdm_scalapack_close(ggdm_grid *grid);
 ggdm_status ggdm_scalapack_multiply(const ggdm_matrix *a, bool ta, const ggdm_matrix *b, bool tb,
                                     ggdm_matrix *c, ggdm_error *err);
 /** c = s b, or b s where right; s symmetric. */
-ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_matrix *b, bool right,
-                                              ggdm_matrix *c, ggdm_error *err);
+ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_matrix *b,
+                                              bool right, ggdm_matrix *c, ggdm_error *err);
 /** Eigenvalues of a, ascending, in lambda [rows] of every rank, and eigenvectors of length one in
  *  the columns of vectors (NULL: not wanted); a is overwritten.
  *  Errors: GGDM_ENUMERIC where it does not converge, GGDM_ENOMEM. */

@@ -59,9 +59,7 @@ static double weigh(const spectrum *s, int64_t i, const float *x, double weight,
         double along = 0;
         for (int64_t j = 0; s->dual && j < s->m; j++)
             along += weight * x[j] * v[j];
-        w[k] = !s->dual           ? v[i] * v[i]
-               : s->lambda[k] > 0 ? along * along / s->lambda[k]
-                                  : 0;
+        w[k] = !s->dual ? v[i] * v[i] : s->lambda[k] > 0 ? along * along / s->lambda[k] : 0;
         rest -= w[k];
     }
     return s->dual && rest > 0 ? rest : 0;
@@ -197,8 +195,8 @@ static ggdm_status fill(const spectrum *s, const weighed *x, ggdm_matrix *m, ggd
 }
 
 /* With eigenvectors, from rank 0 to all. */
-static ggdm_status score_small(spectrum *s, const weighed *x, ggdm_matrix *m, ggdm_metric_value *out,
-                               ggdm_error *err)
+static ggdm_status score_small(spectrum *s, const weighed *x, ggdm_matrix *m,
+                               ggdm_metric_value *out, ggdm_error *err)
 {
     ggdm_world *world = x->rows->world;
     const size_t size = (size_t)(s->m * s->m) * sizeof *s->vectors;

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/cmd/compare_view.h"
 #include "coordinator/run/dir_args.h"
 #include "jobs/cell_select.h"
+#include "jobs/results_until.h"
 
 typedef struct compare_options {
     const char *dirs[2];
@@ -84,6 +86,11 @@ static ggdm_status compare(const compare_options *o, bool *all, ggdm_error *err)
             ggdm_error_prefix(err, "%s", o->dirs[i]);
             goto done;
         }
+        if (ggdm_results_any_until(&tables[i]))
+            ggdm_log(GGDM_LOG_WARN,
+                     "%s: cells ended themselves (until): p, and intervals of differences, hold "
+                     "for numbers of images that were fixed before",
+                     o->dirs[i]);
     }
     st = show(o, &what, all, err);
 done:

@@ -89,6 +89,9 @@ run race.yaml --run reference --add --workers 0 &&
     ask race "SELECT settings, n FROM result WHERE metric = 'until' ORDER BY cell" >want && cmp want got
 report $? "a sweep that is added decides as it does alone"
 
+"$GGDM" compare race again >out.compare 2>&1 && grep -q "race: cells ended themselves (until)" out.compare
+report $? "compare says what its p values hold for" || cat out.compare
+
 "$GGDM" plan width.yaml --run none | grep -q "until  *half width 0.16, by guide: 6 to 34 images a cell, 6 a round; 30 to 170 distinct ones" &&
     "$GGDM" plan width.yaml --run none --json | grep -q '"images_most": 170' && [ ! -e none ]
 report $? "plan says the least and the most"
