@@ -37,15 +37,19 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
 
 int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q)
 {
-    double most = 0;
+    double most = 0, least_half = INFINITY;
     if (q.kind == GGDM_VERDICT || q.kind == GGDM_ACCURACY)
         return 1;
     for (int32_t i = 0; i < r->n_rows; i++) {
-        const double v = fabs(ggdm_quantity_value(r, q, &r->rows[i]).value);
-        most = v > most && isfinite(v) ? v : most;
+        const ggdm_metric_value v = ggdm_quantity_value(r, q, &r->rows[i]);
+        const double half = (v.hi - v.lo) / 2;
+        most = isfinite(v.value) && fabs(v.value) > most ? fabs(v.value) : most;
+        least_half = half > 0 && half < least_half ? half : least_half;
     }
-    const double decimals = most > 0 ? 3 - floor(log10(most)) : 0;
-    return decimals < 0 ? 0 : decimals > 12 ? 12 : (int)decimals;
+    if (most == 0)
+        return 0;
+    const double least = fmin(fmax(3 - floor(log10(most)), 0), 12);
+    return (int)fmax(least, fmin(least + 2, 1 - floor(log10(least_half))));
 }
 
 const char *ggdm_quantity_note(ggdm_quantity q, const ggdm_row *row)

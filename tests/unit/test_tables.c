@@ -83,6 +83,30 @@ static void test_tables_of_metrics_follow(void **state)
     paper_close(&p);
 }
 
+/* As many digits as the narrowest interval is worth. */
+static void test_tables_show_small_numbers_beside_large_ones(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"0", "0.1", "1", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    ggdm_metric metric = {.name = "kid", .metric = "kid", .settings = "pixels"};
+    ggdm_metric_value values[] = {{2.4272, 2.1, 2.75, 10, ""},
+                                  {0.001514, -0.0018, 0.0048, 10, ""},
+                                  {0.07203, 0.0247, 0.119, 10, ""}};
+    paper p;
+    paper_open(&p, axes, 2);
+    p.r.metrics = &metric;
+    p.r.n_metrics = 1;
+    for (int i = 0; i < 3; i++)
+        p.r.rows[i].metrics = &values[i];
+    char *text = print(&p);
+    assert_non_null(strstr(text, "                2.4272  0.0015  0.0720\n"));
+    free(text);
+    paper_close(&p);
+}
+
 /* One for each combination of what is aimed at and of what else varies. */
 static void test_tables_are_one_for_each_combination(void **state)
 {
@@ -221,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_have_the_layout_of_the_figure),
         cmocka_unit_test(test_tables_of_metrics_follow),
+        cmocka_unit_test(test_tables_show_small_numbers_beside_large_ones),
         cmocka_unit_test(test_tables_are_one_for_each_combination),
         cmocka_unit_test(test_tables_show_of_equal_places_the_one_with_most_images),
         cmocka_unit_test(test_tables_without_an_aim_are_of_means),
