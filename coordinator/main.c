@@ -35,6 +35,8 @@ static const ggdm_command commands[] = {
      ggdm_cmd_methods},
     {"schedule", "noise schedule and sampler steps of a model", ggdm_cmd_schedule},
     {"data", "obtain and verify a data set", ggdm_cmd_data},
+    {"reference", "write what images are compared with: features of a data set",
+     ggdm_cmd_reference},
     {NULL, "The machine", NULL},
     {"bench", "measure how fast a network is", ggdm_cmd_bench},
     {"bench ops", "measure the ops of the networks one by one", ggdm_cmd_bench_ops},

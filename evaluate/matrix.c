@@ -147,26 +147,69 @@ static void copy_tile(const double *a, int64_t cols, const ggdm_matrix_part *til
             tile->x[j * stride + i] = a[(tile->row + i) * cols + tile->col + j];
 }
 
+/* Of the tile of m that begins at row i and column j: its extent, its rank, and a place for it. */
+static ggdm_matrix_part part_at(const ggdm_matrix *m, int64_t i, int64_t j, double *parcel,
+                                int *owner)
+{
+    *owner = rank_at(m->grid, i / GGDM_TILE, j / GGDM_TILE);
+    return (ggdm_matrix_part){.row = i,
+                              .col = j,
+                              .rows = m->rows - i < GGDM_TILE ? m->rows - i : GGDM_TILE,
+                              .cols = m->cols - j < GGDM_TILE ? m->cols - j : GGDM_TILE,
+                              .x = parcel};
+}
+
+static void copy(const ggdm_matrix_part *from, int64_t from_stride, double *to, int64_t to_stride)
+{
+    for (int64_t k = 0; k < from->cols; k++)
+        memcpy(to + k * to_stride, from->x + k * from_stride, (size_t)from->rows * sizeof *to);
+}
+
 ggdm_status ggdm_matrix_take(ggdm_matrix *m, const double *a, ggdm_error *err)
 {
-    double parcel[GGDM_TILE * GGDM_TILE];
+    double parcel[GGDM_TILE * GGDM_TILE] = {0};
     const int me = ggdm_world_rank(m->grid->world);
     int64_t own = 0;
     for (int64_t j = 0; j < m->cols; j += GGDM_TILE)
         for (int64_t i = 0; i < m->rows; i += GGDM_TILE) {
-            const int owner = rank_at(m->grid, i / GGDM_TILE, j / GGDM_TILE);
-            ggdm_matrix_part tile = {.row = i, .col = j, .x = parcel};
-            tile.rows = m->rows - i < GGDM_TILE ? m->rows - i : GGDM_TILE;
-            tile.cols = m->cols - j < GGDM_TILE ? m->cols - j : GGDM_TILE;
+            int owner;
+            const ggdm_matrix_part part = part_at(m, i, j, parcel, &owner);
             if (me == 0)
-                copy_tile(a, m->cols, &tile, GGDM_TILE);
+                copy_tile(a, m->cols, &part, GGDM_TILE);
             GGDM_TRY(ggdm_world_move(m->grid->world, 0, owner, parcel, sizeof parcel, err));
-            if (me != owner)
-                continue;
-            const ggdm_matrix_part to = ggdm_matrix_tile(m, own++);
-            for (int64_t k = 0; k < to.cols; k++)
-                memcpy(to.x + k * m->stride, parcel + k * GGDM_TILE,
-                       (size_t)to.rows * sizeof *parcel);
+            if (me == owner)
+                copy(&part, GGDM_TILE, ggdm_matrix_tile(m, own++).x, m->stride);
+        }
+    return GGDM_OK;
+}
+
+/* A tile below the diagonal, and what mirrors it. */
+static void put_both(const ggdm_matrix_part *part, int64_t n, double *a)
+{
+    for (int64_t j = 0; j < part->cols; j++)
+        for (int64_t i = 0; i < part->rows; i++) {
+            const int64_t row = part->row + i, col = part->col + j;
+            if (row >= col)
+                a[row * n + col] = a[col * n + row] = part->x[j * GGDM_TILE + i];
+        }
+}
+
+ggdm_status ggdm_matrix_give_symmetric(const ggdm_matrix *m, double *a, ggdm_error *err)
+{
+    double parcel[GGDM_TILE * GGDM_TILE] = {0};
+    const int me = ggdm_world_rank(m->grid->world);
+    int64_t own = 0;
+    for (int64_t j = 0; j < m->cols; j += GGDM_TILE)
+        for (int64_t i = 0; i < m->rows; i += GGDM_TILE) {
+            int owner;
+            const ggdm_matrix_part part = part_at(m, i, j, parcel, &owner);
+            if (me == owner) {
+                const ggdm_matrix_part mine = ggdm_matrix_tile(m, own++);
+                copy(&mine, m->stride, parcel, GGDM_TILE);
+            }
+            GGDM_TRY(ggdm_world_move(m->grid->world, owner, 0, parcel, sizeof parcel, err));
+            if (me == 0)
+                put_both(&part, m->rows, a);
         }
     return GGDM_OK;
 }

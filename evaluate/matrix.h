@@ -60,6 +60,8 @@ void ggdm_matrix_add_gram(ggdm_matrix *m, const double *panel, int64_t k);
 void ggdm_matrix_scale(ggdm_matrix *m, const double *factors);
 /** From a [rows, cols] on rank 0, row by row. */
 ggdm_status ggdm_matrix_take(ggdm_matrix *m, const double *a, ggdm_error *err);
+/** A symmetric matrix, to a [rows, rows] on rank 0. */
+ggdm_status ggdm_matrix_give_symmetric(const ggdm_matrix *m, double *a, ggdm_error *err);
 /** The sum of its diagonal, on all ranks. */
 ggdm_status ggdm_matrix_trace(const ggdm_matrix *m, double *out, ggdm_error *err);
 

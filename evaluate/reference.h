@@ -29,6 +29,11 @@ ggdm_status ggdm_reference_open(ggdm_world *world, const char *text, ggdm_featur
  * Collective. Errors: GGDM_ENUMERIC: of one image there is no covariance; GGDM_ENOMEM. */
 ggdm_status ggdm_reference_gaussian(ggdm_reference *reference, ggdm_gaussian **out,
                                     ggdm_error *err);
+/** As a file for other programs and ggdm_reference_open, of one whose rows are there.
+ *  features  what ggdm_features_name calls them
+ *  Collective.  Errors: those of ggdm_reference_gaussian and ggdm_container_create. */
+ggdm_status ggdm_reference_write(ggdm_reference *reference, const char *features, const char *path,
+                                 ggdm_error *err);
 /** Safe on a zeroed one and twice. */
 void ggdm_reference_close(ggdm_reference *reference);
 

@@ -17,7 +17,6 @@
 #include "evaluate/evaluate.h"
 #include "jobs/plot.h"
 #include "jobs/summary.h"
-#include "worker/startup.h"
 
 typedef struct evaluate_options {
     ggdm_dir_options where;
@@ -28,20 +27,6 @@ typedef struct evaluate_options {
 } evaluate_options;
 
 /* ---- metrics ---- */
-
-/* Networks compute as they do in runs in f32, on all ranks alike. */
-static ggdm_status pin_isa(ggdm_world *world, ggdm_error *err)
-{
-    ggdm_precision precision = GGDM_PRECISION_FP32;
-    ggdm_isa isa;
-    int agreed;
-    ggdm_status st = ggdm_isa_choose(&isa, err);
-    if (st == GGDM_OK)
-        st = ggdm_startup_precision(&precision, &isa, err);
-    GGDM_TRY(ggdm_world_agree(world, st, err));
-    GGDM_TRY(ggdm_world_min(world, (int)isa, &agreed, err));
-    return ggdm_isa_pin((ggdm_isa)agreed, err);
-}
 
 static void tell(const ggdm_evaluated *e, const ggdm_evaluate_options *o)
 {
@@ -102,7 +87,7 @@ static ggdm_status prepare(evaluate_options *o, bool first, ggdm_store **store, 
 static ggdm_status compute(evaluate_options *o, ggdm_world *world, ggdm_store **store,
                            ggdm_evaluated *out, ggdm_error *err)
 {
-    ggdm_status st = pin_isa(world, err);
+    ggdm_status st = ggdm_evaluations_pin(world, err);
     if (st == GGDM_OK)
         st = ggdm_world_agree(world, prepare(o, ggdm_world_rank(world) == 0, store, err), err);
     if (st == GGDM_OK)

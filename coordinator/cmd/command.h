@@ -41,6 +41,7 @@ int ggdm_cmd_train(int argc, char **argv);
 int ggdm_cmd_methods(int argc, char **argv);
 int ggdm_cmd_model(int argc, char **argv);
 int ggdm_cmd_schedule(int argc, char **argv);
+int ggdm_cmd_reference(int argc, char **argv);
 int ggdm_cmd_data(int argc, char **argv);
 int ggdm_cmd_bench(int argc, char **argv);
 int ggdm_cmd_bench_dispatch(int argc, char **argv);

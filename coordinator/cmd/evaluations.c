@@ -9,10 +9,24 @@
 #include "coordinator/run/model_paths.h"
 #include "coordinator/world/world.h"
 #include "evaluate/metrics.h"
+#include "worker/startup.h"
 
 ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm_error *err)
 {
     return ggdm_model_path_find(dir, "", name, path, err);
+}
+
+ggdm_status ggdm_evaluations_pin(ggdm_world *world, ggdm_error *err)
+{
+    ggdm_precision precision = GGDM_PRECISION_FP32;
+    ggdm_isa isa;
+    int agreed;
+    ggdm_status st = ggdm_isa_choose(&isa, err);
+    if (st == GGDM_OK)
+        st = ggdm_startup_precision(&precision, &isa, err);
+    GGDM_TRY(ggdm_world_agree(world, st, err));
+    GGDM_TRY(ggdm_world_min(world, (int)isa, &agreed, err));
+    return ggdm_isa_pin((ggdm_isa)agreed, err);
 }
 
 /* ---- checking ---- */

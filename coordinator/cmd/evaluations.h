@@ -2,11 +2,16 @@
 #ifndef GGDM_COORDINATOR_EVALUATIONS_H
 #define GGDM_COORDINATOR_EVALUATIONS_H
 
+#include "common/collective.h"
 #include "coordinator/world/launch.h"
 #include "jobs/spec.h"
 
 /** Look for a model of features as the run in dir would (evaluate/features.h). */
 ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm_error *err);
+
+/** From now on networks compute as they do in runs in f32, on all ranks of the world alike.
+ *  Errors: those of ggdm_isa_choose. */
+ggdm_status ggdm_evaluations_pin(ggdm_world *world, ggdm_error *err);
 
 /** Are there such metrics, and such features?  The instruction set is pinned.
  *  Errors: GGDM_EINVAL with file, position and field. */

@@ -33,6 +33,7 @@ told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" expo
 told "--metrics: value 'vendo', did you mean 'vendi'? expected " "$GGDM" evaluate x --metrics vendo
 told "--features: expected --metrics with it" "$GGDM" evaluate x --features pixels
 told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
+told "expected --out FILE.npz" "$GGDM" reference mnist-test
 told "--reference: expected a metric that compares with one" "$GGDM" evaluate x --metrics vendi --reference mnist-test
 told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
 told "model 'tiny-dppm' not found, did you mean 'tiny-ddpm': no config.json in" "$GGDM" model info tiny-dppm
@@ -77,7 +78,7 @@ numbers "train x" --threads --stop-after
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
 free='--against --run --set --dir --hosts --hostfile --cell --out --features --reference --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
-for command in plan run submit merge status retry cancel introspect evaluate compare report export train model methods schedule data bench "bench ops" "bench dispatch" doctor; do
+for command in plan run submit merge status retry cancel introspect evaluate compare report export train model methods schedule data reference bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086
     for option in $("$GGDM" $command --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)=.*/\2/p'); do
         grep -qE -e "$option( |\"|\$|:)" "$root/tests/cli/command_line.sh" || [[ " $free " == *" $option "* ]] || { echo "# $command $option"; unchecked=1; }
