@@ -23,7 +23,7 @@ void ggdm_gaussian_deinit(ggdm_gaussian *g)
     free(g->mean);
     ggdm_matrix_deinit(&g->sigma);
     ggdm_matrix_deinit(&g->root);
-    ggdm_grid_close(&g->grid);
+    ggdm_rank_grid_close(&g->grid);
     *g = (ggdm_gaussian){0};
 }
 
@@ -32,7 +32,7 @@ static ggdm_status init(ggdm_world *world, int64_t d, ggdm_gaussian *out, ggdm_e
     *out = (ggdm_gaussian){0};
     GGDM_TRY(
         ggdm_world_agree(world, ggdm_alloc(&out->mean, (size_t)d, sizeof *out->mean, err), err));
-    GGDM_TRY(ggdm_grid_open(world, d, &out->grid, err));
+    GGDM_TRY(ggdm_rank_grid_open(world, d, &out->grid, err));
     return ggdm_matrix_init(&out->grid, d, d, &out->sigma, err);
 }
 
@@ -109,7 +109,7 @@ static ggdm_status cross_term(const ggdm_gaussian *of, ggdm_gaussian *reference,
                               ggdm_error *err)
 {
     const int64_t d = of->sigma.rows;
-    const ggdm_grid *grid = &reference->grid;
+    const ggdm_rank_grid *grid = &reference->grid;
     ggdm_matrix s = of->sigma, product = {0}, m = {0};
     ggdm_status st = GGDM_OK;
     s.grid = grid; /* (as all of this world and side) */
@@ -144,7 +144,7 @@ static ggdm_status cross_term_of_few(const ggdm_matrix *centred, const ggdm_gaus
                                      double *own, double *out, ggdm_error *err)
 {
     const int64_t n = centred->rows;
-    const ggdm_grid *grid = centred->grid;
+    const ggdm_rank_grid *grid = centred->grid;
     ggdm_matrix product = {0}, m = {0};
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_matrix_init(grid, n, centred->cols, &product, err), done);

@@ -7,10 +7,10 @@
 
 /* A normal distribution. */
 typedef struct ggdm_gaussian {
-    ggdm_grid grid;    /* of its matrices */
-    double *mean;      /* [d], on all ranks; NULL: there is none; owned */
-    ggdm_matrix sigma; /* [d, d] covariance, on and below the diagonal */
-    ggdm_matrix root;  /* [d, d] r with r r^T = sigma; without elements until it is needed */
+    ggdm_rank_grid grid; /* of its matrices */
+    double *mean;        /* [d], on all ranks; NULL: there is none; owned */
+    ggdm_matrix sigma;   /* [d, d] covariance, on and below the diagonal */
+    ggdm_matrix root;    /* [d, d] r with r r^T = sigma; without elements until it is needed */
 } ggdm_gaussian;
 
 void ggdm_gaussian_deinit(ggdm_gaussian *g);

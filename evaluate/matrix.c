@@ -18,7 +18,7 @@ int64_t ggdm_matrix_large = 1500;
 /* ---- the grid ---- */
 
 /* As square as the number of ranks allows. */
-static void lay_out(ggdm_grid *g, int ranks)
+static void lay_out(ggdm_rank_grid *g, int ranks)
 {
     g->rows = 1;
     for (int r = 1; r * r <= ranks; r++)
@@ -27,11 +27,12 @@ static void lay_out(ggdm_grid *g, int ranks)
     g->cols = ranks / g->rows;
 }
 
-ggdm_status ggdm_grid_open(ggdm_world *world, int64_t side, ggdm_grid *out, ggdm_error *err)
+ggdm_status ggdm_rank_grid_open(ggdm_world *world, int64_t side, ggdm_rank_grid *out,
+                                ggdm_error *err)
 {
     const int ranks = ggdm_world_size(world);
     ggdm_blas_use_one_thread();
-    *out = (ggdm_grid){.world = world, .rows = 1, .cols = 1};
+    *out = (ggdm_rank_grid){.world = world, .rows = 1, .cols = 1};
     if (ranks == 1 || side < ggdm_matrix_large) {
         out->row = out->col = ggdm_world_rank(world) == 0 ? 0 : -1;
         return GGDM_OK;
@@ -41,14 +42,14 @@ ggdm_status ggdm_grid_open(ggdm_world *world, int64_t side, ggdm_grid *out, ggdm
     return ggdm_scalapack_open(out, err);
 }
 
-void ggdm_grid_close(ggdm_grid *grid)
+void ggdm_rank_grid_close(ggdm_rank_grid *grid)
 {
     if (grid->spread)
         ggdm_scalapack_close(grid);
-    *grid = (ggdm_grid){0};
+    *grid = (ggdm_rank_grid){0};
 }
 
-static int rank_at(const ggdm_grid *g, int64_t tile_row, int64_t tile_col)
+static int rank_at(const ggdm_rank_grid *g, int64_t tile_row, int64_t tile_col)
 {
     return (int)(tile_row % g->rows) * g->cols + (int)(tile_col % g->cols);
 }
@@ -69,7 +70,7 @@ static int64_t share(int64_t n, int place, int ranks)
     return own;
 }
 
-static ggdm_status init(const ggdm_grid *grid, int64_t rows, int64_t cols, ggdm_matrix *out,
+static ggdm_status init(const ggdm_rank_grid *grid, int64_t rows, int64_t cols, ggdm_matrix *out,
                         ggdm_error *err)
 {
     out->own_rows = share(rows, grid->row, grid->rows);
@@ -84,8 +85,8 @@ static ggdm_status init(const ggdm_grid *grid, int64_t rows, int64_t cols, ggdm_
     return ggdm_alloc(&out->x, (size_t)out->stride * (size_t)out->own_cols, sizeof *out->x, err);
 }
 
-ggdm_status ggdm_matrix_init(const ggdm_grid *grid, int64_t rows, int64_t cols, ggdm_matrix *out,
-                             ggdm_error *err)
+ggdm_status ggdm_matrix_init(const ggdm_rank_grid *grid, int64_t rows, int64_t cols,
+                             ggdm_matrix *out, ggdm_error *err)
 {
     *out = (ggdm_matrix){.grid = grid, .rows = rows, .cols = cols};
     return ggdm_world_agree(grid->world, init(grid, rows, cols, out, err), err);
@@ -273,7 +274,7 @@ ggdm_status ggdm_matrix_multiply_symmetric(const ggdm_matrix *s, const ggdm_matr
 static ggdm_status eigen_of_one(ggdm_matrix *a, double *lambda, ggdm_matrix *vectors,
                                 ggdm_error *err)
 {
-    const ggdm_grid *g = a->grid;
+    const ggdm_rank_grid *g = a->grid;
     ggdm_status st = GGDM_OK;
     if (g->row == 0)
         st = vectors ? ggdm_eigen(a->x, a->rows, lambda, err)

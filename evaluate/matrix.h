@@ -15,16 +15,16 @@
 
 #define GGDM_TILE 64
 
-typedef struct ggdm_grid {
+typedef struct ggdm_rank_grid {
     ggdm_world *world;   /* borrowed */
     int rows, cols;      /* ranks */
     int row, col;        /* this one; -1: it has nothing */
     bool spread;         /* over all ranks; else it is rank 0 alone */
     int handle, context; /* of BLACS, where it is spread */
-} ggdm_grid;
+} ggdm_rank_grid;
 
 typedef struct ggdm_matrix {
-    const ggdm_grid *grid; /* borrowed */
+    const ggdm_rank_grid *grid; /* borrowed */
     int64_t rows, cols;
     int64_t own_rows, own_cols, stride;
     double *x; /* this rank's tiles, column by column, stride apart; owned */
@@ -35,12 +35,13 @@ typedef struct ggdm_matrix {
 extern int64_t ggdm_matrix_large;
 
 /** A grid for matrices of which this is the largest side.  A zeroed grid is closed. */
-ggdm_status ggdm_grid_open(ggdm_world *world, int64_t side, ggdm_grid *out, ggdm_error *err);
-void ggdm_grid_close(ggdm_grid *grid);
+ggdm_status ggdm_rank_grid_open(ggdm_world *world, int64_t side, ggdm_rank_grid *out,
+                                ggdm_error *err);
+void ggdm_rank_grid_close(ggdm_rank_grid *grid);
 
 /** Zeros.  Errors: GGDM_ENOMEM; GGDM_ESHAPE where a rank's part is beyond what ScaLAPACK counts. */
-ggdm_status ggdm_matrix_init(const ggdm_grid *grid, int64_t rows, int64_t cols, ggdm_matrix *out,
-                             ggdm_error *err);
+ggdm_status ggdm_matrix_init(const ggdm_rank_grid *grid, int64_t rows, int64_t cols,
+                             ggdm_matrix *out, ggdm_error *err);
 void ggdm_matrix_deinit(ggdm_matrix *m);
 
 typedef struct ggdm_matrix_part {

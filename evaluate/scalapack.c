@@ -38,7 +38,7 @@ enum { DESCRIPTOR = 9 };
 static const int one = 1;
 static const double unit = 1, zero = 0;
 
-ggdm_status ggdm_scalapack_open(ggdm_grid *grid, ggdm_error *err)
+ggdm_status ggdm_scalapack_open(ggdm_rank_grid *grid, ggdm_error *err)
 {
     int handle, rows, cols;
     GGDM_TRY(ggdm_world_duplicate(grid->world, &handle, err));
@@ -53,7 +53,7 @@ ggdm_status ggdm_scalapack_open(ggdm_grid *grid, ggdm_error *err)
 }
 
 /* (Cblacs_exit would be the end of all grids.) */
-void ggdm_scalapack_close(ggdm_grid *grid)
+void ggdm_scalapack_close(ggdm_rank_grid *grid)
 {
     Cblacs_gridexit(grid->context);
     Cfree_blacs_system_handle(grid->handle);

@@ -8,8 +8,8 @@
 
 /** Make grid->rows x grid->cols ranks of its world, all of them, a grid: grid->context.
  *  Errors: GGDM_ECOMM. */
-ggdm_status ggdm_scalapack_open(ggdm_grid *grid, ggdm_error *err);
-void ggdm_scalapack_close(ggdm_grid *grid);
+ggdm_status ggdm_scalapack_open(ggdm_rank_grid *grid, ggdm_error *err);
+void ggdm_scalapack_close(ggdm_rank_grid *grid);
 
 /** c = op(a) op(b), op: transposed where asked. */
 ggdm_status ggdm_scalapack_multiply(const ggdm_matrix *a, bool ta, const ggdm_matrix *b, bool tb,

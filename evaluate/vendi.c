@@ -236,7 +236,7 @@ static ggdm_status score(spectrum *s, const weighed *x, ggdm_matrix *m, ggdm_met
 static ggdm_status of_rows(spectrum *s, weighed *x, ggdm_metric_value *out, ggdm_error *err)
 {
     ggdm_world *world = x->rows->world;
-    ggdm_grid grid = {0};
+    ggdm_rank_grid grid = {0};
     ggdm_matrix m = {0};
     ggdm_status st = ggdm_alloc(&x->weights, (size_t)s->n, sizeof *x->weights, err);
     if (st == GGDM_OK)
@@ -245,12 +245,12 @@ static ggdm_status of_rows(spectrum *s, weighed *x, ggdm_metric_value *out, ggdm
         st = weigh_own(x, err);
     GGDM_TRY(ggdm_world_agree(world, st, err));
     GGDM_TRY(ggdm_rows_share(x->rows, x->weights, err));
-    GGDM_TRY(ggdm_grid_open(world, s->m, &grid, err));
+    GGDM_TRY(ggdm_rank_grid_open(world, s->m, &grid, err));
     st = ggdm_matrix_init(&grid, s->m, s->m, &m, err);
     if (st == GGDM_OK)
         st = score(s, x, &m, out, err);
     ggdm_matrix_deinit(&m);
-    ggdm_grid_close(&grid);
+    ggdm_rank_grid_close(&grid);
     return st;
 }
 

@@ -140,6 +140,21 @@ static void get_metric(const ggdm_results *r, const ggdm_row *row, const column 
     out->number = numbers[c->of_figure];
 }
 
+static void get_note(const ggdm_results *r, const ggdm_row *row, const column *c, field *out)
+{
+    (void)r;
+    out->text = row->metrics[c->index].note;
+}
+
+/* Is anything to be said with a number of this metric? */
+static bool has_notes(const ggdm_results *r, int32_t metric)
+{
+    for (int32_t i = 0; i < r->n_rows; i++)
+        if (*r->rows[i].metrics[metric].note)
+            return true;
+    return false;
+}
+
 typedef struct table {
     const ggdm_results *r;
     ggdm_arena arena;
@@ -189,13 +204,18 @@ static ggdm_status make_columns(table *t, ggdm_error *err)
                 t, r->measures[i].name, "_", f[k].suffix,
                 (column){.form = f[k].form, .index = i, .of_figure = k, .get = get_measure}, err));
     }
-    for (int32_t i = 0; i < r->n_metrics; i++)
+    for (int32_t i = 0; i < r->n_metrics; i++) {
+        const char *name = r->metrics[i].name;
         for (int32_t k = 0; k < 4; k++)
             GGDM_TRY(add_figure(
-                t, r->metrics[i].name, "", metric_suffixes[k],
+                t, name, "", metric_suffixes[k],
                 (column){
                     .form = k == 3 ? WHOLE : REAL, .index = i, .of_figure = k, .get = get_metric},
                 err));
+        if (has_notes(r, i))
+            GGDM_TRY(add_figure(t, name, "", "_note",
+                                (column){.form = TEXT, .index = i, .get = get_note}, err));
+    }
     add_column(t, "key", DIGEST, get_key);
     return GGDM_OK;
 }
