@@ -35,6 +35,12 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
                    : (ggdm_metric_value){(double)NAN, (double)NAN, (double)NAN, 0, ""};
 }
 
+int ggdm_decimals(double largest)
+{
+    const double decimals = largest > 0 ? 3 - floor(log10(largest)) : 0;
+    return decimals < 0 ? 0 : decimals > 12 ? 12 : (int)decimals;
+}
+
 int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q)
 {
     double most = 0, least_half = INFINITY;
@@ -48,7 +54,7 @@ int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q)
     }
     if (most == 0)
         return 0;
-    const double least = fmin(fmax(3 - floor(log10(most)), 0), 12);
+    const double least = ggdm_decimals(most);
     return (int)fmax(least, fmin(least + 2, 1 - floor(log10(least_half))));
 }
 

@@ -23,6 +23,8 @@ typedef struct ggdm_quantity {
  *  interval), accuracies in percent; n: how many images it is of, the verdict's of those that the
  *  cell wants. */
 ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row);
+/** Decimals of a column of numbers, so that the largest has four digits. */
+int ggdm_decimals(double largest);
 /** How many decimals it is shown with: accuracies with one; others so that the largest of the rows
  *  has four digits, or up to two more where intervals are narrow, so that half of one has two. */
 int ggdm_quantity_decimals(const ggdm_results *r, ggdm_quantity q);

@@ -91,9 +91,23 @@ static int32_t front_rows(const ggdm_front *front)
     return front->n < MOST_CELLS ? front->n : MOST_CELLS;
 }
 
-static double billions(const ggdm_row *row)
+/* What costs are counted in, and how they are shown: the largest has four digits. */
+typedef struct cost_unit {
+    double operations;
+    const char *name;
+    int decimals;
+} cost_unit;
+
+static cost_unit unit_of(const ggdm_results *r)
 {
-    return row->cell.cost / 1e9;
+    double most = 0;
+    for (int32_t i = 0; i < front_rows(r->front); i++)
+        most = fmax(most, r->rows[r->front->rows[i]].cell.cost);
+    cost_unit unit = {1e9, "billion operations", 0};
+    if (most < 1e6)
+        unit = (cost_unit){1, "operations", 0};
+    unit.decimals = ggdm_decimals(most / unit.operations);
+    return unit;
 }
 
 /* ---- report.html ----------------------------------------------------------------------------- */
@@ -140,6 +154,7 @@ static void put_surface(FILE *f, const ggdm_surface *s)
 static void put_front(FILE *f, const ggdm_results *r)
 {
     const ggdm_front *front = r->front;
+    const cost_unit unit = unit_of(r);
     char text[1000];
     front_text(r, text, sizeof text);
     put_head(f, "Pareto front", text);
@@ -153,7 +168,9 @@ static void put_front(FILE *f, const ggdm_results *r)
         fputs("<th>", f);
         ggdm_html_text(f, r->metrics[front->diversity].name);
     }
-    fputs(front->cost ? "<th>10<sup>9</sup> operations</tr>\n" : "</tr>\n", f);
+    if (front->cost)
+        fprintf(f, "<th>%s", unit.name);
+    fputs("</tr>\n", f);
     for (int32_t i = 0; i < front_rows(front); i++) {
         const ggdm_row *row = &r->rows[front->rows[i]];
         const ggdm_share *a = &ggdm_results_verdict(r, row)->accuracy;
@@ -167,7 +184,7 @@ static void put_front(FILE *f, const ggdm_results *r)
         if (front->diversity >= 0)
             fprintf(f, "<td>%.4g</td>", row->metrics[front->diversity].value);
         if (front->cost)
-            fprintf(f, "<td>%.4g</td>", billions(row));
+            fprintf(f, "<td>%.*f</td>", unit.decimals, row->cell.cost / unit.operations);
         fputs("</tr>\n", f);
     }
     fputs("</table></section>\n", f);
@@ -226,6 +243,7 @@ static ggdm_status put_front_table(ggdm_paper *p, ggdm_error *err)
 {
     const ggdm_results *r = p->r;
     const ggdm_front *front = r->front;
+    const cost_unit unit = unit_of(r);
     char caption[1000];
     const char **names = NULL;
     int32_t n = 0;
@@ -238,7 +256,7 @@ static ggdm_status put_front_table(ggdm_paper *p, ggdm_error *err)
     if (front->diversity >= 0)
         names[n++] = r->metrics[front->diversity].name;
     if (front->cost)
-        names[n++] = "billion operations";
+        names[n++] = unit.name;
     const ggdm_table_head head = {.caption = caption,
                                   .run = r->info->name,
                                   .number = ++p->tables,
@@ -260,8 +278,10 @@ static ggdm_status put_front_table(ggdm_paper *p, ggdm_error *err)
                                    (const double[]){v->value, v->lo, v->hi}, 2);
         }
         if (front->cost)
-            ggdm_markup_put_number(p->out, p->markup, &head, column++,
-                                   (const double[]){billions(row), (double)NAN, (double)NAN}, 3);
+            ggdm_markup_put_number(
+                p->out, p->markup, &head, column++,
+                (const double[]){row->cell.cost / unit.operations, (double)NAN, (double)NAN},
+                unit.decimals);
         p->markup->end_row(p->out);
     }
     p->markup->end(p->out);
