@@ -104,6 +104,26 @@ static void test_surface_next_is_new_and_readable(void **state)
     paper_close(&p);
 }
 
+/* Where hardly anything is known, least is known at the ends, which were swept. */
+static void test_surface_next_leaves_out_what_was_swept(void **state)
+{
+    (void)state;
+    static const paper_axis axes[] = {
+        {"kappa", "κ", GGDM_PARAM_REAL, false, {"1", "2", "3", "4", "5", NULL}},
+        {"target", "target", GGDM_PARAM_CLASS, true, {"3", NULL}},
+    };
+    paper p;
+    paper_open(&p, axes, 2);
+    for (int32_t i = 0; i < p.r.n_rows; i++)
+        paper_say(&p, i, PAPER_JUDGE, i % 2, 1);
+    ggdm_test_ok(ggdm_surface_find(&p.r, &err), &err);
+    assert_int_equal(p.r.surface->n_next, GGDM_SURFACE_NEXT);
+    for (int32_t i = 0; i < GGDM_SURFACE_NEXT; i++)
+        for (int32_t k = 0; k < 5; k++)
+            assert_false(p.r.surface->next[i].at[0] == k + 1);
+    paper_close(&p);
+}
+
 static void check_none(const paper_axis *axes, int n, const char *what)
 {
     paper p;
@@ -214,7 +234,8 @@ static void test_front_has_the_cells_that_none_beats(void **state)
     for (int i = 0; i < 6; i++)
         p.r.rows[i].cell.cost = cells[i][2];
     ggdm_test_ok(ggdm_front_find(&p.r, &err), &err);
-    assert_int_equal(p.r.front->n, 2); /* accuracy and cost: 0 and 3 */
+    assert_int_equal(p.r.front->n, 2); /* accuracy and cost */
+    assert_true(p.r.front->rows[0] == 3 && p.r.front->rows[1] == 0);
     p.r.metrics = &metric;
     p.r.n_metrics = 1;
     values[4].value = (double)NAN;
@@ -231,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_surface_finds_the_top_of_a_hill),
         cmocka_unit_test(test_surface_next_is_new_and_readable),
+        cmocka_unit_test(test_surface_next_leaves_out_what_was_swept),
         cmocka_unit_test(test_surface_is_of_numbers_alone),
         cmocka_unit_test(test_surface_is_the_mean_over_targets),
         cmocka_unit_test(test_surface_scale_goes_there_and_back),
