@@ -27,9 +27,9 @@
 #include "common/mem.h"
 #include "evaluate/covariance.h"
 #include "evaluate/eigen.h"
+#include "evaluate/jackknife.h"
 #include "evaluate/metrics.h"
 
-#define Z95 1.959963984540054
 #define STEP 1.0 /* of ln t: an error of 3e-9 ... */
 #define STEPS 24 /* ... and t from 4e-11 to 3e10, beyond which there is as little */
 
@@ -95,16 +95,6 @@ static void leave_out(const spectrum *s, const weighed *x, int64_t b, int64_t fi
     }
 }
 
-static double deviation(const double *d, int64_t n)
-{
-    double mean = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++)
-        mean += d[i] / (double)n;
-    for (int64_t i = 0; i < n; i++)
-        squares += (d[i] - mean) * (d[i] - mean);
-    return sqrt(squares * (double)n / (double)(n - 1));
-}
-
 /* Each rank leaves out the images that are its own; x: NULL: a kernel, of one rank. */
 static ggdm_status jackknife(const spectrum *s, const weighed *x, double *error, ggdm_error *err)
 {
@@ -122,7 +112,7 @@ static ggdm_status jackknife(const spectrum *s, const weighed *x, double *error,
     if (st == GGDM_OK && x)
         st = ggdm_rows_share(x->rows, d, err);
     if (st == GGDM_OK)
-        *error = deviation(d, s->n);
+        *error = ggdm_jackknife(d, s->n) * (double)s->n / (double)(s->n - 1); /* of S, not of D */
     free(w);
     free(d);
     return st;
@@ -144,8 +134,8 @@ static double entropy_of(spectrum *s)
 static void put_score(double entropy, double error, int64_t n, ggdm_metric_value *out)
 {
     out->value = exp(entropy);
-    out->lo = isnan(error) ? error : fmax(exp(entropy - Z95 * error), 1);
-    out->hi = isnan(error) ? error : fmin(exp(entropy + Z95 * error), (double)n);
+    out->lo = isnan(error) ? error : fmax(exp(entropy - GGDM_Z95 * error), 1);
+    out->hi = isnan(error) ? error : fmin(exp(entropy + GGDM_Z95 * error), (double)n);
 }
 
 ggdm_status ggdm_vendi_of_kernel(double *k, int64_t n, ggdm_metric_value *out, ggdm_error *err)

@@ -6,7 +6,7 @@ set -u
 . "$root/tests/support/tiny.sh"
 
 # Several blocks of images for each rank, and a last one that is not whole.
-sweep 8 280 "0, 0.5" "0" >a.yaml
+sweep 8 280 "0, 0.5" "8" >a.yaml
 timeout 120 "$GGDM" run a.yaml --run r1 --workers 0 >out 2>err || cat err
 for ranks in 2 3; do cp -r r1 "r$ranks"; done
 all=vendi,inception-score,kid,precision-recall,density-coverage
