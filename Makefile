@@ -139,7 +139,7 @@ test-slurm:
 
 ## test-soak: what takes long: fuzzing, other processors, many worlds, and those of test-slurm
 test-soak: $(B)/ggdm $(mpi.x) $(B)/tests/kernels/test_digests $(B)/tests/kernels/test_invariance $(B)/tests/unit/test_until $(B)/tests/unit/test_neighbours
-	@for p in slurm fuzz qemu; do scripts/deps.sh $$p; done
+	@for p in slurm fuzz qemu readers; do scripts/deps.sh $$p; done
 	@$(MAKE) --no-print-directory -j$(JOBS) MODE=fuzz fuzzers
 	@$(run_tests) -t 100000 tests/fuzz/fuzz.sh $(sort $(wildcard tests/soak/*.sh tests/slurm/*.sh))
 
