@@ -64,6 +64,7 @@ typedef struct ggdm_arch_info {
     int null_label;     /* the label of no class, behind those of the classes; -1: none */
     ggdm_resize resize; /* how images of other sizes, and grey ones, are made such as it takes;
                            GGDM_RESIZE_NONE: it takes its own only */
+    bool frozen;      /* statistics of its training are among its weights: it is not trained here */
     bool by_schedule; /* it computes with alpha_bar: ggdm_arch_set_schedule before it is emitted */
 } ggdm_arch_info;
 

@@ -25,10 +25,10 @@ typedef struct ggdm_arch_kind {
     size_t config_size;         /* of the struct that fill fills */
 
     /** Check what was read of the document, and fill config (zeroed before) and info's size,
-     *  channels, n_classes, resize and the ports that depend on the config.  What of raw means the
-     *  same as something else is brought to one form, and what its rows do not say (a node set to
-     *  NULL) is written into text, the open object that will say it all in one form.
-     *  Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
+     *  channels, n_classes, resize, frozen and the ports that depend on the config.  What of raw
+     * means the same as something else is brought to one form, and what its rows do not say (a node
+     * set to NULL) is written into text, the open object that will say it all in one form. Errors:
+     * GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
     ggdm_status (*fill)(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
                         ggdm_json *text, ggdm_error *err);
     /** Free what fill allocated, also after it failed; NULL: nothing. */

@@ -36,6 +36,7 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     info->size = SIZE;
     info->channels = CHANNELS;
     info->n_classes = CLASSES;
+    info->frozen = true;
     info->resize = (ggdm_resize)(((const inception *)raw)->resize + 1);
     return GGDM_OK;
 }

@@ -161,6 +161,11 @@ static ggdm_status set_up(trainer *t, ggdm_error *err)
     if (!t->info.weights_file)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: a %s has no weights, expected a network to train",
                          r->path, t->info.class_name);
+    if (t->info.frozen)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: a %s has batch norm with the statistics of its training and is not "
+                         "trained here, expected another network",
+                         r->path, t->info.class_name);
     GGDM_TRY(open_data(t, err));
     GGDM_TRY(
         ggdm_folder_open(t->options->out, t->rank == 0, t->options->take_over, &t->folder, err));

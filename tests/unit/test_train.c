@@ -202,6 +202,10 @@ static void test_train_network_that_does_not_fit_is_refused(void **state)
     ggdm_test_error(ggdm_train_into(&f, "a", 0, &err), &err, GGDM_EINVAL,
                     "a GaussianMixtureClassifier has no weights, expected a network to train");
     ggdm_train_end(&f);
+    ggdm_train_begin(&f, classifier_recipe, "{\"_class_name\": \"FIDInceptionV3\"}");
+    ggdm_test_error(ggdm_train_into(&f, "a", 0, &err), &err, GGDM_EINVAL,
+                    "has batch norm with the statistics of its training and is not trained here");
+    ggdm_train_end(&f);
     ggdm_train_begin(&f, classifier_recipe, ggdm_tiny_cnn_config);
     char *data = ggdm_test_path(f.dir, "other");
     assert_int_equal(mkdir(data, 0777), 0);
