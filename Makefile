@@ -123,9 +123,10 @@ bench-compare: $(B)/ggdm
 # kernels itself (some machines pin older ones by these variables).
 bench-pytorch: $(B)/ggdm
 	@scripts/deps.sh pytorch
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
-	  LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
-	  /usr/bin/python3 tests/bench/pytorch.py $(B)/ggdm $(ROUNDS)
+	@for script in pytorch inception; do \
+	  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+	    LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
+	    /usr/bin/python3 tests/bench/$$script.py $(B)/ggdm $(ROUNDS) || exit; done
 
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm

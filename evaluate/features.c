@@ -118,6 +118,7 @@ static ggdm_status build(ggdm_features *f, const char *asked, bool logits, ggdm_
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
     f->ports = ggdm_arch_inputs(f->model->arch, f->graph, f->batch);
     f->ports.layer = layer == asked ? asked : NULL;
+    f->ports.inner = !classes && layer_port(&f->ports, layer) == &f->ports.features;
     ggdm_arch_emit(f->model->arch, f->graph, &f->ports);
     GGDM_TRY(add_layer(f, layer, err));
     if (classes && classes != layer)

@@ -245,11 +245,14 @@ static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
         x = stages[i].emit(&n, x, stages[i].width);
         if (asked(&n, stages[i].layer) && i + 1 < N_STAGES)
             ports->features = ggdm_global_avg_pool(g, x);
+        if (ports->inner && ports->features >= 0)
+            return;
     }
     x = ggdm_global_avg_pool(g, x);
     if (!n.layer || asked(&n, stages[N_STAGES - 1].layer))
         ports->features = x;
-    emit_classes(&n, x, ports);
+    if (!ports->inner || ports->features < 0)
+        emit_classes(&n, x, ports);
 }
 
 const ggdm_arch_kind ggdm_arch_inception = {

@@ -204,6 +204,7 @@ static run run_network(const char *layer, int first, int batch)
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &r.graph, &err), &err);
     r.ports = ggdm_arch_inputs(arch, r.graph, batch);
     r.ports.layer = layer;
+    r.ports.inner = layer != NULL;
     ggdm_arch_emit(arch, r.graph, &r.ports);
     ggdm_graph_output(r.graph, r.ports.features);
     ggdm_graph_output(r.graph, r.ports.logits);
