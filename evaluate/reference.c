@@ -1,6 +1,7 @@
 #include "evaluate/reference.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,20 @@ static ggdm_status reserve(ggdm_rows *rows, ggdm_error *err)
     return ggdm_grow(&own->x, &own->x_cap, (size_t)(own->n * own->d), sizeof *own->x, err);
 }
 
+/* Some rows, of images from first on, which must be finite. */
+static ggdm_status read_rows(ggdm_source *file, const ggdm_rows *rows, int64_t first, int64_t n,
+                             float *out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_source_read(file, out, (size_t)(n * rows->d) * sizeof *out, err));
+    for (int64_t i = 0; i < n * rows->d; i++)
+        if (!isfinite(out[i]))
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "activations: feature %" PRId64 " of image %" PRId64
+                             " is %g, expected finite numbers",
+                             i % rows->d, first + i / rows->d, (double)out[i]);
+    return GGDM_OK;
+}
+
 /* Block b comes from the file, on rank 0, and goes where it belongs. */
 static ggdm_status deal_block(ggdm_rows *rows, int64_t b, ggdm_source *file, float *block,
                               ggdm_error *err)
@@ -245,7 +260,7 @@ static ggdm_status deal_block(ggdm_rows *rows, int64_t b, ggdm_source *file, flo
     const int64_t count = ggdm_rows_count(rows, b), first = b * GGDM_ROWS_BLOCK;
     const size_t size = (size_t)(count * rows->d) * sizeof *block;
     float *own = (float *)ggdm_rows_own(rows, b), *to = own ? own : block;
-    const ggdm_status st = file ? ggdm_source_read(file, to, size, err) : GGDM_OK;
+    const ggdm_status st = file ? read_rows(file, rows, first, count, to, err) : GGDM_OK;
     GGDM_TRY(ggdm_world_agree(rows->world, st, err));
     GGDM_TRY(ggdm_world_move(rows->world, 0, ggdm_rows_owner(rows, b), to, size, err));
     int32_t *images = own ? rows->own.images + (own - rows->own.x) / rows->d : NULL;

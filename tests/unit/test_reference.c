@@ -99,6 +99,18 @@ static void test_reference_of_others_is_mean_and_covariance(void **state)
     free(path);
 }
 
+static void test_reference_whose_activations_are_not_finite(void **state)
+{
+    const array arrays[] = {ROWS};
+    x[66 * D + 3] = NAN;
+    char *path = write_npz(*state, "nan.npz", arrays, 1);
+    ggdm_reference r;
+    ggdm_test_error(ggdm_reference_open(world, path, pixels, "kid", &r, &err), &err, GGDM_EFORMAT,
+                    "activations: feature 3 of image 66 is ");
+    fill();
+    free(path);
+}
+
 /* Rows where they are needed, else only what is at hand. */
 static void test_reference_of_ours_has_rows(void **state)
 {
@@ -229,6 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reference_of_others_is_mean_and_covariance, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_reference_whose_activations_are_not_finite, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_reference_of_ours_has_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reference_of_images_is_their_features, setup,
