@@ -285,7 +285,7 @@ void ggdm_report_table(FILE *f, const ggdm_results *r)
             interval);
     ggdm_results_verdicts_text(r, verdicts, sizeof verdicts);
     if (*verdicts)
-        fprintf(f, "<p class=sub>The sweep ended itself (until): %s.</p>\n", verdicts);
+        fprintf(f, "<p class=sub>The sweep ends itself (until): %s.</p>\n", verdicts);
     const bool any_until = ggdm_results_any_until(r);
     put_head(f, r);
     for (int32_t i = 0; i < r->n_rows; i++)
