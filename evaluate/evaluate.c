@@ -9,8 +9,7 @@
 #include "common/mem.h"
 #include "evaluate/feed.h"
 
-#define MAX_SETTINGS 512 /* bytes of what a number is of */
-#define SILENCE 10       /* seconds until progress is told again */
+#define SILENCE 10 /* seconds until progress is told again */
 
 typedef struct evaluation {
     ggdm_world *world;
@@ -19,8 +18,9 @@ typedef struct evaluation {
     ggdm_evaluated *out;
     ggdm_rows rows[GGDM_MAX_LAYERS];
     int64_t *known; /* [n_cells][n_metrics] of how many images a result is; 0: there is none */
-    char (*settings)[MAX_SETTINGS]; /* [n_metrics] what their numbers are of */
+    char (*settings)[GGDM_MAX_SETTINGS]; /* [n_metrics] what their numbers are of */
     double told;
+    bool pooled; /* all cells are one set */
 } evaluation;
 
 /* What all ranks do next. */
@@ -43,10 +43,11 @@ static int32_t layer_of(const ggdm_evaluate_options *o, const ggdm_metric_kind *
     return metric->logits ? ggdm_features_layers(o->features) - 1 : 0;
 }
 
-static void describe(const ggdm_evaluate_options *o, const ggdm_metric_kind *metric,
-                     char text[MAX_SETTINGS])
+void ggdm_evaluate_settings(const ggdm_evaluate_options *o, const ggdm_metric_kind *metric,
+                            char text[GGDM_MAX_SETTINGS])
 {
-    snprintf(text, MAX_SETTINGS, "%s%s%s", ggdm_features_name(o->features, layer_of(o, metric)),
+    snprintf(text, GGDM_MAX_SETTINGS, "%s%s%s",
+             ggdm_features_name(o->features, layer_of(o, metric)),
              metric->reference ? " against " : "", metric->reference ? o->reference->name : "");
 }
 
@@ -70,7 +71,7 @@ static ggdm_status look(evaluation *e, ggdm_error *err)
         ggdm_alloc(&e->known, (size_t)ggdm_store_n_cells(e->store) * n, sizeof *e->known, err));
     GGDM_TRY(ggdm_alloc(&e->settings, n, sizeof *e->settings, err));
     for (size_t k = 0; k < n; k++)
-        describe(e->o, e->o->metrics[k], e->settings[k]);
+        ggdm_evaluate_settings(e->o, e->o->metrics[k], e->settings[k]);
     return ggdm_store_each_result(e->store, note_result, e, err);
 }
 
@@ -103,14 +104,41 @@ static ggdm_status put_sample(void *context, const ggdm_sample *sample, ggdm_err
     return sample->diverged ? GGDM_OK : ggdm_feed_put(context, &image, err);
 }
 
+static ggdm_status put_cell(evaluation *e, const ggdm_store_cell *cell, ggdm_feed *feed,
+                            ggdm_error *err)
+{
+    return ggdm_store_each_sample(e->store, cell->trajectory, cell->wanted, true, NULL, 0,
+                                  put_sample, feed, err);
+}
+
+/* The images of all cells, those that cells share once. */
+static ggdm_status put_all(evaluation *e, ggdm_feed *feed, ggdm_error *err)
+{
+    const int32_t n = ggdm_store_n_cells(e->store);
+    bool *seen = NULL; /* [n] trajectories: there are no more than cells */
+    GGDM_TRY(ggdm_alloc(&seen, (size_t)n, sizeof *seen, err));
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < n && st == GGDM_OK; i++) {
+        ggdm_store_cell cell;
+        st = ggdm_store_cell_get(e->store, i, &cell, err);
+        if (st != GGDM_OK || (cell.trajectory < n && seen[cell.trajectory]))
+            continue;
+        if (cell.trajectory < n)
+            seen[cell.trajectory] = true;
+        cell.wanted = INT32_MAX;
+        st = put_cell(e, &cell, feed, err);
+    }
+    free(seen);
+    return st;
+}
+
 static ggdm_status read_features(evaluation *e, const ggdm_store_cell *cell, ggdm_error *err)
 {
     ggdm_feed *feed = NULL;
     ggdm_status st = ggdm_feed_open(e->world, e->o->features, e->rows, &feed, err);
     st = ggdm_world_agree(e->world, st, err);
     if (st == GGDM_OK && cell) {
-        st = ggdm_store_each_sample(e->store, cell->trajectory, cell->wanted, true, NULL, 0,
-                                    put_sample, feed, err);
+        st = e->pooled ? put_all(e, feed, err) : put_cell(e, cell, feed, err);
         st = ggdm_feed_end(feed, st, err);
     } else if (st == GGDM_OK) {
         st = ggdm_feed_serve(feed, err);
@@ -298,5 +326,33 @@ ggdm_status ggdm_evaluate_run(ggdm_world *world, ggdm_store *store, const ggdm_e
         ggdm_rows_deinit(&e.rows[k]);
     free(e.known);
     free(e.settings);
+    return st;
+}
+
+ggdm_status ggdm_evaluate_pooled(ggdm_world *world, ggdm_store *store,
+                                 const ggdm_evaluate_options *o, ggdm_pooled *out, ggdm_error *err)
+{
+    ggdm_evaluated counts = {0};
+    evaluation e = {.world = world, .store = store, .o = o, .out = &counts, .pooled = true};
+    const ggdm_store_cell all = {.name = "all images"};
+    task t = {0};
+    *out = (ggdm_pooled){0};
+    for (int32_t k = 0; k < o->n_metrics; k++)
+        t.wanted[k] = true;
+    ggdm_status st = read_features(&e, store ? &all : NULL, err);
+    for (int32_t k = 0; k < o->n_metrics && st == GGDM_OK; k++) {
+        const ggdm_metric_kind *metric = o->metrics[k];
+        out->few += e.rows[0].n < metric->least;
+        if (e.rows[0].n < metric->least)
+            continue;
+        st = compute_metric(&e, metric, out->v[k], err);
+        out->made[k] = st == GGDM_OK;
+        if (st != GGDM_OK)
+            st = excuse(&e, store ? &all : NULL, &t, k, k + 1, st, err);
+    }
+    out->n = e.rows[0].n;
+    out->odd = counts.odd;
+    for (int k = 0; k < GGDM_MAX_LAYERS; k++)
+        ggdm_rows_deinit(&e.rows[k]);
     return st;
 }

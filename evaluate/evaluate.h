@@ -5,7 +5,8 @@
 #include "evaluate/metrics.h"
 #include "jobs/store.h"
 
-#define GGDM_MAX_METRICS 32 /* asked for at once */
+#define GGDM_MAX_METRICS 32   /* asked for at once */
+#define GGDM_MAX_SETTINGS 512 /* bytes of what a number is of */
 
 typedef struct ggdm_evaluate_options {
     const ggdm_metric_kind *metrics[GGDM_MAX_METRICS]; /* [n_metrics] */
@@ -29,5 +30,21 @@ typedef struct ggdm_evaluated {
  *  cell and image; the same on all ranks. */
 ggdm_status ggdm_evaluate_run(ggdm_world *world, ggdm_store *store, const ggdm_evaluate_options *o,
                               ggdm_evaluated *out, ggdm_error *err);
+
+/** What the numbers of a metric are of: features, and the reference. */
+void ggdm_evaluate_settings(const ggdm_evaluate_options *o, const ggdm_metric_kind *metric,
+                            char text[GGDM_MAX_SETTINGS]);
+
+typedef struct ggdm_pooled {
+    ggdm_metric_value v[GGDM_MAX_METRICS][GGDM_MAX_NUMBERS];
+    bool made[GGDM_MAX_METRICS]; /* [n_metrics] */
+    int64_t n;                   /* images */
+    int32_t few, odd;            /* metrics, numbers that there are not, as in ggdm_evaluated */
+} ggdm_pooled;
+
+/** The metrics of all images of the run as one set, those that cells share once; nothing is stored.
+ *  Collective, as ggdm_evaluate_run is.  Errors: the same. */
+ggdm_status ggdm_evaluate_pooled(ggdm_world *world, ggdm_store *store,
+                                 const ggdm_evaluate_options *o, ggdm_pooled *out, ggdm_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/threads.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/cmd/evaluations.h"
+#include "coordinator/cmd/pooled.h"
 #include "coordinator/run/dir_args.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/finish.h"
@@ -22,7 +23,7 @@ typedef struct evaluate_options {
     ggdm_dir_options where;
     const char *out, *features, *against;
     ggdm_reference reference;
-    bool json, quiet;
+    bool json, quiet, pooled;
     ggdm_evaluate_options asked;
 } evaluate_options;
 
@@ -84,6 +85,22 @@ static ggdm_status prepare(evaluate_options *o, bool first, ggdm_store **store, 
     return GGDM_OK;
 }
 
+/* Of all images as one set, which is printed and not kept. */
+static ggdm_status pool(const evaluate_options *o, ggdm_world *world, ggdm_store *store,
+                        ggdm_evaluated *out, ggdm_error *err)
+{
+    ggdm_pooled pooled;
+    GGDM_TRY(ggdm_evaluate_pooled(world, store, &o->asked, &pooled, err));
+    out->few = pooled.few;
+    out->odd = pooled.odd;
+    if (!store)
+        return GGDM_OK;
+    if (pooled.few)
+        ggdm_log(GGDM_LOG_WARN, "%d metric%s could not be given: fewer images than needed",
+                 pooled.few, ggdm_plural(pooled.few));
+    return ggdm_pooled_print(&o->asked, &pooled, o->json, err);
+}
+
 static ggdm_status compute(evaluate_options *o, ggdm_world *world, ggdm_store **store,
                            ggdm_evaluated *out, ggdm_error *err)
 {
@@ -93,8 +110,9 @@ static ggdm_status compute(evaluate_options *o, ggdm_world *world, ggdm_store **
     if (st == GGDM_OK)
         st = open_reference(o, world, err);
     if (st == GGDM_OK)
-        st = ggdm_evaluate_run(world, *store, &o->asked, out, err);
-    if (st == GGDM_OK && *store)
+        st = o->pooled ? pool(o, world, *store, out, err)
+                       : ggdm_evaluate_run(world, *store, &o->asked, out, err);
+    if (st == GGDM_OK && *store && !o->pooled)
         tell(out, &o->asked);
     ggdm_reference_close(&o->reference);
     ggdm_features_close(&o->asked.features);
@@ -186,7 +204,7 @@ static ggdm_status evaluate(evaluate_options *o, ggdm_world *world, ggdm_evaluat
         st = compute(o, world, &store, out, err);
     else if (ggdm_world_rank(world) == 0)
         st = ggdm_dir_read(o->where.dir, &store, err);
-    if (st == GGDM_OK && ggdm_world_rank(world) == 0)
+    if (st == GGDM_OK && ggdm_world_rank(world) == 0 && !o->pooled)
         st = present(o, store, err);
     if (!o->features && store)
         return ggdm_dir_done(&store, st, err);
@@ -196,7 +214,7 @@ static ggdm_status evaluate(evaluate_options *o, ggdm_world *world, ggdm_evaluat
 
 /* ---- arguments ---- */
 
-enum { KEY_METRICS = 256, KEY_FEATURES, KEY_REFERENCE };
+enum { KEY_METRICS = 256, KEY_FEATURES, KEY_REFERENCE, KEY_POOLED };
 
 static const struct argp_option arguments[] = {
     {"metrics", KEY_METRICS, "NAME,...", 0,
@@ -211,6 +229,8 @@ static const struct argp_option arguments[] = {
      "mnist-test (NAME-train or NAME-test, of data/NAME or the directory NAME), or FILE.npz: what "
      "`ggdm reference' wrote, mu and sigma of others, or images (arr_0)",
      0},
+    {"pooled", KEY_POOLED, NULL, 0,
+     "the metrics of all images of the run as one set, not of each cell; printed, not kept", 0},
     {"json", 'j', NULL, 0, "print the metrics of all cells as one JSON object", 0},
     {"quiet", 'q', NULL, 0, "print no tables", 0},
     {"out", 'o', "DIR", 0, "write files below this directory (default: the run directory)", 0},
@@ -267,6 +287,9 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
     case KEY_REFERENCE:
         o->against = arg;
         break;
+    case KEY_POOLED:
+        o->pooled = true;
+        break;
     case 'j':
         o->json = true;
         break;
@@ -279,6 +302,8 @@ static error_t parse_evaluate(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->features && !o->asked.n_metrics)
             argp_error(state, "--features: expected --metrics with it");
+        if (o->pooled && !o->asked.n_metrics)
+            argp_error(state, "--pooled: expected --metrics with it");
         if (o->asked.n_metrics && !o->features)
             o->features = "pixels";
         check_reference(state, o);
@@ -303,7 +328,7 @@ int ggdm_cmd_evaluate(int argc, char **argv)
         "is not computed again.  They are of the images that did not diverge.  Under mpirun or "
         "srun all ranks share the work, and give the same numbers.\n\n"
         "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge\n"
-        "  mpirun -n 8 ggdm evaluate runs/night --metrics vendi --features pixels",
+        "  mpirun -n 8 ggdm evaluate runs/night --metrics vendi --pooled",
         ggdm_dir_children,
         NULL,
         NULL};

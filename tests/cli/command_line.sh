@@ -34,6 +34,7 @@ told "--metrics: value 'vendo', did you mean 'vendi'? expected " "$GGDM" evaluat
 told "--features: expected --metrics with it" "$GGDM" evaluate x --features pixels
 told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
 told "expected --out FILE.npz" "$GGDM" reference mnist-test
+told "--pooled: expected --metrics with it" "$GGDM" evaluate x --pooled
 told "--reference: expected a metric that compares with one" "$GGDM" evaluate x --metrics vendi --reference mnist-test
 told "--precision: value 'fp23', did you mean 'fp32'? expected auto, fp32 or bf16" "$GGDM" bench network x --precision fp23
 told "model 'tiny-dppm' not found, did you mean 'tiny-ddpm': no config.json in" "$GGDM" model info tiny-dppm

@@ -21,4 +21,12 @@ evaluate 3 vendi pixels
 [ $? -eq 2 ] && [ "$(grep -c "c0000: image 70: " err)" -eq 1 ] && evaluate 2 vendi "$root/models/zoo/two-gaussians-judge"
 [ $? -eq 2 ] && [ "$(grep -c "image 0: 8 x 8 x 1, expected 2 x 2 x 1" err)" -eq 1 ]
 report $? "what one rank finds ends all, and is said once" || cat out err
+
+cp r1/summary.csv before.csv
+for ranks in 1 3; do
+    timeout 120 mpirun -n $ranks --oversubscribe "$GGDM" evaluate r1 --metrics vendi --features tiny-judge --pooled --json >pooled$ranks 2>err || cat err
+done
+cmp pooled1 pooled3 && grep -q '"n": 280' pooled1 && grep -q '"metric": "vendi"' pooled1 && cmp before.csv r1/summary.csv &&
+    "$GGDM" evaluate r1 --metrics vendi,frechet --features tiny-judge --pooled --reference r1/archive/c0000/samples.npz >out && grep -q "^all images as one set, n = 280" out && grep -q "^  frechet .* against samples.npz@" out
+report $? "all images as one set, printed and not kept: those that cells share count once" || cat out err
 exit "$failed"
