@@ -11,7 +11,7 @@
 #include "evaluate/eigen.h"
 #include "evaluate/scalapack.h"
 
-int64_t ggdm_matrix_large = 1500;
+int64_t ggdm_matrix_large = 4096;
 
 #define ROUNDING 64 /* units of rounding and side, that what is checked may be off by */
 

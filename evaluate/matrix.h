@@ -16,11 +16,11 @@
 #define GGDM_TILE 64
 
 typedef struct ggdm_rank_grid {
-    ggdm_world *world;   /* borrowed */
-    int rows, cols;      /* ranks */
-    int row, col;        /* this one; -1: it has nothing */
-    bool spread;         /* over all ranks; else it is rank 0 alone */
-    int handle, context; /* of BLACS, where it is spread */
+    ggdm_world *world; /* borrowed */
+    int rows, cols;    /* ranks */
+    int row, col;      /* this one; -1: it has nothing */
+    bool spread;       /* over all ranks; else it is rank 0 alone */
+    int context;       /* of BLACS, where it is spread */
 } ggdm_rank_grid;
 
 typedef struct ggdm_matrix {

@@ -13,7 +13,6 @@
 #include "common/mem.h"
 
 int Csys2blacs_handle(MPI_Comm comm);
-void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int cols);
 void Cblacs_gridinfo(int context, int *rows, int *cols, int *row, int *col);
 void Cblacs_gridexit(int context);
@@ -42,8 +41,7 @@ ggdm_status ggdm_scalapack_open(ggdm_rank_grid *grid, ggdm_error *err)
 {
     int handle, rows, cols;
     GGDM_TRY(ggdm_world_duplicate(grid->world, &handle, err));
-    grid->handle = Csys2blacs_handle(MPI_Comm_f2c(handle));
-    grid->context = grid->handle;
+    grid->context = Csys2blacs_handle(MPI_Comm_f2c(handle));
     Cblacs_gridinit(&grid->context, "Row", grid->rows, grid->cols);
     Cblacs_gridinfo(grid->context, &rows, &cols, &grid->row, &grid->col);
     if (rows != grid->rows || cols != grid->cols || grid->row < 0)
@@ -52,11 +50,11 @@ ggdm_status ggdm_scalapack_open(ggdm_rank_grid *grid, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* (Cblacs_exit would be the end of all grids.) */
+/* (Cblacs_exit would be the end of all grids; what BLACS knows the communicator by is of all, too.)
+ */
 void ggdm_scalapack_close(ggdm_rank_grid *grid)
 {
     Cblacs_gridexit(grid->context);
-    Cfree_blacs_system_handle(grid->handle);
 }
 
 static void describe(const ggdm_matrix *m, int desc[DESCRIPTOR])

@@ -9,7 +9,7 @@ world() { timeout 120 mpirun -n "$1" --oversubscribe "$TOOLS/matrix_world" "$2" 
 # as FILE FILE: the same names, and values within 1e-8 of each other; of bits: equal.
 as() {
     [ "$(wc -l <"$1")" -eq 7 ] && paste "$1" "$2" | awk '
-        $1 != $3 || ($1 == "bits" ? $2 != $4 : ($2 - $4) ^ 2 > 1e-16 * $2 ^ 2) { print "# " $0; bad = 1 }
+        $1 != $3 || $2 <= 0 || ($1 == "bits" ? $2 != $4 : ($2 - $4) ^ 2 > 1e-16 * $2 ^ 2) { print "# " $0; bad = 1 }
         END { exit bad || NR != 7 }'
 }
 world 1 1000 one && world 2 1000 two && world 3 1000 three && cmp one two && cmp one three && as one two

@@ -1,12 +1,17 @@
 /* Numbers of features that are spread over the ranks: Frechet distance, Vendi score, and a sum over
  * the bits of a covariance.
- *   mpirun -n RANKS matrix_world LARGE
- * Matrices of side LARGE and more are spread.  Rank 0 prints "NAME VALUE" lines. */
+ *   mpirun -n RANKS matrix_world LARGE [frechet|vendi N D]
+ * Matrices of side LARGE and more are spread.  Rank 0 prints "NAME VALUE" lines; of one metric of N
+ * images and D features also the seconds that it took, of wall and of all ranks' processors, and the
+ * largest memory of a rank before and after. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "evaluate/frechet.h"
 #include "evaluate/metrics.h"
@@ -57,7 +62,8 @@ static void frechet(const char *name, int64_t n, int64_t m, int64_t d)
     ggdm_reference reference = {.world = world, .n = m, .d = d, .rows = make(m, d, 2)};
     const ggdm_metric_input in = {world, &rows, &reference};
     ggdm_metric_value v = {.n = n};
-    say(ggdm_metric_frechet.compute(&in, &v, &err), name, v.value);
+    const ggdm_status st = ggdm_metric_frechet.compute(&in, &v, &err);
+    say(st, name, v.value);
     ggdm_reference_close(&reference);
     ggdm_rows_deinit(&rows);
 }
@@ -67,7 +73,8 @@ static void vendi(const char *name, int64_t n, int64_t d)
     ggdm_rows rows = make(n, d, 3);
     const ggdm_metric_input in = {world, &rows, NULL};
     ggdm_metric_value v = {.n = n};
-    say(ggdm_metric_vendi.compute(&in, &v, &err), name, v.value);
+    const ggdm_status st = ggdm_metric_vendi.compute(&in, &v, &err);
+    say(st, name, v.value);
     ggdm_rows_deinit(&rows);
 }
 
@@ -106,16 +113,58 @@ static void covariance(int64_t n, int64_t d)
     free(lambda);
 }
 
+/* MiB, the largest of all ranks. */
+static double peak_memory(void)
+{
+    struct rusage use;
+    int least;
+    getrusage(RUSAGE_SELF, &use);
+    ggdm_world_min(world, -(int)(use.ru_maxrss / 1024), &least, &err);
+    return -least;
+}
+
+static double processor(void)
+{
+    double seconds = (double)clock() / CLOCKS_PER_SEC;
+    ggdm_world_sum_few(world, &seconds, 1, &err);
+    return seconds;
+}
+
+static void measure(const char *name, int64_t n, int64_t d)
+{
+    ggdm_rows rows = make(n, d, 1);
+    const bool compares = strcmp(name, "frechet") == 0;
+    ggdm_reference reference = {.world = world, .n = n, .d = d};
+    if (compares)
+        reference.rows = make(n, d, 2);
+    const double before = peak_memory(), cpu = processor(), start = ggdm_now();
+    const ggdm_metric_input in = {world, &rows, compares ? &reference : NULL};
+    const ggdm_metric_kind *metric = compares ? &ggdm_metric_frechet : &ggdm_metric_vendi;
+    ggdm_metric_value v = {.n = n};
+    const ggdm_status st = metric->compute(&in, &v, &err);
+    say(st, name, v.value);
+    say(GGDM_OK, "seconds", ggdm_now() - start);
+    say(GGDM_OK, "processor", processor() - cpu);
+    say(GGDM_OK, "before", before);
+    say(GGDM_OK, "memory", peak_memory());
+    ggdm_reference_close(&reference);
+    ggdm_rows_deinit(&rows);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2 || ggdm_world_open(&world, &err) != GGDM_OK)
+    if ((argc != 2 && argc != 5) || ggdm_world_open(&world, &err) != GGDM_OK)
         return 2;
     ggdm_matrix_large = atoll(argv[1]);
-    covariance(500, 150);
-    frechet("frechet", 400, 300, 150);
-    frechet("few", 70, 300, 150);
-    vendi("dual", 300, 130);
-    vendi("kernel", 130, 300);
+    if (argc == 5) {
+        measure(argv[2], atoll(argv[3]), atoll(argv[4]));
+    } else {
+        covariance(500, 150);
+        frechet("frechet", 400, 300, 150);
+        frechet("few", 70, 300, 150);
+        vendi("dual", 300, 130);
+        vendi("kernel", 130, 300);
+    }
     ggdm_world_close(&world);
     return status;
 }
