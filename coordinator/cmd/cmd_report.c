@@ -123,7 +123,9 @@ int ggdm_cmd_report(int argc, char **argv)
         parse,
         "DIR",
         "Write the report of the run in DIR anew from its database, or, while it runs, from its "
-        "latest snapshot, and its figures as PNG, SVG and PDF.\v"
+        "latest snapshot, its figures as PNG, SVG and PDF, and, where one or two numbers vary, "
+        "what "
+        "to try next, next.yaml.\v"
         "Example:\n  ggdm report runs/figure4\n"
         "  ggdm report runs/figure4 --format tex --out paper/figure4.tex",
         ggdm_dir_children,
