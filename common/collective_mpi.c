@@ -124,16 +124,21 @@ ggdm_status ggdm_world_sum(ggdm_world *w, float *x, size_t n, ggdm_error *err)
 
 ggdm_status ggdm_world_sum_few(ggdm_world *w, double *x, size_t n, ggdm_error *err)
 {
-    for (size_t i = 0; i < n && w->size > 1; i++) {
-        double sum = 0;
-        for (int r = 0; r < w->size; r++) {
-            double of_r = x[i];
-            GGDM_TRY(ggdm_world_broadcast(w, r, &of_r, sizeof of_r, err));
-            sum += of_r;
-        }
-        x[i] = sum;
+    double *of_rank = NULL, *sum = NULL; /* [n] each */
+    if (w->size == 1)
+        return GGDM_OK;
+    ggdm_status st = ggdm_alloc(&of_rank, 2 * n, sizeof *of_rank, err);
+    GGDM_TRY(ggdm_world_agree(w, st, err));
+    sum = of_rank + n;
+    for (int r = 0; r < w->size && st == GGDM_OK; r++) {
+        memcpy(of_rank, x, n * sizeof *x);
+        st = ggdm_world_broadcast(w, r, of_rank, n * sizeof *x, err);
+        for (size_t i = 0; i < n; i++)
+            sum[i] += of_rank[i];
     }
-    return GGDM_OK;
+    memcpy(x, sum, n * sizeof *x);
+    free(of_rank);
+    return st;
 }
 
 ggdm_status ggdm_world_duplicate(ggdm_world *w, int *handle, ggdm_error *err)

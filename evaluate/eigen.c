@@ -43,3 +43,12 @@ ggdm_status ggdm_eigenvalues(double *a, int64_t n, double *lambda, ggdm_error *e
 {
     return decompose('N', a, n, lambda, err);
 }
+
+ggdm_status ggdm_eigenvalues_of_three(double *d, double *e, int64_t n, ggdm_error *err)
+{
+    const int info = LAPACKE_dsterf((int)n, d, e);
+    if (info != 0)
+        return GGDM_FAIL(err, GGDM_ENUMERIC, "LAPACK's dsterf gives %d for a matrix of %lld rows",
+                         info, (long long)n);
+    return GGDM_OK;
+}

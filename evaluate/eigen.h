@@ -14,6 +14,9 @@
 ggdm_status ggdm_eigen(double *a, int64_t n, double *lambda, ggdm_error *err);
 /** The eigenvalues alone; a is overwritten. */
 ggdm_status ggdm_eigenvalues(double *a, int64_t n, double *lambda, ggdm_error *err);
+/** Of a tridiagonal matrix: d [n] its diagonal, in; out: the eigenvalues, ascending; e [n - 1] what
+ *  stands beside it, overwritten.  Errors: GGDM_ENUMERIC. */
+ggdm_status ggdm_eigenvalues_of_three(double *d, double *e, int64_t n, ggdm_error *err);
 /** The system's BLAS may be OpenBLAS, which adds up otherwise for each number of threads: from now
  *  on it uses one in a thread of ours. */
 void ggdm_blas_use_one_thread(void);

@@ -1,16 +1,20 @@
 /* The C interface of BLACS and the Fortran one of ScaLAPACK, of which Debian has no headers: whole
  * numbers are int, texts have their length behind all arguments.
  *
- * Eigenvalues are pdsyevr's: pdsyevd gives wrong vectors, and says that all went well, with the
- * workspace that it asks for itself (Reference-ScaLAPACK, issue 74), and cannot leave vectors out;
- * pdsyev is several times slower.  Whoever calls checks what came out (evaluate/matrix.c). */
+ * Eigenvectors are pdsyevr's: pdsyevd gives wrong ones, and says that all went well, with the
+ * workspace that it asks for itself (Reference-ScaLAPACK, issue 74); pdsyev is several times
+ * slower. Eigenvalues alone are those of pdsytrd's tridiagonal matrix: pdsyevr and pdsyev would
+ * first copy the matrix to the largest square of ranks that there is, of two ranks to one.  Whoever
+ * calls checks what came out (evaluate/matrix.c). */
 #include "evaluate/scalapack.h"
 
 #include <limits.h>
 #include <mpi.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
+#include "evaluate/eigen.h"
 
 int Csys2blacs_handle(MPI_Comm comm);
 void Cblacs_gridinit(int *context, const char *order, int rows, int cols);
@@ -32,6 +36,10 @@ void pdsyevr_(const char *jobz, const char *range, const char *uplo, const int *
               const int *il, const int *iu, int *m, int *nz, double *w, double *z, const int *iz,
               const int *jz, const int *dz, double *work, const int *lwork, int *iwork,
               const int *liwork, int *info, size_t lj, size_t lr, size_t lu);
+
+void pdsytrd_(const char *uplo, const int *n, double *a, const int *ia, const int *ja,
+              const int *da, double *d, double *e, double *tau, double *work, const int *lwork,
+              int *info, size_t lu);
 
 enum { DESCRIPTOR = 9 };
 static const int one = 1;
@@ -93,6 +101,8 @@ ggdm_status ggdm_scalapack_multiply_symmetric(const ggdm_matrix *s, const ggdm_m
     return GGDM_OK;
 }
 
+/* ---- eigenvectors ---- */
+
 typedef struct workspace {
     double *real;
     int *whole;
@@ -103,11 +113,10 @@ static int call(ggdm_matrix *a, double *lambda, ggdm_matrix *vectors, workspace 
 {
     const int n = (int)a->rows, none = 0;
     int da[DESCRIPTOR], found, found_vectors, info;
-    double nothing;
     describe(a, da);
-    pdsyevr_(vectors ? "V" : "N", "A", "L", &n, a->x, &one, &one, da, &zero, &zero, &none, &none,
-             &found, &found_vectors, lambda, vectors ? vectors->x : &nothing, &one, &one, da,
-             w->real, &w->n_real, w->whole, &w->n_whole, &info, 1, 1, 1);
+    pdsyevr_("V", "A", "L", &n, a->x, &one, &one, da, &zero, &zero, &none, &none, &found,
+             &found_vectors, lambda, vectors->x, &one, &one, da, w->real, &w->n_real, w->whole,
+             &w->n_whole, &info, 1, 1, 1);
     return info != 0 ? info : w->n_real >= 0 && found != n ? n : 0;
 }
 
@@ -127,8 +136,8 @@ static ggdm_status make_room(ggdm_matrix *a, double *lambda, ggdm_matrix *vector
     return ggdm_alloc(&w->whole, (size_t)w->n_whole, sizeof *w->whole, err);
 }
 
-ggdm_status ggdm_scalapack_eigen(ggdm_matrix *a, double *lambda, ggdm_matrix *vectors,
-                                 ggdm_error *err)
+static ggdm_status find_vectors(ggdm_matrix *a, double *lambda, ggdm_matrix *vectors,
+                                ggdm_error *err)
 {
     workspace w = {0};
     int info = 0;
@@ -141,4 +150,63 @@ ggdm_status ggdm_scalapack_eigen(ggdm_matrix *a, double *lambda, ggdm_matrix *ve
     free(w.real);
     free(w.whole);
     return ggdm_world_agree(a->grid->world, st, err);
+}
+
+/* ---- eigenvalues alone ---- */
+
+/* a becomes tridiagonal: its diagonal and what is below it. */
+static ggdm_status make_tridiagonal(ggdm_matrix *a, ggdm_error *err)
+{
+    const int n = (int)a->rows, ask = -1;
+    const size_t own = (size_t)a->own_cols + 1;
+    int da[DESCRIPTOR], info;
+    double *room = NULL, size = 0; /* d, e and tau [own] of the columns, and workspace */
+    describe(a, da);
+    pdsytrd_("L", &n, a->x, &one, &one, da, &size, &size, &size, &size, &ask, &info, 1);
+    const int work = (int)size;
+    GGDM_TRY(ggdm_world_agree(a->grid->world,
+                              ggdm_alloc(&room, 3 * own + (size_t)work, sizeof *room, err), err));
+    pdsytrd_("L", &n, a->x, &one, &one, da, room, room + own, room + 2 * own, room + 3 * own, &work,
+             &info, 1);
+    free(room);
+    if (info != 0)
+        return GGDM_FAIL(err, GGDM_ENUMERIC, "ScaLAPACK's pdsytrd gives %d for a matrix of %d rows",
+                         info, n);
+    return GGDM_OK;
+}
+
+/* three [2][rows]: the diagonal of a, and the elements below it, of all ranks. */
+static ggdm_status gather_three(const ggdm_matrix *a, double *three, ggdm_error *err)
+{
+    for (int64_t t = 0; t < ggdm_matrix_tiles(a); t++) {
+        const ggdm_matrix_part part = ggdm_matrix_tile(a, t);
+        for (int64_t j = 0; j < part.cols; j++)
+            for (int64_t k = 0; k < 2; k++) {
+                const int64_t i = part.col + j + k - part.row;
+                if (i >= 0 && i < part.rows)
+                    three[k * a->rows + part.col + j] = part.x[j * a->stride + i];
+            }
+    }
+    return ggdm_world_sum_few(a->grid->world, three, 2 * (size_t)a->rows, err);
+}
+
+static ggdm_status find_values(ggdm_matrix *a, double *lambda, ggdm_error *err)
+{
+    const size_t n = (size_t)a->rows;
+    double *three = NULL;
+    GGDM_TRY(ggdm_world_agree(a->grid->world, ggdm_alloc(&three, 2 * n, sizeof *three, err), err));
+    ggdm_status st = ggdm_world_agree(a->grid->world, make_tridiagonal(a, err), err);
+    if (st == GGDM_OK)
+        st = gather_three(a, three, err);
+    if (st == GGDM_OK)
+        st = ggdm_eigenvalues_of_three(three, three + n, a->rows, err);
+    memcpy(lambda, three, n * sizeof *lambda);
+    free(three);
+    return ggdm_world_agree(a->grid->world, st, err);
+}
+
+ggdm_status ggdm_scalapack_eigen(ggdm_matrix *a, double *lambda, ggdm_matrix *vectors,
+                                 ggdm_error *err)
+{
+    return vectors ? find_vectors(a, lambda, vectors, err) : find_values(a, lambda, err);
 }
