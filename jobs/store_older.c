@@ -240,8 +240,9 @@ static ggdm_status convert_trees(ggdm_store *s, ggdm_error *err)
 
 /* ---- to version 5 --------------------------------------------------------------------------- */
 
-/* A result may have a note. */
+/* A result may have a note, and a trajectory says what it costs (0: nobody knows). */
 static const char *const to_5[] = {
+    "ALTER TABLE main.trajectory ADD COLUMN cost REAL NOT NULL DEFAULT 0",
     "CREATE TEMP TABLE old_result AS SELECT * FROM main.result",
     "DROP TABLE main.result",
     NULL,

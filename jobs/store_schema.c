@@ -105,9 +105,9 @@ const ggdm_schema_object ggdm_store_schema[] = {
                    "head INTEGER NOT NULL REFERENCES head (id), "
                    "runs TEXT NOT NULL, "
                    "wanted INTEGER NOT NULL CHECK (wanted > 0), "
-                   "cost REAL NOT NULL DEFAULT 0, "
                    "done INTEGER NOT NULL DEFAULT 0, "
-                   "diverged INTEGER NOT NULL DEFAULT 0) STRICT"},
+                   "diverged INTEGER NOT NULL DEFAULT 0, "
+                   "cost REAL NOT NULL DEFAULT 0) STRICT"},
     {"scorer", "CREATE TABLE scorer ("
                "id INTEGER PRIMARY KEY, "
                "text TEXT NOT NULL UNIQUE, "
