@@ -75,6 +75,7 @@ numbers "bench dispatch" --units --unit-ms --workers
 numbers "model apply x" --threads
 numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
+numbers "report x" --sheet
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
 free='--against --run --set --dir --hosts --hostfile --cell --out --features --reference --from --guide --in --partition --account --qos --constraint --setup'
