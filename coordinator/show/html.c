@@ -6,7 +6,8 @@
 
 #include "common/fs.h"
 
-#define MAX_FIGURE ((size_t)8 << 20) /* bytes */
+/* Bytes; a page of the sheet over all cells in colour may take 13 MiB. */
+#define MAX_FIGURE ((size_t)32 << 20)
 
 static const char style[] =
     "<style>"

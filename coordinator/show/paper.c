@@ -14,6 +14,7 @@
 #include "coordinator/show/paper_cells.h"
 #include "coordinator/show/report_surface.h"
 #include "jobs/gnuplot.h"
+#include "jobs/mosaic.h"
 #include "jobs/plot.h"
 #include "jobs/plot_surface.h"
 #include "jobs/results_until.h"
@@ -70,6 +71,14 @@ static const char *interval_of(const ggdm_results *r, ggdm_quantity_kind kind,
     return text;
 }
 
+static bool has_interval(const ggdm_grid *g)
+{
+    for (int32_t i = 0; i < g->n; i++)
+        if (!isnan(ggdm_quantity_value(g->r, g->what, &g->r->rows[g->rows[i]]).lo))
+            return true;
+    return false;
+}
+
 static void caption_of(const ggdm_grid *g, char *text, size_t size)
 {
     static const char *const diverged[] = {[GGDM_ACCURACY] = ", diverged ones count as wrong",
@@ -81,10 +90,12 @@ static void caption_of(const ggdm_grid *g, char *text, size_t size)
     ggdm_grid_n(g, n);
     name[0] = (char)toupper((unsigned char)name[0]);
     ggdm_grid_note(g, note);
-    snprintf(text, size, "%s%s%s: %s image%s a cell%s, with %s intervals.%s%s%s", name,
+    const bool with = has_interval(g);
+    snprintf(text, size, "%s%s%s: %s image%s a cell%s%s%s%s.%s%s%s", name,
              g->what.kind == GGDM_ACCURACY ? " in %" : "", group, n, ggdm_plural(g->n_most),
-             diverged[g->what.kind], interval_of(g->r, g->what.kind, interval), *note ? " (" : "",
-             note, *note ? ".)" : "");
+             diverged[g->what.kind], with ? ", with " : "",
+             with ? interval_of(g->r, g->what.kind, interval) : "", with ? " intervals" : "",
+             *note ? " (" : "", note, *note ? ".)" : "");
 }
 
 /* "duration (t~)" */
@@ -173,15 +184,24 @@ static ggdm_status put_figure(const ggdm_paper *p, const char *dir, const char *
     return GGDM_OK;
 }
 
-static ggdm_status put_figures(const ggdm_paper *p, const char *dir, ggdm_error *err)
+/* The pages of a figure. */
+static ggdm_status put_pages(const ggdm_paper *p, const char *dir, const char *figure,
+                             const char *title, ggdm_error *err)
 {
     for (int page = 1; page <= GGDM_GNUPLOT_PAGES; page++) {
         char name[GGDM_GNUPLOT_NAME_SIZE];
-        ggdm_gnuplot_page(GGDM_PLOT_FIGURE, page, "svg", name);
-        GGDM_TRY(put_figure(p, dir, name, "Accuracy", err));
+        ggdm_gnuplot_page(figure, page, "svg", name);
+        GGDM_TRY(put_figure(p, dir, name, title, err));
     }
-    return p->r->surface ? put_figure(p, dir, GGDM_SURFACE_FIGURE ".svg", "Accuracy, fitted", err)
-                         : GGDM_OK;
+    return GGDM_OK;
+}
+
+static ggdm_status put_figures(const ggdm_paper *p, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(put_pages(p, dir, GGDM_PLOT_FIGURE, "Accuracy", err));
+    if (p->r->surface)
+        GGDM_TRY(put_figure(p, dir, GGDM_SURFACE_FIGURE ".svg", "Accuracy, fitted", err));
+    return put_pages(p, dir, GGDM_MOSAIC_FIGURE, "Images of all cells", err);
 }
 
 static ggdm_status put_head(const ggdm_paper *p, const char *dir, ggdm_error *err)

@@ -12,10 +12,11 @@
 typedef struct listing {
     ggdm_paper *p;
     bool cell, n, diverged; /* columns that it has */
-    int32_t n_least, n_most, unscored, incomplete, n_noted;
-    const char *note;   /* of a number; NULL: there is none */
-    const char **names; /* [columns] */
-    bool *wraps;        /* [columns] */
+    int32_t n_least, n_most, unscored, incomplete;
+    const char *note;          /* of a number, the first; NULL: there is none */
+    int32_t n_noted, n_others; /* numbers that have it, and that have another one */
+    const char **names;        /* [columns] */
+    bool *wraps;               /* [columns] */
     int32_t columns;
 } listing;
 
@@ -32,8 +33,9 @@ static void look(listing *l)
             l->unscored += row->measured[k].unscored;
         for (int32_t k = 0; k < l->p->n; k++) {
             const char *note = ggdm_quantity_note(l->p->shown[k].quantity, row);
-            l->n_noted += *note != '\0';
             l->note = *note && !l->note ? note : l->note;
+            l->n_noted += *note && strcmp(note, l->note) == 0;
+            l->n_others += *note && strcmp(note, l->note) != 0;
         }
     }
     l->n = l->n_least != l->n_most;
@@ -99,6 +101,9 @@ static void caption_of(const listing *l, bool goes_on, char *text, size_t size)
     if (l->note)
         n += (size_t)snprintf(text + n, size - n, "; %d number%s: %s", l->n_noted,
                               ggdm_plural(l->n_noted), l->note);
+    if (l->n_others)
+        n += (size_t)snprintf(text + n, size - n, "; %d other%s with other notes: see summary.csv",
+                              l->n_others, ggdm_plural(l->n_others));
     if (l->incomplete)
         n += (size_t)snprintf(text + n, size - n, "; %d %s incomplete", l->incomplete,
                               ggdm_is(l->incomplete));

@@ -15,6 +15,7 @@
 #include "coordinator/show/report_cells.h"
 #include "coordinator/show/report_surface.h"
 #include "jobs/gnuplot.h"
+#include "jobs/mosaic.h"
 #include "jobs/plot.h"
 #include "jobs/store_audit.h"
 
@@ -78,6 +79,18 @@ static ggdm_status put_figures(FILE *f, const char *dir, ggdm_error *err)
         GGDM_TRY(ggdm_html_figure(f, dir, name, "Accuracy", err));
     }
     return GGDM_OK;
+}
+
+/* Its first page; the others stay files beside this one, which would grow by megabytes. */
+static ggdm_status put_sheet(FILE *f, const char *dir, ggdm_error *err)
+{
+    char *second = NULL;
+    GGDM_TRY(ggdm_asprintf(&second, err, "%s/figures/" GGDM_MOSAIC_FIGURE "-2.png", dir));
+    const char *title = ggdm_exists(second)
+                            ? "All cells, first page; it goes on in figures/sheet-2.png"
+                            : "All cells";
+    free(second);
+    return ggdm_html_figure(f, dir, GGDM_MOSAIC_FIGURE ".svg", title, err);
 }
 
 /* ---- parameters ------------------------------------------------------------------------------ */
@@ -200,6 +213,7 @@ static ggdm_status put_page(FILE *f, const ggdm_results *r, const char *dir, ggd
     put_head(f, r);
     GGDM_TRY(put_figures(f, dir, err));
     GGDM_TRY(ggdm_report_surface(f, r, dir, err));
+    GGDM_TRY(put_sheet(f, dir, err));
     GGDM_TRY(ggdm_report_gallery(f, r, err));
     ggdm_report_table(f, r);
     GGDM_TRY(ggdm_report_recipes(f, r, err));

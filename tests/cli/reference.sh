@@ -43,6 +43,9 @@ timeout 60 "$GGDM" evaluate r --metrics frechet --features pixels >log 2>err
 [ $? -eq 2 ] && grep -q "frechet compares with a reference, expected --reference with it, as mnist-test" err
 report $? "a metric that compares says so" || cat err
 
+! reference wrong "$GGDM" && grep -q -- "--out: value 'wrong', expected FILE.npz" err && [ ! -e wrong ]
+report $? "a file that evaluate would not take is refused" || cat log err
+
 sweep 8 3 "0" "0" >few.yaml
 timeout 60 "$GGDM" run few.yaml --run few --workers 0 >log 2>err
 note="n = 3 for 16 features: mostly bias"
@@ -50,4 +53,7 @@ note="n = 3 for 16 features: mostly bias"
     timeout 60 "$GGDM" evaluate few --metrics frechet --features tiny-judge --reference one.npz --json >log 2>err && grep -q "\"note\": \"$note\"" log &&
     timeout 60 "$GGDM" evaluate few >log 2>err && grep -q "$note" log && grep -q "$note" few/report.html && grep -q "$note" few/summary.csv && grep -q "$note" few/summary.json
 report $? "numbers of too few images say so, wherever they are" || cat log err
+timeout 60 "$GGDM" evaluate few --metrics inception-score --features tiny-judge >log 2>err && "$GGDM" report few --format md >log && "$GGDM" report r --format md >log &&
+    grep -q "; 1 number: $note; 1 other with other notes: see summary.csv\.$" few/report.md && grep -q '^Frechet by .*: n = 70 images a cell\.$' r/report.md
+report $? "captions say whose a note is, and no intervals where there are none" || cat log err few/report.md r/report.md
 exit "$failed"
