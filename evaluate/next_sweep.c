@@ -49,16 +49,6 @@ static const char *check_lines(const ggdm_node *root)
     return NULL;
 }
 
-/* `set`, a list of PATH=VALUE, goes before what the file says. */
-static bool sets_name(const ggdm_node *root)
-{
-    const ggdm_node *set = ggdm_node_get(root, "set");
-    for (const ggdm_node *n = set ? set->first : NULL; n; n = n->next)
-        if (strncmp(n->text, "name=", 5) == 0)
-            return true;
-    return false;
-}
-
 /* ---- axes ------------------------------------------------------------------------------------ */
 
 static void put_text(FILE *f, const char *text)
@@ -144,6 +134,20 @@ static void put_lines(FILE *f, const char *text, int first, int last)
     }
 }
 
+/* A list of PATH=VALUE, which goes before what the file says: the name is another one now. */
+static void put_set(writer *w, const ggdm_node *set)
+{
+    bool any = false;
+    for (const ggdm_node *n = set->first; n; n = n->next) {
+        if (strncmp(n->text, "name=", 5) == 0)
+            continue;
+        fputs(any ? "  - " : "set:\n  - ", w->f);
+        put_text(w->f, n->text);
+        fputs("\n", w->f);
+        any = true;
+    }
+}
+
 static void put_file(writer *w)
 {
     const ggdm_surface *s = w->s;
@@ -156,12 +160,13 @@ static void put_file(writer *w)
         fprintf(w->f, "#   %d: %.1f %% [%.1f, %.1f] expected, %s\n", i + 1, 100 * s->next[i].p,
                 100 * s->next[i].lo, 100 * s->next[i].hi,
                 s->next[i].unsure ? "as it is least known" : "as it may be better");
+    fprintf(w->f, "name: %.58s-next\n", w->r->info->name);
     for (const ggdm_node *n = ggdm_node_entries(w->root); n; n = n->next) {
-        if (strcmp(n->key, "name") == 0)
-            fprintf(w->f, "name: %.58s-next\n", w->r->info->name);
-        else if (strcmp(n->key, "sweep") == 0)
+        if (strcmp(n->key, "sweep") == 0)
             put_axes(w);
-        else
+        else if (strcmp(n->key, "set") == 0)
+            put_set(w, n);
+        else if (strcmp(n->key, "name") != 0)
             put_lines(w->f, w->text, n->key_line, n->next ? n->next->key_line : 1 << 30);
     }
 }
@@ -205,7 +210,7 @@ ggdm_status ggdm_next_sweep_write(const ggdm_results *r, const char *dir, ggdm_e
     GGDM_TRY_GOTO(st, ggdm_yaml_parse(text, strlen(text), "sweep", &doc, err), done);
     w.text = text;
     w.root = doc->root;
-    w.why = sets_name(w.root) ? "`set` says its name" : check_lines(w.root);
+    w.why = check_lines(w.root);
     if (!w.why)
         GGDM_TRY_GOTO(st, write_text(&w, dir, err), done);
     if (w.why) {

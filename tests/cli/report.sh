@@ -15,6 +15,8 @@ timeout 120 "$GGDM" run --workers 0 a.yaml --run r >out 2>err || cat err
 report $? "tables for Markdown and LaTeX, where --out says" || cat out r/report.md
 "$GGDM" report r --out page.html >out && [ "$(cat out)" = ./page.html ] && cmp page.html r/report.html && ! "$GGDM" report r --format mdd 2>err && grep -q "'mdd', expected html, md or tex" err
 report $? "a page as a file; an unknown format" || cat out err
+grep -q '^!\[Images of all cells\](figures/sheet.svg)$' r/report.md && grep -A9999 '<h2>All cells</h2>' r/report.html | grep -q 'data:image/png;base64'
+report $? "the sheet over all cells, on the page and in Markdown" || grep '<h2>' r/report.html
 
 # The moment is in no byte.
 mkdir again && sleep 1 && TZ=Asia/Tokyo "$GGDM" report r --format tex --out again/night.tex >out && diff -r paper again
@@ -27,10 +29,10 @@ places() { grep -A3 '"surface": {' r/summary.json | grep -o '"places": [0-9]*'; 
     grep -q '"operations"' r/summary.json && [ "$(places)" = '"places": 9' ] && cp r/next.yaml once.yaml &&
     timeout 120 "$GGDM" run --workers 0 once.yaml --run r --add >out 2>err && [ "$(places)" = '"places": 15' ] && ! cmp -s r/next.yaml once.yaml
 report $? "a response surface, and what to try next as a sweep" || cat out err r/next.yaml
-# What cannot be changed there gives no file, rather than a wrong one.
-timeout 120 "$GGDM" run --workers 0 a.yaml --set name=other --run s >out 2>err && grep -q '"surface": {' s/summary.json && [ ! -e s/next.yaml ] &&
-    grep -q 'next.yaml is left out: .*`set`' err
-report $? "no such sweep where the file does not say its name" || cat out err
+# The name that --set gave is not that of what comes next; what else it set stays.
+timeout 120 "$GGDM" run --workers 0 a.yaml --set name=other --set order=cost --run s >out 2>err && grep -q '"surface": {' s/summary.json &&
+    grep -q '^name: other-next$' s/next.yaml && grep -q '"order=cost"' s/next.yaml && ! grep -q 'name=other' s/next.yaml && "$GGDM" plan s/next.yaml --run new >out 2>err && grep -q '^other-next -> new$' out
+report $? "what to try next of a run that --set named" || cat out err s/next.yaml
 
 name="summary.json is of the form that its schema says"
 if python3 -c 'import jsonschema' 2>/dev/null; then
