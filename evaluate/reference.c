@@ -170,7 +170,7 @@ static ggdm_status read_file(opening *o, const ggdm_image_want *want, ggdm_error
     return fail_other_width(o, err);
 }
 
-static bool is_npz(const char *text)
+bool ggdm_reference_is_file(const char *text)
 {
     const size_t n = strlen(text);
     return n > 4 && strcmp(text + n - 4, ".npz") == 0;
@@ -180,7 +180,7 @@ static ggdm_status look(opening *o, ggdm_error *err)
 {
     ggdm_image_want want = {0};
     ggdm_features_takes(o->features, &want.size, &want.channels);
-    if (is_npz(o->text))
+    if (ggdm_reference_is_file(o->text))
         return read_file(o, &want, err);
     o->is.from = IMAGES;
     return read_set(o, &want, err);

@@ -17,6 +17,8 @@ typedef struct ggdm_reference {
     ggdm_gaussian gaussian; /* ggdm_reference_gaussian */
 } ggdm_reference;
 
+/** Is it FILE.npz, and not a data set? */
+bool ggdm_reference_is_file(const char *text);
 /** Open a reference: a data set ("mnist-test": of data/mnist; DIR-train), whose images are run
  *  through features, or FILE.npz (evaluate/reference_file.h).  Collective.
  *  features  of which the first layer is meant

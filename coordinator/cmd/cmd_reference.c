@@ -69,6 +69,8 @@ static error_t parse_reference(int key, char *arg, struct argp_state *state)
             argp_error(state, "no data set given, expected one, as mnist-test");
         if (!o->out)
             argp_error(state, "expected --out FILE.npz");
+        if (!ggdm_reference_is_file(o->out)) /* it could not be read as one */
+            argp_error(state, "--out: value '%s', expected FILE.npz", o->out);
         break;
     default:
         return ARGP_ERR_UNKNOWN;

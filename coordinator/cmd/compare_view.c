@@ -183,8 +183,8 @@ static ggdm_status print_accuracy(view *v, int32_t measure, ggdm_error *err)
                                         "only B", "p", "p, Holm", NULL};
     ggdm_text_table *t = &v->table;
     fprintf(v->out,
-            "\nAccuracy by the %s, %% (95 %% interval); right only in A, only in B; p of "
-            "McNemar's exact test, where there are no pairs of Fisher's (*: more than chance)\n\n",
+            "\nAccuracy by the %s, %% (95 %% interval); right only in A, only in B; p by "
+            "McNemar's exact test or, where there are no pairs, Fisher's (*: more than chance)\n\n",
             v->c->measures[measure].name);
     put_label_names(v);
     put_names(v, names);

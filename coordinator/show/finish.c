@@ -105,7 +105,7 @@ static void print_until(const ggdm_results *r)
     char text[400];
     ggdm_results_verdicts_text(r, text, sizeof text);
     if (*text)
-        printf("    until: %s\n", text);
+        printf("  %-15s%s\n", "until", text);
 }
 
 static void print_place(const char *what, const char *dir, const char *name)
@@ -145,9 +145,9 @@ ggdm_status ggdm_finish_print(const ggdm_results *r, const char *dir, ggdm_error
         print_place("to try next", dir, GGDM_NEXT_FILE);
     }
     print_place("report", dir, GGDM_REPORT_FILE);
+    print_until(r);
     GGDM_TRY(ggdm_tables_print(stdout, r, err));
     print_diverged(r);
-    print_until(r);
     fflush(stdout);
     warn_of_unscored(r);
     return GGDM_OK;
