@@ -2,8 +2,8 @@
  * the bits of a covariance.
  *   mpirun -n RANKS matrix_world LARGE [frechet|vendi N D]
  * Matrices of side LARGE and more are spread.  Rank 0 prints "NAME VALUE" lines; of one metric of N
- * images and D features also the seconds that it took, of wall and of all ranks' processors, and the
- * largest memory of a rank before and after. */
+ * images and D features also the seconds that it took, of wall and of all ranks' processors, and
+ * the largest memory of a rank before and after. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
