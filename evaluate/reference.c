@@ -67,30 +67,36 @@ static ggdm_status find_set(const char *name, char **out, ggdm_error *err)
     return ggdm_strdup(name, out, err);
 }
 
-/* "NAME-train", "NAME-test". */
-static ggdm_status read_set(opening *o, const ggdm_image_want *want, ggdm_error *err)
+/* "NAME-train", "NAME-test": the directory, and which of both. */
+static ggdm_status parse_set(const char *text, char **dir, int *split, ggdm_error *err)
 {
     static const char *const splits[] = {"-train", "-test"};
-    char *name = NULL, *dir = NULL;
-    int split = 0;
-    ggdm_status st;
-    GGDM_TRY(ggdm_strdup(o->text, &name, err));
+    char *name = NULL;
+    GGDM_TRY(ggdm_strdup(text, &name, err));
     char *end = strrchr(name, '-');
-    while (split < 2 && !(end && strcmp(end, splits[split]) == 0))
-        split++;
-    if (split == 2) {
+    for (*split = 0; *split < 2 && !(end && strcmp(end, splits[*split]) == 0);)
+        ++*split;
+    ggdm_status st;
+    if (*split == 2) {
         st =
             GGDM_FAIL(err, GGDM_EINVAL,
                       "expected NAME-train or NAME-test of a data set, as mnist-test, or FILE.npz");
-        goto done;
+    } else {
+        *end = '\0';
+        st = find_set(name, dir, err);
     }
-    *end = '\0';
-    GGDM_TRY_GOTO(st, find_set(name, &dir, err), done);
-    GGDM_TRY_GOTO(st, ggdm_data_read_split(dir, (ggdm_data_split)split, want, &o->images, err),
-                  done);
-    name_it(o, o->images.sha256);
-done:
     free(name);
+    return st;
+}
+
+static ggdm_status read_set(opening *o, const ggdm_image_want *want, ggdm_error *err)
+{
+    char *dir = NULL;
+    int split = 0;
+    GGDM_TRY(parse_set(o->text, &dir, &split, err));
+    const ggdm_status st = ggdm_data_read_split(dir, (ggdm_data_split)split, want, &o->images, err);
+    if (st == GGDM_OK)
+        name_it(o, o->images.sha256);
     free(dir);
     return st;
 }
@@ -174,6 +180,14 @@ bool ggdm_reference_is_file(const char *text)
 {
     const size_t n = strlen(text);
     return n > 4 && strcmp(text + n - 4, ".npz") == 0;
+}
+
+ggdm_status ggdm_reference_find(const char *text, char **path, ggdm_error *err)
+{
+    int split = 0;
+    const ggdm_status st = ggdm_reference_is_file(text) ? ggdm_strdup(text, path, err)
+                                                        : parse_set(text, path, &split, err);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "reference %s", text);
 }
 
 static ggdm_status look(opening *o, ggdm_error *err)

@@ -19,6 +19,9 @@ typedef struct ggdm_reference {
 
 /** Is it FILE.npz, and not a data set? */
 bool ggdm_reference_is_file(const char *text);
+/** The file or directory that is meant (owned by the caller), which need not be there.
+ *  Errors: GGDM_EINVAL (neither a file nor a data set), GGDM_ENOMEM. */
+ggdm_status ggdm_reference_find(const char *text, char **path, ggdm_error *err);
 /** Open a reference: a data set ("mnist-test": of data/mnist; DIR-train), whose images are run
  *  through features, or FILE.npz (evaluate/reference_file.h).  Collective.
  *  features  of which the first layer is meant

@@ -332,6 +332,8 @@ static ggdm_status plan_run(const plan_options *o, ggdm_error *err)
     }
     ggdm_status st = ggdm_evaluations_check(&setup.spec, setup.run_dir, err);
     if (st == GGDM_OK)
+        ggdm_evaluations_warn(&setup.spec);
+    if (st == GGDM_OK)
         st = ggdm_estimate_make(&setup, &estimate, err);
     int workers = o->workers > 0 ? o->workers : ggdm_usable_cores() / setup.outfit.job.threads;
     workers = workers > 0 ? workers : 1;

@@ -212,6 +212,8 @@ static int run_bare(const ggdm_run_options *options, char **argv)
     if (st != GGDM_OK)
         return ggdm_command_fail("run", &err);
     st = ggdm_evaluations_check(&setup.spec, setup.run_dir, &err);
+    if (st == GGDM_OK)
+        ggdm_evaluations_warn(&setup.spec);
     const int code =
         st == GGDM_OK ? run_checked(options, &setup, argv, &err) : ggdm_command_fail("run", &err);
     ggdm_setup_deinit(&setup);

@@ -275,6 +275,7 @@ static ggdm_status prepare_submission(submission *s, ggdm_isa isa, ggdm_error *e
     if (s->o->shards)
         GGDM_TRY(ggdm_setup_check_shards(&s->setup, err));
     GGDM_TRY(ggdm_evaluations_check(&s->setup.spec, s->setup.run_dir, err));
+    ggdm_evaluations_warn(&s->setup.spec);
     GGDM_TRY(absolute(s->setup.run_dir, &s->run, err));
     if (!s->o->dry_run) {
         GGDM_TRY(check_no_live_job(s, err));

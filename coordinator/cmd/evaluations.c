@@ -1,14 +1,17 @@
 #include "coordinator/cmd/evaluations.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/fs.h"
 #include "common/log.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/model_paths.h"
 #include "coordinator/world/world.h"
 #include "evaluate/metrics.h"
+#include "evaluate/reference.h"
 #include "worker/startup.h"
 
 ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm_error *err)
@@ -64,15 +67,33 @@ ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, g
         const ggdm_evaluation *e = &spec->evaluations[i];
         ggdm_features *features = NULL;
         bool logits = false;
+        char *path = NULL;
         GGDM_TRY(check_metrics(e, &logits, err));
-        const ggdm_status st =
-            ggdm_features_open(ggdm_evaluation_features(e), logits, ggdm_evaluations_find,
-                               (void *)run_dir, &features, err);
+        ggdm_status st = ggdm_features_open(ggdm_evaluation_features(e), logits,
+                                            ggdm_evaluations_find, (void *)run_dir, &features, err);
+        if (st == GGDM_OK && e->reference)
+            st = ggdm_reference_find(e->reference, &path, err);
+        free(path);
         ggdm_features_close(&features);
         if (st != GGDM_OK)
             return ggdm_spec_blame(spec, "evaluate", err);
     }
     return GGDM_OK;
+}
+
+void ggdm_evaluations_warn(const ggdm_spec *spec)
+{
+    for (int32_t i = 0; i < spec->n_evaluations; i++) {
+        const char *reference = spec->evaluations[i].reference;
+        ggdm_error err = {0};
+        char *path = NULL;
+        if (reference && ggdm_reference_find(reference, &path, &err) == GGDM_OK &&
+            !ggdm_exists(path))
+            ggdm_log(GGDM_LOG_WARN,
+                     "evaluate: reference %s: no %s is there; it is needed once all images are",
+                     reference, path);
+        free(path);
+    }
 }
 
 /* ---- doing ---- */
@@ -126,8 +147,13 @@ ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
         GGDM_TRY(run_one(&spec->evaluations[i], run_dir, i + 1 == spec->n_evaluations, launch, &one,
                          err));
         *code = *code == GGDM_EXIT_OK ? one : *code;
-        if (one != GGDM_EXIT_OK && one != GGDM_EXIT_FAILED_UNITS)
-            break;
+        if (one == GGDM_EXIT_OK || one == GGDM_EXIT_FAILED_UNITS)
+            continue;
+        ggdm_log(GGDM_LOG_WARN,
+                 "not all is evaluated; images, archives and summary are in %s, and the same "
+                 "command goes on",
+                 run_dir);
+        break;
     }
     return GGDM_OK;
 }

@@ -13,9 +13,14 @@ ggdm_status ggdm_evaluations_find(void *dir, const char *name, char **path, ggdm
  *  Errors: those of ggdm_isa_choose. */
 ggdm_status ggdm_evaluations_pin(ggdm_world *world, ggdm_error *err);
 
-/** Are there such metrics, and such features?  The instruction set is pinned.
+/** Are there such metrics, and such features, and may there be such references?  The instruction
+ *  set is pinned.
  *  Errors: GGDM_EINVAL with file, position and field. */
 ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, ggdm_error *err);
+
+/** A warning for each reference that is not there: it may still come, or be where the run goes on.
+ */
+void ggdm_evaluations_warn(const ggdm_spec *spec);
 
 /** Evaluate the run in run_dir, one `evaluate:` after the other; what is there is not computed
  *  again.

@@ -69,8 +69,12 @@ cmp asks0/summary.csv asks2/summary.csv
 report $? "... the same whoever computes them"
 "$GGDM" plan asks.yaml >out && grep -q "^  then           vendi by tiny-judge$" out && grep -q "^                 vendi by pixels$" out
 report $? "a plan says which metrics follow" || cat out
+{ cat a.yaml && echo 'evaluate: {metrics: kid, features: tiny-judge, reference: none-test}'; } >later.yaml
+"$GGDM" plan later.yaml >out 2>err && grep -q "reference none-test: no data/none is there" err && ! run later.yaml --run later &&
+    grep -q "in later, and the same command goes on" err && [ -s later/report.html ]
+report $? "a reference that is not there is said before, and keeps no images from being made" || cat out err
 wrong() { { cat a.yaml && printf 'evaluate: %s\n' "$1"; } >wrong.yaml && run wrong.yaml --run none; [ $? -eq 2 ] && grep -q "wrong.yaml:[0-9]*:[0-9]*: field 'evaluate.*$2" err && [ ! -e none ]; }
 wrong '{metrics: vendy}' "value 'vendy', expected a metric" && wrong '{features: pixels}' "missing field 'metrics'" && wrong 'vendi' "expected a map" &&
-    wrong '{metrics: vendi, features: tiny-jugde}' "did you mean" && wrong '{metrics: vendi, layer: x}' "unknown" && wrong '[]' "from 1 to 16"
+    wrong '{metrics: kid, features: tiny-judge, reference: mnist-tset}' "expected NAME-train or NAME-test" && wrong '{metrics: vendi, features: tiny-jugde}' "did you mean" && wrong '{metrics: vendi, layer: x}' "unknown" && wrong '[]' "from 1 to 16"
 report $? "what of it is wrong is said before anything is made" || cat out err
 exit "$failed"
