@@ -218,7 +218,10 @@ enum { KEY_METRICS = 256, KEY_FEATURES, KEY_REFERENCE, KEY_POOLED };
 
 static const struct argp_option arguments[] = {
     {"metrics", KEY_METRICS, "NAME,...", 0,
-     "give each cell these metrics (`ggdm methods metric' lists them)", 0},
+     "give each cell these metrics (`ggdm methods metric' lists them; FID is frechet by the "
+     "features "
+     "of inception)",
+     0},
     {"features", KEY_FEATURES, "SOURCE", 0,
      "what images are compared by: pixels (default), or a layer of a classifier as MODEL:LAYER, of "
      "features "
@@ -328,6 +331,7 @@ int ggdm_cmd_evaluate(int argc, char **argv)
         "is not computed again.  They are of the images that did not diverge.  Under mpirun or "
         "srun all ranks share the work, and give the same numbers.\n\n"
         "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge\n"
+        "  ggdm evaluate runs/figure4 --metrics kid --features mnist-judge --reference mnist-test\n"
         "  mpirun -n 8 ggdm evaluate runs/night --metrics vendi --pooled",
         ggdm_dir_children,
         NULL,
