@@ -331,7 +331,7 @@ int ggdm_cmd_evaluate(int argc, char **argv)
         "is not computed again.  They are of the images that did not diverge.  Under mpirun or "
         "srun all ranks share the work, and give the same numbers.\n\n"
         "Example:\n  ggdm evaluate runs/figure4 --metrics vendi --features mnist-judge\n"
-        "  ggdm evaluate runs/figure4 --metrics kid --features mnist-judge --reference mnist-test\n"
+        "  ggdm evaluate r --metrics kid --features mnist-judge --reference mnist-test\n"
         "  mpirun -n 8 ggdm evaluate runs/night --metrics vendi --pooled",
         ggdm_dir_children,
         NULL,

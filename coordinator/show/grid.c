@@ -80,11 +80,13 @@ static bool lay_out(ggdm_grid *g, const ggdm_grid_limits *limits, space *room)
     g->cells = room->cells;
     g->note = NULL;
     g->n_noted = 0;
+    g->notes_differ = false;
     for (int32_t i = 0; i < g->n; i++) {
         const int32_t row = g->rows[i];
         const char *note = ggdm_quantity_note(g->what, &g->r->rows[row]);
         g->n_noted += *note != '\0';
         g->note = *note && !g->note ? note : g->note;
+        g->notes_differ = g->notes_differ || (*note && strcmp(note, g->note) != 0);
         const int32_t x = room->x_place[ggdm_axes_rank(g->axes, g->x, row)];
         const int32_t y = room->y_place[ggdm_axes_rank(g->axes, g->y, row)];
         const int64_t n = ggdm_quantity_value(g->r, g->what, &g->r->rows[row]).n;
@@ -203,8 +205,9 @@ void ggdm_grid_n(const ggdm_grid *grid, char text[64])
 void ggdm_grid_note(const ggdm_grid *grid, char text[160])
 {
     text[0] = '\0';
-    if (grid->n_noted && grid->n_noted == grid->n)
+    if (grid->n_noted && grid->n_noted == grid->n && !grid->notes_differ)
         snprintf(text, 160, "%.100s", grid->note);
     else if (grid->n_noted)
-        snprintf(text, 160, "%d of %d: %.100s", grid->n_noted, grid->n, grid->note);
+        snprintf(text, 160, "%d of %d%s: %.100s", grid->n_noted, grid->n,
+                 grid->notes_differ ? ", such as" : "", grid->note);
 }

@@ -17,8 +17,9 @@ typedef struct ggdm_grid {
     int32_t n_xs, n_ys;      /* at least 1 */
     int32_t *cells;          /* [n_ys][n_xs] indices into the results' rows; -1: none */
     int64_t n_least, n_most; /* images of a cell */
-    const char *note;        /* what is to be said with some of its numbers; NULL: nothing */
+    const char *note;        /* what is to be said with the first of some numbers; NULL: nothing */
     int32_t n_noted;         /* with how many something is to be said */
+    bool notes_differ;       /* and not the same with all of these */
 } ggdm_grid;
 
 typedef struct ggdm_grid_limits {
@@ -39,7 +40,8 @@ const ggdm_row *ggdm_grid_row(const ggdm_grid *grid, int32_t y, int32_t x);
 void ggdm_grid_group(const ggdm_grid *grid, char *text, size_t size);
 /** "n = 10 to 20": images of a cell. */
 void ggdm_grid_n(const ggdm_grid *grid, char text[64]);
-/** "3 of 9: NOTE", or "" where there is nothing to say. */
+/** "3 of 9: NOTE", "3 of 9, such as: NOTE" where they differ, or "" where there is nothing to say.
+ */
 void ggdm_grid_note(const ggdm_grid *grid, char text[160]);
 
 #endif

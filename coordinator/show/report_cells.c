@@ -206,17 +206,19 @@ static void put_legend(FILE *f, const ggdm_results *r, int32_t metric)
 {
     const char *note = NULL;
     int32_t noted = 0;
+    bool differ = false;
     for (int32_t i = 0; i < r->n_rows; i++) {
         const char *said = r->rows[i].metrics[metric].note;
         noted += *said != '\0';
         note = *said && !note ? said : note;
+        differ = differ || (*said && strcmp(said, note) != 0);
     }
     fputs("<p class=sub>", f);
     ggdm_html_text(f, r->metrics[metric].metric);
     fputs(" by ", f);
     ggdm_html_text(f, r->metrics[metric].settings);
     if (note) {
-        fprintf(f, "; * %d cell%s: ", noted, ggdm_plural(noted));
+        fprintf(f, "; * %d cell%s%s: ", noted, ggdm_plural(noted), differ ? ", such as" : "");
         ggdm_html_text(f, note);
     }
     fputs("</p>\n", f);

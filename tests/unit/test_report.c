@@ -88,6 +88,10 @@ static void test_report_says_what_metrics_are_of_and_their_notes(void **state)
           "<td>0.00125 *</td><td>&ndash;</td></tr>", "<td>&ndash;</td><td>&ndash;</td></tr>",
           "<p class=sub>kid by pixels against &lt;us&gt;; * 1 cell: of few</p>");
     free(text);
+    put_result(f, 3, -0.5, "of fewer");
+    text = write_report(f);
+    CHECK(text, "; * 2 cells, such as: of few</p>");
+    free(text);
 }
 
 static void test_report_of_a_fresh_run_is_complete(void **state)

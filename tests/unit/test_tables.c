@@ -80,6 +80,10 @@ static void test_tables_of_metrics_follow(void **state)
           "                 1.500   2.250\n"
           "    (1 of 2: of too few images)\n");
     free(text);
+    strcpy(values[1].note, "of other images");
+    text = print(&p);
+    assert_non_null(strstr(text, "    (2 of 2, such as: of too few images)\n"));
+    free(text);
     paper_close(&p);
 }
 
