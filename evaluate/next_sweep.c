@@ -105,16 +105,29 @@ static void put_others(writer *w, const ggdm_node *map)
     }
 }
 
+/* Of a window: 1.0 is the whole chain, 1 is a step of it. */
+static bool is_in_shares(const writer *w, const ggdm_store_column *c)
+{
+    const int32_t column = (int32_t)(c - w->r->columns);
+    if (c->type != GGDM_PARAM_WINDOW)
+        return false;
+    for (int32_t i = 0; i < w->r->n_rows; i++)
+        if (strchr(ggdm_results_value(w->r, &w->r->rows[i], column).text, '.'))
+            return true;
+    return false;
+}
+
 static void put_axes(writer *w)
 {
     const ggdm_surface *s = w->s;
     fputs(s->n_axes == 2 ? "sweep:\n  zip:\n" : "sweep:\n", w->f);
     for (int i = s->n_axes - 1; i >= 0; i--) {
+        const bool shares = is_in_shares(w, s->axes[i].column);
         fprintf(w->f, "%s%s: [", s->n_axes == 2 ? "    " : "  ", s->axes[i].column->name);
         for (int32_t k = 0; k < s->n_next; k++) {
             char text[GGDM_NUMBER_SIZE];
             ggdm_number_text(s->next[k].at[i], text);
-            fprintf(w->f, "%s%s", k ? ", " : "", text);
+            fprintf(w->f, "%s%s%s", k ? ", " : "", text, shares && !strchr(text, '.') ? ".0" : "");
         }
         fputs("]\n", w->f);
     }

@@ -33,6 +33,17 @@ report $? "a response surface, and what to try next as a sweep" || cat out err r
 timeout 120 "$GGDM" run --workers 0 a.yaml --set name=other --set order=cost --run s >out 2>err && grep -q '"surface": {' s/summary.json &&
     grep -q '^name: other-next$' s/next.yaml && grep -q '"order=cost"' s/next.yaml && ! grep -q 'name=other' s/next.yaml && "$GGDM" plan s/next.yaml --run new >out 2>err && grep -q '^other-next -> new$' out
 report $? "what to try next of a run that --set named" || cat out err s/next.yaml
+cat >shares.yaml <<'YAML'
+name: shares
+model: two-gaussians
+sampler: {kind: ddim, steps: 100}
+guidance: {kind: gradient, loss: {kind: classifier, model: two-gaussians-judge, target: 0}}
+sweep: {kappa: [0, 0.001, 0.01], duration: [0.97, 0.98, 1.0]}
+samples: 20
+YAML
+timeout 120 "$GGDM" run --workers 0 shares.yaml --run shares >out 2>err && grep -q '^    duration: ' shares/next.yaml &&
+    ! grep -qE '^    duration: .*[[ ][0-9]+[],]' shares/next.yaml
+report $? "shares of the chain stay shares there (1.0 is all of it, 1 a step)" || cat out err shares/next.yaml
 
 name="summary.json is of the form that its schema says"
 if python3 -c 'import jsonschema' 2>/dev/null; then
