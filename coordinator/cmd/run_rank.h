@@ -22,7 +22,7 @@ int ggdm_run_rank(const ggdm_run_options *options);
 int ggdm_run_alone(const ggdm_run_options *options, ggdm_error *err);
 
 /** Does the sweep ask for an evaluation, which tells in the end what there is to tell?  (A shard is
- *  not evaluated: the run that is joined is.) */
+ *  not evaluated: the run that is joined is, by the next `ggdm run` of it.) */
 bool ggdm_run_evaluates(const ggdm_setup *setup);
 
 /** --take-over of a run, by the process that the user started: what a world finds later is not what

@@ -96,6 +96,11 @@ report $? "mpirun on two nodes: the same bytes as a local run"
 done_well srun "$srun"
 report $? "srun --mpi=pmix on two nodes: the same bytes"
 
+{ cat small.yaml && echo "evaluate: {metrics: vendi}"; } >asks.yaml
+asks=$("$GGDM" submit asks.yaml --run asks --nodes 2 --batch 4 2>submit.err) && done_well asks "$asks" &&
+    head -1 asks/summary.csv | grep -q ',vendi,' && [ "$("$TOOLS/ask_store" asks "SELECT count(*) FROM result WHERE metric = 'vendi'")" = "$("$TOOLS/ask_store" asks "SELECT count(*) FROM cell")" ]
+report $? "a sweep that asks for metrics has them when its job ends" && [ "$failed" -eq 0 ] || cat submit.err
+
 submit mpirun --nodes 1 && [ -z "$job" ]
 report $? "nothing is left to do: no job"
 
