@@ -8,7 +8,9 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/run/dir_args.h"
 #include "coordinator/run/model_paths.h"
+#include "coordinator/show/finish.h"
 #include "coordinator/world/world.h"
 #include "evaluate/metrics.h"
 #include "evaluate/reference.h"
@@ -116,8 +118,8 @@ static ggdm_status run_world(const ggdm_launch *launch, char **args, int *code, 
     return st;
 }
 
-static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, bool last,
-                           const ggdm_launch *launch, int *code, ggdm_error *err)
+static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, const ggdm_launch *launch,
+                           int *code, ggdm_error *err)
 {
     char name[] = "evaluate", metrics[] = "--metrics", features[] = "--features",
          reference[] = "--reference", quiet[] = "--quiet";
@@ -129,8 +131,7 @@ static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, bool l
         args[n++] = reference;
         args[n++] = e->reference;
     }
-    if (!last)
-        args[n++] = quiet;
+    args[n++] = quiet;
     ggdm_log(GGDM_LOG_INFO, "evaluating: %s by %s%s%s", e->metrics, ggdm_evaluation_features(e),
              e->reference ? " against " : "", e->reference ? e->reference : "");
     if (launch)
@@ -139,21 +140,26 @@ static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, bool l
     return GGDM_OK;
 }
 
+/* What there is to tell of the run, with all its metrics or without. */
+static ggdm_status tell(const char *run_dir, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    GGDM_TRY(ggdm_dir_read(run_dir, &store, err));
+    return ggdm_dir_done(&store, ggdm_finish_run(store, run_dir, GGDM_FINISH_TELL, err), err);
+}
+
 ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
                                  const ggdm_launch *launch, int *code, ggdm_error *err)
 {
-    for (int32_t i = 0; i < spec->n_evaluations; i++) {
-        int one = GGDM_EXIT_OK;
-        GGDM_TRY(run_one(&spec->evaluations[i], run_dir, i + 1 == spec->n_evaluations, launch, &one,
-                         err));
+    int one = GGDM_EXIT_OK;
+    for (int32_t i = 0; i < spec->n_evaluations && one <= GGDM_EXIT_FAILED_UNITS; i++) {
+        GGDM_TRY(run_one(&spec->evaluations[i], run_dir, launch, &one, err));
         *code = *code == GGDM_EXIT_OK ? one : *code;
-        if (one == GGDM_EXIT_OK || one == GGDM_EXIT_FAILED_UNITS)
-            continue;
+    }
+    if (one > GGDM_EXIT_FAILED_UNITS)
         ggdm_log(GGDM_LOG_WARN,
                  "not all is evaluated; images, archives and summary are in %s, and the same "
                  "command goes on",
                  run_dir);
-        break;
-    }
-    return GGDM_OK;
+    return tell(run_dir, err);
 }

@@ -67,6 +67,10 @@ for how in "0" "2"; do
 done
 cmp asks0/summary.csv asks2/summary.csv
 report $? "... the same whoever computes them"
+{ cat a.yaml && echo "evaluate: {metrics: vendi, features: $root/models/zoo/two-gaussians-judge}"; } >misfit.yaml
+run misfit.yaml --run misfit
+[ $? -eq 2 ] && grep -q "expected 2 x 2 x 1" err && grep -q "not all is evaluated; images, archives and summary are in" err && grep -q "accuracy by the judge" out
+report $? "where metrics fail, the rest is told" || cat out err
 "$GGDM" plan asks.yaml >out && grep -q "^  then           vendi by tiny-judge$" out && grep -q "^                 vendi by pixels$" out
 report $? "a plan says which metrics follow" || cat out
 { cat a.yaml && echo 'evaluate: {metrics: kid, features: tiny-judge, reference: none-test}'; } >later.yaml
