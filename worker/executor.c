@@ -21,7 +21,7 @@ ggdm_status ggdm_executor_create(const ggdm_job *job, const ggdm_catalogue *cata
     ggdm_status st =
         ggdm_programs_create(catalogue, models, job->precision, job->batch, &t->programs, err);
     if (st == GGDM_OK)
-        st = ggdm_heads_create(catalogue, models, &t->heads, err);
+        st = ggdm_head_cache_create(catalogue, models, &t->heads, err);
     if (st != GGDM_OK)
         ggdm_executor_destroy(out);
     return st;
@@ -32,7 +32,7 @@ void ggdm_executor_destroy(ggdm_executor **executor)
     if (!*executor)
         return;
     ggdm_programs_destroy(&(*executor)->tools.programs);
-    ggdm_heads_destroy(&(*executor)->tools.heads);
+    ggdm_head_cache_destroy(&(*executor)->tools.heads);
     free(*executor);
     *executor = NULL;
 }

@@ -10,14 +10,14 @@
 
 enum { KEPT = 4 };
 
-struct ggdm_heads {
+struct ggdm_head_cache {
     const ggdm_catalogue *catalogue;
     const ggdm_models *models;
     ggdm_head kept[KEPT]; /* used last first; text NULL: none */
 };
 
-ggdm_status ggdm_heads_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
-                              ggdm_heads **out, ggdm_error *err)
+ggdm_status ggdm_head_cache_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
+                                   ggdm_head_cache **out, ggdm_error *err)
 {
     GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
     (*out)->catalogue = catalogue;
@@ -32,7 +32,7 @@ static void head_deinit(ggdm_head *head)
     *head = (ggdm_head){0};
 }
 
-void ggdm_heads_destroy(ggdm_heads **heads)
+void ggdm_head_cache_destroy(ggdm_head_cache **heads)
 {
     for (int i = 0; *heads && i < KEPT; i++)
         head_deinit(&(*heads)->kept[i]);
@@ -53,7 +53,7 @@ static ggdm_status read_chain(const ggdm_models *models, ggdm_head *h, ggdm_erro
     return st;
 }
 
-static ggdm_status read_head(const ggdm_heads *heads, const char *text, ggdm_head *h,
+static ggdm_status read_head(const ggdm_head_cache *heads, const char *text, ggdm_head *h,
                              ggdm_error *err)
 {
     GGDM_TRY(ggdm_arena_text(&h->arena, text, &h->text, err));
@@ -72,8 +72,8 @@ static ggdm_status read_head(const ggdm_heads *heads, const char *text, ggdm_hea
     return read_chain(heads->models, h, err);
 }
 
-ggdm_status ggdm_heads_get(ggdm_heads *heads, const char *text, const ggdm_head **out,
-                           ggdm_error *err)
+ggdm_status ggdm_head_cache_get(ggdm_head_cache *heads, const char *text, const ggdm_head **out,
+                                ggdm_error *err)
 {
     ggdm_head found = {0};
     int i = 0;

@@ -20,17 +20,17 @@ typedef struct ggdm_head {
     ggdm_state_shape state;
 } ggdm_head;
 
-typedef struct ggdm_heads ggdm_heads;
+typedef struct ggdm_head_cache ggdm_head_cache;
 
 /** The catalogue and the models are borrowed. */
-ggdm_status ggdm_heads_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
-                              ggdm_heads **out, ggdm_error *err);
-void ggdm_heads_destroy(ggdm_heads **heads);
+ggdm_status ggdm_head_cache_create(const ggdm_catalogue *catalogue, const ggdm_models *models,
+                                   ggdm_head_cache **out, ggdm_error *err);
+void ggdm_head_cache_destroy(ggdm_head_cache **heads);
 
 /** The head of a text, untrusted; borrowed until the next call.
  *  Errors: those of ggdm_recipe_parse and ggdm_chain_create; GGDM_EINVAL where the model is not
  *  there. */
-ggdm_status ggdm_heads_get(ggdm_heads *heads, const char *text, const ggdm_head **out,
-                           ggdm_error *err);
+ggdm_status ggdm_head_cache_get(ggdm_head_cache *heads, const char *text, const ggdm_head **out,
+                                ggdm_error *err);
 
 #endif

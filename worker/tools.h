@@ -11,7 +11,7 @@ typedef struct ggdm_tools {
     const ggdm_catalogue *catalogue; /* borrowed */
     const ggdm_models *models;       /* borrowed */
     ggdm_programs *programs;
-    ggdm_heads *heads;
+    ggdm_head_cache *heads;
 } ggdm_tools;
 
 #endif

@@ -8,7 +8,7 @@
 static ggdm_status read_head(const ggdm_tools *tools, const ggdm_unit *unit, const ggdm_head **out,
                              ggdm_error *err)
 {
-    if (ggdm_heads_get(tools->heads, unit->head, out, err) != GGDM_OK)
+    if (ggdm_head_cache_get(tools->heads, unit->head, out, err) != GGDM_OK)
         return ggdm_error_prefix(err, "head");
     if ((*out)->chain.steps != unit->steps)
         return GGDM_FAIL(err, GGDM_EINVAL, "the head's chain has %d steps, expected %d",

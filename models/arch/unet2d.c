@@ -66,7 +66,7 @@ static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix, int
     ggdm_val q = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_q"), width);
     ggdm_val k = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_k"), width);
     ggdm_val v = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_v"), width);
-    h = ggdm_attention(g, q, k, v, heads);
+    h = ggdm_attention(g, q, k, v, -1, (ggdm_heads){.n = heads});
     h = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_out.0"), width);
     return add_scaled(g, x, h, scale);
 }

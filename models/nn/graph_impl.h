@@ -61,6 +61,7 @@ struct ggdm_op {
         } product;
         struct {
             double scale;
+            bool causal;
         } softmax;
         struct {
             int groups;

@@ -304,18 +304,44 @@ static void product_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
 
 /* softmax over the last dimension of [N, H, T, S] and scaled: f32 scores to weights of the
  * graph's dtype; its gradient goes from f32 to that dtype too, for the products that follow */
+
+/* Of the keys of image n those that position t looks at are the first so many. */
+static int64_t keys_of(const ggdm_op *op, const ggdm_value *n_keys, int64_t n, int64_t t, int64_t s)
+{
+    int64_t keys = op->softmax.causal && t + 1 < s ? t + 1 : s;
+    if (n_keys && ((const int32_t *)n_keys->data)[n] < keys)
+        keys = ((const int32_t *)n_keys->data)[n];
+    return keys < 0 ? 0 : keys;
+}
+
 static void softmax_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    ggdm_k(y)->softmax(ggdm_f32_image(x, n), ggdm_act_image(y, n), x->shape.d[1] * x->shape.d[2],
-                       x->shape.d[3], (float)op->softmax.scale);
+    const int64_t positions = x->shape.d[2], s = x->shape.d[3];
+    const size_t size = ggdm_dtype_size(y->dtype);
+    for (int64_t r = 0; r < x->shape.d[1] * positions; r++) {
+        const int64_t keys = keys_of(op, ggdm_in(g, op, 1), n, r % positions, s);
+        char *to = (char *)ggdm_act_image(y, n) + (size_t)(r * s) * size;
+        if (keys > 0)
+            ggdm_k(y)->softmax(ggdm_f32_image(x, n) + r * s, to, 1, keys, (float)op->softmax.scale);
+        memset(to + (size_t)keys * size, 0, (size_t)(s - keys) * size);
+    }
 }
 
 static void softmax_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *y = ggdm_in(g, op, 0), *gy = ggdm_in(g, op, 1), *gx = ggdm_out(g, op, 0);
-    ggdm_k(y)->softmax_bwd(ggdm_act_image(y, n), ggdm_f32_image(gy, n), ggdm_act_image(gx, n),
-                           y->shape.d[1] * y->shape.d[2], y->shape.d[3], (float)op->softmax.scale);
+    const int64_t positions = y->shape.d[2], s = y->shape.d[3];
+    const size_t size = ggdm_dtype_size(gx->dtype);
+    for (int64_t r = 0; r < y->shape.d[1] * positions; r++) {
+        const int64_t keys = keys_of(op, ggdm_in(g, op, 2), n, r % positions, s);
+        const char *from = (char *)ggdm_act_image(y, n) + (size_t)(r * s) * size;
+        char *to = (char *)ggdm_act_image(gx, n) + (size_t)(r * s) * size;
+        if (keys > 0)
+            ggdm_k(y)->softmax_bwd(from, ggdm_f32_image(gy, n) + r * s, to, 1, keys,
+                                   (float)op->softmax.scale);
+        memset(to + (size_t)keys * size, 0, (size_t)(s - keys) * size);
+    }
 }
 
 static const ggdm_op_kind kind_softmax_bwd = {.name = "softmax_backward",
@@ -325,7 +351,7 @@ static void softmax_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
                         ggdm_val *gin)
 {
     (void)need;
-    ggdm_op bwd = ggdm_op_make(&kind_softmax_bwd, op->out[0], gy, -1, -1);
+    ggdm_op bwd = ggdm_op_make(&kind_softmax_bwd, op->out[0], gy, op->in[1], -1);
     bwd.softmax = op->softmax;
     bwd.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, op->in[0]));
     gin[0] = ggdm_graph_emit(g, &bwd);
@@ -370,28 +396,42 @@ static ggdm_val reshape(ggdm_graph *g, ggdm_val x, ggdm_shape shape)
     return ggdm_graph_emit(g, &op);
 }
 
-ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int heads)
+ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_val n_keys,
+                        ggdm_heads heads)
 {
     const ggdm_value *vq = ggdm_graph_check(g, "attention", "q", q, 0);
     const ggdm_value *vk = ggdm_graph_check(g, "attention", "k", k, 0);
     const ggdm_value *vv = ggdm_graph_check(g, "attention", "v", v, 0);
-    if (!vq || !vk || !vv)
+    const ggdm_value *vn =
+        n_keys < 0 ? NULL : ggdm_graph_check(g, "attention", "n_keys", n_keys, 1);
+    if (!vq || !vk || !vv || (n_keys >= 0 && !vn))
         return -1;
-    ggdm_shape shape = vq->shape, t = tokens(&shape);
-    if (!ggdm_shape_equal(&vk->shape, &shape) || !ggdm_shape_equal(&vv->shape, &shape))
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: q, k and v have different shapes");
-    if (shape.n < 3 || heads < 1 || t.d[2] % heads)
+    const ggdm_shape shape = vq->shape;
+    if (shape.n < 3 || vk->shape.n < 3 || !ggdm_shape_equal(&vk->shape, &vv->shape))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "attention: k and v have different shapes, or q, k and v no "
+                               "positions");
+    const ggdm_shape t = tokens(&shape), s = tokens(&vk->shape);
+    if (t.d[0] != s.d[0] || t.d[2] != s.d[2])
+        return ggdm_graph_fail(
+            g, GGDM_ESHAPE, "attention: q has %lld images of %lld channels, k %lld of %lld",
+            (long long)t.d[0], (long long)t.d[2], (long long)s.d[0], (long long)s.d[2]);
+    if (vn && (vn->dtype != GGDM_I32 || vn->shape.d[0] != t.d[0]))
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: n_keys is not [%lld] i32",
+                               (long long)t.d[0]);
+    if (heads.n < 1 || t.d[2] % heads.n)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: %d heads do not divide %lld channels",
-                               heads, (long long)t.d[2]);
-    ggdm_shape scores = GGDM_SHAPE4(t.d[0], heads, t.d[1], t.d[1]);
+                               heads.n, (long long)t.d[2]);
+    const ggdm_shape scores = GGDM_SHAPE4(t.d[0], heads.n, t.d[1], s.d[1]);
     q = reshape(g, ggdm_graph_act(g, q), t);
-    k = reshape(g, ggdm_graph_act(g, k), t);
-    v = reshape(g, ggdm_graph_act(g, v), t);
+    k = reshape(g, ggdm_graph_act(g, k), s);
+    v = reshape(g, ggdm_graph_act(g, v), s);
     static const bool to_weights[3] = {[2] = true}, by_weights[3] = {true};
-    ggdm_val s = product(g, q, false, k, true, heads, to_weights, scores);
-    ggdm_op softmax = ggdm_op_make(&kind_softmax, s, -1, -1, -1);
-    softmax.softmax.scale = 1.0 / sqrt((double)(t.d[2] / heads));
+    ggdm_val products = product(g, q, false, k, true, heads.n, to_weights, scores);
+    ggdm_op softmax = ggdm_op_make(&kind_softmax, products, n_keys, -1, -1);
+    softmax.softmax.scale = 1.0 / sqrt((double)(t.d[2] / heads.n));
+    softmax.softmax.causal = heads.causal;
     softmax.out[0] = ggdm_graph_value(g, g->dtype, scores);
     ggdm_val p = ggdm_graph_emit(g, &softmax);
-    return reshape(g, product(g, p, false, v, false, heads, by_weights, t), shape);
+    return reshape(g, product(g, p, false, v, false, heads.n, by_weights, t), shape);
 }

@@ -19,7 +19,8 @@ EMIT(conv2d_f32, ggdm_conv2d_f32(g, in[0], in[1], in[2], cfg->conv))
 EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
 EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
 EMIT(batch_norm, ggdm_batch_norm(g, in[0], in[1], in[2], in[3], in[4], cfg->eps, cfg->relu))
-EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], cfg->heads))
+EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], -1, cfg->heads))
+EMIT(attention_masked, ggdm_attention(g, in[0], in[1], in[2], in[3], cfg->heads))
 EMIT(cast, ggdm_cast(g, in[0], g->dtype)) /* in an f32 graph no op at all */
 EMIT(silu, ggdm_silu(g, in[0]))
 EMIT(relu, ggdm_relu(g, in[0]))
@@ -86,6 +87,8 @@ OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("be
 OP(batch_norm,      same,             0, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"), PARAM("mean"),
    {"var", GGDM_ROLE_PARAM, GGDM_FILL_POSITIVE})
 OP(attention,       same,             8, 2, ACT("q"), ACT("k"), ACT("v"))
+/* the same op, with digests of its own: causal, key lengths, more or fewer keys than positions */
+OP_AS(attention_masked, attention, same, 8, 2, ACT("q"), ACT("k"), ACT("v"), INDEX("n_keys"))
 OP(cast,            same,             0, 0, X(FINE))
 OP(silu,            same,            17, 1, X(NORMAL))
 OP(relu,            same,             0, 0, X(APART))
@@ -136,7 +139,7 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define IMGS(k, h, w, c) {4, {GGDM_BATCHES(k), h, w, c}}
 #define P1(a)        {1, {a, 1, 1, 1}}
 #define P2(a, b)     {2, {a, b, 1, 1}}
-#define NO_BIAS      {0, {1, 1, 1, 1}}
+#define ABSENT       {0, {1, 1, 1, 1}}
 
 /* kernel k x k, stride s, padding top left bottom right, i -> o channels on h x w images */
 #define CONV(note, n, h, w, i, o, kernel, s, t, l, b, r)                                           \
@@ -145,7 +148,7 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
      0, 0, 0}
 #define CONV_NO_BIAS(n, h, w, i, o, kernel, s, t, l, b, r)                                         \
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
-     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, NO_BIAS}, {.conv = {s, t, l, b, r}},  \
+     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, ABSENT}, {.conv = {s, t, l, b, r}},  \
      0, 0, 0}
 /* kernel kh x kw, padding h above and below, w left and right */
 #define CONV_INCEPTION(n, h, w, i, o, kh, kw, s, ph, pw)                                           \
@@ -164,7 +167,10 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
      {IMG(h, w, c), P1(c), P1(c), P1(c), P1(c)}, {.eps = 1e-3, .relu = act}, 0, 0, 0}
 #define ATTENTION(n, t, c, h, factor)                                                              \
     {"attention T" #t " C" #c " heads " #h " scale " #factor, &op_attention, n,                       \
-     {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = h}, factor, 0, 0}
+     {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = {h}}, factor, 0, 0}
+#define ATTENTION_MASKED(note, n, t, s, c, h, is_causal, n_keys, lo, hi)                           \
+    {"attention_masked T" #t " S" #s " C" #c " heads " #h note, &op_attention_masked, n,           \
+     {SEQ(t, c), SEQ(s, c), SEQ(s, c), n_keys}, {.heads = {h, is_causal}}, 0, lo, hi}
 #define SIMPLE(op, text, n, ...) {#op " " text, &op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
     {#op " k" #size " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
@@ -243,7 +249,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     {"group_norm 14x14x64 g8 silu=true (model)", &op_group_norm, 1,
      {IMG(14, 14, 64), P1(64), P1(64)}, {.groups = 8, .eps = 1e-5, .silu = true}, 0, 0, 0},
     {"attention T49 C64 heads 1 (model)", &op_attention, 1,
-     {SEQ(49, 64), SEQ(49, 64), SEQ(49, 64)}, {.heads = 1}, 0, 0, 0},
+     {SEQ(49, 64), SEQ(49, 64), SEQ(49, 64)}, {.heads = {1}}, 0, 0, 0},
     SIMPLE(silu, "28x28x32 (model)", 1, IMG(28, 28, 32)),
     SIMPLE(add, "28x28x32 (model)", 1, IMG(28, 28, 32), IMG(28, 28, 32)),
     SIMPLE(add_embedding, "28x28x32 (model)", 1, IMG(28, 28, 32), ROWS(32)),
@@ -260,7 +266,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     LINEAR(2, 32, 128),
     LINEAR(3, 1, 1),
     LINEAR(2, 3136, 128),
-    SIMPLE(linear, "8->8 M=2 no bias", 2, ROWS(8), P2(8, 8), NO_BIAS),
+    SIMPLE(linear, "8->8 M=2 no bias", 2, ROWS(8), P2(8, 8), ABSENT),
     SIMPLE(linear, "64->192 on 7x7 positions", 2, IMG(7, 7, 64), P2(192, 64), P1(192)),
     SIMPLE(linear, "9->5 on 7 positions", 2, SEQ(7, 9), P2(5, 9), P1(5)),
 
@@ -292,7 +298,14 @@ const ggdm_op_row ggdm_op_rows[] = {
     ATTENTION(2, 13, 16, 1, 4),
     ATTENTION(1, 49, 64, 1, 1),
     {"attention 3x5 positions C16 heads 2", &op_attention, 2,
-     {IMG(3, 5, 16), IMG(3, 5, 16), IMG(3, 5, 16)}, {.heads = 2}, 0, 0, 0},
+     {IMG(3, 5, 16), IMG(3, 5, 16), IMG(3, 5, 16)}, {.heads = {2}}, 0, 0, 0},
+    ATTENTION_MASKED("", 2, 9, 5, 8, 1, false, ABSENT, 0, 0),
+    ATTENTION_MASKED("", 2, 5, 12, 33, 3, false, ABSENT, 0, 0),
+    ATTENTION_MASKED(" causal", 2, 9, 9, 16, 2, true, ABSENT, 0, 0),
+    ATTENTION_MASKED(" causal", 2, 7, 4, 16, 2, true, ABSENT, 0, 0),
+    ATTENTION_MASKED(" causal", 2, 4, 7, 16, 2, true, ABSENT, 0, 0),
+    ATTENTION_MASKED(" with key lengths", 7, 6, 8, 16, 2, false, VEC, -1, 10),
+    ATTENTION_MASKED(" causal with key lengths", 7, 8, 8, 33, 3, true, VEC, 1, 9),
 
     SIMPLE(relu, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(relu, "33", 3, ROWS(33)),

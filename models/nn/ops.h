@@ -37,9 +37,17 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
 ggdm_val ggdm_batch_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, ggdm_val mean,
                          ggdm_val var, double eps, bool relu);
 
-/** Scaled dot-product attention: q, k, v [N, ..., C] with T positions in between; heads must divide
- *  C; per head softmax(q k^T / sqrt(C / heads)) v. */
-ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, int heads);
+typedef struct ggdm_heads {
+    int n; /* must divide the channels */
+    bool causal;
+} ggdm_heads;
+
+/** Scaled dot-product attention: q [N, ..., C] with T positions in between, k and v [N, ..., C]
+ *  with S; per head softmax(q k^T / sqrt(C / heads)) v, in the shape of q.  n_keys [N] i32, or -1:
+ *  only the first so many keys of an image count.  Causal: position t looks at keys 0 .. t.  A
+ *  position that looks at none gets zeros. */
+ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_val n_keys,
+                        ggdm_heads heads);
 
 /** x in another dtype, rounded to nearest even; x itself where it has that dtype. */
 ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype);

@@ -249,15 +249,21 @@ int64_t ggdm_ref_attention(const ggdm_op_config *cfg, const ggdm_shape *shape,
                            const double *const *in, double *y, double *mag)
 {
     const int64_t n_images = shape[0].d[0], channels = shape[0].d[shape[0].n - 1];
-    const int64_t tokens = ggdm_shape_count(&shape[0]) / n_images / channels;
-    const int64_t width = channels / cfg->heads;
+    const int64_t positions = ggdm_shape_count(&shape[0]) / n_images / channels;
+    const int64_t all_keys = ggdm_shape_count(&shape[1]) / n_images / channels;
+    const int64_t width = channels / cfg->heads.n;
     for (int64_t n = 0; n < n_images; n++) {
-        for (int64_t h = 0; h < cfg->heads; h++) {
-            const int64_t base = n * tokens * channels + h * width; /* position 0 of this head */
-            const double *k = in[1] + base, *v = in[2] + base;
-            for (int64_t i = 0; i < tokens; i++) {
-                const int64_t at = base + i * channels;
+        for (int64_t h = 0; h < cfg->heads.n; h++) {
+            const double *k = in[1] + n * all_keys * channels + h * width; /* key 0 of this head */
+            const double *v = in[2] + n * all_keys * channels + h * width;
+            for (int64_t i = 0; i < positions; i++) {
+                const int64_t at = (n * positions + i) * channels + h * width;
                 const double *q = in[0] + at;
+                int64_t tokens = all_keys; /* that position i looks at */
+                if (cfg->heads.causal && i + 1 < tokens)
+                    tokens = i + 1;
+                if (shape[3].n && in[3][n] < (double)tokens)
+                    tokens = in[3][n] > 0 ? (int64_t)in[3][n] : 0;
                 double top = -INFINITY, top_abs = 0, sum = 0, absolute;
                 for (int64_t j = 0; j < tokens; j++) {
                     top = fmax(top, score(q, k + j * channels, width, &absolute));
@@ -281,7 +287,7 @@ int64_t ggdm_ref_attention(const ggdm_op_config *cfg, const ggdm_shape *shape,
             }
         }
     }
-    return tokens > width ? tokens : width;
+    return all_keys > width ? all_keys : width;
 }
 
 /* --- pointwise ------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ typedef struct ggdm_op_config {
     double eps;                  /* group_norm, batch_norm */
     bool relu;                   /* batch_norm */
     bool silu;                   /* group_norm */
-    int heads;                   /* attention */
+    ggdm_heads heads;            /* attention */
     int k;                       /* max_pool, avg_pool, repeat, split, join */
     ggdm_window window;          /* max_pool_windows, avg_pool_windows */
     int part;                    /* split */

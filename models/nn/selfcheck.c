@@ -141,7 +141,7 @@ static ggdm_val emit_own(const void *with, ggdm_graph *g, int batch, ggdm_val in
     ggdm_val h = ggdm_silu(g, ggdm_conv2d(g, in[0], w[0], -1, same));
     h = ggdm_silu(g, ggdm_conv2d(g, h, w[1], -1, same));
     h = ggdm_conv2d(g, h, w[2], -1, half);
-    h = ggdm_add(g, h, ggdm_attention(g, h, h, h, 2));
+    h = ggdm_add(g, h, ggdm_attention(g, h, h, h, -1, (ggdm_heads){.n = 2}));
     h = ggdm_conv2d(g, h, w[3], -1, one);
     return ggdm_linear(g, ggdm_flatten(g, h), w[4], -1);
 }

@@ -115,7 +115,7 @@ static void test_attention_large_scores_are_shifted(void **state)
     ggdm_val q = ggdm_graph_input(g, "q", GGDM_F32, shape);
     ggdm_val k = ggdm_graph_input(g, "k", GGDM_F32, shape);
     ggdm_val v = ggdm_graph_input(g, "v", GGDM_F32, shape);
-    ggdm_val y = ggdm_attention(g, q, k, v, 1);
+    ggdm_val y = ggdm_attention(g, q, k, v, -1, (ggdm_heads){.n = 1});
     ggdm_graph_output(g, y);
     compile(g, NULL);
     set(g, q, (float[]){100, -100, 100, 100, -100, 100});

@@ -93,13 +93,13 @@ EMIT(concat_twice)
 /* attention(x, x, x) */
 REF(self_attention)
 {
-    const ggdm_shape thrice[3] = {shape[0], shape[0], shape[0]};
-    const double *all[3] = {in[0], in[0], in[0]};
+    const ggdm_shape thrice[4] = {shape[0], shape[0], shape[0]};
+    const double *all[4] = {in[0], in[0], in[0]};
     return ggdm_ref_attention(cfg, thrice, all, y, mag);
 }
 EMIT(self_attention)
 {
-    return ggdm_attention(g, in[0], in[0], in[0], cfg->heads);
+    return ggdm_attention(g, in[0], in[0], in[0], -1, cfg->heads);
 }
 
 /* conv(conv(x, w), w): one parameter in two places */
@@ -256,7 +256,7 @@ const ggdm_op_row ggdm_composite_rows[] = {
     {"use twice: x + silu(x)", &x_plus_silu, 2, {IMG(5, 3, 7)}, {.k = 0}, 0, 0, 0},
     {"use twice: x + x", &x_plus_x, 2, {IMG(5, 3, 7)}, {.k = 0}, 0, 0, 0},
     {"use twice: concat(x, x)", &concat_twice, 2, {IMG(5, 3, 7)}, {.k = 0}, 0, 0, 0},
-    {"use thrice: attention(x, x, x)", &self_attention, 2, {IMG(3, 3, 8)}, {.heads = 2}, 0, 0, 0},
+    {"use thrice: attention(x, x, x)", &self_attention, 2, {IMG(3, 3, 8)}, {.heads = {2}}, 0, 0, 0},
     {"parameter twice: conv(conv(x, w), w)", &conv_twice, 2,
      {IMG(6, 5, 8), {4, {8, 8, 3, 3}}}, {.conv = SAME3}, 0, 0, 0},
     {"residual: x + conv(silu(norm(x)))", &residual, 2,
