@@ -31,6 +31,22 @@ static ggdm_status fail_nothing(const char *dir, ggdm_error *err)
                      mnist ? "; `ggdm data mnist` obtains MNIST, --out " : "", mnist ? dir : "");
 }
 
+static void digest_words(const ggdm_images *set, ggdm_hash *h)
+{
+    const ggdm_captions *c = &set->captions;
+    const ggdm_attributes *a = &set->attributes;
+    for (int32_t i = 0; i <= set->n && c->n; i++)
+        ggdm_hash_u64(h, (uint64_t)c->first[i]);
+    for (int32_t i = 0; i < c->n; i++)
+        ggdm_hash_text(h, c->texts[i]);
+    for (int32_t i = 0; i < a->groups.n_classes; i++) {
+        char name[GGDM_CLASS_NAME];
+        ggdm_hash_text(h, ggdm_class_name(&a->groups, i, name));
+    }
+    for (int64_t i = 0; i < (int64_t)set->n * a->groups.n; i++)
+        ggdm_hash_u64(h, (uint64_t)a->of[i]);
+}
+
 /* Of everything that training sees of them. */
 static void digest_images(ggdm_images *set)
 {
@@ -46,6 +62,7 @@ static void digest_images(ggdm_images *set)
     ggdm_hash_update(&h, set->pixels, bytes);
     for (int32_t i = 0; i < set->n && set->labels; i++)
         ggdm_hash_u64(&h, (uint64_t)set->labels[i]);
+    digest_words(set, &h);
     ggdm_hash_final(&h, digest);
     ggdm_hash_hex(digest, set->sha256);
 }

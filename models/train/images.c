@@ -14,6 +14,12 @@ void ggdm_images_deinit(ggdm_images *images)
     for (int i = 0; i < images->n_classes && images->classes; i++)
         free(images->classes[i]);
     free(images->classes);
+    for (int32_t i = 0; i < images->captions.n; i++)
+        free(images->captions.texts[i]);
+    free(images->captions.texts);
+    free(images->captions.first);
+    ggdm_class_groups_deinit(&images->attributes.groups);
+    free(images->attributes.of);
     free(images->pixels);
     free(images->labels);
     free(images->source);

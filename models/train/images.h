@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/class_groups.h"
 #include "common/hash.h"
 #include "common/status.h"
 #include "common/source.h"
@@ -15,19 +16,39 @@ typedef enum ggdm_data_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_data_spl
 
 /* What the network takes. */
 typedef struct ggdm_image_want {
-    int size, channels; /* size x size pixels; 0: whatever arrays of images have */
-    int n_classes;      /* 0: labels do not matter */
+    int size, channels;                  /* size x size pixels; 0: whatever arrays of images have */
+    int n_classes;                       /* 0: labels do not matter */
+    bool captions;                       /* every image must have one */
+    const ggdm_class_groups *attributes; /* these of every image must be known, by name; NULL: they
+                                            do not matter */
 } ggdm_image_want;
+
+/* What is said of images.  Image i has the texts first[i] .. first[i + 1] - 1, at least one:
+ * wordings of the same. */
+typedef struct ggdm_captions {
+    char **texts;   /* [n] valid UTF-8 without control characters; owned */
+    int32_t *first; /* [images + 1]; owned */
+    int32_t n;      /* 0: there are none */
+} ggdm_captions;
+
+/* What is known of images: a class of each group. */
+typedef struct ggdm_attributes {
+    ggdm_class_groups groups; /* as attributes.json of the data has them; owned.  n = 0: none */
+    int32_t *of;              /* [images, groups.n] class within its group, from 0; owned */
+} ggdm_attributes;
 
 typedef struct ggdm_images {
     int32_t n;
     int height, width, channels;
-    uint8_t *pixels;                  /* [n, H, W, C]; owned */
-    int32_t *labels;                  /* [n], 0..; NULL: there are none; owned */
-    char **classes;                   /* [n_classes] names, NULL where they have none; owned */
-    int n_classes;                    /* of classes */
+    uint8_t *pixels; /* [n, H, W, C]; owned */
+    int32_t *labels; /* [n], 0..; NULL: there are none; owned */
+    char **classes;  /* [n_classes] names, NULL where they have none; owned */
+    int n_classes;   /* of classes */
+    ggdm_captions captions;
+    ggdm_attributes attributes;
     char *source;                     /* where they come from, for people; owned */
-    char sha256[GGDM_HASH_TEXT_SIZE]; /* of shape, pixels and labels, however they were stored */
+    char sha256[GGDM_HASH_TEXT_SIZE]; /* of shape, pixels, labels, captions and attributes, however
+                                         they were stored */
 } ggdm_images;
 
 void ggdm_images_deinit(ggdm_images *images);

@@ -1,0 +1,144 @@
+#include "common/class_groups.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+
+/* --- reading --- */
+
+static bool is_name(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (*p == ':' || (unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    return *text && strlen(text) < GGDM_CLASS_NAME / 2 && *text != ' ';
+}
+
+static ggdm_status check_classes(const ggdm_node *node, const ggdm_strings *classes,
+                                 ggdm_error *err)
+{
+    if (classes->count < 2)
+        return ggdm_node_fail(node, err, "%zu classes, expected 2 or more", classes->count);
+    for (size_t i = 0; i < classes->count; i++) {
+        if (!is_name(classes->data[i]))
+            return ggdm_node_fail(node, err,
+                                  "class '%.80s', expected a name without ':' of at most %d bytes",
+                                  classes->data[i], GGDM_CLASS_NAME / 2 - 1);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(classes->data[i], classes->data[k]) == 0)
+                return ggdm_node_fail(node, err, "class '%.80s' is there twice", classes->data[i]);
+    }
+    return GGDM_OK;
+}
+
+static const ggdm_field group_fields[] = {
+    {"name", GGDM_FIELD_STRING, offsetof(ggdm_class_group, name), .required = true},
+    {"classes", GGDM_FIELD_STRINGS, offsetof(ggdm_class_group, classes), .required = true},
+    {0}};
+
+static ggdm_status read_group(const ggdm_node *node, ggdm_class_groups *out, ggdm_error *err)
+{
+    ggdm_class_group *g = &out->items[out->n++];
+    g->first = out->n_classes;
+    GGDM_TRY(ggdm_fields_read(node, group_fields, NULL, g, err));
+    const ggdm_node *name = ggdm_node_get(node, "name");
+    if (!is_name(g->name))
+        return ggdm_node_expected(name, err, "a name without ':' of at most %d bytes",
+                                  GGDM_CLASS_NAME / 2 - 1);
+    for (int32_t i = 0; i + 1 < out->n; i++)
+        if (strcmp(out->items[i].name, g->name) == 0)
+            return ggdm_node_fail(name, err, "'%s' is there twice", g->name);
+    GGDM_TRY(check_classes(ggdm_node_get(node, "classes"), &g->classes, err));
+    if ((size_t)(GGDM_MAX_NAMED_CLASSES - out->n_classes) < g->classes.count)
+        return ggdm_node_fail(node, err, "more than %d classes in all", GGDM_MAX_NAMED_CLASSES);
+    out->n_classes += (int32_t)g->classes.count;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out, ggdm_error *err)
+{
+    *out = (ggdm_class_groups){0};
+    if (list->kind != GGDM_NODE_LIST || list->count == 0)
+        return ggdm_node_expected(list, err, "a list of {name: NAME, classes: [NAME, ...]}");
+    GGDM_TRY(ggdm_alloc(&out->items, list->count, sizeof *out->items, err));
+    for (const ggdm_node *n = list->first; n; n = n->next)
+        GGDM_TRY(read_group(n, out, err));
+    return GGDM_OK;
+}
+
+void ggdm_class_groups_write(ggdm_json *j, const char *key, const ggdm_class_groups *groups)
+{
+    ggdm_json_begin_array(j, key);
+    for (int32_t i = 0; i < groups->n; i++) {
+        const ggdm_class_group *g = &groups->items[i];
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "name", g->name);
+        ggdm_json_begin_array(j, "classes");
+        for (size_t k = 0; k < g->classes.count; k++)
+            ggdm_json_put_string(j, NULL, g->classes.data[k]);
+        ggdm_json_end(j);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+void ggdm_class_groups_deinit(ggdm_class_groups *groups)
+{
+    for (int32_t i = 0; i < groups->n; i++)
+        ggdm_fields_release(group_fields, &groups->items[i]);
+    free(groups->items);
+    *groups = (ggdm_class_groups){0};
+}
+
+/* --- asking --- */
+
+const ggdm_class_group *ggdm_class_group_of(const ggdm_class_groups *groups, int32_t class_number)
+{
+    for (int32_t i = 0; i < groups->n && class_number >= 0; i++) {
+        const ggdm_class_group *g = &groups->items[i];
+        if (class_number < g->first + (int32_t)g->classes.count)
+            return g;
+    }
+    return NULL;
+}
+
+/* Of a group of no and yes; else -1. */
+static int32_t yes_of(const ggdm_class_group *g)
+{
+    const ggdm_strings *c = &g->classes;
+    return c->count == 2 && strcmp(c->data[0], "no") == 0 && strcmp(c->data[1], "yes") == 0
+               ? g->first + 1
+               : -1;
+}
+
+int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name)
+{
+    const char *colon = strchr(name, ':');
+    const size_t n = colon ? (size_t)(colon - name) : 0;
+    for (int32_t i = 0; i < groups->n; i++) {
+        const ggdm_class_group *g = &groups->items[i];
+        if (!colon && *g->name && strcmp(g->name, name) == 0)
+            return yes_of(g);
+        if (strlen(g->name) != n || memcmp(g->name, name, n) != 0)
+            continue;
+        for (size_t k = 0; k < g->classes.count; k++)
+            if (strcmp(g->classes.data[k], colon ? colon + 1 : name) == 0)
+                return g->first + (int32_t)k;
+    }
+    return -1;
+}
+
+const char *ggdm_class_name(const ggdm_class_groups *groups, int32_t class_number,
+                            char text[GGDM_CLASS_NAME])
+{
+    const ggdm_class_group *g = ggdm_class_group_of(groups, class_number);
+    text[0] = '\0';
+    if (g && yes_of(g) == class_number)
+        snprintf(text, GGDM_CLASS_NAME, "%s", g->name);
+    else if (g)
+        snprintf(text, GGDM_CLASS_NAME, "%s%s%s", g->name, *g->name ? ":" : "",
+                 g->classes.data[class_number - g->first]);
+    return text;
+}

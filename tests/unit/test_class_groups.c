@@ -1,0 +1,95 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/class_groups.h"
+#include "common/json.h"
+#include "tests/support/ggdm_test.h"
+
+static ggdm_status parse(const char *json, ggdm_class_groups *out, ggdm_error *err)
+{
+    ggdm_doc *doc = NULL;
+    *out = (ggdm_class_groups){0};
+    ggdm_status st = ggdm_json_parse(json, strlen(json), 1 << 20, "config.json", &doc, err);
+    if (st == GGDM_OK)
+        st = ggdm_class_groups_read(ggdm_node_get(doc->root, "attributes"), out, err);
+    ggdm_doc_destroy(&doc);
+    return st;
+}
+
+#define FACES                                                                                      \
+    "{\"attributes\": [{\"name\": \"glasses\", \"classes\": [\"no\", \"yes\"]}, "                  \
+    "{\"name\": \"hair\", \"classes\": [\"blond\", \"brown\", \"dark grey\"]}]}"
+
+static void test_class_groups_names_go_both_ways(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"glasses:no", "glasses", "hair:blond", "hair:brown",
+                                        "hair:dark grey"};
+    ggdm_class_groups g;
+    char text[GGDM_CLASS_NAME];
+    assert_int_equal(parse(FACES, &g, NULL), GGDM_OK);
+    assert_int_equal(g.n_classes, 5);
+    for (int32_t i = 0; i < 5; i++) {
+        assert_string_equal(ggdm_class_name(&g, i, text), names[i]);
+        assert_int_equal(ggdm_class_find(&g, names[i]), i);
+    }
+    assert_int_equal(ggdm_class_find(&g, "glasses:yes"), 1);
+    assert_int_equal(ggdm_class_group_of(&g, 4)->first, 2);
+    assert_null(ggdm_class_group_of(&g, 5));
+    static const char *const none[] = {"hair", "blond", "glasses:", "hat", ":no", "hair:blond:", ""};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(ggdm_class_find(&g, none[i]), -1);
+    assert_string_equal(ggdm_class_name(&g, -1, text), "");
+    ggdm_class_groups_deinit(&g);
+}
+
+static void test_class_groups_written_are_read_again(void **state)
+{
+    (void)state;
+    ggdm_class_groups g;
+    ggdm_json j;
+    char *text = NULL;
+    assert_int_equal(parse(FACES, &g, NULL), GGDM_OK);
+    ggdm_json_init(&j, GGDM_JSON_LINE);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_class_groups_write(&j, "attributes", &g);
+    ggdm_json_end(&j);
+    assert_int_equal(ggdm_json_finish(&j, &text, NULL, NULL), GGDM_OK);
+    assert_string_equal(text, FACES);
+    free(text);
+    ggdm_class_groups_deinit(&g);
+}
+
+static void test_class_groups_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"{\"attributes\": 3}", "a list of"},
+        {"{\"attributes\": []}", "a list of"},
+        {"{\"attributes\": [{\"name\": \"a\"}]}", "classes"},
+        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\"]}]}", "1 classes"},
+        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"x\"]}]}", "'x' is there twice"},
+        {"{\"attributes\": [{\"name\": \"a:b\", \"classes\": [\"x\", \"y\"]}]}", "without ':'"},
+        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\\n\"]}]}", "without ':'"},
+        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\"]}, "
+         "{\"name\": \"a\", \"classes\": [\"x\", \"y\"]}]}",
+         "'a' is there twice"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ggdm_class_groups g;
+        ggdm_error err = {0};
+        assert_int_equal(parse(bad[i][0], &g, &err), GGDM_EINVAL);
+        assert_non_null(strstr(err.msg, bad[i][1]));
+        ggdm_class_groups_deinit(&g);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_class_groups_names_go_both_ways),
+        cmocka_unit_test(test_class_groups_written_are_read_again),
+        cmocka_unit_test(test_class_groups_that_are_none_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
