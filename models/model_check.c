@@ -10,6 +10,8 @@ static ggdm_val emit_model(const void *with, ggdm_graph *g, int batch,
     in[0] = p.x;
     in[1] = p.t;
     in[2] = p.label;
+    in[3] = p.text;
+    in[4] = p.context;
     return ggdm_arch_emit(m->arch, g, &p);
 }
 

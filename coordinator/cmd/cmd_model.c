@@ -107,15 +107,26 @@ static void print_weights(const ggdm_weights *w)
     printf("\n");
 }
 
+/* By ggdm_arch_role. */
+static const char *const role_names[] = {[GGDM_DIFFUSION] = "diffusion model",
+                                         [GGDM_CLASSIFIER] = "classifier",
+                                         [GGDM_ENCODER] = "encoder"};
+
 static void print_summary(const ggdm_model *m)
 {
     char digest[GGDM_HASH_TEXT_SIZE], takes[64], gives[64];
     const ggdm_arch_info *a = &m->info;
     ggdm_hash_hex(m->files->digest, digest);
     printf("path        %s\n", m->files->path);
-    printf("class       %s (%s)\n", a->class_name,
-           a->role == GGDM_DIFFUSION ? "diffusion model" : "classifier");
-    printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    printf("class       %s (%s)\n", a->class_name, role_names[a->role]);
+    if (a->size)
+        printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    if (a->context_length)
+        printf("texts       %d tokens of %d\n", a->context_length, a->vocabulary);
+    if (a->context_size)
+        printf("context     %d channels\n", a->context_size);
+    if (a->embedding_size)
+        printf("embedding   %d\n", a->embedding_size);
     if (a->resize != GGDM_RESIZE_NONE)
         printf("resizes     images of any size, as %s\n", ggdm_resize_names[a->resize]);
     printf("takes       %s\n", ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes));

@@ -144,6 +144,8 @@ static const struct {
     {"logits", GGDM_PORT_LOGITS, offsetof(ggdm_ports, logits)},
     {"embedding", GGDM_PORT_EMBEDDING, offsetof(ggdm_ports, embedding)},
     {"features", GGDM_PORT_FEATURES, offsetof(ggdm_ports, features)},
+    {"sequence", GGDM_PORT_SEQUENCE, offsetof(ggdm_ports, sequence)},
+    {"scale", GGDM_PORT_SCALE, offsetof(ggdm_ports, scale)},
 };
 
 enum { N_PORTS = sizeof ports / sizeof ports[0] };
@@ -181,26 +183,45 @@ ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n)
 {
     const ggdm_arch_info *info = &arch->info;
     ggdm_ports p = GGDM_NO_PORTS;
-    p.x =
-        ggdm_graph_input(g, "x", GGDM_F32, GGDM_SHAPE4(n, info->size, info->size, info->channels));
+    if (info->ports & GGDM_PORT_X)
+        p.x = ggdm_graph_input(g, "x", GGDM_F32,
+                               GGDM_SHAPE4(n, info->size, info->size, info->channels));
     if (info->ports & GGDM_PORT_T)
         p.t = ggdm_graph_input(g, "t", GGDM_F32, GGDM_SHAPE1(n));
     if (info->ports & GGDM_PORT_LABEL)
         p.label = ggdm_graph_input(g, "label", GGDM_I32, GGDM_SHAPE1(n));
+    if (info->ports & GGDM_PORT_TEXT)
+        p.text = ggdm_graph_input(g, "text", GGDM_I32, GGDM_SHAPE2(n, info->context_length));
+    if (info->ports & GGDM_PORT_CONTEXT)
+        p.context = ggdm_graph_input(g, "context", GGDM_F32,
+                                     GGDM_SHAPE3(n, GGDM_ARCH_CONTEXT, info->context_size));
     return p;
+}
+
+/* What must have a value: of two towers, what the one takes that is given anything. */
+static unsigned wanted(const ggdm_arch_info *info, const ggdm_ports *p)
+{
+    unsigned all = info->ports & GGDM_PORTS_IN;
+    if (info->two_towers && p->text < 0)
+        all &= ~(unsigned)GGDM_PORT_TEXT;
+    else if (info->two_towers && p->x < 0 && p->t < 0)
+        all &= GGDM_PORT_TEXT;
+    return all;
 }
 
 ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *p)
 {
     const ggdm_arch_info *info = &arch->info;
+    const unsigned takes = wanted(info, p);
     for (size_t i = 0; i < N_PORTS; i++) {
         if (!(ports[i].bit & GGDM_PORTS_IN))
             continue;
-        const bool takes = info->ports & ports[i].bit, given = port_value(p, i) >= 0;
-        if (takes && !given)
-            return ggdm_graph_fail(g, GGDM_EINVAL, "%s: port '%s' has no value, expected one",
-                                   info->class_name, ports[i].name);
-        if (given && !takes)
+        const bool given = port_value(p, i) >= 0;
+        if (takes & ports[i].bit && !given)
+            return ggdm_graph_fail(g, GGDM_EINVAL, "%s: port '%s' has no value, expected one%s",
+                                   info->class_name, ports[i].name,
+                                   info->two_towers ? ", or one of 'text'" : "");
+        if (given && !(takes & ports[i].bit))
             return ggdm_graph_fail(g, GGDM_EINVAL, "%s: there is no port '%s'", info->class_name,
                                    ports[i].name);
     }

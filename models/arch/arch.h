@@ -17,21 +17,28 @@ typedef struct ggdm_ports {
     ggdm_val x;       /* [N, H, W, C] in [-1, 1] units */
     ggdm_val t;       /* [N] f32, the integer timestep as a float */
     ggdm_val label;   /* [N] i32, a row of the table of labels; outside of it: none */
-    ggdm_val text;    /* token ids */
-    ggdm_val context; /* what cross-attention looks at */
+    ggdm_val text;    /* [N, T] i32, token ids, T = context_length; ids outside of the vocabulary
+                         are vectors of zeros.  Where its vector is taken from, the end of the
+                         text, the network finds in the ids */
+    ggdm_val context; /* [N, S, C], what cross-attention looks at; C = context_size, any S */
     /* out */
     ggdm_val eps;       /* [N, H, W, C] f32 */
     ggdm_val variance;  /* the same: where the logarithm of a step's variance is, from -1, that of
                            the  posterior, to 1, that of beta (Nichol and Dhariwal 2021) */
     ggdm_val logits;    /* [N, K] f32, log probabilities */
     ggdm_val raw;       /* [N, K] f32, given with logits: before they are normalised */
-    ggdm_val embedding; /* one vector of an image or a text */
-    ggdm_val features;  /* of an inner layer: what the last one takes, [N, F] ... */
-    const char *layer;  /* ... or what this one gives; NULL: that one (ggdm_arch_has_layer) */
-    bool inner;         /* in: the features alone are asked for, and nothing behind them is made */
+    ggdm_val embedding; /* [N, E] f32, one vector of each image or text, projected, not normalised;
+                           of a network with two towers that is given both: of the images */
+    ggdm_val text_embedding; /* ... and this of the texts; only then */
+    ggdm_val sequence; /* [N, T, C], a text's last hidden states, behind the last layer norm */
+    ggdm_val scale;    /* [1] f32, exp(logit_scale): what cosines are multiplied by */
+    ggdm_val features; /* of an inner layer: what the last one takes, [N, F] ... */
+    const char *layer; /* ... or what this one gives; NULL: that one (ggdm_arch_has_layer) */
+    bool inner;        /* in: the features alone are asked for, and nothing behind them is made */
 } ggdm_ports;
 
-#define GGDM_NO_PORTS ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL, false})
+#define GGDM_NO_PORTS                                                                              \
+    ((ggdm_ports){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, NULL, false})
 
 /* Bits of ggdm_arch_info.ports. */
 enum {
@@ -45,12 +52,16 @@ enum {
     GGDM_PORT_EMBEDDING = 1 << 7,
     GGDM_PORT_FEATURES = 1 << 8,
     GGDM_PORT_VARIANCE = 1 << 9,
+    GGDM_PORT_SEQUENCE = 1 << 10,
+    GGDM_PORT_SCALE = 1 << 11,
     GGDM_PORTS_IN = GGDM_PORT_EPS - 1 /* all that networks take */
 };
 
+enum { GGDM_ARCH_CONTEXT = 77 }; /* positions of a context where nobody says how many: CLIP's */
+
 typedef struct ggdm_arch ggdm_arch;
 
-typedef enum ggdm_arch_role { GGDM_DIFFUSION, GGDM_CLASSIFIER } ggdm_arch_role;
+typedef enum ggdm_arch_role { GGDM_DIFFUSION, GGDM_CLASSIFIER, GGDM_ENCODER } ggdm_arch_role;
 
 typedef struct ggdm_arch_info {
     const char *class_name;   /* "_class_name" of config.json */
@@ -58,10 +69,16 @@ typedef struct ggdm_arch_info {
                                  the network has no weights */
     ggdm_arch_role role;
     unsigned ports;     /* those it has, GGDM_PORT_* */
-    int size;           /* height and width of images, pixels */
+    bool two_towers;    /* one for images (x, t), one for texts: it is given either, or both */
+    int size;           /* height and width of images, pixels; 0: it takes none */
     int channels;       /* of images */
     int n_classes;      /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
     int null_label;     /* the label of no class, behind those of the classes; -1: none */
+    int context_length; /* tokens of a text, with its padding; 0: it takes none */
+    int vocabulary;     /* token ids are 0 .. vocabulary - 1 */
+    int embedding_size; /* numbers of an embedding; 0: it gives none */
+    int sequence_size;  /* channels of a sequence; 0: it gives none */
+    int context_size;   /* channels that cross-attention wants; 0: there is no context */
     ggdm_resize resize; /* how images of other sizes, and grey ones, are made such as it takes;
                            GGDM_RESIZE_NONE: it takes its own only */
     bool frozen;      /* statistics of its training are among its weights: it is not trained here */
@@ -92,12 +109,15 @@ bool ggdm_arch_has_layer(const ggdm_arch *arch, const char *name);
 /** "x, t, label": the names of those of the ports, in a caller's buffer; returns it. */
 const char *ggdm_arch_port_names(unsigned ports, char *text, size_t size);
 
-/** An input of g for each port that the network takes, for n images; the other ports are -1. */
+/** An input of g for each port that the network takes, of both its towers, for n images and n texts
+ *  (a context of GGDM_ARCH_CONTEXT positions); the other ports are -1. */
 ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n);
 
 /** Emit the network, which must outlive g, into g: each port that it takes must have a value, no
- * other may; those that it gives are set.  Returns the first of these, -1 after an error (sticky,
- * see graph.h). */
+ *  other may; those that it gives are set.  Of a network with two towers x (with t, where it has
+ *  that) or text may be missing: then what the other gives is not set.  It may be emitted several
+ *  times in one slot, with the same parameters.  Returns the first of what it gives, -1 after an
+ *  error (sticky, see graph.h). */
 ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *ports);
 
 /** The name under which an architecture declares a parameter that a file calls file_name: diffusers

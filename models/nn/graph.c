@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/isa.h"
 #include "common/mem.h"
@@ -105,8 +106,28 @@ void ggdm_graph_slot(ggdm_graph *g, const char *slot)
     g->slot = slot;
 }
 
+/* The parameter of the present slot with this name, or -1. */
+static ggdm_val find_param(const ggdm_graph *g, const char *name)
+{
+    for (size_t i = 0; i < g->n_params; i++) {
+        const ggdm_value *p = &g->values[g->params[i]];
+        if (strcmp(p->name, name) == 0 && strcmp(p->slot, g->slot) == 0)
+            return g->params[i];
+    }
+    return -1;
+}
+
 ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggdm_init init)
 {
+    const ggdm_val known = find_param(g, name);
+    if (known >= 0) {
+        char is[128], asked[128];
+        if (ggdm_shape_equal(&g->values[known].shape, &shape))
+            return known;
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "parameter '%s' is of shape %s and of shape %s",
+                               name, ggdm_shape_text(&g->values[known].shape, is, sizeof is),
+                               ggdm_shape_text(&shape, asked, sizeof asked));
+    }
     ggdm_val v = new_value(g, GGDM_VALUE_PARAM, GGDM_F32, shape);
     if (v < 0 || ggdm_strdup(name, &g->values[v].name, &g->error) != GGDM_OK ||
         ggdm_grow(&g->params, &g->cap_params, g->n_params + 1, sizeof *g->params, &g->error))

@@ -74,7 +74,9 @@ ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggd
  * "". */
 void ggdm_graph_slot(ggdm_graph *g, const char *slot);
 
-/** A parameter: bound by slot and name at compile time. */
+/** A parameter: bound by slot and name at compile time.  A slot has one of a name, which is
+ *  declared as often as it is used: init is that of the first time.  Errors: GGDM_ESHAPE for
+ * another shape than before. */
 ggdm_val ggdm_graph_param(ggdm_graph *g, const char *name, ggdm_shape shape, ggdm_init init);
 
 /** Keep v readable after a run. */

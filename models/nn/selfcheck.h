@@ -11,12 +11,13 @@
 #include "common/status.h"
 #include "models/nn/graph.h"
 
-enum { GGDM_CHECK_INPUTS = 3 };
+enum { GGDM_CHECK_INPUTS = 5 };
 
 /* A network to be checked. */
 typedef struct ggdm_check_subject {
-    /** Emit it for a batch into g: in[0] is the image [N, H, W, C], the others (or -1) are inputs
-     *  that get small numbers (f32) or zeros (i32).  Returns the output, f32. */
+    /** Emit it for a batch into g: in[0] is the image [N, H, W, C], or -1 of what takes none;
+     *  the others (or -1) are inputs that get small numbers (f32) or zeros (i32).  Returns the
+     * output, f32. */
     ggdm_val (*emit)(const void *with, ggdm_graph *g, int batch, ggdm_val in[GGDM_CHECK_INPUTS]);
     const void *with;
     const ggdm_params *params;

@@ -375,6 +375,26 @@ static void test_arch_port_without_value_or_unknown_is_an_error(void **state)
     check_wrong_ports(CNN, with_time, "GgdmCNN: there is no port 't'");
 }
 
+static void test_arch_network_emitted_twice_has_its_parameters_once(void **state)
+{
+    (void)state;
+    built b = build(CNN);
+    const int once = ggdm_graph_param_count(b.graph);
+    ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 3);
+    assert_true(ggdm_arch_emit(b.arch, b.graph, &p) >= 0);
+    assert_int_equal(ggdm_graph_param_count(b.graph), once);
+    ggdm_graph_slot(b.graph, "other");
+    p = ggdm_arch_inputs(b.arch, b.graph, 3);
+    assert_true(ggdm_arch_emit(b.arch, b.graph, &p) >= 0);
+    assert_int_equal(ggdm_graph_param_count(b.graph), 2 * once);
+    ggdm_error err = {0};
+    const ggdm_init init = {GGDM_INIT_ZERO, 0};
+    assert_int_equal(ggdm_graph_param(b.graph, "layers.0.bias", GGDM_SHAPE1(7), init), -1);
+    ggdm_test_error(ggdm_graph_status(b.graph, &err), &err, GGDM_ESHAPE,
+                    "parameter 'layers.0.bias' is of shape [32] and of shape [7]");
+    destroy(&b);
+}
+
 /* ---- refusals: the text `from` of a good config replaced by `to` ---- */
 
 static const struct {
@@ -486,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_arch_ports_follow_config),
         cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
         cmocka_unit_test(test_arch_port_without_value_or_unknown_is_an_error),
+        cmocka_unit_test(test_arch_network_emitted_twice_has_its_parameters_once),
         cmocka_unit_test(test_arch_bad_config_gives_error_naming_the_field),
     };
     return ggdm_test_main(tests);
