@@ -24,11 +24,11 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* PyTorch's batch norm counts the batches that it was trained with: a number that no result depends
- * on, and no float. */
+/* Integers that PyTorch stores with the weights and no result depends on: how many batches a batch
+ * norm was trained with, and the numbers 0, 1, 2 ... of CLIP's positions. */
 static bool is_counter(const char *tensor)
 {
-    return ends_with(tensor, ".num_batches_tracked");
+    return ends_with(tensor, ".num_batches_tracked") || ends_with(tensor, ".position_ids");
 }
 
 static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weights_file *f,
@@ -36,12 +36,7 @@ static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weig
 {
     GGDM_TRY(ggdm_strdup(name, &f->name, err));
     GGDM_TRY(ggdm_path_join(dir, name, &f->path, err));
-    GGDM_TRY(ggdm_st_file_open(f->path, &f->file, err));
-    const ggdm_safetensors *st = f->file.parsed;
-    for (size_t i = 0; i < st->n_tensors; i++)
-        if (!is_counter(st->tensors[i].name))
-            GGDM_TRY(ggdm_safetensors_check_float(&st->tensors[i], f->path, err));
-    return GGDM_OK;
+    return ggdm_st_file_open(f->path, &f->file, err);
 }
 
 static void close_file(struct ggdm_weights_file *f)
@@ -233,8 +228,7 @@ static ggdm_status list_tensors(ggdm_weights *w, ggdm_error *err)
     for (size_t i = 0; i < w->n_files; i++) {
         const ggdm_safetensors *st = w->files[i].file.parsed;
         for (size_t k = 0; k < st->n_tensors; k++)
-            if (!is_counter(st->tensors[k].name))
-                w->tensors[w->n_tensors++] = st->tensors[k];
+            w->tensors[w->n_tensors++] = st->tensors[k];
     }
     return GGDM_OK;
 }
@@ -265,8 +259,7 @@ static ggdm_status open_index(const char *dir, const char *name, ggdm_weights *w
     size_t n = 0;
     for (const ggdm_node *e = map->first; e; e = e->next) {
         GGDM_TRY_GOTO(st, check_shard_name(e, err), done);
-        if (!is_counter(e->key))
-            entries[n++] = e;
+        entries[n++] = e;
     }
     GGDM_TRY_GOTO(st, open_shards(dir, entries, n, w, err), done);
     GGDM_TRY_GOTO(st, list_tensors(w, err), done);
@@ -285,13 +278,11 @@ done:
 
 /* --- the whole --- */
 
-ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out, ggdm_error *err)
+ggdm_status ggdm_weights_list(const char *dir, const char *name, ggdm_weights *out, ggdm_error *err)
 {
     char *index = NULL;
     ggdm_status st;
     *out = (ggdm_weights){0};
-    if (!name)
-        return ggdm_strdup(dir, &out->where, err);
     GGDM_TRY(ggdm_path_join(dir, name, &out->where, err));
     GGDM_TRY(ggdm_asprintf(&index, err, "%s.index.json", out->where));
     bool one = ggdm_exists(out->where), several = ggdm_exists(index);
@@ -314,6 +305,24 @@ ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *o
 done:
     free(index);
     return st;
+}
+
+ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out, ggdm_error *err)
+{
+    size_t n = 0;
+    *out = (ggdm_weights){0};
+    if (!name)
+        return ggdm_strdup(dir, &out->where, err);
+    GGDM_TRY(ggdm_weights_list(dir, name, out, err));
+    for (size_t i = 0; i < out->n_tensors; i++) {
+        if (is_counter(out->tensors[i].name))
+            continue;
+        GGDM_TRY(ggdm_safetensors_check_float(&out->tensors[i],
+                                              file_of(out, &out->tensors[i])->path, err));
+        out->tensors[n++] = out->tensors[i];
+    }
+    out->n_tensors = n;
+    return GGDM_OK;
 }
 
 static bool is_plain(const ggdm_weights *w)

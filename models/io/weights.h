@@ -33,6 +33,10 @@ typedef struct ggdm_weights {
 ggdm_status ggdm_weights_open(const char *dir, const char *name, ggdm_weights *out,
                               ggdm_error *err);
 
+/** The same, of tensors of any type, all of them.  For those who look into other people's files. */
+ggdm_status ggdm_weights_list(const char *dir, const char *name, ggdm_weights *out,
+                              ggdm_error *err);
+
 /** Make data and size; tensors[].data must not be used any more where copy is set.
  *  Errors: GGDM_ENOMEM, GGDM_EIO. */
 ggdm_status ggdm_weights_load(ggdm_weights *weights, ggdm_error *err);

@@ -134,9 +134,13 @@ static void put_mixed(void)
 
 static void put_counter(void)
 {
-    static const int64_t batches = 1000;
-    put(NAME, (item[]){plain[0], {"bn.num_batches_tracked", "I64", &batches, 1, 8}, plain[1]}, 3,
-        0);
+    static const int64_t batches = 1000, positions[] = {0, 1};
+    put(NAME,
+        (item[]){plain[0],
+                 {"bn.num_batches_tracked", "I64", &batches, 1, 8},
+                 plain[1],
+                 {"text_model.embeddings.position_ids", "I64", positions, 2, 16}},
+        4, 0);
 }
 
 static void put_shards(void)
