@@ -22,9 +22,9 @@
 #define GGDM_CLASS_NAME 200 /* bytes of GROUP:CLASS with its NUL */
 
 typedef struct ggdm_class_group {
-    char *name;        /* owned */
+    char *name; /* owned */
     ggdm_strings classes;
-    int32_t first;     /* number of its first class */
+    int32_t first; /* number of its first class */
 } ggdm_class_group;
 
 typedef struct ggdm_class_groups {

@@ -36,8 +36,8 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, ggdm_val temb, const ggdm_
     if (!layer->norm_groups)
         return activate(g, x, layer->act);
     bool fused = layer->act == GGDM_CNN_SILU;
-    x = ggdm_layer_norm(g, x, ggdm_layer_name(name, prefix, "norm"), layer->norm_groups, NORM_EPS,
-                        fused);
+    x = ggdm_layer_group_norm(g, x, ggdm_layer_name(name, prefix, "norm"), layer->norm_groups,
+                              NORM_EPS, fused);
     return fused ? x : activate(g, x, layer->act);
 }
 

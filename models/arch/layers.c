@@ -92,13 +92,29 @@ ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int ou
     return ggdm_linear(g, x, w, b);
 }
 
-ggdm_val ggdm_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups, double eps,
-                         bool silu)
+/* weight and bias of a normalisation of x; false where there is no x. */
+static bool declare_norm(ggdm_graph *g, ggdm_val x, const char *prefix, ggdm_val *gamma,
+                         ggdm_val *beta)
 {
-    int64_t in = width(g, x);
+    const int64_t in = width(g, x);
     if (in == 0)
+        return false;
+    *gamma = declare(g, prefix, "weight", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ONE, 1});
+    *beta = declare(g, prefix, "bias", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ZERO, 0});
+    return true;
+}
+
+ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups,
+                               double eps, bool silu)
+{
+    ggdm_val gamma, beta;
+    if (!declare_norm(g, x, prefix, &gamma, &beta))
         return -1;
-    ggdm_val gamma = declare(g, prefix, "weight", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ONE, 1});
-    ggdm_val beta = declare(g, prefix, "bias", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ZERO, 0});
     return ggdm_group_norm(g, x, gamma, beta, groups, eps, silu);
+}
+
+ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps)
+{
+    ggdm_val gamma, beta;
+    return declare_norm(g, x, prefix, &gamma, &beta) ? ggdm_layer_norm(g, x, gamma, beta, eps) : -1;
 }

@@ -33,7 +33,10 @@ ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
 
 /** nn.GroupNorm(groups, C, eps) and SiLU if silu is set; weight one, bias zero. */
-ggdm_val ggdm_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups, double eps,
-                         bool silu);
+ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups,
+                               double eps, bool silu);
+
+/** nn.LayerNorm(C, eps) over the last dimension; weight one, bias zero. */
+ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps);
 
 #endif

@@ -32,18 +32,18 @@ static ggdm_val resnet(const emission *e, ggdm_val x, const char *prefix, int ou
     const ggdm_shape *s = ggdm_graph_shape(g, x);
     bool same_width = s->d[s->n - 1] == out;
 
-    ggdm_val h =
-        ggdm_layer_norm(g, x, ggdm_layer_name(name, prefix, "norm1"), net->groups, net->eps, true);
+    ggdm_val h = ggdm_layer_group_norm(g, x, ggdm_layer_name(name, prefix, "norm1"), net->groups,
+                                       net->eps, true);
     h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv1"), out, 3);
     ggdm_val emb = ggdm_layer_linear(g, e->temb, ggdm_layer_name(name, prefix, "time_emb_proj"),
                                      net->scale_shift ? 2 * out : out);
     ggdm_layer_name(name, prefix, "norm2");
     if (net->scale_shift) {
-        h = ggdm_layer_norm(g, h, name, net->groups, net->eps, false);
+        h = ggdm_layer_group_norm(g, h, name, net->groups, net->eps, false);
         h = ggdm_silu(g, ggdm_scale_shift(g, h, emb));
     } else {
         h = ggdm_add_embedding(g, h, emb);
-        h = ggdm_layer_norm(g, h, name, net->groups, net->eps, true);
+        h = ggdm_layer_group_norm(g, h, name, net->groups, net->eps, true);
     }
     h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv2"), out, 3);
     if (!same_width)
@@ -61,8 +61,8 @@ static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix, int
 
     ggdm_val h = x;
     if (groups)
-        h = ggdm_layer_norm(g, h, ggdm_layer_name(name, prefix, "group_norm"), groups, e->net->eps,
-                            false);
+        h = ggdm_layer_group_norm(g, h, ggdm_layer_name(name, prefix, "group_norm"), groups,
+                                  e->net->eps, false);
     ggdm_val q = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_q"), width);
     ggdm_val k = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_k"), width);
     ggdm_val v = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_v"), width);
@@ -154,6 +154,6 @@ ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggd
         }
     }
 
-    h = ggdm_layer_norm(g, h, "conv_norm_out", net->groups, net->eps, true);
+    h = ggdm_layer_group_norm(g, h, "conv_norm_out", net->groups, net->eps, true);
     return ggdm_layer_conv_last(g, h, "conv_out", net->out_channels, 3);
 }

@@ -38,6 +38,15 @@ typedef struct ggdm_fixed_norm_args {
     bool relu;
 } ggdm_fixed_norm_args;
 
+/* Layer normalisation of one image [rows, c]. */
+typedef struct ggdm_layer_norm_args {
+    const void *x;
+    const float *gamma, *beta;
+    float *stats; /* [rows, 2] mean and 1 / sqrt(variance + eps): out, backward: in */
+    int64_t rows, c;
+    double eps;
+} ggdm_layer_norm_args;
+
 /* A pooling of one image. */
 typedef struct ggdm_pool_args {
     int64_t h, w;             /* windows */
@@ -114,6 +123,18 @@ typedef struct ggdm_kernels {
     /** [hw, c] to f32 [c, hw], and back. */
     void (*flatten)(const void *x, float *y, int64_t hw, int64_t c);
     void (*unflatten)(const float *x, void *y, int64_t hw, int64_t c);
+
+    void (*layer_norm)(const ggdm_layer_norm_args *a, void *y);
+    /** Gradient of the above to x, and (partial [2, c]) this image's share of those to gamma and
+     *  beta. */
+    void (*layer_norm_bwd)(const ggdm_layer_norm_args *a, const void *gy, void *gx);
+    void (*layer_norm_bwd_params)(const ggdm_layer_norm_args *a, const void *gy, float *partial);
+    /** y = x times (an approximation of) the normal distribution function of x: tails are exact to
+     *  a few roundings as SiLU's are. */
+    void (*gelu)(const void *x, void *y, int64_t n, ggdm_gelu_form form);
+    void (*gelu_bwd)(const void *x, const void *gy, void *gx, int64_t n, ggdm_gelu_form form);
+    /** y = x + p. */
+    void (*add_f32)(const void *x, const float *p, void *y, int64_t n);
 
     /** Winograd's F(2x2, 3x3), f32 (models/nn/winograd.h): v = B' d B of the 4x4 pixels d of x
      *  around each tile, [16, tiles, c] with its 16 parts apart by a->part. */

@@ -75,30 +75,43 @@ ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, doubl
     return ggdm_graph_emit(g, &op);
 }
 
-/* in table [K, C], index [N] i32; out [N, C] */
-static void embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+/* ---- rows of a table: in table [K, C], index [N] or [N, T] i32; out [N, C] or [N, T, C] ---- */
+
+/* The row that index i names, NULL where there is none. */
+static float *row_of(const ggdm_value *table, const ggdm_value *index, int64_t i)
 {
-    const ggdm_value *table = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    int64_t c = table->shape.d[1];
-    int32_t row = ((const int32_t *)ggdm_in(g, op, 1)->data)[n];
-    float *dst = ggdm_f32_image(y, n);
-    if (row >= 0 && row < table->shape.d[0])
-        memcpy(dst, ggdm_f32(table) + row * c, sizeof *dst * (size_t)c);
-    else
-        memset(dst, 0, sizeof *dst * (size_t)c);
+    const int32_t row = ((const int32_t *)index->data)[i];
+    return row >= 0 && row < table->shape.d[0] ? ggdm_f32(table) + row * table->shape.d[1] : NULL;
 }
 
-/* in gy [N, C], index [N]; out [K, C]: rows added in image order */
+static void embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *table = ggdm_in(g, op, 0), *index = ggdm_in(g, op, 1);
+    const ggdm_value *y = ggdm_out(g, op, 0);
+    const int64_t c = table->shape.d[1], per_image = ggdm_shape_inner(&index->shape);
+    const size_t size = ggdm_dtype_size(y->dtype) * (size_t)c;
+    char *dst = ggdm_act_image(y, n);
+    for (int64_t i = 0; i < per_image; i++, dst += size) {
+        const float *row = row_of(table, index, n * per_image + i);
+        if (row)
+            ggdm_k(y)->from_f32(row, dst, c);
+        else
+            memset(dst, 0, size);
+    }
+}
+
+/* in gy f32, index; out [K, C]: rows added in the order of images and positions */
 static void embedding_bwd_run(const ggdm_graph *g, const ggdm_op *op)
 {
-    const ggdm_value *gy = ggdm_in(g, op, 0), *gt = ggdm_out(g, op, 0);
-    const int32_t *index = ggdm_in(g, op, 1)->data;
-    int64_t c = gt->shape.d[1];
-    float *dst = ggdm_f32(gt);
-    memset(dst, 0, sizeof *dst * (size_t)ggdm_shape_count(&gt->shape));
-    for (int64_t n = 0; n < gy->shape.d[0]; n++)
-        if (index[n] >= 0 && index[n] < gt->shape.d[0])
-            ggdm_k(gy)->add(dst + index[n] * c, ggdm_f32_image(gy, n), dst + index[n] * c, c);
+    const ggdm_value *gy = ggdm_in(g, op, 0), *index = ggdm_in(g, op, 1);
+    const ggdm_value *gt = ggdm_out(g, op, 0);
+    const int64_t c = gt->shape.d[1];
+    memset(gt->data, 0, sizeof(float) * (size_t)ggdm_shape_count(&gt->shape));
+    for (int64_t i = 0; i < ggdm_shape_count(&index->shape); i++) {
+        float *row = row_of(gt, index, i);
+        if (row)
+            ggdm_k(gt)->add(row, ggdm_f32(gy) + i * c, row, c);
+    }
 }
 
 static const ggdm_op_kind kind_embedding_bwd = {.name = "embedding_backward",
@@ -109,7 +122,7 @@ static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const b
 {
     if (!need[0])
         return;
-    ggdm_op bwd = ggdm_op_make(&kind_embedding_bwd, gy, op->in[1], -1, -1);
+    ggdm_op bwd = ggdm_op_make(&kind_embedding_bwd, ggdm_graph_f32(g, gy), op->in[1], -1, -1);
     bwd.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[0]));
     gin[0] = ggdm_graph_emit(g, &bwd);
 }
@@ -120,12 +133,15 @@ static const ggdm_op_kind kind_embedding = {
 ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
 {
     const ggdm_value *vt = ggdm_graph_check(g, "embedding", "table", table, 2);
-    const ggdm_value *vi = ggdm_graph_check(g, "embedding", "index", index, 1);
+    const ggdm_value *vi = ggdm_graph_check(g, "embedding", "index", index, 0);
     if (!vt || !vi)
         return -1;
-    if (vi->dtype != GGDM_I32)
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "embedding: index is not i32");
+    if (vi->dtype != GGDM_I32 || vi->shape.n > 2)
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "embedding: index is not i32 with one or two dimensions");
+    ggdm_shape shape = vi->shape;
+    shape.d[shape.n++] = vt->shape.d[1];
     ggdm_op op = ggdm_op_make(&kind_embedding, table, index, -1, -1);
-    op.out[0] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE2(vi->shape.d[0], vt->shape.d[1]));
+    op.out[0] = ggdm_graph_value(g, ggdm_graph_act_dtype(g, &shape), shape);
     return ggdm_graph_emit(g, &op);
 }

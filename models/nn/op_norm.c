@@ -53,12 +53,12 @@ static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 static const ggdm_op_kind kind_backward = {
     .name = "group_norm_backward", .prepare = prepare, .run_image = backward};
 
-/* in partial [N, P, C]; out [C]: sum over images of part op->sum.part, in image order */
+/* in partial [N, ...]; out: sum over images of part op->sum.part, in image order */
 static void sum_images(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *p = ggdm_in(g, op, 0);
     float *y = ggdm_f32(ggdm_out(g, op, 0));
-    int64_t c = p->shape.d[2];
+    const int64_t c = ggdm_shape_count(&ggdm_out(g, op, 0)->shape);
     for (int64_t j = 0; j < c; j++)
         y[j] = 0.0f;
     for (int64_t n = 0; n < p->shape.d[0]; n++)

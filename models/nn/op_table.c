@@ -41,6 +41,12 @@ EMIT(repeat, ggdm_repeat(g, in[0], cfg->k))
 EMIT(split, ggdm_split(g, in[0], cfg->k, cfg->part))
 EMIT(time_features, ggdm_time_features(g, in[0], cfg->dim, cfg->flip, cfg->freq_shift))
 EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
+EMIT(embedding_tokens, ggdm_embedding(g, in[0], in[1]))
+EMIT(layer_norm, ggdm_layer_norm(g, in[0], in[1], in[2], cfg->eps))
+EMIT(gelu, ggdm_gelu(g, in[0], cfg->gelu))
+EMIT(add_positions, ggdm_add_positions(g, in[0], in[1]))
+EMIT(prepend, ggdm_prepend(g, in[0], in[1]))
+EMIT(take, ggdm_take(g, in[0], in[1]))
 EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
 EMIT(nll, ggdm_nll(g, in[0], in[1]))
 EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
@@ -109,6 +115,13 @@ OP(repeat,          repeat,           0, 1, X(NORMAL))
 OP(split,           split,            0, 0, X(NORMAL))
 OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME})
 OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
+OP(layer_norm,      same,             8, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"))
+OP(gelu,            same,            17, 1, X(NORMAL))
+/* the same op as embedding, with digests of its own: rows of many tokens */
+OP_AS(embedding_tokens, embedding, embedding_tokens, 0, 0, PARAM("table"), INDEX("index"))
+OP(add_positions,   same,             0, 0, X(NORMAL), PARAM("p"))
+OP(prepend,         prepend,          0, 0, X(NORMAL), PARAM("token"))
+OP(take,            take,             0, 0, X(NORMAL), INDEX("index"))
 OP(log_softmax,     same,             8, F32, X(NORMAL))
 OP(nll,             per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
 OP(neg_prob,        per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
@@ -191,6 +204,10 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define TIME(n, d, swap, shift)                                                                    \
     {"time_features " #d " flip=" #swap " shift=" #shift, &op_time_features, n, {VEC},                \
      {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
+#define LAYER_NORM(n, e, text, c, ...)                                                             \
+    {"layer_norm " text, &op_layer_norm, n, {__VA_ARGS__, P1(c), P1(c)}, {.eps = e}, 0, 0, 0}
+#define GELU(n, form, text, s, ...)                                                                \
+    {"gelu " #form " " text, &op_gelu, n, {__VA_ARGS__}, {.gelu = GGDM_GELU_##form}, s, 0, 0}
 #define MIXTURE(op, text, n, ...)                                                                  \
     {#op " " text, &op_##op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
 #define TARGET(op, n, classes)                                                                     \
@@ -354,6 +371,28 @@ const ggdm_op_row ggdm_op_rows[] = {
     TIME(5, 6, false, 1),
     {"embedding 10x33", &op_embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
     {"embedding 5x4 with indices outside", &op_embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
+
+    LAYER_NORM(2, 1e-5, "5 tokens of 33", 33, SEQ(5, 33)),
+    LAYER_NORM(2, 1e-5, "50 tokens of 64", 64, SEQ(50, 64)),
+    LAYER_NORM(2, 1e-6, "3x4x8", 8, IMG(3, 4, 8)),
+    LAYER_NORM(3, 1e-5, "768 (ViT-B/32)", 768, ROWS(768)),
+    LAYER_NORM(3, 1e-5, "3", 3, ROWS(3)),
+    GELU(2, ERF, "5x7x3", 1, IMG(5, 7, 3)),
+    GELU(2, ERF, "33 scale 5", 5, ROWS(33)),
+    GELU(2, TANH, "5 tokens of 33", 1, SEQ(5, 33)),
+    GELU(2, TANH, "33 scale 5", 5, ROWS(33)),
+    GELU(2, QUICK, "2 tokens of 192", 1, SEQ(2, 192)),
+    GELU(2, QUICK, "33 scale 5", 5, ROWS(33)),
+    {"embedding_tokens 10x33, 7 each", &op_embedding_tokens, 3, {P2(10, 33), ROWS(7)}, {.k = 0},
+     0, 0, 10},
+    {"embedding_tokens 5x4 with indices outside", &op_embedding_tokens, 2, {P2(5, 4), ROWS(9)},
+     {.k = 0}, 0, -3, 8},
+    SIMPLE(add_positions, "7 tokens of 33", 3, SEQ(7, 33), P2(7, 33)),
+    SIMPLE(add_positions, "1 token of 1", 2, SEQ(1, 1), P2(1, 1)),
+    SIMPLE(prepend, "7 tokens of 33", 3, SEQ(7, 33), P1(33)),
+    SIMPLE(prepend, "1 token of 8", 2, SEQ(1, 8), P1(8)),
+    {"take of 7 tokens of 33", &op_take, 5, {SEQ(7, 33), VEC}, {.k = 0}, 0, 0, 7},
+    {"take of 3 tokens of 8, outside", &op_take, 7, {SEQ(3, 8), VEC}, {.k = 0}, 0, -2, 5},
 
     SIMPLE(log_softmax, "K10", 3, ROWS(10)),
     SIMPLE(log_softmax, "K33", 2, ROWS(33)),

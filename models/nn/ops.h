@@ -18,6 +18,12 @@ typedef struct ggdm_window {
     int size, stride, pad; /* pixels; pad at each edge, at most half of size */
 } ggdm_window;
 
+typedef enum ggdm_gelu_form {
+    GGDM_GELU_ERF,  /* x Phi(x) = x / 2 (1 + erf(x / sqrt 2)): "gelu" of Hugging Face */
+    GGDM_GELU_TANH, /* x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): "gelu_new" */
+    GGDM_GELU_QUICK /* x sigmoid(1.702 x): "quick_gelu", OpenAI's CLIP */
+} ggdm_gelu_form;
+
 /** y[n,oh,ow,o] = b[o] + sum w[o,i,kh,kw] x[n, oh*stride+kh-top, ow*stride+kw-left, i].
  *  w [O, I, KH, KW], b [O] or -1. */
 ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
@@ -37,6 +43,10 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
 ggdm_val ggdm_batch_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, ggdm_val mean,
                          ggdm_val var, double eps, bool relu);
 
+/** Layer normalisation (Ba, Kiros & Hinton 2016) over the last dimension of x [N, ..., C]:
+ *  y = (x - mean) / sqrt(var + eps) * gamma[c] + beta[c], biased variance; gamma, beta [C]. */
+ggdm_val ggdm_layer_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, double eps);
+
 typedef struct ggdm_heads {
     int n; /* must divide the channels */
     bool causal;
@@ -53,7 +63,8 @@ ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_
 ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype);
 ggdm_val ggdm_silu(ggdm_graph *g, ggdm_val x); /* x * sigmoid(x) */
 ggdm_val ggdm_relu(ggdm_graph *g, ggdm_val x);
-ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b); /* equal shapes */
+ggdm_val ggdm_gelu(ggdm_graph *g, ggdm_val x, ggdm_gelu_form form); /* Hendrycks & Gimpel 2016 */
+ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b);           /* equal shapes */
 /** scale * x + shift with constants (center_input_sample, mid_block_scale_factor of diffusers). */
 ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift);
 /** x [N, H, W, C] + e [N, C] at every pixel. */
@@ -91,8 +102,18 @@ ggdm_val ggdm_join(ggdm_graph *g, ggdm_val x, int k);
 /** Sinusoidal features of t [N] f32 -> [N, dim] (diffusers get_timestep_embedding):
  *  f_i = exp(-ln(10000) i / (dim/2 - freq_shift)); [sin, cos], or [cos, sin] if flip. */
 ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift);
-/** Row lookup: table [K, C], index [N] i32 -> [N, C]; an index outside [0, K) gives zeros. */
+/** Row lookup: table [K, C], index [N] i32 -> [N, C], or [N, T] -> [N, T, C]; an index outside
+ * [0, K) gives zeros. */
 ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
+
+/* Tokens, the positions of a sequence: x [N, T, C]. */
+
+/** x + p [T, C] of every image. */
+ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p);
+/** token [C] before those of every image: [N, T + 1, C]. */
+ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token);
+/** One token of each image: index [N] i32 -> [N, C] f32; an index outside [0, T) gives zeros. */
+ggdm_val ggdm_take(ggdm_graph *g, ggdm_val x, ggdm_val index);
 
 /** log softmax over the last dimension of x [N, K], f32. */
 ggdm_val ggdm_log_softmax(ggdm_graph *g, ggdm_val x);

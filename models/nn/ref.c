@@ -472,7 +472,7 @@ int64_t ggdm_ref_embedding(const ggdm_op_config *cfg, const ggdm_shape *shape,
 {
     const int64_t rows = shape[0].d[0], channels = shape[0].d[1];
     (void)cfg;
-    for (int64_t n = 0; n < shape[1].d[0]; n++) {
+    for (int64_t n = 0; n < ggdm_shape_count(&shape[1]); n++) {
         const int64_t row = (int64_t)in[1][n];
         for (int64_t c = 0; c < channels; c++)
             put(y, mag, n * channels + c, row >= 0 && row < rows ? in[0][row * channels + c] : 0,

@@ -34,9 +34,10 @@
 typedef struct ggdm_op_config {
     ggdm_conv conv;              /* conv2d */
     int groups;                  /* group_norm */
-    double eps;                  /* group_norm, batch_norm */
+    double eps;                  /* group_norm, batch_norm, layer_norm */
     bool relu;                   /* batch_norm */
     bool silu;                   /* group_norm */
+    ggdm_gelu_form gelu;         /* gelu */
     ggdm_heads heads;            /* attention */
     int k;                       /* max_pool, avg_pool, repeat, split, join */
     ggdm_window window;          /* max_pool_windows, avg_pool_windows */
@@ -63,7 +64,8 @@ ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_c
     ggdm_ref_shape_flatten, ggdm_ref_shape_unroll, ggdm_ref_shape_global_avg_pool,
     ggdm_ref_shape_time_features, ggdm_ref_shape_embedding, ggdm_ref_shape_repeat,
     ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
-    ggdm_ref_shape_mixture_logp;
+    ggdm_ref_shape_mixture_logp, ggdm_ref_shape_embedding_tokens, ggdm_ref_shape_prepend,
+    ggdm_ref_shape_take;
 
 ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_batch_norm,
     ggdm_ref_attention;
@@ -72,6 +74,8 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
     ggdm_ref_max_pool_windows, ggdm_ref_avg_pool_windows, ggdm_ref_flatten, ggdm_ref_unroll,
     ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
+ggdm_ref_fn ggdm_ref_layer_norm, ggdm_ref_gelu, ggdm_ref_add_positions, ggdm_ref_prepend,
+    ggdm_ref_take;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;
 ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt, ggdm_ref_dot,

@@ -64,7 +64,7 @@ static bool check(ggdm_dtype dtype, const char *what, const uint8_t digest[GGDM_
 
 /* ---- every op ---- */
 
-enum { MAX_OPS = 128 };
+enum { MAX_OPS = 256 };
 
 /* The rows of one op, in one dtype. */
 static struct {

@@ -78,6 +78,18 @@ static void fixed_norm(const ggdm_kernels *k, bench *b, bool relu, bool backward
         k->fixed_norm(&a, OUT);
 }
 
+/* which: y, the gradient to x, or that to gamma and beta */
+static void layer_norm(const ggdm_kernels *k, bench *b, int which)
+{
+    float stats[2 * H * W];
+    const ggdm_layer_norm_args a = {in(b, 0), b->row[0], b->row[1], stats, H * W, b->c, 1e-5};
+    k->layer_norm(&a, OUT);
+    if (which == 1)
+        k->layer_norm_bwd(&a, in(b, 1), OUT);
+    else if (which == 2)
+        k->layer_norm_bwd_params(&a, in(b, 1), (float *)b->out[1]);
+}
+
 /* Windows side by side, or such as overlap and hang over the edges. */
 static void pool(const ggdm_kernels *k, bench *b, int which, bool overlap)
 {
@@ -144,6 +156,16 @@ CASE(max_pool_bwd, pool(k, b, 3, false))
 CASE(max_pool_bwd_windows, pool(k, b, 3, true))
 CASE(flatten, k->flatten(in(b, 0), OUT32, rows, c))
 CASE(unflatten, k->unflatten(b->f32[0], OUT, rows, c))
+CASE(layer_norm, layer_norm(k, b, 0))
+CASE(layer_norm_bwd, layer_norm(k, b, 1))
+CASE(layer_norm_bwd_params, layer_norm(k, b, 2))
+CASE(gelu_erf, k->gelu(in(b, 0), OUT, n, GGDM_GELU_ERF))
+CASE(gelu_erf_bwd, k->gelu_bwd(in(b, 0), in(b, 1), OUT, n, GGDM_GELU_ERF))
+CASE(gelu_tanh, k->gelu(in(b, 0), OUT, n, GGDM_GELU_TANH))
+CASE(gelu_tanh_bwd, k->gelu_bwd(in(b, 0), in(b, 1), OUT, n, GGDM_GELU_TANH))
+CASE(gelu_quick, k->gelu(in(b, 0), OUT, n, GGDM_GELU_QUICK))
+CASE(gelu_quick_bwd, k->gelu_bwd(in(b, 0), in(b, 1), OUT, n, GGDM_GELU_QUICK))
+CASE(add_f32, k->add_f32(in(b, 0), b->f32[1], OUT, n))
 CASE(tile_in, tiles(k, b, true, true))
 CASE(tile_out, tiles(k, b, false, true))
 CASE(tiles_in, tiles(k, b, true, false))
@@ -188,6 +210,16 @@ static const kernel_case cases[] = {
     ROW(max_pool_bwd_windows),
     ROW(flatten),
     ROW(unflatten),
+    ROW(layer_norm),
+    ROW(layer_norm_bwd),
+    ROW(layer_norm_bwd_params),
+    ROW(gelu_erf),
+    ROW(gelu_erf_bwd),
+    ROW(gelu_tanh),
+    ROW(gelu_tanh_bwd),
+    ROW(gelu_quick),
+    ROW(gelu_quick_bwd),
+    ROW(add_f32),
     ROW(tile_in),
     ROW(tile_out),
     ROW(tiles_in),

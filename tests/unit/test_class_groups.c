@@ -36,7 +36,8 @@ static void test_class_groups_names_go_both_ways(void **state)
     assert_int_equal(ggdm_class_find(&g, "glasses:yes"), 1);
     assert_int_equal(ggdm_class_group_of(&g, 4)->first, 2);
     assert_null(ggdm_class_group_of(&g, 5));
-    static const char *const none[] = {"hair", "blond", "glasses:", "hat", ":no", "hair:blond:", ""};
+    static const char *const none[] = {"hair", "blond",       "glasses:", "hat",
+                                       ":no",  "hair:blond:", ""};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         assert_int_equal(ggdm_class_find(&g, none[i]), -1);
     assert_string_equal(ggdm_class_name(&g, -1, text), "");
@@ -68,7 +69,8 @@ static void test_class_groups_that_are_none_are_refused(void **state)
         {"{\"attributes\": []}", "a list of"},
         {"{\"attributes\": [{\"name\": \"a\"}]}", "classes"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\"]}]}", "1 classes"},
-        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"x\"]}]}", "'x' is there twice"},
+        {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"x\"]}]}",
+         "'x' is there twice"},
         {"{\"attributes\": [{\"name\": \"a:b\", \"classes\": [\"x\", \"y\"]}]}", "without ':'"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\\n\"]}]}", "without ':'"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\"]}, "

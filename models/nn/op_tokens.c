@@ -1,0 +1,160 @@
+/* Ops on sequences of tokens [N, T, C]: positions are added, a token is put in front, one is taken.
+ */
+#include <string.h>
+
+#include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
+#include "models/nn/ops.h"
+
+static ggdm_val emit(ggdm_graph *g, ggdm_op op, ggdm_dtype dtype, ggdm_shape shape)
+{
+    op.out[0] = ggdm_graph_value(g, dtype, shape);
+    return ggdm_graph_emit(g, &op);
+}
+
+/* Bytes of one token. */
+static size_t token_bytes(const ggdm_value *v)
+{
+    return ggdm_dtype_size(v->dtype) * (size_t)v->shape.d[v->shape.n - 1];
+}
+
+static size_t image_bytes(const ggdm_value *v)
+{
+    return ggdm_dtype_size(v->dtype) * (size_t)ggdm_shape_inner(&v->shape);
+}
+
+/* ---- x [N, T, C] + p [T, C] f32 ---- */
+
+static void positions_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *p = ggdm_in(g, op, 1);
+    ggdm_k(x)->add_f32(ggdm_act_image(x, n), ggdm_f32(p), ggdm_act_image(ggdm_out(g, op, 0), n),
+                       ggdm_shape_count(&p->shape));
+}
+
+static void positions_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                          ggdm_val *gin)
+{
+    gin[0] = gy;
+    if (need[1])
+        gin[1] = ggdm_emit_sum_images(g, ggdm_graph_f32(g, gy), 0, *ggdm_graph_shape(g, op->in[1]));
+}
+
+static const ggdm_op_kind kind_positions = {
+    .name = "add_positions", .run_image = positions_run, .vjp = positions_vjp};
+
+ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "add_positions", "x", x, 3);
+    const ggdm_value *vp = ggdm_graph_check(g, "add_positions", "p", p, 2);
+    if (!vx || !vp)
+        return -1;
+    const ggdm_shape shape = vx->shape, s = vp->shape;
+    if (s.d[0] != shape.d[1] || s.d[1] != shape.d[2])
+        return ggdm_graph_fail(
+            g, GGDM_ESHAPE, "add_positions: p [%lld, %lld] for tokens [%lld, %lld]",
+            (long long)s.d[0], (long long)s.d[1], (long long)shape.d[1], (long long)shape.d[2]);
+    return emit(g, ggdm_op_make(&kind_positions, ggdm_graph_act(g, x), p, -1, -1), g->dtype, shape);
+}
+
+/* ---- a token before those of each image ---- */
+
+/* in x, token [C] f32 */
+static void prepend_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *token = ggdm_in(g, op, 1);
+    char *y = ggdm_act_image(ggdm_out(g, op, 0), n);
+    ggdm_k(x)->from_f32(ggdm_f32(token), y, token->shape.d[0]);
+    memcpy(y + token_bytes(x), ggdm_act_image(x, n), image_bytes(x));
+}
+
+static void prepend_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
+    memcpy(ggdm_act_image(gx, n), (char *)ggdm_act_image(gy, n) + token_bytes(gy), image_bytes(gx));
+}
+
+static const ggdm_op_kind kind_prepend_bwd = {.name = "prepend_backward",
+                                              .run_image = prepend_bwd_run};
+
+static void prepend_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                        ggdm_val *gin)
+{
+    if (need[0])
+        gin[0] = emit(g, ggdm_op_make(&kind_prepend_bwd, gy, -1, -1, -1), g->dtype,
+                      *ggdm_graph_shape(g, op->in[0]));
+    if (need[1]) /* the first token of each image */
+        gin[1] = ggdm_emit_sum_images(g, ggdm_graph_f32(g, gy), 0, *ggdm_graph_shape(g, op->in[1]));
+}
+
+static const ggdm_op_kind kind_prepend = {
+    .name = "prepend", .run_image = prepend_run, .vjp = prepend_vjp};
+
+ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "prepend", "x", x, 3);
+    const ggdm_value *vt = ggdm_graph_check(g, "prepend", "token", token, 1);
+    if (!vx || !vt)
+        return -1;
+    ggdm_shape shape = vx->shape;
+    if (vt->shape.d[0] != shape.d[2])
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "prepend: a token of %lld channels, x has %lld",
+                               (long long)vt->shape.d[0], (long long)shape.d[2]);
+    shape.d[1]++;
+    return emit(g, ggdm_op_make(&kind_prepend, ggdm_graph_act(g, x), token, -1, -1), g->dtype,
+                shape);
+}
+
+/* ---- one token of each image, by index [N] ---- */
+
+/* The token of image n of x that the index names, NULL where there is none. */
+static void *token_of(const ggdm_value *x, const ggdm_value *index, int64_t n)
+{
+    const int32_t i = ((const int32_t *)index->data)[n];
+    if (i < 0 || i >= x->shape.d[1])
+        return NULL;
+    return (char *)ggdm_act_image(x, n) + (size_t)i * token_bytes(x);
+}
+
+static void take_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    const void *token = token_of(x, ggdm_in(g, op, 1), n);
+    if (token)
+        ggdm_k(x)->to_f32(token, ggdm_f32_image(y, n), y->shape.d[1]);
+    else
+        memset(ggdm_f32_image(y, n), 0, image_bytes(y));
+}
+
+/* in gy [N, C], index; out [N, T, C] */
+static void take_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
+    void *token = token_of(gx, ggdm_in(g, op, 1), n);
+    memset(ggdm_act_image(gx, n), 0, image_bytes(gx));
+    if (token)
+        ggdm_k(gx)->from_f32(ggdm_f32_image(gy, n), token, gy->shape.d[1]);
+}
+
+static const ggdm_op_kind kind_take_bwd = {.name = "take_backward", .run_image = take_bwd_run};
+
+static void take_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = emit(g, ggdm_op_make(&kind_take_bwd, gy, op->in[1], -1, -1),
+                  ggdm_graph_dtype(g, op->in[0]), *ggdm_graph_shape(g, op->in[0]));
+}
+
+static const ggdm_op_kind kind_take = {.name = "take", .run_image = take_run, .vjp = take_vjp};
+
+ggdm_val ggdm_take(ggdm_graph *g, ggdm_val x, ggdm_val index)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "take", "x", x, 3);
+    const ggdm_value *vi = ggdm_graph_check(g, "take", "index", index, 1);
+    if (!vx || !vi)
+        return -1;
+    if (vi->dtype != GGDM_I32 || vi->shape.d[0] != vx->shape.d[0])
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "take: index is not i32, one for each image");
+    return emit(g, ggdm_op_make(&kind_take, x, index, -1, -1), GGDM_F32,
+                GGDM_SHAPE2(vx->shape.d[0], vx->shape.d[2]));
+}
