@@ -24,11 +24,13 @@ enum { N_FORMATS = sizeof formats / sizeof *formats };
 static ggdm_status fail_nothing(const char *dir, ggdm_error *err)
 {
     const char *name = strrchr(dir, '/');
-    bool mnist = strcmp(name ? name + 1 : dir, "mnist") == 0;
-    return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s; expected %s; or %s; or %s (docs/TRAINING.md)%s%s",
-                     dir, ggdm_exists(dir) ? "no images to train on" : "no such directory",
-                     ggdm_format_tree.what, ggdm_format_npz.what, ggdm_format_idx.what,
-                     mnist ? "; `ggdm data mnist` obtains MNIST, --out " : "", mnist ? dir : "");
+    name = name ? name + 1 : dir;
+    const bool known = !strcmp(name, "mnist") || !strcmp(name, "faces");
+    return GGDM_FAIL(
+        err, GGDM_EINVAL, "%s: %s; expected %s; or %s; or %s (docs/TRAINING.md)%s%s%s%s", dir,
+        ggdm_exists(dir) ? "no images to train on" : "no such directory", ggdm_format_tree.what,
+        ggdm_format_npz.what, ggdm_format_idx.what, known ? "; `ggdm data " : "", known ? name : "",
+        known ? "` obtains it, --out " : "", known ? dir : "");
 }
 
 static void digest_words(const ggdm_images *set, ggdm_hash *h)

@@ -36,7 +36,7 @@ report $? "a Frechet distance to it" || cat log err
 
 refused() { ! evaluate "$1" "$2" && grep -q "$3" err; }
 refused pixels one.npz "reference one.npz: it is of features tiny-judge:features@.*, expected pixels" &&
-    refused tiny-judge mnist-test "reference mnist-test: data/mnist: .*ggdm data mnist. obtains MNIST" &&
+    refused tiny-judge mnist-test "reference mnist-test: data/mnist: .*ggdm data mnist. obtains it" &&
     refused tiny-judge none.npz "none.npz: " && ! images=nothing reference x.npz "$GGDM"
 report $? "what cannot be compared with is refused" || cat log err
 timeout 60 "$GGDM" evaluate r --metrics frechet --features pixels >log 2>err

@@ -239,7 +239,7 @@ static void test_formats_say_what_was_looked_for(void **state)
     refused("empty", 1, GGDM_EINVAL, "arr_0 (uint8 [N, H, W, C])");
     refused("empty", 1, GGDM_EINVAL, "train-images-idx3-ubyte");
     refused("none", 1, GGDM_EINVAL, "none: no such directory");
-    refused("none/mnist", 1, GGDM_EINVAL, "`ggdm data mnist` obtains MNIST");
+    refused("none/mnist", 1, GGDM_EINVAL, "`ggdm data mnist` obtains it");
 }
 
 /* A label, a file, an array at a time. */
