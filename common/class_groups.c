@@ -16,20 +16,28 @@ static bool is_name(const char *text)
     return *text && strlen(text) < GGDM_CLASS_NAME / 2 && *text != ' ';
 }
 
+/* Class i, which must be called otherwise than all others that have a name. */
+static ggdm_status check_class(const ggdm_node *node, const ggdm_strings *classes, size_t i,
+                               ggdm_error *err)
+{
+    const char *name = classes->data[i];
+    if (!is_name(name))
+        return ggdm_node_fail(node, err,
+                              "class '%.80s', expected a name without ':' of at most %d bytes",
+                              name, GGDM_CLASS_NAME / 2 - 1);
+    for (size_t k = 0; k < classes->count; k++)
+        if (k != i && classes->data[k] && strcmp(name, classes->data[k]) == 0)
+            return ggdm_node_fail(node, err, "class '%.80s' is there twice", name);
+    return GGDM_OK;
+}
+
 static ggdm_status check_classes(const ggdm_node *node, const ggdm_strings *classes,
                                  ggdm_error *err)
 {
     if (classes->count < 2)
         return ggdm_node_fail(node, err, "%zu classes, expected 2 or more", classes->count);
-    for (size_t i = 0; i < classes->count; i++) {
-        if (!is_name(classes->data[i]))
-            return ggdm_node_fail(node, err,
-                                  "class '%.80s', expected a name without ':' of at most %d bytes",
-                                  classes->data[i], GGDM_CLASS_NAME / 2 - 1);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(classes->data[i], classes->data[k]) == 0)
-                return ggdm_node_fail(node, err, "class '%.80s' is there twice", classes->data[i]);
-    }
+    for (size_t i = 0; i < classes->count; i++)
+        GGDM_TRY(check_class(node, classes, i, err));
     return GGDM_OK;
 }
 
@@ -62,10 +70,37 @@ ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out
     *out = (ggdm_class_groups){0};
     if (list->kind != GGDM_NODE_LIST || list->count == 0)
         return ggdm_node_expected(list, err, "a list of {name: NAME, classes: [NAME, ...]}");
+    if (list->count > GGDM_MAX_CLASS_GROUPS)
+        return ggdm_node_fail(list, err, "%zu groups, expected at most %d", list->count,
+                              GGDM_MAX_CLASS_GROUPS);
     GGDM_TRY(ggdm_alloc(&out->items, list->count, sizeof *out->items, err));
     for (const ggdm_node *n = list->first; n; n = n->next)
         GGDM_TRY(read_group(n, out, err));
     return GGDM_OK;
+}
+
+ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error *err)
+{
+    *out = (ggdm_class_groups){0};
+    GGDM_TRY(ggdm_alloc(&out->items, 1, sizeof *out->items, err));
+    out->n = 1;
+    GGDM_TRY(ggdm_strdup("", &out->items->name, err));
+    GGDM_TRY(ggdm_alloc(&out->items->classes.data, (size_t)n, sizeof(char *), err));
+    out->items->classes.count = (size_t)n;
+    out->n_classes = n;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
+                                  const ggdm_node *name, ggdm_error *err)
+{
+    ggdm_strings *classes = &groups->items->classes;
+    const char *text = NULL;
+    GGDM_TRY(ggdm_node_string(name, &text, err));
+    if (classes->data[class_number])
+        return ggdm_node_fail(name, err, "class %d has a name already", (int)class_number);
+    GGDM_TRY(ggdm_strdup(text, &classes->data[class_number], err));
+    return check_class(name, classes, (size_t)class_number, err);
 }
 
 void ggdm_class_groups_write(ggdm_json *j, const char *key, const ggdm_class_groups *groups)

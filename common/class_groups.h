@@ -35,9 +35,14 @@ typedef struct ggdm_class_groups {
 
 /** Read the list.  *out: ggdm_class_groups_deinit.  Errors: GGDM_EINVAL with position: not a list
  *  of groups, names that are there twice or hold a ':' or control characters, groups of fewer than
- *  two classes, more than GGDM_MAX_NAMED_CLASSES in all. */
+ *  two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
 ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out, ggdm_error *err);
-enum { GGDM_MAX_NAMED_CLASSES = 1000 };
+enum { GGDM_MAX_NAMED_CLASSES = 1000, GGDM_MAX_CLASS_GROUPS = 32 };
+/** One group of n classes whose name is "", the names still to be set.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error *err);
+/** Name a class of such groups.  Errors: GGDM_EINVAL with position: no name, or one of another. */
+ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
+                                  const ggdm_node *name, ggdm_error *err);
 /** Write it as the value of key. */
 void ggdm_class_groups_write(ggdm_json *j, const char *key, const ggdm_class_groups *groups);
 /** Safe on zeroed groups and twice. */

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "common/class_groups.h"
 #include "common/status.h"
 #include "models/arch/resize.h"
 #include "models/nn/graph.h"
@@ -68,11 +69,13 @@ typedef struct ggdm_arch_info {
     const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors"; NULL:
                                  the network has no weights */
     ggdm_arch_role role;
-    unsigned ports;     /* those it has, GGDM_PORT_* */
-    bool two_towers;    /* one for images (x, t), one for texts: it is given either, or both */
-    int size;           /* height and width of images, pixels; 0: it takes none */
-    int channels;       /* of images */
-    int n_classes;      /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
+    unsigned ports;  /* those it has, GGDM_PORT_* */
+    bool two_towers; /* one for images (x, t), one for texts: it is given either, or both */
+    int size;        /* height and width of images, pixels; 0: it takes none */
+    int channels;    /* of images */
+    int n_classes;   /* outputs of a classifier, or classes of a conditional U-Net; 0: none */
+    const ggdm_class_groups *classes; /* of a classifier, their names; NULL: they have none.  Of
+                                         several groups each is normalised by itself */
     int null_label;     /* the label of no class, behind those of the classes; -1: none */
     int context_length; /* tokens of a text, with its padding; 0: it takes none */
     int vocabulary;     /* token ids are 0 .. vocabulary - 1 */

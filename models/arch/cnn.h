@@ -3,6 +3,7 @@
 #ifndef GGDM_MODELS_ARCH_CNN_H
 #define GGDM_MODELS_ARCH_CNN_H
 
+#include "common/class_groups.h"
 #include "common/fields.h"
 #include "models/nn/graph.h"
 
@@ -32,8 +33,9 @@ typedef struct ggdm_cnn {
     int32_t size;     /* height and width, pixels */
     int32_t channels; /* of the image */
     int32_t n_classes;
-    int32_t time_dim; /* of the embedding of the timestep; 0: the network takes none */
-    int32_t n_layers; /* the implicit last linear layer included */
+    ggdm_class_groups classes; /* names; n = 0: none.  Each group is normalised by itself */
+    int32_t time_dim;          /* of the embedding of the timestep; 0: the network takes none */
+    int32_t n_layers;          /* the implicit last linear layer included */
     ggdm_cnn_layer layers[GGDM_CNN_LAYERS];
 } ggdm_cnn;
 

@@ -1,6 +1,7 @@
 /* config.json of a GgdmCNN.  The shape of the activations is followed through the list, so that a
  * list that cannot work is refused here, by the name of the entry, and not inside the graph. */
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "common/fields_write.h"
 #include "models/arch/arch_kind.h"
@@ -20,7 +21,7 @@ typedef struct flow {
 
 typedef struct raw_config {
     int32_t sample_size, in_channels, num_classes, time_dim;
-    const ggdm_node *layers;
+    const ggdm_node *layers, *attributes, *id2label;
 } raw_config;
 
 /* One entry of "layers" as written; the first five select the kind. */
@@ -34,17 +35,19 @@ typedef struct raw_layer {
 static const char *const act_names[] = {"none", "silu", "relu", NULL}; /* ggdm_cnn_act */
 static const char *const pool_names[] = {"max", "avg", NULL};
 
-static const raw_config defaults = {0}; /* all are required but time_embedding_dim: none */
+static const raw_config defaults = {0};
 
-static const char *const ignored[] = {"_class_name", "_name_or_path", NULL};
+static const char *const ignored[] = {"_class_name", "_name_or_path", "label2id", NULL};
 
 static const ggdm_field fields[] = {
     {"sample_size", GGDM_FIELD_INT32, offsetof(raw_config, sample_size), .required = true, .lo = 1,
      .hi = GGDM_ARCH_MAX_SIZE},
     {"in_channels", GGDM_FIELD_INT32, offsetof(raw_config, in_channels), .required = true, .lo = 1,
      .hi = GGDM_ARCH_MAX_WIDTH},
-    {"num_classes", GGDM_FIELD_INT32, offsetof(raw_config, num_classes), .required = true, .lo = 2,
+    {"num_classes", GGDM_FIELD_INT32, offsetof(raw_config, num_classes), .lo = 2,
      .hi = GGDM_ARCH_MAX_WIDTH},
+    {"attributes", GGDM_FIELD_NODE, offsetof(raw_config, attributes), .required = false},
+    {"id2label", GGDM_FIELD_NODE, offsetof(raw_config, id2label), .required = false},
     {"layers", GGDM_FIELD_NODE, offsetof(raw_config, layers), .required = true},
     {"time_embedding_dim", GGDM_FIELD_INT32, offsetof(raw_config, time_dim), .lo = 2,
      .hi = GGDM_ARCH_MAX_WIDTH},
@@ -230,6 +233,46 @@ static ggdm_status check_time(const ggdm_node *root, const ggdm_cnn *net, ggdm_e
     return GGDM_OK;
 }
 
+/* Names of classes that exclude each other, as transformers writes them: {"0": "cat", "1": "dog"}.
+ */
+static ggdm_status read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
+                               ggdm_error *err)
+{
+    if (map->kind != GGDM_NODE_MAP || map->count != (size_t)n)
+        return ggdm_node_fail(map, err,
+                              "expected an object with a name for each of \"0\" to \"%d\"", n - 1);
+    GGDM_TRY(ggdm_class_groups_name(out, n, err));
+    for (const ggdm_node *e = map->first; e; e = e->next) {
+        char *end;
+        const long i = strtol(e->key, &end, 10);
+        if (*end || end == e->key || i < 0 || i >= n)
+            return ggdm_node_fail(e, err, "expected a key from \"0\" to \"%d\"", n - 1);
+        GGDM_TRY(ggdm_class_groups_set(out, (int32_t)i, e, err));
+    }
+    return GGDM_OK;
+}
+
+/* num_classes that exclude each other, or attributes with classes of their own. */
+static ggdm_status read_classes(const ggdm_node *root, raw_config *c, ggdm_cnn *net,
+                                ggdm_json *text, ggdm_error *err)
+{
+    if (!c->num_classes == !c->attributes)
+        return ggdm_node_fail(root, err, "expected num_classes, or attributes in its place");
+    if (c->id2label && c->attributes)
+        return ggdm_node_fail_key(c->id2label, err, "has no meaning beside attributes");
+    if (c->id2label)
+        GGDM_TRY(read_labels(c->id2label, c->num_classes, &net->classes, err));
+    net->n_classes = c->num_classes;
+    c->id2label = NULL; /* names decide no result */
+    if (!c->attributes)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_class_groups_read(c->attributes, &net->classes, err));
+    net->n_classes = net->classes.n_classes;
+    c->attributes = NULL;
+    ggdm_class_groups_write(text, "attributes", &net->classes);
+    return GGDM_OK;
+}
+
 static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
                         ggdm_json *text, ggdm_error *err)
 {
@@ -238,8 +281,8 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     const ggdm_node *layers = c->layers;
     net->size = c->sample_size;
     net->channels = c->in_channels;
-    net->n_classes = c->num_classes;
     net->time_dim = c->time_dim;
+    GGDM_TRY(read_classes(root, c, net, text, err));
     if (layers->kind != GGDM_NODE_LIST || layers->count >= GGDM_CNN_LAYERS)
         return ggdm_node_fail(layers, err, "expected a list of at most %d layers",
                               GGDM_CNN_LAYERS - 1);
@@ -255,9 +298,15 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_classes;
+    info->classes = net->classes.n ? &net->classes : NULL;
     if (net->time_dim)
         info->ports |= GGDM_PORT_T;
     return GGDM_OK;
+}
+
+static void release(void *config)
+{
+    ggdm_class_groups_deinit(&((ggdm_cnn *)config)->classes);
 }
 
 static bool has_layer(const void *config, const char *name)
@@ -265,12 +314,28 @@ static bool has_layer(const void *config, const char *name)
     return ggdm_cnn_find_layer(config, name) >= 0;
 }
 
+/* Each group is normalised by itself. */
+static ggdm_val log_probabilities(ggdm_graph *g, ggdm_val raw, const ggdm_class_groups *classes)
+{
+    ggdm_val all = -1;
+    if (classes->n < 2)
+        return ggdm_log_softmax(g, raw);
+    for (int32_t i = 0; i < classes->n; i++) {
+        const ggdm_class_group *group = &classes->items[i];
+        const ggdm_val part = ggdm_log_softmax(
+            g, ggdm_slice_channels(g, raw, group->first, (int)group->classes.count));
+        all = i == 0 ? part : ggdm_concat(g, all, part);
+    }
+    return all;
+}
+
 static void emit(const void *config, ggdm_graph *g, ggdm_ports *ports)
 {
+    const ggdm_cnn *net = config;
     ports->raw =
-        ggdm_cnn_emit(config, g, ports->x, ports->t, ports->layer, ports->inner, &ports->features);
+        ggdm_cnn_emit(net, g, ports->x, ports->t, ports->layer, ports->inner, &ports->features);
     if (!ports->inner)
-        ports->logits = ggdm_log_softmax(g, ports->raw);
+        ports->logits = log_probabilities(g, ports->raw, &net->classes);
 }
 
 const ggdm_arch_kind ggdm_arch_cnn = {
@@ -284,6 +349,7 @@ const ggdm_arch_kind ggdm_arch_cnn = {
     .raw_size = sizeof(raw_config),
     .config_size = sizeof(ggdm_cnn),
     .fill = fill,
+    .release = release,
     .has_layer = has_layer,
     .emit = emit,
 };

@@ -19,6 +19,7 @@ enum draw {
     DRAW_NOISE_CHOICE,
     DRAW_NOISE,
     DRAW_CONTRAST,
+    DRAW_FLIP,
     DRAW_COUNT
 };
 
@@ -72,6 +73,19 @@ static void warp(const ggdm_augment *a, const double *u, int h, int w, int c, fl
         }
 }
 
+static void mirror(int h, int w, int c, float *image)
+{
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w / 2; x++)
+            for (int k = 0; k < c; k++) {
+                float *a = image + ((int64_t)y * w + x) * c + k;
+                float *b = image + ((int64_t)y * w + w - 1 - x) * c + k;
+                const float keep = *a;
+                *a = *b;
+                *b = keep;
+            }
+}
+
 #define BLUR_MAX_RADIUS 12
 
 /* One pass of a separable convolution with edge repetition: n positions `stride` apart. */
@@ -116,6 +130,8 @@ void ggdm_augment_image(const ggdm_augment *a, uint64_t seed, uint64_t sample, i
     int64_t n = (int64_t)height * width * channels;
     double u[DRAW_COUNT];
     ggdm_uniforms(seed, GGDM_STREAM_AUGMENT, low, high, DRAW_COUNT, u);
+    if (u[DRAW_FLIP] < a->flip)
+        mirror(height, width, channels, image);
     if (a->rotate > 0 || a->scale > 0 || a->shear > 0 || a->shift > 0)
         warp(a, u, height, width, channels, image, scratch);
     if (u[DRAW_BLUR_CHOICE] < a->blur_share)

@@ -1,5 +1,6 @@
 /* Random changes to training images that keep their class.  Pure functions of (seed, sample of the
- * run). Order: affine warp, blur, noise. */
+ * run). Order: mirroring, affine warp,
+ * blur, contrast, noise. */
 #ifndef GGDM_MODELS_TRAIN_AUGMENT_H
 #define GGDM_MODELS_TRAIN_AUGMENT_H
 
@@ -15,6 +16,7 @@ typedef struct ggdm_augment {
     double blur_share;  /* share of the images that are blurred, 0..1 */
     double noise;       /* standard deviation, in units of the [-1, 1] range, 0.. */
     double noise_share; /* share of the images that get noise, 0..1 */
+    double flip;        /* share of the images that are mirrored left to right, 0..1 */
     double contrast;    /* amplitude factor about mid-grey in [1 - contrast, 1 + contrast] */
 } ggdm_augment;
 

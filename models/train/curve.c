@@ -14,21 +14,11 @@
 #define HEAD "step,images,loss,lr,images_per_second,val_loss,val_accuracy"
 #define MAX_CURVE ((size_t)64 << 20) /* bytes */
 
-int32_t ggdm_band_begin(int32_t timesteps, int band)
-{
-    return (int32_t)(((int64_t)timesteps * band + GGDM_T_BANDS - 1) / GGDM_T_BANDS);
-}
-
-static int bands(const ggdm_curve *c)
-{
-    return c->timesteps ? GGDM_T_BANDS : 0;
-}
-
 static void print_head(FILE *f, const ggdm_curve *c)
 {
     fputs(HEAD, f);
-    for (int i = 0; i < bands(c); i++)
-        fprintf(f, ",accuracy_t%d", ggdm_band_begin(c->timesteps, i));
+    for (int i = 0; i < c->measures.n; i++)
+        fprintf(f, ",%s", c->measures.names[i]);
     fputc('\n', f);
 }
 
@@ -46,8 +36,8 @@ static void print_row(FILE *f, const ggdm_curve *c, const ggdm_curve_row *r)
             r->rate);
     print_measured(f, r->val_loss);
     print_measured(f, r->val_accuracy);
-    for (int i = 0; i < bands(c); i++)
-        print_measured(f, r->by_t[i]);
+    for (int i = 0; i < c->measures.n; i++)
+        print_measured(f, r->measured[i]);
     fputc('\n', f);
 }
 
@@ -74,8 +64,8 @@ static bool scan_row(const char *line, const ggdm_curve *c, ggdm_curve_row *r)
         return false;
     const char *p = line + used;
     bool whole = scan_measured(&p, &r->val_loss) && scan_measured(&p, &r->val_accuracy);
-    for (int i = 0; whole && i < bands(c); i++)
-        whole = scan_measured(&p, &r->by_t[i]);
+    for (int i = 0; whole && i < c->measures.n; i++)
+        whole = scan_measured(&p, &r->measured[i]);
     return whole;
 }
 
@@ -103,10 +93,10 @@ static ggdm_status load_curve(ggdm_curve *c, int64_t step, ggdm_error *err)
     return st;
 }
 
-ggdm_status ggdm_curve_open(const char *path, int64_t step, int32_t timesteps, ggdm_curve *out,
-                            ggdm_error *err)
+ggdm_status ggdm_curve_open(const char *path, int64_t step, const ggdm_measures *measures,
+                            ggdm_curve *out, ggdm_error *err)
 {
-    *out = (ggdm_curve){.timesteps = timesteps};
+    *out = (ggdm_curve){.measures = *measures};
     char *text = NULL;
     size_t size = 0;
     GGDM_TRY(ggdm_strdup(path, &out->path, err));

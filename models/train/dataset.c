@@ -6,6 +6,7 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "common/philox.h"
+#include "models/train/attributes.h"
 
 const char *const ggdm_part_names[] = {"all", "first", "second", NULL};
 
@@ -69,9 +70,15 @@ static void digest_images(ggdm_images *set)
     ggdm_hash_hex(digest, set->sha256);
 }
 
-static ggdm_status check_labels(const ggdm_images *set, const ggdm_image_want *want,
-                                ggdm_error *err)
+static ggdm_status check_words(ggdm_images *set, const ggdm_image_want *want, ggdm_error *err)
 {
+    if (want->attributes)
+        GGDM_TRY(ggdm_attributes_take(set, want->attributes, err));
+    if (want->captions && set->captions.n == 0)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: images without captions, expected captions beside them "
+                         "(docs/TRAINING.md)",
+                         set->source);
     if (want->n_classes > 0 && !set->labels)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: images without labels, expected labels beside them",
                          set->source);
@@ -85,7 +92,7 @@ static ggdm_status read_split(const ggdm_image_format *format, const ggdm_data_s
     if (out->n == 0)
         return GGDM_OK;
     digest_images(out);
-    return check_labels(out, &spec->want, err);
+    return check_words(out, &spec->want, err);
 }
 
 /* A class must mean the same in both. */
@@ -233,6 +240,13 @@ void ggdm_dataset_image(const ggdm_dataset *set, int32_t i, float *out)
 int32_t ggdm_dataset_label(const ggdm_dataset *set, int32_t i)
 {
     return set->from->labels[set->index[i]];
+}
+
+const int32_t *ggdm_dataset_targets(const ggdm_dataset *set, int32_t i)
+{
+    const ggdm_images *from = set->from;
+    return from->targets ? from->targets + (int64_t)set->index[i] * from->n_targets
+                         : from->labels + set->index[i];
 }
 
 /* --- order --- */

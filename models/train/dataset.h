@@ -47,6 +47,9 @@ void ggdm_data_close(ggdm_data *data);
 /** Image i (0 <= i < n) as f32 in [-1, 1]: out [H, W, C] = u8 / 127.5 - 1. */
 void ggdm_dataset_image(const ggdm_dataset *set, int32_t i, float *out);
 int32_t ggdm_dataset_label(const ggdm_dataset *set, int32_t i);
+/** What a classifier shall say of image i: its label, or its class of each attribute that was
+ *  wanted. */
+const int32_t *ggdm_dataset_targets(const ggdm_dataset *set, int32_t i);
 
 /* Endless shuffled passes: position k of the stream is image perm_e(k mod n) with e = k / n, a pure
  * function of (seed, k).  The permutation of the current pass is cached. */

@@ -135,25 +135,39 @@ static void card_head(FILE *f, const ggdm_arch_info *a, const ggdm_recipe *r)
                                    : "unconditional");
 }
 
+/* Of what is told the timestep, band by band; then what else was measured, by its name. */
+static void card_measures(FILE *f, const ggdm_export *e)
+{
+    const ggdm_evaluation *m = e->final;
+    const ggdm_measures *names = &e->curve->measures;
+    const int32_t timesteps = e->recipe->timesteps;
+    const int bands = names->n && e->arch->ports & GGDM_PORT_T ? GGDM_T_BANDS : 0;
+    if (bands)
+        fprintf(f, "\n| timesteps | accuracy |\n|---:|---:|\n");
+    for (int i = 0; i < bands; i++)
+        if (m->measured[i] >= 0)
+            fprintf(f, "| %d to %d | %.2f %% |\n", ggdm_band_begin(timesteps, i),
+                    ggdm_band_begin(timesteps, i + 1) - 1, 100.0 * m->measured[i]);
+    if (names->n > bands)
+        fprintf(f, "\n| measure | |\n|---|---:|\n");
+    for (int i = bands; i < names->n; i++)
+        fprintf(f, "| %s | %.2f %% |\n", names->names[i], 100.0 * m->measured[i]);
+}
+
 static void card_measured(FILE *f, const ggdm_export *e)
 {
     const ggdm_evaluation *m = e->final;
-    const int32_t timesteps = e->curve->timesteps;
+    const bool noisy = e->arch->ports & GGDM_PORT_T;
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " %stest images: ", m->n,
-            timesteps ? "" : "clean ");
+            noisy ? "" : "clean ");
     if (m->accuracy < 0)
         fprintf(f, "mean squared error of %s %.5f (one timestep and one noise per image).\n",
                 predicted[e->recipe->prediction], m->loss);
     else
         fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats%s.\n",
                 100.0 * m->accuracy, m->loss,
-                timesteps ? " (one timestep and one noise per image)" : "");
-    if (timesteps)
-        fprintf(f, "\n| timesteps | accuracy |\n|---:|---:|\n");
-    for (int i = 0; timesteps && i < GGDM_T_BANDS; i++)
-        if (m->by_t[i] >= 0)
-            fprintf(f, "| %d to %d | %.2f %% |\n", ggdm_band_begin(timesteps, i),
-                    ggdm_band_begin(timesteps, i + 1) - 1, 100.0 * m->by_t[i]);
+                noisy ? " (one timestep and one noise per image)" : "");
+    card_measures(f, e);
 }
 
 static void card(FILE *f, const ggdm_export *e, const char *digest)

@@ -20,6 +20,7 @@ void ggdm_images_deinit(ggdm_images *images)
     free(images->captions.first);
     ggdm_class_groups_deinit(&images->attributes.groups);
     free(images->attributes.of);
+    free(images->targets);
     free(images->pixels);
     free(images->labels);
     free(images->source);

@@ -46,6 +46,9 @@ typedef struct ggdm_images {
     int n_classes;   /* of classes */
     ggdm_captions captions;
     ggdm_attributes attributes;
+    int32_t *targets; /* [n, n_targets] classes of the network, of the attributes that were wanted;
+                         NULL: none were; owned */
+    int n_targets;
     char *source;                     /* where they come from, for people; owned */
     char sha256[GGDM_HASH_TEXT_SIZE]; /* of shape, pixels, labels, captions and attributes, however
                                          they were stored */

@@ -1,34 +1,45 @@
 /* What one training step computes on one rank: the graph from a batch to the gradients, and the
- * batches that are put into it.  A batch is a pure function of (recipe, step, rank, ranks). */
+ * batches that are put into it.  A batch is a pure function of (recipe, step, rank, ranks).
+ * Each objective is one file objective_*.c and one row of the table in objective.c. */
 #ifndef GGDM_MODELS_TRAIN_OBJECTIVE_H
 #define GGDM_MODELS_TRAIN_OBJECTIVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/collective.h"
 #include "common/status.h"
 #include "models/arch/arch.h"
 #include "models/nn/graph.h"
 #include "models/train/adamw.h"
-#include "models/train/curve.h"
 #include "models/train/dataset.h"
+#include "models/train/train_measures.h"
+#include "models/train/noising.h"
 #include "models/train/train_recipe.h"
 
 typedef struct ggdm_objective_graph {
+    const struct ggdm_objective_kind *kind;
     ggdm_graph *g;
     ggdm_arch_info info;
-    int batch;             /* images of this rank */
-    int global_batch;      /* of all ranks: losses and gradients are divided by it */
-    ggdm_ports in;         /* inputs of the network */
-    ggdm_val target, loss; /* ddpm: what is to be found [B, H, W, C], mean squared error [B] */
-    ggdm_val logp;         /* classifiers: log probabilities [B, K] */
-    ggdm_val seed;         /* ddpm [B]: d(total)/d(loss); classifiers [B, K]: d(total)/d(logp) */
-    ggdm_val *grads;       /* [n_params] owned; NULL where built without gradients */
+    int batch;        /* images of this rank */
+    int global_batch; /* of all ranks: losses and gradients are divided by it */
+    ggdm_ports in;    /* inputs of the network, and what it gives */
+    ggdm_val y;       /* what gradients begin at: ddpm: squared error [B]; classifiers: log
+                         probabilities [B, K] */
+    ggdm_val target;  /* ddpm: what is to be found [B, H, W, C] */
+    ggdm_val seed;    /* d(total)/d(y) */
+    ggdm_val *grads;  /* [n_params] owned; NULL where built without gradients */
     int n_params;
-    float *sqrt_ab, *sqrt_1mab; /* [timesteps] sqrt(alpha_bar), sqrt(1 - alpha_bar); owned */
-    float *scratch;             /* [batch, H, W, C], owned: of augmentation, then of noise */
-    int32_t *index;             /* [batch] of the images in the batch, owned */
+    ggdm_noising noising; /* of objectives whose network sees x_t */
+    float *scratch;       /* [batch, H, W, C], owned: of augmentation, then of noise */
+    int32_t *index;       /* [batch] of the images in the batch, owned */
 } ggdm_objective_graph;
+
+/** Which data the network needs for the objective. */
+ggdm_image_want ggdm_objective_want(const ggdm_recipe *recipe, const ggdm_arch_info *info);
+/** What evaluations of it measure. */
+void ggdm_objective_measures(const ggdm_recipe *recipe, const ggdm_arch_info *info,
+                             ggdm_measures *out);
 
 /** Build the graph for batches of batch images of this rank; with gradients to all parameters, or
  *  without for evaluation.  Compile it with ggdm_graph_compile when the parameters exist.
@@ -47,16 +58,9 @@ void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *recipe,
  *  gradients in flat->g (padding untouched). */
 double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat);
 
-typedef struct ggdm_evaluation {
-    int64_t n;                 /* images */
-    double loss;               /* mean: squared error, or nats (without label smoothing) */
-    double accuracy;           /* 0..1, or -1 for ddpm */
-    double by_t[GGDM_T_BANDS]; /* noisy-classifier: of the images in each band; -1: none is there */
-} ggdm_evaluation;
-
-/** Mean loss (and accuracy) over images 0..n-1 of set, without augmentation and with their own
- *  labels; timesteps and noise depend on the image index only.  o is a graph without gradients,
- *  compiled. */
+/** Mean loss and the measures over images 0..n-1 of set (of some objectives fewer), without
+ *  augmentation and with their own labels; timesteps and noise depend on the image index only.  o
+ *  is a graph without gradients, compiled. */
 ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *recipe,
                                         const ggdm_dataset *set, int64_t n);
 

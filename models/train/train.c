@@ -24,8 +24,7 @@
 #include "models/train/objective.h"
 
 #define EVAL_BATCH 100
-#define EVAL_IMAGES_DDPM 2000 /* of the test set; classifiers see all of it */
-#define SMOOTHING 0.99        /* of the reported loss, per step */
+#define SMOOTHING 0.99 /* of the reported loss, per step */
 
 enum { SLOT_LOSS, SLOT_STOP }; /* behind the gradient, at most GGDM_FLAT_EXTRA */
 
@@ -60,9 +59,7 @@ static ggdm_status open_data(trainer *t, ggdm_error *err)
     const ggdm_data_spec spec = {.dir = r->data_dir,
                                  .part = r->part,
                                  .test_share = r->test_share,
-                                 .want = {.size = t->info.size,
-                                          .channels = t->info.channels,
-                                          .n_classes = t->info.n_classes}};
+                                 .want = ggdm_objective_want(r, &t->info)};
     GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
     return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
 }
@@ -126,9 +123,9 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
         GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
         GGDM_TRY(save_checkpoint(t, err));
     }
-    const bool by_t = t->recipe->objective == GGDM_OBJECTIVE_NOISY_CLASSIFIER;
-    return ggdm_curve_open(t->folder.curve, t->state.step, by_t ? t->recipe->timesteps : 0,
-                           &t->curve, err);
+    ggdm_measures measures;
+    ggdm_objective_measures(t->recipe, &t->info, &measures);
+    return ggdm_curve_open(t->folder.curve, t->state.step, &measures, &t->curve, err);
 }
 
 /* The others get what rank 0 has; their data must be the same. */
@@ -227,18 +224,14 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
 
 static void evaluate_weights(trainer *t)
 {
-    bool ddpm = t->recipe->objective == GGDM_OBJECTIVE_DDPM;
     ggdm_graph_params_changed(t->eval_graph->g);
-    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test,
-                                      ddpm ? EVAL_IMAGES_DDPM : t->data.test.n);
+    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test, t->data.test.n);
 }
 
 static bool divides(int64_t every, int64_t step)
 {
     return every > 0 && step % every == 0;
 }
-
-static const ggdm_evaluation not_evaluated = {0, -1, -1, {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}};
 
 /* Rank 0 after a step: evaluation, curve, progress. */
 static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
@@ -249,10 +242,12 @@ static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
     if (evaluated)
         evaluate_weights(t);
     if (evaluated || divides(r->curve_steps, step)) {
-        const ggdm_evaluation *e = evaluated ? &t->last : &not_evaluated;
-        ggdm_curve_row row = {step,    step * r->batch, t->state.loss, lr,
-                              t->rate, e->loss,         e->accuracy,   {0}};
-        memcpy(row.by_t, e->by_t, sizeof row.by_t);
+        const ggdm_evaluation *e = &t->last;
+        ggdm_curve_row row = {step, step * r->batch, t->state.loss, lr, t->rate, -1, -1, {0}};
+        row.val_loss = evaluated ? e->loss : -1;
+        row.val_accuracy = evaluated ? e->accuracy : -1;
+        for (int i = 0; i < GGDM_MEASURES; i++)
+            row.measured[i] = evaluated ? e->measured[i] : -1;
         GGDM_TRY(ggdm_curve_add(&t->curve, &row, err));
     }
     if (t->options->progress) {

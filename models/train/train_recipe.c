@@ -113,6 +113,8 @@ static const ggdm_field augment_fields[] = {
      .help = "share of the images that get noise"},
     {"contrast", GGDM_FIELD_DOUBLE, IN(augment.contrast), .lo = 0, .hi = 1,
      .help = "amplitude about mid-grey by a factor of 1 - this to 1 + this"},
+    {"flip", GGDM_FIELD_DOUBLE, IN(augment.flip), .lo = 0, .hi = 1,
+     .help = "share of the images that are mirrored, left to right"},
     {0}};
 
 static const ggdm_field diffusion_fields[] = {

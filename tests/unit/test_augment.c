@@ -143,6 +143,50 @@ static void test_augment_noise_has_its_share_and_strength(void **state)
     assert_float_equal(square_sum / (noisy * (double)N), 0.12, 0.04);
 }
 
+/* Of three channels each is what it would be alone. */
+static void test_augment_channels_are_changed_alike(void **state)
+{
+    (void)state;
+    ggdm_augment a = everything;
+    a.noise_share = 0; /* noise is of each value alone */
+    a.flip = 0.5;
+    for (uint64_t sample = 0; sample < 20; sample++) {
+        float grey[N], colour[3 * N], scratch[3 * N];
+        square(grey);
+        grey[5 * SIDE + 2] = 0.5f; /* so that left is not right */
+        for (int i = 0; i < N; i++)
+            for (int k = 0; k < 3; k++)
+                colour[3 * i + k] = grey[i];
+        ggdm_augment_image(&a, 5, sample, SIDE, SIDE, 1, grey, scratch);
+        ggdm_augment_image(&a, 5, sample, SIDE, SIDE, 3, colour, scratch);
+        for (int i = 0; i < N; i++)
+            for (int k = 0; k < 3; k++)
+                assert_true(colour[3 * i + k] == grey[i]);
+    }
+}
+
+static void test_augment_flip_mirrors_its_share(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 400 };
+    const ggdm_augment a = {.flip = 0.25};
+    int flipped = 0;
+    for (uint64_t sample = 0; sample < SAMPLES; sample++) {
+        float image[3 * N], scratch[3 * N];
+        for (int i = 0; i < 3 * N; i++)
+            image[i] = (float)i;
+        ggdm_augment_image(&a, 5, sample, SIDE, SIDE, 3, image, scratch);
+        const bool mirrored = image[0] != 0;
+        flipped += mirrored;
+        for (int y = 0; y < SIDE; y++)
+            for (int x = 0; x < SIDE; x++)
+                for (int k = 0; k < 3; k++)
+                    assert_true(image[(y * SIDE + x) * 3 + k] ==
+                                (float)((y * SIDE + (mirrored ? SIDE - 1 - x : x)) * 3 + k));
+    }
+    assert_in_range(flipped, 57, 143); /* 100, and five standard deviations of 8.7 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +197,8 @@ int main(void)
         cmocka_unit_test(test_augment_warp_sees_border_pixels),
         cmocka_unit_test(test_augment_blur_spreads_and_keeps_ink),
         cmocka_unit_test(test_augment_noise_has_its_share_and_strength),
+        cmocka_unit_test(test_augment_channels_are_changed_alike),
+        cmocka_unit_test(test_augment_flip_mirrors_its_share),
     };
     return ggdm_test_main(tests);
 }

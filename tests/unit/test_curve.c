@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "models/train/curve.h"
+#include "models/train/noising.h"
+
+static const ggdm_measures none;
 
 static void add(ggdm_curve *c, int64_t step, double val_loss, double val_accuracy)
 {
@@ -19,12 +22,13 @@ static void test_curve_resumed_run_drops_rows_after_its_step(void **state)
     ggdm_error err = {0};
     ggdm_curve c;
     char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "curve.csv");
-    ggdm_test_ok(ggdm_curve_open(path, 0, 0, &c, &err), &err);
+    ggdm_test_ok(ggdm_curve_open(path, 0, &none, &c, &err), &err);
     add(&c, 5, -1, -1);
     add(&c, 10, 0.25, 0.5);
     add(&c, 15, 0.125, -1);
     ggdm_curve_close(&c);
-    ggdm_test_ok(ggdm_curve_open(path, 10, 0, &c, &err), &err); /* killed after 15, saved at 10 */
+    ggdm_test_ok(ggdm_curve_open(path, 10, &none, &c, &err),
+                 &err); /* killed after 15, saved at 10 */
     assert_int_equal(c.n, 2);
     assert_int_equal(c.rows[0].images, 50);
     assert_true(c.rows[0].val_loss < 0 && c.rows[0].val_accuracy < 0);
@@ -48,12 +52,12 @@ static void test_curve_new_run_starts_anew(void **state)
     ggdm_curve c;
     char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "curve.csv");
     ggdm_test_write(path, "rubbish\n1,2\n5,50,nonsense\n", 27);
-    ggdm_test_ok(ggdm_curve_open(path, 100, 0, &c, &err),
+    ggdm_test_ok(ggdm_curve_open(path, 100, &none, &c, &err),
                  &err); /* nothing in it can be understood */
     assert_int_equal(c.n, 0);
     add(&c, 1, -1, -1);
     ggdm_curve_close(&c);
-    ggdm_test_ok(ggdm_curve_open(path, 0, 0, &c, &err), &err);
+    ggdm_test_ok(ggdm_curve_open(path, 0, &none, &c, &err), &err);
     assert_int_equal(c.n, 0);
     ggdm_curve_close(&c);
     free(path);
@@ -67,13 +71,17 @@ static void test_curve_has_a_column_for_each_band_of_timesteps(void **state)
     ggdm_error err = {0};
     ggdm_curve c;
     char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "curve.csv");
+    ggdm_measures bands = none;
+    for (int i = 0; i < GGDM_T_BANDS; i++)
+        ggdm_measures_add(&bands, "accuracy_t%d", (int)ggdm_band_begin(25, i));
     ggdm_curve_row rows[2] = {{5, 50, 0.5, 1e-3, 50, -1, -1, {0}},
                               {10, 100, 0.25, 1e-3, 50, 0.5, 0.75, {0}}};
-    for (int i = 0; i < GGDM_T_BANDS; i++) {
-        rows[0].by_t[i] = -1;
-        rows[1].by_t[i] = i == 1 ? -1 : 1 - i / 16.0; /* no image in the second */
+    for (int i = 0; i < GGDM_MEASURES; i++) {
+        rows[0].measured[i] = -1;
+        rows[1].measured[i] =
+            i == 1 || i >= GGDM_T_BANDS ? -1 : 1 - i / 16.0; /* no image in the second */
     }
-    ggdm_test_ok(ggdm_curve_open(path, 0, 25, &c, &err), &err);
+    ggdm_test_ok(ggdm_curve_open(path, 0, &bands, &c, &err), &err);
     for (int i = 0; i < 2; i++)
         ggdm_test_ok(ggdm_curve_add(&c, &rows[i], &err), &err);
     ggdm_curve_close(&c);
@@ -85,9 +93,9 @@ static void test_curve_has_a_column_for_each_band_of_timesteps(void **state)
                         "5,50,0.500000,0.001,50.0,,,,,,,,,,,,\n"
                         "10,100,0.250000,0.001,50.0,0.500000,0.750000,1.000000,,0.875000,0.812500,"
                         "0.750000,0.687500,0.625000,0.562500,0.500000,0.437500\n");
-    ggdm_test_ok(ggdm_curve_open(path, 10, 25, &c, &err), &err);
+    ggdm_test_ok(ggdm_curve_open(path, 10, &bands, &c, &err), &err);
     assert_int_equal(c.n, 2);
-    assert_memory_equal(c.rows[1].by_t, rows[1].by_t, sizeof rows[1].by_t);
+    assert_memory_equal(c.rows[1].measured, rows[1].measured, GGDM_T_BANDS * sizeof(double));
     ggdm_curve_close(&c);
     char *again = ggdm_test_read(path, NULL);
     assert_string_equal(again, written);

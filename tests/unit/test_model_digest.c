@@ -135,6 +135,8 @@ static void test_digest_other_words_are_the_same(void **state)
         {unet, "\"act_fn\": \"swish\""},
         {unet, "\"attn_norm_num_groups\": 4"},
         {unet, "\"freq_shift\": -0.0"},
+        {cnn, "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\", \"3\": \"d\", \"4\": "
+              "\"e\", \"5\": \"f\", \"6\": \"g\", \"7\": \"h\", \"8\": \"i\", \"9\": \"j\"}"},
         {cnn, "\"layers\": [{\"act\": \"none\", \"kernel\": 3, \"stride\": 1, \"norm_groups\": 0, "
               "\"conv\": 8}, {\"flatten\": true}, {\"linear\": 10}]"},
     };
@@ -160,7 +162,7 @@ static const char *const of_one_meaning[] = {
     "time_embedding_type", "mid_block_type", "downsample_type",
     "upsample_type",       "act_fn",         "class_embed_type",
     "global_avg_pool",     "flatten",        "use_flow_sigmas",
-    "predict_epsilon"};
+    "predict_epsilon",     "id2label"};
 
 static bool has_one_meaning(const char *key)
 {
@@ -180,6 +182,7 @@ static const member others[] = {
     {"up_block_types", "[\"UpBlock2D\", \"AttnUpBlock2D\"]"},
     {"layers", "[{\"conv\": 8}, {\"global_avg_pool\": true}]"},
     {"num_classes", "11"},
+    {"attributes", "[{\"name\": \"a\", \"classes\": [\"b\", \"c\"]}], \"num_classes\": null"},
     {"_null_label", "1, \"num_class_embeds\": 2"},
     {"trained_betas", "[0.1, 0.2], \"num_train_timesteps\": 2"},
 };

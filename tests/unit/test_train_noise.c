@@ -245,8 +245,8 @@ static void test_train_noisy_classifier_sees_the_forward_process(void **state)
         const int at = (int)t[i];
         assert_true(t[i] == (float)at && at >= 0 && at < 50);
         for (int k = 0; k < PIXELS; k++, n++) {
-            const double eps =
-                (x[i * PIXELS + k] - s.o->sqrt_ab[at] * image[k]) / s.o->sqrt_1mab[at];
+            const double eps = (x[i * PIXELS + k] - s.o->noising.sqrt_ab[at] * image[k]) /
+                               s.o->noising.sqrt_1mab[at];
             sum += eps;
             squares += eps * eps;
         }
@@ -282,12 +282,12 @@ static void test_train_target_is_what_the_recipe_predicts(void **state)
             if (i % PIXELS == 0)
                 ggdm_dataset_image(&s.data.train, ggdm_order_at(&s.order, i / PIXELS), image);
             const int at = (int)t[i / PIXELS];
-            const double a = s.o->sqrt_ab[at], b = s.o->sqrt_1mab[at];
+            const double a = s.o->noising.sqrt_ab[at], b = s.o->noising.sqrt_1mab[at];
             const double x0 = image[i % PIXELS], eps = (x[i] - a * x0) / b;
             const double want[] = {eps, x0, a * eps - b * x0};
             assert_true(fabs(target[i] - want[k]) < 1e-6 * (1 + fabs(want[k])) / b);
         }
-        assert_true(s.o->sqrt_ab[49] == 0x1p-12f);
+        assert_true(s.o->noising.sqrt_ab[49] == 0x1p-12f);
         close_steps(&s);
     }
     ggdm_train_end(&f);

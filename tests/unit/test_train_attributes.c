@@ -1,0 +1,204 @@
+/* Classifiers of several attributes: data that name them, losses and accuracies of each. */
+#include "tests/support/ggdm_test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/argmax.h"
+#include "common/json.h"
+#include "models/train/attributes.h"
+#include "models/train/objective.h"
+#include "tests/support/train_fixture.h"
+
+static const char config[] =
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 1, \"attributes\": ["
+    "{\"name\": \"side\", \"classes\": [\"row\", \"column\"]}, "
+    "{\"name\": \"place\", \"classes\": [\"0\", \"1\", \"2\", \"3\", \"4\"]}], "
+    "\"layers\": [{\"conv\": 8, \"kernel\": 3, \"act\": \"silu\"}, {\"flatten\": true}]}";
+static const char recipe[] = "name: tiny\nobjective: classifier\nconfig: net.json\n"
+                             "images: 1200\nbatch: 20\nseed: 3\nlabel_smoothing: 0.1\n";
+enum { GROUPS = 2, CLASSES = 7, BATCH = 20 };
+
+/* What the data know: the same in another order, and one thing more. */
+#define KNOWN                                                                                      \
+    "[{\"name\": \"place\", \"classes\": [\"4\", \"3\", \"2\", \"1\", \"0\"]}, "                   \
+    "{\"name\": \"mood\", \"classes\": [\"good\", \"bad\"]}, "                                     \
+    "{\"name\": \"side\", \"classes\": [\"row\", \"column\", \"both\"]}]"
+
+static void read_groups(const char *json, ggdm_class_groups *out)
+{
+    ggdm_error err = {0};
+    ggdm_doc *doc = NULL;
+    ggdm_test_ok(ggdm_json_parse(json, strlen(json), 10000, "test", &doc, &err), &err);
+    ggdm_test_ok(ggdm_class_groups_read(doc->root, out, &err), &err);
+    ggdm_doc_destroy(&doc);
+}
+
+/* Tiny data's labels 0 ... 9 are five rows and five columns. */
+static void know(ggdm_images *images)
+{
+    read_groups(KNOWN, &images->attributes.groups);
+    images->attributes.of = ggdm_test_alloc((size_t)images->n * 3, sizeof(int32_t));
+    for (int32_t i = 0; i < images->n; i++) {
+        images->attributes.of[3 * i] = 4 - images->labels[i] % 5;
+        images->attributes.of[3 * i + 2] = images->labels[i] / 5;
+    }
+}
+
+typedef struct setup {
+    ggdm_train_fixture f;
+    ggdm_arch *arch;
+    ggdm_data data;
+    ggdm_flat *flat;
+    ggdm_params params;
+    ggdm_objective_graph *o;
+} setup;
+
+static void begin(setup *s, bool gradients)
+{
+    ggdm_error err = {0};
+    ggdm_train_begin(&s->f, recipe, config);
+    const ggdm_recipe *r = &s->f.recipe;
+    const ggdm_data_spec spec = {.dir = s->f.dir, .want = {GGDM_TRAIN_SIDE, 1, 10}};
+    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &s->arch, &err), &err);
+    const ggdm_arch_info info = ggdm_arch_get_info(s->arch);
+    const ggdm_image_want want = ggdm_objective_want(r, &info);
+    assert_int_equal(info.n_classes, CLASSES);
+    assert_int_equal(want.n_classes, 0);
+    assert_non_null(want.attributes);
+    ggdm_test_ok(ggdm_data_open(&spec, &s->data, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        know(&s->data.images[i]);
+        ggdm_test_ok(ggdm_attributes_take(&s->data.images[i], want.attributes, &err), &err);
+    }
+    ggdm_test_ok(ggdm_objective_create(r, s->arch, BATCH, BATCH, gradients, &s->o, &err), &err);
+    ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
+    s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
+    ggdm_test_ok(ggdm_graph_compile(s->o->g, &s->params, &err), &err);
+}
+
+static void end(setup *s)
+{
+    ggdm_objective_destroy(&s->o);
+    ggdm_flat_destroy(&s->flat);
+    ggdm_data_close(&s->data);
+    ggdm_arch_destroy(&s->arch);
+    ggdm_train_end(&s->f);
+}
+
+static void test_attributes_are_taken_by_their_names(void **state)
+{
+    (void)state;
+    setup s;
+    begin(&s, false);
+    for (int32_t i = 0; i < s.data.train.n; i++) {
+        const int32_t label = ggdm_dataset_label(&s.data.train, i);
+        const int32_t *target = ggdm_dataset_targets(&s.data.train, i);
+        assert_int_equal(target[0], label / 5);
+        assert_int_equal(target[1], 2 + label % 5);
+    }
+    end(&s);
+}
+
+static void test_attributes_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    static const char *const want[][2] = {
+        {"[{\"name\": \"hat\", \"classes\": [\"no\", \"yes\"]}]", "no attribute 'hat'"},
+        {"[{\"name\": \"place\", \"classes\": [\"0\", \"1\", \"2\", \"4\"]}]", "has place '3'"}};
+    int32_t labels[] = {0, 5, 3};
+    for (int i = 0; i < 2; i++) {
+        ggdm_error err = {0};
+        ggdm_class_groups groups;
+        ggdm_images images = {.n = 3, .labels = labels, .source = (char *)"faces"};
+        know(&images);
+        read_groups(want[i][0], &groups);
+        const ggdm_status st = ggdm_attributes_take(&images, &groups, &err);
+        ggdm_test_error(st, &err, GGDM_ESHAPE, want[i][1]);
+        ggdm_class_groups_deinit(&groups);
+        images.labels = NULL;
+        images.source = NULL;
+        ggdm_images_deinit(&images);
+    }
+    ggdm_error err = {0};
+    ggdm_images none = {.n = 3, .source = (char *)"faces"};
+    ggdm_test_error(ggdm_attributes_take(&none, &(ggdm_class_groups){0}, &err), &err, GGDM_EINVAL,
+                    "images without attributes");
+}
+
+/* Each group is a distribution; the loss is the sum of their cross entropies, smoothed each over
+ * its own classes; its gradient reaches the last layer's biases as softmax - q. */
+static void test_attributes_are_learnt_by_the_sum_of_their_cross_entropies(void **state)
+{
+    (void)state;
+    static const int first[] = {0, 2, CLASSES};
+    setup s;
+    ggdm_error err = {0};
+    ggdm_order order;
+    double loss = 0, bias[CLASSES] = {0};
+    begin(&s, true);
+    ggdm_test_ok(ggdm_order_init(&order, 3, s.data.train.n, &err), &err);
+    ggdm_objective_fill(s.o, &s.f.recipe, &s.data.train, &order, 0);
+    ggdm_graph_run(s.o->g);
+    const double found = ggdm_objective_collect(s.o, s.flat);
+    const float *logp = ggdm_graph_data(s.o->g, s.o->y);
+    for (int i = 0; i < BATCH; i++, logp += CLASSES) {
+        const int32_t *target = ggdm_dataset_targets(&s.data.train, ggdm_order_at(&order, i));
+        for (int k = 0; k < GROUPS; k++) {
+            double total = 0;
+            for (int c = first[k]; c < first[k + 1]; c++) {
+                const double p = exp((double)logp[c]);
+                const double q = 0.1 / (first[k + 1] - first[k]) + (c == target[k] ? 0.9 : 0);
+                total += p;
+                loss -= q * (double)logp[c] / BATCH;
+                bias[c] += (p - q) / BATCH;
+            }
+            assert_true(fabs(total - 1) < 1e-5);
+        }
+    }
+    assert_true(fabs(found - loss) < 1e-5 * loss);
+    const size_t last = s.flat->offset[s.flat->n_params - 1];
+    assert_int_equal(s.flat->size[s.flat->n_params - 1], CLASSES);
+    for (int c = 0; c < CLASSES; c++)
+        assert_true(fabs((double)s.flat->g[last + (size_t)c] - bias[c]) < 1e-6);
+    ggdm_order_deinit(&order);
+    end(&s);
+}
+
+static void test_attributes_are_measured_each(void **state)
+{
+    (void)state;
+    static const int first[] = {0, 2, CLASSES};
+    setup s;
+    int right[GROUPS] = {0};
+    ggdm_measures names;
+    begin(&s, false);
+    ggdm_objective_measures(&s.f.recipe, &s.o->info, &names);
+    assert_int_equal(names.n, GROUPS);
+    assert_string_equal(names.names[0], "accuracy_side");
+    assert_string_equal(names.names[1], "accuracy_place");
+    const ggdm_evaluation e = ggdm_objective_evaluate(s.o, &s.f.recipe, &s.data.test, BATCH);
+    const float *logp = ggdm_graph_data(s.o->g, s.o->y);
+    for (int i = 0; i < BATCH; i++)
+        for (int k = 0; k < GROUPS; k++)
+            right[k] +=
+                first[k] + ggdm_argmax(logp + i * CLASSES + first[k], first[k + 1] - first[k]) ==
+                ggdm_dataset_targets(&s.data.test, i)[k];
+    for (int k = 0; k < GROUPS; k++)
+        assert_true(e.measured[k] == right[k] / (double)BATCH);
+    assert_true(e.accuracy == (right[0] + right[1]) / (2.0 * BATCH));
+    assert_true(right[0] != right[1]); /* or it could be the same number twice */
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attributes_are_taken_by_their_names),
+        cmocka_unit_test(test_attributes_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_attributes_are_learnt_by_the_sum_of_their_cross_entropies),
+        cmocka_unit_test(test_attributes_are_measured_each),
+    };
+    return ggdm_test_main(tests);
+}
