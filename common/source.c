@@ -155,6 +155,25 @@ ggdm_status ggdm_source_read(ggdm_source *s, void *out, size_t size, ggdm_error 
     return GGDM_OK;
 }
 
+ggdm_status ggdm_source_rest(ggdm_source *s, size_t max, char **out, size_t *size, ggdm_error *err)
+{
+    size_t cap = 0, got = BLOCK;
+    ggdm_status st = GGDM_OK;
+    *out = NULL;
+    for (*size = 0; got == BLOCK && *size <= max && st == GGDM_OK; *size += got) {
+        st = ggdm_grow(out, &cap, *size + BLOCK, 1, err);
+        if (st == GGDM_OK)
+            st = read_some(s, *out + *size, BLOCK, &got, err);
+    }
+    if (st == GGDM_OK && *size > max)
+        st = GGDM_FAIL(err, GGDM_EFORMAT, "%s: expected at most %zu bytes", s->where, max);
+    if (st == GGDM_OK)
+        return GGDM_OK;
+    free(*out);
+    *out = NULL;
+    return st;
+}
+
 ggdm_status ggdm_source_end(ggdm_source *s, ggdm_error *err)
 {
     size_t got;

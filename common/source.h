@@ -28,6 +28,9 @@ uint64_t ggdm_source_most(const ggdm_source *source);
 
 /** Exactly the next size bytes.  Errors: GGDM_EFORMAT: damaged, or truncated; GGDM_EIO. */
 ggdm_status ggdm_source_read(ggdm_source *source, void *out, size_t size, ggdm_error *err);
+/** All that is to come, at most max bytes, in *out (owned).  Errors: also GGDM_EFORMAT: more. */
+ggdm_status ggdm_source_rest(ggdm_source *source, size_t max, char **out, size_t *size,
+                             ggdm_error *err);
 /** There must be no more.  Errors: GGDM_EFORMAT. */
 ggdm_status ggdm_source_end(ggdm_source *source, ggdm_error *err);
 

@@ -350,6 +350,11 @@ ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *t, const char *wh
         t->dtype == GGDM_ST_F64 ? " (to narrow it would round: convert it yourself)" : "");
 }
 
+size_t ggdm_safetensors_dtype_size(ggdm_st_dtype dtype)
+{
+    return dtypes[dtype].size;
+}
+
 const char *ggdm_safetensors_dtype_name(ggdm_st_dtype dtype)
 {
     return dtypes[dtype].name;
@@ -377,11 +382,25 @@ static float widen_bf16(uint16_t h)
     return from_bits((uint32_t)h << 16);
 }
 
+/* What is beyond f32 becomes infinite. */
+static void narrow_f64(const ggdm_st_tensor *t, float *out)
+{
+    for (size_t i = 0; i < t->size / sizeof(double); i++) {
+        double d;
+        memcpy(&d, (const char *)t->data + i * sizeof d, sizeof d);
+        out[i] = (float)d;
+    }
+}
+
 void ggdm_safetensors_to_f32(const ggdm_st_tensor *t, float *out)
 {
     float (*const widen)(uint16_t) = t->dtype == GGDM_ST_F16 ? widen_f16 : widen_bf16;
     if (t->dtype == GGDM_ST_F32) {
         memcpy(out, t->data, t->size);
+        return;
+    }
+    if (t->dtype == GGDM_ST_F64) {
+        narrow_f64(t, out);
         return;
     }
     for (size_t i = 0; i < t->size / 2; i++) {

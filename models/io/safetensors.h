@@ -88,9 +88,11 @@ const char *ggdm_safetensors_meta(const ggdm_safetensors *st, const char *key);
 ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *tensor, const char *where,
                                          ggdm_error *err);
 
-/** Copy such a tensor to out, widened to f32: exactly. */
+/** Copy such a tensor to out, widened to f32: exactly.  Or an F64 one, which is rounded. */
 void ggdm_safetensors_to_f32(const ggdm_st_tensor *tensor, float *out);
 
+/** Bytes of an element. */
+size_t ggdm_safetensors_dtype_size(ggdm_st_dtype dtype);
 /** "F32", "BF16" ... */
 const char *ggdm_safetensors_dtype_name(ggdm_st_dtype dtype);
 

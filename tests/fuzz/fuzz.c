@@ -25,6 +25,8 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"curve", ggdm_fuzz_curve, 2048, 0.3},
     {"safetensors", ggdm_fuzz_safetensors, 4096, 1.0},
     {"weights", ggdm_fuzz_weights, 1024, 0.3},
+    {"pickle", ggdm_fuzz_pickle, 1024, 0.3},
+    {"torch", ggdm_fuzz_torch, 4096, 0.4},
     {"idx", ggdm_fuzz_idx, 512, 0.2},
     {"npz", ggdm_fuzz_npz, 4096, 0.4},
     {"reference", ggdm_fuzz_reference, 4096, 0.4},

@@ -47,6 +47,8 @@ bool ggdm_fuzz_owner(const uint8_t *data, size_t size);
 bool ggdm_fuzz_curve(const uint8_t *data, size_t size);
 bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size);
 bool ggdm_fuzz_weights(const uint8_t *data, size_t size);
+bool ggdm_fuzz_pickle(const uint8_t *data, size_t size);
+bool ggdm_fuzz_torch(const uint8_t *data, size_t size);
 bool ggdm_fuzz_idx(const uint8_t *data, size_t size);
 bool ggdm_fuzz_npz(const uint8_t *data, size_t size);
 bool ggdm_fuzz_reference(const uint8_t *data, size_t size);

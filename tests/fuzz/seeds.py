@@ -4,10 +4,14 @@
 Texts, and inputs that once broke something, are files of their own, which this leaves alone."""
 import gzip
 import hashlib
+import collections
 import io
 import json
 import os
+import pickle
 import struct
+import sys
+import types
 import zipfile
 import zlib
 
@@ -44,6 +48,83 @@ put("safetensors", "odd", safetensors([("a", "F16", [3], bytes(6)), ("b", "U8", 
 put("weights", "half", safetensors([("a", "F16", [3], bytes(6)), ("b", "BF16", [2, 1], bytes(4))],
                                    {}))
 put("weights", "full", safetensors([("a", "F32", [3], bytes(12))], {}))
+
+# --- files of torch.save (models/io/torch_file.h), without PyTorch: modules that have its names
+
+
+TORCH, UTILS = types.ModuleType("torch"), types.ModuleType("torch._utils")
+sys.modules.update({"torch": TORCH, "torch._utils": UTILS})
+for module, names in (TORCH, ("FloatStorage", "HalfStorage", "BFloat16Storage", "DoubleStorage", "LongStorage")), (
+        UTILS, ("_rebuild_tensor_v2", "_rebuild_parameter")):
+    for name in names:
+        setattr(module, name, type(name, (), {"__module__": module.__name__}))
+
+
+class Storage:
+    def __init__(self, kind, key, data, size):
+        self.id = ("storage", getattr(TORCH, kind + "Storage"), key, "cpu", len(data) // size)
+        self.data = data
+
+
+class Tensor:
+    def __init__(self, storage, shape, stride, offset=0, parameter=False):
+        hooks = collections.OrderedDict()
+        self.made = (UTILS._rebuild_tensor_v2, (storage, offset, shape, stride, False, hooks))
+        if parameter:
+            self.made = (UTILS._rebuild_parameter, (Tensor(storage, shape, stride, offset), True, hooks))
+
+    def __reduce__(self):
+        return self.made
+
+
+class Pickler(pickle._Pickler):  # the one in Python, which writes GLOBALs for what has a __module__
+    def persistent_id(self, obj):
+        return obj.id if isinstance(obj, Storage) else None
+
+
+def pickled(obj):
+    out = io.BytesIO()
+    Pickler(out, 2).dump(obj)
+    return out.getvalue()
+
+
+def torch_zip(obj, storages, more=()):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for name, data in [("data.pkl", pickled(obj)), ("byteorder", b"little"), *more,
+                           *(("data/" + s.id[2], s.data) for s in storages), ("version", b"3\n")]:
+            z.writestr(zipfile.ZipInfo("archive/" + name), data)
+    return out.getvalue()
+
+
+def torch_legacy(obj, storages):
+    facts = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    return (b"".join(pickled(o) for o in (0x1950a86a20f9469cfc6c, 1001, facts, obj, [s.id[2] for s in storages]))
+            + b"".join(struct.pack("<q", s.id[4]) + s.data for s in storages))
+
+
+A = Storage("Float", "0", struct.pack("<6f", *range(6)), 4)
+B = Storage("Half", "1", struct.pack("<4e", 0, 1, -2, 65504), 2)
+C = Storage("Long", "2", bytes(8), 8)
+STATE_DICT = collections.OrderedDict([
+    ("conv.weight", Tensor(A, (2, 2), (1, 2), 1)), ("conv.bias", Tensor(A, (2,), (1,), 4, parameter=True)),
+    ("half", Tensor(B, (4,), (1,))), ("n", Tensor(C, (), ()))])
+TRAINING = {"epoch": 3, "lr": 1e-3, "best": -7, "name": "net", "done": True, "none": None, "model": STATE_DICT,
+            "ema": {"a": Tensor(A, (3,), (2,))}, "optimizer": {"state": {0: {"m": Tensor(B, (2, 2), (2, 1))}},
+                                                             "param_groups": [{"params": [0, 1], "betas": (0.9, 0.999)}]}}
+for target, make in ("torch", torch_zip), ("torch", torch_legacy), ("pickle", lambda obj, storages: pickled(obj)):
+    form = {torch_zip: "zip-", torch_legacy: "legacy-"}.get(make, "")
+    put(target, form + "state-dict", make(STATE_DICT, (A, B, C)))
+    put(target, form + "training", make(TRAINING, (A, B, C)))
+    put(target, form + "beyond-its-storage", make({"a": Tensor(A, (2, 4), (4, 1))}, (A,)))
+    put(target, form + "foreign-global", make({"a": types.SimpleNamespace(a=1)}, ()))
+put("torch", "zip-script", torch_zip(STATE_DICT, (A, B, C), [("constants.pkl", pickled(()))]))
+put("torch", "zip-storage-is-missing", torch_zip(STATE_DICT, (A, C)))
+put("pickle", "list-in-itself", b"\x80\x02]q\x00h\x00a.")
+put("pickle", "memo-beyond-all", b"\x80\x02]r\xff\xff\xff\xff.")
+put("pickle", "text-beyond-the-end", b"\x80\x02X\xff\xff\xff\x7fabc.")
+put("pickle", "opens-and-opens", b"\x80\x02" + b"(" * 1000 + b".")
+del sys.modules["torch"], sys.modules["torch._utils"]
 
 # --- checkpoints of a training (models/train/checkpoint.c), of whose data and recipe nothing is known
 
