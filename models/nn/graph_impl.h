@@ -73,6 +73,14 @@ struct ggdm_op {
         } layer_norm;
         ggdm_gelu_form gelu;
         struct {
+            float scale[GGDM_AFFINE_CHANNELS], shift[GGDM_AFFINE_CHANNELS];
+        } channels;
+        struct {
+            ggdm_resample_form form;
+            int axis;
+            bool turned; /* transposed */
+        } resample;
+        struct {
             int part;
         } sum;
         struct {

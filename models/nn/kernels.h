@@ -133,6 +133,9 @@ typedef struct ggdm_kernels {
      *  a few roundings as SiLU's are. */
     void (*gelu)(const void *x, void *y, int64_t n, ggdm_gelu_form form);
     void (*gelu_bwd)(const void *x, const void *gy, void *gx, int64_t n, ggdm_gelu_form form);
+    /** y = a gelu(b) with [a, b] = x, rows of 2 c. */
+    void (*geglu)(const void *x, void *y, int64_t rows, int64_t c);
+    void (*geglu_bwd)(const void *x, const void *gy, void *gx, int64_t rows, int64_t c);
     /** y = x + p. */
     void (*add_f32)(const void *x, const float *p, void *y, int64_t n);
 

@@ -90,49 +90,6 @@ ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v)
 ACTIVATION(silu)
 ACTIVATION(relu)
 
-/* ---- GELU, in a form (op->gelu) ---- */
-
-static void gelu_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->gelu(ggdm_act_image(x, n), ggdm_act_image(ggdm_out(g, op, 0), n), inner(x),
-                    op->gelu);
-}
-
-/* in x, gy */
-static void gelu_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
-{
-    const ggdm_value *x = ggdm_in(g, op, 0);
-    ggdm_k(x)->gelu_bwd(ggdm_act_image(x, n), ggdm_act_image(ggdm_in(g, op, 1), n),
-                        ggdm_act_image(ggdm_out(g, op, 0), n), inner(x), op->gelu);
-}
-
-static const ggdm_op_kind kind_gelu_bwd = {.name = "gelu_backward", .run_image = gelu_bwd_run};
-
-static ggdm_val emit_gelu(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, ggdm_val gy,
-                          ggdm_gelu_form form)
-{
-    ggdm_op op = ggdm_op_make(kind, x, gy, -1, -1);
-    op.gelu = form;
-    op.out[0] = ggdm_graph_value(g, ggdm_graph_dtype(g, x), *ggdm_graph_shape(g, x));
-    return ggdm_graph_emit(g, &op);
-}
-
-static void gelu_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
-{
-    (void)need;
-    gin[0] = emit_gelu(g, &kind_gelu_bwd, op->in[0], gy, op->gelu);
-}
-
-static const ggdm_op_kind kind_gelu = {.name = "gelu", .run_image = gelu_run, .vjp = gelu_vjp};
-
-ggdm_val ggdm_gelu(ggdm_graph *g, ggdm_val x, ggdm_gelu_form form)
-{
-    if (!ggdm_graph_check(g, "gelu", "x", x, 0))
-        return -1;
-    return emit_gelu(g, &kind_gelu, ggdm_graph_act(g, x), -1, form);
-}
-
 /* ---- y = a + b: the gradient of both is gy itself ---- */
 
 static void add_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)

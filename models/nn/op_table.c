@@ -44,6 +44,7 @@ EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
 EMIT(embedding_tokens, ggdm_embedding(g, in[0], in[1]))
 EMIT(layer_norm, ggdm_layer_norm(g, in[0], in[1], in[2], cfg->eps))
 EMIT(gelu, ggdm_gelu(g, in[0], cfg->gelu))
+EMIT(geglu, ggdm_geglu(g, in[0]))
 EMIT(add_positions, ggdm_add_positions(g, in[0], in[1]))
 EMIT(prepend, ggdm_prepend(g, in[0], in[1]))
 EMIT(take, ggdm_take(g, in[0], in[1]))
@@ -64,6 +65,11 @@ EMIT(log_sum_exp, ggdm_log_sum_exp(g, in[0]))
 EMIT(slice_channels, ggdm_slice_channels(g, in[0], cfg->first, cfg->count))
 EMIT(join, ggdm_join(g, in[0], cfg->k))
 EMIT(avg_pool_f32, ggdm_avg_pool_f32(g, in[0], cfg->k))
+EMIT(normalize, ggdm_normalize(g, in[0]))
+EMIT(min_max, ggdm_min_max(g, in[0]))
+EMIT(channel_affine, ggdm_channel_affine(g, in[0], cfg->channel_scale, cfg->channel_shift))
+EMIT(resample, ggdm_resample(g, in[0], cfg->height, cfg->width, cfg->resample))
+EMIT(crop, ggdm_crop(g, in[0], in[1], cfg->k))
 EMIT(blur, ggdm_blur(g, in[0], cfg->sigma, cfg->radius))
 EMIT(mixture_eps, ggdm_mixture_eps(g, in[0], in[1], in[2], cfg->mixture))
 EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
@@ -117,6 +123,7 @@ OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME}
 OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
 OP(layer_norm,      same,             8, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"))
 OP(gelu,            same,            17, 1, X(NORMAL))
+OP(geglu,           geglu,           17, 1, X(NORMAL))
 /* the same op as embedding, with digests of its own: rows of many tokens */
 OP_AS(embedding_tokens, embedding, embedding_tokens, 0, 0, PARAM("table"), INDEX("index"))
 OP(add_positions,   same,             0, 0, X(NORMAL), PARAM("p"))
@@ -139,6 +146,11 @@ OP(log_sum_exp,     per_image,        8, F32, X(NORMAL))
 OP(slice_channels,  slice_channels,   0, F32, X(NORMAL))
 OP(join,            join,             0, F32, X(NORMAL))
 OP_AS(avg_pool_f32, avg_pool, pool,   0, F32, X(NORMAL))
+OP(normalize,       same,             8, F32, X(NORMAL))
+OP(min_max,         same,             8, F32, X(APART))
+OP(channel_affine,  same,             0, F32, X(NORMAL))
+OP(resample,        resample,         0, F32, X(NORMAL))
+OP(crop,            crop,             0, F32, X(NORMAL), {"window", GGDM_ROLE_FIXED, GGDM_FILL_SHARE})
 OP(blur,            same,             0, F32, X(NORMAL))
 OP(mixture_eps,     same,             0, F32, X(NORMAL), TIMESTEP, INDEX("label"))
 OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
@@ -196,6 +208,12 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define BLUR(n, h, w, c, s, r)                                                                     \
     {"blur sigma " #s " radius " #r " " #h "x" #w "x" #c, &op_blur, n, {IMG(h, w, c)},             \
      {.sigma = s, .radius = r}, 0, 0, 0}
+#define RESAMPLE(n, how, h, w, c, h2, w2)                                                          \
+    {"resample " #how " " #h "x" #w "x" #c " to " #h2 "x" #w2, &op_resample, n, {IMG(h, w, c)},    \
+     {.resample = GGDM_RESAMPLE_##how, .height = h2, .width = w2}, 0, 0, 0}
+#define CROP(n, h, w, c, size)                                                                     \
+    {"crop of " #h "x" #w "x" #c " to " #size, &op_crop, n, {IMG(h, w, c), ROWS(3)}, {.k = size},  \
+     0, 0, 0}
 #define REPEAT(n, times, text, ...)                                                                \
     {"repeat " #times "x " text, &op_repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
 #define SPLIT(n, times, which, text, ...)                                                          \
@@ -383,6 +401,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     GELU(2, TANH, "33 scale 5", 5, ROWS(33)),
     GELU(2, QUICK, "2 tokens of 192", 1, SEQ(2, 192)),
     GELU(2, QUICK, "33 scale 5", 5, ROWS(33)),
+    SIMPLE(geglu, "5 tokens of 2x33", 2, SEQ(5, 66)),
+    SIMPLE(geglu, "2x8", 3, ROWS(16)),
     {"embedding_tokens 10x33, 7 each", &op_embedding_tokens, 3, {P2(10, 33), ROWS(7)}, {.k = 0},
      0, 0, 10},
     {"embedding_tokens 5x4 with indices outside", &op_embedding_tokens, 2, {P2(5, 4), ROWS(9)},
@@ -438,6 +458,25 @@ const ggdm_op_row ggdm_op_rows[] = {
     {"join 2 rows of 33 each", &op_join, 3, {{2, {GGDM_BATCHES(2), 33, 1, 1}}}, {.k = 2}, 0, 0, 0},
     POOL(avg_pool_f32, 2, 5, 7, 3, 2),
     POOL(avg_pool_f32, 2, 28, 28, 1, 4),
+    SIMPLE(normalize, "33", 3, ROWS(33)),
+    SIMPLE(normalize, "512 (ViT-B/32)", 2, ROWS(512)),
+    SIMPLE(normalize, "2", 3, ROWS(2)),
+    SIMPLE(min_max, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(min_max, "3", 3, ROWS(3)),
+    {"channel_affine 5x7x3", &op_channel_affine, 2, {IMG(5, 7, 3)},
+     {.channel_scale = (const double[]){2, 0.5, -1}, .channel_shift = (const double[]){0, -1, 3}},
+     0, 0, 0},
+    {"channel_affine 4x4x1", &op_channel_affine, 3, {IMG(4, 4, 1)},
+     {.channel_scale = (const double[]){0.3}, .channel_shift = (const double[]){0.1}}, 0, 0, 0},
+    RESAMPLE(2, TORCH, 5, 7, 3, 12, 9),
+    RESAMPLE(2, TORCH, 9, 8, 1, 4, 3),
+    RESAMPLE(2, TORCH, 1, 2, 33, 3, 2),
+    RESAMPLE(2, PIL, 4, 5, 3, 7, 9),
+    RESAMPLE(2, PIL, 13, 11, 1, 5, 2),
+    RESAMPLE(2, PIL, 9, 6, 3, 4, 8),
+    CROP(5, 9, 7, 3, 4),
+    CROP(5, 12, 16, 1, 5),
+    CROP(3, 4, 3, 8, 7),
     BLUR(2, 5, 7, 3, 1, 2),
     BLUR(2, 5, 6, 1, 2.5, 4),
     BLUR(3, 4, 4, 33, 0.5, 1),

@@ -31,6 +31,7 @@ typedef enum ggdm_op_fill {
     GGDM_FILL_POSITIVE, /* well above 0 */
     GGDM_FILL_TIME,     /* integers 0 .. 999 */
     GGDM_FILL_LOGP,     /* negative */
+    GGDM_FILL_SHARE,    /* in [0, 1) */
     GGDM_FILL_INDEX     /* integers of the row's range */
 } ggdm_op_fill;
 

@@ -64,7 +64,9 @@ ggdm_val ggdm_cast(ggdm_graph *g, ggdm_val x, ggdm_dtype dtype);
 ggdm_val ggdm_silu(ggdm_graph *g, ggdm_val x); /* x * sigmoid(x) */
 ggdm_val ggdm_relu(ggdm_graph *g, ggdm_val x);
 ggdm_val ggdm_gelu(ggdm_graph *g, ggdm_val x, ggdm_gelu_form form); /* Hendrycks & Gimpel 2016 */
-ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b);           /* equal shapes */
+/** a gelu(b) with [a, b] = x [..., 2C], in the form with erf: "geglu" of diffusers. */
+ggdm_val ggdm_geglu(ggdm_graph *g, ggdm_val x);
+ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b); /* equal shapes */
 /** scale * x + shift with constants (center_input_sample, mid_block_scale_factor of diffusers). */
 ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift);
 /** x [N, H, W, C] + e [N, C] at every pixel. */
@@ -148,6 +150,33 @@ ggdm_val ggdm_scale_rows(ggdm_graph *g, ggdm_val x, ggdm_val a);
 ggdm_val ggdm_log_sum_exp(ggdm_graph *g, ggdm_val x);
 /** Elements first ... first + count - 1 of the last dimension: [N, ..., C] -> [N, ..., count]. */
 ggdm_val ggdm_slice_channels(ggdm_graph *g, ggdm_val x, int first, int count);
+
+/** x [N, C] over its length -> [N, C]; what is zero stays zero, and has gradient zero. */
+ggdm_val ggdm_normalize(ggdm_graph *g, ggdm_val x);
+/** Per image (x - min) / (max - min): x [N, ...].  The gradient passes through min and max, which
+ *  equal elements share; an image of one value becomes 0, with gradient 0. */
+ggdm_val ggdm_min_max(ggdm_graph *g, ggdm_val x);
+
+#define GGDM_AFFINE_CHANNELS 4 /* at most */
+
+/** x scale[c] + shift[c] of x [N, ..., C], with constants (copied). */
+ggdm_val ggdm_channel_affine(ggdm_graph *g, ggdm_val x, const double *scale, const double *shift);
+
+#define GGDM_RESAMPLE_SHRINK 64 /* at most, each side */
+
+typedef enum ggdm_resample_form {
+    GGDM_RESAMPLE_TORCH, /* bicubic, a = -0.75, without antialiasing: F.interpolate, nn.Upsample
+                            with align_corners=False */
+    GGDM_RESAMPLE_PIL    /* bicubic, a = -0.5, antialiased: Image.resize, of images in f32 */
+} ggdm_resample_form;
+
+/** x [N, H, W, C] -> [N, height, width, C]. */
+ggdm_val ggdm_resample(ggdm_graph *g, ggdm_val x, int height, int width, ggdm_resample_form form);
+/** A square of each image [N, H, W, C], made size x size by means (adaptive_avg_pool2d): the random
+ *  cut-outs of CLIP guidance.  window [N, 3] f32 (no gradient) are side, top and left in shares of
+ *  [0, 1) of what is possible: sides from size (or, if it is less, the shorter side of the image)
+ * to the shorter side of the image, places where the square fits. */
+ggdm_val ggdm_crop(ggdm_graph *g, ggdm_val x, ggdm_val window, int size);
 
 #define GGDM_BLUR_RADIUS 64 /* at most */
 

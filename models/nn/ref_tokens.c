@@ -69,6 +69,29 @@ int64_t ggdm_ref_gelu(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
     return 1;
 }
 
+ggdm_shape ggdm_ref_shape_geglu(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    ggdm_shape y = shape[0];
+    (void)cfg;
+    y.d[y.n - 1] /= 2;
+    return y;
+}
+
+int64_t ggdm_ref_geglu(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                       double *y, double *mag)
+{
+    const int64_t channels = shape[0].d[shape[0].n - 1] / 2;
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]) / 2; i++) {
+        const double *row = in[0] + i / channels * 2 * channels;
+        const double a = row[i % channels];
+        double m;
+        const double v = gelu(GGDM_GELU_ERF, row[channels + i % channels], &m);
+        put(y, mag, i, a * v, fabs(a) * (2 * fabs(v) + m));
+    }
+    return 1;
+}
+
 /* --- sequences of tokens --------------------------------------------------------------------- */
 
 ggdm_shape ggdm_ref_shape_embedding_tokens(const ggdm_op_config *cfg, const ggdm_shape *shape)

@@ -165,6 +165,8 @@ CASE(gelu_tanh, k->gelu(in(b, 0), OUT, n, GGDM_GELU_TANH))
 CASE(gelu_tanh_bwd, k->gelu_bwd(in(b, 0), in(b, 1), OUT, n, GGDM_GELU_TANH))
 CASE(gelu_quick, k->gelu(in(b, 0), OUT, n, GGDM_GELU_QUICK))
 CASE(gelu_quick_bwd, k->gelu_bwd(in(b, 0), in(b, 1), OUT, n, GGDM_GELU_QUICK))
+CASE(geglu, k->geglu(in(b, 0), OUT, rows, c))
+CASE(geglu_bwd, k->geglu_bwd(in(b, 0), in(b, 1), OUT, rows / 2, c))
 CASE(add_f32, k->add_f32(in(b, 0), b->f32[1], OUT, n))
 CASE(tile_in, tiles(k, b, true, true))
 CASE(tile_out, tiles(k, b, false, true))
@@ -219,6 +221,8 @@ static const kernel_case cases[] = {
     ROW(gelu_tanh_bwd),
     ROW(gelu_quick),
     ROW(gelu_quick_bwd),
+    ROW(geglu),
+    ROW(geglu_bwd),
     ROW(add_f32),
     ROW(tile_in),
     ROW(tile_out),

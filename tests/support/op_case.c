@@ -24,6 +24,9 @@ static void fill(const ggdm_op_row *row, ggdm_op_fill kind, uint64_t seed, doubl
         case GGDM_FILL_LOGP:
             x[i] = -(float)fabs(2 * ggdm_test_normal(&rng));
             break;
+        case GGDM_FILL_SHARE:
+            x[i] = (float)((double)ggdm_test_below(&rng, 1000) / 1000);
+            break;
         case GGDM_FILL_TIME:
             x[i] = (double)ggdm_test_below(&rng, 1000);
             break;
