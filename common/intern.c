@@ -57,6 +57,11 @@ ggdm_status ggdm_intern_text(ggdm_intern *in, const char *text, int32_t *out, gg
     return GGDM_OK;
 }
 
+int32_t ggdm_intern_find(const ggdm_intern *in, const char *text)
+{
+    return in->n ? in->slots[find_slot(in, text)] : -1;
+}
+
 void ggdm_intern_deinit(ggdm_intern *in)
 {
     free(in->texts);

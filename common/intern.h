@@ -19,6 +19,8 @@ typedef struct ggdm_intern {
 
 /** The number of a text, which is copied where it is new.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_intern_text(ggdm_intern *intern, const char *text, int32_t *out, ggdm_error *err);
+/** The number of a text that is there, or -1. */
+int32_t ggdm_intern_find(const ggdm_intern *intern, const char *text);
 void ggdm_intern_deinit(ggdm_intern *intern);
 
 #endif

@@ -179,10 +179,27 @@ done:
     return st;
 }
 
+static ggdm_status parse_tokenizer(ggdm_model *m, ggdm_error *err)
+{
+    const ggdm_model_files *f = m->files;
+    if (!f->tokenizer)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_tokenizer_parse(f->tokenizer, f->path, &m->tokenizer, err));
+    const int32_t size = ggdm_tokenizer_size(m->tokenizer);
+    return size <= m->info.vocabulary
+               ? GGDM_OK
+               : GGDM_FAIL(err, GGDM_EINVAL,
+                           "%s: the tokenizer has %d tokens, expected at most the %d of the "
+                           "network's vocab_size",
+                           f->path, size, m->info.vocabulary);
+}
+
 ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)
 {
     GGDM_TRY(ggdm_model_begin(files, out, err));
     ggdm_status st = parse_weights(*out, err);
+    if (st == GGDM_OK)
+        st = parse_tokenizer(*out, err);
     if (st != GGDM_OK)
         ggdm_model_destroy(out);
     return st;
@@ -193,6 +210,7 @@ void ggdm_model_destroy(ggdm_model **model)
     if (!model || !*model)
         return;
     ggdm_arch_destroy(&(*model)->arch);
+    ggdm_tokenizer_destroy(&(*model)->tokenizer);
     free((*model)->params.items);
     free((*model)->names);
     free(*model);

@@ -7,6 +7,7 @@
 
 #include "common/status.h"
 #include "models/arch/arch.h"
+#include "models/io/tokenizer.h"
 #include "models/nn/graph.h"
 #include "models/schedule_config.h"
 
@@ -16,6 +17,8 @@ typedef struct ggdm_model_files {
     char *config;         /* config.json, NUL-terminated; owned */
     char *scheduler;      /* scheduler_config.json, NUL-terminated, or NULL; owned */
     char *scheduler_path; /* where that was read, or would be; NULL in a worker; owned */
+    char *tokenizer;      /* of a network that takes text, its one text (models/io/tokenizer.h), or
+                             NULL: there is none; owned */
     const void *weights;  /* safetensors bytes, F32, 64-byte aligned */
     size_t weights_size;
     struct ggdm_weights *stored; /* behind weights; owned; NULL where they are borrowed */
@@ -54,6 +57,7 @@ typedef struct ggdm_model {
     ggdm_prediction prediction; /* what its output is, where it is a diffusion model */
     ggdm_params params;         /* views into files->weights */
     char *names;                /* storage of the parameters' names */
+    ggdm_tokenizer *tokenizer;  /* of files->tokenizer; NULL: there is none */
 } ggdm_model;
 
 /** Parse files into a model and check that the weights are exactly those of the architecture.

@@ -7,6 +7,7 @@
  *     text    name
  *     u64     number of dimensions, and each
  *     f32...  values, row-major, little-endian
+ *   text    where it has a tokenizer: the one text of that (models/io/tokenizer.h)
  *
  * with texts and numbers as in common/hash.h. */
 #include <stdlib.h>
@@ -71,6 +72,8 @@ ggdm_status ggdm_model_files_digest(const ggdm_model_files *files, uint8_t diges
     ggdm_status st = hash_schedule(&h, m, err);
     if (st == GGDM_OK)
         st = hash_params(&h, &m->params, err);
+    if (files->tokenizer)
+        ggdm_hash_text(&h, files->tokenizer);
     ggdm_hash_final(&h, digest);
     ggdm_model_destroy(&m);
     return st;

@@ -103,6 +103,8 @@ static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_mode
     GGDM_TRY(ggdm_model_begin(f, out, err));
     ggdm_model *m = *out;
     GGDM_TRY(read_scheduler(f, m->info.ports, err));
+    if (m->info.ports & GGDM_PORT_TEXT)
+        GGDM_TRY(ggdm_tokenizer_read(f->path, &f->tokenizer, err));
     GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
     GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
     return ggdm_model_fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);
@@ -160,5 +162,6 @@ void ggdm_model_files_close(ggdm_model_files *f)
     free(f->config);
     free(f->scheduler);
     free(f->scheduler_path);
+    free(f->tokenizer);
     *f = (ggdm_model_files){0};
 }

@@ -44,6 +44,8 @@ BEGIN {
     rule("jansson\\.h",              "common/json\\.c")
     rule("archive(_entry)?\\.h",     "common/(container|source)\\.c")
     rule("zlib\\.h",                "common/source\\.c")
+    rule("unicode/.*",              "models/io/clean_text\\.c")
+    rule("libxml/.*",               "models/io/clean_text\\.c")
     rule("nettle/.*",                "common/hash\\.c")
     rule("cblas.*\\.h",            "evaluate/matrix\\.c")
     rule("lapacke?.*\\.h",         "evaluate/(eigen|cholesky)\\.c")

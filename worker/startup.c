@@ -9,8 +9,8 @@
 #include "models/nn/selfcheck.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 5u
-#define FILES_BYTES (4 + 4 + 1 + 4 + GGDM_HASH_SIZE) /* packed, at least */
+#define HELLO_VERSION 6u
+#define FILES_BYTES (4 + 4 + 1 + 1 + 4 + GGDM_HASH_SIZE) /* packed, at least */
 #define PICTURE_BYTES (4 + GGDM_HASH_TEXT_SIZE - 1 + 3 * 4)
 
 void ggdm_outfit_deinit(ggdm_outfit *outfit)
@@ -57,13 +57,19 @@ static void put_text(ggdm_wire *w, const char *text)
     ggdm_put_bytes(w, text, strlen(text));
 }
 
+static void put_optional(ggdm_wire *w, const char *text)
+{
+    ggdm_put_u8(w, text != NULL);
+    if (text)
+        put_text(w, text);
+}
+
 static void put_files(ggdm_wire *w, const ggdm_model_files *f)
 {
     put_text(w, f->path);
     put_text(w, f->config);
-    ggdm_put_u8(w, f->scheduler != NULL);
-    if (f->scheduler)
-        put_text(w, f->scheduler);
+    put_optional(w, f->scheduler);
+    put_optional(w, f->tokenizer);
     ggdm_put_bytes(w, f->digest, sizeof f->digest);
 }
 
@@ -164,6 +170,14 @@ static char *get_text(ggdm_wire *w)
     return text ? strndup((const char *)text, size) : NULL;
 }
 
+/* False where there is one, but no memory for it. */
+static bool get_optional(ggdm_wire *w, char **out)
+{
+    const bool there = ggdm_get_u8(w) != 0;
+    *out = there ? get_text(w) : NULL;
+    return !there || *out;
+}
+
 static ggdm_status get_digest(ggdm_wire *w, uint8_t digest[GGDM_HASH_SIZE], ggdm_error *err)
 {
     size_t size = 0;
@@ -180,10 +194,10 @@ static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
 {
     f->path = get_text(w);
     f->config = get_text(w);
-    bool has_scheduler = ggdm_get_u8(w) != 0;
-    f->scheduler = has_scheduler ? get_text(w) : NULL;
+    bool all = get_optional(w, &f->scheduler);
+    all = get_optional(w, &f->tokenizer) && all;
     GGDM_TRY(get_digest(w, f->digest, err));
-    if (!f->path || !f->config || (has_scheduler && !f->scheduler))
+    if (!f->path || !f->config || !all)
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot copy the texts of a model");
     return GGDM_OK;
 }

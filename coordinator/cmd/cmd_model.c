@@ -1,4 +1,4 @@
-/* `ggdm model list|info|verify|apply`: looks into model directories. */
+/* `ggdm model list|info|verify|apply|tokenize`: looks into model directories. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,20 +6,22 @@
 
 #include "common/hash.h"
 #include "common/limits.h"
+#include "common/mem.h"
 #include "coordinator/cmd/cmd_model.h"
 #include "coordinator/cmd/command.h"
 #include "models/io/weights.h"
 #include "models/model.h"
 
-enum { LIST }; /* as action_names */
+enum { LIST, INFO, VERIFY, APPLY, TOKENIZE }; /* as action_names */
 
 typedef struct arguments {
     int action; /* of actions; -1: not given */
     const char *path;
     ggdm_apply_options apply;
+    ggdm_tokenize_options tokenize;
 } arguments;
 
-enum { KEY_IN = 256, KEY_OUT, KEY_VJP };
+enum { KEY_IN = 256, KEY_OUT, KEY_VJP, KEY_TRUNCATE, KEY_JSON };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "apply:", 0},
@@ -28,9 +30,12 @@ static const struct argp_option options[] = {
     {"vjp", KEY_VJP, NULL, 0, "with the cotangent gy in FILE, also write gx", 0},
     {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
     {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
+    {NULL, 0, NULL, 0, "tokenize:", 0},
+    {"truncate", KEY_TRUNCATE, NULL, 0, "cut texts that are too long", 0},
+    {"json", KEY_JSON, NULL, 0, "print an object a line", 0},
     {0}};
 
-static const char *const action_names[] = {"list", "info", "verify", "apply", NULL};
+static const char *const action_names[] = {"list", "info", "verify", "apply", "tokenize", NULL};
 
 static error_t parse_model_option(int key, char *arg, struct argp_state *state)
 {
@@ -52,17 +57,28 @@ static error_t parse_model_option(int key, char *arg, struct argp_state *state)
     case 't':
         a->apply.threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         return 0;
+    case KEY_TRUNCATE:
+        a->tokenize.truncate = true;
+        return 0;
+    case KEY_JSON:
+        a->tokenize.json = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (a->action < 0)
             a->action = ggdm_command_choice(state, "action", arg, action_names);
         else if (!a->path)
             a->path = arg;
+        else if (a->action == TOKENIZE)
+            a->tokenize.texts[a->tokenize.n_texts++] = arg;
         else
             argp_error(state, "too many arguments, expected an action and a model");
         return 0;
     case ARGP_KEY_END:
         if (a->action < 0 || (a->action != LIST && !a->path))
-            argp_error(state, "expected an action (list, info, verify or apply) and a model");
+            argp_error(state,
+                       "expected an action (list, info, verify, apply or tokenize) and a model");
+        if (a->action == TOKENIZE && a->tokenize.n_texts == 0)
+            argp_error(state, "tokenize: expected texts behind the model");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -72,18 +88,21 @@ static error_t parse_model_option(int key, char *arg, struct argp_state *state)
 static const struct argp parser = {
     .options = options,
     .parser = parse_model_option,
-    .args_doc = "list [DIR]\ninfo|verify|apply MODEL",
+    .args_doc = "list [DIR]\ninfo|verify|apply MODEL\ntokenize MODEL TEXT...",
     .doc =
         "Look into a model: a name under models/zoo or a directory with config.json and "
         "safetensors weights."
-        "\v  list    the models in DIR (default: in the zoo), and what they are for\n"
-        "  info    kind, what it takes and gives, size, digest, and a table of all tensors\n"
-        "  verify  check that the weights are exactly those of the architecture, and finite\n"
-        "  apply   run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
+        "\v  list      the models in DIR (default: in the zoo), and what they are for\n"
+        "  info      kind, what it takes and gives, size, digest, and a table of all tensors\n"
+        "  verify    check that the weights are exactly those of the architecture, and finite\n"
+        "  apply     run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
         "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
-        "probabilities [N, K]\n\n"
-        "Example:\n"
-        "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp",
+        "probabilities [N, K]\n"
+        "  tokenize  print the token ids that its text network gets, a line for each TEXT, or for "
+        "each line of @FILE\n\n"
+        "Examples:\n"
+        "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp\n"
+        "  ggdm model tokenize faces-clip \"a photo of a man with a beard\"",
 };
 
 static int64_t count_parameters(const ggdm_model *m)
@@ -186,27 +205,53 @@ static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *er
     return ggdm_model_apply(m, &a->apply, err);
 }
 
-/* As action_names; without the list, which is of no model. */
-static ggdm_status (*const actions[])(const ggdm_model *m, const arguments *a,
-                                      ggdm_error *err) = {NULL, show_info, show_verified, apply};
+static ggdm_status list(const arguments *a, ggdm_error *err)
+{
+    return ggdm_model_list(a->path, err);
+}
+
+static ggdm_status tokenize(const arguments *a, ggdm_error *err)
+{
+    return ggdm_model_tokenize(a->path, &a->tokenize, err);
+}
+
+/* By action: what is done with a model, or without opening one. */
+static const struct {
+    ggdm_status (*with)(const ggdm_model *m, const arguments *a, ggdm_error *err);
+    ggdm_status (*without)(const arguments *a, ggdm_error *err);
+} actions[] = {
+    [LIST] = {.without = list},         [INFO] = {.with = show_info},
+    [VERIFY] = {.with = show_verified}, [APPLY] = {.with = apply},
+    [TOKENIZE] = {.without = tokenize},
+};
+
+static ggdm_status open_and_act(const arguments *a, ggdm_error *err)
+{
+    ggdm_model_files files = {0};
+    ggdm_model *model = NULL;
+    ggdm_status st = ggdm_model_files_open(a->path, &files, err);
+    if (st == GGDM_OK)
+        st = ggdm_model_create(&files, &model, err);
+    if (st == GGDM_OK)
+        st = actions[a->action].with(model, a, err);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    return st;
+}
 
 int ggdm_cmd_model(int argc, char **argv)
 {
     arguments a = {.action = -1, .apply.threads = ggdm_usable_cores()};
     ggdm_error err = {0};
-    ggdm_model_files files = {0};
-    ggdm_model *model = NULL;
-    if (ggdm_command_parse(&parser, argc, argv, &a) != 0)
+    ggdm_status st = ggdm_alloc(&a.tokenize.texts, (size_t)argc, sizeof *a.tokenize.texts, &err);
+    if (st == GGDM_OK && ggdm_command_parse(&parser, argc, argv, &a) != 0) {
+        free(a.tokenize.texts);
         return GGDM_EXIT_USAGE;
-    if (a.action == LIST)
-        return ggdm_model_list(a.path, &err) == GGDM_OK ? GGDM_EXIT_OK
-                                                        : ggdm_command_fail("model", &err);
-    ggdm_status st = ggdm_model_files_open(a.path, &files, &err);
-    if (st == GGDM_OK)
-        st = ggdm_model_create(&files, &model, &err);
-    if (st == GGDM_OK)
-        st = actions[a.action](model, &a, &err);
-    ggdm_model_destroy(&model);
-    ggdm_model_files_close(&files);
+    }
+    if (st == GGDM_OK && actions[a.action].without)
+        st = actions[a.action].without(&a, &err);
+    else if (st == GGDM_OK)
+        st = open_and_act(&a, &err);
+    free(a.tokenize.texts);
     return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("model", &err);
 }

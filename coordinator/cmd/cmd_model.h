@@ -3,6 +3,7 @@
 #define GGDM_COORDINATOR_CMD_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "jobs/messages.h"
 #include "models/model.h"
@@ -27,5 +28,17 @@ ggdm_status ggdm_model_apply(const ggdm_model *model, const ggdm_apply_options *
 /** Print the models of directory dir, or of the zoos where that is NULL, each with what it is for.
  *  Errors: GGDM_EINVAL when there is no such directory. */
 ggdm_status ggdm_model_list(const char *dir, ggdm_error *err);
+
+typedef struct ggdm_tokenize_options {
+    char **texts; /* [n_texts], or @FILE with a text a line; borrowed */
+    size_t n_texts;
+    bool truncate, json;
+} ggdm_tokenize_options;
+
+/** Print the token ids of texts, a line each, as the network of model directory (or name) gets
+ * them, without padding; with json a line is an object of text, context and ids. Errors:
+ * GGDM_EINVAL where there is no tokenizer; those of ggdm_tokenizer_open and encode. */
+ggdm_status ggdm_model_tokenize(const char *name, const ggdm_tokenize_options *options,
+                                ggdm_error *err);
 
 #endif

@@ -32,6 +32,7 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"reference", ggdm_fuzz_reference, 4096, 0.4},
     {"jpeg", ggdm_fuzz_jpeg, 4096, 0.3},
     {"pipeline", ggdm_fuzz_pipeline, 1024, 0.2},
+    {"tokenizer", ggdm_fuzz_tokenizer, 2048, 0.4},
     {"checkpoint", ggdm_fuzz_checkpoint, 8192, 0.3},
     {"png", ggdm_fuzz_png, 8192, 0.6},
     {"wire", ggdm_fuzz_wire, 1024, 0.6},

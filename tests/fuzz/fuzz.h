@@ -54,6 +54,7 @@ bool ggdm_fuzz_npz(const uint8_t *data, size_t size);
 bool ggdm_fuzz_reference(const uint8_t *data, size_t size);
 bool ggdm_fuzz_jpeg(const uint8_t *data, size_t size);
 bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size);
+bool ggdm_fuzz_tokenizer(const uint8_t *data, size_t size);
 bool ggdm_fuzz_checkpoint(const uint8_t *data, size_t size);
 bool ggdm_fuzz_png(const uint8_t *data, size_t size);
 bool ggdm_fuzz_wire(const uint8_t *data, size_t size);

@@ -275,10 +275,10 @@ for tag, name, rest in ((1, "ready", None), (3, "samples", struct.pack("<I", 2) 
 
 
 def model(path):
-    return data(path) + data(b"{}") + b"\1" + data(b"{}") + data(bytes(32))
+    return data(path) + data(b"{}") + b"\1" + data(b"{}") + b"\1" + data(b"ggdm tokenizer 1") + data(bytes(32))
 
 
-HELLO = struct.pack("<II", 0x6767646d, 5)
+HELLO = struct.pack("<II", 0x6767646d, 6)
 put("startup", "work",
     HELLO + b"\1\0" + data(bytes(32)) + JOB + many([model(b"a"), model(b"b")])[:-1])
 put("startup", "pictures",

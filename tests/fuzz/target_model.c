@@ -5,6 +5,7 @@
 
 #include "common/fs.h"
 #include "models/arch/arch.h"
+#include "models/io/tokenizer.h"
 #include "models/io/weights.h"
 #include "models/train/adamw.h"
 #include "models/train/checkpoint.h"
@@ -121,6 +122,49 @@ bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size)
     ggdm_fuzz_clean(st, &err);
     ggdm_model_files_close(&files);
     free(dir);
+    return st == GGDM_OK;
+}
+
+/* What holds for any text that a vocabulary takes. */
+static void check_encoding(const ggdm_tokenizer *t, const char *text)
+{
+    enum { CONTEXT = 9 };
+    int32_t ids[CONTEXT];
+    int n;
+    ggdm_error err = {0};
+    ggdm_status st = ggdm_tokenizer_encode(t, text, CONTEXT, true, ids, &n, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (int i = 0; st == GGDM_OK && i < CONTEXT; i++)
+        assert_in_range(ids[i], 0, ggdm_tokenizer_size(t) - 1);
+    if (st == GGDM_OK)
+        assert_int_equal(ids[n - 1], ggdm_tokenizer_end(t));
+}
+
+/* vocab.json, merges.txt and a text with form feeds between, or the one text of a tokenizer and a
+ * text. */
+bool ggdm_fuzz_tokenizer(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_tokenizer *t = NULL;
+    ggdm_status st;
+    char *parts = ggdm_fuzz_text(data, size), *rest = parts;
+    const char *first = strsep(&rest, "\f"), *second = rest ? strsep(&rest, "\f") : "";
+    if (*first == '{') {
+        char *dir = ggdm_test_path(ggdm_fuzz_dir(), "tokenizer");
+        ggdm_test_ok(ggdm_make_dirs(dir, &err), &err);
+        free(ggdm_fuzz_file("tokenizer/vocab.json", first, strlen(first)));
+        free(ggdm_fuzz_file("tokenizer/merges.txt", second, strlen(second)));
+        st = ggdm_tokenizer_open(dir, &t, &err);
+        free(dir);
+        second = rest ? rest : "";
+    } else {
+        st = ggdm_tokenizer_parse(first, "fuzz", &t, &err);
+    }
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        check_encoding(t, second);
+    ggdm_tokenizer_destroy(&t);
+    free(parts);
     return st == GGDM_OK;
 }
 
