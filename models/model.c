@@ -7,6 +7,7 @@
 #include "common/fs.h"
 #include "common/mem.h"
 #include "models/io/weights.h"
+#include "models/preprocessor_config.h"
 
 /* --- fitting the weights to the architecture --- */
 
@@ -128,6 +129,22 @@ static ggdm_status take_schedule(ggdm_model *m, ggdm_error *err)
     return st;
 }
 
+/* Of pixels, as the file beside it has it. */
+static ggdm_status take_normal(ggdm_model *m, ggdm_error *err)
+{
+    char *where = NULL;
+    ggdm_normal normal = m->info.normal;
+    if (!m->files->preprocessor)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_path_join(m->files->path, GGDM_PREPROCESSOR_FILE, &where, err));
+    ggdm_status st = ggdm_preprocessor_config_read(m->files->preprocessor, where, &normal, err);
+    free(where);
+    if (st == GGDM_OK)
+        ggdm_arch_set_normal(m->arch, &normal);
+    m->info = ggdm_arch_get_info(m->arch);
+    return st;
+}
+
 ggdm_status ggdm_model_fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t n,
                            const char *where, ggdm_error *err)
 {
@@ -135,6 +152,8 @@ ggdm_status ggdm_model_fit(ggdm_model *m, const ggdm_st_tensor *tensors, size_t 
     GGDM_TRY(make_params(m, tensors, n, err));
     if (m->info.ports & GGDM_PORT_T)
         GGDM_TRY(take_schedule(m, err));
+    if (m->info.normal.n)
+        GGDM_TRY(take_normal(m, err));
     GGDM_TRY(declare(m, &g, err));
     ggdm_status st = check_params(m, g, where, err);
     ggdm_graph_destroy(&g);

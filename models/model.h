@@ -19,6 +19,7 @@ typedef struct ggdm_model_files {
     char *scheduler_path; /* where that was read, or would be; NULL in a worker; owned */
     char *tokenizer;      /* of a network that takes text, its one text (models/io/tokenizer.h), or
                              NULL: there is none; owned */
+    char *preprocessor;   /* preprocessor_config.json, NUL-terminated, or NULL; owned */
     const void *weights;  /* safetensors bytes, F32, 64-byte aligned */
     size_t weights_size;
     struct ggdm_weights *stored; /* behind weights; owned; NULL where they are borrowed */

@@ -3,6 +3,7 @@
  *   "ggdm model 1\n"
  *   text    config.json in one form (ggdm_arch_text)
  *   text    scheduler_config.json in one form, "{}" without one; "" of what takes no timestep
+ *   text    how pixels are normalised, of a network that does that (models/preprocessor_config.h)
  *   u64     number of tensors; then of each, in the order of their canonical names (as bytes):
  *     text    name
  *     u64     number of dimensions, and each
@@ -16,6 +17,7 @@
 #include "common/hash.h"
 #include "common/mem.h"
 #include "models/model.h"
+#include "models/preprocessor_config.h"
 #include "models/schedule_config.h"
 
 #define VERSION "ggdm model 1\n"
@@ -60,6 +62,17 @@ static ggdm_status hash_schedule(ggdm_hash *h, const ggdm_model *m, ggdm_error *
     return GGDM_OK;
 }
 
+static ggdm_status hash_normal(ggdm_hash *h, const ggdm_normal *normal, ggdm_error *err)
+{
+    char *text = NULL;
+    if (!normal->n)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_preprocessor_config_text(normal, &text, err));
+    ggdm_hash_text(h, text);
+    free(text);
+    return GGDM_OK;
+}
+
 ggdm_status ggdm_model_files_digest(const ggdm_model_files *files, uint8_t digest[32],
                                     ggdm_error *err)
 {
@@ -70,6 +83,8 @@ ggdm_status ggdm_model_files_digest(const ggdm_model_files *files, uint8_t diges
     ggdm_hash_update(&h, VERSION, sizeof VERSION - 1);
     ggdm_hash_text(&h, ggdm_arch_text(m->arch));
     ggdm_status st = hash_schedule(&h, m, err);
+    if (st == GGDM_OK)
+        st = hash_normal(&h, &m->info.normal, err);
     if (st == GGDM_OK)
         st = hash_params(&h, &m->params, err);
     if (files->tokenizer)

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "models/find.h"
 #include "models/io/weights.h"
+#include "models/preprocessor_config.h"
 
 #define MAX_TEXT ((size_t)1 << 20) /* bytes of config.json and scheduler_config.json */
 #define SCHEDULER "scheduler_config.json"
@@ -89,6 +90,19 @@ static ggdm_status read_scheduler(ggdm_model_files *f, unsigned ports, ggdm_erro
                : GGDM_OK;
 }
 
+/* Of a network that normalises pixels, where it is said how. */
+static ggdm_status read_preprocessor(ggdm_model_files *f, const ggdm_arch_info *info,
+                                     ggdm_error *err)
+{
+    char *path = NULL;
+    if (!info->normal.n || !ggdm_has_file(f->path, GGDM_PREPROCESSOR_FILE))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_path_join(f->path, GGDM_PREPROCESSOR_FILE, &path, err));
+    ggdm_status st = read_text(path, &f->preprocessor, err);
+    free(path);
+    return st;
+}
+
 /* --- opening a directory --- */
 
 /* The texts, and the weights' headers, which must fit the network: what does not is neither copied
@@ -105,6 +119,7 @@ static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_mode
     GGDM_TRY(read_scheduler(f, m->info.ports, err));
     if (m->info.ports & GGDM_PORT_TEXT)
         GGDM_TRY(ggdm_tokenizer_read(f->path, &f->tokenizer, err));
+    GGDM_TRY(read_preprocessor(f, &m->info, err));
     GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
     GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
     return ggdm_model_fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);
@@ -163,5 +178,6 @@ void ggdm_model_files_close(ggdm_model_files *f)
     free(f->scheduler);
     free(f->scheduler_path);
     free(f->tokenizer);
+    free(f->preprocessor);
     *f = (ggdm_model_files){0};
 }

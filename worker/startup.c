@@ -70,6 +70,7 @@ static void put_files(ggdm_wire *w, const ggdm_model_files *f)
     put_text(w, f->config);
     put_optional(w, f->scheduler);
     put_optional(w, f->tokenizer);
+    put_optional(w, f->preprocessor);
     ggdm_put_bytes(w, f->digest, sizeof f->digest);
 }
 
@@ -196,6 +197,7 @@ static ggdm_status get_files(ggdm_wire *w, ggdm_model_files *f, ggdm_error *err)
     f->config = get_text(w);
     bool all = get_optional(w, &f->scheduler);
     all = get_optional(w, &f->tokenizer) && all;
+    all = get_optional(w, &f->preprocessor) && all;
     GGDM_TRY(get_digest(w, f->digest, err));
     if (!f->path || !f->config || !all)
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot copy the texts of a model");

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "models/arch/arch_kind.h"
+#include "models/nn/ops.h"
 
 enum { MAX_CONFIG = 1 << 20 }; /* bytes; a config.json has a few thousand */
 
@@ -19,14 +20,24 @@ struct ggdm_arch {
     char *text;
 };
 
-static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d, &ggdm_arch_cnn, &ggdm_arch_mixture,
-                                              &ggdm_arch_mixture_classifier, &ggdm_arch_inception};
+static const ggdm_arch_kind *const kinds[] = {
+    &ggdm_arch_unet2d,     &ggdm_arch_cnn,  &ggdm_arch_mixture,   &ggdm_arch_mixture_classifier,
+    &ggdm_arch_inception,  &ggdm_arch_clip, &ggdm_arch_clip_text, &ggdm_arch_clip_text_projected,
+    &ggdm_arch_clip_vision};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
+/* diffusers says what class a network is of, transformers lists it; NULL where neither is there. */
+static const ggdm_node *class_of(const ggdm_node *root)
+{
+    const ggdm_node *name = ggdm_node_get(root, "_class_name");
+    const ggdm_node *list = ggdm_node_get(root, "architectures");
+    return name ? name : list && list->kind == GGDM_NODE_LIST ? list->first : list;
+}
+
 static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, ggdm_error *err)
 {
-    char known[200] = "";
+    char known[400] = "";
     const char *name = NULL;
     if (root->kind != GGDM_NODE_MAP)
         return ggdm_node_expected(root, err, "an object (config.json of a model)");
@@ -35,9 +46,10 @@ static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, 
         snprintf(known + used, sizeof known - used, "%s'%s'", i ? " or " : "",
                  kinds[i]->class_name);
     }
-    const ggdm_node *node = ggdm_node_get(root, "_class_name");
+    const ggdm_node *node = class_of(root);
     if (!node)
-        return ggdm_node_fail(root, err, "field '_class_name' is missing, expected %s", known);
+        return ggdm_node_fail(
+            root, err, "field '_class_name' is missing ('architectures', too), expected %s", known);
     GGDM_TRY(ggdm_node_string(node, &name, err));
     for (size_t i = 0; i < N_KINDS; i++) {
         if (strcmp(kinds[i]->class_name, name) == 0) {
@@ -127,6 +139,11 @@ ggdm_status ggdm_arch_set_schedule(ggdm_arch *arch, const double *alpha_bar, int
     return arch->kind->schedule ? arch->kind->schedule(arch->config, alpha_bar, n, err) : GGDM_OK;
 }
 
+void ggdm_arch_set_normal(ggdm_arch *arch, const ggdm_normal *normal)
+{
+    arch->info.normal = *normal;
+}
+
 /* ---- ports ---- */
 
 static const struct {
@@ -209,6 +226,17 @@ static unsigned wanted(const ggdm_arch_info *info, const ggdm_ports *p)
     return all;
 }
 
+/* x in [-1, 1] units as a network looks at it. */
+static ggdm_val normalise(const ggdm_normal *normal, ggdm_graph *g, ggdm_val x)
+{
+    double scale[GGDM_NORMAL_CHANNELS], shift[GGDM_NORMAL_CHANNELS];
+    for (int c = 0; c < normal->n; c++) {
+        scale[c] = 0.5 / normal->std[c];
+        shift[c] = (0.5 - normal->mean[c]) / normal->std[c];
+    }
+    return normal->n && x >= 0 ? ggdm_channel_affine(g, x, scale, shift) : x;
+}
+
 ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *p)
 {
     const ggdm_arch_info *info = &arch->info;
@@ -225,7 +253,10 @@ ggdm_val ggdm_arch_emit(const ggdm_arch *arch, ggdm_graph *g, ggdm_ports *p)
             return ggdm_graph_fail(g, GGDM_EINVAL, "%s: there is no port '%s'", info->class_name,
                                    ports[i].name);
     }
+    const ggdm_val x = p->x;
+    p->x = normalise(&info->normal, g, x);
     arch->kind->emit(arch->config, g, p);
+    p->x = x;
     for (size_t i = 0; i < N_PORTS; i++)
         if (info->ports & ports[i].bit & ~GGDM_PORTS_IN)
             return port_value(p, i);

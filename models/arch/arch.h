@@ -1,7 +1,8 @@
 /* Architectures: a config.json parsed and checked, and the network it describes emitted into a
  * graph.  Kinds: "UNet2DModel" (diffusers, eps-predictor), "GgdmCNN" (classifier),
  * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form), "FIDInceptionV3"
- * (features for distances between sets of images). */
+ * (features for distances between sets of images), "CLIPModel" and its parts (embeddings of images
+ * and texts). */
 #ifndef GGDM_MODELS_ARCH_ARCH_H
 #define GGDM_MODELS_ARCH_ARCH_H
 
@@ -58,6 +59,15 @@ enum {
     GGDM_PORTS_IN = GGDM_PORT_EPS - 1 /* all that networks take */
 };
 
+enum { GGDM_NORMAL_CHANNELS = 4 }; /* at most */
+
+/* How a network looks at pixels of [0, 1]: as (pixel - mean) / std of each channel, which it makes
+ * of x itself. */
+typedef struct ggdm_normal {
+    int n; /* channels; 0: it takes x as it is */
+    double mean[GGDM_NORMAL_CHANNELS], std[GGDM_NORMAL_CHANNELS];
+} ggdm_normal;
+
 enum { GGDM_ARCH_CONTEXT = 77 }; /* positions of a context where nobody says how many: CLIP's */
 
 typedef struct ggdm_arch ggdm_arch;
@@ -65,7 +75,7 @@ typedef struct ggdm_arch ggdm_arch;
 typedef enum ggdm_arch_role { GGDM_DIFFUSION, GGDM_CLASSIFIER, GGDM_ENCODER } ggdm_arch_role;
 
 typedef struct ggdm_arch_info {
-    const char *class_name;   /* "_class_name" of config.json */
+    const char *class_name;   /* "_class_name" of config.json, or what is in its "architectures" */
     const char *weights_file; /* "diffusion_pytorch_model.safetensors" or "model.safetensors"; NULL:
                                  the network has no weights */
     ggdm_arch_role role;
@@ -84,6 +94,7 @@ typedef struct ggdm_arch_info {
     int context_size;   /* channels that cross-attention wants; 0: there is no context */
     ggdm_resize resize; /* how images of other sizes, and grey ones, are made such as it takes;
                            GGDM_RESIZE_NONE: it takes its own only */
+    ggdm_normal normal; /* by its kind; ggdm_arch_set_normal */
     bool frozen;      /* statistics of its training are among its weights: it is not trained here */
     bool by_schedule; /* it computes with alpha_bar: ggdm_arch_set_schedule before it is emitted */
 } ggdm_arch_info;
@@ -103,6 +114,10 @@ const char *ggdm_arch_text(const ggdm_arch *arch);
  *  - 1, copied.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_arch_set_schedule(ggdm_arch *arch, const double *alpha_bar, int32_t n,
                                    ggdm_error *err);
+
+/** How pixels are seen by a network that does not take x as it is (normal.n of its info), instead
+ *  of as its kind has it. */
+void ggdm_arch_set_normal(ggdm_arch *arch, const ggdm_normal *normal);
 
 /** Whether a network has the port of this name ("label"), to be asked before it is emitted. */
 bool ggdm_arch_has_port(const ggdm_arch_info *info, const char *name);

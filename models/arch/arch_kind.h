@@ -14,7 +14,7 @@ enum {
 };
 
 typedef struct ggdm_arch_kind {
-    const char *class_name;   /* "_class_name" of config.json */
+    const char *class_name;   /* "_class_name" of config.json, or what is in its "architectures" */
     const char *weights_file; /* NULL: its config.json is all of it */
     ggdm_arch_role role;
     unsigned ports;             /* that every network of the kind has, GGDM_PORT_* */
@@ -25,10 +25,10 @@ typedef struct ggdm_arch_kind {
     size_t config_size;         /* of the struct that fill fills */
 
     /** Check what was read of the document, and fill config (zeroed before) and info's size,
-     *  channels, n_classes, resize, frozen and the ports that depend on the config.  What of raw
-     * means the same as something else is brought to one form, and what its rows do not say (a node
-     * set to NULL) is written into text, the open object that will say it all in one form. Errors:
-     * GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
+     *  channels, n_classes, resize, frozen, sizes of texts and embeddings and the ports that depend
+     * on the config.  What of raw means the same as something else is brought to one form, and what
+     * its rows do not say (a node set to NULL) is written into text, the open object that will say
+     * it all in one form. Errors: GGDM_EINVAL naming field, value and expectation; GGDM_ENOMEM. */
     ggdm_status (*fill)(const ggdm_node *root, void *raw, void *config, ggdm_arch_info *info,
                         ggdm_json *text, ggdm_error *err);
     /** Free what fill allocated, also after it failed; NULL: nothing. */
@@ -45,6 +45,8 @@ typedef struct ggdm_arch_kind {
 extern const ggdm_arch_kind ggdm_arch_unet2d;    /* models/arch/unet2d_config.c */
 extern const ggdm_arch_kind ggdm_arch_cnn;       /* models/arch/cnn_config.c */
 extern const ggdm_arch_kind ggdm_arch_inception; /* models/arch/inception.c */
+extern const ggdm_arch_kind ggdm_arch_clip, ggdm_arch_clip_text, ggdm_arch_clip_text_projected,
+    ggdm_arch_clip_vision; /* models/arch/clip_config.c */
 extern const ggdm_arch_kind ggdm_arch_mixture, ggdm_arch_mixture_classifier; /* .../mixture.c */
 
 #endif

@@ -92,6 +92,17 @@ ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int ou
     return ggdm_linear(g, x, w, b);
 }
 
+ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
+                                ggdm_init init)
+{
+    int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
+    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), (ggdm_init){GGDM_INIT_ZERO, 0});
+    return ggdm_linear(g, x, w, b);
+}
+
 /* weight and bias of a normalisation of x; false where there is no x. */
 static bool declare_norm(ggdm_graph *g, ggdm_val x, const char *prefix, ggdm_val *gamma,
                          ggdm_val *beta)

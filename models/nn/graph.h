@@ -43,8 +43,9 @@ typedef struct ggdm_params {
 typedef enum ggdm_init_kind {
     GGDM_INIT_ZERO,
     GGDM_INIT_ONE,
-    GGDM_INIT_UNIFORM, /* uniform in +-scale: scale = 1/sqrt(fan_in) is PyTorch's default */
-    GGDM_INIT_NORMAL   /* normal with standard deviation scale */
+    GGDM_INIT_CONSTANT, /* scale */
+    GGDM_INIT_UNIFORM,  /* uniform in +-scale: scale = 1/sqrt(fan_in) is PyTorch's default */
+    GGDM_INIT_NORMAL    /* normal with standard deviation scale */
 } ggdm_init_kind;
 
 typedef struct ggdm_init {

@@ -94,6 +94,12 @@ struct ggdm_op {
         struct {
             int times, part; /* rows of an image; which of them */
         } batch;
+        struct {
+            int size; /* pixels */
+        } patch;
+        struct {
+            int end; /* a token's id; -1: the highest of a text */
+        } text;
         const struct ggdm_mixture *mixture; /* borrowed */
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */

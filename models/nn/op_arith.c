@@ -179,6 +179,28 @@ ggdm_val ggdm_sqrt(ggdm_graph *g, ggdm_val x)
     return emit_like(g, &kind_sqrt, ggdm_graph_f32(g, x), -1, -1);
 }
 
+/* ---- y = e^x; gx = gy y ---- */
+
+ELEMENTWISE(exp, (float)exp(A))
+
+static void exp_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    gin[0] =
+        emit(g, ggdm_op_make(&kind_mul, gy, op->out[0], -1, -1), *ggdm_graph_shape(g, op->in[0]));
+}
+
+static const ggdm_op_kind kind_exp = {.name = "exp", .run_image = exp_run, .vjp = exp_vjp};
+
+ggdm_val ggdm_exp(ggdm_graph *g, ggdm_val x)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "exp", "x", x, 0);
+    if (!v)
+        return -1;
+    const ggdm_shape shape = v->shape.n ? v->shape : GGDM_SHAPE1(1);
+    return emit(g, ggdm_op_make(&kind_exp, ggdm_graph_f32(g, x), -1, -1, -1), shape);
+}
+
 /* ---- y[n] = <a[n], b[n]>: each gradient is the other operand times gy[n] ---- */
 
 static void dot_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)

@@ -1,5 +1,7 @@
 /* 2-D convolution and its gradients, by oneDNN or Winograd's method; also the linear layer over the
  * channels of images or sequences, which is a 1x1 convolution. */
+#include <string.h>
+
 #include "common/mem.h"
 #include "models/nn/graph_impl.h"
 #include "models/nn/ops.h"
@@ -15,7 +17,10 @@ static ggdm_conv_shape conv_shape(const ggdm_op *op, const ggdm_value *src,
                                   const ggdm_shape *weights, const ggdm_value *dst, bool bias)
 {
     const ggdm_shape s = as_image(&src->shape), d = as_image(&dst->shape);
-    const int64_t *w = weights->d;
+    int64_t w[GGDM_MAX_DIMS];
+    memcpy(w, weights->d, sizeof w);
+    if (ggdm_shape_inner(weights) == s.d[3]) /* a linear layer, also where it is of patches */
+        w[2] = w[3] = 1;
     return (ggdm_conv_shape){s.d[0], s.d[1], s.d[2],   s.d[3], d.d[1],     d.d[2],    d.d[3],
                              w[2],   w[3],   op->conv, bias,   src->dtype, dst->dtype};
 }

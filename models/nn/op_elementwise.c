@@ -125,18 +125,29 @@ ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b)
     return ggdm_emit_add(g, a, b);
 }
 
-/* ---- x [N, H, W, C] + e [N, C] ---- */
+/* ---- x [N, H, W, C] or [N, T, C] + e [N, C] ---- */
+
+static int64_t channels(const ggdm_value *x)
+{
+    return x->shape.d[x->shape.n - 1];
+}
 
 static int64_t pixels(const ggdm_value *x)
 {
-    return x->shape.d[1] * x->shape.d[2];
+    return ggdm_shape_inner(&x->shape) / channels(x);
+}
+
+/* Pixels that are summed before they are added to the others. */
+static int64_t line(const ggdm_value *x)
+{
+    return x->shape.d[x->shape.n - 2];
 }
 
 static void add_embedding_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
     ggdm_k(x)->affine_rows(ggdm_act_image(x, n), NULL, ggdm_f32_image(ggdm_in(g, op, 1), n),
-                           ggdm_act_image(ggdm_out(g, op, 0), n), pixels(x), x->shape.d[3]);
+                           ggdm_act_image(ggdm_out(g, op, 0), n), pixels(x), channels(x));
 }
 
 /* in gy [N, H, W, C]; out [N, C]: sum over the pixels */
@@ -144,7 +155,7 @@ static void sum_pixels_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
     ggdm_k(x)->sum_rows(ggdm_act_image(x, n), ggdm_f32_image(ggdm_out(g, op, 0), n), pixels(x),
-                        x->shape.d[2], x->shape.d[3]);
+                        line(x), channels(x));
 }
 
 static const ggdm_op_kind kind_sum_pixels = {.name = "sum_pixels", .run_image = sum_pixels_run};
@@ -163,15 +174,16 @@ static const ggdm_op_kind kind_add_embedding = {
 /* x and e of the broadcasting ops fit: e has times * C features. */
 static bool rows_fit(ggdm_graph *g, const char *op, ggdm_val x, ggdm_val e, int times)
 {
-    const ggdm_value *vx = ggdm_graph_check(g, op, "x", x, 4);
+    const ggdm_value *vx = ggdm_graph_check(g, op, "x", x, 0);
     const ggdm_value *ve = ggdm_graph_check(g, op, "e", e, 2);
     if (!vx || !ve)
         return false;
-    if (ve->shape.d[0] == vx->shape.d[0] && ve->shape.d[1] == times * vx->shape.d[3])
+    if (vx->shape.n > 2 && ve->shape.d[0] == vx->shape.d[0] &&
+        ve->shape.d[1] == times * channels(vx))
         return true;
     ggdm_graph_fail(g, GGDM_ESHAPE, "%s: embedding [%lld, %lld], expected [%lld, %lld]", op,
                     (long long)ve->shape.d[0], (long long)ve->shape.d[1], (long long)vx->shape.d[0],
-                    (long long)(times * vx->shape.d[3]));
+                    (long long)(times * channels(vx)));
     return false;
 }
 
@@ -188,7 +200,7 @@ ggdm_val ggdm_add_embedding(ggdm_graph *g, ggdm_val x, ggdm_val e)
 static void scale_shift_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0);
-    int64_t c = x->shape.d[3];
+    int64_t c = channels(x);
     const float *e = ggdm_f32_image(ggdm_in(g, op, 1), n);
     ggdm_k(x)->affine_rows(ggdm_act_image(x, n), e, e + c, ggdm_act_image(ggdm_out(g, op, 0), n),
                            pixels(x), c);
@@ -199,14 +211,14 @@ static void scale_shift_data_run(const ggdm_graph *g, const ggdm_op *op, int64_t
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
     ggdm_k(gy)->affine_rows(ggdm_act_image(gy, n), ggdm_f32_image(ggdm_in(g, op, 1), n), NULL,
-                            ggdm_act_image(ggdm_out(g, op, 0), n), pixels(gy), gy->shape.d[3]);
+                            ggdm_act_image(ggdm_out(g, op, 0), n), pixels(gy), channels(gy));
 }
 
 /* ge = [sum gy x, sum gy]; in gy, x */
 static void scale_shift_rows_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0);
-    int64_t c = gy->shape.d[3], w = gy->shape.d[2];
+    int64_t c = channels(gy), w = line(gy);
     float *ge = ggdm_f32_image(ggdm_out(g, op, 0), n);
     const void *pgy = ggdm_act_image(gy, n);
     ggdm_k(gy)->sum_rows_product(pgy, ggdm_act_image(ggdm_in(g, op, 1), n), ge, pixels(gy), w, c);

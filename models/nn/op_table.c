@@ -48,6 +48,9 @@ EMIT(geglu, ggdm_geglu(g, in[0]))
 EMIT(add_positions, ggdm_add_positions(g, in[0], in[1]))
 EMIT(prepend, ggdm_prepend(g, in[0], in[1]))
 EMIT(take, ggdm_take(g, in[0], in[1]))
+EMIT(take_end, ggdm_take_end(g, in[0], in[1], cfg->k))
+EMIT(patch_conv, ggdm_patch_conv(g, in[0], in[1]))
+EMIT(add_embedding_tokens, ggdm_add_embedding(g, in[0], in[1]))
 EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
 EMIT(nll, ggdm_nll(g, in[0], in[1]))
 EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
@@ -58,6 +61,7 @@ EMIT(clamp, ggdm_clamp(g, in[0], cfg->lo, cfg->hi))
 EMIT(sub, ggdm_sub(g, in[0], in[1]))
 EMIT(mul, ggdm_mul(g, in[0], in[1]))
 EMIT(div, ggdm_div(g, in[0], in[1]))
+EMIT(exp, ggdm_exp(g, in[0]))
 EMIT(sqrt, ggdm_sqrt(g, in[0]))
 EMIT(dot, ggdm_dot(g, in[0], in[1]))
 EMIT(scale_rows, ggdm_scale_rows(g, in[0], in[1]))
@@ -129,6 +133,10 @@ OP_AS(embedding_tokens, embedding, embedding_tokens, 0, 0, PARAM("table"), INDEX
 OP(add_positions,   same,             0, 0, X(NORMAL), PARAM("p"))
 OP(prepend,         prepend,          0, 0, X(NORMAL), PARAM("token"))
 OP(take,            take,             0, 0, X(NORMAL), INDEX("index"))
+OP(take_end,        take,             0, 0, X(NORMAL), INDEX("text"))
+OP(patch_conv,      patch_conv,       0, 0, X(NORMAL), PARAM("w"))
+/* the same op, with digests of its own: on sequences */
+OP_AS(add_embedding_tokens, add_embedding, same, 0, 0, X(NORMAL), ACT("e"))
 OP(log_softmax,     same,             8, F32, X(NORMAL))
 OP(nll,             per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
 OP(neg_prob,        per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
@@ -139,6 +147,7 @@ OP(clamp,           same,             0, F32, X(APART))
 OP(sub,             same,             0, F32, ACT("a"), ACT("b"))
 OP(mul,             same,             0, F32, ACT("a"), ACT("b"))
 OP(div,             same,             0, F32, ACT("a"), {"b", GGDM_ROLE_ACT, GGDM_FILL_POSITIVE})
+OP(exp,             same,             0, F32, X(NORMAL))
 OP(sqrt,            same,             0, F32, X(POSITIVE))
 OP(dot,             per_image,        0, F32, ACT("a"), ACT("b"))
 OP(scale_rows,      same,             0, F32, X(NORMAL), ACT("a"))
@@ -414,6 +423,16 @@ const ggdm_op_row ggdm_op_rows[] = {
     {"take of 7 tokens of 33", &op_take, 5, {SEQ(7, 33), VEC}, {.k = 0}, 0, 0, 7},
     {"take of 3 tokens of 8, outside", &op_take, 7, {SEQ(3, 8), VEC}, {.k = 0}, 0, -2, 5},
 
+    {"take_end of 7 tokens of 33, the first 2", &op_take_end, 5, {SEQ(7, 33), ROWS(7)}, {.k = 2}, 0,
+     0, 5},
+    {"take_end of 7 tokens of 8, the highest", &op_take_end, 7, {SEQ(7, 8), ROWS(7)}, {.k = -1}, 0,
+     0, 9},
+    SIMPLE(patch_conv, "4x4 3->16 12x8", 2, IMG(12, 8, 3), {4, {16, 3, 4, 4}}),
+    SIMPLE(patch_conv, "3x3 1->33 7x8, cut", 2, IMG(7, 8, 1), {4, {33, 1, 3, 3}}),
+    SIMPLE(patch_conv, "1x1 8->8 3x2", 3, IMG(3, 2, 8), {4, {8, 8, 1, 1}}),
+    SIMPLE(add_embedding_tokens, "7 tokens of 33", 2, SEQ(7, 33), ROWS(33)),
+    SIMPLE(add_embedding_tokens, "1 token of 8", 3, SEQ(1, 8), ROWS(8)),
+
     SIMPLE(log_softmax, "K10", 3, ROWS(10)),
     SIMPLE(log_softmax, "K33", 2, ROWS(33)),
     SIMPLE(log_softmax, "K1000", 2, ROWS(1000)),
@@ -439,6 +458,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(mul, "numbers", 5, VEC, VEC),
     SIMPLE(div, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
     SIMPLE(div, "numbers", 5, VEC, VEC),
+    SIMPLE(exp, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(exp, "numbers", 5, VEC),
     SIMPLE(sqrt, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(sqrt, "numbers", 5, VEC),
     SIMPLE(dot, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),

@@ -158,3 +158,36 @@ ggdm_val ggdm_take(ggdm_graph *g, ggdm_val x, ggdm_val index)
     return emit(g, ggdm_op_make(&kind_take, x, index, -1, -1), GGDM_F32,
                 GGDM_SHAPE2(vx->shape.d[0], vx->shape.d[2]));
 }
+
+/* ---- where texts end: [N, T] i32 -> [N] i32, no op of its own as it has no gradient ---- */
+
+static void end_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *text = ggdm_in(g, op, 0);
+    const int64_t count = text->shape.d[1];
+    const int32_t *ids = (const int32_t *)text->data + n * count;
+    int32_t at = 0;
+    if (op->text.end < 0)
+        for (int32_t i = 1; i < count; i++)
+            at = ids[i] > ids[at] ? i : at;
+    else
+        while (at < count && ids[at] != op->text.end)
+            at++;
+    ((int32_t *)ggdm_out(g, op, 0)->data)[n] = at < count ? at : 0;
+}
+
+static const ggdm_op_kind kind_end = {.name = "text_end", .run_image = end_run};
+
+ggdm_val ggdm_take_end(ggdm_graph *g, ggdm_val x, ggdm_val text, int end)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "take_end", "x", x, 3);
+    const ggdm_value *vt = ggdm_graph_check(g, "take_end", "text", text, 2);
+    if (!vx || !vt)
+        return -1;
+    if (vt->dtype != GGDM_I32 || vt->shape.d[0] != vx->shape.d[0] ||
+        vt->shape.d[1] != vx->shape.d[1])
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "take_end: text is not i32, an id for each token");
+    ggdm_op op = ggdm_op_make(&kind_end, text, -1, -1, -1);
+    op.text.end = end;
+    return ggdm_take(g, x, emit(g, op, GGDM_I32, GGDM_SHAPE1(vt->shape.d[0])));
+}

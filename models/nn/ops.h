@@ -69,7 +69,7 @@ ggdm_val ggdm_geglu(ggdm_graph *g, ggdm_val x);
 ggdm_val ggdm_add(ggdm_graph *g, ggdm_val a, ggdm_val b); /* equal shapes */
 /** scale * x + shift with constants (center_input_sample, mid_block_scale_factor of diffusers). */
 ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift);
-/** x [N, H, W, C] + e [N, C] at every pixel. */
+/** x [N, H, W, C] or [N, T, C] + e [N, C] at every pixel. */
 ggdm_val ggdm_add_embedding(ggdm_graph *g, ggdm_val x, ggdm_val e);
 /** x * (1 + s) + t with [s, t] = e [N, 2C]: scale first ("scale_shift" of diffusers). */
 ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e);
@@ -114,8 +114,15 @@ ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
 ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p);
 /** token [C] before those of every image: [N, T + 1, C]. */
 ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token);
+/** A convolution whose stride is the size of its kernel, to tokens: x [N, H, W, I], w [O, I, P, P]
+ *  -> [N, H/P * W/P, O], rows of patches one behind the other; what does not fill a patch is cut.
+ */
+ggdm_val ggdm_patch_conv(ggdm_graph *g, ggdm_val x, ggdm_val w);
 /** One token of each image: index [N] i32 -> [N, C] f32; an index outside [0, T) gives zeros. */
 ggdm_val ggdm_take(ggdm_graph *g, ggdm_val x, ggdm_val index);
+/** The token at the end of each text [N, T] i32 -> [N, C] f32: where the id end stands first, or
+ * its highest id where end is -1; the first token where end is not there. */
+ggdm_val ggdm_take_end(ggdm_graph *g, ggdm_val x, ggdm_val text, int end);
 
 /** log softmax over the last dimension of x [N, K], f32. */
 ggdm_val ggdm_log_softmax(ggdm_graph *g, ggdm_val x);
@@ -142,6 +149,8 @@ ggdm_val ggdm_mul(ggdm_graph *g, ggdm_val a, ggdm_val b);
 ggdm_val ggdm_div(ggdm_graph *g, ggdm_val a, ggdm_val b);
 /** Elementwise; the gradient where x = 0 is 0. */
 ggdm_val ggdm_sqrt(ggdm_graph *g, ggdm_val x);
+/** Elementwise e^x; of a single number (a parameter without dimensions) -> [1]. */
+ggdm_val ggdm_exp(ggdm_graph *g, ggdm_val x);
 /** Per image the sum of a b: a, b [N, ...] -> [N].  A norm is sqrt(dot(a, a)). */
 ggdm_val ggdm_dot(ggdm_graph *g, ggdm_val a, ggdm_val b);
 /** Every image times its number: x [N, ...], a [N]; lincomb with a gradient to the factor. */

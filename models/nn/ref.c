@@ -343,10 +343,10 @@ int64_t ggdm_ref_affine(const ggdm_op_config *cfg, const ggdm_shape *shape, cons
 int64_t ggdm_ref_add_embedding(const ggdm_op_config *cfg, const ggdm_shape *shape,
                                const double *const *in, double *y, double *mag)
 {
-    const int64_t channels = shape[0].d[3], pixels = shape[0].d[1] * shape[0].d[2];
+    const int64_t channels = shape[1].d[1];
     (void)cfg;
     for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
-        const int64_t n = i / (pixels * channels), c = i % channels;
+        const int64_t n = i / ggdm_shape_inner(&shape[0]), c = i % channels;
         const double x = in[0][i], e = in[1][n * channels + c];
         put(y, mag, i, x + e, fabs(x) + fabs(e));
     }
@@ -356,10 +356,10 @@ int64_t ggdm_ref_add_embedding(const ggdm_op_config *cfg, const ggdm_shape *shap
 int64_t ggdm_ref_scale_shift(const ggdm_op_config *cfg, const ggdm_shape *shape,
                              const double *const *in, double *y, double *mag)
 {
-    const int64_t channels = shape[0].d[3], pixels = shape[0].d[1] * shape[0].d[2];
+    const int64_t channels = shape[1].d[1] / 2;
     (void)cfg;
     for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
-        const int64_t n = i / (pixels * channels), c = i % channels;
+        const int64_t n = i / ggdm_shape_inner(&shape[0]), c = i % channels;
         const double x = in[0][i], s = in[1][n * 2 * channels + c];
         const double t = in[1][n * 2 * channels + channels + c];
         put(y, mag, i, x * (1 + s) + t, fabs(x) * (1 + fabs(s)) + fabs(t));

@@ -32,22 +32,22 @@
 
 /* The settings of all ops in one struct. */
 typedef struct ggdm_op_config {
-    ggdm_conv conv;                              /* conv2d */
-    int groups;                                  /* group_norm */
-    double eps;                                  /* group_norm, batch_norm, layer_norm */
-    bool relu;                                   /* batch_norm */
-    bool silu;                                   /* group_norm */
-    ggdm_gelu_form gelu;                         /* gelu */
-    ggdm_heads heads;                            /* attention */
-    int k;                                       /* max_pool, avg_pool, repeat, split, join, crop */
-    ggdm_window window;                          /* max_pool_windows, avg_pool_windows */
-    int part;                                    /* split */
-    int dim;                                     /* time_features */
-    bool flip;                                   /* time_features */
-    double freq_shift;                           /* time_features */
-    double scale, shift;                         /* affine */
-    double lo, hi;                               /* clamp */
-    int first, count;                            /* slice_channels */
+    ggdm_conv conv;      /* conv2d */
+    int groups;          /* group_norm */
+    double eps;          /* group_norm, batch_norm, layer_norm */
+    bool relu;           /* batch_norm */
+    bool silu;           /* group_norm */
+    ggdm_gelu_form gelu; /* gelu */
+    ggdm_heads heads;    /* attention */
+    int k;               /* max_pool, avg_pool, repeat, split, join, crop; take_end: end */
+    ggdm_window window;  /* max_pool_windows, avg_pool_windows */
+    int part;            /* split */
+    int dim;             /* time_features */
+    bool flip;           /* time_features */
+    double freq_shift;   /* time_features */
+    double scale, shift; /* affine */
+    double lo, hi;       /* clamp */
+    int first, count;    /* slice_channels */
     const double *channel_scale, *channel_shift; /* channel_affine */
     int height, width;                           /* resample */
     ggdm_resample_form resample;                 /* resample */
@@ -68,7 +68,8 @@ ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_c
     ggdm_ref_shape_time_features, ggdm_ref_shape_embedding, ggdm_ref_shape_repeat,
     ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
     ggdm_ref_shape_mixture_logp, ggdm_ref_shape_embedding_tokens, ggdm_ref_shape_prepend,
-    ggdm_ref_shape_take, ggdm_ref_shape_geglu, ggdm_ref_shape_resample, ggdm_ref_shape_crop;
+    ggdm_ref_shape_take, ggdm_ref_shape_patch_conv, ggdm_ref_shape_geglu, ggdm_ref_shape_resample,
+    ggdm_ref_shape_crop;
 
 ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_batch_norm,
     ggdm_ref_attention;
@@ -78,13 +79,13 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
     ggdm_ref_global_avg_pool, ggdm_ref_repeat, ggdm_ref_split, ggdm_ref_cast;
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_layer_norm, ggdm_ref_gelu, ggdm_ref_add_positions, ggdm_ref_prepend,
-    ggdm_ref_take, ggdm_ref_geglu;
+    ggdm_ref_take, ggdm_ref_take_end, ggdm_ref_patch_conv, ggdm_ref_geglu;
 ggdm_ref_fn ggdm_ref_normalize, ggdm_ref_min_max, ggdm_ref_channel_affine, ggdm_ref_resample,
     ggdm_ref_crop;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;
-ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt, ggdm_ref_dot,
-    ggdm_ref_scale_rows, ggdm_ref_log_sum_exp, ggdm_ref_slice_channels, ggdm_ref_join,
+ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_exp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt,
+    ggdm_ref_dot, ggdm_ref_scale_rows, ggdm_ref_log_sum_exp, ggdm_ref_slice_channels, ggdm_ref_join,
     ggdm_ref_blur;
 ggdm_ref_fn ggdm_ref_mixture_eps, ggdm_ref_mixture_logp;
 

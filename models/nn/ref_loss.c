@@ -142,6 +142,15 @@ int64_t ggdm_ref_sqrt(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
     return 1;
 }
 
+int64_t ggdm_ref_exp(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++)
+        put(y, mag, i, exp(in[0][i]), 0);
+    return 1;
+}
+
 int64_t ggdm_ref_dot(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
                      double *y, double *mag)
 {

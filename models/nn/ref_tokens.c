@@ -147,3 +147,50 @@ int64_t ggdm_ref_take(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
     }
     return 0;
 }
+
+int64_t ggdm_ref_take_end(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                          const double *const *in, double *y, double *mag)
+{
+    const int64_t tokens = shape[0].d[1], channels = shape[0].d[2];
+    for (int64_t n = 0; n < shape[0].d[0]; n++) {
+        const double *text = in[1] + n * tokens;
+        int64_t end = 0;
+        for (int64_t t = tokens; t-- > 0;)
+            if (cfg->k >= 0 ? text[t] == cfg->k : text[t] >= text[end])
+                end = t;
+        for (int64_t c = 0; c < channels; c++)
+            put(y, mag, n * channels + c, in[0][(n * tokens + end) * channels + c], 0);
+    }
+    return 0;
+}
+
+ggdm_shape ggdm_ref_shape_patch_conv(const ggdm_op_config *cfg, const ggdm_shape *shape)
+{
+    const int64_t size = shape[1].d[2];
+    (void)cfg;
+    return GGDM_SHAPE3(shape[0].d[0], (shape[0].d[1] / size) * (shape[0].d[2] / size),
+                       shape[1].d[0]);
+}
+
+int64_t ggdm_ref_patch_conv(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                            const double *const *in, double *y, double *mag)
+{
+    const int64_t size = shape[1].d[2], columns = shape[0].d[2] / size, channels = shape[0].d[3];
+    const ggdm_shape out = ggdm_ref_shape_patch_conv(cfg, shape);
+    for (int64_t i = 0; i < ggdm_shape_count(&out); i++) {
+        const int64_t o = i % out.d[2], patch = i / out.d[2] % out.d[1],
+                      n = i / out.d[2] / out.d[1];
+        double sum = 0, absolute = 0;
+        for (int64_t k = 0; k < channels * size * size; k++) {
+            const int64_t c = k / size / size, h = patch / columns * size + k / size % size;
+            const int64_t w = patch % columns * size + k % size;
+            const double term =
+                in[0][((n * shape[0].d[1] + h) * shape[0].d[2] + w) * channels + c] *
+                in[1][o * channels * size * size + k];
+            sum += term;
+            absolute += fabs(term);
+        }
+        put(y, mag, i, sum, absolute);
+    }
+    return channels * size * size;
+}

@@ -20,10 +20,10 @@ bool ggdm_shape_equal(const ggdm_shape *a, const ggdm_shape *b)
 
 const char *ggdm_shape_text(const ggdm_shape *s, char *text, size_t size)
 {
-    size_t used = 0;
+    size_t used = (size_t)snprintf(text, size, "[");
     for (int i = 0; i < s->n && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : "[",
-                                 (long long)s->d[i]);
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%lld", i ? ", " : "", (long long)s->d[i]);
     if (used < size)
         snprintf(text + used, size - used, "]");
     return text;

@@ -13,10 +13,11 @@ typedef enum ggdm_dtype { GGDM_F32, GGDM_BF16, GGDM_I32 } ggdm_dtype;
 size_t ggdm_dtype_size(ggdm_dtype dtype);
 
 typedef struct ggdm_shape {
-    int n;                    /* number of dimensions, 1..4 */
+    int n;                    /* number of dimensions, 1..4; 0: a single number */
     int64_t d[GGDM_MAX_DIMS]; /* extents, slowest first; unused ones are 1 */
 } ggdm_shape;
 
+#define GGDM_SHAPE0 ((ggdm_shape){0, {1, 1, 1, 1}})
 #define GGDM_SHAPE1(a) ((ggdm_shape){1, {(a), 1, 1, 1}})
 #define GGDM_SHAPE2(a, b) ((ggdm_shape){2, {(a), (b), 1, 1}})
 #define GGDM_SHAPE3(a, b, c) ((ggdm_shape){3, {(a), (b), (c), 1}})

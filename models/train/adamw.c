@@ -22,6 +22,10 @@ static void init_param(const ggdm_init *init, uint64_t seed, uint32_t index, siz
         for (size_t i = 0; i < n; i++)
             w[i] = 1.0f;
         break;
+    case GGDM_INIT_CONSTANT:
+        for (size_t i = 0; i < n; i++)
+            w[i] = (float)init->scale;
+        break;
     case GGDM_INIT_UNIFORM:
         ggdm_uniforms(seed, GGDM_STREAM_INIT, index, 0, (int64_t)n, uniforms);
         for (size_t i = 0; i < n; i++)

@@ -15,8 +15,8 @@ Contents of a file (all F32 unless said otherwise; images are [N, H, W, C]):
     param.NAME  grad.NAME                    parameters and their gradients
     nll [N]  gx_nll  neg_prob [N]  gx_prob   classifiers, for target [N] I32: losses per image and the
                                              gradients of their sums over the images
-    tol [2 + parameters (+ 4)]               tolerances: y, gx, then each grad.NAME in the order of
-                                             the file, then nll, gx_nll, neg_prob, gx_prob
+    tol [2 + parameters (+ 4)]               tolerances: y, gx (where there is x), then each
+                                             grad.NAME in the order of the file, then nll, gx_nll, neg_prob, gx_prob
     metadata "config"                        the config.json
 
 Tolerances are derived by a model of f32 rounding, not chosen.  The network is run again in double
@@ -217,20 +217,21 @@ def nchw(x):
 def run(net, case, arith, dtype=torch.float64):
     """All results of one run, by name, images as [N, H, W, C]."""
     net.arith = arith
-    x = case["x"].to(dtype).requires_grad_()
+    x = None if case["x"] is None else case["x"].to(dtype).requires_grad_()
     t = None if case["t"] is None else case["t"].to(dtype)
     names = list(net.params)
     saved = dict(net.params)
     for name in names:
         net.params[name] = saved[name].detach().to(dtype).requires_grad_()
-    y = net.forward(nchw(x), t, case["label"])
+    y = net.forward(None if x is None else nchw(x), t, case["label"])
     y_out = y.permute(0, 2, 3, 1) if y.dim() == 4 else y
     out = {"y": y_out}
     if case["gy"] is not None:
-        leaves = [x] + [net.params[n] for n in names]
-        grads = torch.autograd.grad(y_out, leaves, case["gy"].to(dtype), retain_graph=True)
-        out["gx"] = grads[0]
-        out.update({"grad." + n: g for n, g in zip(names, grads[1:])})
+        leaves = {"grad." + n: net.params[n] for n in names}
+        if x is not None:
+            leaves["gx"] = x
+        grads = torch.autograd.grad(y_out, list(leaves.values()), case["gy"].to(dtype), retain_graph=True)
+        out.update(zip(leaves, grads))
     if case["target"] is not None:
         logp = y.gather(1, case["target"].long()[:, None])[:, 0]
         out["nll"], out["neg_prob"] = -logp, arith.round(-logp.exp())
@@ -244,7 +245,7 @@ def run(net, case, arith, dtype=torch.float64):
 def write_safetensors(path, tensors, metadata):
     header, data, offset = {"__metadata__": metadata}, [], 0
     for name, a in tensors.items():
-        a = np.ascontiguousarray(a)
+        a = np.asarray(a, order="C")
         dtype = {"float32": "F32", "int32": "I32", "int64": "I64"}[a.dtype.name]
         header[name] = {"dtype": dtype, "shape": list(a.shape), "data_offsets": [offset, offset + a.nbytes]}
         data.append(a.tobytes())
@@ -266,7 +267,16 @@ def make(name, seed):
             "t": None if t is None else torch.tensor(t, dtype=torch.float32),
             "label": label if kind is UNet2D else None,
             "target": torch.tensor(label, dtype=torch.int32) if kind is CNN else None, "gy": None}
-    net = kind(config, seed)
+    inputs = {"x": case["x"]}
+    if t is not None:
+        inputs["t"] = case["t"]
+    if label is not None:
+        inputs["label" if kind is UNet2D else "target"] = torch.tensor(label, dtype=torch.int32)
+    finish(name, kind(config, seed), case, inputs, f32, {"config": json.dumps(config)})
+
+
+def finish(name, net, case, inputs, f32, metadata):
+    """Compute all results of a case, with their tolerances, and write them behind its inputs."""
     y = run(net, case, Exact())["y"]  # makes the parameters
     case["gy"] = f32(*y.shape)
 
@@ -279,20 +289,17 @@ def make(name, seed):
         for k, v in run(net, case, Noisy()).items():
             worst[k] = max(worst[k], (v - exact[k]).abs().max().item())
     tol = {k: FACTOR * worst[k] + U * exact[k].abs().max().item() for k in exact}
-    order = ["y", "gx"] + ["grad." + p for p in net.params]
-    if kind is CNN:
+    order = ["y"] + ["gx"] * ("gx" in exact) + ["grad." + p for p in net.params]
+    if case["target"] is not None:
         order += ["nll", "gx_nll", "neg_prob", "gx_prob"]
 
-    tensors = {"x": case["x"], "gy": case["gy"]}
-    if t is not None:
-        tensors["t"] = case["t"]
-    if label is not None:
-        tensors["label" if kind is UNet2D else "target"] = torch.tensor(label, dtype=torch.int32)
+    first = list(inputs)[0]
+    tensors = {first: inputs.pop(first), "gy": case["gy"], **inputs}
     tensors.update({"param." + p: v.detach().float() for p, v in net.params.items()})
     tensors.update({k: exact[k].float() for k in order})
     tensors["tol"] = torch.tensor([tol[k] for k in order], dtype=torch.float32)
     path = os.path.join(DATA, name + ".safetensors")
-    write_safetensors(path, {k: v.numpy() for k, v in tensors.items()}, {"config": json.dumps(config)})
+    write_safetensors(path, {k: v.numpy() for k, v in tensors.items()}, metadata)
 
     single = run(net, case, Exact(), torch.float32)
     share = {k: (single[k] - exact[k]).abs().max().item() / tol[k] for k in exact}
@@ -300,7 +307,7 @@ def make(name, seed):
     near = max(share, key=share.get)
     print(f"{name}: {sum(p.numel() for p in net.params.values())} parameters, "
           f"{os.path.getsize(path)} bytes; tolerance relative to max |.|: y {rel['y']:.1e}, "
-          f"gx {rel['gx']:.1e}, median of grads {np.median([rel[k] for k in order]):.1e}; "
+          f"gx {rel.get('gx', 0):.1e}, median of grads {np.median([rel[k] for k in order]):.1e}; "
           f"PyTorch f32 errs by {share['y']:.2f} of it in y, at most {share[near]:.2f} ({near})")
     assert share[near] < 1
 

@@ -64,7 +64,7 @@ class Net:
 
     def param(self, name, shape, scale, mean=0.0):
         if name not in self.params:
-            value = (mean + scale * self.rng.standard_normal(shape)).astype(np.float32)
+            value = np.asarray(mean + scale * self.rng.standard_normal(shape), np.float32)
             self.params[name] = torch.from_numpy(value).double().requires_grad_()
         assert tuple(self.params[name].shape) == tuple(shape), name
         return self.params[name]
