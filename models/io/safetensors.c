@@ -26,9 +26,10 @@
  * where they are not, models/io/weights.c copies them.  A file is read header first
  * (ggdm_st_file_open), so that nothing more is read of one that cannot be what is wanted.
  *
- * What we write: "__metadata__" first, if there is any, then tensors in the given order, F32 only,
- * one behind the other; the header ends in spaces so that 8 + N is a multiple of 64 bytes, which
- * lets the data be used where they are read to.  Same input, same bytes. */
+ * What we write (safetensors_write.c): "__metadata__" first, if there is any, then tensors in the
+ * given order, all F32 or all in one half precision, one behind the other; the header ends in
+ * spaces so that 8 + N is a multiple of 64 bytes, which lets the data be used where they are read
+ * to.  Same input, same bytes. */
 #include "models/io/safetensors.h"
 
 #include <inttypes.h>
@@ -38,9 +39,7 @@
 
 #include "common/fs.h"
 #include "common/json.h"
-#include "common/json_write.h"
 #include "common/mem.h"
-#include "common/temp.h"
 
 static const struct {
     const char *name;
@@ -421,115 +420,4 @@ ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *t, const char *where, 
                          "again with its header padded)",
                          where, t->name);
     return GGDM_OK;
-}
-
-/* --- writing --- */
-
-static int compare_names(const void *pa, const void *pb)
-{
-    return strcmp(*(const char *const *)pa, *(const char *const *)pb);
-}
-
-static ggdm_status check_names(const ggdm_tensor *tensors, size_t n, const char *path,
-                               ggdm_error *err)
-{
-    const char **names = NULL;
-    GGDM_TRY(ggdm_alloc(&names, n, sizeof *names, err));
-    for (size_t i = 0; i < n; i++)
-        names[i] = tensors[i].name;
-    qsort(names, n, sizeof *names, compare_names);
-    ggdm_status st = GGDM_OK;
-    for (size_t i = 1; i < n && st == GGDM_OK; i++)
-        if (!strcmp(names[i - 1], names[i]))
-            st = GGDM_FAIL(err, GGDM_EINVAL, "%s: two tensors named '%s'", path, names[i]);
-    free(names);
-    return st;
-}
-
-static void write_entry(ggdm_json *j, const ggdm_tensor *t, size_t begin, size_t end)
-{
-    ggdm_json_begin_object(j, t->name);
-    ggdm_json_put_string(j, "dtype", "F32");
-    ggdm_json_begin_array(j, "shape");
-    for (int k = 0; k < t->shape.n; k++)
-        ggdm_json_put_int(j, NULL, t->shape.d[k]);
-    ggdm_json_end(j);
-    ggdm_json_begin_array(j, "data_offsets");
-    ggdm_json_put_uint(j, NULL, begin);
-    ggdm_json_put_uint(j, NULL, end);
-    ggdm_json_end(j);
-    ggdm_json_end(j);
-}
-
-/* The header's JSON text (owned) and the size of the data. */
-static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, size_t n,
-                               const ggdm_st_meta *meta, size_t n_meta, char **text, size_t *size,
-                               size_t *data_size, ggdm_error *err)
-{
-    ggdm_json j;
-    ggdm_json_init(&j, GGDM_JSON_LINE);
-    ggdm_json_begin_object(&j, NULL);
-    if (n_meta) {
-        ggdm_json_begin_object(&j, "__metadata__");
-        for (size_t i = 0; i < n_meta; i++)
-            ggdm_json_put_string(&j, meta[i].key, meta[i].value);
-        ggdm_json_end(&j);
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t bytes;
-        if (tensors[i].dtype != GGDM_F32 || !tensor_bytes(&tensors[i].shape, 4, &bytes) ||
-            bytes > SIZE_MAX / 2 - at) {
-            ggdm_json_deinit(&j);
-            return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' cannot be written: %s", path,
-                             tensors[i].name,
-                             tensors[i].dtype != GGDM_F32 ? "it is not f32" : "it is too large");
-        }
-        write_entry(&j, &tensors[i], at, at + bytes);
-        at += bytes;
-    }
-    ggdm_json_end(&j);
-    *data_size = at;
-    return ggdm_json_finish(&j, text, size, err);
-}
-
-ggdm_status ggdm_safetensors_layout(const char *where, const ggdm_tensor *tensors, size_t n,
-                                    const ggdm_st_meta *meta, size_t n_meta, char **out,
-                                    size_t *data, size_t *size, ggdm_error *err)
-{
-    char *text = NULL, *file = NULL;
-    size_t text_size = 0, data_size = 0;
-    ggdm_status st;
-    GGDM_TRY(check_names(tensors, n, where, err));
-    GGDM_TRY_GOTO(
-        st, make_header(where, tensors, n, meta, n_meta, &text, &text_size, &data_size, err), done);
-    *data = ggdm_align_up(8 + text_size);
-    *size = *data + data_size;
-    GGDM_TRY_GOTO(st, ggdm_alloc(&file, *size, 1, err), done);
-    for (int i = 0; i < 8; i++)
-        file[i] = (char)((uint64_t)(*data - 8) >> (8 * i) & 0xff);
-    memcpy(file + 8, text, text_size);
-    memset(file + 8 + text_size, ' ', *data - 8 - text_size);
-    *out = file;
-done:
-    free(text);
-    return st;
-}
-
-ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
-                                   const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err)
-{
-    char *file = NULL;
-    size_t at = 0, size = 0;
-    GGDM_TRY(ggdm_safetensors_layout(path, tensors, n, meta, n_meta, &file, &at, &size, err));
-    for (size_t i = 0; i < n; i++) {
-        size_t bytes = 0;
-        tensor_bytes(&tensors[i].shape, 4, &bytes);
-        if (bytes)
-            memcpy(file + at, tensors[i].data, bytes);
-        at += bytes;
-    }
-    ggdm_status st = ggdm_replace_file(path, file, size, err);
-    free(file);
-    return st;
 }

@@ -109,6 +109,14 @@ ggdm_status ggdm_safetensors_as_f32(const ggdm_st_tensor *tensor, const char *wh
 ggdm_status ggdm_safetensors_write(const char *path, const ggdm_tensor *tensors, size_t n,
                                    const ggdm_st_meta *meta, size_t n_meta, ggdm_error *err);
 
+/** The same with the data rounded to F16 or BF16 (to nearest, ties to even; in F16 what is beyond
+ *  65504 becomes infinite), or as they are (F32). */
+ggdm_status ggdm_safetensors_write_as(const char *path, const ggdm_tensor *tensors, size_t n,
+                                      ggdm_st_dtype dtype, const ggdm_st_meta *meta, size_t n_meta,
+                                      ggdm_error *err);
+/** That rounding, of finite numbers. */
+void ggdm_safetensors_narrow(const float *in, size_t n, ggdm_st_dtype dtype, uint16_t *out);
+
 /** The file that ggdm_safetensors_write would write, in memory, with zeros for data: *size bytes in
  *  *out (owned, 64-byte aligned), the first tensor's data at byte *data, the others packed behind
  *  them.  The tensors' own data are not read.  Errors: as above but GGDM_EIO. */

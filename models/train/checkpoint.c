@@ -16,8 +16,9 @@
  *   loss      smoothed loss as a hexadecimal float ("%a"), so that it goes on with the same bits
  *   seconds   of training so far
  *   ranks, threads, isa   by what it was made: sums depend on them to the last bit
- *   sha256    of the values of all the above in this order, each behind its length as u64, then of
- *             the tensors' bytes in the order of the file
+ *   from      "DIGEST TAKEN FRESH" of the model whose weights it began with, and of how many
+ * tensors it took; only where there is one sha256    of the values of all the above in this order,
+ * each behind its length as u64, then of the tensors' bytes in the order of the file
  *
  * A file is gone on from if all of this holds, asked in this order:
  *
@@ -57,9 +58,9 @@ static void flat_arrays(const ggdm_flat *f, float *out[N_ARRAYS])
 
 #define MAX_STEP INT64_C(1000000000000) /* so that images can be counted */
 
-enum { STEP, RECIPE, DATA, LOSS, SECONDS, RANKS, THREADS, ISA, SHA256, N_META, TEXT = 80 };
-static const char *const keys[N_META] = {"step",  "recipe",  "data", "loss",  "seconds",
-                                         "ranks", "threads", "isa",  "sha256"};
+enum { STEP, RECIPE, DATA, LOSS, SECONDS, RANKS, THREADS, ISA, FROM, SHA256, N_META, TEXT = 120 };
+static const char *const keys[N_META] = {"step",  "recipe",  "data", "loss", "seconds",
+                                         "ranks", "threads", "isa",  "from", "sha256"};
 
 static void print_state(const ggdm_train_state *s, char text[SHA256][TEXT])
 {
@@ -71,6 +72,10 @@ static void print_state(const ggdm_train_state *s, char text[SHA256][TEXT])
     snprintf(text[RANKS], TEXT, "%d", s->ranks);
     snprintf(text[THREADS], TEXT, "%d", s->threads);
     snprintf(text[ISA], TEXT, "%s", s->isa);
+    text[FROM][0] = '\0';
+    if (*s->from.digest)
+        snprintf(text[FROM], TEXT, "%s %d %d", s->from.digest, (int)s->from.taken,
+                 (int)s->from.fresh);
 }
 
 /* Of everything a training goes on from. */
@@ -83,7 +88,8 @@ static void digest_of(const ggdm_flat *flat, const char *const values[SHA256],
     flat_arrays(flat, arrays);
     ggdm_hash_init(&h);
     for (int i = 0; i < SHA256; i++)
-        ggdm_hash_text(&h, values[i]);
+        if (i != FROM || *values[i])
+            ggdm_hash_text(&h, values[i]);
     for (int a = 0; a < N_ARRAYS; a++)
         for (int i = 0; i < flat->n_params; i++)
             ggdm_hash_update(&h, arrays[a] + flat->offset[i], sizeof(float) * flat->size[i]);
@@ -173,6 +179,8 @@ static ggdm_status read_meta(const ggdm_safetensors *file, const char *path,
 {
     for (int i = 0; i < N_META; i++) {
         values[i] = ggdm_safetensors_meta(file, keys[i]);
+        if (!values[i] && i == FROM)
+            values[i] = "";
         if (!values[i])
             return GGDM_FAIL(err, GGDM_EFORMAT,
                              "%s: metadata '%s' is missing, expected a training checkpoint of this "
@@ -207,6 +215,11 @@ static ggdm_status scan_state(const char *path, const char *const values[N_META]
         return GGDM_FAIL(err, GGDM_EFORMAT,
                          "%s: step '%.40s', expected an integer from 0 to %" PRId64, path,
                          values[STEP], MAX_STEP);
+    s->from = (ggdm_warm_start){.taken = 0};
+    if (*values[FROM] && sscanf(values[FROM], "%64[0-9a-f] %d %d", s->from.digest, &s->from.taken,
+                                &s->from.fresh) != 3)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: from '%.80s', expected DIGEST TAKEN FRESH", path,
+                         values[FROM]);
     s->loss = strtod(values[LOSS], NULL);
     s->seconds = strtod(values[SECONDS], &end);
     if (*end || end == values[SECONDS] || !isfinite(s->seconds) || s->seconds < 0)

@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "common/status.h"
 #include "models/train/adamw.h"
+#include "models/train/warm_start.h"
 
 typedef struct ggdm_train_state {
     int64_t step;                     /* steps done */
@@ -17,6 +18,7 @@ typedef struct ggdm_train_state {
     char data[GGDM_HASH_TEXT_SIZE];   /* digest of the data */
     int32_t ranks, threads;           /* sums depend on them, and on the next, to the last bit */
     char isa[16];                     /* name of the instruction set */
+    ggdm_warm_start from;             /* with what it began */
 } ggdm_train_state;
 
 /** Replace the checkpoint at path atomically. */

@@ -23,6 +23,10 @@ typedef struct ggdm_export {
     const ggdm_evaluation *final; /* on the test set, of the weights that are written */
 } ggdm_export;
 
+/** Round the averaged weights to the precision in which they will be written.  Errors:
+ * GGDM_ENUMERIC where one is too large for it. */
+ggdm_status ggdm_export_round(const ggdm_recipe *recipe, ggdm_flat *flat, ggdm_error *err);
+
 /** Write config.json, scheduler_config.json (of what takes timesteps), the EMA weights and the
  * model card README.md; each file atomically, the weights first. */
 ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err);

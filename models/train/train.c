@@ -110,6 +110,18 @@ static ggdm_status save_checkpoint(trainer *t, ggdm_error *err)
     return ggdm_checkpoint_write(t->folder.checkpoint, t->flat, &t->state, err);
 }
 
+static ggdm_status begin_weights(trainer *t, ggdm_error *err)
+{
+    const char *from = t->recipe->from;
+    ggdm_warm_start *w = &t->state.from;
+    if (!from)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_warm_start_from(from, t->flat, w, err));
+    ggdm_log(GGDM_LOG_INFO, "%d tensors begin as in %s (SHA-256 %.12s...), %d anew", (int)w->taken,
+             from, w->digest, (int)w->fresh);
+    return GGDM_OK;
+}
+
 /* Rank 0 reads the checkpoint; where there is none it writes one, by which the folder is this
  * training's from its first step on. */
 static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
@@ -121,6 +133,7 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
     t->started = ggdm_now() - t->state.seconds;
     if (!found) {
         GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
+        GGDM_TRY(begin_weights(t, err));
         GGDM_TRY(save_checkpoint(t, err));
     }
     ggdm_measures measures;
@@ -140,7 +153,7 @@ static ggdm_status resume(trainer *t, ggdm_error *err)
     if (strcmp(t->state.data, data) != 0)
         return GGDM_FAIL(err, GGDM_ESTATE, "%s: rank %d has other data there than rank 0",
                          t->recipe->data_dir, t->rank);
-    if (t->state.step > 0) {
+    if (t->state.step > 0 || t->recipe->from) {
         float *const arrays[] = {f->w, f->m, f->v, f->ema};
         for (int i = 0; i < 4; i++)
             GGDM_TRY(ggdm_world_broadcast(t->world, 0, arrays[i], sizeof(float) * f->n, err));
@@ -306,7 +319,9 @@ static ggdm_status finish_training(trainer *t, ggdm_error *err)
 {
     if (t->rank != 0)
         return GGDM_OK;
-    if (t->last.n == 0) /* resumed after the last step */
+    GGDM_TRY(
+        ggdm_export_round(t->recipe, t->flat, err)); /* the checkpoint keeps them as they are */
+    if (t->last.n == 0 || t->recipe->weights != GGDM_WEIGHTS_F32) /* not measured as they are */
         evaluate_weights(t);
     ggdm_export e = {.dir = t->options->out,
                      .command = t->options->command,

@@ -8,10 +8,13 @@
 #include "common/mem.h"
 #include "common/shipped.h"
 #include "common/yaml.h"
+#include "models/find.h"
 #include "models/schedule_config.h"
 
 const char *const ggdm_objective_names[] = {"ddpm", "classifier", "noisy-classifier", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
+
+const char *const ggdm_weights_form_names[] = {"f32", "f16", "bf16", NULL};
 
 #define MAX_CONFIG ((size_t)1 << 20) /* bytes */
 
@@ -38,6 +41,12 @@ static const ggdm_field top_fields[] = {
     {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true,
      .help =
          "the network: its `config.json` ([MODELS.md](MODELS.md)), by its path from the recipe"},
+    {"from", GGDM_FIELD_STRING, TOP(r.from),
+     .help = "a model, by its name or directory: tensors of equal name and shape begin with its "
+             "weights, the others anew"},
+    {"weights", GGDM_FIELD_CHOICE, TOP(r.weights), .choices = ggdm_weights_form_names,
+     .help = "in which precision the weights are written in the end; what is measured last is the "
+             "model with these"},
     {"seed", GGDM_FIELD_UINT64, TOP(r.seed),
      .help = "of the first weights, the order of the images, their changes and the noise"},
     {"precision", GGDM_FIELD_CHOICE, TOP(r.precision), .choices = precision_names,
@@ -270,16 +279,16 @@ static ggdm_status read_config(raw_recipe *raw, ggdm_error *err)
     return st;
 }
 
-/* Data are where the user is, or beside the recipe. */
-static ggdm_status find_data(ggdm_recipe *r, ggdm_error *err)
+/* What is not where the user is may be beside the recipe. */
+static ggdm_status find_beside(const ggdm_recipe *r, bool found, char **name, ggdm_error *err)
 {
     char *path = NULL;
-    if (ggdm_exists(r->data_dir))
+    if (found)
         return GGDM_OK;
-    GGDM_TRY(beside(r, r->data_dir, &path, err));
+    GGDM_TRY(beside(r, *name, &path, err));
     if (ggdm_exists(path)) {
-        free(r->data_dir);
-        r->data_dir = path;
+        free(*name);
+        *name = path;
     } else {
         free(path);
     }
@@ -296,7 +305,9 @@ static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
     GGDM_TRY(read_maps(raw, err));
     GGDM_TRY(check_objective(raw, (*doc)->root, err));
     GGDM_TRY(read_config(raw, err));
-    GGDM_TRY(find_data(r, err));
+    GGDM_TRY(find_beside(r, ggdm_exists(r->data_dir), &r->data_dir, err));
+    if (r->from)
+        GGDM_TRY(find_beside(r, ggdm_model_exists(r->from), &r->from, err));
     ggdm_hash h;
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash_init(&h);
@@ -332,6 +343,7 @@ void ggdm_recipe_deinit(ggdm_recipe *r)
     free(r->config);
     free(r->name);
     free(r->data_dir);
+    free(r->from);
     *r = (ggdm_recipe){0};
 }
 

@@ -22,13 +22,23 @@ extern const char *const ggdm_objective_names[];
  * and evaluations are f32 in both. */
 typedef enum ggdm_train_precision { GGDM_TRAIN_FP32, GGDM_TRAIN_BF16 } ggdm_train_precision;
 
+/* Of the weights that are written in the end. */
+typedef enum ggdm_weights_form {
+    GGDM_WEIGHTS_F32,
+    GGDM_WEIGHTS_F16,
+    GGDM_WEIGHTS_BF16
+} ggdm_weights_form;
+extern const char *const ggdm_weights_form_names[]; /* "f32", "f16", "bf16", NULL */
+
 typedef struct ggdm_recipe {
     char *path, *text; /* the recipe file and its content; owned */
     char *config;      /* text of the config.json it names; owned */
     char *name;        /* of the model; owned */
     char *data_dir;    /* owned */
+    char *from;        /* the model whose weights it begins with; NULL: none; owned */
     ggdm_objective objective;
     ggdm_train_precision precision;
+    ggdm_weights_form weights;
     uint64_t seed;
     ggdm_part part;
     double test_share; /* of the images, where the data have no test set */

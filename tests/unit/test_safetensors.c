@@ -1,6 +1,7 @@
 #include "tests/support/ggdm_test.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -274,6 +275,74 @@ static void test_safetensors_write_refuses_bad_tensors(void **state)
     ggdm_test_rmdir(dir);
 }
 
+static float wide(uint16_t half, ggdm_st_dtype dtype)
+{
+    const ggdm_st_tensor t = {"h", dtype, GGDM_SHAPE1(1), &half, sizeof half};
+    float v;
+    ggdm_safetensors_to_f32(&t, &v);
+    return v;
+}
+
+static uint16_t narrow(float v, ggdm_st_dtype dtype)
+{
+    uint16_t half;
+    ggdm_safetensors_narrow(&v, 1, dtype, &half);
+    return half;
+}
+
+/* Every number there is, what lies in the middle of two, and its neighbours to both sides. */
+static void test_safetensors_narrow_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    static const struct {
+        ggdm_st_dtype dtype;
+        uint16_t infinite;
+    } rows[] = {{GGDM_ST_F16, 0x7c00}, {GGDM_ST_BF16, 0x7f80}};
+    for (int k = 0; k < 2; k++)
+        for (uint16_t h = 0; h < rows[k].infinite; h++) {
+            const ggdm_st_dtype d = rows[k].dtype;
+            const uint16_t next = (uint16_t)(h + 1), sign = 0x8000;
+            const float v = wide(h, d);
+            assert_int_equal(narrow(v, d), h);
+            assert_int_equal(narrow(-v, d), h | sign);
+            if (next == rows[k].infinite)
+                break;
+            const float mid = v + (wide(next, d) - v) / 2;
+            assert_int_equal(narrow(mid, d), h % 2 ? next : h);
+            assert_int_equal(narrow(nextafterf(mid, INFINITY), d), next);
+            assert_int_equal(narrow(-nextafterf(mid, INFINITY), d), next | sign);
+            assert_int_equal(narrow(nextafterf(mid, 0), d), h);
+        }
+    assert_int_equal(narrow(65519.99f, GGDM_ST_F16), 0x7bff);
+    assert_int_equal(narrow(65520, GGDM_ST_F16), 0x7c00);
+    assert_int_equal(narrow(-1e30f, GGDM_ST_F16), 0xfc00);
+    assert_int_equal(narrow(1e-30f, GGDM_ST_F16), 0);
+}
+
+static void test_safetensors_half_precision_reads_back(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    size_t size;
+    char *dir = ggdm_test_mkdtemp(), *path = ggdm_test_path(dir, "x.safetensors");
+    const float values[] = {1, -2.5f, 0.1f};
+    const ggdm_tensor tensors[] = {{"odd", GGDM_F32, GGDM_SHAPE1(1), values},
+                                   {"w", GGDM_F32, GGDM_SHAPE1(2), values + 1}};
+    ggdm_test_ok(ggdm_safetensors_write_as(path, tensors, 2, GGDM_ST_F16, NULL, 0, &err), &err);
+    char *bytes = ggdm_test_read(path, &size);
+    ggdm_safetensors *st = NULL;
+    ggdm_test_ok(ggdm_safetensors_parse(bytes, size, path, &st, &err), &err);
+    const ggdm_st_tensor *w = ggdm_safetensors_find(st, "w");
+    float read[2];
+    assert_int_equal(w->dtype, GGDM_ST_F16);
+    ggdm_safetensors_to_f32(w, read);
+    assert_true(read[0] == -2.5f && fabsf(read[1] - 0.1f) < 5e-5f && read[1] != 0.1f);
+    ggdm_safetensors_destroy(&st);
+    free(bytes);
+    free(path);
+    ggdm_test_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_safetensors_misaligned_data_is_refused_for_f32),
         cmocka_unit_test(test_safetensors_written_file_reads_back),
         cmocka_unit_test(test_safetensors_write_refuses_bad_tensors),
+        cmocka_unit_test(test_safetensors_narrow_rounds_to_nearest_even),
+        cmocka_unit_test(test_safetensors_half_precision_reads_back),
     };
     return ggdm_test_main(tests);
 }

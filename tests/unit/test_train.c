@@ -1,6 +1,7 @@
 /* Whole trainings of tiny networks: they learn, and an interrupted one ends in the same bits. */
 #include "tests/support/ggdm_test.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/owner.h"
+#include "models/io/safetensors.h"
 #include "models/train/train.h"
 #include "tests/support/tiny_data.h"
 #include "tests/support/tiny_model.h"
@@ -56,6 +58,76 @@ static void test_train_ddpm_learns_and_resumes_to_the_bit(void **state)
         lines += *p == '\n';
     assert_int_equal(lines, 1 + 4); /* no row twice, none lost */
     free(curve);
+    ggdm_train_end(&f);
+}
+
+/* A training that goes on from another's weights: those of equal name and shape. */
+static const char warm_recipe[] = "name: tiny\nobjective: classifier\nconfig: net.json\n"
+                                  "images: 60\nbatch: 20\nseed: 8\nweights: f16\n"
+                                  "optimizer: {lr: 1e-9, warmup_steps: 0, ema: 0}\n"
+                                  "evaluate_steps: 30\ncurve_steps: 10\nfrom: %s\n";
+
+static void check_warm(const ggdm_train_fixture *f, const ggdm_train_fixture *from)
+{
+    size_t size, half_size;
+    char *bytes = ggdm_train_file(from, "a", "model.safetensors", &size);
+    char *half = ggdm_train_file(f, "a", "model.safetensors", &half_size);
+    ggdm_safetensors *a = NULL, *b = NULL;
+    ggdm_error err = {0};
+    int taken = 0;
+    ggdm_test_ok(ggdm_safetensors_parse(bytes, size, "a", &a, &err), &err);
+    ggdm_test_ok(ggdm_safetensors_parse(half, half_size, "b", &b, &err), &err);
+    assert_int_equal(a->n_tensors + 2, b->n_tensors);
+    for (size_t i = 0; i < a->n_tensors; i++) {
+        const ggdm_st_tensor *t = &a->tensors[i], *u = ggdm_safetensors_find(b, t->name);
+        float worst = 0, v[4000], w[4000];
+        assert_int_equal(u->dtype, GGDM_ST_F16);
+        if (!ggdm_shape_equal(&t->shape, &u->shape)) /* of a last layer that is not the last */
+            continue;
+        ggdm_safetensors_to_f32(t, v);
+        ggdm_safetensors_to_f32(u, w);
+        for (int64_t k = 0; k < ggdm_shape_count(&u->shape); k++)
+            worst = fmaxf(worst, fabsf(v[k] - w[k]));
+        assert_true(worst < 2e-3f);
+        taken++;
+    }
+    assert_int_equal(taken, 4);
+    assert_non_null(ggdm_safetensors_meta(b, "ggdm_from"));
+    ggdm_safetensors_destroy(&a);
+    ggdm_safetensors_destroy(&b);
+    free(bytes);
+    free(half);
+}
+
+static void test_train_begins_with_the_weights_of_a_model(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_train_fixture from, f;
+    char text[600], config[600];
+    ggdm_train_begin(&from, classifier_recipe, ggdm_tiny_cnn_config);
+    ggdm_test_ok(ggdm_train_into(&from, "a", 0, &err), &err);
+    char *model = ggdm_test_path(from.dir, "a");
+    snprintf(text, sizeof text, warm_recipe, model);
+    snprintf(config, sizeof config, "%.*s", (int)strlen(ggdm_tiny_cnn_config) - 2,
+             ggdm_tiny_cnn_config);
+    strcat(config, ", {\"linear\": 12, \"act\": \"silu\"}]}");
+    ggdm_train_begin(&f, text, config);
+    ggdm_test_ok(ggdm_train_into(&f, "a", 0, &err), &err);
+    check_warm(&f, &from);
+    char *card = ggdm_train_file(&f, "a", "README.md", NULL);
+    assert_non_null(strstr(card, "4 tensors began with its weights, 4 anew"));
+    assert_non_null(strstr(card, "parameters (f16)"));
+    free(card);
+    /* the source is not needed any more, and what was taken is still known */
+    ggdm_test_error(ggdm_train_into(&f, "b", 2, &err), &err, GGDM_ECANCELLED, "step 2");
+    ggdm_train_end(&from);
+    ggdm_test_ok(ggdm_train_into(&f, "b", 0, &err), &err);
+    char *again = ggdm_train_file(&f, "b", "README.md", NULL);
+    assert_non_null(strstr(again, "4 tensors began with its weights, 4 anew"));
+    free(again);
+    ggdm_test_error(ggdm_train_into(&f, "c", 0, &err), &err, GGDM_EINVAL, model);
+    free(model);
     ggdm_train_end(&f);
 }
 
@@ -231,6 +303,7 @@ static void test_train_exploding_loss_is_numeric_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_train_begins_with_the_weights_of_a_model),
         cmocka_unit_test(test_train_classifier_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_ddpm_learns_and_resumes_to_the_bit),
         cmocka_unit_test(test_train_checkpoint_of_another_recipe_is_refused),
