@@ -81,8 +81,9 @@ ggdm_status ggdm_data_fetch(const ggdm_data_set *set, const char *dir, char **in
 
 /* --- drawn faces --- */
 
-static const char *const scripts[] = {"faces.mjs",    "parts.mjs",         "captions.mjs", "random.mjs",
-                                      "package.json", "package-lock.json", "README.md"};
+static const char *const scripts[] = {"faces.mjs",  "parts.mjs",    "captions.mjs",
+                                      "random.mjs", "package.json", "package-lock.json",
+                                      "README.md"};
 
 /* Packages are found from where the scripts are. */
 static ggdm_status copy_scripts(const char *name, const char *dir, ggdm_error *err)
@@ -116,8 +117,7 @@ static ggdm_status pack_images(const char *dir, const char *name, ggdm_error *er
     snprintf(path, sizeof path, "%s/%s.u8", dir, name);
     GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_FILE, &pixels, &size, err), done);
     const int64_t shape[4] = {(int64_t)(size / ONE), SIDE, SIDE, CHANNELS};
-    GGDM_TRY_GOTO(st,
-                  ggdm_npy_header(GGDM_NPY_U8, shape, 4, header, &header_size, &data_size, err),
+    GGDM_TRY_GOTO(st, ggdm_npy_header(GGDM_NPY_U8, shape, 4, header, &header_size, &data_size, err),
                   done);
     snprintf(path, sizeof path, "%s/%s.npz", dir, name);
     GGDM_TRY_GOTO(st, ggdm_container_create(GGDM_ZIP, path, &npz, err), done);
@@ -134,11 +134,12 @@ done:
 ggdm_status ggdm_data_draw(const ggdm_data_set *set, const char *dir, char **inside,
                            ggdm_error *err)
 {
-    static const char *const install[] = {"npm",       "ci",         "--ignore-scripts",
-                                          "--no-audit", "--no-fund", "--loglevel=error", NULL};
+    static const char *const install[] = {
+        "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", NULL};
     static const char *const draw[] = {"node", "faces.mjs", ".", NULL};
     GGDM_TRY(copy_scripts(set->name, dir, err));
-    GGDM_TRY(run_program(dir, node_packages, install, err)); /* checks what package-lock.json says */
+    GGDM_TRY(
+        run_program(dir, node_packages, install, err)); /* checks what package-lock.json says */
     GGDM_TRY(run_program(dir, node_packages, draw, err));
     GGDM_TRY(pack_images(dir, "train", err));
     GGDM_TRY(pack_images(dir, "test", err));

@@ -29,8 +29,8 @@ ggdm_status ggdm_data_fetch(const ggdm_data_set *set, const char *dir, char **in
 ggdm_status ggdm_data_draw(const ggdm_data_set *set, const char *dir, char **inside,
                            ggdm_error *err);
 
-/** Are the files of the set in dir, and right?  Errors: GGDM_EFORMAT, GGDM_EIO naming the first that
- *  is not. */
+/** Are the files of the set in dir, and right?  Errors: GGDM_EFORMAT, GGDM_EIO naming the first
+ * that is not. */
 ggdm_status ggdm_data_check(const ggdm_data_set *set, const char *dir, ggdm_error *err);
 /** Copy them; nothing is written before all are known to be right.  Errors: as above. */
 ggdm_status ggdm_data_copy(const ggdm_data_set *set, const char *from, const char *out,

@@ -1,5 +1,7 @@
 /* NumPy archives: train.npz and test.npz (or val.npz) in a directory, or one that is named itself;
- * images u8 [N, H, W] or [N, H, W, C], labels of any integer type. */
+ * images u8 [N, H, W] or [N, H, W, C], labels of any integer type.  Captions and attributes are
+ * lines of the .jsonl of the same name. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +9,7 @@
 #include "common/mem.h"
 #include "common/npy.h"
 #include "models/train/images.h"
+#include "models/train/words.h"
 
 /* Names of the arrays.  Of a file that has both splits those of the test are the last (Keras). */
 static const char *const image_names[][4] = {{"arr_0.npy", "images.npy", "x_train.npy", NULL},
@@ -97,6 +100,46 @@ static ggdm_status find_npz(const char *dir, ggdm_data_split split, char **out, 
     return GGDM_OK;
 }
 
+/* --- words --- */
+
+static void name_line(const void *context, int32_t i, char text[GGDM_IMAGE_NAME])
+{
+    (void)context;
+    snprintf(text, GGDM_IMAGE_NAME, "line %d", i + 1);
+}
+
+/* NAME.jsonl for NAME.npz. */
+static ggdm_status read_lines(const char *npz, ggdm_words *words, ggdm_images *out, ggdm_error *err)
+{
+    char *path = NULL;
+    GGDM_TRY(ggdm_asprintf(&path, err, "%.*s.jsonl", (int)strlen(npz) - 4, npz));
+    ggdm_status st =
+        ggdm_exists(path)
+            ? ggdm_words_lines(words, path, out->n, err)
+            : GGDM_FAIL(err, GGDM_EINVAL,
+                        "%s: not there, and the network wants %s; expected a line for each "
+                        "image: {\"caption\": \"...\", \"attributes\": {...}}",
+                        path, words->captions ? "captions" : "attributes");
+    if (st == GGDM_OK)
+        st = ggdm_words_give(words, out, path, name_line, NULL, err);
+    free(path);
+    return st;
+}
+
+static ggdm_status read_words(const char *npz, const ggdm_image_want *want, ggdm_images *out,
+                              ggdm_error *err)
+{
+    ggdm_words words = {0};
+    char *dir = NULL;
+    GGDM_TRY(ggdm_folder_of(npz, &dir, err));
+    ggdm_status st = ggdm_words_begin(dir, want, &words, err);
+    if (st == GGDM_OK && ggdm_words_matter(&words))
+        st = read_lines(npz, &words, out, err);
+    ggdm_words_deinit(&words);
+    free(dir);
+    return st;
+}
+
 static ggdm_status read_npz(const char *dir, ggdm_data_split split, const ggdm_image_want *want,
                             ggdm_images *out, ggdm_error *err)
 {
@@ -113,12 +156,14 @@ static ggdm_status read_npz(const char *dir, ggdm_data_split split, const ggdm_i
     if (out->n == 0)
         goto done;
     GGDM_TRY_GOTO(st, read_members(path, label_names[split] + from, true, want, out, err), done);
+    GGDM_TRY_GOTO(st, read_words(path, want, out, err), done);
     st = ggdm_strdup(path, &out->source, err);
 done:
     free(path);
     return st;
 }
 
-const ggdm_image_format ggdm_format_npz = {
-    "train.npz and test.npz, or one .npz, with arr_0 (uint8 [N, H, W, C]) and arr_1 (labels)",
-    read_npz};
+const ggdm_image_format ggdm_format_npz = {"train.npz and test.npz, or one .npz, with arr_0 (uint8 "
+                                           "[N, H, W, C]) and arr_1 (labels), and a .jsonl "
+                                           "of words beside each",
+                                           read_npz};
