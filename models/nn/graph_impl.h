@@ -2,6 +2,7 @@
 #ifndef GGDM_MODELS_NN_GRAPH_IMPL_H
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
+#include "models/nn/attend.h"
 #include "models/nn/direct.h"
 #include "models/nn/graph.h"
 #include "models/nn/kernels.h"
@@ -16,7 +17,8 @@ typedef struct ggdm_op ggdm_op;
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
-    /** Compile time, optional: create op->prim, op->direct or op->winograd, set op->scratch_bytes.
+    /** Compile time, optional: create op->prim, op->attend, op->direct or op->winograd, set
+     * op->scratch_bytes.
      */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
     /** Optional: read the parameters' content again after it changed (packing). */
@@ -54,15 +56,7 @@ struct ggdm_op {
             bool cosines_first;
             double shift; /* of the frequencies */
         } time;
-        struct {
-            int heads;
-            bool a_turned, b_turned; /* transposed */
-            bool weights[3];         /* a, b, c are weights p [N, H, T, S], not tokens [N, T, C] */
-        } product;
-        struct {
-            double scale;
-            bool causal;
-        } softmax;
+        ggdm_heads heads;
         struct {
             int groups;
             double eps;
@@ -103,6 +97,7 @@ struct ggdm_op {
         const struct ggdm_mixture *mixture; /* borrowed */
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
+    ggdm_attend *attend;     /* attention; owned */
     ggdm_direct *direct;     /* a convolution has this ... */
     ggdm_winograd *winograd; /* ... or this; owned */
     size_t scratch_bytes;    /* wanted during run */

@@ -105,8 +105,8 @@ typedef struct ggdm_kernels {
     /** y[r, :] = a * row. */
     void (*spread)(float a, const float *row, void *y, int64_t rows, int64_t c);
 
-    /** Softmax of each row [c] of x, scaled by scale before. */
-    void (*softmax)(const float *x, void *y, int64_t rows, int64_t c, float scale);
+    /** Softmax of each row [c] of x, scaled by scale before; x is overwritten. */
+    void (*softmax)(float *x, void *y, int64_t rows, int64_t c, float scale);
     /** gx = scale * y * (gy - mean of gy with weights y) per row, y the softmax. */
     void (*softmax_bwd)(const void *y, const float *gy, void *gx, int64_t rows, int64_t c,
                         float scale);

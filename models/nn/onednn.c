@@ -361,6 +361,8 @@ static ggdm_status matmul_build(ggdm_prim *p, const ggdm_matmul_shape *s,
                                 dnnl_primitive_attr_t attr, layout *l, ggdm_error *err)
 {
     GGDM_TRY(matmul_layouts_init(s, l, err));
+    if (s->add)
+        DNNL_TRY(ggdm_dnnl_add_to_result(attr));
     DNNL_TRY(
         ggdm_dnnl_matmul_desc(engine, &l[MATMUL_A], &l[MATMUL_B], &l[MATMUL_C], attr, &p->desc));
     GGDM_TRY(add_arg(p, queried(p, dnnl_query_src_md), DNNL_ARG_SRC, MEM_A, err));

@@ -47,6 +47,7 @@ typedef struct ggdm_matmul_shape {
     int64_t a_strides[3], b_strides[3], c_strides[3];
     ggdm_dtype dtype; /* of A and B */
     ggdm_dtype c_dtype;
+    bool add; /* C += A B */
 } ggdm_matmul_shape;
 
 /** A convolution; plain: its f32 weights (forward, backward data), which are packed into the layout

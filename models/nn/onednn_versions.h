@@ -62,4 +62,7 @@ dnnl_status_t ggdm_dnnl_matmul_desc(dnnl_engine_t engine, const layout *a, const
                                     const layout *c, dnnl_primitive_attr_t attr,
                                     dnnl_primitive_desc_t *out);
 
+/** The operation's result is added to what its destination holds. */
+dnnl_status_t ggdm_dnnl_add_to_result(dnnl_primitive_attr_t attr);
+
 #endif

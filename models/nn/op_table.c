@@ -350,6 +350,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     ATTENTION_MASKED(" causal", 2, 4, 7, 16, 2, true, ABSENT, 0, 0),
     ATTENTION_MASKED(" with key lengths", 7, 6, 8, 16, 2, false, VEC, -1, 10),
     ATTENTION_MASKED(" causal with key lengths", 7, 8, 8, 33, 3, true, VEC, 1, 9),
+    /* so large that it is cut into blocks, the last one smaller */
+    ATTENTION_MASKED(" in blocks, causal with key lengths", 1, 515, 513, 2, 1, true, VEC, 400, 513),
 
     SIMPLE(relu, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(relu, "33", 3, ROWS(33)),

@@ -236,13 +236,42 @@ int64_t ggdm_ref_batch_norm(const ggdm_op_config *cfg, const ggdm_shape *shape,
 /* q . k / sqrt(width) of one head and one pair of positions; *absolute: sum of |terms|. */
 static double score(const double *q, const double *k, int64_t width, double *absolute)
 {
+    const double root = sqrt((double)width);
     double sum = 0;
     *absolute = 0;
     for (int64_t c = 0; c < width; c++) {
-        sum += q[c] * k[c] / sqrt((double)width);
-        *absolute += fabs(q[c] * k[c]) / sqrt((double)width);
+        sum += q[c] * k[c] / root;
+        *absolute += fabs(q[c] * k[c]) / root;
     }
     return sum;
+}
+
+/* One position of one head, which looks at so many keys; k, v: tokens of the head, channels apart.
+ * y and mag are zero before. */
+static void attend(const double *q, const double *k, const double *v, int64_t keys, int64_t width,
+                   int64_t channels, double *y, double *mag)
+{
+    double top = -INFINITY, top_abs = 0, sum = 0, absolute;
+    for (int64_t j = 0; j < keys; j++) {
+        top = fmax(top, score(q, k + j * channels, width, &absolute));
+        top_abs = fmax(top_abs, absolute);
+    }
+    for (int64_t j = 0; j < keys; j++) {
+        const double e = exp(score(q, k + j * channels, width, &absolute) - top);
+        sum += e;
+        for (int64_t c = 0; c < width; c++) {
+            y[c] += e * v[j * channels + c];
+            /* an error d of the scores changes a weight by a factor of at most exp(2 d); |y| itself
+             * is below the sum of its terms */
+            if (mag)
+                mag[c] += 2 * e * fabs(v[j * channels + c]) * (1 + top_abs);
+        }
+    }
+    for (int64_t c = 0; c < width && keys > 0; c++) {
+        y[c] /= sum;
+        if (mag)
+            mag[c] /= sum;
+    }
 }
 
 int64_t ggdm_ref_attention(const ggdm_op_config *cfg, const ggdm_shape *shape,
@@ -252,38 +281,19 @@ int64_t ggdm_ref_attention(const ggdm_op_config *cfg, const ggdm_shape *shape,
     const int64_t positions = ggdm_shape_count(&shape[0]) / n_images / channels;
     const int64_t all_keys = ggdm_shape_count(&shape[1]) / n_images / channels;
     const int64_t width = channels / cfg->heads.n;
+    for (int64_t at = 0; at < ggdm_shape_count(&shape[0]); at++)
+        put(y, mag, at, 0, 0);
     for (int64_t n = 0; n < n_images; n++) {
-        for (int64_t h = 0; h < cfg->heads.n; h++) {
-            const double *k = in[1] + n * all_keys * channels + h * width; /* key 0 of this head */
-            const double *v = in[2] + n * all_keys * channels + h * width;
-            for (int64_t i = 0; i < positions; i++) {
-                const int64_t at = (n * positions + i) * channels + h * width;
-                const double *q = in[0] + at;
-                int64_t tokens = all_keys; /* that position i looks at */
-                if (cfg->heads.causal && i + 1 < tokens)
-                    tokens = i + 1;
-                if (shape[3].n && in[3][n] < (double)tokens)
-                    tokens = in[3][n] > 0 ? (int64_t)in[3][n] : 0;
-                double top = -INFINITY, top_abs = 0, sum = 0, absolute;
-                for (int64_t j = 0; j < tokens; j++) {
-                    top = fmax(top, score(q, k + j * channels, width, &absolute));
-                    top_abs = fmax(top_abs, absolute);
-                }
-                for (int64_t j = 0; j < tokens; j++)
-                    sum += exp(score(q, k + j * channels, width, &absolute) - top);
-                for (int64_t c = 0; c < width; c++)
-                    put(y, mag, at + c, 0, 0);
-                for (int64_t j = 0; j < tokens; j++) {
-                    const double s = score(q, k + j * channels, width, &absolute);
-                    const double p = exp(s - top) / sum;
-                    for (int64_t c = 0; c < width; c++) {
-                        y[at + c] += p * v[j * channels + c];
-                        /* an error d of the scores changes a weight by a factor of at most
-                         * exp(2 d); |y| itself is below the sum of its terms */
-                        if (mag)
-                            mag[at + c] += 2 * p * fabs(v[j * channels + c]) * (1 + top_abs);
-                    }
-                }
+        const double given = shape[3].n ? in[3][n] : (double)all_keys;
+        for (int64_t i = 0; i < positions; i++) {
+            int64_t keys = cfg->heads.causal && i + 1 < all_keys ? i + 1 : all_keys;
+            if (given < (double)keys)
+                keys = given > 0 ? (int64_t)given : 0;
+            for (int64_t c = 0; c < channels; c += width) { /* first channel of a head */
+                const int64_t at = (n * positions + i) * channels + c;
+                const int64_t key = n * all_keys * channels + c;
+                attend(in[0] + at, in[1] + key, in[2] + key, keys, width, channels, y + at,
+                       mag ? mag + at : NULL);
             }
         }
     }
