@@ -1,4 +1,5 @@
-/* `ggdm model list|info|verify|apply|tokenize`: looks into model directories. */
+/* `ggdm model list|info|verify|import|apply|tokenize`: looks into model directories, and makes them
+ * of other people's weights. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,24 +10,31 @@
 #include "common/mem.h"
 #include "coordinator/cmd/cmd_model.h"
 #include "coordinator/cmd/command.h"
+#include "models/import/import.h"
 #include "models/io/weights.h"
 #include "models/model.h"
 
-enum { LIST, INFO, VERIFY, APPLY, TOKENIZE }; /* as action_names */
+enum { LIST, INFO, VERIFY, IMPORT, APPLY, TOKENIZE }; /* as action_names */
 
 typedef struct arguments {
     int action; /* of actions; -1: not given */
     const char *path;
+    const char *out;
+    ggdm_import_options import;
     ggdm_apply_options apply;
     ggdm_tokenize_options tokenize;
 } arguments;
 
-enum { KEY_IN = 256, KEY_OUT, KEY_VJP, KEY_TRUNCATE, KEY_JSON };
+enum { KEY_IN = 256, KEY_OUT, KEY_VJP, KEY_TRUNCATE, KEY_JSON, KEY_CONFIG, KEY_STATE };
 
 static const struct argp_option options[] = {
+    {"out", KEY_OUT, "PATH", 0, "import: directory to make; apply: safetensors file to write", 0},
+    {NULL, 0, NULL, 0, "import, and verify of what is not imported:", 0},
+    {"config", KEY_CONFIG, "FILE", 0,
+     "config.json of the network (default: the one beside the weights)", 0},
+    {"state", KEY_STATE, "NAME", 0, "which of several sets of weights in the file", 0},
     {NULL, 0, NULL, 0, "apply:", 0},
     {"in", KEY_IN, "FILE", 0, "safetensors file with the tensors to run the network on", 0},
-    {"out", KEY_OUT, "FILE", 0, "safetensors file to write", 0},
     {"vjp", KEY_VJP, NULL, 0, "with the cotangent gy in FILE, also write gx", 0},
     {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},
     {"threads", 't', "N", 0, "OpenMP threads (default: the cores it may use)", 0},
@@ -35,7 +43,8 @@ static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "print an object a line", 0},
     {0}};
 
-static const char *const action_names[] = {"list", "info", "verify", "apply", "tokenize", NULL};
+static const char *const action_names[] = {"list",  "info",     "verify", "import",
+                                           "apply", "tokenize", NULL};
 
 static error_t parse_model_option(int key, char *arg, struct argp_state *state)
 {
@@ -45,7 +54,13 @@ static error_t parse_model_option(int key, char *arg, struct argp_state *state)
         a->apply.in = arg;
         return 0;
     case KEY_OUT:
-        a->apply.out = arg;
+        a->out = arg;
+        return 0;
+    case KEY_CONFIG:
+        a->import.config = arg;
+        return 0;
+    case KEY_STATE:
+        a->import.state = arg;
         return 0;
     case KEY_VJP:
         a->apply.vjp = true;
@@ -76,7 +91,8 @@ static error_t parse_model_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (a->action < 0 || (a->action != LIST && !a->path))
             argp_error(state,
-                       "expected an action (list, info, verify, apply or tokenize) and a model");
+                       "expected an action (list, info, verify, import, apply or tokenize) and a "
+                       "model");
         if (a->action == TOKENIZE && a->tokenize.n_texts == 0)
             argp_error(state, "tokenize: expected texts behind the model");
         return 0;
@@ -88,20 +104,25 @@ static error_t parse_model_option(int key, char *arg, struct argp_state *state)
 static const struct argp parser = {
     .options = options,
     .parser = parse_model_option,
-    .args_doc = "list [DIR]\ninfo|verify|apply MODEL\ntokenize MODEL TEXT...",
+    .args_doc = "list [DIR]\ninfo|verify|apply MODEL\nimport SOURCE\ntokenize MODEL TEXT...",
     .doc =
         "Look into a model: a name under models/zoo or a directory with config.json and "
-        "safetensors weights."
+        "safetensors weights.  Or make one of other people's: safetensors and what PyTorch saves, "
+        "of diffusers, CLIP and others (docs/MODELS.md)."
         "\v  list      the models in DIR (default: in the zoo), and what they are for\n"
         "  info      kind, what it takes and gives, size, digest, and a table of all tensors\n"
-        "  verify    check that the weights are exactly those of the architecture, and finite\n"
+        "  verify    check that the weights are exactly those of the architecture, and finite; of "
+        "a SOURCE, also that it can be imported\n"
+        "  import    make the directory --out of a file of weights (.safetensors, .pt, .pth, "
+        ".bin), "
+        "or of a directory with them; files of PyTorch are read without running anything in them\n"
         "  apply     run it on the tensors of a file: x [N, C, H, W] F32, and for diffusion models "
-        "t [N] I64 (label [N] I64 where it has classes); for encoders of texts ids [M, T] I64; "
-        "writes y: eps, a classifier's log probabilities [N, K], or embeddings (of texts beside "
-        "images y_text), and of texts their last hidden states, sequence [M, T, C]\n"
+        "t [N] I64 (label [N] I64 where it has classes); writes y: eps, or a classifier's log "
+        "probabilities [N, K]\n"
         "  tokenize  print the token ids that its text network gets, a line for each TEXT, or for "
         "each line of @FILE\n\n"
         "Examples:\n"
+        "  ggdm model import ~/Downloads/unet.pt --config config.json --out my-unet\n"
         "  ggdm model apply mnist-ddpm --in x.safetensors --out y.safetensors --vjp\n"
         "  ggdm model tokenize faces-clip \"a photo of a man with a beard\"",
 };
@@ -200,15 +221,26 @@ static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_e
 
 static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *err)
 {
-    if (!a->apply.in || !a->apply.out)
+    ggdm_apply_options how = a->apply;
+    how.out = a->out;
+    if (!how.in || !how.out)
         return GGDM_FAIL(err, GGDM_EINVAL, "apply: %s is missing, expected --in FILE --out FILE",
-                         a->apply.in ? "--out" : "--in");
-    return ggdm_model_apply(m, &a->apply, err);
+                         how.in ? "--out" : "--in");
+    return ggdm_model_apply(m, &how, err);
 }
 
 static ggdm_status list(const arguments *a, ggdm_error *err)
 {
     return ggdm_model_list(a->path, err);
+}
+
+static ggdm_status import(const arguments *a, ggdm_error *err)
+{
+    ggdm_import_options how = a->import;
+    how.out = a->out;
+    if (!how.out)
+        return GGDM_FAIL(err, GGDM_EINVAL, "import: --out is missing, expected --out DIR");
+    return ggdm_model_import(a->path, &how, err);
 }
 
 static ggdm_status tokenize(const arguments *a, ggdm_error *err)
@@ -222,14 +254,17 @@ static const struct {
     ggdm_status (*without)(const arguments *a, ggdm_error *err);
 } actions[] = {
     [LIST] = {.without = list},         [INFO] = {.with = show_info},
-    [VERIFY] = {.with = show_verified}, [APPLY] = {.with = apply},
-    [TOKENIZE] = {.without = tokenize},
+    [VERIFY] = {.with = show_verified}, [IMPORT] = {.without = import},
+    [APPLY] = {.with = apply},          [TOKENIZE] = {.without = tokenize},
 };
 
 static ggdm_status open_and_act(const arguments *a, ggdm_error *err)
 {
     ggdm_model_files files = {0};
     ggdm_model *model = NULL;
+    if (a->action == VERIFY &&
+        (a->import.config || a->import.state || ggdm_import_is_needed(a->path)))
+        return ggdm_model_import(a->path, &a->import, err);
     ggdm_status st = ggdm_model_files_open(a->path, &files, err);
     if (st == GGDM_OK)
         st = ggdm_model_create(&files, &model, err);

@@ -349,6 +349,12 @@ ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *t, const char *wh
         t->dtype == GGDM_ST_F64 ? " (to narrow it would round: convert it yourself)" : "");
 }
 
+bool ggdm_safetensors_is_float(ggdm_st_dtype dtype)
+{
+    return dtype == GGDM_ST_F32 || dtype == GGDM_ST_F16 || dtype == GGDM_ST_BF16 ||
+           dtype == GGDM_ST_F64;
+}
+
 size_t ggdm_safetensors_dtype_size(ggdm_st_dtype dtype)
 {
     return dtypes[dtype].size;

@@ -91,6 +91,8 @@ ggdm_status ggdm_safetensors_check_float(const ggdm_st_tensor *tensor, const cha
 /** Copy such a tensor to out, widened to f32: exactly.  Or an F64 one, which is rounded. */
 void ggdm_safetensors_to_f32(const ggdm_st_tensor *tensor, float *out);
 
+/** Is it one that ggdm_safetensors_to_f32 takes: F32, F16, BF16, F64? */
+bool ggdm_safetensors_is_float(ggdm_st_dtype dtype);
 /** Bytes of an element. */
 size_t ggdm_safetensors_dtype_size(ggdm_st_dtype dtype);
 /** "F32", "BF16" ... */

@@ -251,12 +251,6 @@ static const char *pack(const ggdm_torch_tensor *t, const char *storage, char *r
     return room;
 }
 
-static bool is_float(ggdm_st_dtype dtype)
-{
-    return dtype == GGDM_ST_F32 || dtype == GGDM_ST_F16 || dtype == GGDM_ST_BF16 ||
-           dtype == GGDM_ST_F64;
-}
-
 static ggdm_status give_tensor(const ggdm_torch_file *f, size_t i, const char *storage,
                                ggdm_torch_take take, void *context, ggdm_error *err)
 {
@@ -302,7 +296,7 @@ done:
 
 static bool is_wanted(const ggdm_torch_storage *s)
 {
-    return s && s->n > 0 && is_float(s->dtype);
+    return s && s->n > 0 && ggdm_safetensors_is_float(s->dtype);
 }
 
 static ggdm_status load_zip(ggdm_torch_file *f, ggdm_torch_take take, void *context,

@@ -47,65 +47,6 @@ static void close_file(struct ggdm_weights_file *f)
     *f = (struct ggdm_weights_file){0};
 }
 
-/* --- what is there instead --- */
-
-/* Why weights that end so are not read, and what to do. */
-static const struct {
-    const char *end, *advice;
-} others[] = {
-    {".safetensors", "give it that name if it is what you want"},
-    {".safetensors.index.json", "expected an index of that name"},
-    {".bin", NULL},
-    {".pt", NULL},
-    {".pth", NULL},
-    {".ckpt", NULL},
-    {".pkl", NULL},
-};
-enum { N_OTHERS = sizeof others / sizeof *others };
-
-/* The file of dir that is most likely meant: *found (owned) of kind others[*kind]. */
-static ggdm_status find_other(const char *dir, char **found, int *kind, ggdm_error *err)
-{
-    DIR *d = opendir(dir);
-    ggdm_status st = GGDM_OK;
-    *kind = N_OTHERS;
-    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));)
-        for (int i = 0; i <= *kind && i < N_OTHERS; i++) {
-            /* of one kind the first by name, whatever the directory's order */
-            if (!ends_with(e->d_name, others[i].end) ||
-                (i == *kind && strcmp(e->d_name, *found) >= 0))
-                continue;
-            free(*found);
-            *kind = i;
-            st = ggdm_strdup(e->d_name, found, err);
-            break;
-        }
-    if (d)
-        closedir(d);
-    return st;
-}
-
-static ggdm_status fail_missing(const char *dir, const char *path, const char *name,
-                                ggdm_error *err)
-{
-    char *found = NULL;
-    int kind;
-    ggdm_status st = find_other(dir, &found, &kind, err);
-    if (st == GGDM_OK && kind == N_OTHERS)
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the weights are missing, expected this file", path);
-    else if (st == GGDM_OK && others[kind].advice)
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the weights are missing; there is %.200s: %s", path,
-                       found, others[kind].advice);
-    else if (st == GGDM_OK)
-        st = GGDM_FAIL(err, GGDM_EINVAL,
-                       "%s: the weights are missing; there is %.200s, a pickle, which may run code "
-                       "when it is read: convert it with PyTorch, safetensors.torch.save_file("
-                       "torch.load('%.200s', weights_only=True), '%s') (docs/MODELS.md)",
-                       path, found, found, name);
-    free(found);
-    return st;
-}
-
 /* --- several files with an index --- */
 
 /* Names stay in the directory. */
@@ -295,7 +236,7 @@ ggdm_status ggdm_weights_list(const char *dir, const char *name, ggdm_weights *o
         out->where = index;
         return open_index(dir, name, out, err);
     } else if (!one) {
-        st = fail_missing(dir, out->where, name, err);
+        st = ggdm_weights_missing(dir, out->where, err);
     } else {
         GGDM_TRY_GOTO(st, ggdm_alloc(&out->files, 1, sizeof *out->files, err), done);
         out->n_files = 1;
@@ -354,6 +295,29 @@ static ggdm_status copy_all(ggdm_weights *w, size_t data, ggdm_error *err)
         ggdm_bytes_deinit(&w->files[i].file.bytes);
     }
     w->data = w->copy;
+    return GGDM_OK;
+}
+
+size_t ggdm_weights_n_files(const ggdm_weights *w)
+{
+    return w->n_files;
+}
+
+const char *ggdm_weights_path(const ggdm_weights *w, size_t file)
+{
+    return w->files[file].path;
+}
+
+ggdm_status ggdm_weights_each(ggdm_weights *w, ggdm_weights_take take, void *context,
+                              ggdm_error *err)
+{
+    for (size_t k = 0; k < w->n_files; k++) {
+        GGDM_TRY(ggdm_st_file_read(&w->files[k].file, err));
+        for (size_t i = 0; i < w->n_tensors; i++)
+            if (holds(&w->files[k], &w->tensors[i]))
+                GGDM_TRY(take(context, i, err));
+        ggdm_bytes_deinit(&w->files[k].file.bytes);
+    }
     return GGDM_OK;
 }
 

@@ -41,6 +41,19 @@ ggdm_status ggdm_weights_list(const char *dir, const char *name, ggdm_weights *o
  *  Errors: GGDM_ENOMEM, GGDM_EIO. */
 ggdm_status ggdm_weights_load(ggdm_weights *weights, ggdm_error *err);
 
+/** What is done with tensor i, whose data are there during the call. */
+typedef ggdm_status (*ggdm_weights_take)(void *context, size_t i, ggdm_error *err);
+/** Call take for each tensor, file by file, of which one is in memory at a time: once, and instead
+ *  of ggdm_weights_load.  Errors: GGDM_EIO, those of take. */
+ggdm_status ggdm_weights_each(ggdm_weights *weights, ggdm_weights_take take, void *context,
+                              ggdm_error *err);
+/** The files, by number. */
+size_t ggdm_weights_n_files(const ggdm_weights *weights);
+const char *ggdm_weights_path(const ggdm_weights *weights, size_t file);
+
+/** Fail with what is in dir instead of the weights at path, and what to do with it. */
+ggdm_status ggdm_weights_missing(const char *dir, const char *path, ggdm_error *err);
+
 void ggdm_weights_close(ggdm_weights *weights);
 
 #endif

@@ -32,6 +32,7 @@ told "unrecognized option '--frobnicate'" "$GGDM" status x --frobnicate
 told "--format: value 'nzp', did you mean 'npz'? expected tar, npz" "$GGDM" export x --format nzp
 told "--metrics: value 'vendo', did you mean 'vendi'? expected " "$GGDM" evaluate x --metrics vendo
 told "--features: expected --metrics with it" "$GGDM" evaluate x --features pixels
+told "import: --out is missing, expected --out DIR" "$GGDM" model import x
 told "--metrics: vendi twice" "$GGDM" evaluate x --metrics vendi,vendi --features pixels
 told "expected --out FILE.npz" "$GGDM" reference mnist-test
 told "--pooled: expected --metrics with it" "$GGDM" evaluate x --pooled
@@ -78,7 +79,7 @@ numbers "train x" --threads --stop-after
 numbers "report x" --sheet
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
-free='--against --run --set --dir --hosts --hostfile --cell --out --features --reference --from --guide --in --partition --account --qos --constraint --setup'
+free='--against --config --state --run --set --dir --hosts --hostfile --cell --out --features --reference --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
 for command in plan run submit merge status retry cancel introspect evaluate compare report export train model methods schedule data reference bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086

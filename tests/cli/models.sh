@@ -62,7 +62,8 @@ says 2 "and no run begins with them" "bad.yaml:13:8: field 'judge': bad-cnn: ten
 [ ! -e none ]
 report $? "nothing is made"
 cp -r zoo/tiny-ddpm pickled && mv pickled/$weights pickled/diffusion_pytorch_model.bin
-says 2 "a pickle" "there is diffusion_pytorch_model.bin" "safetensors.torch.save_file" -- "$GGDM" model verify pickled
+says 2 "weights of PyTorch" "there is diffusion_pytorch_model.bin: \`ggdm model import DIR --out NEW\`" -- "$GGDM" model info pickled
+says 0 "could be imported" "pickled: could be imported as a UNet2DModel" -- "$GGDM" model verify pickled
 cp -r zoo/tiny-ddpm absurd && truncate -s 100G absurd/$weights
 says 2 "weights of 100 GB that cannot be: at once" "cover" -- timeout 5 "$GGDM" model verify absurd
 

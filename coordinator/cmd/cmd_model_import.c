@@ -1,0 +1,63 @@
+/* `ggdm model import`, and `ggdm model verify` of what is not imported. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/hash.h"
+#include "coordinator/cmd/cmd_model.h"
+#include "models/import/import.h"
+
+static int64_t count_parameters(const ggdm_model *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->params.n; i++)
+        n += ggdm_shape_count(&m->params.items[i].shape);
+    return n;
+}
+
+/* What was not taken as it is. */
+static void print_notes(const ggdm_import *im, const char *out)
+{
+    if (im->n_outside)
+        printf("note: %zu tensors whose names do not begin with '%s' are left out\n", im->n_outside,
+               im->is.prefix);
+    if (im->n_integers)
+        printf("note: %zu tensors of integers are left out: no result depends on them\n",
+               im->n_integers);
+    if (im->n_rounded)
+        printf("note: %zu tensors of F64 are rounded to F32\n", im->n_rounded);
+    if (im->model->info.ports & GGDM_PORT_TEXT && !im->files.tokenizer)
+        printf("note: no tokenizer is beside it: for prompts put vocab.json and merges.txt into "
+               "%s\n",
+               out ? out : "it");
+}
+
+static void print_import(const ggdm_import *im, const char *source, const char *out)
+{
+    char digest[GGDM_HASH_TEXT_SIZE];
+    const char *state = ggdm_foreign_state(&im->foreign, im->is.state);
+    const char *class_name = im->model->info.class_name;
+    ggdm_hash_hex(im->files.digest, digest);
+    printf("%s: %s, %s%s%s%s\n", im->foreign.path, im->is.layout ? im->is.layout->name : class_name,
+           im->foreign.form, *state ? ", its '" : "", state, *state ? "'" : "");
+    printf("%s: %s%s: %zu tensors, %" PRId64 " parameters, all finite, exactly those of the "
+           "network; digest %s\n",
+           out ? out : source, out ? "" : "could be imported as a ", class_name,
+           im->model->params.n, count_parameters(im->model), digest);
+    print_notes(im, out);
+    if (!out)
+        printf("to use it: ggdm model import %s --out DIR\n", source);
+}
+
+ggdm_status ggdm_model_import(const char *source, const ggdm_import_options *options,
+                              ggdm_error *err)
+{
+    const ggdm_import_source from = {source, options->config, options->state};
+    ggdm_import im;
+    ggdm_status st = ggdm_import_open(&from, &im, err);
+    if (st == GGDM_OK && options->out)
+        st = ggdm_import_write(&im, options->out, err);
+    if (st == GGDM_OK)
+        print_import(&im, source, options->out);
+    ggdm_import_close(&im);
+    return st;
+}

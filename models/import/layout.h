@@ -1,0 +1,77 @@
+/* Layouts of other people's weights: how one is told, and how its tensors become those of a network
+ * of ours.  A layout is a file, models/import/layout_NAME.c, and a line in layouts.c; how its
+ * tensors are renamed and reshaped is data, rules in a table.
+ *
+ * In names '*' stands for a number: "blocks.*.attn.weight"; in the n-th '*' of what a rule makes of
+ * it that of the n-th comes back. */
+#ifndef GGDM_MODELS_IMPORT_LAYOUT_H
+#define GGDM_MODELS_IMPORT_LAYOUT_H
+
+#include "common/fields.h"
+#include "common/json_write.h"
+#include "models/io/safetensors.h"
+
+/* The tensors of a source under the names that its layout has (without what stands in front of all
+ * of them: "module."), sorted by these. */
+typedef struct ggdm_named {
+    const char *where; /* for messages */
+    const ggdm_st_tensor *tensors;
+    size_t n;
+} ggdm_named;
+
+typedef enum ggdm_layout_how {
+    GGDM_LAYOUT_KEEP,      /* as it is */
+    GGDM_LAYOUT_TRANSPOSE, /* [a, b] -> [b, a] */
+    GGDM_LAYOUT_SPLIT,     /* [k a, ...] -> one of [a, ...] for each name of the rule, in order */
+    GGDM_LAYOUT_SQUEEZE,   /* [a, b, 1, 1] -> [a, b]: a convolution of one pixel as a matrix */
+    GGDM_LAYOUT_LEAVE_OUT,
+} ggdm_layout_how;
+
+enum { GGDM_LAYOUT_PARTS = 3 };
+
+typedef struct ggdm_layout_rule {
+    const char *from; /* NULL ends a table */
+    const char *to[GGDM_LAYOUT_PARTS];
+    ggdm_layout_how how;
+} ggdm_layout_rule;
+
+typedef struct ggdm_layout {
+    const char *name;              /* for people: "CLIP of OpenAI" */
+    const char *class_name;        /* of the network that it becomes */
+    const char *const *has;        /* names that it always has; the first without '*' */
+    const char *const *lacks;      /* those that it never has, may have '*'; NULL: none */
+    const ggdm_layout_rule *rules; /* the first that fits a name counts; what none fits keeps its
+                                      name; NULL: all do */
+    /** Write the keys of config.json into the open object, from shapes, where these tell all, or
+     *  from a file of other keys (said, or NULL) that the user gave.  NULL: shapes do not tell, the
+     *  source must have a config.json of class_name.  Errors: those that name what is missing. */
+    ggdm_status (*config)(const ggdm_named *tensors, const ggdm_node *said, ggdm_json *config,
+                          ggdm_error *err);
+} ggdm_layout;
+
+/* All, special ones in front of general ones; ends with NULL. */
+extern const ggdm_layout *const ggdm_layouts[];
+
+/** The tensor of this name (no '*'), or NULL. */
+const ggdm_st_tensor *ggdm_named_find(const ggdm_named *tensors, const char *name);
+/** The same; it must be there with so many dimensions.  Errors: GGDM_EFORMAT. */
+ggdm_status ggdm_named_get(const ggdm_named *tensors, const char *name, int n_dims,
+                           const ggdm_st_tensor **out, ggdm_error *err);
+/** How many numbers 0, 1, 2 ... in the place of the '*' have a tensor. */
+int ggdm_named_count(const ggdm_named *tensors, const char *pattern);
+
+/** Does a name fit a pattern?  What its '*' stand for goes to numbers (may be NULL). */
+enum { GGDM_LAYOUT_NUMBERS = 4 };
+typedef struct ggdm_layout_numbers {
+    const char *text[GGDM_LAYOUT_NUMBERS];
+    int size[GGDM_LAYOUT_NUMBERS], n;
+} ggdm_layout_numbers;
+bool ggdm_layout_match(const char *pattern, const char *name, ggdm_layout_numbers *numbers);
+/** The name that a pattern and numbers make, in *out (owned).  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_layout_name(const char *pattern, const ggdm_layout_numbers *numbers, char **out,
+                             ggdm_error *err);
+
+extern const ggdm_layout ggdm_layout_unet2d, ggdm_layout_clip, ggdm_layout_clip_openai,
+    ggdm_layout_inception;
+
+#endif

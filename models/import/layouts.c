@@ -1,0 +1,90 @@
+/* The table of layouts, and names with numbers in them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "models/import/layout.h"
+
+const ggdm_layout *const ggdm_layouts[] = {
+    &ggdm_layout_unet2d, &ggdm_layout_clip, &ggdm_layout_clip_openai, &ggdm_layout_inception, NULL,
+};
+
+bool ggdm_layout_match(const char *pattern, const char *name, ggdm_layout_numbers *numbers)
+{
+    ggdm_layout_numbers found = {.n = 0};
+    for (; *pattern; pattern++) {
+        if (*pattern != '*') {
+            if (*name++ != *pattern)
+                return false;
+            continue;
+        }
+        size_t n = strspn(name, "0123456789");
+        if (n == 0 || n > 9 || found.n == GGDM_LAYOUT_NUMBERS)
+            return false;
+        found.text[found.n] = name;
+        found.size[found.n++] = (int)n;
+        name += n;
+    }
+    if (numbers)
+        *numbers = found;
+    return *name == '\0';
+}
+
+ggdm_status ggdm_layout_name(const char *pattern, const ggdm_layout_numbers *numbers, char **out,
+                             ggdm_error *err)
+{
+    size_t size = strlen(pattern) + 1;
+    char *at;
+    int k = 0;
+    for (int i = 0; i < numbers->n; i++)
+        size += (size_t)numbers->size[i];
+    GGDM_TRY(ggdm_alloc(out, size, 1, err));
+    for (at = *out; *pattern; pattern++) {
+        if (*pattern == '*' && k < numbers->n) {
+            memcpy(at, numbers->text[k], (size_t)numbers->size[k]);
+            at += numbers->size[k++];
+        } else {
+            *at++ = *pattern;
+        }
+    }
+    return GGDM_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
+}
+
+const ggdm_st_tensor *ggdm_named_find(const ggdm_named *t, const char *name)
+{
+    const ggdm_st_tensor wanted = {.name = name};
+    return t->n ? bsearch(&wanted, t->tensors, t->n, sizeof wanted, by_name) : NULL;
+}
+
+ggdm_status ggdm_named_get(const ggdm_named *t, const char *name, int n_dims,
+                           const ggdm_st_tensor **out, ggdm_error *err)
+{
+    char text[128];
+    *out = ggdm_named_find(t, name);
+    if (!*out)
+        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%s' is missing", t->where, name);
+    if ((*out)->shape.n == n_dims)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%s' has shape %s, expected %d dimensions",
+                     t->where, name, ggdm_shape_text(&(*out)->shape, text, sizeof text), n_dims);
+}
+
+int ggdm_named_count(const ggdm_named *t, const char *pattern)
+{
+    for (int i = 0;; i++) {
+        char number[16], *name = NULL;
+        snprintf(number, sizeof number, "%d", i);
+        const ggdm_layout_numbers numbers = {{number}, {(int)strlen(number)}, 1};
+        const bool there =
+            ggdm_layout_name(pattern, &numbers, &name, NULL) == GGDM_OK && ggdm_named_find(t, name);
+        free(name);
+        if (!there)
+            return i;
+    }
+}

@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""Write into the current folder what PyTorch's users have (tests/cli/import.sh): weights of small
+networks by torch.save in both of its forms, and what these networks give.
+
+    /usr/bin/python3 tests/support/import_torch.py
+
+NAME.x.safetensors is the input of NAME, NAME.want.safetensors what PyTorch makes of it."""
+
+import collections
+import json
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+from torch_networks import UNet2D  # noqa: E402
+
+TYPES = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}
+
+
+def safetensors(path, tensors):
+    head, data = {}, b""
+    for name, t in tensors.items():
+        raw = t.detach().contiguous().numpy().tobytes()
+        head[name] = {"dtype": TYPES[t.dtype], "shape": list(t.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(head).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def folder(name, config, **more):
+    os.makedirs(name, exist_ok=True)
+    for file, content in {"config.json": config, **more}.items():
+        with open(os.path.join(name, file), "w") as f:
+            json.dump(content, f)
+
+
+def case(name, inputs, y):
+    safetensors(name + ".x.safetensors", inputs)
+    safetensors(name + ".want.safetensors", {"y": y.float()})
+
+
+def legacy(obj, path):
+    torch.save(obj, path, _use_new_zipfile_serialization=False)
+
+
+# ---- a U-Net of diffusers
+
+CONFIG = {"_class_name": "UNet2DModel", "sample_size": 8, "in_channels": 1, "out_channels": 1, "layers_per_block": 1,
+          "block_out_channels": [8, 16], "norm_num_groups": 4, "attention_head_dim": None, "norm_eps": 1e-6,
+          "flip_sin_to_cos": False, "freq_shift": 1, "downsample_padding": 0,
+          "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}
+OLD = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn", "downsamplers.0.conv": "downsamplers.0.op"}
+
+
+def old_name(name):
+    for new, old in OLD.items():
+        name = name.replace(new, old)
+    return name
+
+
+def unet():
+    net = UNet2D(CONFIG, 1)
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([3, 700])
+    y = net.forward(x.double(), t.double(), None)
+    state = collections.OrderedDict((k, v.detach().float()) for k, v in net.params.items())
+    case("unet", {"x": x, "t": t}, y)
+    # As it is trained: several dicts, an optimizer, a schedule with a Counter, numbers of NumPy.
+    layer = torch.nn.Linear(3, 2)
+    adam = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(1, 3)).sum().backward()
+    adam.step()
+    steps = torch.optim.lr_scheduler.MultiStepLR(adam, [3, 5])
+    training = {"epoch": 3, "best": np.float64(0.25), "model": {"module." + k: torch.nn.Parameter(v) for k, v in state.items()},
+                "ema": {k: v + 1 for k, v in state.items()}, "optimizer": adam.state_dict(), "schedule": steps.state_dict(),
+                "config": {"lr": 1e-4, "betas": (0.9, 0.999), "name": "tiny", "size": torch.Size([8, 8])}}
+    folder("training", CONFIG)
+    torch.save(training, "training/last.pt")
+    # One storage for all, from its end to its begin, and every matrix transposed in it.
+    flat = torch.zeros(sum(v.numel() for v in state.values()))
+    views, end = {}, flat.numel()
+    for k, v in state.items():
+        views[k] = flat[end - v.numel():end].view(tuple(reversed(v.shape))).permute(*reversed(range(v.dim())))
+        views[k].copy_(v)
+        end -= v.numel()
+    folder("views", CONFIG)
+    legacy(views, "views/weights.pth")
+    # In F64, under the names of old, as diffusers wrote them.
+    folder("old", CONFIG, **{"scheduler_config.json": {"num_train_timesteps": 1000, "beta_end": 0.03}})
+    torch.save({old_name(k): v.double() for k, v in state.items()}, "old/diffusion_pytorch_model.bin")
+    # Several files in half precision.
+    half = UNet2D(CONFIG, 1)
+    half.params = {k: v.half().double() for k, v in state.items()}
+    case("half", {"x": x, "t": t}, half.forward(x.double(), t.double(), None))
+    files = [f"diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    of = {k: files[i % 2] for i, k in enumerate(state)}
+    folder("shards", CONFIG, **{"diffusion_pytorch_model.safetensors.index.json": {"weight_map": of}})
+    for file in files:
+        safetensors("shards/" + file, {k: v.half() for k, v in state.items() if of[k] == file})
+    # Not to be used.
+    bad = dict(state)
+    bad["conv_in.weight"] = bad["conv_in.weight"].clone()
+    bad["conv_in.weight"][1, 0, 2, 0] = float("nan")
+    folder("nan", CONFIG)
+    torch.save(bad, "nan/weights.pt")
+    folder("few", CONFIG)
+    torch.save({k: v for k, v in state.items() if k != "conv_in.bias"}, "few/weights.pt")
+
+
+# ---- CLIP, as OpenAI's code has it
+
+
+class Block(torch.nn.Module):
+    def __init__(self, width, mask):
+        super().__init__()
+        self.attn = torch.nn.MultiheadAttention(width, width // 64)
+        self.ln_1, self.ln_2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.mlp = torch.nn.Sequential(collections.OrderedDict(
+            [("c_fc", torch.nn.Linear(width, 4 * width)), ("gelu", torch.nn.Identity()), ("c_proj", torch.nn.Linear(4 * width, width))]))
+        self.mask = mask
+
+    def forward(self, x):
+        h = self.ln_1(x)
+        x = x + self.attn(h, h, h, need_weights=False, attn_mask=self.mask)[0]
+        h = self.mlp.c_fc(self.ln_2(x))
+        return x + self.mlp.c_proj(h * torch.sigmoid(1.702 * h))
+
+
+def blocks(width, n, mask=None):
+    net = torch.nn.Module()
+    net.resblocks = torch.nn.Sequential(*(Block(width, mask) for _ in range(n)))
+    return net
+
+
+class Clip(torch.nn.Module):
+    def __init__(self, size, patch, width, text_width, context, vocabulary, dim):
+        super().__init__()
+        p = lambda *shape: torch.nn.Parameter(torch.randn(shape) / shape[-1]**0.5)
+        self.visual = v = torch.nn.Module()
+        v.conv1 = torch.nn.Conv2d(3, width, patch, patch, bias=False)
+        v.class_embedding, v.positional_embedding = p(width), p((size // patch)**2 + 1, width)
+        v.ln_pre, v.ln_post, v.proj = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width), p(width, dim)
+        v.transformer = blocks(width, 2)
+        self.transformer = blocks(text_width, 3, torch.full((context, context), float("-inf")).triu(1))
+        self.token_embedding = torch.nn.Embedding(vocabulary, text_width)
+        self.positional_embedding, self.text_projection = p(context, text_width), p(text_width, dim)
+        self.ln_final = torch.nn.LayerNorm(text_width)
+        self.logit_scale = torch.nn.Parameter(torch.tensor(2.5))
+
+    def encode_image(self, x):
+        v = self.visual
+        x = v.conv1(x).flatten(2).permute(0, 2, 1)
+        x = torch.cat([v.class_embedding.expand(x.shape[0], 1, -1), x], 1) + v.positional_embedding
+        x = v.transformer.resblocks(v.ln_pre(x).permute(1, 0, 2)).permute(1, 0, 2)
+        return v.ln_post(x[:, 0]) @ v.proj
+
+
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def clip():
+    net = Clip(16, 8, 128, 64, 6, 40, 10)
+    for p in net.parameters():
+        if p.dim() == 1:
+            torch.nn.init.normal_(p, 0.5, 0.2)
+    net.half().float()  # it is published in half precision
+    x = torch.rand(2, 3, 16, 16) * 2 - 1
+    each = lambda v: torch.tensor(v)[:, None, None]
+    case("clip", {"x": x}, net.encode_image(((x + 1) / 2 - each(MEAN)) / each(STD)))
+    state = net.state_dict()
+    numbers = {k: torch.tensor(1) for k in ("input_resolution", "context_length", "vocab_size")}
+    legacy({**{k: v.half() for k, v in state.items()}, **numbers}, "clip-openai.pt")
+    torch.jit.script(torch.nn.Linear(2, 2)).save("script.pt")
+
+
+# ---- what is refused
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+def evil():
+    torch.save({"a": torch.ones(2), "b": Evil()}, "evil.pt")
+    legacy({"a": torch.ones(2), "b": Evil()}, "evil.pth")
+    torch.save(torch.nn.Linear(2, 2), "module.pt")
+    torch.save({"some.weight": torch.ones(2)}, "unknown.pt")
+    with open("pointer.pt", "w") as f:
+        f.write("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        clip()
+    unet()
+    evil()
+
+
+if __name__ == "__main__":
+    main()
