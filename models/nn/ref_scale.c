@@ -131,8 +131,7 @@ int64_t ggdm_ref_crop(const ggdm_op_config *cfg, const ggdm_shape *shape, const 
         const double part = (double)side / (double)size; /* of adaptive_avg_pool2d */
         const double i = (double)(at / channels / size % size), j = (double)(at / channels % size);
         double sum = 0, absolute = 0, count = 0;
-        for (int64_t h = (int64_t)floor(i * part + 1e-9); h < (int64_t)ceil((i + 1) * part - 1e-9);
-             h++)
+        for (int64_t h = (int64_t)floor(i * part + 1e-9); h < (int64_t)ceil((i + 1) * part - 1e-9); h++)
             for (int64_t w = (int64_t)floor(j * part + 1e-9);
                  w < (int64_t)ceil((j + 1) * part - 1e-9); w++, count++) {
                 sum += x[((top + h) * width + left + w) * channels + c];

@@ -147,6 +147,14 @@ static const struct {
     {"cnn_norm", "\"max\"", "\"avg\""},
     {"cnn_plain", "\"avg\"", "\"max\""},
     {"cnn_plain", "\"relu\"", "\"none\""},
+    {"clip", "\"num_attention_heads\": 2", "\"num_attention_heads\": 4"},
+    {"clip", "\"num_attention_heads\": 3", "\"num_attention_heads\": 6"},
+    {"clip", "\"eos_token_id\": 2", "\"eos_token_id\": 3"},
+    {"clip_noised", "\"eos_token_id\": 7", "\"eos_token_id\": 2"},
+    {"clip_noised", "\"gelu\"", "\"quick_gelu\""},
+    {"clip_noised", "\"layer_norm_eps\": 0.001", "\"layer_norm_eps\": 1e-05"},
+    {"clip_text", "\"gelu_new\"", "\"gelu\""},
+    {"clip_text_projected", "\"gelu_pytorch_tanh\"", "\"quick_gelu\""},
 };
 
 static void test_network_config_key_changed_is_noticed(void **state)
