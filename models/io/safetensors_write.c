@@ -122,8 +122,8 @@ static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, siz
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         size_t bytes;
-        if (tensors[i].dtype != GGDM_F32 || !tensor_bytes(&tensors[i].shape, element(dtype), &bytes) ||
-            bytes > SIZE_MAX / 2 - at) {
+        if (tensors[i].dtype != GGDM_F32 ||
+            !tensor_bytes(&tensors[i].shape, element(dtype), &bytes) || bytes > SIZE_MAX / 2 - at) {
             ggdm_json_deinit(&j);
             return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' cannot be written: %s", path,
                              tensors[i].name,
@@ -148,10 +148,9 @@ static ggdm_status lay_out(const char *where, const ggdm_tensor *tensors, size_t
     size_t text_size = 0, data_size = 0;
     ggdm_status st;
     GGDM_TRY(check_names(tensors, n, where, err));
-    GGDM_TRY_GOTO(st,
-                  make_header(where, tensors, n, dtype, meta, n_meta, &text, &text_size, &data_size,
-                              err),
-                  done);
+    GGDM_TRY_GOTO(
+        st, make_header(where, tensors, n, dtype, meta, n_meta, &text, &text_size, &data_size, err),
+        done);
     *data = ggdm_align_up(8 + text_size);
     *size = *data + data_size;
     GGDM_TRY_GOTO(st, ggdm_alloc(&file, *size, 1, err), done);

@@ -90,7 +90,8 @@ ggdm_val ggdm_geglu(ggdm_graph *g, ggdm_val x)
     ggdm_shape shape = v->shape;
     const int64_t c = shape.d[shape.n - 1];
     if (shape.n < 2 || c % 2)
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "geglu: x has %lld channels, expected an even number",
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "geglu: x has %lld channels, expected an even number",
                                shape.n < 2 ? 0 : (long long)c);
     shape.d[shape.n - 1] = c / 2;
     return emit(g, &kind_geglu, ggdm_graph_act(g, x), -1, GGDM_GELU_ERF, shape);

@@ -32,7 +32,8 @@ static double cubic(double a, double x)
 }
 
 /* Pixel i of size, out of from pixels.  PyTorch takes the four around it, and that of the edge for
- * those beyond; the PIL stretches the kernel where the image shrinks, and leaves out what is beyond.
+ * those beyond; the PIL stretches the kernel where the image shrinks, and leaves out what is
+ * beyond.
  */
 static taps taps_of(ggdm_resample_form form, int64_t i, int64_t from, int64_t size)
 {
@@ -62,7 +63,8 @@ static void resample_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *in = ggdm_in(g, op, 0), *out = ggdm_out(g, op, 0);
     const int axis = op->resample.axis;
-    const ggdm_value *large = op->resample.turned ? out : in, *small = op->resample.turned ? in : out;
+    const ggdm_value *large = op->resample.turned ? out : in,
+                     *small = op->resample.turned ? in : out;
     const int64_t from = large->shape.d[axis], size = small->shape.d[axis];
     const int64_t lines = axis == 1 ? 1 : in->shape.d[1];
     const int64_t step = ggdm_shape_inner(&in->shape) / lines / in->shape.d[axis];

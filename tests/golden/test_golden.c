@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "unet_gray",  "unet_rgb", "unet_class", "unet_mnist",  "unet_rare", "cnn_norm",
-    "cnn_plain",  "cnn_wide", "clip",       "clip_noised", "clip_text", "clip_text_projected",
-    "clip_vision"};
+    "unet_gray",   "unet_rgb",   "unet_class", "unet_mnist",  "unet_rare", "cnn_norm",
+    "cnn_plain",   "cnn_wide",   "clip",       "clip_noised", "clip_text", "clip_text_projected",
+    "clip_vision", "unet_cross", "unet_cross2"};
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
 /* *state is the name of the golden file. */
@@ -142,6 +142,9 @@ static const struct {
     {"unet_rare", "\"mid_block_scale_factor\": 1.5", "\"mid_block_scale_factor\": 1"},
     {"unet_rare", "\"center_input_sample\": true", "\"center_input_sample\": false"},
     {"unet_rare", "\"attn_norm_num_groups\": 2", "\"attn_norm_num_groups\": 4"},
+    {"unet_cross", "\"attention_head_dim\": 2", "\"attention_head_dim\": 4"},
+    {"unet_cross", "\"attention_head_dim\": 2", "\"attention_head_dim\": [4, 2]"},
+    {"unet_cross2", "\"attention_head_dim\": [1, 4]", "\"attention_head_dim\": 1"},
     {"cnn_norm", "\"norm_groups\": 2", "\"norm_groups\": 3"},
     {"cnn_norm", "\"silu\"", "\"relu\""},
     {"cnn_norm", "\"max\"", "\"avg\""},

@@ -30,6 +30,27 @@
 #define CONDITIONAL                                                                                \
     "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, \"num_class_embeds\": 10}"
 
+/* Of Stable Diffusion 1.5 and of 2.1, the latter with keys of later versions of diffusers. */
+#define SD1                                                                                        \
+    "{\"_class_name\": \"UNet2DConditionModel\", \"_diffusers_version\": \"0.6.0\", "              \
+    "\"act_fn\": \"silu\", \"attention_head_dim\": 8, \"block_out_channels\": [320, 640, 1280, "   \
+    "1280], "                                                                                      \
+    "\"center_input_sample\": false, \"cross_attention_dim\": 768, \"down_block_types\": "         \
+    "[\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", "              \
+    "\"DownBlock2D\"], \"downsample_padding\": 1, \"flip_sin_to_cos\": true, "                     \
+    "\"freq_shift\": 0, \"in_channels\": 4, \"layers_per_block\": 2, "                             \
+    "\"mid_block_scale_factor\": 1, \"norm_eps\": 1e-05, \"norm_num_groups\": 32, "                \
+    "\"out_channels\": 4, \"sample_size\": 64, \"up_block_types\": [\"UpBlock2D\", "               \
+    "\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\"]}"
+#define SD2                                                                                        \
+    "{\"_class_name\": \"UNet2DConditionModel\", \"attention_head_dim\": [5, 10, 20, 20], "        \
+    "\"cross_attention_dim\": 1024, \"use_linear_projection\": true, \"sample_size\": 64, "        \
+    "\"dual_cross_attention\": false, \"num_class_embeds\": null, "                                \
+    "\"only_cross_attention\": false, \"addition_embed_type\": null, "                             \
+    "\"transformer_layers_per_block\": 1, \"upcast_attention\": true, "                            \
+    "\"mid_block_type\": \"UNetMidBlock2DCrossAttn\", \"attention_type\": \"default\", "           \
+    "\"conv_in_kernel\": 3, \"resnet_out_scale_factor\": 1.0, \"time_embedding_dim\": null}"
+
 #define CNN                                                                                        \
     "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, \"num_classes\": "    \
     "10, \"layers\": [{\"conv\": 32, \"kernel\": 3, \"stride\": 2, \"norm_groups\": 4, \"act\": "  \
@@ -308,12 +329,44 @@ static void test_arch_network_emitted_twice_has_its_parameters_once(void **state
     ggdm_built_close(&b);
 }
 
+/* As many tensors and numbers as those checkpoints have. */
+static void test_arch_stable_diffusion_configs_declare_public_tensors(void **state)
+{
+    (void)state;
+    const struct {
+        const char *config;
+        int64_t parameters;
+        int context;
+        ggdm_shape proj_in;
+    } rows[] = {{SD1, 859520964, 768, GGDM_SHAPE4(320, 320, 1, 1)},
+                {SD2, 865910724, 1024, GGDM_SHAPE2(320, 320)}};
+    for (size_t i = 0; i < 2; i++) {
+        ggdm_built b = ggdm_built_open(rows[i].config);
+        const ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+        assert_int_equal(ggdm_graph_param_count(b.graph), 686);
+        assert_int_equal(ggdm_built_parameters(&b), rows[i].parameters);
+        assert_int_equal(info.context_size, rows[i].context);
+        assert_true(info.ports & GGDM_PORT_CONTEXT);
+        const ggdm_shape proj_in =
+            ggdm_built_param(&b, "down_blocks.0.attentions.0.proj_in.weight").shape;
+        const ggdm_shape to_k =
+            ggdm_built_param(&b, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight")
+                .shape;
+        assert_true(ggdm_shape_equal(&proj_in, &rows[i].proj_in));
+        assert_true(ggdm_shape_equal(&to_k, &GGDM_SHAPE2(1280, rows[i].context)));
+        ggdm_param_info none;
+        assert_false(ggdm_built_find(
+            &b, "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.bias", &none));
+        ggdm_built_close(&b);
+    }
+}
+
 /* ---- refusals: the text `from` of a good config replaced by `to` ---- */
 
 static const struct {
     const char *base, *from, *to, *message;
 } bad[] = {
-    {CIFAR10, "UNet2DModel", "UNet2DConditionModel", "_class_name"},
+    {CIFAR10, "UNet2DModel", "UNet3DConditionModel", "_class_name"},
     {CIFAR10, "\"_class_name\": \"UNet2DModel\", ", "", "'_class_name' is missing"},
     {CIFAR10, "\"_class_name\": \"UNet2DModel\"", "\"_class_name\": 3", "_class_name"},
     {CIFAR10, "{\"_class", "[{\"_class", "config.json"},
@@ -348,6 +401,27 @@ static const struct {
     {CIFAR10, "\"act_fn\"", "\"attn_norm_num_groups\": 24, \"act_fn\"", "attn_norm_num_groups"},
     {CIFAR10, "\"act_fn\"", "\"num_class_embeds\": 0, \"act_fn\"", "num_class_embeds"},
     {CIFAR10, "\"layers_per_block\": 2", "\"layers_per_block\": 1000", "layers_per_block"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": 7",
+     "'attention_head_dim': 7 heads, expected a divisor of the 320 channels of level 0"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": [8, 8]",
+     "'attention_head_dim': 2 numbers, expected one, or 4"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": null", "attention_head_dim"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": [8, 8, 8, 0]",
+     "attention_head_dim[3]"},
+    {SD1, "\"act_fn\"", "\"transformer_layers_per_block\": [1, 2, [3], 1], \"act_fn\"",
+     "transformer_layers_per_block[2]"},
+    {SD1, "\"act_fn\"", "\"addition_embed_type\": \"text_time\", \"act_fn\"",
+     "'addition_embed_type': value 'text_time', expected null or false"},
+    {SD1, "\"act_fn\"", "\"only_cross_attention\": true, \"act_fn\"",
+     "'only_cross_attention': value 'true', expected null or false"},
+    {SD1, "\"act_fn\"", "\"add_attention\": false, \"act_fn\"", "add_attention"},
+    {SD1, "\"act_fn\"", "\"conv_in_kernel\": 1, \"act_fn\"",
+     "'conv_in_kernel': value '1', expected 3"},
+    {SD1, "\"act_fn\"", "\"mid_block_type\": \"UNetMidBlock2D\", \"act_fn\"",
+     "'UNetMidBlock2D', expected UNetMidBlock2DCrossAttn"},
+    {SD1, "768", "[768, 768, 768, 768]", "cross_attention_dim"},
+    {SD1, "\"UpBlock2D\"", "\"AttnUpBlock2D\"", "expected 'UpBlock2D' or 'CrossAttnUpBlock2D'"},
+    {CIFAR10, "\"act_fn\"", "\"cross_attention_dim\": 768, \"act_fn\"", "cross_attention_dim"},
     {NULL_LABEL, "11", "10", "'_null_label': 10, expected the last of the num_class_embeds (10)"},
     {NULL_LABEL, "11", "12", "'_null_label': 10, expected the last of the num_class_embeds (12)"},
     {NULL_LABEL, "11", "null", "_null_label"},
@@ -423,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
         cmocka_unit_test(test_arch_port_without_value_or_unknown_is_an_error),
         cmocka_unit_test(test_arch_network_emitted_twice_has_its_parameters_once),
+        cmocka_unit_test(test_arch_stable_diffusion_configs_declare_public_tensors),
         cmocka_unit_test(test_arch_bad_config_gives_error_naming_the_field),
     };
     return ggdm_test_main(tests);

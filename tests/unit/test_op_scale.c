@@ -1,5 +1,5 @@
-/* What the ops refuse that bring images, rows and tokens to the form a network takes, and numbers of
- * PyTorch and of the PIL for them.  (References and gradients: the op table.) */
+/* What the ops refuse that bring images, rows and tokens to the form a network takes, and numbers
+ * of PyTorch and of the PIL for them.  (References and gradients: the op table.) */
 #include <math.h>
 #include <string.h>
 
@@ -124,8 +124,8 @@ static void test_what_has_no_scale_becomes_zero(void **state)
     ggdm_graph_destroy(&none.g);
 }
 
-/* F.interpolate(mode="bicubic") of PyTorch 1.13, and Image.resize(..., BICUBIC) of Pillow 9.4 for an
- * image of mode F. */
+/* F.interpolate(mode="bicubic") of PyTorch 1.13, and Image.resize(..., BICUBIC) of Pillow 9.4 for
+ * an image of mode F. */
 static void test_resample_is_that_of_pytorch_and_of_the_pil(void **state)
 {
     (void)state;
@@ -135,18 +135,26 @@ static void test_resample_is_that_of_pytorch_and_of_the_pil(void **state)
         int height, width;
         float want[15];
     } rows[] = {
-        {GGDM_RESAMPLE_TORCH, 5, 3,
+        {GGDM_RESAMPLE_TORCH,
+         5,
+         3,
          {0.229990736f, 1.75f, 8.94926834f, -0.860143542f, 4.11987495f, 5.47101402f, -1.35185182f,
           6.03125f, 1.93055558f, 1.87268984f, 2.23887491f, 4.68884706f, 4.60891676f, -1.26400006f,
           7.69597244f}},
-        {GGDM_RESAMPLE_TORCH, 2, 6,
+        {GGDM_RESAMPLE_TORCH,
+         2,
+         6,
          {-0.898261189f, 0.141479492f, 2.22469521f, 4.24608946f, 6.20422363f, 7.12247705f,
           3.63604069f, 1.3543701f, 0.102136679f, 2.46044469f, 4.9913330f, 6.38407373f}},
-        {GGDM_RESAMPLE_PIL, 5, 3,
+        {GGDM_RESAMPLE_PIL,
+         5,
+         3,
          {0.156167701f, 2.13066578f, 8.33021069f, -0.49357903f, 3.65900564f, 5.92545843f,
-          -0.993135035f, 5.38721275f, 2.7116704f, 1.77591443f, 2.07550073f, 5.05990648f,
-          3.6729846f, -0.323140323f, 6.98894691f}},
-        {GGDM_RESAMPLE_PIL, 2, 6,
+          -0.993135035f, 5.38721275f, 2.7116704f, 1.77591443f, 2.07550073f, 5.05990648f, 3.6729846f,
+          -0.323140323f, 6.98894691f}},
+        {GGDM_RESAMPLE_PIL,
+         2,
+         6,
          {-1.16765225f, 0.156831279f, 2.42508245f, 4.83648777f, 5.80417347f, 5.9637785f,
           2.60125041f, 1.33424604f, 0.757078171f, 3.36020827f, 4.78916073f, 5.31897879f}},
     };
