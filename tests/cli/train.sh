@@ -63,11 +63,11 @@ report $? "the classifier of docs/TRAINING.md learns from folders of images"
 train pets-ddpm.yaml pets-ddpm
 ends 0 "wrote pets-ddpm" && "$GGDM" model verify pets-ddpm >out
 report $? "and its diffusion model"
-sed 's#pets#two/archive/c0000/samples.npz#' pets-ddpm.yaml >npz.yaml
+sed 's#dir: pets#dir: two/archive/c0000/samples.npz#' pets-ddpm.yaml >npz.yaml
 train npz.yaml npz
 ends 0 "wrote npz" && grep -q 'samples.npz' npz/README.md
 report $? "images of a run are trained on from their npz"
-mkdir nothing && sed 's#pets#nothing#' pets-cnn.yaml >nothing.yaml
+mkdir nothing && sed 's#dir: pets#dir: nothing#' pets-cnn.yaml >nothing.yaml
 train nothing.yaml nothing-cnn
 ends 2 "no images to train on; expected a folder of images for each class"
 report $? "where there are none, the formats are named"
