@@ -201,6 +201,40 @@ ggdm_val ggdm_exp(ggdm_graph *g, ggdm_val x)
     return emit(g, ggdm_op_make(&kind_exp, ggdm_graph_f32(g, x), -1, -1, -1), shape);
 }
 
+/* ---- y = 2 asin(s)^2, s = sqrt(x) / 2; gx = gy asin(s) / (2 s sqrt(1 - s^2)) ---- */
+
+/* Of unit vectors that point the same way s is 0; of opposite ones it is 1, or a hair more. */
+static double half_distance(float x)
+{
+    return x > 0 ? fmin(sqrt((double)x) / 2, 1) : 0;
+}
+
+static double arc_slope(float x)
+{
+    const double s = half_distance(x), tiny = 1e-12;
+    return s < 1e-8 ? 0.5 : asin(s) / (2 * s * sqrt(fmax(1 - s * s, tiny)));
+}
+
+ELEMENTWISE(arc, (float)(2 * asin(half_distance(A)) * asin(half_distance(A))))
+ELEMENTWISE(arc_bwd, (float)(A *arc_slope(B))) /* in gy, x */
+
+static const ggdm_op_kind kind_arc_bwd = {.name = "arc_backward", .run_image = arc_bwd_run};
+
+static void arc_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
+{
+    (void)need;
+    gin[0] = emit_like(g, &kind_arc_bwd, gy, op->in[0], -1);
+}
+
+static const ggdm_op_kind kind_arc = {.name = "arc", .run_image = arc_run, .vjp = arc_vjp};
+
+ggdm_val ggdm_arc(ggdm_graph *g, ggdm_val x)
+{
+    if (!ggdm_graph_check(g, "arc", "x", x, 0))
+        return -1;
+    return emit_like(g, &kind_arc, ggdm_graph_f32(g, x), -1, -1);
+}
+
 /* ---- y[n] = <a[n], b[n]>: each gradient is the other operand times gy[n] ---- */
 
 static void dot_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)

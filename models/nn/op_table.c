@@ -63,6 +63,7 @@ EMIT(mul, ggdm_mul(g, in[0], in[1]))
 EMIT(div, ggdm_div(g, in[0], in[1]))
 EMIT(exp, ggdm_exp(g, in[0]))
 EMIT(sqrt, ggdm_sqrt(g, in[0]))
+EMIT(arc, ggdm_arc(g, in[0]))
 EMIT(dot, ggdm_dot(g, in[0], in[1]))
 EMIT(scale_rows, ggdm_scale_rows(g, in[0], in[1]))
 EMIT(log_sum_exp, ggdm_log_sum_exp(g, in[0]))
@@ -149,6 +150,7 @@ OP(mul,             same,             0, F32, ACT("a"), ACT("b"))
 OP(div,             same,             0, F32, ACT("a"), {"b", GGDM_ROLE_ACT, GGDM_FILL_POSITIVE})
 OP(exp,             same,             0, F32, X(NORMAL))
 OP(sqrt,            same,             0, F32, X(POSITIVE))
+OP(arc,             same,             0, F32, X(POSITIVE))
 OP(dot,             per_image,        0, F32, ACT("a"), ACT("b"))
 OP(scale_rows,      same,             0, F32, X(NORMAL), ACT("a"))
 OP(log_sum_exp,     per_image,        8, F32, X(NORMAL))
@@ -464,6 +466,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(exp, "numbers", 5, VEC),
     SIMPLE(sqrt, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(sqrt, "numbers", 5, VEC),
+    SIMPLE(arc, "5x7x3", 2, IMG(5, 7, 3)),
+    SIMPLE(arc, "numbers", 5, VEC),
     SIMPLE(dot, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
     SIMPLE(dot, "28x28x1", 2, IMG(28, 28, 1), IMG(28, 28, 1)),
     SIMPLE(dot, "33", 3, ROWS(33), ROWS(33)),

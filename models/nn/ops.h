@@ -151,6 +151,8 @@ ggdm_val ggdm_div(ggdm_graph *g, ggdm_val a, ggdm_val b);
 ggdm_val ggdm_sqrt(ggdm_graph *g, ggdm_val x);
 /** Elementwise e^x; of a single number (a parameter without dimensions) -> [1]. */
 ggdm_val ggdm_exp(ggdm_graph *g, ggdm_val x);
+/** Half of the squared angle of unit vectors whose squared distance is x: 2 asin(sqrt(x) / 2)^2. */
+ggdm_val ggdm_arc(ggdm_graph *g, ggdm_val x);
 /** Per image the sum of a b: a, b [N, ...] -> [N].  A norm is sqrt(dot(a, a)). */
 ggdm_val ggdm_dot(ggdm_graph *g, ggdm_val a, ggdm_val b);
 /** Every image times its number: x [N, ...], a [N]; lincomb with a gradient to the factor. */

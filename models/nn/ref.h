@@ -85,8 +85,8 @@ ggdm_ref_fn ggdm_ref_normalize, ggdm_ref_min_max, ggdm_ref_channel_affine, ggdm_
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,
     ggdm_ref_total_variation, ggdm_ref_lincomb;
 ggdm_ref_fn ggdm_ref_clamp, ggdm_ref_exp, ggdm_ref_sub, ggdm_ref_mul, ggdm_ref_div, ggdm_ref_sqrt,
-    ggdm_ref_dot, ggdm_ref_scale_rows, ggdm_ref_log_sum_exp, ggdm_ref_slice_channels, ggdm_ref_join,
-    ggdm_ref_blur;
+    ggdm_ref_arc, ggdm_ref_dot, ggdm_ref_scale_rows, ggdm_ref_log_sum_exp, ggdm_ref_slice_channels,
+    ggdm_ref_join, ggdm_ref_blur;
 ggdm_ref_fn ggdm_ref_mixture_eps, ggdm_ref_mixture_logp;
 
 #endif

@@ -151,6 +151,17 @@ int64_t ggdm_ref_exp(const ggdm_op_config *cfg, const ggdm_shape *shape, const d
     return 1;
 }
 
+int64_t ggdm_ref_arc(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
+                     double *y, double *mag)
+{
+    (void)cfg;
+    for (int64_t i = 0; i < ggdm_shape_count(&shape[0]); i++) {
+        const double angle = acos(1 - in[0][i] / 2);
+        put(y, mag, i, angle * angle / 2, 0);
+    }
+    return 1;
+}
+
 int64_t ggdm_ref_dot(const ggdm_op_config *cfg, const ggdm_shape *shape, const double *const *in,
                      double *y, double *mag)
 {

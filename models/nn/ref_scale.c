@@ -67,27 +67,20 @@ static double keys(double a, double x)
     return x < 2 ? a * pow(x, 3) - 5 * a * pow(x, 2) + 8 * a * x - 4 * a : 0;
 }
 
-/* How much of each of n pixels there is in pixel i of size: share [size, n], to be freed. */
-static double *shares(ggdm_resample_form form, int64_t size, int64_t n)
+/* How much of pixel j of from there is in pixel i of size. */
+static double share(ggdm_resample_form form, int64_t i, int64_t size, int64_t j, int64_t from)
 {
-    double *share = calloc((size_t)(size * n), sizeof *share);
-    for (int64_t i = 0; share && i < size; i++) {
-        const double scale = (double)n / (double)size, at = ((double)i + 0.5) * scale;
-        double sum = 0;
-        for (int64_t j = -3; j < n + 3; j++) { /* the edges go on for ever */
-            const int64_t pixel = j < 0 ? 0 : j < n ? j : n - 1;
-            const double distance = (double)j + 0.5 - at;
-            if (form == GGDM_RESAMPLE_TORCH)
-                share[i * n + pixel] += keys(-0.75, distance);
-            else if (pixel == j)
-                share[i * n + j] = keys(-0.5, distance / fmax(scale, 1));
-        }
-        for (int64_t j = 0; j < n; j++)
-            sum += share[i * n + j];
-        for (int64_t j = 0; j < n; j++)
-            share[i * n + j] /= sum;
+    const double scale = (double)from / (double)size, at = ((double)i + 0.5) * scale;
+    double sum = 0, all = 0;
+    if (form == GGDM_RESAMPLE_PIL) {
+        for (int64_t k = 0; k < from; k++)
+            all += keys(-0.5, ((double)k + 0.5 - at) / fmax(scale, 1));
+        return keys(-0.5, ((double)j + 0.5 - at) / fmax(scale, 1)) / all;
     }
-    return share;
+    for (int64_t k = -3; k < from + 3; k++) /* the edges go on for ever */
+        if (llabs(k - j) == 0 || (j == 0 && k < 0) || (j == from - 1 && k > j))
+            sum += keys(-0.75, (double)k + 0.5 - at);
+    return sum;
 }
 
 int64_t ggdm_ref_resample(const ggdm_op_config *cfg, const ggdm_shape *shape,
@@ -95,23 +88,21 @@ int64_t ggdm_ref_resample(const ggdm_op_config *cfg, const ggdm_shape *shape,
 {
     const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
     const int64_t out = cfg->height * cfg->width * channels;
-    double *rows = shares(cfg->resample, cfg->height, height);
-    double *columns = shares(cfg->resample, cfg->width, width);
-    for (int64_t at = 0; rows && columns && at < shape[0].d[0] * out; at++) {
+    for (int64_t at = 0; at < shape[0].d[0] * out; at++) {
         const double *x = in[0] + at / out * height * width * channels + at % channels;
-        const double *row = rows + at % out / channels / cfg->width * height;
-        const double *column = columns + at / channels % cfg->width * width;
+        const int64_t oh = at % out / channels / cfg->width, ow = at / channels % cfg->width;
         double sum = 0, absolute = 0;
-        for (int64_t h = 0; h < height; h++)
-            for (int64_t w = 0; w < width; w++) {
-                const double term = row[h] * column[w] * x[(h * width + w) * channels];
+        for (int64_t h = 0; h < height; h++) {
+            const double row = share(cfg->resample, oh, cfg->height, h, height);
+            for (int64_t w = 0; row != 0 && w < width; w++) {
+                const double term = row * share(cfg->resample, ow, cfg->width, w, width) *
+                                    x[(h * width + w) * channels];
                 sum += term;
                 absolute += fabs(term);
             }
+        }
         put(y, mag, at, sum, absolute);
     }
-    free(rows);
-    free(columns);
     return height + width;
 }
 
