@@ -20,12 +20,13 @@ enum ggdm_stream {
 
 /* Noise of a step: the last counter word is stream | use << 8 | draw << 16 | stage << 28
  * (docs/decisions/018).  Uses are the sampler's own noise, that of going back to x_t before a step
- * is made again, and that of smoothed losses. */
+ * is made again, that of smoothed losses, and uniform numbers for cut-outs. */
 #define GGDM_STEP_NOISE(use, draw)                                                                 \
     (GGDM_STREAM_SAMPLER | (uint32_t)(use) << 8 | (uint32_t)(draw) << 16)
 #define GGDM_SAMPLER_NOISE(draw) GGDM_STEP_NOISE(0, draw)
 #define GGDM_RENOISING(repeat) GGDM_STEP_NOISE(1, repeat)
 #define GGDM_SMOOTHING_NOISE(repeat, sample) GGDM_STEP_NOISE(2, (repeat) << 6 | (sample))
+#define GGDM_CUTOUTS(repeat) GGDM_STEP_NOISE(3, repeat)
 
 /** The 10-round Philox4x32 bijection. */
 void ggdm_philox4x32(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);

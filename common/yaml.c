@@ -53,6 +53,18 @@ static size_t tab_in_indent(const loader *l, size_t line)
     return 0;
 }
 
+/* YAML keeps '@' for itself; who means a file of ours learns what to write. */
+static bool is_at_sign(const loader *l, yaml_mark_t mark)
+{
+    const char *p = l->text, *end = l->text + l->size;
+    for (size_t line = mark.line; p && line > 0; line--) {
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    /* (The column counts letters; what stands before a value here is a key, of single bytes.) */
+    return p && (size_t)(end - p) > mark.column && p[mark.column] == '@';
+}
+
 static ggdm_status next_event(loader *l, yaml_event_t *event)
 {
     const yaml_parser_t *p = &l->parser;
@@ -70,6 +82,8 @@ static ggdm_status next_event(loader *l, yaml_event_t *event)
         return GGDM_FAIL(l->err, GGDM_EFORMAT,
                          "%s:%zu:%zu: a tab, expected spaces: YAML is not indented with tabs",
                          l->where, p->problem_mark.line + 1, tab);
+    if (is_at_sign(l, p->problem_mark))
+        return fail_at(l, p->problem_mark, "a value that begins with '@', expected it in quotes");
     return GGDM_FAIL(l->err, GGDM_EFORMAT, "%s:%zu:%zu: not valid YAML: %s%s%s", l->where,
                      p->problem_mark.line + 1, p->problem_mark.column + 1, problem,
                      p->context ? ", " : "", p->context ? p->context : "");

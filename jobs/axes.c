@@ -146,6 +146,10 @@ static ggdm_status lay_out(ggdm_axes *a, int32_t aim_column, const ggdm_results 
         a->x = choose_axis(a, taken, false);
     take_axis(a, a->x, taken, r->n_rows, seen);
     a->curve = take_axis(a, choose_axis(a, taken, false), taken, r->n_rows, seen);
+    if (a->aim >= 0 &&
+        ((a->x >= 0 && follows(&a->axes[a->x], &a->axes[a->aim], r->n_rows, seen)) ||
+         (a->curve >= 0 && follows(&a->axes[a->curve], &a->axes[a->aim], r->n_rows, seen))))
+        a->aim = -1; /* a prompt says what it aims at */
     for (int32_t i; (i = choose_axis(a, taken, false)) >= 0;)
         a->others[a->n_others++] = take_axis(a, i, taken, r->n_rows, seen);
     return GGDM_OK;

@@ -28,7 +28,7 @@ typedef struct ggdm_axes {
      * curve   of the rest the one with most values
      * others  [n_others] what is left: neither what the cells aim at, nor what follows from x or
      *         curve, as axes that are zipped do
-     * aim     where it is not x */
+     * aim     where it is not x, and does not follow from x or curve */
     int32_t x, curve, aim, n_others;
     int32_t *others;
 } ggdm_axes;

@@ -71,7 +71,7 @@ void ggdm_param_expected(const ggdm_param *p, char *text, size_t size)
     static const char *const expected[GGDM_PARAM_TYPES] = {
         [GGDM_PARAM_FLAG] = "true or false",
         [GGDM_PARAM_TEXT] = "a text without control characters, of at most 4095 bytes",
-        [GGDM_PARAM_CLASS] = "a class from 0 to 999",
+        [GGDM_PARAM_CLASS] = "a class from 0 to 999, or its name",
         [GGDM_PARAM_WINDOW] = "a number of sampler steps, a share of them from 0.0 to 1.0, or "
                               "{start_step: S, length: L}",
         [GGDM_PARAM_MODEL] = "the name of a model or a directory",
@@ -185,6 +185,17 @@ static bool can_stand_for(const ggdm_catalogue *c, const ggdm_kind *k, const ggd
     return k->expand && strcmp(k->family, GGDM_FAMILY_GUIDANCE) == 0 && row && row->type == p->type;
 }
 
+static bool is_of_model(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
+{
+    return p->of && (is_model(find_row(k, p->of)) ||
+                     is_model(find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)));
+}
+
+static bool is_prompt(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
+{
+    return p->type == GGDM_PARAM_TEXT && !p->structure && is_of_model(c, k, p);
+}
+
 static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p,
                              ggdm_error *err)
 {
@@ -202,10 +213,8 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
         return bad_row(k, p, "expected names to choose from", err);
     if (is_node(p) != (p->family != NULL) || (p->family && !has_family(c, p->family)))
         return bad_row(k, p, "expected a family with kinds, of nodes and of these only", err);
-    if (p->type == GGDM_PARAM_CLASS &&
-        (!p->of || !(is_model(find_row(k, p->of)) ||
-                     is_model(find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)))))
-        return bad_row(k, p, "expected 'of', a row that is a model", err);
+    if (p->type == GGDM_PARAM_CLASS ? !is_of_model(c, k, p) : p->of && !is_prompt(c, k, p))
+        return bad_row(k, p, "expected 'of', a row that is a model, of classes and texts", err);
     if (!(p->lo <= p->hi) || (p->type == GGDM_PARAM_NODES && !(p->hi >= 1)))
         return bad_row(k, p, "expected bounds between which there is something", err);
     if (is_model(p) != (p->port != NULL))

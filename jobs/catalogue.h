@@ -32,7 +32,8 @@ typedef enum ggdm_param_type {
     GGDM_PARAM_FLAG,   /* true, false */
     GGDM_PARAM_TEXT,   /* UTF-8 without control characters */
     GGDM_PARAM_CHOICE, /* one of names */
-    GGDM_PARAM_CLASS,  /* a class of the model in the row `of`; what a cell aims at */
+    GGDM_PARAM_CLASS,  /* a class of the model in the row `of`, by number or name; what a cell aims
+                          at */
     GGDM_PARAM_WINDOW, /* sampler steps: a length from step 0 on, or {start_step, length}; a number
                           with a point is a share of the chain */
     GGDM_PARAM_MODEL,  /* a model by name; in a recipe its digest */
@@ -50,7 +51,8 @@ typedef struct ggdm_scalar {
     int64_t whole;                  /* WHOLE, CLASS; FLAG: 0, 1; CHOICE: its number */
     double real;                    /* REAL; WINDOW: its length */
     double start;                   /* WINDOW: where it begins */
-    const char *text;               /* TEXT, MODEL, FILE */
+    const char *text;               /* TEXT, MODEL, FILE; CLASS: its name, until it is known which
+                                       number that is; NULL: it was given as a number */
     bool start_share, length_share; /* WINDOW: of the chain, not a number of steps */
 } ggdm_scalar;
 
@@ -63,13 +65,14 @@ typedef struct ggdm_param {
     const char *axis;  /* short name; NULL: key */
     const char *label; /* for people ("\u03ba"); NULL: the short name */
     ggdm_param_type type;
-    bool required;               /* must be given; NODE, NODES: where it goes, its owner goes */
-    bool structure;              /* decides the graph; else an input per image */
-    double lo, hi;               /* REAL, WHOLE: inclusive; 0, 0: any; NODES: how many */
-    bool above;                  /* REAL: greater than lo */
-    const char *const *choices;  /* CHOICE: names, NULL-terminated */
-    const char *family;          /* NODE, NODES */
-    const char *of;              /* CLASS: key of the MODEL row beside it, or of the stage */
+    bool required;              /* must be given; NODE, NODES: where it goes, its owner goes */
+    bool structure;             /* decides the graph; else an input per image */
+    double lo, hi;              /* REAL, WHOLE: inclusive; 0, 0: any; NODES: how many */
+    bool above;                 /* REAL: greater than lo */
+    const char *const *choices; /* CHOICE: names, NULL-terminated */
+    const char *family;         /* NODE, NODES */
+    const char *of; /* CLASS: key of the MODEL row beside it, or of the stage; TEXT: the same of the
+                       model that reads it, which makes it a prompt */
     const char *port;            /* MODEL: that it must have ("eps", "logits") */
     const char *shorthand;       /* of a preset: node of the stage whose row of this key it is */
     const char *takes;           /* MODEL: and what it must be told ("t"); NULL: nothing */

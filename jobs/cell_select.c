@@ -178,7 +178,8 @@ static ggdm_status parse_condition(parser *p, int32_t column)
     skip_spaces(p);
     if ((*p->at == '\'' || *p->at == '"') && !is_order(c.op))
         GGDM_TRY(parse_quoted(p, text, sizeof text));
-    else if (numeric)
+    else if (numeric && !(p->columns[column].type == GGDM_PARAM_CLASS &&
+                          isalpha((unsigned char)*p->at) && !is_order(c.op)))
         GGDM_TRY(parse_amount(p, &p->columns[column], &c, text, sizeof text));
     else
         GGDM_TRY(parse_word(p, text, sizeof text));

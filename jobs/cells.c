@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "jobs/aims.h"
 
 /* ---- names to digests ---------------------------------------------------------------------- */
 
@@ -20,6 +21,7 @@ typedef struct expansion {
     const ggdm_resolver *resolver;
     ggdm_cells *out;
     meaning *meanings; /* [n_parameters], the arena's */
+    int32_t *numbers;  /* of each value that is aimed at, as classifiers count; -1; the arena's */
     ggdm_panels panels;
     ggdm_intern trajectories; /* head and runs as texts */
     ggdm_arena scratch;       /* of one cell */
@@ -52,7 +54,7 @@ static int32_t find_model_of(const ggdm_spec *s, const ggdm_parameter *p)
 {
     const char *dot = strrchr(p->path, '.');
     size_t n = dot ? (size_t)(dot - p->path) + 1 : 0;
-    for (; p->row->type == GGDM_PARAM_CLASS; n = 0) {
+    for (; p->row->type == GGDM_PARAM_CLASS && p->judge < 0; n = 0) {
         for (int32_t i = 0; i < s->n_parameters; i++)
             if (strncmp(s->parameters[i].path, p->path, n) == 0 &&
                 strcmp(s->parameters[i].path + n, p->row->of) == 0)
@@ -68,6 +70,11 @@ static ggdm_status resolve_names(expansion *e, ggdm_error *err)
     ggdm_spec *s = e->spec;
     GGDM_TRY(ggdm_arena_alloc(&e->out->arena, (size_t)s->n_parameters * sizeof *e->meanings,
                               &e->meanings, err));
+    const size_t aims =
+        s->class_parameter < 0 ? 0 : (size_t)s->parameters[s->class_parameter].count;
+    GGDM_TRY(ggdm_arena_alloc(&e->out->arena, aims * sizeof *e->numbers, &e->numbers, err));
+    for (size_t i = 0; i < aims; i++)
+        e->numbers[i] = -1;
     for (int32_t i = 0; i < s->n_parameters; i++) {
         e->meanings[i].of = find_model_of(s, &s->parameters[i]);
         GGDM_TRY(resolve_parameter(e, i, err));
@@ -91,6 +98,20 @@ static ggdm_status check_class(const ggdm_parameter *p, int64_t cell, const char
     return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s", p->path, text);
 }
 
+/* The number of a class that the sweep has by name. */
+static ggdm_status put_class(const expansion *e, const ggdm_parameter *p, int64_t cell,
+                             const char *digest, const char *model, ggdm_error *err)
+{
+    const int64_t v = cell / p->stride % p->count;
+    int32_t number = 0;
+    if (!p->values[v].text)
+        return GGDM_OK;
+    GGDM_TRY(
+        ggdm_class_number(e->resolver, digest, model, p->values[v].text, p->at[v], &number, err));
+    p->slot->scalar = (ggdm_scalar){.whole = number};
+    return GGDM_OK;
+}
+
 /* Digests in place of names, and classes that their models have. */
 static ggdm_status put_meanings(expansion *e, int64_t cell, ggdm_error *err)
 {
@@ -104,6 +125,7 @@ static ggdm_status put_meanings(expansion *e, int64_t cell, ggdm_error *err)
             continue;
         const ggdm_parameter *model = &s->parameters[m->of];
         const int64_t v = cell / model->stride % model->count;
+        GGDM_TRY(put_class(e, p, cell, e->meanings[m->of].digests[v], model->values[v].text, err));
         GGDM_TRY(check_class(p, cell, model->values[v].text, e->meanings[m->of].classes[v], err));
     }
     return GGDM_OK;
@@ -130,8 +152,9 @@ static ggdm_status note_other_classes(const expansion *e, int64_t cell, ggdm_err
     for (int32_t i = 0, number; aim >= 0 && i < s->n_parameters; i++) {
         const ggdm_parameter *p = &s->parameters[i];
         char text[400];
-        if (p->row->type != GGDM_PARAM_CLASS || !p->known ||
-            ggdm_spec_value(s, i, cell)->whole == ggdm_spec_value(s, aim, cell)->whole)
+        if (p->row->type != GGDM_PARAM_CLASS || !p->known || i == s->class_numbers ||
+            ggdm_scalar_equal(GGDM_PARAM_CLASS, ggdm_spec_value(s, i, cell),
+                              ggdm_spec_value(s, aim, cell)))
             continue;
         snprintf(text, sizeof text,
                  "accuracy is about the class of %.150s; that of %.150s is another in some cells",
@@ -191,20 +214,44 @@ static ggdm_status keep_trajectory(expansion *e, const ggdm_recipe *r, ggdm_traj
     return GGDM_OK;
 }
 
+/* What the cell aims at as a number, where that is not what the sweep says. */
+static ggdm_status keep_aim(expansion *e, int32_t place, int32_t number, ggdm_error *err)
+{
+    ggdm_spec *s = e->spec;
+    if (number < 0)
+        return GGDM_OK;
+    const ggdm_parameter *aim = &s->parameters[s->class_parameter];
+    const int64_t v = place / aim->stride % aim->count;
+    if (e->numbers[v] >= 0 && e->numbers[v] != number)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: what it says is class %d in some cells and %d in others, expected "
+                         "classifiers with classes in the same order",
+                         aim->path, e->numbers[v], number);
+    e->numbers[v] = number;
+    if (s->class_numbers < 0 && aim->values[v].whole == number)
+        return GGDM_OK;
+    if (s->class_numbers < 0)
+        GGDM_TRY(ggdm_spec_add_numbers(s, err));
+    s->parameters[s->class_numbers].values[v].whole = number;
+    return GGDM_OK;
+}
+
 static ggdm_status expand_cell(expansion *e, int32_t place, ggdm_error *err)
 {
     ggdm_cell *cell = &e->out->cells[place];
     ggdm_trajectory t = {.head = 0};
     ggdm_recipe recipe;
     const char *text = NULL;
-    int32_t number = 0;
+    int32_t number = 0, aim = -1;
     ggdm_arena_reset(&e->scratch);
     ggdm_spec_put_cell(e->spec, place);
     GGDM_TRY(ggdm_item_check(e->spec->stage, err));
     GGDM_TRY(put_meanings(e, place, err));
     if (e->resolver && e->resolver->complete)
         GGDM_TRY(e->resolver->complete(e->resolver->context, e->spec->stage, err));
-    GGDM_TRY(ggdm_panels_add(&e->panels, &e->scratch, place, &cell->panel, err));
+    GGDM_TRY(ggdm_resolve_prompts(e->resolver, e->spec->stage, e->spec->stage, err));
+    GGDM_TRY(ggdm_panels_add(&e->panels, &e->scratch, place, &cell->panel, &aim, err));
+    GGDM_TRY(keep_aim(e, place, aim, err));
     GGDM_TRY(check_judges(e, place, err));
     GGDM_TRY(note_other_classes(e, place, err));
     GGDM_TRY(ggdm_recipe_make(e->spec->catalogue, &e->scratch, e->spec->stage, &recipe, err));

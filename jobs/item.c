@@ -112,6 +112,18 @@ ggdm_item *ggdm_item_child(const ggdm_item *item, const char *key)
     return ggdm_item_value(item, key)->items;
 }
 
+const char *ggdm_item_model_of(const ggdm_item *item, const ggdm_item *stage, const ggdm_param *row)
+{
+    const ggdm_value *beside = ggdm_item_value(item, row->of);
+    return beside ? beside->scalar.text : stage ? ggdm_item_text(stage, row->of) : NULL;
+}
+
+bool ggdm_item_truncates(const ggdm_item *item)
+{
+    const ggdm_value *v = ggdm_item_value(item, "truncate");
+    return v && v->scalar.whole != 0;
+}
+
 void ggdm_item_set(ggdm_item *item, const char *key, ggdm_scalar scalar)
 {
     ggdm_value *v = ggdm_item_value(item, key);
@@ -160,6 +172,8 @@ bool ggdm_scalar_equal(ggdm_param_type type, const ggdm_scalar *a, const ggdm_sc
     case GGDM_PARAM_MODEL:
     case GGDM_PARAM_FILE:
         return equal_texts(a->text, b->text);
+    case GGDM_PARAM_CLASS:
+        return a->whole == b->whole && equal_texts(a->text, b->text);
     default:
         return a->whole == b->whole;
     }
@@ -192,8 +206,13 @@ void ggdm_scalar_text(const ggdm_param *p, const ggdm_scalar *v, char *text, siz
         ggdm_number_text(v->real, number);
         snprintf(text, size, "%s", number);
         break;
-    case GGDM_PARAM_WHOLE:
     case GGDM_PARAM_CLASS:
+        if (v->text) {
+            snprintf(text, size, "%s", v->text);
+            break;
+        }
+        /* fall through */
+    case GGDM_PARAM_WHOLE:
         snprintf(text, size, "%lld", (long long)v->whole);
         break;
     case GGDM_PARAM_FLAG:

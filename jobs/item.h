@@ -44,6 +44,12 @@ int64_t ggdm_item_whole(const ggdm_item *item, const char *key);
 bool ggdm_item_flag(const ggdm_item *item, const char *key);
 const char *ggdm_item_text(const ggdm_item *item, const char *key); /* CHOICE: its name */
 ggdm_item *ggdm_item_child(const ggdm_item *item, const char *key); /* NODE, NODES: the first */
+/** What stands in the MODEL row that a class or a prompt is of: beside it, else of the stage (NULL:
+ *  not asked); NULL: nothing. */
+const char *ggdm_item_model_of(const ggdm_item *item, const ggdm_item *stage,
+                               const ggdm_param *row);
+/** May prompts of this item be cut where they are too long (its row `truncate`)? */
+bool ggdm_item_truncates(const ggdm_item *item);
 /* What a preset's expansion sets. */
 void ggdm_item_set(ggdm_item *item, const char *key, ggdm_scalar scalar);
 void ggdm_item_set_child(ggdm_item *item, const char *key, ggdm_item *child);
@@ -70,6 +76,9 @@ ggdm_status ggdm_item_check(const ggdm_item *item, ggdm_error *err);
 /** Read one scalar as a row says. */
 ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_node *node,
                              ggdm_dialect dialect, ggdm_scalar *out, ggdm_error *err);
+/** Does a value of a prompt's row name a file of prompts ("@prompts.txt")?  One that stands alone
+ *  does, in a list it is a text. */
+bool ggdm_is_prompt_file(const ggdm_param *p, const ggdm_node *node);
 /** Fail at the place of a row's value, or of the item where it has none. */
 ggdm_status ggdm_item_fail(const ggdm_item *item, const char *key, ggdm_error *err,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -7,6 +7,7 @@
 
 #include "common/hash.h"
 #include "common/nearest.h"
+#include "common/utf8.h"
 #include "jobs/item.h"
 
 /* ---- scalars ------------------------------------------------------------------------------- */
@@ -82,14 +83,6 @@ static ggdm_status read_window(const ggdm_node *node, ggdm_scalar *out, ggdm_err
     return GGDM_OK;
 }
 
-static bool is_plain_text(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7F)
-            return false;
-    return true;
-}
-
 static bool is_digest(const char *text)
 {
     return strlen(text) == 2 * GGDM_HASH_SIZE && text[strspn(text, "0123456789abcdef")] == '\0';
@@ -98,11 +91,17 @@ static bool is_digest(const char *text)
 static bool read_text(const ggdm_param *p, const ggdm_node *node, ggdm_dialect dialect)
 {
     if (node->kind != GGDM_NODE_STRING || strlen(node->text) >= GGDM_MAX_TEXT ||
-        !is_plain_text(node->text))
+        ggdm_utf8_plain(node->text, strlen(node->text)) < strlen(node->text))
         return false;
     if (p->type == GGDM_PARAM_TEXT)
         return true;
     return dialect == GGDM_OF_RECIPE ? is_digest(node->text) : *node->text != '\0';
+}
+
+bool ggdm_is_prompt_file(const ggdm_param *p, const ggdm_node *node)
+{
+    return p->type == GGDM_PARAM_TEXT && p->of && node->kind == GGDM_NODE_STRING &&
+           node->text[0] == '@';
 }
 
 ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_node *node,
@@ -127,6 +126,10 @@ ggdm_status ggdm_scalar_read(ggdm_arena *arena, const ggdm_param *p, const ggdm_
         break;
     case GGDM_PARAM_CLASS:
         ok = ggdm_node_int(node, 0, GGDM_MAX_CLASSES - 1, &out->whole, NULL) == GGDM_OK;
+        if (!ok && dialect == GGDM_OF_SWEEP && read_text(p, node, dialect)) {
+            out->whole = -1; /* until its model is known */
+            return ggdm_arena_text(arena, node->text, &out->text, err);
+        }
         break;
     case GGDM_PARAM_WINDOW:
         if (dialect == GGDM_OF_RECIPE)
@@ -321,6 +324,10 @@ static ggdm_status read_value(reader *r, ggdm_item *item, const ggdm_node *node)
         return read_item(r, p->family, node, NULL, false, &v->items);
     if (p->type == GGDM_PARAM_NODES)
         return read_list(r, k, p, node, &v->items);
+    if (r->dialect == GGDM_OF_SWEEP && ggdm_is_prompt_file(p, node))
+        return ggdm_node_expected(
+            node, r->err, "a text: a file of prompts is an axis, as `sweep: {%s: \"%.80s\"}'",
+            ggdm_param_axis(p), node->text);
     return ggdm_scalar_read(r->arena, p, node, r->dialect, &v->scalar, r->err);
 }
 

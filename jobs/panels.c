@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "jobs/aims.h"
 #include "jobs/recipe.h"
 
 #define MAX_ENTRIES 64 /* of a panel */
@@ -37,6 +38,8 @@ static ggdm_status begin_judge(ggdm_panels *p, int32_t i, ggdm_error *err)
     resolving r = {p->resolver, &p->judges[i]};
     GGDM_TRY(ggdm_item_expand(p->spec->catalogue, p->arena, p->spec->judges[i].item,
                               &p->judges[i].item, err));
+    const ggdm_value *group = ggdm_item_value(p->judges[i].item, "group");
+    p->judges[i].grouped = group && group->set;
     return p->resolver ? ggdm_item_visit(p->judges[i].item, resolve_row, &r, err) : GGDM_OK;
 }
 
@@ -82,7 +85,8 @@ typedef struct listing {
     int32_t place; /* of the cell */
     ggdm_panel_entry entries[MAX_ENTRIES];
     int32_t n;
-    bool fits; /* what was added last */
+    bool fits;   /* what was added last */
+    int32_t aim; /* what the cell aims at; -1 */
     ggdm_error *err;
 } listing;
 
@@ -189,6 +193,26 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
     return GGDM_OK;
 }
 
+/* A classifier of several questions is asked the one that the cell's aim answers. */
+static ggdm_status aim_classifier(listing *l, ggdm_item *scorer, const char *name)
+{
+    const ggdm_panels *p = l->p;
+    ggdm_value *group = ggdm_item_value(scorer, "group");
+    ggdm_aim aim;
+    if (!group || !p->resolver || p->spec->class_parameter < 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_aim_at(p->spec, p->resolver, l->place, ggdm_item_text(scorer, "model"), name,
+                         &aim, l->err));
+    *group = (ggdm_value){.set = aim.group != NULL, .scalar.text = aim.group};
+    if (l->aim >= 0 && aim.number >= 0 && l->aim != aim.number)
+        return GGDM_FAIL(l->err, GGDM_EINVAL,
+                         "what the cells aim at is class %d of '%s' but %d of another classifier, "
+                         "expected classes in the same order",
+                         aim.number, name, l->aim);
+    l->aim = aim.number;
+    return GGDM_OK;
+}
+
 /* The scorer that measures a node: rows of equal keys are copied, its row `of` is the node, which
  * is measured as it is, whatever its weight. */
 static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *owner)
@@ -211,6 +235,7 @@ static ggdm_status measure_node(listing *l, const ggdm_item *node, const char *o
                 copy->values[k].scalar = *copy->kind->params[k].fallback;
         ggdm_item_set_child(scorer, row->key, copy);
     }
+    GGDM_TRY(aim_classifier(l, scorer, "the guide's model"));
     const char *usual = node->kind->measure ? node->kind->measure : node->kind->name;
     /* A guidance's name says which it is, not what is measured of it. */
     if (strcmp(node->kind->family, GGDM_FAMILY_GUIDANCE) == 0)
@@ -228,10 +253,47 @@ static ggdm_status measure_tree(listing *l, const ggdm_item *node, const char *o
     return GGDM_OK;
 }
 
+/* The prompt of a cell: of its guidance, else of its condition. */
+static const ggdm_value *prompt_of(const ggdm_spec *s)
+{
+    static const char *const where[] = {"guidance.", "condition."};
+    for (size_t w = 0; w < sizeof where / sizeof *where; w++)
+        for (int32_t i = 0; i < s->n_parameters; i++) {
+            const ggdm_parameter *p = &s->parameters[i];
+            if (p->row->type == GGDM_PARAM_TEXT && p->row->of && p->slot->set &&
+                strncmp(p->path, where[w], strlen(where[w])) == 0)
+                return p->slot;
+        }
+    return NULL;
+}
+
+/* A judge of a prompt that says none judges by the cell's. */
+static ggdm_status ask_cells_prompt(listing *l, ggdm_item *judge)
+{
+    for (size_t i = 0; i < judge->kind->n_params; i++) {
+        const ggdm_param *row = &judge->kind->params[i];
+        ggdm_value *v = &judge->values[i];
+        if (row->type != GGDM_PARAM_TEXT || !row->of || (v->set && v->at))
+            continue;
+        const ggdm_value *cells = prompt_of(l->p->spec);
+        if (!cells)
+            return ggdm_item_fail(
+                judge, NULL, l->err,
+                "required field '%s' is missing, expected a text here, or a prompt "
+                "in guidance or condition",
+                row->key);
+        *v = (ggdm_value){.set = true, .scalar = cells->scalar};
+    }
+    return ggdm_resolve_prompts(l->p->resolver, NULL, judge, l->err);
+}
+
 static ggdm_status list_judges(listing *l)
 {
     for (int32_t i = 0; i < l->p->n_judges; i++) {
         ggdm_panel_judge *j = &l->p->judges[i];
+        if (!j->grouped)
+            GGDM_TRY(aim_classifier(l, j->item, j->model ? j->model : "of the judge"));
+        GGDM_TRY(ask_cells_prompt(l, j->item));
         GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL, true));
         j->fits = l->fits;
         j->ever |= l->fits;
@@ -287,12 +349,13 @@ static ggdm_status keep_panel(ggdm_panels *p, const listing *l, int32_t number, 
 }
 
 ggdm_status ggdm_panels_add(ggdm_panels *p, ggdm_arena *scratch, int32_t place, int32_t *out,
-                            ggdm_error *err)
+                            int32_t *aim, ggdm_error *err)
 {
-    listing l = {.p = p, .scratch = scratch, .place = place, .err = err};
+    listing l = {.p = p, .scratch = scratch, .place = place, .aim = -1, .err = err};
     const char *text = NULL;
     int32_t before = p->texts.n;
     GGDM_TRY(list_entries(&l));
+    *aim = l.aim;
     GGDM_TRY(panel_text(&l, &text));
     GGDM_TRY(ggdm_intern_text(&p->texts, text, out, err));
     return *out == before ? keep_panel(p, &l, *out, err) : GGDM_OK;

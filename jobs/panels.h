@@ -28,6 +28,7 @@ typedef struct ggdm_panel_judge {
     ggdm_item *item;   /* resolved */
     const char *model; /* that knows classes, by name; NULL */
     int32_t classes;   /* that it knows; 0: none */
+    bool grouped;      /* the sweep says which question of a classifier it is about */
     bool fits, ever;   /* it takes the samples of the cell that was added last; of any so far */
 } ggdm_panel_judge;
 
@@ -56,9 +57,10 @@ ggdm_status ggdm_panels_begin(ggdm_panels *p, const ggdm_spec *spec, const ggdm_
                               ggdm_arena *arena, ggdm_intern *scorers, ggdm_intern *notes,
                               ggdm_error *err);
 /** The panel of the cell at a place, whose values stand in the spec's stage: without the scorers
- *  that do not take its samples, of which there is a note. */
+ *  that do not take its samples, of which there is a note.  *aim: what the cell aims at as its
+ *  classifiers count (jobs/aims.h); -1: nothing, or nobody knows. */
 ggdm_status ggdm_panels_add(ggdm_panels *p, ggdm_arena *scratch, int32_t place, int32_t *out,
-                            ggdm_error *err);
+                            int32_t *aim, ggdm_error *err);
 /** After the last cell, whose values stand there still: is there a cell for every judge?
  *  Errors: GGDM_ESHAPE with the judge's position. */
 ggdm_status ggdm_panels_check(const ggdm_panels *p, ggdm_error *err);

@@ -3,6 +3,7 @@
 #ifndef GGDM_JOBS_RESOLVER_H
 #define GGDM_JOBS_RESOLVER_H
 
+#include "common/class_groups.h"
 #include "jobs/item.h"
 #include "jobs/messages.h"
 
@@ -16,6 +17,11 @@ typedef struct ggdm_resolver {
                          const char **digest, int32_t *classes, ggdm_error *err);
     /** A file: *digest that of its meaning. */
     ggdm_status (*file)(void *context, const ggdm_param *row, const char *path, const char **digest,
+                        ggdm_error *err);
+    /** The names of a model's classes (by digest); NULL: they have none.  NULL: as that. */
+    const ggdm_class_groups *(*classes)(void *context, const char *model);
+    /** Can a model (by digest) read a prompt?  NULL: always.  Errors: as of model. */
+    ggdm_status (*text)(void *context, const char *model, const char *text, bool truncate,
                         ggdm_error *err);
     /** What a cell leaves open is taken from its model: rows of the stage's sampler that are not
      * set. The tree is resolved.  NULL: rows have their defaults. */
@@ -36,5 +42,10 @@ typedef struct ggdm_resolver {
 ggdm_status ggdm_resolve(const ggdm_resolver *r, const ggdm_param *row, const char *name,
                          const ggdm_node *at, const char **digest, int32_t *classes,
                          ggdm_error *err);
+
+/** Can the prompts of a tree, which is resolved, be read by the models in the rows that they are of
+ *  (stage: where that is no row beside them; NULL)?  A row `truncate` beside a prompt counts. */
+ggdm_status ggdm_resolve_prompts(const ggdm_resolver *r, const ggdm_item *stage, ggdm_item *tree,
+                                 ggdm_error *err);
 
 #endif

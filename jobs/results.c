@@ -389,7 +389,8 @@ void ggdm_results_put_value(ggdm_json *j, const ggdm_store_column *column, ggdm_
         ggdm_json_put_null(j, column->name);
     else if (column->type == GGDM_PARAM_FLAG)
         ggdm_json_put_bool(j, column->name, strcmp(value.text, "true") == 0);
-    else if (column->type == GGDM_PARAM_WHOLE || column->type == GGDM_PARAM_CLASS)
+    else if (column->type == GGDM_PARAM_WHOLE ||
+             (column->type == GGDM_PARAM_CLASS && isfinite(value.number)))
         ggdm_json_put_int(j, column->name, strtoll(value.text, NULL, 10)); /* more than a double */
     else if (isfinite(value.number))
         ggdm_json_put_double(j, column->name, value.number);

@@ -188,72 +188,15 @@ static ggdm_status set_parameters(ggdm_spec *s, const setting_list *list, bool *
             continue;
         snprintf(name, sizeof name, "%.*s", (int)strcspn(list->texts[i], "="), list->texts[i]);
         GGDM_TRY(ggdm_spec_find(s, name, value, &p, err));
+        if (ggdm_is_prompt_file(p->row, value))
+            return ggdm_node_expected(value, err,
+                                      "a text, not a file of prompts, which is an axis");
         GGDM_TRY(ggdm_scalar_read(&s->arena, p->row, value, GGDM_OF_SWEEP, &p->slot->scalar, err));
         p->slot->set = true;
         p->slot->at = value;
         given[p - s->parameters] = true;
     }
     return GGDM_OK;
-}
-
-/* Does a text alone say what spec says?  A file that is no block of lines cannot be added to. */
-static ggdm_status check_frozen(const ggdm_spec *spec, const char *text, ggdm_error *err)
-{
-    ggdm_spec again;
-    ggdm_error why = {0};
-    ggdm_status st =
-        ggdm_spec_parse(spec->catalogue, text, strlen(text), spec->where, NULL, 0, &again, &why);
-    if (st == GGDM_OK)
-        st = ggdm_spec_same(spec, &again, &why);
-    ggdm_spec_deinit(&again);
-    if (st == GGDM_OK || st == GGDM_ENOMEM)
-        return st == GGDM_OK ? st : GGDM_FAIL(err, st, "%s", why.msg);
-    return GGDM_FAIL(err, GGDM_EINVAL,
-                     "%s: --set needs a file with a line for each key, not one in braces: %s",
-                     spec->where, why.msg);
-}
-
-/* Lines of sets behind the first bytes of a text. */
-static ggdm_status write_frozen(const char *text, size_t bytes, const setting_list *list,
-                                char **out, ggdm_error *err)
-{
-    size_t size = 0;
-    FILE *f = open_memstream(out, &size);
-    if (!f)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
-    fprintf(f, "%.*s%sset:\n", (int)bytes, text, bytes && text[bytes - 1] != '\n' ? "\n" : "");
-    for (int i = 0; i < list->n; i++) {
-        fputs("  - ", f);
-        ggdm_spec_write_quoted(f, list->texts[i]);
-        fputc('\n', f);
-    }
-    return fclose(f) == 0 ? GGDM_OK
-                          : GGDM_FAIL(err, GGDM_ENOMEM, "cannot write the text of a sweep");
-}
-
-ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
-                             int n_sets, char **out, ggdm_error *err)
-{
-    const ggdm_node *own = ggdm_node_get(spec->doc->root, "set");
-    setting_list list = {.n = 0};
-    const char *end = text;
-    ggdm_status st;
-    *out = NULL;
-    if (n_sets == 0)
-        return ggdm_strdup(text, out, err);
-    if (own && own->next)
-        return ggdm_node_fail_key(own, err, "--set needs this key to be the last of the file");
-    GGDM_TRY(collect_sets(own, sets, n_sets, &list, err));
-    for (int line = 1; own && line < own->key_line && *end; line++)
-        end += strcspn(end, "\n") + (strchr(end, '\n') != NULL);
-    st = write_frozen(text, own ? (size_t)(end - text) : strlen(text), &list, out, err);
-    if (st == GGDM_OK)
-        st = check_frozen(spec, *out, err);
-    if (st != GGDM_OK) {
-        free(*out);
-        *out = NULL;
-    }
-    return st;
 }
 
 /* ---- the whole file ------------------------------------------------------------------------ */
@@ -277,15 +220,16 @@ static ggdm_status add_standard_nodes(ggdm_spec *s, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* where NULL: a judge's. */
 static bool is_aim(const ggdm_parameter *p, const char *where)
 {
     return p->row->type == GGDM_PARAM_CLASS && p->known &&
-           strncmp(p->path, where, strlen(where)) == 0;
+           (where ? strncmp(p->path, where, strlen(where)) == 0 : p->judge >= 0);
 }
 
 static void find_class(ggdm_spec *s)
 {
-    static const char *const where[] = {"guidance.", "condition."};
+    static const char *const where[] = {NULL, "guidance.", "condition."};
     s->class_parameter = -1;
     for (size_t w = 0; w < sizeof where / sizeof *where; w++)
         for (int32_t i = 0; i < s->n_parameters && s->class_parameter < 0; i++)
@@ -329,8 +273,8 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     in->name = NULL;
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_STAGE, s->doc->root, skeleton_keys,
                             GGDM_OF_SWEEP, &s->stage, err));
-    GGDM_TRY(read_tree(s, &list, in->axes, err));
     GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));
+    GGDM_TRY(read_tree(s, &list, in->axes, err));
     GGDM_TRY(ggdm_spec_read_evaluations(s, in->evaluate, err));
     GGDM_TRY(ggdm_spec_read_until(s, in->until, err));
     const int32_t most = s->until.at_most ? s->until.at_most : s->samples;
@@ -345,7 +289,7 @@ ggdm_status ggdm_spec_parse(const ggdm_catalogue *c, const char *text, size_t si
                             const char *where, const char *const *sets, int n_sets, ggdm_spec *out,
                             ggdm_error *err)
 {
-    ggdm_spec s = {.catalogue = c, .n_cells = 1, .class_parameter = -1};
+    ggdm_spec s = {.catalogue = c, .n_cells = 1, .class_parameter = -1, .class_numbers = -1};
     skeleton in = {.job = {.checkpoint = CHECKPOINT_SECONDS}};
     ggdm_status st;
     memset(out, 0, sizeof *out);
@@ -365,6 +309,8 @@ void ggdm_spec_deinit(ggdm_spec *s)
 {
     for (int i = 0; i < s->n_sets; i++)
         ggdm_doc_destroy(&s->sets[i]);
+    for (int i = 0; i < s->n_files; i++)
+        ggdm_doc_destroy(&s->files[i].doc);
     ggdm_doc_destroy(&s->doc);
     for (int32_t i = 0; i < s->n_evaluations; i++) {
         free(s->evaluations[i].features);

@@ -17,6 +17,7 @@
 #define GGDM_MAX_SETS 64
 #define GGDM_MAX_SAMPLES 100000000
 #define GGDM_MAX_SHEET 100
+#define GGDM_MAX_FILES 16 /* of prompts */
 
 typedef enum ggdm_order { GGDM_ORDER_COST, GGDM_ORDER_SHUFFLE } ggdm_order;
 
@@ -36,12 +37,14 @@ typedef struct ggdm_parameter {
     ggdm_scalar *values;  /* [count]; where count is 1, perhaps the row's default */
     const ggdm_node **at; /* [count] where they stand; NULL */
     bool known;           /* it has a value at all (no default, not given: none) */
+    int32_t judge;        /* whose target it is, no parameter of the tree; -1 */
 } ggdm_parameter;
 
 /* A scorer that the sweep asks for, of images of any cell. */
 typedef struct ggdm_judge {
-    const char *name; /* in results: "judge", the others by their models, or as given */
-    ggdm_item *item;  /* of GGDM_FAMILY_SCORER */
+    const char *name;  /* in results: "judge", the others by their models, or as given */
+    ggdm_item *item;   /* of GGDM_FAMILY_SCORER */
+    ggdm_value target; /* the class that a cell's images are asked for, where it says so */
 } ggdm_judge;
 
 /* Metrics that the run is given when all images are there, as `ggdm evaluate` takes them. */
@@ -52,11 +55,19 @@ typedef struct ggdm_evaluation {
     const ggdm_node *at; /* where the metrics stand */
 } ggdm_evaluation;
 
+/* A file of prompts. */
+typedef struct ggdm_spec_file {
+    const ggdm_node *node; /* where the sweep names it */
+    ggdm_doc *doc;         /* owned: a list of texts */
+} ggdm_spec_file;
+
 typedef struct ggdm_spec {
     char *where; /* file name, for messages */
     ggdm_doc *doc;
     ggdm_doc *sets[GGDM_MAX_SETS]; /* [n_sets] the values of --set, which positions point into */
     int n_sets;
+    ggdm_spec_file files[GGDM_MAX_FILES]; /* [n_files] which positions point into, too */
+    int n_files;
     ggdm_arena arena; /* of all below */
     const ggdm_catalogue *catalogue;
 
@@ -64,8 +75,10 @@ typedef struct ggdm_spec {
     ggdm_item *stage;           /* the tree; parameters' slots point into it */
     ggdm_parameter *parameters; /* [n_parameters], in the order of the tree */
     int32_t n_parameters;
-    int32_t class_parameter; /* what a cell aims at: the first of type class in its guidance, else
-                                in its condition; -1: none */
+    int32_t class_parameter; /* what a cell aims at: a judge's target, else the first of type class
+                                in its guidance, else in its condition; -1: none */
+    int32_t class_numbers;   /* the same as numbers within groups of classes (jobs/aims.h), where it
+                                is not such a number itself; -1 */
     ggdm_judge *judges;      /* [n_judges] */
     int32_t n_judges;
     ggdm_evaluation *evaluations; /* [n_evaluations]; change no image */
@@ -88,9 +101,9 @@ ggdm_status ggdm_spec_parse(const ggdm_catalogue *c, const char *text, size_t si
                             ggdm_error *err);
 void ggdm_spec_deinit(ggdm_spec *spec);
 
-/** The text of a file that says what text with these --set says: they stand in its last key `set`,
- *  a list.  *out owned.  Errors: GGDM_EINVAL where the file has a `set` that is not its last key.
- */
+/** The text of a file that says alone what text says with its files of prompts and these --set: the
+ *  prompts stand in place of a file's name, the sets in the last key `set`, a list.  *out owned.
+ *  Errors: GGDM_EINVAL where the file has a `set` that is not its last key. */
 ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char *const *sets,
                              int n_sets, char **out, ggdm_error *err);
 
@@ -99,6 +112,9 @@ const char *ggdm_evaluation_features(const ggdm_evaluation *e);
 
 /** The value of a parameter in a cell; borrowed. */
 const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell);
+/** Add what a cell aims at as numbers, at first those that are given, and -1 for names:
+ *  spec->class_numbers. */
+ggdm_status ggdm_spec_add_numbers(ggdm_spec *spec, ggdm_error *err);
 /** Put a cell's values into spec->stage, which is the cell's until the next call. */
 void ggdm_spec_put_cell(ggdm_spec *spec, int64_t cell);
 

@@ -29,8 +29,12 @@ static ggdm_status add_parameter(void *context, const ggdm_item *item, const ggd
     if (row->shorthand)
         return GGDM_OK;
     ggdm_parameter *p = &s->parameters[s->n_parameters++];
-    *p = (ggdm_parameter){
-        .row = row, .slot = value, .stride = 1, .count = 1, .known = value->set || row->fallback};
+    *p = (ggdm_parameter){.row = row,
+                          .slot = value,
+                          .stride = 1,
+                          .count = 1,
+                          .known = value->set || row->fallback,
+                          .judge = -1};
     GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
     p->name = p->label = p->path;
     return GGDM_OK;
@@ -55,8 +59,10 @@ ggdm_status ggdm_spec_list_parameters(ggdm_spec *s, ggdm_error *err)
 {
     int32_t n = 0;
     GGDM_TRY(ggdm_item_visit(s->stage, count_parameter, &n, err));
+    n += s->n_judges + 1; /* their targets, and what a cell aims at as a number */
     GGDM_TRY(ggdm_arena_alloc(&s->arena, (size_t)n * sizeof *s->parameters, &s->parameters, err));
     GGDM_TRY(ggdm_item_visit(s->stage, add_parameter, s, err));
+    GGDM_TRY(ggdm_spec_list_targets(s, err));
     for (int32_t i = 0; i < s->n_parameters; i++)
         name_parameter(s, &s->parameters[i]);
     return GGDM_OK;
@@ -168,6 +174,8 @@ static ggdm_status read_end(ggdm_spec *s, const ggdm_param *row, const ggdm_node
     if (row->type == GGDM_PARAM_WINDOW && node->kind == GGDM_NODE_MAP)
         return ggdm_node_expected(node, err, "a number of sampler steps, or a share of them");
     GGDM_TRY(ggdm_scalar_read(&s->arena, row, node, GGDM_OF_SWEEP, &v, err));
+    if (v.text)
+        return ggdm_node_expected(node, err, "the number of a class");
     bool real = row->type == GGDM_PARAM_REAL || row->type == GGDM_PARAM_WINDOW;
     *out = real ? (long double)v.real : (long double)v.whole;
     p->share |= v.length_share;
@@ -289,6 +297,8 @@ static ggdm_status add_axis(axes *a, const ggdm_node *node, int group)
         return ggdm_node_expected(node, a->err,
                                   "a value, a list, or a range {from: A, to: B, "
                                   "step: C}");
+    if (ggdm_is_prompt_file(p->row, node))
+        GGDM_TRY(ggdm_spec_read_prompts(s, node, &node, a->err));
     bool range = node->kind == GGDM_NODE_MAP && can_range(p->row) && !is_window(p->row, node);
     GGDM_TRY(range ? read_range(s, p->row, node, &v, a->err)
                    : read_list(s, p->row, node, &v, a->err));

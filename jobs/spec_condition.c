@@ -21,18 +21,40 @@ static ggdm_status node_under(ggdm_spec *s, const char *key, const ggdm_node *at
     return GGDM_OK;
 }
 
-/* Does an axis or a --set mean a row of the condition, where there need be none otherwise? */
+typedef struct word {
+    const char *text;
+    size_t length;
+    bool found;
+} word;
+
+static bool is_word(const word *w, const char *text)
+{
+    return strlen(text) == w->length && memcmp(text, w->text, w->length) == 0;
+}
+
+static ggdm_status look_for_word(void *context, const ggdm_item *item, const ggdm_param *row,
+                                 ggdm_value *value, const char *path, ggdm_error *err)
+{
+    word *w = context;
+    (void)item, (void)value, (void)err;
+    w->found |= !row->shorthand && (is_word(w, path) || is_word(w, ggdm_param_axis(row)));
+    return GGDM_OK;
+}
+
+/* Does an axis or a --set mean a row of the condition, where there need be none otherwise?  By its
+ * path always, by a short name where nothing else of the tree is called so. */
 static bool is_of_condition(const ggdm_spec *s, const char *name, size_t length)
 {
     static const char path[] = GGDM_FAMILY_CONDITION ".";
     const ggdm_kind *kind = ggdm_catalogue_find(s->catalogue, GGDM_FAMILY_CONDITION, NULL);
     const size_t skip = strncmp(name, path, strlen(path)) == 0 ? strlen(path) : 0;
-    for (size_t i = 0; kind && i < kind->n_params; i++) {
-        const char *row = skip ? kind->params[i].key : ggdm_param_axis(&kind->params[i]);
-        if (strlen(row) == length - skip && memcmp(row, name + skip, length - skip) == 0)
-            return true;
-    }
-    return false;
+    word w = {.text = name + skip, .length = length - skip};
+    bool row = false;
+    for (size_t i = 0; kind && i < kind->n_params; i++)
+        row |= is_word(&w, skip ? kind->params[i].key : ggdm_param_axis(&kind->params[i]));
+    if (row && !skip)
+        ggdm_item_visit(s->stage, look_for_word, &w, NULL);
+    return row && !w.found;
 }
 
 static const ggdm_node *axis_of_condition(const ggdm_spec *s, const ggdm_node *axes)

@@ -28,6 +28,13 @@ ggdm_status ggdm_spec_add_condition(ggdm_spec *spec, const char *const *sets,
                                     const ggdm_node *const *values, int n, const ggdm_node *axes,
                                     ggdm_error *err);
 
+/* ---- spec_prompts.c ---- */
+
+/** The texts of the file that a value names ("@prompts.txt"): a list, which lives as long as spec.
+ *  Errors: GGDM_EIO, GGDM_EINVAL naming the file and, of a line that is no text, the line. */
+ggdm_status ggdm_spec_read_prompts(ggdm_spec *spec, const ggdm_node *node, const ggdm_node **out,
+                                   ggdm_error *err);
+
 /* ---- spec_text.c ---- */
 
 /** Write a text in double quotes, as YAML reads it. */
@@ -35,8 +42,11 @@ void ggdm_spec_write_quoted(FILE *out, const char *text);
 
 /* ---- spec_judges.c ---- */
 
-/** Read `judge:` (NULL: there is none). */
+/** Read `judge:` (NULL: there is none); parameters are not listed yet. */
 ggdm_status ggdm_spec_read_judges(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+/** Append their targets to the parameters: those that are given; and that of the first who knows
+ *  classes, where the tree has nothing that a cell could aim at. */
+ggdm_status ggdm_spec_list_targets(ggdm_spec *spec, ggdm_error *err);
 
 /* ---- spec_evaluate.c ---- */
 

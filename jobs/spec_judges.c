@@ -1,4 +1,5 @@
 /* Who judges: a name, a map, or a list of them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "jobs/spec_internal.h"
@@ -37,15 +38,33 @@ static ggdm_status read_plain_judge(ggdm_spec *s, const ggdm_node *node, ggdm_ju
     return GGDM_OK;
 }
 
+static const ggdm_param target_row = {.key = "target",
+                                      .type = GGDM_PARAM_CLASS,
+                                      .of = "model",
+                                      .help = "The class that the judge is to see."};
+
+static ggdm_status read_target(ggdm_spec *s, const ggdm_node *node, ggdm_judge *out,
+                               ggdm_error *err)
+{
+    if (out->item->kind->output != GGDM_OUTPUT_CLASSES)
+        return ggdm_node_fail_key(node, err, "scorer '%s' knows no classes, expected no target",
+                                  out->item->kind->name);
+    out->target.set = true;
+    out->target.at = node;
+    return ggdm_scalar_read(&s->arena, &target_row, node, GGDM_OF_SWEEP, &out->target.scalar, err);
+}
+
 static ggdm_status read_judge(ggdm_spec *s, const ggdm_node *node, ggdm_judge *out, ggdm_error *err)
 {
-    static const char *const ignore[] = {"name", NULL};
-    const ggdm_node *name = ggdm_node_get(node, "name");
+    static const char *const ignore[] = {"name", "target", NULL};
+    const ggdm_node *name = ggdm_node_get(node, "name"), *target = ggdm_node_get(node, "target");
     if (node->kind != GGDM_NODE_MAP)
         return read_plain_judge(s, node, out, err);
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_SCORER, node, ignore,
                             GGDM_OF_SWEEP, &out->item, err));
     GGDM_TRY(ggdm_item_check(out->item, err));
+    if (target)
+        GGDM_TRY(read_target(s, target, out, err));
     if (!name)
         return GGDM_OK;
     if (name->kind != GGDM_NODE_STRING || !ggdm_item_is_name(name->text))
@@ -84,5 +103,72 @@ ggdm_status ggdm_spec_read_judges(ggdm_spec *s, const ggdm_node *node, ggdm_erro
                 return ggdm_node_fail(node, err, "two judges are called '%s', expected other names",
                                       s->judges[i].name);
     }
+    return GGDM_OK;
+}
+
+/* ---- what they are asked for ---------------------------------------------------------------- */
+
+static bool has_aim(const ggdm_spec *s)
+{
+    for (int32_t i = 0; i < s->n_parameters; i++)
+        if (s->parameters[i].row->type == GGDM_PARAM_CLASS)
+            return true;
+    return false;
+}
+
+static ggdm_status list_target(ggdm_spec *s, int32_t judge, ggdm_error *err)
+{
+    ggdm_judge *j = &s->judges[judge];
+    ggdm_parameter *p = &s->parameters[s->n_parameters++];
+    char path[200];
+    snprintf(path, sizeof path, "%.100s.%s", j->name, target_row.key);
+    *p = (ggdm_parameter){.row = &target_row,
+                          .slot = &j->target,
+                          .stride = 1,
+                          .count = 1,
+                          .known = j->target.set,
+                          .judge = judge};
+    GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
+    p->name = p->label = p->path;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_spec_list_targets(ggdm_spec *s, ggdm_error *err)
+{
+    int32_t first = -1;
+    bool given = false;
+    for (int32_t i = 0; i < s->n_judges; i++) {
+        if (s->judges[i].target.set && given)
+            return ggdm_node_fail(s->judges[i].target.at, err,
+                                  "a second target, expected one: accuracy is about one class");
+        given |= s->judges[i].target.set;
+        if (first < 0 && s->judges[i].item->kind->output == GGDM_OUTPUT_CLASSES)
+            first = i;
+    }
+    const bool offered = !given && first >= 0 && !has_aim(s);
+    for (int32_t i = 0; i < s->n_judges; i++)
+        if (s->judges[i].target.set || (offered && i == first))
+            GGDM_TRY(list_target(s, i, err));
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_spec_add_numbers(ggdm_spec *s, ggdm_error *err)
+{
+    static const ggdm_param row = {
+        .key = "class", .type = GGDM_PARAM_CLASS, .of = "model", .help = "Number of the class."};
+    const ggdm_parameter *aim = &s->parameters[s->class_parameter];
+    ggdm_parameter *p = &s->parameters[s->n_parameters];
+    const size_t n = (size_t)aim->count;
+    char path[300];
+    snprintf(path, sizeof path, "%.250s.%s", aim->path, row.key);
+    *p = *aim;
+    p->row = &row;
+    GGDM_TRY(ggdm_arena_alloc(&s->arena, sizeof *p->slot, &p->slot, err));
+    GGDM_TRY(ggdm_arena_alloc(&s->arena, n * sizeof *p->values, &p->values, err));
+    GGDM_TRY(ggdm_arena_text(&s->arena, path, &p->path, err));
+    p->name = p->label = p->path;
+    for (size_t i = 0; i < n; i++)
+        p->values[i] = (ggdm_scalar){.whole = aim->values[i].whole};
+    s->class_numbers = s->n_parameters++;
     return GGDM_OK;
 }

@@ -96,6 +96,9 @@ static ggdm_status add_all(lines *l, ggdm_error *err)
     ggdm_spec_write_until(l->out, &s->until);
     for (int32_t i = 0; i < s->n_judges; i++)
         GGDM_TRY(add_judge(l, &s->judges[i], err));
+    for (int32_t i = 0; i < s->n_parameters; i++)
+        if (s->parameters[i].judge >= 0 && i != s->class_numbers)
+            add_parameter(l, &s->parameters[i]);
     fprintf(l->out, "precision: %s\n", ggdm_precision_names[s->job.precision]);
     return GGDM_OK;
 }

@@ -373,8 +373,9 @@ ggdm_status ggdm_store_cell_archived(ggdm_store *store, int32_t index, ggdm_erro
 typedef struct ggdm_store_column {
     const char *name, *path, *label;
     ggdm_param_type type;
-    bool varies; /* its value is not the same in all cells */
-    bool aim;    /* what the cells aim at: a class */
+    bool varies;  /* its value is not the same in all cells */
+    bool aim;     /* what the cells aim at: a class */
+    bool numbers; /* the same as numbers, where it is said by names */
 } ggdm_store_column;
 
 /* A value as it is shown and compared.  number: NAN where it is a text (a window that does not

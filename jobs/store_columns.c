@@ -105,14 +105,14 @@ static ggdm_status take_parameter(ggdm_store *s, sqlite3_stmt *stmt, place *p, g
     p->stride = sqlite3_column_int64(stmt, 6);
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 1, 1, h->n_sweeps, &p->sweep, err));
     GGDM_TRY(ggdm_store_column_i32(s, stmt, 7, 1, s->n_cells, &p->count, err));
-    GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, 1, &aim, err));
+    GGDM_TRY(ggdm_store_column_i32(s, stmt, 8, 0, 2, &aim, err));
     GGDM_TRY(take_column(s, stmt, &p->column, err));
     if (p->stride < 1)
         return sheet_damaged(s, "a stride below 1 has parameter", p->id, err);
-    if (aim) {
+    if (aim) /* (the numbers come behind what they are numbers of) */
         h->aim[p->sweep - 1] = p->column;
-        h->columns[p->column].aim = true;
-    }
+    h->columns[p->column].aim |= aim == 1;
+    h->columns[p->column].numbers |= aim == 2;
     GGDM_TRY(ggdm_arena_alloc(&h->arena, (size_t)p->count * sizeof *p->values, &p->values, err));
     for (int32_t n = 0; n < p->count; n++)
         p->values[n] = (ggdm_store_value){.number = NAN, .text = ""};
@@ -222,7 +222,7 @@ static ggdm_status spread_parameters(ggdm_store *s, const place *places, int32_t
             (ggdm_store_parameter){places[i].id, places[i].stride, places[i].count,
                                    places[i].values};
     for (int32_t i = 0; i < h->n_columns; i++)
-        h->columns[i].varies = column_varies(s, i);
+        h->columns[i].varies = !h->columns[i].numbers && column_varies(s, i);
     return GGDM_OK;
 }
 

@@ -21,7 +21,8 @@
  *             has its value number n = (idx - first_cell) / stride % count; what is not an axis has
  *             count 1.  Joined axes have one stride.  A number where it can be compared as one (a
  *             share of the steps as REAL, a window of steps as INTEGER), else a text; no row: a
- *             cell without it.  aim: what the cells aim at, a class.
+ *             cell without it.  aim: 1 is what the cells aim at, a class; 2, where that is
+ *             said by names or is one of several questions, its number among the answers.
  * head, setting   the texts of recipes.
  * trajectory  id = 0, 1, ...  key: SHA-256 of precision, isa and the recipe that head and runs give
  *             ("3:500,1:1000": setting 3 to step 500, setting 1 to step 1000, the last).  wanted:

@@ -14,7 +14,7 @@
 static void bind_value(sqlite3_stmt *stmt, int place, const ggdm_param *row, const ggdm_scalar *v)
 {
     char text[GGDM_MAX_TEXT];
-    switch (row->type) {
+    switch (v->text && row->type == GGDM_PARAM_CLASS ? GGDM_PARAM_TEXT : row->type) {
     case GGDM_PARAM_REAL:
         sqlite3_bind_double(stmt, place, v->real);
         return;
@@ -52,7 +52,7 @@ static ggdm_status put_values(ggdm_store *s, int64_t id, const ggdm_parameter *p
 }
 
 static ggdm_status put_parameter(ggdm_store *s, int32_t sweep, int32_t place,
-                                 const ggdm_parameter *p, bool aim, ggdm_error *err)
+                                 const ggdm_parameter *p, int aim, ggdm_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_PARAMETER, &stmt, err));
@@ -69,6 +69,12 @@ static ggdm_status put_parameter(ggdm_store *s, int32_t sweep, int32_t place,
     return put_values(s, sqlite3_last_insert_rowid(s->db), p, err);
 }
 
+/* 1: what the cells aim at, 2: the same as numbers. */
+static int aim_of(const ggdm_spec *spec, int32_t parameter)
+{
+    return parameter == spec->class_parameter ? 1 : parameter == spec->class_numbers ? 2 : 0;
+}
+
 ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t n, int32_t first_cell,
                                  const ggdm_sweep_text *sweep, const ggdm_spec *spec,
                                  ggdm_error *err)
@@ -83,8 +89,7 @@ ggdm_status ggdm_store_put_sweep(ggdm_store *store, int32_t n, int32_t first_cel
     GGDM_TRY(ggdm_store_run(store, stmt, err));
     for (int32_t i = 0; i < spec->n_parameters; i++)
         if (spec->parameters[i].known)
-            GGDM_TRY(
-                put_parameter(store, n, i, &spec->parameters[i], i == spec->class_parameter, err));
+            GGDM_TRY(put_parameter(store, n, i, &spec->parameters[i], aim_of(spec, i), err));
     return GGDM_OK;
 }
 

@@ -23,15 +23,26 @@ static bool is_component(const ggdm_node *n)
            n->first->kind == GGDM_NODE_STRING;
 }
 
-/* Of a pipeline only what is no more than a U-Net and its scheduler: what a decoder or a text
- * encoder would add must not be left out in silence. */
+static bool is_known(const char *component)
+{
+    static const char *const known[] = {"unet", "scheduler", "text_encoder", "tokenizer"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(component, known[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Of a pipeline only what is no more than a U-Net, its scheduler and who reads its prompts: what a
+ * decoder would add must not be left out in silence. */
 static ggdm_status check_pipeline(const ggdm_node *root, ggdm_error *err)
 {
     for (const ggdm_node *n = ggdm_node_entries(root); n; n = n->next)
-        if (is_component(n) && strcmp(n->key, "unet") && strcmp(n->key, "scheduler"))
-            return ggdm_node_fail(n, err,
-                                  "a pipeline with this component is not supported, expected unet "
-                                  "and scheduler only (name its unet/ to run that alone)");
+        if (is_component(n) && !is_known(n->key))
+            return ggdm_node_fail(
+                n, err,
+                "a pipeline with this component is not supported, expected unet, "
+                "scheduler, text_encoder and tokenizer only (name its unet/ to run "
+                "that alone)");
     const ggdm_node *unet = ggdm_node_get(root, "unet");
     return unet && is_component(unet)
                ? GGDM_OK

@@ -8,7 +8,6 @@
 #include "worker/emit_inputs.h"
 #include "worker/kinds.h"
 #include "worker/noise_levels.h"
-#include "worker/prediction.h"
 
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
 {
@@ -47,7 +46,7 @@ ggdm_status ggdm_emit_status(const ggdm_emit *e, ggdm_error *err)
 
 /* ---- models -------------------------------------------------------------------------------- */
 
-static const ggdm_model_ref *find_model(const ggdm_models *models, const char *digest)
+const ggdm_model_ref *ggdm_models_ref(const ggdm_models *models, const char *digest)
 {
     for (size_t i = 0; i < models->n; i++)
         if (strcmp(models->items[i].digest, digest) == 0)
@@ -57,7 +56,7 @@ static const ggdm_model_ref *find_model(const ggdm_models *models, const char *d
 
 const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest)
 {
-    const ggdm_model_ref *ref = find_model(models, digest);
+    const ggdm_model_ref *ref = ggdm_models_ref(models, digest);
     return ref ? ref->model : NULL;
 }
 
@@ -89,7 +88,7 @@ static void add_slot(ggdm_emit *e, const ggdm_model_ref *ref)
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key)
 {
     const char *digest = ggdm_item_text(item, key);
-    const ggdm_model_ref *ref = find_model(e->models, digest);
+    const ggdm_model_ref *ref = ggdm_models_ref(e->models, digest);
     if (!ref)
         ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "there is no model %s", digest);
     else
@@ -100,25 +99,32 @@ const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const cha
     return ref->model;
 }
 
-/* Do the images [rows, H, W, C] suit a classifier? */
-static void check_classifier(ggdm_emit *e, const ggdm_item *item, const char *key,
-                             const ggdm_model *model, ggdm_val x)
+/* What looks at images, in messages. */
+typedef struct looker {
+    const char *port, *what, *expected;
+} looker;
+static const looker classifier = {"logits", "classifier", "a classifier"},
+                    encoder = {"embedding", "network", "a network of images and texts"};
+
+/* Do the images [rows, H, W, C] suit the model? */
+static void check_images(ggdm_emit *e, const ggdm_item *item, const char *key,
+                         const ggdm_model *model, const looker *as, ggdm_val x)
 {
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
-    if (!ggdm_arch_has_port(info, "logits"))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model '%s' is a %s, expected a classifier",
-                          name_of(e, model), info->class_name);
+    if (!ggdm_arch_has_port(info, as->port) || info->size == 0)
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model '%s' is a %s, expected %s",
+                          name_of(e, model), info->class_name, as->expected);
     else if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
         ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key,
-                          "classifier '%s' takes images of %dx%dx%d, expected %lldx%lldx%lld",
+                          "%s '%s' takes images of %dx%dx%d, expected %lldx%lldx%lld", as->what,
                           name_of(e, model), info->size, info->size, info->channels,
                           (long long)d[1], (long long)d[2], (long long)d[3]);
 }
 
-/* t must stand for the same noise to a classifier of x_t and to the diffusion model. */
+/* t must stand for the same noise to what looks at x_t and to the diffusion model. */
 static void check_noise(ggdm_emit *e, const ggdm_item *item, const char *key,
-                        const ggdm_model *model)
+                        const ggdm_model *model, const looker *as)
 {
     const ggdm_model *diffusion = ggdm_models_find(e->models, ggdm_item_text(e->head, "model"));
     bool same = false;
@@ -126,28 +132,27 @@ static void check_noise(ggdm_emit *e, const ggdm_item *item, const char *key,
     if (ggdm_noise_levels_same(model->files, diffusion->files, &same, &why) != GGDM_OK)
         ggdm_emit_fail_at(e, why.code, item, key, "%s", why.msg);
     else if (!same)
-        ggdm_emit_fail_at(
-            e, GGDM_EINVAL, item, key,
-            "classifier '%s' was trained with another noise schedule than '%s': expected "
-            "the same alpha_bar at all t (scheduler_config.json)",
-            name_of(e, model), name_of(e, diffusion));
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
+                          "%s '%s' was trained with another noise schedule than '%s': expected "
+                          "the same alpha_bar at all t (scheduler_config.json)",
+                          as->what, name_of(e, model), name_of(e, diffusion));
 }
 
-/* The classifier in a MODEL row, emitted for images; inner: as far as a layer. */
+/* The network in a MODEL row, emitted for images; inner: as far as a layer. */
 static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char *key,
-                                 const char *layer, bool inner, ggdm_val x)
+                                 const looker *as, const char *layer, bool inner, ggdm_val x)
 {
     ggdm_ports ports = GGDM_NO_PORTS;
     const ggdm_model *model = ggdm_emit_model(e, item, key);
     if (!model || x < 0)
         return ports;
-    check_classifier(e, item, key, model, x);
+    check_images(e, item, key, model, as, x);
     ports.x = x;
     ports.layer = layer;
     ports.inner = inner;
     if (e->status == GGDM_OK && ggdm_arch_has_port(&model->info, "t")) {
         if (e->noisy)
-            check_noise(e, item, key, model);
+            check_noise(e, item, key, model, as);
         ports.t = e->noisy ? e->t : ggdm_emit_zeros(e);
         if (e->noisy && e->copies > 1)
             ports.t = ggdm_repeat(e->graph, e->t, e->copies);
@@ -160,8 +165,17 @@ static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char
 ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
                               bool raw)
 {
-    const ggdm_ports ports = emit_on_images(e, item, key, NULL, false, x);
+    const ggdm_ports ports = emit_on_images(e, item, key, &classifier, NULL, false, x);
     return raw ? ports.raw : ports.logits;
+}
+
+ggdm_val ggdm_emit_embedding(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
+                             ggdm_val *scale)
+{
+    const ggdm_ports ports = emit_on_images(e, item, key, &encoder, NULL, false, x);
+    if (scale)
+        *scale = ports.scale;
+    return ports.embedding;
 }
 
 ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key,
@@ -174,85 +188,8 @@ ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key
                           "model '%s' has no layer '%s', expected one in front of its last, as "
                           "layers.0 (by the names of its parameters)",
                           name_of(e, model), layer);
-    return e->status == GGDM_OK ? emit_on_images(e, item, key, layer, true, x).features : -1;
-}
-
-/* ---- diffusion models ---------------------------------------------------------------------- */
-
-/* Is the model a diffusion model of the head's images, given what it wants? */
-static void check_network(ggdm_emit *e, const ggdm_item *item, const char *key,
-                          const ggdm_model *model, ggdm_given given)
-{
-    const ggdm_item *condition = ggdm_item_child(e->head, "condition");
-    const ggdm_arch_info *info = &model->info;
-    const bool wants_label = ggdm_arch_has_port(info, "label");
-    if (!ggdm_arch_has_port(info, "eps"))
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model '%s' is a %s, expected a diffusion model", name_of(e, model),
-                          info->class_name);
-    else if (given != GGDM_GIVEN_LABEL && !wants_label)
-        ggdm_emit_fail_at(
-            e, GGDM_EINVAL, item, key,
-            "model '%s' takes no label, expected a class-conditional diffusion model, "
-            "as eps without a label and with it is asked for",
-            name_of(e, model));
-    else if (item != e->head && wants_label != (condition != NULL))
-        ggdm_emit_fail_at(
-            e, GGDM_EINVAL, item, key,
-            "model '%s' takes %s label, expected one that takes what the diffusion model "
-            "takes",
-            name_of(e, model), wants_label ? "a" : "no");
-    else if (condition && !wants_label)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, condition, "label",
-                          "model '%s' takes no label, expected no condition", name_of(e, model));
-    else if (!condition && wants_label)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model '%s' wants a label, expected condition: {label: ...}",
-                          name_of(e, model));
-    else if (given != GGDM_GIVEN_LABEL && info->null_label < 0)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key,
-                          "model '%s' has no label of no class, expected one that was trained with "
-                          "label_dropout",
-                          name_of(e, model));
-}
-
-/* Labels of the images, of no class, or both in pairs; -1 where the model takes none. */
-static ggdm_val labels(ggdm_emit *e, const ggdm_model *model, ggdm_given given)
-{
-    const ggdm_item *condition = ggdm_item_child(e->head, "condition");
-    if (!condition)
-        return -1;
-    if (given == GGDM_GIVEN_NONE)
-        return ggdm_emit_constant(e, true, (float)model->info.null_label);
-    ggdm_port port = {.source = ggdm_item_value(condition, "label"),
-                      .is_class = true,
-                      .copies = given == GGDM_GIVEN_BOTH ? 2 : 1,
-                      .paired = given == GGDM_GIVEN_BOTH,
-                      .other = model->info.null_label};
-    return ggdm_emit_port(e, condition, "label", port);
-}
-
-ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_given given)
-{
-    const ggdm_model *model = ggdm_emit_model(e, item, key);
-    if (model)
-        check_network(e, item, key, model, given);
-    if (e->status != GGDM_OK)
-        return -1;
-    const bool both = given == GGDM_GIVEN_BOTH;
-    ggdm_ports ports = GGDM_NO_PORTS;
-    ports.label = labels(e, model, given);
-    ports.x = both ? ggdm_repeat(e->graph, e->x, 2) : e->x;
-    ports.t = both ? ggdm_repeat(e->graph, e->t, 2) : e->t;
-    e->copies = both ? 2 : 1;
-    e->evaluations += e->copies;
-    ggdm_val eps = ggdm_emit_prediction(e, model->prediction, ports.x,
-                                        ggdm_arch_emit(model->arch, e->graph, &ports));
-    e->copies = 1;
-    if (item == e->head && given != GGDM_GIVEN_NONE)
-        e->variance = both && ports.variance >= 0 ? ggdm_split(e->graph, ports.variance, 2, 0)
-                                                  : ports.variance;
-    return eps;
+    return e->status == GGDM_OK ? emit_on_images(e, item, key, &classifier, layer, true, x).features
+                                : -1;
 }
 
 /* ---- losses -------------------------------------------------------------------------------- */
@@ -324,13 +261,6 @@ void ggdm_emit_tick(ggdm_emit *e)
         ggdm_graph_output(e->graph, e->variance);
     if (e->carry >= 0)
         ggdm_graph_output(e->graph, e->carry);
-}
-
-void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source)
-{
-    e->eps = source ? ((const ggdm_source_kind *)source->kind)->emit(e, source)
-                    : ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_LABEL);
-    e->x0 = e->x0_first = ggdm_lincomb(e->graph, e->x, e->eps, e->x0_x, e->x0_eps);
 }
 
 void ggdm_emit_score(ggdm_emit *e, ggdm_image_shape shape)

@@ -12,6 +12,7 @@
 #include "models/nn/graph.h"
 #include "worker/chain.h"
 #include "worker/pictures.h"
+#include "worker/prompts.h"
 
 /* The models and pictures of a run, by the digests that stand in recipes. */
 typedef struct ggdm_model_ref {
@@ -26,6 +27,7 @@ typedef struct ggdm_models {
 } ggdm_models;
 
 /** NULL: there is none. */
+const ggdm_model_ref *ggdm_models_ref(const ggdm_models *models, const char *digest);
 const ggdm_model *ggdm_models_find(const ggdm_models *models, const char *digest);
 /** What messages call a model of these; borrowed. */
 const char *ggdm_models_name(const ggdm_models *models, const ggdm_model *model);
@@ -82,6 +84,20 @@ typedef struct ggdm_picture_port {
 } ggdm_picture_port;
 
 #define GGDM_MAX_PICTURE_PORTS 16
+
+/* The same with what a model makes of prompts of each image's setting (or condition). */
+typedef struct ggdm_text_port {
+    ggdm_val value; /* [rows, E] or [rows, T, C] f32 */
+    ggdm_text_form form;
+    const ggdm_model_ref *reader;
+    bool truncate;
+    int32_t copies;               /* rows of an image, one behind the other: a prompt for each */
+    const ggdm_value *sources[2]; /* [copies]; NULL: the empty prompt */
+    int32_t indices[2];           /* as in ggdm_port; -1: the empty prompt */
+    bool of_head;
+} ggdm_text_port;
+
+#define GGDM_MAX_TEXT_PORTS 16
 /* An input of one number (or class) everywhere, filled once. */
 typedef struct ggdm_constant {
     ggdm_val value; /* [rows], or images */
@@ -96,12 +112,21 @@ typedef struct ggdm_noise_input {
     int32_t samples;
 } ggdm_noise_input;
 
+/* An input of squares to be cut out, drawn anew in each step (GGDM_CUTOUTS): side, top and left as
+ * shares of what is possible. */
+typedef struct ggdm_window_input {
+    ggdm_val value;  /* [rows, 3] f32 */
+    int32_t windows; /* of an image, one behind the other */
+    double power;    /* of the side's share */
+} ggdm_window_input;
+
 #define GGDM_MAX_PORTS 96
 #define GGDM_MAX_CONSTANTS 32
 #define GGDM_MAX_TERMS 16
 #define GGDM_MAX_SLOTS 16
 #define GGDM_MAX_SMOOTHING 64 /* samples of one smoothed loss */
 #define GGDM_MAX_REPEATS 64   /* of one step */
+#define GGDM_MAX_CUTOUTS 256  /* of an image */
 
 /* A gradient that the walk subtracts from the step's result: x -= weight * grad, one after the
  * other. */
@@ -113,8 +138,10 @@ typedef struct ggdm_shift {
     ggdm_scale scale;
 } ggdm_shift;
 
-/* Labels that a network is given: those of the images, none, or rows in pairs of one and none. */
-typedef enum ggdm_given { GGDM_GIVEN_LABEL, GGDM_GIVEN_NONE, GGDM_GIVEN_BOTH } ggdm_given;
+/* What a network is given: the condition of the images (a label or a prompt), none, or rows in
+ * pairs of both.  None is the label of no class; of prompts the negative one, else the empty one.
+ */
+typedef enum ggdm_given { GGDM_GIVEN_CONDITION, GGDM_GIVEN_NONE, GGDM_GIVEN_BOTH } ggdm_given;
 
 typedef struct ggdm_emit {
     ggdm_graph *graph;
@@ -136,10 +163,14 @@ typedef struct ggdm_emit {
     int32_t n_ports;
     ggdm_picture_port pictures[GGDM_MAX_PICTURE_PORTS];
     int32_t n_pictures;
+    ggdm_text_port texts[GGDM_MAX_TEXT_PORTS];
+    int32_t n_texts;
     ggdm_constant constants[GGDM_MAX_CONSTANTS];
     int32_t n_constants;
     ggdm_noise_input noises[GGDM_MAX_TERMS];
     int32_t n_noises;
+    ggdm_window_input windows[GGDM_MAX_TERMS];
+    int32_t n_windows;
     ggdm_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
     const ggdm_model_ref *slots[GGDM_MAX_SLOTS]; /* models used: their digests name the slots */
@@ -176,11 +207,21 @@ ggdm_val ggdm_emit_picture(ggdm_emit *e, const ggdm_item *item, const char *key,
 /** The same from 0 (black) to 1 (white). */
 ggdm_val ggdm_emit_mask(ggdm_emit *e, const ggdm_item *item, const char *key,
                         ggdm_image_shape shape);
+/** What the text tower of the model in a MODEL row makes of the prompt in a TEXT row -> [rows, E]
+ *  f32: its embedding, not normalised.  The text tower is no part of the graph. */
+ggdm_val ggdm_emit_prompt(ggdm_emit *e, const ggdm_item *item, const char *model, const char *key);
+/** What it makes of prompts in rows of the head, n = 1 or 2 of each image -> [batch * n, T, C]: its
+ *  sequences.  A prompt that is not given is the empty one. */
+ggdm_val ggdm_emit_sequences(ggdm_emit *e, const ggdm_item *item, const char *model,
+                             const char *const *keys, int32_t n);
 /** The same of a REAL, times a number of the step; key NULL: the number alone. */
 ggdm_val ggdm_emit_scaled(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_scale scale);
 /** [N * samples, H, W, C] standard normals: sample m of an image is the same whatever the samples
  *  are, and for all who ask in one step. */
 ggdm_val ggdm_emit_noise(ggdm_emit *e, int32_t samples);
+/** [rows, 3] squares to be cut out (ggdm_crop), of a tick: window m of an image is the same for all
+ *  who ask with this power in one step, whatever their number. */
+ggdm_val ggdm_emit_windows(ggdm_emit *e, double power);
 /** What the step before left in e->carry, which the caller then sets for the next: of its last
  *  evaluation; 0 in the first step.  [N, H, W, C] */
 ggdm_val ggdm_emit_carried(ggdm_emit *e);
@@ -188,7 +229,7 @@ ggdm_val ggdm_emit_carried(ggdm_emit *e);
  *  however often it is used).  NULL after an error. */
 const ggdm_model *ggdm_emit_model(ggdm_emit *e, const ggdm_item *item, const char *key);
 /** What the diffusion model in a MODEL row makes of the tick's x and t -> eps [N, H, W, C]; of both
- *  labels [2 N, H, W, C], rows 2 n and 2 n + 1 being image n with its label and without. */
+ *  [2 N, H, W, C], rows 2 n and 2 n + 1 being image n with its condition and without. */
 ggdm_val ggdm_emit_network(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_given given);
 /** eps and x0-hat of the tick, of a source (GGDM_FAMILY_SOURCE); NULL: of the diffusion model. */
 void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source);
@@ -197,6 +238,11 @@ void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source);
  *  0. */
 ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
                               bool raw);
+/** What the image tower of the network in a MODEL row makes of images of its size [rows, S, S, C]
+ * -> [rows, E]; *scale (may be NULL): what cosines are multiplied by, [1].  One that knows noise is
+ *  told t as above. */
+ggdm_val ggdm_emit_embedding(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
+                             ggdm_val *scale);
 /** What a layer of the network in a MODEL row, named in a TEXT row, makes of images (layer_key not
  *  given: what its last layer takes). */
 ggdm_val ggdm_emit_features(ggdm_emit *e, const ggdm_item *item, const char *key,

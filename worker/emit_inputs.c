@@ -184,6 +184,28 @@ ggdm_val ggdm_emit_noise(ggdm_emit *e, int32_t samples)
     return v;
 }
 
+ggdm_val ggdm_emit_windows(ggdm_emit *e, double power)
+{
+    char name[40];
+    for (int32_t i = 0; i < e->n_windows; i++)
+        if (e->windows[i].windows == e->copies && e->windows[i].power == power)
+            return e->windows[i].value;
+    if (!e->head)
+        ggdm_emit_fail(e, GGDM_EINTERNAL, "cut-outs of a finished image");
+    if (e->copies > GGDM_MAX_CUTOUTS)
+        ggdm_emit_fail(e, GGDM_ESHAPE, "%d cut-outs of an image in one step, expected at most %d",
+                       e->copies, GGDM_MAX_CUTOUTS);
+    if (e->n_windows == GGDM_MAX_TERMS)
+        ggdm_emit_fail(e, GGDM_ESHAPE, "more than %d kinds of cut-outs in one step",
+                       GGDM_MAX_TERMS);
+    if (e->status != GGDM_OK)
+        return -1;
+    snprintf(name, sizeof name, "windows%d", e->n_windows);
+    ggdm_val v = ggdm_graph_input(e->graph, name, GGDM_F32, GGDM_SHAPE2(ggdm_emit_rows(e), 3));
+    e->windows[e->n_windows++] = (ggdm_window_input){v, e->copies, power};
+    return v;
+}
+
 /* ---- pictures ------------------------------------------------------------------------------ */
 
 /* As the sweep calls it. */

@@ -179,6 +179,20 @@ static int32_t collect_ready(run *r, const ggdm_unit_place *order, int32_t *at)
     return n;
 }
 
+/* Where squares are cut out of an image. */
+static void draw_windows(const run *r, int32_t image, const ggdm_program_windows *w, float *out)
+{
+    double u[3 * GGDM_MAX_CUTOUTS];
+    ggdm_uniforms(r->head->seed, GGDM_CUTOUTS(repeat_now(r)),
+                  (uint32_t)(r->unit->image_first + image), (uint32_t)r->walk.step + 1,
+                  3 * w->windows, u);
+    for (int32_t m = 0; m < w->windows; m++) {
+        u[3 * m] = w->power == 1 ? u[3 * m] : pow(u[3 * m], w->power);
+        for (int32_t k = 3 * m; k < 3 * m + 3; k++)
+            out[k] = fminf((float)u[k], 1 - 0x1p-24F); /* the cast rounds up to 1 */
+    }
+}
+
 /* Row i of a batch: an image's x, the noise of smoothed losses, its values. */
 static void fill_row(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
 {
@@ -190,10 +204,14 @@ static void fill_row(const run *r, const ggdm_live *live, const ggdm_program *p,
         for (int32_t m = 0; m < p->noises[k].samples; m++)
             noise_at(r, GGDM_SMOOTHING_NOISE(repeat_now(r), m), live->image, r->walk.step + 1,
                      p->noises[k].data + (i * p->noises[k].samples + m) * p->elements);
+    for (int32_t k = 0; k < p->n_windows; k++)
+        draw_windows(r, live->image, &p->windows[k],
+                     p->windows[k].data + (int64_t)i * p->windows[k].windows * 3);
     ggdm_program_fill(p, i, step_now(r), &r->head->values, &doing(r, live->segment)->values);
 }
 
-static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const ggdm_program *p)
+static ggdm_status fill_batch(const run *r, ggdm_live *const *list, int32_t n,
+                              const ggdm_program *p, ggdm_error *err)
 {
     const bool again = repeat_now(r) > 0 && evaluation_now(r) == 0;
 #pragma omp parallel for schedule(static)
@@ -202,6 +220,10 @@ static void fill_batch(const run *r, ggdm_live *const *list, int32_t n, const gg
             renoise(r, list[i], step_now(r), r->x0 + i * p->elements);
         fill_row(r, list[i], p, i);
     }
+    for (int32_t i = 0; i < n && p->n_prompts; i++)
+        GGDM_TRY(ggdm_program_fill_prompts(p, i, &r->head->values,
+                                           &doing(r, list[i]->segment)->values, err));
+    return GGDM_OK;
 }
 
 static void show_sample(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
@@ -258,7 +280,7 @@ static ggdm_status advance(run *r, ggdm_live *const *list, int32_t n, ggdm_error
     const ggdm_program *p;
     GGDM_TRY(
         ggdm_programs_get(r->tools->programs, doing(r, list[0]->segment)->program, n, &p, err));
-    fill_batch(r, list, n, p);
+    GGDM_TRY(fill_batch(r, list, n, p, err));
     ggdm_graph_run(p->graph);
     for (int32_t i = 0; r->sink->watch && i < n; i++)
         show_sample(r, list[i], p, i);

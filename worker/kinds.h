@@ -211,6 +211,23 @@ extern const char *const ggdm_gradient_names[];
         .help = "The class that the images are to show."                                           \
     }
 
+/* A network of images and texts, a prompt that it reads, and what is done with a long one. */
+#define GGDM_PROMPT_MODEL(words)                                                                   \
+    {                                                                                              \
+        .key = "model", .type = GGDM_PARAM_MODEL, .required = true, .structure = true,             \
+        .port = "embedding", .takes = "text", .help = (words)                                      \
+    }
+#define GGDM_PROMPT(words)                                                                         \
+    {                                                                                              \
+        .key = "prompt", .type = GGDM_PARAM_TEXT, .required = true, .of = "model", .help = (words) \
+    }
+#define GGDM_PROMPT_TRUNCATE                                                                       \
+    {                                                                                              \
+        .key = "truncate", .type = GGDM_PARAM_FLAG, .structure = true,                             \
+        .fallback = GGDM_WHOLE(false),                                                             \
+        .help = "Whether a prompt of more tokens than its model takes is cut; an error if not."    \
+    }
+
 /* ... and the one that every loss begins with: its factor in a sum. */
 #define GGDM_LOSS_WEIGHT                                                                           \
     {                                                                                              \

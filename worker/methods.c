@@ -31,9 +31,11 @@
     X(loss, range)                                                                                 \
     X(loss, l2)                                                                                    \
     X(loss, perceptual)                                                                            \
+    X(loss, clip)                                                                                  \
     X(loss, sum)                                                                                   \
     X(scorer, classifier)                                                                          \
     X(scorer, loss)                                                                                \
+    X(scorer, clip)                                                                                \
     X(scorer, saturation)
 
 #define DECLARE(family, name) extern const ggdm_##family##_kind ggdm_##family##_##name;

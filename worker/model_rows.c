@@ -23,25 +23,27 @@ static ggdm_status check_model(const check *c, const ggdm_param *row, const char
     return GGDM_OK;
 }
 
-/* The digest in the row that a class is of; NULL: none. */
-static const char *model_beside(const check *c, const ggdm_item *item, const char *of)
-{
-    for (size_t i = 0; i < item->kind->n_params; i++)
-        if (strcmp(item->kind->params[i].key, of) == 0)
-            return item->values[i].scalar.text;
-    return c->stage ? ggdm_item_text(c->stage, of) : NULL;
-}
-
 static ggdm_status check_class(const check *c, const ggdm_item *item, const ggdm_param *row,
                                int64_t value, const char *path, ggdm_error *err)
 {
-    const char *digest = model_beside(c, item, row->of);
+    const char *digest = ggdm_item_model_of(item, c->stage, row);
     const ggdm_model *model = digest ? ggdm_models_find(c->models, digest) : NULL;
     if (model && value >= 0 && value < model->info.n_classes)
         return GGDM_OK;
     return GGDM_FAIL(err, GGDM_EINVAL, "%s: value '%lld', expected a class of %s (0 to %d)", path,
                      (long long)value, model ? ggdm_models_name(c->models, model) : "a model",
                      model ? model->info.n_classes - 1 : -1);
+}
+
+static ggdm_status check_prompt(const check *c, const ggdm_item *item, const ggdm_param *row,
+                                const char *text, const char *path, ggdm_error *err)
+{
+    const char *digest = ggdm_item_model_of(item, c->stage, row);
+    const ggdm_model *model = digest ? ggdm_models_find(c->models, digest) : NULL;
+    if (!model)
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: a prompt without a model that reads it", path);
+    ggdm_status st = ggdm_prompt_tokens(model, text, ggdm_item_truncates(item), NULL, err);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", path);
 }
 
 static ggdm_status check_value(void *context, const ggdm_item *item, const ggdm_param *row,
@@ -53,6 +55,8 @@ static ggdm_status check_value(void *context, const ggdm_item *item, const ggdm_
         !ggdm_pictures_find(((const check *)context)->models->pictures, value->scalar.text))
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: picture %s is none of this run", path,
                          value->scalar.text);
+    if (row->type == GGDM_PARAM_TEXT && row->of && value->scalar.text)
+        return check_prompt(context, item, row, value->scalar.text, path, err);
     if (row->type == GGDM_PARAM_CLASS && value->set)
         return check_class(context, item, row, value->scalar.whole, path, err);
     return GGDM_OK;

@@ -65,6 +65,23 @@ void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
     }
 }
 
+ggdm_status ggdm_program_fill_prompts(const ggdm_program *p, int32_t i, const ggdm_values *head,
+                                      const ggdm_values *setting, ggdm_error *err)
+{
+    for (int32_t k = 0; k < p->n_prompts; k++) {
+        const ggdm_program_prompt *port = &p->prompts[k];
+        const ggdm_values *values = port->of_head ? head : setting;
+        float *out = port->data + (size_t)i * (size_t)port->copies * port->numbers;
+        for (int32_t c = 0; c < port->copies; c++, out += port->numbers) {
+            const int32_t index = port->indices[c];
+            GGDM_TRY(ggdm_prompts_get(p->cache, port->reader,
+                                      index < 0 ? "" : values->at[index]->text, port->truncate,
+                                      port->form, out, port->numbers, err));
+        }
+    }
+    return GGDM_OK;
+}
+
 float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step,
                           const ggdm_values *setting)
 {

@@ -38,7 +38,8 @@ struct ggdm_programs {
     ggdm_intern keys;   /* texts of programs; their numbers are those of entries */
     ggdm_arena arena;   /* of trees */
     ggdm_arena scratch; /* of texts in the making */
-    ggdm_packs *packs;  /* of all graphs: batch sizes and programs share packed weights */
+    ggdm_prompts *prompts;
+    ggdm_packs *packs; /* of all graphs: batch sizes and programs share packed weights */
     entry *entries;
     size_t n, cap;
     uint64_t clock;
@@ -59,6 +60,8 @@ ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_mod
     (*out)->precision = precision;
     (*out)->batch = batch;
     ggdm_status st = ggdm_packs_create(&(*out)->packs, err);
+    if (st == GGDM_OK)
+        st = ggdm_prompts_create(GGDM_PROMPTS_BYTES, &(*out)->prompts, err);
     if (st != GGDM_OK)
         ggdm_programs_destroy(out);
     return st;
@@ -85,6 +88,7 @@ void ggdm_programs_destroy(ggdm_programs **programs)
             drop_graph(p, &p->entries[i].sizes[s]);
     free(p->entries);
     ggdm_packs_destroy(&p->packs);
+    ggdm_prompts_destroy(&p->prompts);
     ggdm_intern_deinit(&p->keys);
     ggdm_arena_deinit(&p->arena);
     ggdm_arena_deinit(&p->scratch);
@@ -230,6 +234,10 @@ static void take_ports(const ggdm_emit *e, ggdm_program *out)
     for (int32_t i = 0; i < e->n_noises; i++)
         out->noises[i] = (ggdm_program_noise){ggdm_graph_data(e->graph, e->noises[i].value),
                                               e->noises[i].samples};
+    out->n_windows = e->n_windows;
+    for (int32_t i = 0; i < e->n_windows; i++)
+        out->windows[i] = (ggdm_program_windows){ggdm_graph_data(e->graph, e->windows[i].value),
+                                                 e->windows[i].windows, e->windows[i].power};
     out->known = e->models->pictures;
     out->n_pictures = e->n_pictures;
     for (int32_t i = 0; i < e->n_pictures; i++) {
@@ -238,6 +246,20 @@ static void take_ports(const ggdm_emit *e, ggdm_program *out)
             ggdm_graph_data(e->graph, port->value),
             ggdm_shape_count(ggdm_graph_shape(e->graph, port->value)) / e->batch, port->index,
             port->channels, port->mask};
+    }
+    out->n_prompts = e->n_texts;
+    for (int32_t i = 0; i < e->n_texts; i++) {
+        const ggdm_text_port *port = &e->texts[i];
+        const int64_t rows = (int64_t)e->batch * port->copies;
+        out->prompts[i] = (ggdm_program_prompt){
+            .data = ggdm_graph_data(e->graph, port->value),
+            .numbers = (size_t)(ggdm_shape_count(ggdm_graph_shape(e->graph, port->value)) / rows),
+            .reader = port->reader->model,
+            .form = port->form,
+            .truncate = port->truncate,
+            .of_head = port->of_head,
+            .copies = port->copies,
+            .indices = {port->indices[0], port->indices[1]}};
     }
     out->n_shifts = e->n_shifts;
     for (int32_t i = 0; i < e->n_shifts; i++)
@@ -295,6 +317,7 @@ static ggdm_status build_program(const ggdm_programs *p, const entry *of, int32_
         ggdm_emit_score(&e, of->shape);
     GGDM_TRY(compile(p, &e, err));
     take_places(&e, out);
+    out->cache = p->prompts;
     return GGDM_OK;
 }
 

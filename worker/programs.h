@@ -44,11 +44,29 @@ typedef struct ggdm_program_picture {
     bool mask;
 } ggdm_program_picture;
 
+/* An input that takes what a network makes of prompts of each image. */
+typedef struct ggdm_program_prompt {
+    float *data;    /* [batch, copies, numbers] */
+    size_t numbers; /* of a prompt */
+    const ggdm_model *reader;
+    ggdm_text_form form;
+    bool truncate, of_head;
+    int32_t copies;
+    int32_t indices[2]; /* [copies] as in ggdm_program_port; -1: the empty prompt */
+} ggdm_program_prompt;
+
 /* Standard normals of each image. */
 typedef struct ggdm_program_noise {
     float *data; /* [batch, samples, H, W, C] */
     int32_t samples;
 } ggdm_program_noise;
+
+/* Squares to be cut out of each image. */
+typedef struct ggdm_program_windows {
+    float *data; /* [batch, windows, 3] */
+    int32_t windows;
+    double power;
+} ggdm_program_windows;
 
 /* A gradient that the step applies: x -= weight grad, one after the other. */
 typedef struct ggdm_program_shift {
@@ -72,14 +90,19 @@ typedef struct ggdm_program {
     ggdm_program_picture pictures[GGDM_MAX_PICTURE_PORTS];
     int32_t n_pictures;
     const ggdm_pictures *known; /* where they are found */
-    const float *eps;           /* [batch, H, W, C] out */
-    const float *x0;            /* [batch, H, W, C] out: x0-hat */
-    const float *variance;      /* [batch, H, W, C] out: the network's */
-    const float *x0_change;     /* [batch, H, W, C] out: what the step adds to x0-hat */
-    float *carried;             /* [batch, H, W, C] in: of the step before */
-    const float *carry;         /* [batch, H, W, C] out: for the next */
+    ggdm_program_prompt prompts[GGDM_MAX_TEXT_PORTS];
+    int32_t n_prompts;
+    ggdm_prompts *cache;    /* what is known of them */
+    const float *eps;       /* [batch, H, W, C] out */
+    const float *x0;        /* [batch, H, W, C] out: x0-hat */
+    const float *variance;  /* [batch, H, W, C] out: the network's */
+    const float *x0_change; /* [batch, H, W, C] out: what the step adds to x0-hat */
+    float *carried;         /* [batch, H, W, C] in: of the step before */
+    const float *carry;     /* [batch, H, W, C] out: for the next */
     ggdm_program_noise noises[GGDM_MAX_TERMS];
     int32_t n_noises;
+    ggdm_program_windows windows[GGDM_MAX_TERMS];
+    int32_t n_windows;
     ggdm_program_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
     const float *score; /* [batch, width] out, of scorers */
@@ -108,10 +131,14 @@ ggdm_status ggdm_programs_score(ggdm_programs *programs, const ggdm_item *scorer
 ggdm_status ggdm_programs_get(ggdm_programs *programs, int32_t program, int32_t n,
                               const ggdm_program **out, ggdm_error *err);
 
-/** Fill row i of the inputs but x and noises: the step's numbers (NULL: a scorer) and the image's
- * values. */
+/** Fill row i of the inputs but x, noises, windows and prompts: the step's numbers (NULL: a scorer)
+ * and the image's values.  Rows may be filled by several threads. */
 void ggdm_program_fill(const ggdm_program *p, int32_t i, const ggdm_step *step,
                        const ggdm_values *head, const ggdm_values *setting);
+/** Fill row i of what is made of prompts, which are encoded where they are new: one thread at a
+ *  time.  Errors: those of ggdm_prompts_get. */
+ggdm_status ggdm_program_fill_prompts(const ggdm_program *p, int32_t i, const ggdm_values *head,
+                                      const ggdm_values *setting, ggdm_error *err);
 /** The factor of a shift in a step. */
 float ggdm_program_weight(const ggdm_program_shift *shift, const ggdm_step *step,
                           const ggdm_values *setting);

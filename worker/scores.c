@@ -158,6 +158,7 @@ static ggdm_status score_batch(ggdm_scores *s, const wish *w, int32_t n, ggdm_er
         memcpy(p->x + i * s->elements, s->samples[w[i].sample].f.seen,
                sizeof *p->x * (size_t)s->elements);
         ggdm_program_fill(p, i, NULL, NULL, &s->scorers[w[i].scorer].values);
+        GGDM_TRY(ggdm_program_fill_prompts(p, i, NULL, &s->scorers[w[i].scorer].values, err));
     }
     ggdm_graph_run(p->graph);
     for (int32_t i = 0; i < n; i++)

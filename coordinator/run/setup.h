@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/hash.h"
+#include "common/intern.h"
 #include "common/isa.h"
 #include "common/status.h"
 #include "jobs/cells.h"
@@ -60,6 +61,7 @@ typedef struct ggdm_setup {
     int32_t n_models;
     ggdm_model_ref *refs;    /* the models by digest ... */
     ggdm_models known;       /* ... as programs look for them */
+    ggdm_intern prompts;     /* with their models, that have been checked */
     ggdm_store_model *files; /* [n_files] what the sweep's paths are of outfit.pictures */
     size_t n_files, files_cap;
     char *notes; /* lines: what was assumed for the sampler, what cells.notes say; NULL */

@@ -132,7 +132,9 @@ static ggdm_status check_port(const ggdm_arch_info *info, const ggdm_param *row,
         const char *port, *what;
     } whats[] = {{"eps", "a diffusion model"},
                  {"logits", "a classifier"},
-                 {"features", "a classifier with inner layers"}};
+                 {"features", "a classifier with inner layers"},
+                 {"embedding", "a network of images and texts, as CLIP is"},
+                 {"sequence", "a network that reads prompts, as CLIPTextModel is"}};
     const char *what = "another";
     if (ggdm_arch_has_port(info, row->port))
         return GGDM_OK;
@@ -148,6 +150,9 @@ static ggdm_status check_takes(const ggdm_arch_info *info, const ggdm_param *row
 {
     if (!row->takes || ggdm_arch_has_port(info, row->takes))
         return GGDM_OK;
+    if (strcmp(row->takes, "text") == 0)
+        return GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s, expected one that reads prompts",
+                         name, info->class_name);
     if (strcmp(row->takes, "t") != 0)
         return GGDM_FAIL(err, GGDM_EINVAL, "model '%s' is a %s without the input '%s'", name,
                          info->class_name, row->takes);
@@ -157,8 +162,8 @@ static ggdm_status check_takes(const ggdm_arch_info *info, const ggdm_param *row
                      name, info->class_name);
 }
 
-static ggdm_status resolve_model(void *context, const ggdm_param *row, const char *name,
-                                 const char **digest, int32_t *classes, ggdm_error *err)
+ggdm_status ggdm_setup_resolve_model(void *context, const ggdm_param *row, const char *name,
+                                     const char **digest, int32_t *classes, ggdm_error *err)
 {
     ggdm_setup *s = context;
     ggdm_setup_model *m = NULL;
@@ -192,7 +197,8 @@ static ggdm_status complete(void *context, ggdm_item *stage, ggdm_error *err)
     const ggdm_model_files *f = find_by_digest(s, ggdm_item_text(stage, "model"))->files;
     ggdm_status st = ggdm_said_follow(f->scheduler, f->scheduler_path,
                                       ggdm_item_child(stage, "sampler"), NULL, err);
-    return st == GGDM_OK ? st : ggdm_spec_blame(&s->spec, "model", err);
+    return st == GGDM_OK ? ggdm_setup_complete_condition(s, stage, err)
+                         : ggdm_spec_blame(&s->spec, "model", err);
 }
 
 static ggdm_status check_step(void *context, const ggdm_item *stage, const ggdm_item *setting,
@@ -210,11 +216,19 @@ static ggdm_status check_scorer(void *context, const ggdm_item *stage, const ggd
     return ggdm_scorer_check(&s->known, stage, scorer, err);
 }
 
+static const ggdm_class_groups *names_of_classes(void *context, const char *digest)
+{
+    const ggdm_model *model = find_by_digest(context, digest);
+    return model ? model->info.classes : NULL;
+}
+
 ggdm_resolver ggdm_setup_resolver(ggdm_setup *s)
 {
     return (ggdm_resolver){.context = s,
-                           .model = resolve_model,
+                           .model = ggdm_setup_resolve_model,
                            .file = ggdm_setup_resolve_file,
+                           .classes = names_of_classes,
+                           .text = ggdm_setup_check_prompt,
                            .complete = complete,
                            .check_step = check_step,
                            .check_scorer = check_scorer,
@@ -248,6 +262,7 @@ void ggdm_setup_models_deinit(ggdm_setup *s)
     }
     free(s->models);
     free(s->refs);
+    ggdm_intern_deinit(&s->prompts);
 }
 
 /* ---- chains -------------------------------------------------------------------------------- */

@@ -9,6 +9,16 @@
  */
 ggdm_resolver ggdm_setup_resolver(ggdm_setup *setup);
 
+/** The model part of that (ggdm_resolver.model). */
+ggdm_status ggdm_setup_resolve_model(void *context, const ggdm_param *row, const char *name,
+                                     const char **digest, int32_t *classes, ggdm_error *err);
+/** Who reads the prompt of a condition that does not say it: text_encoder/ of the stage's model.
+ *  Errors: GGDM_EINVAL at the prompt. */
+ggdm_status ggdm_setup_complete_condition(ggdm_setup *setup, ggdm_item *stage, ggdm_error *err);
+/** Its prompts (ggdm_resolver.text). */
+ggdm_status ggdm_setup_check_prompt(void *context, const char *digest, const char *text,
+                                    bool truncate, ggdm_error *err);
+
 /** The file part of that: pictures, decoded here (coordinator/run/setup_assets.c), or, where a file
  *  is not there any more, those that the run in setup->run_dir has of this sweep. */
 ggdm_status ggdm_setup_resolve_file(void *context, const ggdm_param *row, const char *name,

@@ -178,6 +178,20 @@ static bool aims(const ggdm_axes *a, int32_t axis, const ggdm_results *r)
     return axis >= 0 && a->axes[axis].column == &r->columns[r->aim_column];
 }
 
+static const char *aim_text(const ggdm_grid *grid, int32_t i)
+{
+    const ggdm_results *r = grid->r;
+    return ggdm_results_value(r, &r->rows[grid->rows[i]], r->aim_column).text;
+}
+
+static bool one_aim(const ggdm_grid *grid)
+{
+    int32_t i = 0;
+    while (i < grid->n && strcmp(aim_text(grid, 0), aim_text(grid, i)) == 0)
+        i++;
+    return i == grid->n;
+}
+
 void ggdm_grid_group(const ggdm_grid *grid, char *text, size_t size)
 {
     const ggdm_results *r = grid->r;
@@ -185,8 +199,8 @@ void ggdm_grid_group(const ggdm_grid *grid, char *text, size_t size)
     size_t n = 0;
     text[0] = '\0';
     if (r->aim_column >= 0 && !aims(a, grid->x, r) && !aims(a, grid->y, r))
-        n = (size_t)snprintf(text, size, " for %s %s", ggdm_results_aim_name(r),
-                             ggdm_results_value(r, &r->rows[grid->rows[0]], r->aim_column).text);
+        n = (size_t)snprintf(text, size, one_aim(grid) ? " for %s %s" : " for the %s of each cell",
+                             ggdm_results_aim_name(r), aim_text(grid, 0));
     for (int32_t i = 0; i < a->n_others && n < size; i++) {
         const ggdm_axis *axis = &a->axes[a->others[i]];
         n += (size_t)snprintf(text + n, size - n, ", %s %s", axis->column->name,

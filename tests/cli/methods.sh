@@ -124,7 +124,7 @@ refused() { ! "$GGDM" plan "$1.yaml" >"$1.out" 2>"$1.err" && grep -q "$1.yaml:$2
 refused both "5:54: field 'guidance.w': value '1', expected s or w, not both" && refused neither "5:11: field 'guidance': expected s or w" &&
     refused long "5:59: field 'guidance.window': value '9', expected a number of steps from 0 to 8" &&
     refused two "5:42: field 'guidance.label': value '3', expected that of condition.label, which is 4" &&
-    refused plain "2:8: field 'model': model 'tiny-ddpm' takes no label, expected a class-conditional" &&
+    refused plain "2:8: field 'model': model 'tiny-ddpm' takes no label and no prompt, expected a class-conditional" &&
     refused nonull "2:8: field 'model': model 'tiny-labels' has no label of no class"
 report $? "classifier-free guidance that cannot be is refused at its place"
 

@@ -1,6 +1,7 @@
 /* make_tiny_models DIR: diffusion models (one with class labels, one also with a null label, one of
- * larger images), a guide, one that is told the timestep, and a judge with random weights, for
- * sweeps that test the machinery and not the pictures. */
+ * larger images), a guide, one that is told the timestep, and a judge with random weights, one of
+ * two questions, networks of images and texts, for sweeps that test the machinery and not the
+ * pictures. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,5 +21,8 @@ int main(int argc, char **argv)
     free(ggdm_tiny_model_write(argv[1], "tiny-wide", ggdm_tiny_wide_config, 6));
     free(ggdm_tiny_model_write(argv[1], "tiny-cnn", ggdm_tiny_cnn_config, 2));
     free(ggdm_tiny_model_write(argv[1], "tiny-judge", ggdm_tiny_cnn_config, 3));
+    free(ggdm_tiny_model_write(argv[1], "tiny-attributes", ggdm_tiny_attributes_config, 9));
+    free(ggdm_tiny_reader_write(argv[1], "tiny-clip", ggdm_tiny_clip_config, 10));
+    free(ggdm_tiny_reader_write(argv[1], "tiny-clip-noisy", ggdm_tiny_noisy_clip_config, 11));
     return 0;
 }

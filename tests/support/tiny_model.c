@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,28 @@ const char ggdm_tiny_null_config[] = UNET("8") ", \"num_class_embeds\": 11, \"_n
     "{\"pool\": \"avg\", \"size\": 2}, {\"flatten\": true}, {\"linear\": 16, \"act\": \"silu\"}]"
 const char ggdm_tiny_cnn_config[] = CNN "}";
 const char ggdm_tiny_noisy_config[] = CNN ", \"time_embedding_dim\": 8}";
+
+const char ggdm_tiny_attributes_config[] =
+    "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 1, "
+    "\"attributes\": [{\"name\": \"glasses\", \"classes\": [\"no\", \"yes\"]}, "
+    "{\"name\": \"hair_colour\", \"classes\": [\"blond\", \"brown\", \"grey\"]}], "
+    "\"layers\": [{\"conv\": 4, \"kernel\": 3, \"act\": \"silu\"}, {\"flatten\": true}]}";
+
+/* Tokens: '!' to '~', the same at a word's end, start, end. */
+#define TOKENS "190"
+#define TOWER                                                                                      \
+    "\"hidden_size\": 8, \"intermediate_size\": 16, \"num_hidden_layers\": 1, "                    \
+    "\"num_attention_heads\": 2"
+#define TEXTS                                                                                      \
+    TOWER ", \"vocab_size\": " TOKENS ", \"max_position_embeddings\": 24, \"eos_token_id\": 189"
+#define CLIP(more)                                                                                 \
+    "{\"architectures\": [\"CLIPModel\"], \"model_type\": \"clip\", \"projection_dim\": 6, "       \
+    "\"text_config\": {" TEXTS "}, \"vision_config\": {" TOWER                                     \
+    ", \"image_size\": 8, \"patch_size\": 4, \"num_channels\": 1" more "}}"
+const char ggdm_tiny_clip_config[] = CLIP("");
+const char ggdm_tiny_noisy_clip_config[] = CLIP(", \"_time_embedding\": true");
+const char ggdm_tiny_texts_config[] =
+    "{\"architectures\": [\"CLIPTextModel\"], \"model_type\": \"clip_text_model\", " TEXTS "}";
 
 /* The network's parameters, as the graph declares them. */
 static ggdm_graph *declare(const ggdm_arch *arch)
@@ -74,6 +97,38 @@ char *ggdm_tiny_model_write(const char *dir, const char *name, const char *confi
     free(file);
     ggdm_graph_destroy(&g);
     ggdm_arch_destroy(&arch);
+    return out;
+}
+
+static void write_in(const char *dir, const char *name, const char *text)
+{
+    char *path = ggdm_test_path(dir, name);
+    ggdm_test_write(path, text, strlen(text));
+    free(path);
+}
+
+void ggdm_tiny_vocabulary_write(const char *model_dir)
+{
+    enum { FIRST = '!', LETTERS = '~' - '!' + 1 };
+    char text[8192];
+    size_t n = (size_t)snprintf(text, sizeof text, "{");
+    for (int end = 0; end < 2; end++)
+        for (int i = 0; i < LETTERS; i++) {
+            const char c = (char)(FIRST + i);
+            n += (size_t)snprintf(text + n, sizeof text - n, "\"%s%c%s\": %d, ",
+                                  c == '"' || c == '\\' ? "\\" : "", c, end ? "</w>" : "",
+                                  end * LETTERS + i);
+        }
+    snprintf(text + n, sizeof text - n, "\"<|startoftext|>\": %d, \"<|endoftext|>\": %d}",
+             2 * LETTERS, 2 * LETTERS + 1);
+    write_in(model_dir, "vocab.json", text);
+    write_in(model_dir, "merges.txt", "#version: 0.2\n");
+}
+
+char *ggdm_tiny_reader_write(const char *dir, const char *name, const char *config, uint64_t seed)
+{
+    char *out = ggdm_tiny_model_write(dir, name, config, seed);
+    ggdm_tiny_vocabulary_write(out);
     return out;
 }
 

@@ -14,9 +14,19 @@ extern const char ggdm_tiny_wide_config[];   /* that of 16x16x1, without labels 
 extern const char ggdm_tiny_cnn_config[];    /* 8x8x1, 10 classes */
 extern const char ggdm_tiny_noisy_config[];  /* the same, told the timestep */
 
+extern const char ggdm_tiny_attributes_config[]; /* 8x8x1, glasses and hair_colour */
+extern const char ggdm_tiny_clip_config[];       /* 8x8x1, texts of 24 tokens, vectors of 6 */
+extern const char ggdm_tiny_noisy_clip_config[]; /* the same, told the timestep */
+extern const char ggdm_tiny_texts_config[];      /* CLIPTextModel of 8 channels */
+
 /** Write DIR/NAME with config.json (this text) and seeded random weights, the way the trainer lays
  *  out a model; returns the directory as owned text. */
 char *ggdm_tiny_model_write(const char *dir, const char *name, const char *config, uint64_t seed);
+
+/** Put a vocabulary of printable ASCII, a token for each letter, into a model's directory. */
+void ggdm_tiny_vocabulary_write(const char *model_dir);
+/** Both: a network that reads texts. */
+char *ggdm_tiny_reader_write(const char *dir, const char *name, const char *config, uint64_t seed);
 
 /* The three models of a guided job, loaded. */
 typedef struct ggdm_tiny_models {

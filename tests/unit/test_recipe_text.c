@@ -603,7 +603,7 @@ static void check_keys(const ggdm_catalogue *c)
     ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
     key_test t = {.catalogue = c};
     int missing = 1;
-    for (int round = 0; round < 20000 && missing; round++) {
+    for (int round = 0; round < 100000 && missing; round++) {
         ggdm_arena arena = {0};
         ggdm_error err;
         t.arena = &arena;
@@ -622,6 +622,12 @@ static void check_keys(const ggdm_catalogue *c)
                            !was_changed(&t, &c->kinds[i]->params[k]);
         ggdm_arena_deinit(&arena);
     }
+    for (size_t i = 0; i < c->n_kinds; i++)
+        for (size_t k = 0; k < c->kinds[i]->n_params; k++)
+            if (changes_pixels(c->kinds[i], &c->kinds[i]->params[k]) &&
+                !was_changed(&t, &c->kinds[i]->params[k]))
+                print_error("%s '%s': %s was never changed\n", c->kinds[i]->family,
+                            c->kinds[i]->name, c->kinds[i]->params[k].key);
     assert_int_equal(missing, 0);
 }
 

@@ -139,7 +139,7 @@ static void test_spec_labels_are_of_the_condition_wherever_they_stand(void **sta
         SWEEP("guidance: {kind: classifier-free, s: 2, label: 3}, condition: {label: 4}"),
         "field 'guidance.label': value '3', expected that of condition.label, which is 4, or none");
     spec_fixture_refuse(SWEEP("guidance: {kind: classifier-free, s: 2}"),
-                        "field 'guidance': required field 'label' is missing");
+                        "field 'guidance': required field 'label' or 'prompt' is missing");
     spec_fixture_refuse(
         SWEEP("guidance: {kind: classifier-free, s: 2}, sweep: {label: [1], guidance.label: [2]}"),
         "axis 'guidance.label' is there twice");
@@ -187,7 +187,7 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
                                "s.yaml:6:13: field 'guidance.gradient': value 'xt', expected "
                                "xt-full, xt-affine or x0");
     spec_fixture_refuse_change("form: nll", "form: mse", "expected nll, prob");
-    spec_fixture_refuse_change("kind: classifier", "kind: clip", "value 'clip', expected");
+    spec_fixture_refuse_change("kind: classifier", "kind: club", "value 'club', expected");
     spec_fixture_refuse_change("target: 0", "target: 1000", "expected a class from 0 to 999");
     spec_fixture_refuse_change("target: 0", "target: -1", "expected a class from 0 to 999");
     spec_fixture_refuse_change("seed: 0", "seed: -1",

@@ -44,8 +44,8 @@ static void check_weak(ggdm_emit *e, const ggdm_item *source)
 static ggdm_val autoguidance_emit(ggdm_emit *e, const ggdm_item *source)
 {
     check_weak(e, source);
-    ggdm_val strong = ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_LABEL);
-    ggdm_val weak = ggdm_emit_network(e, source, "weak", GGDM_GIVEN_LABEL);
+    ggdm_val strong = ggdm_emit_network(e, e->head, "model", GGDM_GIVEN_CONDITION);
+    ggdm_val weak = ggdm_emit_network(e, source, "weak", GGDM_GIVEN_CONDITION);
     return ggdm_source_towards(e, weak, strong, ggdm_emit_value(e, source, "s"));
 }
 

@@ -1,0 +1,56 @@
+#include "common/utf8.h"
+
+#include <stdint.h>
+
+/* Bytes behind the first of a character, and the least code point that needs so many; -1: none
+ * begins so. */
+static int rest_of(unsigned char first, uint32_t *point, uint32_t *least)
+{
+    static const uint32_t leasts[] = {0, 0x80, 0x800, 0x10000};
+    const int rest = first < 0x80             ? 0
+                     : (first & 0xE0) == 0xC0 ? 1
+                     : (first & 0xF0) == 0xE0 ? 2
+                     : (first & 0xF8) == 0xF0 ? 3
+                                              : -1;
+    if (rest >= 0) {
+        *least = leasts[rest];
+        *point = rest ? first & (0x3FU >> rest) : first;
+    }
+    return rest;
+}
+
+static bool is_plain(uint32_t point, uint32_t least)
+{
+    return point >= least && point <= 0x10FFFF && !(point >= 0xD800 && point <= 0xDFFF) &&
+           point >= 0x20 && !(point >= 0x7F && point <= 0x9F);
+}
+
+size_t ggdm_utf8_plain(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        uint32_t point = 0, least = 0;
+        const int rest = rest_of((unsigned char)text[at], &point, &least);
+        if (rest < 0 || at + (size_t)rest >= size)
+            return at;
+        for (int i = 1; i <= rest; i++) {
+            const unsigned char c = (unsigned char)text[at + (size_t)i];
+            if ((c & 0xC0) != 0x80)
+                return at;
+            point = point << 6 | (c & 0x3FU);
+        }
+        if (!is_plain(point, least))
+            return at;
+        at += (size_t)rest + 1;
+    }
+    return size;
+}
+
+size_t ggdm_utf8_letters(const char *text, size_t letters)
+{
+    size_t n = 0;
+    for (; text[n]; n++)
+        if (((unsigned char)text[n] & 0xC0) != 0x80 && letters-- == 0)
+            break;
+    return n;
+}
