@@ -79,7 +79,9 @@ static ggdm_status read_vocab(const ggdm_doc *doc, parts *p, ggdm_error *err)
     GGDM_TRY(ggdm_alloc(&p->tokens, root->count, sizeof *p->tokens, err));
     for (const ggdm_node *n = root->first; n; n = n->next) {
         int64_t id;
-        GGDM_TRY(ggdm_node_int(n, 0, p->n_tokens - 1, &id, err));
+        GGDM_TRY(ggdm_node_int(n, INT32_MIN, INT32_MAX, &id, err));
+        if (id < 0 || id >= p->n_tokens)
+            return ggdm_node_expected(n, err, "an id below the number of tokens, %d", p->n_tokens);
         if (p->tokens[id])
             return ggdm_node_fail(n, err,
                                   "id %d is also that of '%.100s', expected one token for "
