@@ -78,7 +78,7 @@ struct ggdm_op {
             int part;
         } sum;
         struct {
-            int first; /* channel */
+            int groups, first; /* of channels; the first of each group */
         } slice;
         struct {
             double eps;

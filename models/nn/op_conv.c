@@ -1,9 +1,11 @@
 /* 2-D convolution and its gradients, by oneDNN or Winograd's method; also the linear layer over the
- * channels of images or sequences, which is a 1x1 convolution. */
+ * channels of images or sequences, which is a 1x1 convolution, and the transposed convolution,
+ * which is the gradient of one to its source. */
 #include <string.h>
 
 #include "common/mem.h"
 #include "models/nn/graph_impl.h"
+#include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
 /* A sequence [N, T, C] is an image of one line. */
@@ -212,4 +214,84 @@ ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_con
 ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
 {
     return conv2d(g, x, w, b, conv, GGDM_F32);
+}
+
+/* ---- transposed: x and y are the destination and the source of a convolution ---- */
+
+/* gb [O] = sum over all pixels of gy */
+static void bias_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *gy = ggdm_in(g, op, 0), *gb = ggdm_out(g, op, 0);
+    const int64_t o = gb->shape.d[0];
+    ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), ggdm_shape_count(&gy->shape) / o, 32, o);
+}
+
+static const ggdm_op_kind kind_bias = {.name = "conv_transpose_backward_bias", .run = bias_run};
+
+static void transpose_run(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_value *b = ggdm_in(g, op, 2), *y = ggdm_out(g, op, 0);
+    ggdm_op plain = *op;
+    plain.in[2] = -1;
+    run(g, &plain);
+    const int64_t o = y->shape.d[3], pixels = ggdm_shape_count(&y->shape) / o;
+    const size_t pixel = (size_t)o * ggdm_dtype_size(y->dtype);
+    for (int64_t i = 0; b && i < pixels; i++) {
+        char *at = (char *)y->data + (size_t)i * pixel;
+        ggdm_k(y)->add_f32(at, ggdm_f32(b), at, o);
+    }
+}
+
+static void transpose_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                          ggdm_val *gin)
+{
+    gy = ggdm_graph_act(g, gy);
+    if (need[0])
+        gin[0] = emit_conv(g, gy, op->in[1], -1, op->conv, ggdm_graph_dtype(g, op->in[0]),
+                           *ggdm_graph_shape(g, op->in[0]));
+    if (need[1]) {
+        ggdm_op weights = ggdm_op_make(&kind_weights, gy, op->in[0], -1, -1);
+        weights.conv = op->conv;
+        weights.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[1]));
+        gin[1] = ggdm_graph_emit(g, &weights);
+    }
+    if (need[2]) {
+        ggdm_op bias = ggdm_op_make(&kind_bias, gy, -1, -1, -1);
+        bias.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[2]));
+        gin[2] = ggdm_graph_emit(g, &bias);
+    }
+}
+
+static const ggdm_op_kind kind_transpose = {.name = "conv_transpose",
+                                            .prepare = data_prepare,
+                                            .bind = pack,
+                                            .run = transpose_run,
+                                            .vjp = transpose_vjp,
+                                            .flops = data_flops};
+
+ggdm_val ggdm_conv_transpose(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "conv_transpose", "x", x, 4);
+    const ggdm_value *vw = ggdm_graph_check(g, "conv_transpose", "w", w, 4);
+    const ggdm_value *vb = b < 0 ? NULL : ggdm_graph_check(g, "conv_transpose", "b", b, 1);
+    if (!vx || !vw || (b >= 0 && !vb))
+        return -1;
+    const int64_t *xd = vx->shape.d, *wd = vw->shape.d;
+    if (wd[0] != xd[3] || (vb && vb->shape.d[0] != wd[1]))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "conv_transpose: weights for %lld channels, input has %lld, or the "
+                               "bias has not the length %lld",
+                               (long long)wd[0], (long long)xd[3], (long long)wd[1]);
+    const int64_t h = (xd[1] - 1) * conv.stride + wd[2] - conv.top - conv.bottom;
+    const int64_t ww = (xd[2] - 1) * conv.stride + wd[3] - conv.left - conv.right;
+    if (conv.stride < 1 || conv.stride > 2 || h < 1 || ww < 1)
+        return ggdm_graph_fail(g, GGDM_EUNSUPPORTED,
+                               "conv_transpose: stride %d, expected 1 or 2, and an image that is "
+                               "left",
+                               conv.stride);
+    const ggdm_shape shape = GGDM_SHAPE4(xd[0], h, ww, wd[1]);
+    ggdm_op op = ggdm_op_make(&kind_transpose, ggdm_graph_act(g, x), w, b, -1);
+    op.conv = conv;
+    op.out[0] = ggdm_graph_value(g, g->dtype, shape);
+    return ggdm_graph_emit(g, &op);
 }

@@ -168,10 +168,12 @@ static const ggdm_op_kind kind_linear = {
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 {
     const ggdm_value *vx = ggdm_graph_check(g, "linear", "x", x, 0);
-    const ggdm_value *vw = ggdm_graph_check(g, "linear", "w", w, 2);
+    const ggdm_value *vw = ggdm_graph_check(g, "linear", "w", w, 0);
     const ggdm_value *vb = b < 0 ? NULL : ggdm_graph_check(g, "linear", "b", b, 1);
     if (!vx || !vw || (b >= 0 && !vb))
         return -1;
+    if (vw->shape.n < 2 || vw->shape.d[2] != 1 || vw->shape.d[3] != 1)
+        return ggdm_graph_fail(g, GGDM_ESHAPE, "linear: weights are no matrix");
     ggdm_shape shape = vx->shape;
     int64_t *last = &shape.d[shape.n - 1];
     if (*last != vw->shape.d[1] || (vb && vb->shape.d[0] != vw->shape.d[0]))

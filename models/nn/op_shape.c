@@ -49,13 +49,15 @@ static void concat_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     }
 }
 
+/* Of each group of x's channels the same ones. */
 static void slice_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
-    size_t size = ggdm_dtype_size(y->dtype), width = size * (size_t)channels(&y->shape);
+    const int64_t groups = op->slice.groups, count = channels(&y->shape) / groups;
+    const size_t size = ggdm_dtype_size(y->dtype), width = size * (size_t)count;
     copy_rows((char *)ggdm_act_image(x, n) + size * (size_t)op->slice.first,
-              size * (size_t)channels(&x->shape), ggdm_act_image(y, n), width, width,
-              ggdm_shape_inner(&y->shape) / channels(&y->shape));
+              size * (size_t)(channels(&x->shape) / groups), ggdm_act_image(y, n), width, width,
+              ggdm_shape_inner(&y->shape) / count);
 }
 
 /* Zero an image of which not all elements will be written. */
@@ -68,11 +70,12 @@ static void *cleared_image(const ggdm_value *v, int64_t n)
 static void slice_bwd_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *gy = ggdm_in(g, op, 0), *gx = ggdm_out(g, op, 0);
-    size_t size = ggdm_dtype_size(gx->dtype), width = size * (size_t)channels(&gy->shape);
+    const int64_t groups = op->slice.groups, count = channels(&gy->shape) / groups;
+    const size_t size = ggdm_dtype_size(gx->dtype), width = size * (size_t)count;
     copy_rows(ggdm_act_image(gy, n), width,
               (char *)cleared_image(gx, n) + size * (size_t)op->slice.first,
-              size * (size_t)channels(&gx->shape), width,
-              ggdm_shape_inner(&gy->shape) / channels(&gy->shape));
+              size * (size_t)(channels(&gx->shape) / groups), width,
+              ggdm_shape_inner(&gy->shape) / count);
 }
 
 static const ggdm_op_kind kind_slice_bwd = {.name = "slice_backward", .run_image = slice_bwd_run};
@@ -88,6 +91,15 @@ static void slice_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool 
 
 static const ggdm_op_kind kind_slice = {.name = "slice", .run_image = slice_run, .vjp = slice_vjp};
 
+/* Channels first .. first + count - 1 of each group. */
+static ggdm_op slice_op(ggdm_val x, int groups, int first)
+{
+    ggdm_op op = ggdm_op_make(&kind_slice, x, -1, -1, -1);
+    op.slice.groups = groups;
+    op.slice.first = first;
+    return op;
+}
+
 ggdm_val ggdm_slice_channels(ggdm_graph *g, ggdm_val x, int first, int count)
 {
     const ggdm_value *v = ggdm_graph_check(g, "slice_channels", "x", x, 0);
@@ -98,10 +110,25 @@ ggdm_val ggdm_slice_channels(ggdm_graph *g, ggdm_val x, int first, int count)
         return ggdm_graph_fail(g, GGDM_ESHAPE, "slice_channels: %d from %d on, of %lld", count,
                                first, shape.n < 2 ? 0 : (long long)channels(&shape));
     shape.d[shape.n - 1] = count;
-    ggdm_op op = ggdm_op_make(&kind_slice, ggdm_graph_f32(g, x), -1, -1, -1);
-    op.slice.first = first;
+    ggdm_op op = slice_op(ggdm_graph_f32(g, x), 1, first);
     op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
     return ggdm_graph_emit(g, &op);
+}
+
+ggdm_val ggdm_part_channels(ggdm_graph *g, ggdm_val x, int groups, int parts, int part)
+{
+    const ggdm_value *v = ggdm_graph_check(g, "part_channels", "x", x, 0);
+    if (!v)
+        return -1;
+    ggdm_shape shape = v->shape;
+    if (shape.n < 2 || groups < 1 || parts < 1 || part < 0 || part >= parts ||
+        channels(&shape) % ((int64_t)groups * parts))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "part_channels: part %d of %d, of each of %d groups of %lld", part,
+                               parts, groups, shape.n < 2 ? 0 : (long long)channels(&shape));
+    shape.d[shape.n - 1] /= parts;
+    const int width = (int)(channels(&shape) / groups);
+    return emit(g, slice_op(ggdm_graph_act(g, x), groups, part * width), shape);
 }
 
 static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
@@ -110,10 +137,8 @@ static void concat_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     int first = 0;
     for (int i = 0; i < 2; i++) {
         ggdm_shape shape = *ggdm_graph_shape(g, op->in[i]);
-        ggdm_op op_slice = ggdm_op_make(&kind_slice, gy, -1, -1, -1);
-        op_slice.slice.first = first;
         if (need[i])
-            gin[i] = emit(g, op_slice, shape);
+            gin[i] = emit(g, slice_op(gy, 1, first), shape);
         first += (int)channels(&shape);
     }
 }

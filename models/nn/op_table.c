@@ -16,6 +16,7 @@
 EMIT(conv2d, ggdm_conv2d(g, in[0], in[1], in[2], cfg->conv))
 EMIT(conv2d_inception, emit_conv2d(g, cfg, in))
 EMIT(conv2d_f32, ggdm_conv2d_f32(g, in[0], in[1], in[2], cfg->conv))
+EMIT(conv_transpose, ggdm_conv_transpose(g, in[0], in[1], in[2], cfg->conv))
 EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
 EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
 EMIT(batch_norm, ggdm_batch_norm(g, in[0], in[1], in[2], in[3], in[4], cfg->eps, cfg->relu))
@@ -28,6 +29,7 @@ EMIT(add, ggdm_add(g, in[0], in[1]))
 EMIT(affine, ggdm_affine(g, in[0], cfg->scale, cfg->shift))
 EMIT(add_embedding, ggdm_add_embedding(g, in[0], in[1]))
 EMIT(scale_shift, ggdm_scale_shift(g, in[0], in[1]))
+EMIT(part_channels, ggdm_part_channels(g, in[0], cfg->groups, cfg->k, cfg->part))
 EMIT(concat, ggdm_concat(g, in[0], in[1]))
 EMIT(upsample2, ggdm_upsample2(g, in[0]))
 EMIT(max_pool, ggdm_max_pool(g, in[0], cfg->k))
@@ -47,6 +49,7 @@ EMIT(gelu, ggdm_gelu(g, in[0], cfg->gelu))
 EMIT(geglu, ggdm_geglu(g, in[0]))
 EMIT(add_positions, ggdm_add_positions(g, in[0], in[1]))
 EMIT(prepend, ggdm_prepend(g, in[0], in[1]))
+EMIT(prepend_each, ggdm_prepend(g, in[0], in[1]))
 EMIT(take, ggdm_take(g, in[0], in[1]))
 EMIT(take_end, ggdm_take_end(g, in[0], in[1], cfg->k))
 EMIT(patch_conv, ggdm_patch_conv(g, in[0], in[1]))
@@ -99,6 +102,7 @@ OP(conv2d,          conv2d,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 /* the same op, with digests of its own: the convolutions of FIDInceptionV3 */
 OP_AS(conv2d_inception, conv2d, conv2d, 0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP_AS(conv2d_f32, conv2d, conv2d,     0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
+OP(conv_transpose,  conv_transpose,   0, 1, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(linear,          linear,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
 OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("beta"))
 OP(batch_norm,      same,             0, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"), PARAM("mean"),
@@ -113,6 +117,7 @@ OP(add,             same,             0, 0, ACT("a"), ACT("b"))
 OP(affine,          same,             0, 0, X(NORMAL))
 OP(add_embedding,   same,             0, 0, X(NORMAL), ACT("e"))
 OP(scale_shift,     same,             0, 0, X(NORMAL), ACT("e"))
+OP(part_channels,   part_channels,    0, 0, X(NORMAL))
 OP(concat,          concat,           0, 0, ACT("a"), ACT("b"))
 OP(upsample2,       upsample2,        0, 0, X(NORMAL))
 OP(max_pool,        pool,             0, 0, X(APART))
@@ -133,6 +138,8 @@ OP(geglu,           geglu,           17, 1, X(NORMAL))
 OP_AS(embedding_tokens, embedding, embedding_tokens, 0, 0, PARAM("table"), INDEX("index"))
 OP(add_positions,   same,             0, 0, X(NORMAL), PARAM("p"))
 OP(prepend,         prepend,          0, 0, X(NORMAL), PARAM("token"))
+/* the same op, with digests of its own: a token for each image */
+OP_AS(prepend_each, prepend, prepend, 0, 0, X(NORMAL), ACT("token"))
 OP(take,            take,             0, 0, X(NORMAL), INDEX("index"))
 OP(take_end,        take,             0, 0, X(NORMAL), INDEX("text"))
 OP(patch_conv,      patch_conv,       0, 0, X(NORMAL), PARAM("w"))
@@ -193,6 +200,13 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 #define CONV_F32(n, h, w, i, o)                                                                    \
     {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &op_conv2d_f32, n,                                   \
      {IMG(h, w, i), {4, {o, i, 3, 3}}, P1(o)}, {.conv = {1, 1, 1, 1, 1}}, 0, 0, 0}
+#define CONV_TRANSPOSE(note, n, h, w, i, o, kernel, s, t, l, b, r, bias)                           \
+    {"conv_transpose " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note, \
+     &op_conv_transpose, n, {IMG(h, w, i), {4, {i, o, kernel, kernel}}, bias},                     \
+     {.conv = {s, t, l, b, r}}, 0, 0, 0}
+#define PART(n, g, many, which, text, ...)                                                         \
+    {"part_channels " #which " of " #many " in " #g " groups of " text, &op_part_channels, n,       \
+     {__VA_ARGS__}, {.groups = g, .k = many, .part = which}, 0, 0, 0}
 #define LINEAR(n, i, o)                                                                            \
     {"linear " #i "->" #o " M=" #n, &op_linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
 #define NORM(n, h, w, c, g, act)                                                                   \
@@ -424,6 +438,16 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(add_positions, "1 token of 1", 2, SEQ(1, 1), P2(1, 1)),
     SIMPLE(prepend, "7 tokens of 33", 3, SEQ(7, 33), P1(33)),
     SIMPLE(prepend, "1 token of 8", 2, SEQ(1, 8), P1(8)),
+    SIMPLE(prepend_each, "7 tokens of 33", 3, SEQ(7, 33), ROWS(33)),
+    SIMPLE(prepend_each, "1 token of 8", 2, SEQ(1, 8), ROWS(8)),
+    PART(2, 1, 3, 1, "5x33", SEQ(5, 33)),
+    PART(3, 4, 3, 2, "7x24", SEQ(7, 24)),
+    PART(2, 2, 3, 0, "3x5x6", IMG(3, 5, 6)),
+    CONV_TRANSPOSE("", 2, 5, 4, 8, 6, 4, 2, 1, 1, 1, 1, P1(6)),
+    CONV_TRANSPOSE("", 2, 3, 7, 33, 3, 4, 2, 1, 1, 1, 1, P1(3)),
+    CONV_TRANSPOSE(" no bias", 3, 4, 4, 1, 33, 4, 2, 1, 1, 1, 1, ABSENT),
+    CONV_TRANSPOSE("", 2, 5, 6, 16, 16, 3, 1, 1, 1, 1, 1, P1(16)),
+    CONV_TRANSPOSE("", 2, 4, 5, 3, 8, 3, 2, 0, 1, 1, 0, P1(8)),
     {"take of 7 tokens of 33", &op_take, 5, {SEQ(7, 33), VEC}, {.k = 0}, 0, 0, 7},
     {"take of 3 tokens of 8, outside", &op_take, 7, {SEQ(3, 8), VEC}, {.k = 0}, 0, -2, 5},
 

@@ -59,12 +59,13 @@ ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p)
 
 /* ---- a token before those of each image ---- */
 
-/* in x, token [C] f32 */
+/* in x, token [C] or [N, C] f32 */
 static void prepend_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
     const ggdm_value *x = ggdm_in(g, op, 0), *token = ggdm_in(g, op, 1);
     char *y = ggdm_act_image(ggdm_out(g, op, 0), n);
-    ggdm_k(x)->from_f32(ggdm_f32(token), y, token->shape.d[0]);
+    ggdm_k(x)->from_f32(token->shape.n == 1 ? ggdm_f32(token) : ggdm_f32_image(token, n), y,
+                        x->shape.d[2]);
     memcpy(y + token_bytes(x), ggdm_act_image(x, n), image_bytes(x));
 }
 
@@ -83,8 +84,11 @@ static void prepend_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const boo
     if (need[0])
         gin[0] = emit(g, ggdm_op_make(&kind_prepend_bwd, gy, -1, -1, -1), g->dtype,
                       *ggdm_graph_shape(g, op->in[0]));
-    if (need[1]) /* the first token of each image */
-        gin[1] = ggdm_emit_sum_images(g, ggdm_graph_f32(g, gy), 0, *ggdm_graph_shape(g, op->in[1]));
+    const ggdm_shape token = *ggdm_graph_shape(g, op->in[1]);
+    if (need[1] && token.n == 1) /* the first token of each image */
+        gin[1] = ggdm_emit_sum_images(g, ggdm_graph_f32(g, gy), 0, token);
+    else if (need[1])
+        gin[1] = ggdm_slice_channels(g, ggdm_unroll(g, gy), 0, (int)token.d[1]);
 }
 
 static const ggdm_op_kind kind_prepend = {
@@ -93,13 +97,15 @@ static const ggdm_op_kind kind_prepend = {
 ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token)
 {
     const ggdm_value *vx = ggdm_graph_check(g, "prepend", "x", x, 3);
-    const ggdm_value *vt = ggdm_graph_check(g, "prepend", "token", token, 1);
+    const ggdm_value *vt = ggdm_graph_check(g, "prepend", "token", token, 0);
     if (!vx || !vt)
         return -1;
     ggdm_shape shape = vx->shape;
-    if (vt->shape.d[0] != shape.d[2])
-        return ggdm_graph_fail(g, GGDM_ESHAPE, "prepend: a token of %lld channels, x has %lld",
-                               (long long)vt->shape.d[0], (long long)shape.d[2]);
+    const ggdm_shape t = vt->shape;
+    if (t.n > 2 || t.d[t.n - 1] != shape.d[2] || (t.n == 2 && t.d[0] != shape.d[0]))
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "prepend: a token of %lld channels (in %d dimensions), x has %lld",
+                               (long long)t.d[t.n - 1], t.n, (long long)shape.d[2]);
     shape.d[1]++;
     return emit(g, ggdm_op_make(&kind_prepend, ggdm_graph_act(g, x), token, -1, -1), g->dtype,
                 shape);

@@ -30,7 +30,13 @@ ggdm_val ggdm_conv2d(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_con
 /** The same with an f32 result in any graph: the last layer of a network. */
 ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
 
-/** y = x w^T + b over the last dimension: x [..., I], w [O, I], b [O] or -1. */
+/** The gradient of a convolution to its source, as a layer (nn.ConvTranspose2d without output
+ *  padding): what conv2d would make x of.  w [I, O, KH, KW], b [O] or -1; conv is that of the
+ *  convolution: y has (H - 1) stride + KH - top - bottom lines. */
+ggdm_val ggdm_conv_transpose(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_conv conv);
+
+/** y = x w^T + b over the last dimension: x [..., I], w [O, I] (or with ones behind: a convolution
+ *  of one pixel), b [O] or -1. */
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b);
 
 /** Group normalisation (Wu & He 2018), then SiLU if silu is set:
@@ -73,6 +79,9 @@ ggdm_val ggdm_affine(ggdm_graph *g, ggdm_val x, double scale, double shift);
 ggdm_val ggdm_add_embedding(ggdm_graph *g, ggdm_val x, ggdm_val e);
 /** x * (1 + s) + t with [s, t] = e [N, 2C]: scale first ("scale_shift" of diffusers). */
 ggdm_val ggdm_scale_shift(ggdm_graph *g, ggdm_val x, ggdm_val e);
+/** Of each of so many groups of channels, cut into parts, that one: [..., C] -> [..., C / parts].
+ */
+ggdm_val ggdm_part_channels(ggdm_graph *g, ggdm_val x, int groups, int parts, int part);
 /** Concatenation along the last dimension. */
 ggdm_val ggdm_concat(ggdm_graph *g, ggdm_val a, ggdm_val b);
 ggdm_val ggdm_upsample2(ggdm_graph *g, ggdm_val x); /* nearest, twice the height and width */
@@ -112,7 +121,7 @@ ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
 
 /** x + p [T, C] of every image. */
 ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p);
-/** token [C] before those of every image: [N, T + 1, C]. */
+/** token [C], or [N, C] f32, one for each image, before those of every image: [N, T + 1, C]. */
 ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token);
 /** A convolution whose stride is the size of its kernel, to tokens: x [N, H, W, I], w [O, I, P, P]
  *  -> [N, H/P * W/P, O], rows of patches one behind the other; what does not fill a patch is cut.

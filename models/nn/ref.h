@@ -32,16 +32,17 @@
 
 /* The settings of all ops in one struct. */
 typedef struct ggdm_op_config {
-    ggdm_conv conv;      /* conv2d */
-    int groups;          /* group_norm */
+    ggdm_conv conv;      /* conv2d, conv_transpose */
+    int groups;          /* group_norm, part_channels */
     double eps;          /* group_norm, batch_norm, layer_norm */
     bool relu;           /* batch_norm */
     bool silu;           /* group_norm */
     ggdm_gelu_form gelu; /* gelu */
     ggdm_heads heads;    /* attention */
-    int k;               /* max_pool, avg_pool, repeat, split, join, crop; take_end: end */
+    int k;               /* max_pool, avg_pool, repeat, split, join, crop; take_end: end;
+                            part_channels: parts */
     ggdm_window window;  /* max_pool_windows, avg_pool_windows */
-    int part;            /* split */
+    int part;            /* split, part_channels */
     int dim;             /* time_features */
     bool flip;           /* time_features */
     double freq_shift;   /* time_features */
@@ -69,7 +70,7 @@ ggdm_ref_shape_fn ggdm_ref_shape_conv2d, ggdm_ref_shape_linear, ggdm_ref_shape_c
     ggdm_ref_shape_split, ggdm_ref_shape_join, ggdm_ref_shape_slice_channels,
     ggdm_ref_shape_mixture_logp, ggdm_ref_shape_embedding_tokens, ggdm_ref_shape_prepend,
     ggdm_ref_shape_take, ggdm_ref_shape_patch_conv, ggdm_ref_shape_geglu, ggdm_ref_shape_resample,
-    ggdm_ref_shape_crop;
+    ggdm_ref_shape_crop, ggdm_ref_shape_part_channels, ggdm_ref_shape_conv_transpose;
 
 ggdm_ref_fn ggdm_ref_conv2d, ggdm_ref_linear, ggdm_ref_group_norm, ggdm_ref_batch_norm,
     ggdm_ref_attention;
@@ -80,6 +81,7 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_layer_norm, ggdm_ref_gelu, ggdm_ref_add_positions, ggdm_ref_prepend,
     ggdm_ref_take, ggdm_ref_take_end, ggdm_ref_patch_conv, ggdm_ref_geglu;
+ggdm_ref_fn ggdm_ref_part_channels, ggdm_ref_conv_transpose;
 ggdm_ref_fn ggdm_ref_normalize, ggdm_ref_min_max, ggdm_ref_channel_affine, ggdm_ref_resample,
     ggdm_ref_crop;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,

@@ -123,7 +123,8 @@ int64_t ggdm_ref_prepend(const ggdm_op_config *cfg, const ggdm_shape *shape,
     (void)cfg;
     for (int64_t i = 0; i < shape[0].d[0] * tokens * channels; i++) {
         const int64_t n = i / channels / tokens, t = i / channels % tokens, c = i % channels;
-        put(y, mag, i, t ? in[0][(n * (tokens - 1) + t - 1) * channels + c] : in[1][c], 0);
+        const int64_t token = shape[1].n == 1 ? c : n * channels + c;
+        put(y, mag, i, t ? in[0][(n * (tokens - 1) + t - 1) * channels + c] : in[1][token], 0);
     }
     return 0;
 }
