@@ -10,7 +10,7 @@
 
 #include "common/mem.h"
 
-#define MAX_MEMORY (64l << 20) /* bytes that the library may take */
+#define MAX_MEMORY (256l << 20) /* bytes that the library may take */
 
 /* libjpeg reports errors by a callback that must not return: it jumps back to the public function.
  * Everything that lives across the jump is in this struct, not in local variables. */

@@ -21,6 +21,7 @@ typedef struct png_task {
     uint8_t *out; /* encoding, owned */
     size_t out_size, out_cap;
     ggdm_pixels pixels; /* decoding, owned */
+    uint8_t *raw;       /* decoding: with alpha, [height, width, raw_channels]; owned */
     size_t memory;      /* decoding: what libpng may still take */
 } png_task;
 
@@ -270,7 +271,7 @@ static void refuse_png(png_structp png, png_task *task, ggdm_status status, cons
     png_error(png, message);
 }
 
-static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t max_side)
+static void open_png(png_structp png, png_infop info, png_task *task, int32_t max_side)
 {
     char text[100];
     png_set_read_fn(png, task, read_bytes);
@@ -281,12 +282,24 @@ static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_read_info(png, info);
     png_uint_32 width = png_get_image_width(png, info), height = png_get_image_height(png, info);
-    int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
     if (width > (png_uint_32)max_side || height > (png_uint_32)max_side) {
         snprintf(text, sizeof text, "%u x %u pixels, expected at most %d a side", width, height,
                  max_side);
         refuse_png(png, task, GGDM_ESHAPE, text);
     }
+}
+
+static void make_pixels(png_structp png, png_infop info, png_task *task, int32_t channels)
+{
+    if (ggdm_pixels_init(&task->pixels, (int32_t)png_get_image_width(png, info),
+                         (int32_t)png_get_image_height(png, info), channels, NULL) != GGDM_OK)
+        refuse_png(png, task, GGDM_ENOMEM, "out of memory");
+}
+
+static void decode_rows(png_structp png, png_infop info, png_task *task)
+{
+    char text[100];
+    int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
     if (depth != 8 || (color != PNG_COLOR_TYPE_GRAY && color != PNG_COLOR_TYPE_RGB) ||
         png_get_interlace_type(png, info) != PNG_INTERLACE_NONE) {
         snprintf(
@@ -295,16 +308,46 @@ static void decode_rows(png_structp png, png_infop info, png_task *task, int32_t
             color, depth, png_get_interlace_type(png, info));
         refuse_png(png, task, GGDM_EUNSUPPORTED, text);
     }
-    int32_t channels = color == PNG_COLOR_TYPE_GRAY ? 1 : 3;
-    if (ggdm_pixels_init(&task->pixels, (int32_t)width, (int32_t)height, channels, NULL) != GGDM_OK)
-        refuse_png(png, task, GGDM_ENOMEM, "out of memory");
-    for (png_uint_32 y = 0; y < height; y++)
-        png_read_row(png, task->pixels.data + (size_t)y * width * (size_t)channels, NULL);
+    make_pixels(png, info, task, color == PNG_COLOR_TYPE_GRAY ? 1 : 3);
+    const ggdm_pixels *p = &task->pixels;
+    for (int32_t y = 0; y < p->height; y++)
+        png_read_row(png, p->data + (size_t)y * (size_t)p->width * (size_t)p->channels, NULL);
     png_read_end(png, NULL);
 }
 
-ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggdm_pixels *out,
-                            ggdm_error *err)
+/* Over white: raw [n, channels + 1], the last of which is alpha. */
+static void flatten(const uint8_t *raw, uint8_t *out, size_t n, size_t channels)
+{
+    for (size_t i = 0; i < n; i++, raw += channels + 1)
+        for (size_t c = 0; c < channels; c++)
+            *out++ =
+                (uint8_t)((raw[c] * raw[channels] + 255u * (255u - raw[channels]) + 127) / 255);
+}
+
+/* Whatever a PNG may hold, as 8 bits of grey or RGB. */
+static void decode_any(png_structp png, png_infop info, png_task *task)
+{
+    png_set_expand(png);
+    png_set_scale_16(png);
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    const size_t channels = png_get_channels(png, info), alpha = channels % 2 == 0;
+    make_pixels(png, info, task, (int32_t)(channels - alpha));
+    const ggdm_pixels *p = &task->pixels;
+    const size_t n = (size_t)p->width * (size_t)p->height, row = (size_t)p->width * channels;
+    if (alpha && ggdm_alloc(&task->raw, n, channels, NULL) != GGDM_OK)
+        refuse_png(png, task, GGDM_ENOMEM, "out of memory");
+    uint8_t *to = alpha ? task->raw : p->data;
+    for (int pass = 0; pass < passes; pass++)
+        for (int32_t y = 0; y < p->height; y++)
+            png_read_row(png, to + (size_t)y * row, NULL);
+    png_read_end(png, NULL);
+    if (alpha)
+        flatten(task->raw, p->data, n, channels - 1);
+}
+
+static ggdm_status decode_png(const void *data, size_t size, int32_t max_side, bool any,
+                              ggdm_pixels *out, ggdm_error *err)
 {
     *out = (ggdm_pixels){0};
     if (max_side < 1 || max_side > GGDM_PNG_MAX_SIDE)
@@ -320,10 +363,12 @@ ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggd
     png_infop info = png ? png_create_info_struct(png) : NULL;
     ggdm_status st = info ? GGDM_OK : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for a PNG");
     if (st == GGDM_OK) {
-        if (setjmp(task->back) == 0)
-            decode_rows(png, info, task, max_side);
-        else
+        if (setjmp(task->back) == 0) {
+            open_png(png, info, task, max_side);
+            (any ? decode_any : decode_rows)(png, info, task);
+        } else {
             task->status = task->status != GGDM_OK ? task->status : GGDM_EFORMAT;
+        }
         st = task->status;
         if (st != GGDM_OK)
             GGDM_FAIL(err, st, "PNG: %s", task->message);
@@ -334,6 +379,19 @@ ggdm_status ggdm_png_decode(const void *data, size_t size, int32_t max_side, ggd
         task->pixels = (ggdm_pixels){0};
     }
     ggdm_pixels_deinit(&task->pixels);
+    free(task->raw);
     free(task);
     return st;
+}
+
+ggdm_status ggdm_png_decode(const void *png, size_t size, int32_t max_side, ggdm_pixels *out,
+                            ggdm_error *err)
+{
+    return decode_png(png, size, max_side, false, out, err);
+}
+
+ggdm_status ggdm_png_decode_any(const void *png, size_t size, int32_t max_side, ggdm_pixels *out,
+                                ggdm_error *err)
+{
+    return decode_png(png, size, max_side, true, out, err);
 }

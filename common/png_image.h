@@ -49,5 +49,8 @@ ggdm_status ggdm_png_label(const void *png, size_t size, const ggdm_png_text *te
  *  GGDM_ESHAPE (larger than max_side), GGDM_ENOMEM. */
 ggdm_status ggdm_png_decode(const void *png, size_t size, int32_t max_side, ggdm_pixels *out,
                             ggdm_error *err);
+/** The same of any PNG: palettes become colours, 16 bits 8, what is transparent is put on white. */
+ggdm_status ggdm_png_decode_any(const void *png, size_t size, int32_t max_side, ggdm_pixels *out,
+                                ggdm_error *err);
 
 #endif

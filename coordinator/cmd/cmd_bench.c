@@ -13,7 +13,6 @@
 #include "coordinator/cmd/command.h"
 #include "models/random_model.h"
 #include "worker/startup.h"
-#include "worker/startup.h"
 
 typedef struct bench_options {
     const char *action, *model, *guide;
@@ -88,9 +87,10 @@ static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program
     return GGDM_OK;
 }
 
-/* The forward pass of a classifier, as a judge or features take it. */
-static ggdm_status measure_classifier(const ggdm_model *m, const bench_options *o, report *r,
-                                      ggdm_error *err)
+/* The forward pass of a classifier, as a judge or features take it, or of an encoder; a text is the
+ * same token again and again. */
+static ggdm_status measure_alone(const ggdm_model *m, const bench_options *o, report *r,
+                                 ggdm_error *err)
 {
     const bool bf16 = r->job.precision == GGDM_PRECISION_BF16;
     ggdm_graph *g = NULL;
@@ -99,8 +99,12 @@ static ggdm_status measure_classifier(const ggdm_model *m, const bench_options *
     ggdm_graph_output(g, ggdm_arch_emit(m->arch, g, &p));
     ggdm_status st = ggdm_graph_compile(g, &m->params, err);
     if (st == GGDM_OK) {
-        ggdm_normals(0, GGDM_STREAM_SAMPLER, 0, 0, ggdm_shape_count(ggdm_graph_shape(g, p.x)),
-                     ggdm_graph_data(g, p.x));
+        if (p.x >= 0)
+            ggdm_normals(0, GGDM_STREAM_SAMPLER, 0, 0, ggdm_shape_count(ggdm_graph_shape(g, p.x)),
+                         ggdm_graph_data(g, p.x));
+        if (p.text >= 0)
+            memset(ggdm_graph_data(g, p.text), 0,
+                   (size_t)ggdm_shape_count(ggdm_graph_shape(g, p.text)) * sizeof(int32_t));
         for (int i = 0; p.t >= 0 && i < o->batch; i++)
             ((float *)ggdm_graph_data(g, p.t))[i] = 500.0f;
         r->forward = per_image(ggdm_bench_graph(g, o->seconds), o->batch);
@@ -140,9 +144,9 @@ static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *e
     GGDM_TRY_GOTO(st, open_model(o->model, &model, err), done);
     if (o->guide)
         GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
-    const bool alone = model.model->info.role == GGDM_CLASSIFIER && !guide.model;
+    const bool alone = model.model->info.role != GGDM_DIFFUSION && !guide.model;
     GGDM_TRY_GOTO(st,
-                  alone ? measure_classifier(model.model, o, r, err)
+                  alone ? measure_alone(model.model, o, r, err)
                         : measure_diffusion(model.model, guide.model, o, r, err),
                   done);
     st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
@@ -266,7 +270,7 @@ int ggdm_cmd_bench(int argc, char **argv)
         "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
         "network: measure a diffusion model: the forward pass, and with --guide the guided step "
         "(forward pass and gradient to x_t through both networks), as workers run them; or the "
-        "forward pass of a classifier.\v"
+        "forward pass of a classifier or an encoder.\v"
         "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
         "random weights.\n\n"
         "Example:\n  ggdm bench network mnist-ddpm --guide mnist-cnn",

@@ -16,8 +16,11 @@ typedef struct ggdm_apply_options {
 } ggdm_apply_options;
 
 /** Run model on the tensors of options->in and write the results to options->out:
- *    x  [N, C, H, W] F32, t [N] I64 (diffusion), label [N] I64 (class-conditional; -1: none)
- *    -> y [N, C, H, W] (eps), or [N, K] (log probabilities of a classifier)
+ *    x [N, C, H, W] F32, t [N] I64 (diffusion), label [N] I64 (class-conditional; -1: none),
+ *    context [N, S, C] F32 (cross-attention), ids [M, T] I64 (tokens of texts), as it takes them;
+ *    integers may be I32, too; of a network with two towers x or ids may be missing
+ *    -> y [N, C, H, W] (eps), or [N, K] (log probabilities of a classifier, embedding of images or,
+ *    without x, of texts), y_text [M, K] (of texts beside images), sequence [M, T, C] (of texts)
  *    with vjp: gy of y's shape -> gx, the gradient of <gy, y> with respect to x.
  *  Pins the instruction set of this process.
  *  Errors: GGDM_EIO, GGDM_EFORMAT, GGDM_EINVAL or GGDM_ESHAPE naming file, tensor and what was

@@ -21,8 +21,9 @@ struct ggdm_arch {
 };
 
 static const ggdm_arch_kind *const kinds[] = {
-    &ggdm_arch_unet2d,     &ggdm_arch_cnn,  &ggdm_arch_mixture,   &ggdm_arch_mixture_classifier,
-    &ggdm_arch_inception,  &ggdm_arch_clip, &ggdm_arch_clip_text, &ggdm_arch_clip_text_projected,
+    &ggdm_arch_unet2d,     &ggdm_arch_unet2d_condition,   &ggdm_arch_cnn,
+    &ggdm_arch_mixture,    &ggdm_arch_mixture_classifier, &ggdm_arch_inception,
+    &ggdm_arch_clip,       &ggdm_arch_clip_text,          &ggdm_arch_clip_text_projected,
     &ggdm_arch_clip_vision};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -37,7 +38,7 @@ static const ggdm_node *class_of(const ggdm_node *root)
 
 static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, ggdm_error *err)
 {
-    char known[400] = "";
+    char known[600] = "";
     const char *name = NULL;
     if (root->kind != GGDM_NODE_MAP)
         return ggdm_node_expected(root, err, "an object (config.json of a model)");

@@ -1,5 +1,6 @@
 /* Architectures: a config.json parsed and checked, and the network it describes emitted into a
- * graph.  Kinds: "UNet2DModel" (diffusers, eps-predictor), "GgdmCNN" (classifier),
+ * graph.  Kinds: "UNet2DModel" and "UNet2DConditionModel" (diffusers, eps-predictors), "GgdmCNN"
+ * (classifier),
  * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form), "FIDInceptionV3"
  * (features for distances between sets of images), "CLIPModel" and its parts (embeddings of images
  * and texts). */

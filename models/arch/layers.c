@@ -81,15 +81,24 @@ ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix
     return ggdm_batch_norm(g, x, gamma, beta, mean, var, eps, true);
 }
 
-ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
+static ggdm_val linear_layer(ggdm_graph *g, ggdm_val x, const char *prefix, int out, bool bias)
 {
     int64_t in = width(g, x);
     if (in == 0)
         return -1;
     ggdm_init init = fan_in_init(in, false);
     ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
-    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), init);
-    return ggdm_linear(g, x, w, b);
+    return ggdm_linear(g, x, w, bias ? declare(g, prefix, "bias", GGDM_SHAPE1(out), init) : -1);
+}
+
+ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
+{
+    return linear_layer(g, x, prefix, out, true);
+}
+
+ggdm_val ggdm_layer_linear_no_bias(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
+{
+    return linear_layer(g, x, prefix, out, false);
 }
 
 ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,

@@ -31,10 +31,11 @@ ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix
 
 /** nn.Linear over the last dimension; weight and bias uniform in +-1/sqrt(in). */
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
-
 /** The same with weights by init and a bias of zeros. */
 ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                 ggdm_init init);
+/** The same as ggdm_layer_linear without a bias. */
+ggdm_val ggdm_layer_linear_no_bias(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
 
 /** nn.GroupNorm(groups, C, eps) and SiLU if silu is set; weight one, bias zero. */
 ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups,

@@ -1,17 +1,19 @@
-/* Emission of UNet2DModel.  Names and order of operations are those of diffusers; what differs is
- * only the layout (NHWC) and that SiLU(time embedding), which every residual block takes, is
- * computed once. */
+/* Emission of UNet2DModel and UNet2DConditionModel.  Names and order of operations are those of
+ * diffusers; what differs is only the layout (NHWC) and that SiLU(time embedding), which every
+ * residual block takes, is computed once. */
 #include "models/arch/unet2d.h"
 
 #include <stdio.h>
 
 #include "models/arch/layers.h"
+#include "models/arch/transformer2d.h"
 
 /* What all blocks of one emission share. */
 typedef struct emission {
     const ggdm_unet2d *net;
     ggdm_graph *g;
-    ggdm_val temb; /* SiLU of time (and class) embedding, [N, time_dim] */
+    ggdm_val temb;    /* SiLU of time (and class) embedding, [N, time_dim] */
+    ggdm_val context; /* [N, S, context_size]; -1: there is none */
 } emission;
 
 /* Residual sum of the middle block: (a + b) / scale. */
@@ -71,16 +73,28 @@ static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix, int
     return add_scaled(g, x, h, scale);
 }
 
-/* One layer of a level: residual block j of "BLOCK", then its attention. */
-static ggdm_val layer(const emission *e, ggdm_val h, const char *block, int j, int width, bool attn)
+static ggdm_val transformer(const emission *e, ggdm_val x, const char *prefix, int level)
 {
+    const ggdm_unet2d *net = e->net;
+    const ggdm_transformer2d t = {.layers = net->depth[level],
+                                  .heads = net->heads[level],
+                                  .groups = net->groups,
+                                  .linear_projection = net->linear_projection};
+    return ggdm_transformer2d_emit(&t, e->g, x, e->context, prefix);
+}
+
+/* One layer of a level: residual block j of "BLOCK", then its attention. */
+static ggdm_val layer(const emission *e, ggdm_val h, const char *block, int j, int level, bool attn)
+{
+    const int width = e->net->width[level];
     char prefix[GGDM_NAME_SIZE];
     snprintf(prefix, sizeof prefix, "%s.resnets.%d", block, j);
     h = resnet(e, h, prefix, width, 1.0);
     if (!attn)
         return h;
     snprintf(prefix, sizeof prefix, "%s.attentions.%d", block, j);
-    return attention(e, h, prefix, width, e->net->groups, 1.0);
+    return e->net->context_size ? transformer(e, h, prefix, level)
+                                : attention(e, h, prefix, width, e->net->groups, 1.0);
 }
 
 static ggdm_val downsample(const emission *e, ggdm_val h, const char *block, int width)
@@ -94,9 +108,11 @@ static ggdm_val downsample(const emission *e, ggdm_val h, const char *block, int
 static ggdm_val middle(const emission *e, ggdm_val h)
 {
     const ggdm_unet2d *net = e->net;
-    int width = net->width[net->levels - 1];
+    const int last = net->levels - 1, width = net->width[last];
     h = resnet(e, h, "mid_block.resnets.0", width, net->mid_scale);
-    if (net->mid_attention)
+    if (net->context_size)
+        h = transformer(e, h, "mid_block.attentions.0", last);
+    else if (net->mid_attention)
         h = attention(e, h, "mid_block.attentions.0", width, net->mid_groups, net->mid_scale);
     return resnet(e, h, "mid_block.resnets.1", width, net->mid_scale);
 }
@@ -118,13 +134,13 @@ static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t
 }
 
 ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                          ggdm_val label)
+                          ggdm_val label, ggdm_val context)
 {
     enum { MAX_SKIPS = 1 + GGDM_UNET_LEVELS * (GGDM_UNET_LAYERS + 1) };
     ggdm_val skips[MAX_SKIPS]; /* a stack: pushed going down, popped going up */
     int n_skips = 0;
     char block[32]; /* "down_blocks.7" */
-    emission e = {net, g, time_embedding(net, g, t, label)};
+    emission e = {net, g, time_embedding(net, g, t, label), context};
 
     if (net->center)
         x = ggdm_affine(g, x, 2.0, -1.0);
@@ -133,7 +149,7 @@ ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggd
     for (int i = 0; i < net->levels; i++) {
         snprintf(block, sizeof block, "down_blocks.%d", i);
         for (int j = 0; j < net->layers; j++)
-            skips[n_skips++] = h = layer(&e, h, block, j, net->width[i], net->down_attn[i]);
+            skips[n_skips++] = h = layer(&e, h, block, j, i, net->down_attn[i]);
         if (i + 1 < net->levels)
             skips[n_skips++] = h = downsample(&e, h, block, net->width[i]);
     }
@@ -141,16 +157,16 @@ ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggd
     h = middle(&e, h);
 
     for (int i = 0; i < net->levels; i++) {
-        int width = net->width[net->levels - 1 - i];
+        const int level = net->levels - 1 - i;
         snprintf(block, sizeof block, "up_blocks.%d", i);
         for (int j = 0; j <= net->layers; j++) {
             h = ggdm_concat(g, h, skips[--n_skips]);
-            h = layer(&e, h, block, j, width, net->up_attn[i]);
+            h = layer(&e, h, block, j, level, net->up_attn[i]);
         }
         if (i + 1 < net->levels) {
             char prefix[GGDM_NAME_SIZE];
             ggdm_layer_name(prefix, block, "upsamplers.0.conv");
-            h = ggdm_layer_conv_same(g, ggdm_upsample2(g, h), prefix, width, 3);
+            h = ggdm_layer_conv_same(g, ggdm_upsample2(g, h), prefix, net->width[level], 3);
         }
     }
 

@@ -1,5 +1,6 @@
-/* diffusers' UNet2DModel: the eps-predictor of DDPM (Ho et al. 2020), from its config.json.
- * Source of the semantics: diffusers models/unets/unet_2d.py, docs/DESIGN.md, "Model files". */
+/* diffusers' UNet2DModel, the eps-predictor of DDPM (Ho et al. 2020), and UNet2DConditionModel,
+ * that of Stable Diffusion (Rombach et al. 2022), from their config.json. Source of the semantics:
+ * diffusers models/unets/unet_2d.py and unet_2d_condition.py, docs/DESIGN.md, "Model files". */
 #ifndef GGDM_MODELS_ARCH_UNET2D_H
 #define GGDM_MODELS_ARCH_UNET2D_H
 
@@ -14,7 +15,7 @@ typedef struct ggdm_unet2d {
     int out_channels; /* the same, or twice as many: eps, then the variance */
     int levels;
     int width[GGDM_UNET_LEVELS];      /* block_out_channels */
-    bool down_attn[GGDM_UNET_LEVELS]; /* AttnDownBlock2D instead of DownBlock2D */
+    bool down_attn[GGDM_UNET_LEVELS]; /* Attn... or CrossAttnDownBlock2D instead of DownBlock2D */
     bool up_attn[GGDM_UNET_LEVELS];   /* in the order of up_block_types: smallest image first */
     int layers;                       /* residual blocks per down level; one more per up level */
     int groups;
@@ -30,13 +31,18 @@ typedef struct ggdm_unet2d {
     bool scale_shift;       /* resnet_time_scale_shift */
     bool center;            /* center_input_sample: x -> 2x - 1 */
     int n_labels;           /* num_class_embeds, the null label included; 0: unconditional */
+    /* of UNet2DConditionModel, which has transformers for attention */
+    int context_size;            /* channels of what they look at; 0: it is a UNet2DModel */
+    int heads[GGDM_UNET_LEVELS]; /* by level */
+    int depth[GGDM_UNET_LEVELS]; /* transformer_layers_per_block, by level */
+    bool linear_projection;      /* use_linear_projection */
 } ggdm_unet2d;
 
 /** Emit the network.  x [N, size, size, channels], t [N] f32, label [N] i32 or -1 (then nothing is
- *  added for the class; the same as a label outside 0..n_labels-1) -> [N, size, size,
- *  out_channels].
+ *  added for the class; the same as a label outside 0..n_labels-1), context [N, S, context_size] or
+ *  -1 where it has none -> [N, size, size, out_channels].
  *  conv_out starts at zero (as in DDPM), so that an untrained network predicts eps = 0. */
 ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,
-                          ggdm_val label);
+                          ggdm_val label, ggdm_val context);
 
 #endif

@@ -107,7 +107,11 @@ static ggdm_status check_same_classes(const ggdm_images *a, const ggdm_images *b
 
 static ggdm_status read_images(const ggdm_data_spec *spec, ggdm_images out[2], ggdm_error *err)
 {
+    const ggdm_image_want *want = &spec->want;
     int f = 0;
+    if (want->shorter > 0 && want->shorter < want->size)
+        return GGDM_FAIL(err, GGDM_EINVAL, "data.size %d, expected at least the network's size, %d",
+                         want->shorter, want->size);
     for (; f < N_FORMATS && out[0].n == 0; f++)
         GGDM_TRY(read_split(formats[f], spec, GGDM_SPLIT_TRAIN, &out[0], err));
     if (out[0].n == 0)

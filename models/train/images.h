@@ -14,6 +14,10 @@
 
 typedef enum ggdm_data_split { GGDM_SPLIT_TRAIN, GGDM_SPLIT_TEST } ggdm_data_split;
 
+/* What is done with pictures that are not of the network's size or colours: fit.h. */
+typedef enum ggdm_cropping { GGDM_CROP_NONE, GGDM_CROP_CENTER } ggdm_cropping;
+extern const char *const ggdm_crop_names[]; /* "none", "center", NULL */
+
 /* What the network takes. */
 typedef struct ggdm_image_want {
     int size, channels;                  /* size x size pixels; 0: whatever arrays of images have */
@@ -21,6 +25,8 @@ typedef struct ggdm_image_want {
     bool captions;                       /* every image must have one */
     const ggdm_class_groups *attributes; /* these of every image must be known, by name; NULL: they
                                             do not matter */
+    ggdm_cropping crop; /* of pictures in files; arrays of images are taken as they are */
+    int32_t shorter;    /* pixels of a picture's shorter side before it is cropped; 0: size */
 } ggdm_image_want;
 
 /* What is said of images.  Image i has the texts first[i] .. first[i + 1] - 1, at least one:

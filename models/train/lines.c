@@ -18,10 +18,10 @@ static ggdm_status take_line(const char *path, int64_t number, char *text, size_
     if (size > 0 && text[size - 1] == '\r')
         size--;
     text[size] = '\0';
-    ggdm_status st = size > GGDM_LINE_MOST
-                         ? GGDM_FAIL(err, GGDM_EFORMAT, "%s: a line of %zu bytes, expected at "
-                                                        "most %d",
-                                     where, size, GGDM_LINE_MOST)
+    ggdm_status st = size > GGDM_LINE_MOST ? GGDM_FAIL(err, GGDM_EFORMAT,
+                                                       "%s: a line of %zu bytes, expected at "
+                                                       "most %d",
+                                                       where, size, GGDM_LINE_MOST)
                      : size == 0 ? GGDM_FAIL(err, GGDM_EFORMAT, "%s: an empty line", where)
                                  : take(context, text, size, where, err);
     free(where);

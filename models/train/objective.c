@@ -13,7 +13,10 @@ static const ggdm_objective_kind *const kinds[] = {
 
 ggdm_image_want ggdm_objective_want(const ggdm_recipe *recipe, const ggdm_arch_info *info)
 {
-    ggdm_image_want want = {.size = info->size, .channels = info->channels};
+    ggdm_image_want want = {.size = info->size,
+                            .channels = info->channels,
+                            .crop = recipe->crop,
+                            .shorter = recipe->shorter};
     kinds[recipe->objective]->want(info, &want);
     return want;
 }

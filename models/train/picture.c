@@ -6,14 +6,14 @@
 
 #include "common/fs.h"
 #include "common/jpeg_image.h"
-
-#define MAX_FILE ((size_t)64 << 20) /* bytes */
+#include "common/png_image.h"
+#include "models/train/fit.h"
 
 static const struct {
     const char *begin; /* of the content */
     ggdm_status (*decode)(const void *bytes, size_t size, int32_t max_side, ggdm_pixels *out,
                           ggdm_error *err);
-} kinds[] = {{"\x89PNG\r\n\x1a\n", ggdm_png_decode}, {"\xff\xd8\xff", ggdm_jpeg_decode}};
+} kinds[] = {{"\x89PNG\r\n\x1a\n", ggdm_png_decode_any}, {"\xff\xd8\xff", ggdm_jpeg_decode}};
 static const char *const endings[] = {".png", ".jpg", ".jpeg"};
 
 bool ggdm_picture_is_one(const char *name)
@@ -25,24 +25,34 @@ bool ggdm_picture_is_one(const char *name)
     return false;
 }
 
-static ggdm_status decode_picture(const char *bytes, size_t size, int32_t max_side,
-                                  ggdm_pixels *out, ggdm_error *err)
+static ggdm_status decode_picture(const void *bytes, size_t size, ggdm_pixels *out, ggdm_error *err)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].begin);
         if (size >= n && memcmp(bytes, kinds[i].begin, n) == 0)
-            return kinds[i].decode(bytes, size, max_side, out, err);
+            return kinds[i].decode(bytes, size, GGDM_PICTURE_MAX_SIDE, out, err);
     }
     return GGDM_FAIL(err, GGDM_EFORMAT, "expected a PNG or JPEG image");
 }
 
-ggdm_status ggdm_picture_read(const char *path, int32_t max_side, ggdm_pixels *out, ggdm_error *err)
+ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,
+                              const ggdm_image_want *want, uint8_t *out, ggdm_error *err)
+{
+    ggdm_pixels pixels = {0};
+    ggdm_status st = decode_picture(bytes, size, &pixels, err);
+    if (st == GGDM_OK)
+        st = ggdm_picture_fit(&pixels, want, out, err);
+    ggdm_pixels_deinit(&pixels);
+    return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", where);
+}
+
+ggdm_status ggdm_picture_read(const char *path, const ggdm_image_want *want, uint8_t *out,
+                              ggdm_error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
-    *out = (ggdm_pixels){0};
-    GGDM_TRY(ggdm_read_file(path, MAX_FILE, &bytes, &size, err));
-    ggdm_status st = decode_picture(bytes, size, max_side, out, err);
+    GGDM_TRY(ggdm_read_file(path, GGDM_PICTURE_MAX_FILE, &bytes, &size, err));
+    ggdm_status st = ggdm_picture_take(bytes, size, path, want, out, err);
     free(bytes);
-    return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", path);
+    return st;
 }

@@ -1,18 +1,26 @@
-/* The files of a folder of images. */
+/* Pictures in files, as a network takes them. */
 #ifndef GGDM_MODELS_TRAIN_PICTURE_H
 #define GGDM_MODELS_TRAIN_PICTURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "common/png_image.h"
 #include "common/status.h"
+#include "models/train/images.h"
 
-/** Does the name end like one? */
+#define GGDM_PICTURE_MAX_FILE ((size_t)64 << 20) /* bytes */
+#define GGDM_PICTURE_MAX_SIDE 8192               /* pixels */
+
+/** Does the name end like that of one? */
 bool ggdm_picture_is_one(const char *name);
 
-/** Read the picture at path, whose content says what it is; *out is initialised here.
- *  Errors: those of ggdm_png_decode and ggdm_read_file, with the path. */
-ggdm_status ggdm_picture_read(const char *path, int32_t max_side, ggdm_pixels *out,
+/** The picture in these bytes, whose begin says what it is, made to fit (models/train/fit.h): out
+ *  [size, size, channels] of want.  Errors: GGDM_EFORMAT, GGDM_ESHAPE, GGDM_EUNSUPPORTED,
+ *  GGDM_ENOMEM, with where in front. */
+ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,
+                              const ggdm_image_want *want, uint8_t *out, ggdm_error *err);
+/** The same of a file.  Errors: also those of ggdm_read_file. */
+ggdm_status ggdm_picture_read(const char *path, const ggdm_image_want *want, uint8_t *out,
                               ggdm_error *err);
 
 #endif

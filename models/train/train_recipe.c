@@ -76,6 +76,13 @@ static const ggdm_field data_fields[] = {
     {"dir", GGDM_FIELD_STRING, IN(data_dir),
      .help = "the data, see above: a directory or an .npz, from where `ggdm` is called, else from "
              "the recipe"},
+    {"crop", GGDM_FIELD_CHOICE, IN(crop), .choices = ggdm_crop_names,
+     .help = "pictures in files that are not of the network's size or colours: `none`, they are "
+             "errors; `center`, they are scaled, their middle is taken, and colours become grey "
+             "where the network takes grey"},
+    {"size", GGDM_FIELD_INT32, IN(shorter), .lo = 1, .hi = 8192,
+     .help = "pixels of a picture's shorter side before it is cropped: larger than the network's "
+             "size cuts more off; the network's size where it is not given"},
     {"part", GGDM_FIELD_CHOICE, IN(part), .choices = ggdm_part_names,
      .help = "the training images that are used: all, or one of two halves without a common image "
              "(for a guide and its judge)"},
@@ -250,6 +257,9 @@ static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root,
             return ggdm_node_fail(node, err, "has no meaning for objective '%s'",
                                   ggdm_objective_names[raw->r.objective]);
     }
+    const ggdm_node *size = ggdm_node_get(raw->data, "size");
+    if (size && raw->r.crop == GGDM_CROP_NONE)
+        return ggdm_node_fail_key(size, err, "has no meaning without `crop: center`");
     if (raw->diffusion)
         GGDM_TRY(check_diffusion(raw, err));
     if (raw->r.optim.lr_floor > raw->r.optim.lr)

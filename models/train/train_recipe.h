@@ -42,8 +42,10 @@ typedef struct ggdm_recipe {
     uint64_t seed;
     ggdm_part part;
     double test_share; /* of the images, where the data have no test set */
-    int64_t images;    /* training images in all, repetitions counted */
-    int32_t batch;     /* images of one step over all ranks */
+    ggdm_cropping crop;
+    int32_t shorter; /* pixels of pictures' shorter side before they are cropped; 0: as cropped */
+    int64_t images;  /* training images in all, repetitions counted */
+    int32_t batch;   /* images of one step over all ranks */
     ggdm_optim optim;
     ggdm_augment augment;
     double label_smoothing; /* 0: none */

@@ -139,8 +139,7 @@ static ggdm_status read_captions(ggdm_words *w, int32_t i, const ggdm_node *node
     for (const ggdm_node *n = list ? node->first : node; n; n = list ? n->next : NULL) {
         if (n->kind != GGDM_NODE_STRING)
             return ggdm_node_expected(n, err, "a caption, or a list of captions");
-        GGDM_TRY(
-            ggdm_words_caption(w, i, n->text, strlen(n->text), node->doc->where, err));
+        GGDM_TRY(ggdm_words_caption(w, i, n->text, strlen(n->text), node->doc->where, err));
     }
     return GGDM_OK;
 }
@@ -164,8 +163,9 @@ static ggdm_status read_attributes(ggdm_words *w, int32_t i, const ggdm_node *ma
         const ggdm_class_group *group = &w->groups.items[k];
         const ggdm_node *name = ggdm_node_get(map, group->name);
         if (!name)
-            return ggdm_node_fail(map, err, "no '%s', expected a class of each group of "
-                                            "attributes.json",
+            return ggdm_node_fail(map, err,
+                                  "no '%s', expected a class of each group of "
+                                  "attributes.json",
                                   group->name);
         said->of[k] = find_class(group, name);
         if (said->of[k] < 0)

@@ -2,9 +2,9 @@
  * of attributes.
  *
  * A JSON object about an image has its captions as "caption" or "text", a text or a list of them,
- * and its attributes as "attributes", {"GROUP": "CLASS", ...}; whatever else it has does not matter.
- * Groups and their classes are those of attributes.json of the data.  Nothing is kept, nor looked
- * for, but what a network wants. */
+ * and its attributes as "attributes", {"GROUP": "CLASS", ...}; whatever else it has does not
+ * matter. Groups and their classes are those of attributes.json of the data.  Nothing is kept, nor
+ * looked for, but what a network wants. */
 #ifndef GGDM_MODELS_TRAIN_WORDS_H
 #define GGDM_MODELS_TRAIN_WORDS_H
 

@@ -56,18 +56,18 @@ block json 2 | sed 's/"sample_size": 32, "in_channels": 3, "out_channels": 3/"sa
 block yaml 1 | sed 's/^images: .*/images: 40/; s/^batch: .*/batch: 10/' >pets-cnn.yaml
 block yaml 2 | sed 's/^images: .*/images: 20/; s/^batch: .*/batch: 10/' >pets-ddpm.yaml
 sweep 4 20 "0, 100" 4 >two.yaml
-"$GGDM" run two.yaml --run two --workers 1 >run.out 2>&1 && "$GGDM" export two --format png --out pets32 >out
+"$GGDM" run two.yaml --run two --workers 1 >run.out 2>&1 && "$GGDM" export two --format png --out pets >out
 train pets-cnn.yaml pets-cnn
 ends 0 "wrote pets-cnn" && "$GGDM" model verify pets-cnn >out && grep -q '^| 1 | c0001 |$' pets-cnn/README.md
 report $? "the classifier of docs/TRAINING.md learns from folders of images"
 train pets-ddpm.yaml pets-ddpm
 ends 0 "wrote pets-ddpm" && "$GGDM" model verify pets-ddpm >out
 report $? "and its diffusion model"
-sed 's#pets32#two/archive/c0000/samples.npz#' pets-ddpm.yaml >npz.yaml
+sed 's#dir: pets#dir: two/archive/c0000/samples.npz#' pets-ddpm.yaml >npz.yaml
 train npz.yaml npz
 ends 0 "wrote npz" && grep -q 'samples.npz' npz/README.md
 report $? "images of a run are trained on from their npz"
-mkdir nothing && sed 's#pets32#nothing#' pets-cnn.yaml >nothing.yaml
+mkdir nothing && sed 's#dir: pets#dir: nothing#' pets-cnn.yaml >nothing.yaml
 train nothing.yaml nothing-cnn
 ends 2 "no images to train on; expected a folder of images for each class"
 report $? "where there are none, the formats are named"

@@ -10,7 +10,8 @@ precision (then stored as f32): output, gradient to the input and gradients to a
 given cotangent.  The networks are those of torch_networks.py.
 
 Contents of a file (all F32 unless said otherwise; images are [N, H, W, C]):
-    x [N,H,W,C]  t [N]  label [N] I32        inputs (t and label where the network takes them)
+    x [N,H,W,C]  t [N]  label [N] I32        inputs (t, label and context where the network takes
+    context [N,S,K]                          them)
     y  gy  gx                                output, cotangent of the output, gradient of <gy, y>
     param.NAME  grad.NAME                    parameters and their gradients
     nll [N]  gx_nll  neg_prob [N]  gx_prob   classifiers, for target [N] I32: losses per image and the
@@ -39,7 +40,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from torch_networks import CNN, U, Exact, UNet2D
+from torch_networks import CNN, U, Exact, UNet2D, UNet2DCondition
 
 DRAWS = 10
 FACTOR = 3.0
@@ -110,10 +111,14 @@ class Noisy:
         return self.add(y, b.reshape(1, -1, 1, 1))
 
     def linear(self, x, w, b):
-        return self.add(self.bilinear(x, w, F.linear), b)
+        y = self.bilinear(x, w, F.linear)
+        return y if b is None else self.add(y, b)
 
     def silu(self, x):
         return self.round(F.silu(x))
+
+    def gelu(self, x):
+        return self.round(F.gelu(x))
 
     def avg_pool(self, x, k):
         w = torch.full((x.shape[1], 1, k, k), 1.0 / (k * k), dtype=x.dtype)
@@ -139,15 +144,20 @@ class Noisy:
 
     def group_norm(self, x, groups, gamma, beta, eps):
         n, c, h, w = x.shape
+        xhat = self.standardise(x.reshape(n, groups, -1), eps).reshape(n, c, h, w)
+        scaled = self.bilinear(xhat, gamma.reshape(1, c, 1, 1), lambda a, b: a * b)
+        return self.add(scaled, beta.reshape(1, c, 1, 1))
+
+    def standardise(self, g, eps):
         r = self.round
-        g = x.reshape(n, groups, -1)
         ones = torch.full_like(g[:1, :1], 1.0 / g.shape[2])
         mean = self.bilinear(g, ones, lambda a, b: (a * b).sum(2, keepdim=True))
         d = r(g - mean)
         var = self.bilinear(r(d * d), ones, lambda a, b: (a * b).sum(2, keepdim=True))
-        xhat = self.bilinear(d, r((var + eps) ** -0.5), lambda a, b: a * b).reshape(n, c, h, w)
-        scaled = self.bilinear(xhat, gamma.reshape(1, c, 1, 1), lambda a, b: a * b)
-        return self.add(scaled, beta.reshape(1, c, 1, 1))
+        return self.bilinear(d, r((var + eps) ** -0.5), lambda a, b: a * b)
+
+    def layer_norm(self, x, gamma, beta, eps):
+        return self.add(self.bilinear(self.standardise(x, eps), gamma, lambda a, b: a * b), beta)
 
 
 # ---- the networks --------------------------------------------------------------------------------
@@ -160,6 +170,15 @@ def unet(size, channels, widths, down, up, **more):
             "out_channels": channels, "block_out_channels": widths, "down_block_types": down,
             "up_block_types": up, **more}
 
+
+def cross(size, channels, widths, down, up, **more):
+    """A UNet2DConditionModel; C: its blocks with attention."""
+    down = ["CrossAttnDownBlock2D" if b == "C" else b for b in down]
+    up = ["CrossAttnUpBlock2D" if b == "C" else b for b in up]
+    return {**unet(size, channels, widths, down, up, **more), "_class_name": "UNet2DConditionModel"}
+
+
+POSITIONS = 5  # of the context of those
 
 # NAME: (class, config, t, label or target)
 CASES = {
@@ -204,6 +223,17 @@ CASES = {
                            {"conv": 32, "act": "silu"}, {"conv": 36, "act": "silu"},
                            {"pool": "max"}, {"conv": 32, "act": "silu"},
                            {"global_avg_pool": True}, {"linear": 3}]}, None, [2, 0]),
+    # Stable Diffusion 2 in small: heads by level, linear layers around several transformer blocks;
+    # and class embeddings, which it has not.
+    "unet_cross2": (UNet2DCondition, cross(4, 3, [4, 8], [D, "C"], ["C", UP], layers_per_block=1,
+                                           norm_num_groups=2, attention_head_dim=[1, 4],
+                                           cross_attention_dim=3, use_linear_projection=True,
+                                           transformer_layers_per_block=[1, 2], norm_eps=1e-6,
+                                           num_class_embeds=3), [7, 900], [1, -1]),
+    # Stable Diffusion 1.5 in small: one number of heads, convolutions around its transformers.
+    "unet_cross": (UNet2DCondition, cross(4, 4, [8, 8], ["C", D], [UP, "C"], layers_per_block=1,
+                                          norm_num_groups=2, attention_head_dim=2,
+                                          cross_attention_dim=6), [500, 3], None),
 }
 
 
@@ -219,6 +249,8 @@ def run(net, case, arith, dtype=torch.float64):
     net.arith = arith
     x = None if case["x"] is None else case["x"].to(dtype).requires_grad_()
     t = None if case["t"] is None else case["t"].to(dtype)
+    if "context" in case:
+        net.context = case["context"].to(dtype)
     names = list(net.params)
     saved = dict(net.params)
     for name in names:
@@ -265,13 +297,15 @@ def make(name, seed):
     f32 = lambda *shape: torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
     case = {"x": f32(n, size, size, config["in_channels"]),
             "t": None if t is None else torch.tensor(t, dtype=torch.float32),
-            "label": label if kind is UNet2D else None,
+            "label": None if kind is CNN else label,
             "target": torch.tensor(label, dtype=torch.int32) if kind is CNN else None, "gy": None}
     inputs = {"x": case["x"]}
     if t is not None:
         inputs["t"] = case["t"]
     if label is not None:
-        inputs["label" if kind is UNet2D else "target"] = torch.tensor(label, dtype=torch.int32)
+        inputs["target" if kind is CNN else "label"] = torch.tensor(label, dtype=torch.int32)
+    if kind is UNet2DCondition:
+        inputs["context"] = case["context"] = f32(n, POSITIONS, config["cross_attention_dim"])
     finish(name, kind(config, seed), case, inputs, f32, {"config": json.dumps(config)})
 
 

@@ -1,5 +1,6 @@
 /* `ggdm model apply` gives in [N, C, H, W] files the bits that the graph gives in [N, H, W, C], and
  * says what is wrong with a file that does not fit.  (That the graph is right: test_golden.c.) */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,17 +169,171 @@ static void check(const char *dir, const char *name)
 static void test_apply_gives_the_bits_of_the_graph(void **state)
 {
     (void)state;
-    static const char *const names[] = {"unet_rgb", "unet_class", "cnn_norm"};
+    static const char *const names[] = {"unet_rgb", "unet_class", "cnn_norm", "clip_vision"};
     char *dir = ggdm_test_mkdtemp();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check(dir, names[i]);
     ggdm_test_rmdir(dir);
 }
 
+/* ---- two towers ---- */
+
+/* A run of `apply` on the golden file "clip", and what came out. */
+typedef struct towers {
+    ggdm_golden gold;
+    ggdm_model model;
+    char *dir, *in, *out, *bytes;
+    ggdm_safetensors *results;
+} towers;
+
+static towers open_towers(void)
+{
+    towers t = {.dir = ggdm_test_mkdtemp()};
+    ggdm_golden_open(&t.gold, "clip", NULL, NULL, 0, 0);
+    t.model = (ggdm_model){
+        .arch = t.gold.arch, .info = ggdm_arch_get_info(t.gold.arch), .params = t.gold.params};
+    t.in = ggdm_test_path(t.dir, "in.safetensors");
+    t.out = ggdm_test_path(t.dir, "out.safetensors");
+    return t;
+}
+
+static void forget_results(towers *t)
+{
+    ggdm_safetensors_destroy(&t->results);
+    free(t->bytes);
+    t->bytes = NULL;
+}
+
+static void close_towers(towers *t)
+{
+    forget_results(t);
+    free(t->in);
+    free(t->out);
+    ggdm_golden_close(&t->gold);
+    ggdm_test_rmdir(t->dir);
+}
+
+static ggdm_status run_towers(towers *t, const file *f, bool vjp, ggdm_error *err)
+{
+    const ggdm_apply_options o = {t->in, t->out, vjp, GGDM_PRECISION_FP32, 1};
+    size_t size;
+    forget_results(t);
+    save(f, t->in);
+    GGDM_TRY(ggdm_model_apply(&t->model, &o, err));
+    t->bytes = ggdm_test_read(t->out, &size);
+    return ggdm_safetensors_parse(t->bytes, size, t->out, &t->results, err);
+}
+
+static const float *result(const towers *t, const char *name, ggdm_shape shape)
+{
+    const ggdm_st_tensor *found = ggdm_safetensors_find(t->results, name);
+    if (!found || !ggdm_shape_equal(&found->shape, &shape))
+        ggdm_test_fail("%s is not there, or of another shape", name);
+    return found->data;
+}
+
+/* The texts of the golden file, one more than there are images: the first comes again. */
+static void add_ids(file *f, const towers *t, bool narrow, int shift)
+{
+    const int64_t length = t->model.info.context_length, n = t->gold.batch;
+    const int32_t *ids = ggdm_graph_data(t->gold.graph, t->gold.text);
+    int32_t some[64];
+    int64_t wide[64];
+    for (int64_t i = 0; i < (n + 1) * length; i++)
+        wide[i] = some[i] = ids[i % (n * length)] + shift;
+    const size_t count = (size_t)((n + 1) * length);
+    if (narrow)
+        add(f, "ids", "I32", &GGDM_SHAPE2(n + 1, length), some, count * sizeof *some);
+    else
+        add(f, "ids", "I64", &GGDM_SHAPE2(n + 1, length), wide, count * sizeof *wide);
+}
+
+static double cosine(const float *a, const float *b, int n)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < n; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static double scale_of(const towers *t)
+{
+    for (size_t i = 0; i < t->gold.params.n; i++)
+        if (strcmp(t->gold.params.items[i].name, "logit_scale") == 0)
+            return exp((double)*(const float *)t->gold.params.items[i].data);
+    return 0;
+}
+
+static void test_apply_of_two_towers_takes_images_texts_or_both(void **state)
+{
+    (void)state;
+    enum { E = 6, T = 7, W = 8 };
+    static file f;
+    ggdm_error err;
+    float images[2 * E], texts[3 * E], sequence[3 * T * W];
+    towers t = open_towers();
+    f = (file){0};
+    add_f32(&f, &t.gold, "x", t.gold.x);
+    add_ids(&f, &t, false, 0);
+    ggdm_test_ok(run_towers(&t, &f, false, &err), &err);
+    assert_int_equal(t.results->n_tensors, 3);
+    memcpy(images, result(&t, "y", GGDM_SHAPE2(2, E)), sizeof images);
+    memcpy(texts, result(&t, "y_text", GGDM_SHAPE2(3, E)), sizeof texts);
+    memcpy(sequence, result(&t, "sequence", GGDM_SHAPE3(3, T, W)), sizeof sequence);
+    const float *want = ggdm_golden_tensor(&t.gold, "y")->data;
+    for (int i = 0; i < 2; i++)
+        assert_true(
+            fabs(scale_of(&t) * cosine(images + i * E, texts + i * E, E) - (double)want[i]) < 1e-5);
+    ggdm_test_same_bits("first text again", texts + 2 * E, texts, E, 0);
+
+    f = (file){0};
+    add_f32(&f, &t.gold, "x", t.gold.x);
+    ggdm_test_ok(run_towers(&t, &f, false, &err), &err);
+    assert_int_equal(t.results->n_tensors, 1);
+    ggdm_test_same_bits("images", result(&t, "y", GGDM_SHAPE2(2, E)), images, 2 * E, 0);
+
+    f = (file){0};
+    add_ids(&f, &t, true, 0);
+    ggdm_test_ok(run_towers(&t, &f, false, &err), &err);
+    assert_int_equal(t.results->n_tensors, 2);
+    ggdm_test_same_bits("texts", result(&t, "y", GGDM_SHAPE2(3, E)), texts, 3 * E, 0);
+    ggdm_test_same_bits("sequence", result(&t, "sequence", GGDM_SHAPE3(3, T, W)), sequence,
+                        3 * T * W, 0);
+    ggdm_test_error(run_towers(&t, &f, true, &err), &err, GGDM_EINVAL, "there are only texts");
+    close_towers(&t);
+}
+
+static void test_apply_of_two_towers_says_what_is_wrong_with_texts(void **state)
+{
+    (void)state;
+    static file f;
+    ggdm_error err;
+    const int64_t ids[6] = {0};
+    towers t = open_towers();
+    f = (file){0};
+    add(&f, "y", "I64", &GGDM_SHAPE1(6), ids, sizeof ids);
+    ggdm_test_error(run_towers(&t, &f, false, &err), &err, GGDM_EINVAL,
+                    "neither tensor 'x' (images) nor 'ids' (texts)");
+    f = (file){0};
+    add(&f, "ids", "I64", &GGDM_SHAPE2(1, 6), ids, sizeof ids);
+    ggdm_test_error(run_towers(&t, &f, false, &err), &err, GGDM_ESHAPE,
+                    "tensor 'ids' is of shape [1, 6], expected I64 [1, 7]");
+    f = (file){0};
+    add_ids(&f, &t, false, 1);
+    ggdm_test_error(run_towers(&t, &f, false, &err), &err, GGDM_EINVAL,
+                    "tensor 'ids', element 3: value 23, expected 0 to 22");
+    close_towers(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_apply_gives_the_bits_of_the_graph),
+        cmocka_unit_test(test_apply_of_two_towers_takes_images_texts_or_both),
+        cmocka_unit_test(test_apply_of_two_towers_says_what_is_wrong_with_texts),
     };
     return ggdm_test_main(tests);
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const char *const names[] = {
-    "unet_gray",  "unet_rgb", "unet_class", "unet_mnist",  "unet_rare", "cnn_norm",
-    "cnn_plain",  "cnn_wide", "clip",       "clip_noised", "clip_text", "clip_text_projected",
-    "clip_vision"};
+    "unet_gray",   "unet_rgb",   "unet_class", "unet_mnist",  "unet_rare", "cnn_norm",
+    "cnn_plain",   "cnn_wide",   "clip",       "clip_noised", "clip_text", "clip_text_projected",
+    "clip_vision", "unet_cross", "unet_cross2"};
 enum { N_NAMES = sizeof names / sizeof names[0] };
 
 /* *state is the name of the golden file. */
@@ -142,11 +142,22 @@ static const struct {
     {"unet_rare", "\"mid_block_scale_factor\": 1.5", "\"mid_block_scale_factor\": 1"},
     {"unet_rare", "\"center_input_sample\": true", "\"center_input_sample\": false"},
     {"unet_rare", "\"attn_norm_num_groups\": 2", "\"attn_norm_num_groups\": 4"},
+    {"unet_cross", "\"attention_head_dim\": 2", "\"attention_head_dim\": 4"},
+    {"unet_cross", "\"attention_head_dim\": 2", "\"attention_head_dim\": [4, 2]"},
+    {"unet_cross2", "\"attention_head_dim\": [1, 4]", "\"attention_head_dim\": 1"},
     {"cnn_norm", "\"norm_groups\": 2", "\"norm_groups\": 3"},
     {"cnn_norm", "\"silu\"", "\"relu\""},
     {"cnn_norm", "\"max\"", "\"avg\""},
     {"cnn_plain", "\"avg\"", "\"max\""},
     {"cnn_plain", "\"relu\"", "\"none\""},
+    {"clip", "\"num_attention_heads\": 2", "\"num_attention_heads\": 4"},
+    {"clip", "\"num_attention_heads\": 3", "\"num_attention_heads\": 6"},
+    {"clip", "\"eos_token_id\": 2", "\"eos_token_id\": 3"},
+    {"clip_noised", "\"eos_token_id\": 7", "\"eos_token_id\": 2"},
+    {"clip_noised", "\"gelu\"", "\"quick_gelu\""},
+    {"clip_noised", "\"layer_norm_eps\": 0.001", "\"layer_norm_eps\": 1e-05"},
+    {"clip_text", "\"gelu_new\"", "\"gelu\""},
+    {"clip_text_projected", "\"gelu_pytorch_tanh\"", "\"quick_gelu\""},
 };
 
 static void test_network_config_key_changed_is_noticed(void **state)

@@ -10,10 +10,9 @@
 #include "common/mem.h"
 #include "evaluate/features.h"
 #include "models/arch/resize.h"
-#include "models/io/safetensors.h"
 #include "models/model.h"
-#include "models/nn/packs.h"
 #include "tests/support/ggdm_test.h"
+#include "tests/support/hashed.h"
 
 #define FILE_NAME "tests/golden/data/inception.safetensors"
 
@@ -28,103 +27,43 @@ enum { N_IMAGES = 3, BATCH = 2 /* of them go through the network */ };
 
 /* ---- numbers out of nothing ---- */
 
-static uint32_t seed_of(const char *a, const char *b)
-{
-    uint32_t h = 2166136261u;
-    for (const char *c = a; *c; c++)
-        h = (h ^ (unsigned char)*c) * 16777619u;
-    for (const char *c = b; *c; c++)
-        h = (h ^ (unsigned char)*c) * 16777619u;
-    return h;
-}
-
-static uint32_t bits(uint32_t seed, int64_t i)
-{
-    uint32_t x = (uint32_t)i * 0x9e3779b9u + seed;
-    x = (x ^ x >> 16) * 0x7feb352du;
-    x = (x ^ x >> 15) * 0x846ca68bu;
-    return x ^ x >> 16;
-}
-
-static double number(uint32_t seed, int64_t i)
-{
-    return (bits(seed, i) >> 8) / 8388608.0 - 1;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static void fill_param(const ggdm_param_info *p, float *w)
+static void scale(const ggdm_param_info *p, double *at, double *by)
 {
-    const int64_t n = ggdm_shape_count(&p->shape);
-    const uint32_t seed = seed_of(p->name, "");
-    double at = 0, by = 1;
+    *at = 0;
+    *by = 1;
     if (ends_with(p->name, ".conv.weight"))
-        by = sqrt(6 / (double)(n / p->shape.d[0]));
+        *by = sqrt(6 / (double)(ggdm_shape_count(&p->shape) / p->shape.d[0]));
     else if (ends_with(p->name, ".bn.weight"))
-        at = 1, by = 0.25;
+        *at = 1, *by = 0.25;
     else if (ends_with(p->name, ".bn.running_var"))
-        at = 1, by = 0.5;
+        *at = 1, *by = 0.5;
     else if (ends_with(p->name, ".bn.bias") || ends_with(p->name, ".bn.running_mean"))
-        by = 0.125;
+        *by = 0.125;
     else if (strcmp(p->name, "fc.weight") == 0)
-        by = 0.0625;
-    for (int64_t i = 0; i < n; i++)
-        w[i] = (float)(at + by * number(seed, i));
+        *by = 0.0625;
 }
 
 /* ---- what all tests share ---- */
 
-static ggdm_arch *arch;
-static ggdm_graph *names; /* of the parameters */
-static float *weights;
-static ggdm_params params;
+static ggdm_hashed net;
 static float *inputs[N_IMAGES]; /* resized */
 static char *bytes;
 static ggdm_safetensors *gold;
-
-static void make_arch(void)
-{
-    static const char config[] = "{\"_class_name\": \"FIDInceptionV3\"}";
-    ggdm_error err;
-    ggdm_test_ok(ggdm_arch_parse(config, sizeof config - 1, "config.json", &arch, &err), &err);
-}
-
-static void make_params(void)
-{
-    ggdm_error err;
-    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &names, &err), &err);
-    ggdm_ports p = ggdm_arch_inputs(arch, names, 1);
-    assert_true(ggdm_arch_emit(arch, names, &p) >= 0);
-    params.n = (size_t)ggdm_graph_param_count(names);
-    params.items = ggdm_test_alloc(params.n, sizeof *params.items);
-    int64_t total = 0;
-    for (size_t i = 0; i < params.n; i++) {
-        const ggdm_param_info info = ggdm_graph_param_info(names, (int)i);
-        total += ggdm_shape_count(&info.shape);
-    }
-    assert_int_equal(total, atol(ggdm_safetensors_meta(gold, "parameters")));
-    float *next = weights = ggdm_test_alloc((size_t)total, sizeof *weights);
-    for (size_t i = 0; i < params.n; i++) {
-        const ggdm_param_info info = ggdm_graph_param_info(names, (int)i);
-        params.items[i] = (ggdm_tensor){info.name, GGDM_F32, info.shape, next};
-        fill_param(&info, next);
-        next += ggdm_shape_count(&info.shape);
-    }
-    ggdm_test_ok(ggdm_packs_create(&params.packs, &err), &err);
-}
 
 static ggdm_pixels make_pixels(const struct image *image)
 {
     ggdm_pixels p;
     ggdm_error err;
-    const uint32_t seed = seed_of("image ", image->name);
+    const uint32_t seed = ggdm_hashed_seed("image ", image->name);
     ggdm_test_ok(ggdm_pixels_init(&p, image->width, image->height, image->channels, &err), &err);
     for (int k = 0; k < image->height * image->width * image->channels; k++)
-        p.data[k] = (uint8_t)(bits(seed, k) >> 24);
+        p.data[k] = (uint8_t)(ggdm_hashed_bits(seed, k) >> 24);
     return p;
 }
 
@@ -132,8 +71,8 @@ static void make_input(int i)
 {
     ggdm_pixels p = make_pixels(&images[i]);
     inputs[i] = ggdm_test_alloc(ELEMENTS, sizeof(float));
-    ggdm_resize_image(ggdm_arch_get_info(arch).resize, p.data, p.height, p.width, p.channels, SIZE,
-                      inputs[i]);
+    ggdm_resize_image(ggdm_arch_get_info(net.arch).resize, p.data, p.height, p.width, p.channels,
+                      SIZE, inputs[i]);
     ggdm_pixels_deinit(&p);
 }
 
@@ -144,8 +83,8 @@ static int set_up(void **state)
     size_t size;
     bytes = ggdm_test_read(FILE_NAME, &size);
     ggdm_test_ok(ggdm_safetensors_parse(bytes, size, FILE_NAME, &gold, &err), &err);
-    make_arch();
-    make_params();
+    ggdm_hashed_open("{\"_class_name\": \"FIDInceptionV3\"}", scale, &net);
+    assert_int_equal(net.count, atol(ggdm_safetensors_meta(gold, "parameters")));
     for (int i = 0; i < N_IMAGES; i++)
         make_input(i);
     return 0;
@@ -156,11 +95,7 @@ static int tear_down(void **state)
     (void)state;
     for (int i = 0; i < N_IMAGES; i++)
         free(inputs[i]);
-    ggdm_packs_destroy(&params.packs);
-    free(params.items);
-    free(weights);
-    ggdm_graph_destroy(&names);
-    ggdm_arch_destroy(&arch);
+    ggdm_hashed_close(&net);
     ggdm_safetensors_destroy(&gold);
     free(bytes);
     return 0;
@@ -168,27 +103,11 @@ static int tear_down(void **state)
 
 /* ---- comparing ---- */
 
-/* Of every so-manyth element, which is in the file as NAME.IMAGE: the error in tolerances. */
 static double error_of(const char *name, const char *image, const float *got, int64_t n)
 {
     char key[64];
     snprintf(key, sizeof key, "%s.%s", name, image);
-    const ggdm_st_tensor *t = ggdm_safetensors_find(gold, key);
-    const ggdm_st_tensor *tol = ggdm_safetensors_find(gold, "tol");
-    const ggdm_st_tensor *strides = ggdm_safetensors_find(gold, "stride");
-    if (!t)
-        ggdm_test_fail("golden file: no tensor %s", key);
-    const int64_t count = ggdm_shape_count(&t->shape);
-    const int32_t stride = ((const int32_t *)strides->data)[t - gold->tensors];
-    assert_int_equal(count, (n + stride - 1) / stride);
-    const float tolerance = ((const float *)tol->data)[t - gold->tensors];
-    double worst = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const double off = fabs((double)got[i * stride] - (double)((const float *)t->data)[i]);
-        worst = off <= worst * (double)tolerance ? worst : off / (double)tolerance;
-    }
-    printf("%s: error %.3f of the tolerance\n", key, worst);
-    return worst;
+    return ggdm_hashed_error(gold, key, got, n);
 }
 
 /* The network, asked for a layer (NULL: its last), for images first .. first + batch - 1. */
@@ -202,13 +121,13 @@ static run run_network(const char *layer, int first, int batch)
     run r;
     ggdm_error err;
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &r.graph, &err), &err);
-    r.ports = ggdm_arch_inputs(arch, r.graph, batch);
+    r.ports = ggdm_arch_inputs(net.arch, r.graph, batch);
     r.ports.layer = layer;
     r.ports.inner = layer != NULL;
-    ggdm_arch_emit(arch, r.graph, &r.ports);
+    ggdm_arch_emit(net.arch, r.graph, &r.ports);
     ggdm_graph_output(r.graph, r.ports.features);
     ggdm_graph_output(r.graph, r.ports.logits);
-    ggdm_test_ok(ggdm_graph_compile(r.graph, &params, &err), &err);
+    ggdm_test_ok(ggdm_graph_compile(r.graph, &net.params, &err), &err);
     for (int i = 0; i < batch; i++)
         memcpy((float *)ggdm_graph_data(r.graph, r.ports.x) + i * ELEMENTS, inputs[first + i],
                ELEMENTS * sizeof(float));
@@ -251,12 +170,12 @@ static void test_inner_layers_are_those_of_pytorch(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof layers / sizeof *layers; k++) {
         const int image = (int)k % BATCH;
-        assert_true(ggdm_arch_has_layer(arch, layers[k]));
+        assert_true(ggdm_arch_has_layer(net.arch, layers[k]));
         run r = run_network(layers[k], image, 1);
         check(&r, layers[k], r.ports.features, image, 1);
         ggdm_graph_destroy(&r.graph);
     }
-    assert_false(ggdm_arch_has_layer(arch, "Mixed_6f"));
+    assert_false(ggdm_arch_has_layer(net.arch, "Mixed_6f"));
 }
 
 /* Promise 1 of docs/DESIGN.md. */
@@ -332,7 +251,8 @@ static void test_directory_gives_the_features_of_images(void **state)
     ggdm_feature_rows rows = {0};
     ggdm_features *f;
     ggdm_error err;
-    ggdm_test_ok(ggdm_safetensors_write(d.file, params.items, params.n, NULL, 0, &err), &err);
+    ggdm_test_ok(ggdm_safetensors_write(d.file, net.params.items, net.params.n, NULL, 0, &err),
+                 &err);
     ggdm_test_ok(ggdm_features_open("inception", false, in_place, d.path, &f, &err), &err);
     for (int i = 0; i < BATCH; i++) {
         ggdm_pixels p = make_pixels(&images[i]);

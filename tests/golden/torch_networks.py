@@ -1,4 +1,5 @@
-"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and GgdmCNN (docs/MODELS.md),
+"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and UNet2DConditionModel, and GgdmCNN
+(docs/MODELS.md),
 written from their published semantics, with the same tensor names; they know nothing of the C code.
 
 make_goldens.py computes the golden files with them, tests/bench/pytorch.py measures them."""
@@ -43,6 +44,12 @@ class Exact:
     def group_norm(self, x, groups, gamma, beta, eps):
         return F.group_norm(x, groups, gamma, beta, eps)
 
+    def layer_norm(self, x, gamma, beta, eps):
+        return F.layer_norm(x, gamma.shape, gamma, beta, eps)
+
+    def gelu(self, x):
+        return F.gelu(x)
+
     def avg_pool(self, x, k):
         return F.avg_pool2d(x, k)
 
@@ -77,15 +84,19 @@ class Net:
         b = self.param(name + ".bias", (out,), 0.1)
         return self.arith.conv(x, w, b, stride, padding)
 
-    def linear(self, x, name, out):
+    def linear(self, x, name, out, bias=True):
         w = self.param(name + ".weight", (out, x.shape[-1]), 1.0 / math.sqrt(x.shape[-1]))
-        return self.arith.linear(x, w, self.param(name + ".bias", (out,), 0.1))
+        return self.arith.linear(x, w, self.param(name + ".bias", (out,), 0.1) if bias else None)
 
     def norm(self, x, name, groups, eps):
         c = x.shape[1]
         gamma = self.param(name + ".weight", (c,), 0.3, 1.0)
         beta = self.param(name + ".bias", (c,), 0.3)
         return self.arith.group_norm(x, groups, gamma, beta, eps)
+
+    def layer_norm(self, x, name, eps):
+        gamma = self.param(name + ".weight", x.shape[-1:], 0.3, 1.0)
+        return self.arith.layer_norm(x, gamma, self.param(name + ".bias", x.shape[-1:], 0.3), eps)
 
     def silu(self, x):
         return self.arith.silu(x)
@@ -132,20 +143,35 @@ class UNet2D(Net):
             x = self.conv(x, name + ".conv_shortcut", out, 1, 1, 0)
         return self.sum(x, h, scale)
 
+    def heads_attention(self, x, source, name, heads, bias=True):
+        """to_out(attention) of tokens [N, T, C] over those of source [N, S, K]."""
+        n, c = x.shape[0], x.shape[-1]
+        q, k, v = (
+            self.linear(of, name + "." + part, c, bias).reshape(n, -1, heads, c // heads).transpose(1, 2)
+            for part, of in (("to_q", x), ("to_k", source), ("to_v", source))
+        )
+        s = self.arith.bilinear(q, k, lambda a, b: a @ b.transpose(-1, -2))
+        p = self.arith.softmax(self.arith.round(s / math.sqrt(c // heads)))
+        h = self.arith.bilinear(p, v, torch.matmul).transpose(1, 2).reshape(n, -1, c)
+        return self.linear(h, name + ".to_out.0", c)
+
     def attention(self, x, name, groups, scale=1.0):
         n, c, hh, ww = x.shape
         dim = self.get("attention_head_dim") or c
         h = self.norm(x, name + ".group_norm", groups, self.get("norm_eps")) if groups else x
         h = h.reshape(n, c, hh * ww).transpose(1, 2)
-        q, k, v = (
-            self.linear(h, name + "." + part, c).reshape(n, hh * ww, c // dim, dim).transpose(1, 2)
-            for part in ("to_q", "to_k", "to_v")
-        )
-        s = self.arith.bilinear(q, k, lambda a, b: a @ b.transpose(-1, -2))
-        p = self.arith.softmax(self.arith.round(s / math.sqrt(dim)))
-        h = self.arith.bilinear(p, v, torch.matmul).transpose(1, 2).reshape(n, hh * ww, c)
-        h = self.linear(h, name + ".to_out.0", c).transpose(1, 2).reshape(n, c, hh, ww)
+        h = self.heads_attention(h, h, name, c // dim).transpose(1, 2).reshape(n, c, hh, ww)
         return self.sum(x, h, scale)
+
+    def level_attention(self, h, name, level):
+        return self.attention(h, name, self.get("norm_num_groups"))
+
+    def middle_attention(self, h, name):
+        if not self.get("add_attention"):
+            return h
+        shift = self.get("resnet_time_scale_shift") == "scale_shift"
+        groups = self.get("attn_norm_num_groups") or (None if shift else self.get("norm_num_groups"))
+        return self.attention(h, name, groups, self.get("mid_block_scale_factor"))
 
     def forward(self, x, t, label):
         config, get = self.config, self.get
@@ -164,8 +190,8 @@ class UNet2D(Net):
         for i, kind in enumerate(config["down_block_types"]):
             for j in range(layers):
                 h = self.resnet(h, f"down_blocks.{i}.resnets.{j}", widths[i], temb)
-                if kind == "AttnDownBlock2D":
-                    h = self.attention(h, f"down_blocks.{i}.attentions.{j}", groups)
+                if "Attn" in kind:
+                    h = self.level_attention(h, f"down_blocks.{i}.attentions.{j}", i)
                 skips.append(h)
             if i < last:
                 name = f"down_blocks.{i}.downsamplers.0.conv"
@@ -174,24 +200,69 @@ class UNet2D(Net):
                 else:
                     h = self.conv(h, name, widths[i], 3, 2, get("downsample_padding"))
                 skips.append(h)
-        scale, shift = get("mid_block_scale_factor"), get("resnet_time_scale_shift") == "scale_shift"
+        scale = get("mid_block_scale_factor")
         h = self.resnet(h, "mid_block.resnets.0", widths[last], temb, scale)
-        if get("add_attention"):
-            mid_groups = get("attn_norm_num_groups") or (None if shift else groups)
-            h = self.attention(h, "mid_block.attentions.0", mid_groups, scale)
+        h = self.middle_attention(h, "mid_block.attentions.0")
         h = self.resnet(h, "mid_block.resnets.1", widths[last], temb, scale)
         for i, kind in enumerate(config["up_block_types"]):
             width = widths[last - i]
             for j in range(layers + 1):
                 h = self.resnet(torch.cat([h, skips.pop()], 1), f"up_blocks.{i}.resnets.{j}", width, temb)
-                if kind == "AttnUpBlock2D":
-                    h = self.attention(h, f"up_blocks.{i}.attentions.{j}", groups)
+                if "Attn" in kind:
+                    h = self.level_attention(h, f"up_blocks.{i}.attentions.{j}", last - i)
             if i < last:
                 h = F.interpolate(h, scale_factor=2.0, mode="nearest")
                 h = self.conv(h, f"up_blocks.{i}.upsamplers.0.conv", width)
         assert not skips
         h = self.silu(self.norm(h, "conv_norm_out", groups, get("norm_eps")))
         return self.conv(h, "conv_out", config["out_channels"])
+
+
+class UNet2DCondition(UNet2D):
+    """diffusers.UNet2DConditionModel: its attention is Transformer2DModel, which looks at self.context
+    [N, S, cross_attention_dim], too.  attention_head_dim is the number of heads, by level."""
+
+    DEFAULTS = {**UNet2D.DEFAULTS, "cross_attention_dim": 1280, "use_linear_projection": False,
+                "transformer_layers_per_block": 1}
+
+    def by_level(self, key, level):
+        value = self.get(key)
+        return value[level] if isinstance(value, list) else value
+
+    def gelu_gate(self, x):
+        a, b = x.chunk(2, -1)
+        return self.arith.bilinear(a, self.arith.gelu(b), lambda a, b: a * b)
+
+    def block(self, h, name, heads):
+        """BasicTransformerBlock of tokens [N, T, C]."""
+        x = self.layer_norm(h, name + ".norm1", 1e-5)
+        h = self.sum(h, self.heads_attention(x, x, name + ".attn1", heads, bias=False), 1)
+        x = self.layer_norm(h, name + ".norm2", 1e-5)
+        h = self.sum(h, self.heads_attention(x, self.context, name + ".attn2", heads, bias=False), 1)
+        x = self.layer_norm(h, name + ".norm3", 1e-5)
+        x = self.gelu_gate(self.linear(x, name + ".ff.net.0.proj", 8 * x.shape[-1]))
+        return self.sum(h, self.linear(x, name + ".ff.net.2", h.shape[-1]), 1)
+
+    def level_attention(self, x, name, level):
+        n, c, hh, ww = x.shape
+        linear = self.get("use_linear_projection")
+        tokens = lambda h: h.reshape(n, c, hh * ww).transpose(1, 2)
+        image = lambda h: h.transpose(1, 2).reshape(n, c, hh, ww)
+        h = self.norm(x, name + ".norm", self.get("norm_num_groups"), 1e-6)
+        if linear:
+            h = self.linear(tokens(h), name + ".proj_in", c)
+        else:
+            h = tokens(self.conv(h, name + ".proj_in", c, 1, 1, 0))
+        for i in range(self.by_level("transformer_layers_per_block", level)):
+            h = self.block(h, f"{name}.transformer_blocks.{i}", self.by_level("attention_head_dim", level))
+        if linear:
+            h = image(self.linear(h, name + ".proj_out", c))
+        else:
+            h = self.conv(image(h), name + ".proj_out", c, 1, 1, 0)
+        return self.sum(x, h, 1)
+
+    def middle_attention(self, h, name):
+        return self.level_attention(h, name, len(self.config["block_out_channels"]) - 1)
 
 
 class CNN(Net):

@@ -101,6 +101,7 @@ static ggdm_val emit(const ggdm_golden *gold)
     p.t = gold->t;
     p.label = gold->label;
     p.text = gold->text;
+    p.context = gold->context;
     ggdm_val y = ggdm_arch_emit(gold->arch, gold->graph, &p);
     if (ggdm_arch_get_info(gold->arch).two_towers)
         return scaled_cosines(gold, &p);
@@ -114,6 +115,7 @@ static void build(ggdm_golden *gold)
     gold->t = input(gold, "t");
     gold->label = input(gold, "label");
     gold->text = input(gold, "text");
+    gold->context = input(gold, "context");
     gold->y = emit(gold);
     ggdm_graph_output(g, gold->y);
     gold->gy = input(gold, "gy");
@@ -172,6 +174,7 @@ void ggdm_golden_open(ggdm_golden *gold, const char *name, const char *from, con
     fill(gold, gold->t, "t", first);
     fill(gold, gold->label, "label", first);
     fill(gold, gold->text, "text", first);
+    fill(gold, gold->context, "context", first);
     fill(gold, gold->gy, "gy", first);
     fill(gold, gold->target, "target", first);
     if (gold->target >= 0)
@@ -219,7 +222,7 @@ ggdm_golden_verdict ggdm_golden_check(ggdm_golden *gold)
     if (gold->x >= 0)
         compare(gold, "gx", gold->grads[0], *tol++, &verdict);
     for (size_t i = 0; i < gold->params.n; i++) {
-        char name[128];
+        char name[160];
         snprintf(name, sizeof name, "grad.%s", gold->params.items[i].name);
         compare(gold, name, gold->grads[1 + i], *tol++, &verdict);
     }

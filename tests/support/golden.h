@@ -14,7 +14,7 @@ typedef struct ggdm_golden {
     float *weights;     /* owned copy of the parameters, so that tests can change them */
     ggdm_params params; /* views into weights, in the order of the file */
     int64_t batch;
-    ggdm_val x, t, label, text, y, gy;          /* x -1: the network sees no image */
+    ggdm_val x, t, label, text, context, y, gy; /* x -1: the network sees no image */
     ggdm_val target, seed, loss[2], gx_loss[2]; /* classifiers: nll, then neg_prob */
     ggdm_val *grads;                            /* x, then the parameters in the order of params */
 } ggdm_golden;

@@ -1,12 +1,11 @@
-#include "models/arch/arch.h"
-#include "tests/support/ggdm_test.h"
+#include "tests/support/built_arch.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTS "tests/golden/data/" /* tensor lists of public checkpoints: "NAME\t(d0, d1, ...)" */
+#define LISTS "tests/golden/data/" /* tensor lists of public checkpoints */
 
 #define CIFAR10                                                                                    \
     "{\"_class_name\": \"UNet2DModel\", \"_diffusers_version\": \"0.0.4\", \"act_fn\": \"silu\", " \
@@ -31,6 +30,27 @@
 #define CONDITIONAL                                                                                \
     "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, \"num_class_embeds\": 10}"
 
+/* Of Stable Diffusion 1.5 and of 2.1, the latter with keys of later versions of diffusers. */
+#define SD1                                                                                        \
+    "{\"_class_name\": \"UNet2DConditionModel\", \"_diffusers_version\": \"0.6.0\", "              \
+    "\"act_fn\": \"silu\", \"attention_head_dim\": 8, \"block_out_channels\": [320, 640, 1280, "   \
+    "1280], "                                                                                      \
+    "\"center_input_sample\": false, \"cross_attention_dim\": 768, \"down_block_types\": "         \
+    "[\"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\", "              \
+    "\"DownBlock2D\"], \"downsample_padding\": 1, \"flip_sin_to_cos\": true, "                     \
+    "\"freq_shift\": 0, \"in_channels\": 4, \"layers_per_block\": 2, "                             \
+    "\"mid_block_scale_factor\": 1, \"norm_eps\": 1e-05, \"norm_num_groups\": 32, "                \
+    "\"out_channels\": 4, \"sample_size\": 64, \"up_block_types\": [\"UpBlock2D\", "               \
+    "\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\"]}"
+#define SD2                                                                                        \
+    "{\"_class_name\": \"UNet2DConditionModel\", \"attention_head_dim\": [5, 10, 20, 20], "        \
+    "\"cross_attention_dim\": 1024, \"use_linear_projection\": true, \"sample_size\": 64, "        \
+    "\"dual_cross_attention\": false, \"num_class_embeds\": null, "                                \
+    "\"only_cross_attention\": false, \"addition_embed_type\": null, "                             \
+    "\"transformer_layers_per_block\": 1, \"upcast_attention\": true, "                            \
+    "\"mid_block_type\": \"UNetMidBlock2DCrossAttn\", \"attention_type\": \"default\", "           \
+    "\"conv_in_kernel\": 3, \"resnet_out_scale_factor\": 1.0, \"time_embedding_dim\": null}"
+
 #define CNN                                                                                        \
     "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, \"num_classes\": "    \
     "10, \"layers\": [{\"conv\": 32, \"kernel\": 3, \"stride\": 2, \"norm_groups\": 4, \"act\": "  \
@@ -46,106 +66,16 @@
     "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, \"num_class_embeds\": 11, "           \
     "\"_null_label\": 10}"
 
-/* A network as declared: its graph is built, not compiled. */
-typedef struct built {
-    ggdm_arch *arch;
-    ggdm_graph *graph;
-    ggdm_shape out;
-} built;
-
-static built build(const char *config)
-{
-    ggdm_error err = {0};
-    built b = {0};
-    ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "config.json", &b.arch, &err), &err);
-    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &b.graph, &err), &err);
-    ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 2);
-    ggdm_val y = ggdm_arch_emit(b.arch, b.graph, &p);
-    if (y < 0)
-        ggdm_test_ok(ggdm_graph_compile(b.graph, NULL, &err), &err);
-    b.out = *ggdm_graph_shape(b.graph, y);
-    return b;
-}
-
-static void destroy(built *b)
-{
-    ggdm_graph_destroy(&b->graph);
-    ggdm_arch_destroy(&b->arch);
-}
-
-static int64_t parameters(const built *b)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < ggdm_graph_param_count(b->graph); i++) {
-        ggdm_param_info p = ggdm_graph_param_info(b->graph, i);
-        sum += ggdm_shape_count(&p.shape);
-    }
-    return sum;
-}
-
-static bool find(const built *b, const char *name, ggdm_param_info *out)
-{
-    for (int i = 0; i < ggdm_graph_param_count(b->graph); i++) {
-        *out = ggdm_graph_param_info(b->graph, i);
-        if (strcmp(out->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static ggdm_param_info param(const built *b, const char *name)
-{
-    ggdm_param_info info;
-    if (!find(b, name, &info))
-        ggdm_test_fail("no parameter %s", name);
-    return info;
-}
-
-/* ---- tensor lists of public checkpoints ---- */
-
-static ggdm_shape shape_of(const char *text) /* "(256, 128, 3, 3)" or "(128,)" */
-{
-    ggdm_shape s = {0, {1, 1, 1, 1}};
-    for (text++; *text && *text != ')';) {
-        char *end;
-        s.d[s.n++] = strtol(text, &end, 10);
-        text = end + strspn(end, ", ");
-    }
-    return s;
-}
-
-static void check_list(const char *config, const char *list, int tensors, int64_t count)
-{
-    built b = build(config);
-    char *text = ggdm_test_read(list, NULL);
-    int lines = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), lines++) {
-        char name[200];
-        char *tab = strchr(line, '\t');
-        assert_non_null(tab);
-        *tab = '\0';
-        ggdm_param_info p = param(&b, ggdm_arch_canonical_name(line, name, sizeof name));
-        ggdm_shape want = shape_of(tab + 1);
-        if (!ggdm_shape_equal(&p.shape, &want))
-            ggdm_test_fail("%s has another shape than %s", p.name, tab + 1);
-    }
-    assert_int_equal(lines, tensors);
-    assert_int_equal(ggdm_graph_param_count(b.graph), tensors);
-    assert_int_equal(parameters(&b), count);
-    free(text);
-    destroy(&b);
-}
-
 static void test_arch_cifar10_config_declares_public_tensors(void **state)
 {
     (void)state;
-    check_list(CIFAR10, LISTS "ddpm-cifar10-32.tensors.txt", 328, 35746307);
+    ggdm_built_check_list(CIFAR10, LISTS "ddpm-cifar10-32.tensors.txt", 328, 35746307);
 }
 
 static void test_arch_celebahq_config_declares_public_tensors(void **state)
 {
     (void)state;
-    check_list(CELEBAHQ, LISTS "ddpm-celebahq-256.tensors.txt", 450, 113673219);
+    ggdm_built_check_list(CELEBAHQ, LISTS "ddpm-celebahq-256.tensors.txt", 450, 113673219);
 }
 
 /* diffusers' defaults are the geometry of CompVis' latent-diffusion for CelebA-HQ, whose log says
@@ -153,9 +83,9 @@ static void test_arch_celebahq_config_declares_public_tensors(void **state)
 static void test_arch_defaults_give_published_parameter_count(void **state)
 {
     (void)state;
-    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64}");
-    assert_int_equal((parameters(&b) + 5000) / 10000, 27406);
-    destroy(&b);
+    ggdm_built b = ggdm_built_open("{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64}");
+    assert_int_equal((ggdm_built_parameters(&b) + 5000) / 10000, 27406);
+    ggdm_built_close(&b);
 }
 
 static void test_arch_canonical_name_old_names_give_new(void **state)
@@ -183,7 +113,7 @@ static void test_arch_canonical_name_old_names_give_new(void **state)
 static void test_arch_unet_info_and_output_follow_config(void **state)
 {
     (void)state;
-    built b = build(CIFAR10);
+    ggdm_built b = ggdm_built_open(CIFAR10);
     ggdm_arch_info info = ggdm_arch_get_info(b.arch);
     assert_int_equal(info.role, GGDM_DIFFUSION);
     assert_int_equal(info.size, 32);
@@ -191,66 +121,69 @@ static void test_arch_unet_info_and_output_follow_config(void **state)
     assert_int_equal(info.n_classes, 0);
     assert_string_equal(info.weights_file, "diffusion_pytorch_model.safetensors");
     assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE4(2, 32, 32, 3)));
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 static void test_arch_cnn_info_and_output_follow_config(void **state)
 {
     (void)state;
-    built b = build(CNN);
+    ggdm_built b = ggdm_built_open(CNN);
     ggdm_arch_info info = ggdm_arch_get_info(b.arch);
     assert_int_equal(info.role, GGDM_CLASSIFIER);
     assert_int_equal(info.n_classes, 10);
     assert_string_equal(info.weights_file, "model.safetensors");
     assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE2(2, 10)));
     assert_int_equal(ggdm_graph_param_count(b.graph), 8);
-    assert_int_equal(param(&b, "layers.3.weight").shape.d[1], 32 * 7 * 7); /* 28 -> 14 -> 7 */
-    assert_int_equal(param(&b, "layers.0.norm.bias").shape.d[0], 32);
-    assert_int_equal(param(&b, "layers.4.weight").shape.d[0], 10); /* the implicit last layer */
-    destroy(&b);
+    assert_int_equal(ggdm_built_param(&b, "layers.3.weight").shape.d[1],
+                     32 * 7 * 7); /* 28 -> 14 -> 7 */
+    assert_int_equal(ggdm_built_param(&b, "layers.0.norm.bias").shape.d[0], 32);
+    assert_int_equal(ggdm_built_param(&b, "layers.4.weight").shape.d[0],
+                     10); /* the implicit last layer */
+    ggdm_built_close(&b);
 }
 
 /* The timestep's embedding and, of each convolution, its projection. */
 static void test_arch_cnn_with_time_declares_projections(void **state)
 {
     (void)state;
-    built b = build(NOISY_CNN);
-    const ggdm_shape embedding = param(&b, "time_embedding.weight").shape;
-    const ggdm_shape first = param(&b, "layers.0.time_emb_proj.weight").shape;
-    const ggdm_shape second = param(&b, "layers.2.time_emb_proj.weight").shape;
+    ggdm_built b = ggdm_built_open(NOISY_CNN);
+    const ggdm_shape embedding = ggdm_built_param(&b, "time_embedding.weight").shape;
+    const ggdm_shape first = ggdm_built_param(&b, "layers.0.time_emb_proj.weight").shape;
+    const ggdm_shape second = ggdm_built_param(&b, "layers.2.time_emb_proj.weight").shape;
     assert_true(ggdm_shape_equal(&embedding, &GGDM_SHAPE2(64, 64)));
     assert_true(ggdm_shape_equal(&first, &GGDM_SHAPE2(32, 64)));
     assert_true(ggdm_shape_equal(&second, &GGDM_SHAPE2(48, 64)));
     assert_int_equal(ggdm_graph_param_count(b.graph), 14);
     assert_true(ggdm_shape_equal(&b.out, &GGDM_SHAPE2(2, 10)));
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 static void test_arch_init_is_pytorchs_default(void **state)
 {
     (void)state;
-    built b = build(CIFAR10);
-    ggdm_param_info w = param(&b, "down_blocks.1.resnets.0.conv1.weight");
+    ggdm_built b = ggdm_built_open(CIFAR10);
+    ggdm_param_info w = ggdm_built_param(&b, "down_blocks.1.resnets.0.conv1.weight");
     assert_int_equal(w.init.kind, GGDM_INIT_UNIFORM);
     assert_true(fabs(w.init.scale - 1 / sqrt(128 * 9.0)) < 1e-12);
-    w = param(&b, "time_embedding.linear_2.bias");
+    w = ggdm_built_param(&b, "time_embedding.linear_2.bias");
     assert_int_equal(w.init.kind, GGDM_INIT_UNIFORM);
     assert_true(fabs(w.init.scale - 1 / sqrt(512.0)) < 1e-12);
-    assert_int_equal(param(&b, "conv_norm_out.weight").init.kind, GGDM_INIT_ONE);
-    assert_int_equal(param(&b, "conv_norm_out.bias").init.kind, GGDM_INIT_ZERO);
-    assert_int_equal(param(&b, "conv_out.weight").init.kind, GGDM_INIT_ZERO);
-    destroy(&b);
+    assert_int_equal(ggdm_built_param(&b, "conv_norm_out.weight").init.kind, GGDM_INIT_ONE);
+    assert_int_equal(ggdm_built_param(&b, "conv_norm_out.bias").init.kind, GGDM_INIT_ZERO);
+    assert_int_equal(ggdm_built_param(&b, "conv_out.weight").init.kind, GGDM_INIT_ZERO);
+    ggdm_built_close(&b);
 }
 
 /* Keys that diffusers writes and that do not change the network. */
 static void test_arch_bookkeeping_keys_are_ignored(void **state)
 {
     (void)state;
-    built b = build("{\"_class_name\": \"UNet2DModel\", \"sample_size\": [64, 64], "
-                    "\"_name_or_path\": null, \"dropout\": 0.1, \"num_train_timesteps\": null, "
-                    "\"class_embed_type\": null, \"num_class_embeds\": null, \"decay\": 0.9999, "
-                    "\"update_after_step\": 0, \"act_fn\": \"swish\"}");
-    destroy(&b);
+    ggdm_built b = ggdm_built_open(
+        "{\"_class_name\": \"UNet2DModel\", \"sample_size\": [64, 64], "
+        "\"_name_or_path\": null, \"dropout\": 0.1, \"num_train_timesteps\": null, "
+        "\"class_embed_type\": null, \"num_class_embeds\": null, \"decay\": 0.9999, "
+        "\"update_after_step\": 0, \"act_fn\": \"swish\"}");
+    ggdm_built_close(&b);
 }
 
 /* time_embedding_dim, which newer diffusers write: null for four times the first width. */
@@ -267,46 +200,47 @@ static void test_arch_time_embedding_dim_is_obeyed(void **state)
                  "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 64, "
                  "\"num_class_embeds\": 10, \"time_embedding_dim\": %s}",
                  cases[i].dim);
-        built b = build(config);
+        ggdm_built b = ggdm_built_open(config);
         const int64_t want = cases[i].want;
-        const ggdm_shape second = param(&b, "time_embedding.linear_2.weight").shape;
-        const ggdm_shape table = param(&b, "class_embedding.weight").shape;
-        const ggdm_shape proj = param(&b, "mid_block.resnets.0.time_emb_proj.weight").shape;
+        const ggdm_shape second = ggdm_built_param(&b, "time_embedding.linear_2.weight").shape;
+        const ggdm_shape table = ggdm_built_param(&b, "class_embedding.weight").shape;
+        const ggdm_shape proj =
+            ggdm_built_param(&b, "mid_block.resnets.0.time_emb_proj.weight").shape;
         assert_true(ggdm_shape_equal(&second, &GGDM_SHAPE2(want, want)));
         assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, want)));
         assert_true(ggdm_shape_equal(&proj, &GGDM_SHAPE2(896, want)));
-        destroy(&b);
+        ggdm_built_close(&b);
     }
 }
 
 static void test_arch_class_embeds_declare_table(void **state)
 {
     (void)state;
-    built b = build(CONDITIONAL);
+    ggdm_built b = ggdm_built_open(CONDITIONAL);
     assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
     assert_int_equal(ggdm_arch_get_info(b.arch).null_label, -1);
-    ggdm_shape table = param(&b, "class_embedding.weight").shape;
+    ggdm_shape table = ggdm_built_param(&b, "class_embedding.weight").shape;
     assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(10, 4 * 224)));
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 /* It has a row of the table, and is none of the classes. */
 static void test_arch_null_label_is_behind_the_classes(void **state)
 {
     (void)state;
-    built b = build(NULL_LABEL);
+    ggdm_built b = ggdm_built_open(NULL_LABEL);
     assert_int_equal(ggdm_arch_get_info(b.arch).n_classes, 10);
     assert_int_equal(ggdm_arch_get_info(b.arch).null_label, 10);
-    ggdm_shape table = param(&b, "class_embedding.weight").shape;
+    ggdm_shape table = ggdm_built_param(&b, "class_embedding.weight").shape;
     assert_true(ggdm_shape_equal(&table, &GGDM_SHAPE2(11, 4 * 224)));
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 /* ---- ports ---- */
 
 static void check_ports(const char *config, const char *takes, const char *gives)
 {
-    built b = build(config);
+    ggdm_built b = ggdm_built_open(config);
     ggdm_arch_info info = ggdm_arch_get_info(b.arch);
     char text[64];
     assert_string_equal(ggdm_arch_port_names(info.ports & GGDM_PORTS_IN, text, sizeof text), takes);
@@ -316,7 +250,7 @@ static void check_ports(const char *config, const char *takes, const char *gives
     assert_int_equal(ggdm_arch_has_port(&info, "eps"), strstr(gives, "eps") != NULL);
     assert_int_equal(ggdm_arch_has_port(&info, "features"), strstr(gives, "features") != NULL);
     assert_false(ggdm_arch_has_port(&info, "labels"));
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 static void test_arch_ports_follow_config(void **state)
@@ -340,14 +274,14 @@ static void check_wrong_ports(const char *config, void (*change)(ggdm_graph *, g
                               const char *message)
 {
     ggdm_error err = {0};
-    built b = {0};
+    ggdm_built b = {0};
     ggdm_test_ok(ggdm_arch_parse(config, strlen(config), "config.json", &b.arch, &err), &err);
     ggdm_test_ok(ggdm_graph_create(GGDM_F32, &b.graph, &err), &err);
     ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 2);
     change(b.graph, &p);
     assert_int_equal(ggdm_arch_emit(b.arch, b.graph, &p), -1);
     ggdm_test_error(ggdm_graph_compile(b.graph, NULL, &err), &err, GGDM_EINVAL, message);
-    destroy(&b);
+    ggdm_built_close(&b);
 }
 
 static void no_label(ggdm_graph *g, ggdm_ports *p)
@@ -378,7 +312,7 @@ static void test_arch_port_without_value_or_unknown_is_an_error(void **state)
 static void test_arch_network_emitted_twice_has_its_parameters_once(void **state)
 {
     (void)state;
-    built b = build(CNN);
+    ggdm_built b = ggdm_built_open(CNN);
     const int once = ggdm_graph_param_count(b.graph);
     ggdm_ports p = ggdm_arch_inputs(b.arch, b.graph, 3);
     assert_true(ggdm_arch_emit(b.arch, b.graph, &p) >= 0);
@@ -392,7 +326,39 @@ static void test_arch_network_emitted_twice_has_its_parameters_once(void **state
     assert_int_equal(ggdm_graph_param(b.graph, "layers.0.bias", GGDM_SHAPE1(7), init), -1);
     ggdm_test_error(ggdm_graph_status(b.graph, &err), &err, GGDM_ESHAPE,
                     "parameter 'layers.0.bias' is of shape [32] and of shape [7]");
-    destroy(&b);
+    ggdm_built_close(&b);
+}
+
+/* As many tensors and numbers as those checkpoints have. */
+static void test_arch_stable_diffusion_configs_declare_public_tensors(void **state)
+{
+    (void)state;
+    const struct {
+        const char *config;
+        int64_t parameters;
+        int context;
+        ggdm_shape proj_in;
+    } rows[] = {{SD1, 859520964, 768, GGDM_SHAPE4(320, 320, 1, 1)},
+                {SD2, 865910724, 1024, GGDM_SHAPE2(320, 320)}};
+    for (size_t i = 0; i < 2; i++) {
+        ggdm_built b = ggdm_built_open(rows[i].config);
+        const ggdm_arch_info info = ggdm_arch_get_info(b.arch);
+        assert_int_equal(ggdm_graph_param_count(b.graph), 686);
+        assert_int_equal(ggdm_built_parameters(&b), rows[i].parameters);
+        assert_int_equal(info.context_size, rows[i].context);
+        assert_true(info.ports & GGDM_PORT_CONTEXT);
+        const ggdm_shape proj_in =
+            ggdm_built_param(&b, "down_blocks.0.attentions.0.proj_in.weight").shape;
+        const ggdm_shape to_k =
+            ggdm_built_param(&b, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight")
+                .shape;
+        assert_true(ggdm_shape_equal(&proj_in, &rows[i].proj_in));
+        assert_true(ggdm_shape_equal(&to_k, &GGDM_SHAPE2(1280, rows[i].context)));
+        ggdm_param_info none;
+        assert_false(ggdm_built_find(
+            &b, "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.bias", &none));
+        ggdm_built_close(&b);
+    }
 }
 
 /* ---- refusals: the text `from` of a good config replaced by `to` ---- */
@@ -400,7 +366,7 @@ static void test_arch_network_emitted_twice_has_its_parameters_once(void **state
 static const struct {
     const char *base, *from, *to, *message;
 } bad[] = {
-    {CIFAR10, "UNet2DModel", "UNet2DConditionModel", "_class_name"},
+    {CIFAR10, "UNet2DModel", "UNet3DConditionModel", "_class_name"},
     {CIFAR10, "\"_class_name\": \"UNet2DModel\", ", "", "'_class_name' is missing"},
     {CIFAR10, "\"_class_name\": \"UNet2DModel\"", "\"_class_name\": 3", "_class_name"},
     {CIFAR10, "{\"_class", "[{\"_class", "config.json"},
@@ -435,6 +401,27 @@ static const struct {
     {CIFAR10, "\"act_fn\"", "\"attn_norm_num_groups\": 24, \"act_fn\"", "attn_norm_num_groups"},
     {CIFAR10, "\"act_fn\"", "\"num_class_embeds\": 0, \"act_fn\"", "num_class_embeds"},
     {CIFAR10, "\"layers_per_block\": 2", "\"layers_per_block\": 1000", "layers_per_block"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": 7",
+     "'attention_head_dim': 7 heads, expected a divisor of the 320 channels of level 0"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": [8, 8]",
+     "'attention_head_dim': 2 numbers, expected one, or 4"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": null", "attention_head_dim"},
+    {SD1, "\"attention_head_dim\": 8", "\"attention_head_dim\": [8, 8, 8, 0]",
+     "attention_head_dim[3]"},
+    {SD1, "\"act_fn\"", "\"transformer_layers_per_block\": [1, 2, [3], 1], \"act_fn\"",
+     "transformer_layers_per_block[2]"},
+    {SD1, "\"act_fn\"", "\"addition_embed_type\": \"text_time\", \"act_fn\"",
+     "'addition_embed_type': value 'text_time', expected null or false"},
+    {SD1, "\"act_fn\"", "\"only_cross_attention\": true, \"act_fn\"",
+     "'only_cross_attention': value 'true', expected null or false"},
+    {SD1, "\"act_fn\"", "\"add_attention\": false, \"act_fn\"", "add_attention"},
+    {SD1, "\"act_fn\"", "\"conv_in_kernel\": 1, \"act_fn\"",
+     "'conv_in_kernel': value '1', expected 3"},
+    {SD1, "\"act_fn\"", "\"mid_block_type\": \"UNetMidBlock2D\", \"act_fn\"",
+     "'UNetMidBlock2D', expected UNetMidBlock2DCrossAttn"},
+    {SD1, "768", "[768, 768, 768, 768]", "cross_attention_dim"},
+    {SD1, "\"UpBlock2D\"", "\"AttnUpBlock2D\"", "expected 'UpBlock2D' or 'CrossAttnUpBlock2D'"},
+    {CIFAR10, "\"act_fn\"", "\"cross_attention_dim\": 768, \"act_fn\"", "cross_attention_dim"},
     {NULL_LABEL, "11", "10", "'_null_label': 10, expected the last of the num_class_embeds (10)"},
     {NULL_LABEL, "11", "12", "'_null_label': 10, expected the last of the num_class_embeds (12)"},
     {NULL_LABEL, "11", "null", "_null_label"},
@@ -510,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_arch_port_names_in_a_small_buffer_are_cut),
         cmocka_unit_test(test_arch_port_without_value_or_unknown_is_an_error),
         cmocka_unit_test(test_arch_network_emitted_twice_has_its_parameters_once),
+        cmocka_unit_test(test_arch_stable_diffusion_configs_declare_public_tensors),
         cmocka_unit_test(test_arch_bad_config_gives_error_naming_the_field),
     };
     return ggdm_test_main(tests);

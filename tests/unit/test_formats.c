@@ -267,8 +267,11 @@ static void test_formats_name_each_bad_file(void **state)
 
     put_tree("t", 1);
     put("t/a/notes.txt", "?", 1, false);
-    refused("t", 1, GGDM_EUNSUPPORTED, "t/a/notes.txt: expected images here");
+    refused("t", 1, GGDM_EINVAL, "t/a/notes.txt: no picture of this name is beside it");
+    put("t/a/notes.bmp", "?", 1, false);
+    refused("t", 1, GGDM_EUNSUPPORTED, "t/a/notes.bmp: expected images here");
     drop("t/a/notes.txt");
+    drop("t/a/notes.bmp");
     put("t/b/9.jpg", "no picture", 10, false);
     refused("t", 1, GGDM_EFORMAT, "t/b/9.jpg: expected a PNG or JPEG image");
     put("t/b/9.jpg", "\xff\xd8\xff\xe0 cut", 8, false);

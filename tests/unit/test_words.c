@@ -165,7 +165,8 @@ static void test_words_that_are_wrong_are_named(void **state)
     refused("train.jsonl", LINE "{\"attributes\": {\"glasses\": \"no\"}}\n", GGDM_EINVAL,
             "train.jsonl:2: field 'attributes': no 'hair', expected a class of each group");
     refused("train.jsonl", "{\"attributes\": {\"glasses\": true, \"hair\": \"red\"}}\n",
-            GGDM_EINVAL, "field 'attributes.glasses': value 'true', expected a class that 'glasses'");
+            GGDM_EINVAL,
+            "field 'attributes.glasses': value 'true', expected a class that 'glasses'");
     refused("train.jsonl", "{\"attributes\": {\"glasses\": \"no\", \"hair\": \"pink\"}}\n",
             GGDM_EINVAL, "field 'attributes.hair': value 'pink', expected a class that 'hair' has");
     refused("attributes.json", "{}", GGDM_EINVAL, "attributes.json: no \"attributes\"");
