@@ -80,14 +80,17 @@ static void add_i64(file *f, const ggdm_golden *gold, const char *name, ggdm_val
     add(f, name, "I64", &GGDM_SHAPE1(gold->batch), numbers, (size_t)gold->batch * 8);
 }
 
-static void add_all(file *f, const ggdm_golden *gold, int64_t shift)
+/* What there is, but for the tensor left_out (or NULL). */
+static void add_but(file *f, const ggdm_golden *gold, const char *left_out)
 {
     *f = (file){0};
     add_f32(f, gold, "x", gold->x);
-    if (gold->t >= 0)
-        add_i64(f, gold, "t", gold->t, shift);
-    if (gold->label >= 0)
+    if (gold->t >= 0 && !(left_out && strcmp(left_out, "t") == 0))
+        add_i64(f, gold, "t", gold->t, 0);
+    if (gold->label >= 0 && !(left_out && strcmp(left_out, "label") == 0))
         add_i64(f, gold, "label", gold->label, 0);
+    if (gold->context >= 0 && !(left_out && strcmp(left_out, "context") == 0))
+        add_f32(f, gold, "context", gold->context);
     add_f32(f, gold, "gy", gold->gy);
 }
 
@@ -117,7 +120,7 @@ static void check(const char *dir, const char *name)
         .arch = gold.arch, .info = ggdm_arch_get_info(gold.arch), .params = gold.params};
     char *in = ggdm_test_path(dir, "in.safetensors"), *out = ggdm_test_path(dir, "out.safetensors");
     ggdm_apply_options o = {in, out, true, GGDM_PRECISION_FP32, 1};
-    add_all(&f, &gold, 0);
+    add_but(&f, &gold, NULL);
     save(&f, in);
     ggdm_graph_run(gold.graph);
     ggdm_test_ok(ggdm_model_apply(&model, &o, &err), &err);
@@ -132,29 +135,36 @@ static void check(const char *dir, const char *name)
     ggdm_safetensors_destroy(&results);
     free(bytes);
 
-    if (gold.t >= 0) { /* a negative timestep, and none */
-        add_all(&f, &gold, -100000);
+    static const char *const others[] = {"t", "label", "context"};
+    const ggdm_val values[] = {gold.t, gold.label, gold.context};
+    for (size_t i = 0; i < 3; i++) {
+        char message[64];
+        if (values[i] < 0)
+            continue;
+        snprintf(message, sizeof message, "'%s' is missing", others[i]);
+        add_but(&f, &gold, others[i]);
+        save(&f, in);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, message);
+    }
+    if (gold.t >= 0) { /* a negative timestep */
+        add_but(&f, &gold, "t");
+        add_i64(&f, &gold, "t", gold.t, -100000);
         save(&f, in);
         ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "tensor 't'");
-        f = (file){0};
-        add_f32(&f, &gold, "x", gold.x);
-        save(&f, in);
-        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "'t' is missing");
     }
-    if (gold.label >= 0) { /* a label that the table has not, and none */
-        f = (file){0};
-        add_f32(&f, &gold, "x", gold.x);
-        add_i64(&f, &gold, "t", gold.t, 0);
-        add_i64(&f, &gold, "label", gold.label, 1);
+    if (gold.label >= 0) { /* a label that the table has not */
+        add_but(&f, &gold, "label");
+        add_i64(&f, &gold, "label", gold.label, 5);
         save(&f, in);
-        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL,
-                        "tensor 'label', element 0: value 3, expected -1 to 2");
-        f = (file){0};
-        add_f32(&f, &gold, "x", gold.x);
-        add_i64(&f, &gold, "t", gold.t, 0);
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL, "tensor 'label'");
+    }
+    if (gold.context >= 0) { /* of too few channels */
+        static const float zeros[20];
+        add_but(&f, &gold, "context");
+        add(&f, "context", "F32", &GGDM_SHAPE3(2, 5, 2), zeros, sizeof zeros);
         save(&f, in);
-        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_EINVAL,
-                        "'label' is missing");
+        ggdm_test_error(ggdm_model_apply(&model, &o, &err), &err, GGDM_ESHAPE,
+                        "tensor 'context' is of shape [2, 5, 2], expected F32 [2, 5, 3]");
     }
     f = (file){0}; /* x of another shape */
     float zeros[8] = {0};
@@ -169,7 +179,8 @@ static void check(const char *dir, const char *name)
 static void test_apply_gives_the_bits_of_the_graph(void **state)
 {
     (void)state;
-    static const char *const names[] = {"unet_rgb", "unet_class", "cnn_norm", "clip_vision"};
+    static const char *const names[] = {"unet_rgb", "unet_class", "unet_cross2", "cnn_norm",
+                                        "clip_vision"};
     char *dir = ggdm_test_mkdtemp();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check(dir, names[i]);

@@ -42,6 +42,11 @@ static const network nets[] = {
      "\"up_block_types\": [\"AttnUpBlock2D\", \"AttnUpBlock2D\"], \"attention_head_dim\": 8, "
      "\"norm_num_groups\": 8, \"downsample_padding\": 0, \"num_class_embeds\": 10, "
      "\"resnet_time_scale_shift\": \"scale_shift\"}"},
+    {"U-Net that looks at a context, in the middle",
+     "{\"_class_name\": \"UNet2DConditionModel\", \"sample_size\": 5, \"in_channels\": 3, "
+     "\"out_channels\": 3, \"block_out_channels\": [24], \"layers_per_block\": 1, "
+     "\"down_block_types\": [\"DownBlock2D\"], \"up_block_types\": [\"UpBlock2D\"], "
+     "\"attention_head_dim\": 2, \"norm_num_groups\": 8, \"cross_attention_dim\": 20}"},
     {"CNN with max pooling",
      "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 28, \"in_channels\": 1, "
      "\"num_classes\": 10, \"layers\": [{\"conv\": 32, \"norm_groups\": 4, \"act\": \"silu\"}, "
@@ -65,7 +70,7 @@ typedef struct instance {
     ggdm_arch *arch;
     ggdm_graph *graph;
     ggdm_params params;
-    ggdm_val x, t, label, gy, value[2]; /* value: output, input gradient */
+    ggdm_val x, t, label, context, gy, value[2]; /* value: output, input gradient */
     int batch;
 } instance;
 
@@ -113,6 +118,7 @@ static void open_instance(instance *s, const subject *what, int batch, const int
     s->x = p.x;
     s->t = p.t;
     s->label = p.label;
+    s->context = p.context;
     s->value[0] = ggdm_arch_emit(s->arch, s->graph, &p);
     ggdm_graph_output(s->graph, s->value[0]);
     s->gy = ggdm_graph_input(s->graph, "gy", GGDM_F32, *ggdm_graph_shape(s->graph, s->value[0]));
@@ -122,6 +128,8 @@ static void open_instance(instance *s, const subject *what, int batch, const int
     memset(s->graph->arena, 0xff, s->graph->arena_bytes); /* NaN: nobody may count on zeros */
     fill(s, s->x, "x", image);
     fill(s, s->gy, "gy", image);
+    if (s->context >= 0)
+        fill(s, s->context, "context", image);
     for (int n = 0; s->t >= 0 && n < batch; n++) {
         ((float *)ggdm_graph_data(s->graph, s->t))[n] = (float)(17 * (image[n] + 2));
         if (s->label >= 0)
@@ -221,6 +229,8 @@ static void test_network_run_after_nan_gives_same_bits(void **state)
     memcpy(ggdm_graph_data(again.graph, again.x), ggdm_graph_data(alone.graph, alone.x),
            (size_t)count * sizeof(float));
     fill(&again, again.gy, "gy", probe);
+    if (again.context >= 0)
+        fill(&again, again.context, "context", probe);
     if (again.t >= 0)
         *(float *)ggdm_graph_data(again.graph, again.t) =
             *(float *)ggdm_graph_data(alone.graph, alone.t);
