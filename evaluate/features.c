@@ -117,6 +117,7 @@ static ggdm_status build(ggdm_features *f, const char *asked, bool logits, ggdm_
     f->batch = f->batch < MAX_BATCH ? f->batch : MAX_BATCH;
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
     f->ports = ggdm_arch_inputs(f->model->arch, f->graph, f->batch);
+    f->ports.text = -1; /* of two towers that of images */
     f->ports.layer = layer == asked ? asked : NULL;
     f->ports.inner = !classes && layer_port(&f->ports, layer) == &f->ports.features;
     ggdm_arch_emit(f->model->arch, f->graph, &f->ports);

@@ -22,6 +22,10 @@ static void print_purpose(const char *dir, const ggdm_arch_info *info)
         line = strstr(card, mark);
     if (line)
         printf("%.*s\n", (int)strcspn(line + strlen(mark), "\n"), line + strlen(mark));
+    else if (info->role == GGDM_ENCODER)
+        printf("%s\n", info->two_towers               ? "`model' of a loss of kind clip"
+                       : info->ports & GGDM_PORT_TEXT ? "texts that a diffusion model looks at"
+                                                      : "features of images");
     else if (info->role == GGDM_DIFFUSION)
         printf("`model' of a sweep%s\n", info->n_classes ? ", with a `condition.label'" : "");
     else
@@ -41,7 +45,10 @@ static ggdm_status print_model(const char *dir, const char *name, ggdm_error *er
         printf("  %-20s cannot be used: %s\n", name, why.msg);
     } else {
         const ggdm_arch_info *i = &view.info;
-        snprintf(images, sizeof images, "%d x %d x %d", i->size, i->size, i->channels);
+        if (i->size)
+            snprintf(images, sizeof images, "%d x %d x %d", i->size, i->size, i->channels);
+        else
+            snprintf(images, sizeof images, "none");
         printf("  %-20s %-25s %-14s %12" PRId64 " %8.1f MiB  ", name, i->class_name, images,
                view.parameters, (double)view.bytes / (1 << 20));
         print_purpose(path, i);

@@ -15,6 +15,7 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"json", ggdm_fuzz_json, 4096, 0.3},
     {"config", ggdm_fuzz_config, 4096, 1.0},
     {"scheduler", ggdm_fuzz_scheduler, 2048, 0.3},
+    {"preprocessor", ggdm_fuzz_preprocessor, 1024, 0.2},
     {"cells", ggdm_fuzz_cells, 512, 0.3},
     {"values", ggdm_fuzz_values, 256, 0.3},
     {"queue", ggdm_fuzz_queue, 2048, 0.3},

@@ -37,6 +37,7 @@ bool ggdm_fuzz_site(const uint8_t *data, size_t size);
 bool ggdm_fuzz_json(const uint8_t *data, size_t size);
 bool ggdm_fuzz_config(const uint8_t *data, size_t size);
 bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size);
+bool ggdm_fuzz_preprocessor(const uint8_t *data, size_t size);
 bool ggdm_fuzz_cells(const uint8_t *data, size_t size);
 bool ggdm_fuzz_values(const uint8_t *data, size_t size);
 bool ggdm_fuzz_queue(const uint8_t *data, size_t size);

@@ -9,6 +9,7 @@
 #include "coordinator/world/hosts.h"
 #include "coordinator/world/obituary.h"
 #include "jobs/cell_select.h"
+#include "models/preprocessor_config.h"
 #include "models/schedule_config.h"
 #include "slurm/queue_text.h"
 #include "slurm/settings.h"
@@ -80,6 +81,28 @@ bool ggdm_fuzz_scheduler(const uint8_t *data, size_t size)
     }
     free(meaning);
     free(again);
+    free(text);
+    return st == GGDM_OK;
+}
+
+/* What is accepted are finite numbers that pixels may be divided by, and means the same again. */
+bool ggdm_fuzz_preprocessor(const uint8_t *data, size_t size)
+{
+    const ggdm_normal unset = {3, {0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}};
+    ggdm_normal normal = unset, again = unset;
+    ggdm_error err = {0};
+    char *text = ggdm_fuzz_text(data, size), *meaning = NULL;
+    ggdm_status st = ggdm_preprocessor_config_read(text, GGDM_PREPROCESSOR_FILE, &normal, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK) {
+        for (int c = 0; c < normal.n; c++)
+            assert_true(isfinite(normal.mean[c]) && normal.std[c] > 0);
+        ggdm_test_ok(ggdm_preprocessor_config_text(&normal, &meaning, &err), &err);
+        ggdm_test_ok(ggdm_preprocessor_config_read(meaning, "text", &again, &err), &err);
+        for (int c = 0; c < normal.n; c++)
+            assert_true(again.mean[c] == normal.mean[c] && again.std[c] == normal.std[c]);
+    }
+    free(meaning);
     free(text);
     return st == GGDM_OK;
 }
