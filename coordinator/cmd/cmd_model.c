@@ -155,6 +155,16 @@ static const char *const role_names[] = {[GGDM_DIFFUSION] = "diffusion model",
                                          [GGDM_CLASSIFIER] = "classifier",
                                          [GGDM_ENCODER] = "encoder"};
 
+/* Of pixels, where the network does it itself. */
+static void print_normal(const ggdm_normal *normal)
+{
+    for (int c = 0; c < normal->n; c++)
+        printf("%s%g", c ? " " : "pixels      of [0, 1] less ", normal->mean[c]);
+    for (int c = 0; c < normal->n; c++)
+        printf("%s%g", c ? " " : ", over ", normal->std[c]);
+    printf("%s", normal->n ? "\n" : "");
+}
+
 static void print_summary(const ggdm_model *m)
 {
     char digest[GGDM_HASH_TEXT_SIZE], takes[64], gives[64];
@@ -164,15 +174,18 @@ static void print_summary(const ggdm_model *m)
     printf("class       %s (%s)\n", a->class_name, role_names[a->role]);
     if (a->size)
         printf("images      %d x %d x %d\n", a->size, a->size, a->channels);
+    print_normal(&a->normal);
     if (a->context_length)
         printf("texts       %d tokens of %d\n", a->context_length, a->vocabulary);
     if (a->context_size)
         printf("context     %d channels\n", a->context_size);
     if (a->embedding_size)
-        printf("embedding   %d\n", a->embedding_size);
+        printf("embedding   %d numbers\n", a->embedding_size);
     if (a->resize != GGDM_RESIZE_NONE)
         printf("resizes     images of any size, as %s\n", ggdm_resize_names[a->resize]);
-    printf("takes       %s\n", ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes));
+    printf("takes       %s%s\n",
+           ggdm_arch_port_names(a->ports & GGDM_PORTS_IN, takes, sizeof takes),
+           a->two_towers ? " (images, texts or both)" : "");
     printf("gives       %s\n",
            ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));
     if (a->n_classes)
