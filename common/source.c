@@ -16,9 +16,10 @@
 struct ggdm_source {
     char *path, *where;
     ggdm_file file;
-    gzFile plain; /* plain files and gzip; else NULL */
-    struct archive *zip;
-    uint64_t at, most; /* bytes read, and at most to come, of this member */
+    gzFile plain;        /* plain files and gzip; else NULL */
+    struct archive *zip; /* or tar */
+    bool is_folder;      /* this member, of an archive */
+    uint64_t at, most;   /* bytes read, and at most to come, of this member */
 };
 
 void ggdm_source_close(ggdm_source **source)
@@ -71,24 +72,36 @@ ggdm_status ggdm_source_open(const char *path, ggdm_source **out, ggdm_error *er
 static ggdm_status zip_error(const ggdm_source *s, ggdm_error *err)
 {
     const char *text = archive_error_string(s->zip);
-    return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %s", s->where, text ? text : "not a zip archive");
+    return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %s", s->where, text ? text : "not such an archive");
 }
 
-ggdm_status ggdm_source_open_zip(const char *path, ggdm_source **out, ggdm_error *err)
+static ggdm_status open_archive(const char *path, int (*support)(struct archive *),
+                                ggdm_source **out, ggdm_error *err)
 {
     GGDM_TRY(open_file(path, out, err));
     ggdm_source *s = *out;
     ggdm_status st = GGDM_OK;
-    s->most *= DEFLATE_MOST;
     s->zip = archive_read_new();
     if (!s->zip)
         st = GGDM_FAIL(err, GGDM_ENOMEM, "%s: no memory to read it", path);
-    else if (archive_read_support_format_zip_seekable(s->zip) != ARCHIVE_OK ||
+    else if (support(s->zip) != ARCHIVE_OK ||
              archive_read_open_fd(s->zip, s->file.fd, BLOCK) != ARCHIVE_OK)
         st = zip_error(s, err);
     if (st != GGDM_OK)
         ggdm_source_close(out);
     return st;
+}
+
+ggdm_status ggdm_source_open_zip(const char *path, ggdm_source **out, ggdm_error *err)
+{
+    GGDM_TRY(open_archive(path, archive_read_support_format_zip_seekable, out, err));
+    (*out)->most *= DEFLATE_MOST;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_source_open_tar(const char *path, ggdm_source **out, ggdm_error *err)
+{
+    return open_archive(path, archive_read_support_format_tar, out, err);
 }
 
 ggdm_status ggdm_source_next(ggdm_source *s, const char **name, ggdm_error *err)
@@ -98,15 +111,25 @@ ggdm_status ggdm_source_next(ggdm_source *s, const char **name, ggdm_error *err)
     int code = archive_read_next_header(s->zip, &entry);
     if (code == ARCHIVE_EOF)
         return GGDM_OK;
-    const char *text = code == ARCHIVE_OK ? archive_entry_pathname(entry) : NULL;
+    /* (A name that this locale does not have is a warning, which the name in UTF-8 answers.) */
+    const bool there = code == ARCHIVE_OK || code == ARCHIVE_WARN;
+    const char *text = there ? archive_entry_pathname(entry) : NULL;
+    if (there && !text)
+        text = archive_entry_pathname_utf8(entry);
     if (!text)
         return zip_error(s, err);
+    s->is_folder = archive_entry_filetype(entry) == AE_IFDIR;
     free(s->where);
     s->where = NULL;
     GGDM_TRY(ggdm_asprintf(&s->where, err, "%s: %.200s", s->path, text));
     s->at = 0;
     *name = text;
     return GGDM_OK;
+}
+
+bool ggdm_source_is_folder(const ggdm_source *s)
+{
+    return s->is_folder;
 }
 
 const char *ggdm_source_where(const ggdm_source *s)

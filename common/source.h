@@ -1,9 +1,10 @@
 /* The bytes of a file in their order, or of what is packed in it: gzip (whose sum is checked), or
- * the members of a zip archive.  How much memory that takes is up to the reader: nothing is
+ * the members of a zip or tar archive.  How much memory that takes is up to the reader: nothing is
  * unpacked but what is asked for. */
 #ifndef GGDM_COMMON_SOURCE_H
 #define GGDM_COMMON_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +16,16 @@ typedef struct ggdm_source ggdm_source;
 ggdm_status ggdm_source_open(const char *path, ggdm_source **out, ggdm_error *err);
 /** A zip archive, before its first member.  Errors: also GGDM_EFORMAT. */
 ggdm_status ggdm_source_open_zip(const char *path, ggdm_source **out, ggdm_error *err);
+/** The same of a tar archive, packed in nothing else. */
+ggdm_status ggdm_source_open_tar(const char *path, ggdm_source **out, ggdm_error *err);
 void ggdm_source_close(ggdm_source **source);
 
-/** Go to the next member of a zip archive; *name (borrowed until then) is NULL behind the last.
+/** Go to the next member of an archive; *name (borrowed until then) is NULL behind the last.
  *  Errors: GGDM_EFORMAT. */
 ggdm_status ggdm_source_next(ggdm_source *source, const char **name, ggdm_error *err);
+
+/** Is the member a folder? */
+bool ggdm_source_is_folder(const ggdm_source *source);
 
 /** For messages: the path, and the member.  Borrowed until the next one. */
 const char *ggdm_source_where(const ggdm_source *source);

@@ -17,7 +17,7 @@ static const uint64_t half_seed = 28;
 static const uint64_t hold_out_seed = 29;
 
 static const ggdm_image_format *const formats[] = {&ggdm_format_idx, &ggdm_format_npz,
-                                                   &ggdm_format_tree};
+                                                   &ggdm_format_tar, &ggdm_format_tree};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 /* --- finding --- */
@@ -27,11 +27,12 @@ static ggdm_status fail_nothing(const char *dir, ggdm_error *err)
     const char *name = strrchr(dir, '/');
     name = name ? name + 1 : dir;
     const bool known = !strcmp(name, "mnist") || !strcmp(name, "faces");
-    return GGDM_FAIL(
-        err, GGDM_EINVAL, "%s: %s; expected %s; or %s; or %s (docs/TRAINING.md)%s%s%s%s", dir,
-        ggdm_exists(dir) ? "no images to train on" : "no such directory", ggdm_format_tree.what,
-        ggdm_format_npz.what, ggdm_format_idx.what, known ? "; `ggdm data " : "", known ? name : "",
-        known ? "` obtains it, --out " : "", known ? dir : "");
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "%s: %s; expected %s; or %s; or %s; or %s (docs/TRAINING.md)%s%s%s%s", dir,
+                     ggdm_exists(dir) ? "no images to train on" : "no such directory",
+                     ggdm_format_tree.what, ggdm_format_tar.what, ggdm_format_npz.what,
+                     ggdm_format_idx.what, known ? "; `ggdm data " : "", known ? name : "",
+                     known ? "` obtains it, --out " : "", known ? dir : "");
 }
 
 static void digest_words(const ggdm_images *set, ggdm_hash *h)

@@ -6,19 +6,24 @@
 
 enum { LONGEST = 240 /* bytes of one of several messages */ };
 
-ggdm_status ggdm_faults_add(ggdm_faults *f, ggdm_error *err)
+ggdm_status ggdm_faults_note(ggdm_faults *f, ggdm_error *own, ggdm_error *err)
 {
     char line[LONGEST + 4];
-    if (err->code == GGDM_ENOMEM || err->code == GGDM_EFULL)
-        return err->code;
+    if (own->code == GGDM_OK)
+        return GGDM_OK;
+    if (own->code == GGDM_ENOMEM) {
+        if (err)
+            *err = *own;
+        return own->code;
+    }
     if (f->n++ == 0)
-        f->first = *err;
-    snprintf(line, sizeof line, "\n  %.*s", LONGEST, err->msg);
+        f->first = *own;
+    snprintf(line, sizeof line, "\n  %.*s", LONGEST, own->msg);
     if (f->shown + 1 == f->n && strlen(f->more) + strlen(line) < sizeof f->more) {
         strcat(f->more, line);
         f->shown++;
     }
-    *err = (ggdm_error){0};
+    *own = (ggdm_error){0};
     return GGDM_OK;
 }
 
@@ -34,7 +39,6 @@ ggdm_status ggdm_faults_tell(const ggdm_faults *f, const char *where, int64_t n,
     }
     if (f->n > f->shown)
         snprintf(rest, sizeof rest, "\n  and %" PRId64 " more", f->n - f->shown);
-    return GGDM_FAIL(err, f->first.code,
-                     "%.120s: %" PRId64 " of %" PRId64 " cannot be used:%s%s", where, f->n, n,
-                     f->more, rest);
+    return GGDM_FAIL(err, f->first.code, "%.120s: %" PRId64 " of %" PRId64 " cannot be used:%s%s",
+                     where, f->n, n, f->more, rest);
 }

@@ -15,9 +15,9 @@ typedef struct ggdm_faults {
     int shown;        /* of n, in more */
 } ggdm_faults;
 
-/** Note a file's failure, whose message names it; err is empty afterwards.  Errors: that of err
- *  where it is none of the data: no memory, no room. */
-ggdm_status ggdm_faults_add(ggdm_faults *faults, ggdm_error *err);
+/** Note what became of a file: nothing where own is empty, as it is afterwards; its message names
+ *  the file.  Errors: that of own where it is not the file's: no memory. */
+ggdm_status ggdm_faults_note(ggdm_faults *faults, ggdm_error *own, ggdm_error *err);
 
 /** GGDM_OK where nothing was noted; the failure where one was; else that of the first, with all of
  *  them that there is room for, of the n files of the data set `where`. */

@@ -96,8 +96,7 @@ static ggdm_status scale_both(const ggdm_pixels *p, const axis *x, const axis *y
             weighted(x, i, p->data + (size_t)r * old_row + (size_t)x->first[i] * c, c, c,
                      narrow + (size_t)(r - top) * row + (size_t)i * c);
     for (int32_t r = 0; r < side; r++)
-        weighted(y, r, narrow + (size_t)(y->first[r] - top) * row, row, row,
-                 out + (size_t)r * row);
+        weighted(y, r, narrow + (size_t)(y->first[r] - top) * row, row, row, out + (size_t)r * row);
     free(narrow);
     return GGDM_OK;
 }
@@ -110,8 +109,7 @@ static ggdm_status scale_middle(const ggdm_pixels *p, int32_t side, int32_t shor
     const int32_t edge = p->width < p->height ? p->width : p->height;
     const double length = (double)edge * side / shorter;
     axis x = {0}, y = {0};
-    ggdm_status st =
-        axis_init(&x, p->width, (p->width - length) / 2, length, side, err);
+    ggdm_status st = axis_init(&x, p->width, (p->width - length) / 2, length, side, err);
     if (st == GGDM_OK)
         st = axis_init(&y, p->height, (p->height - length) / 2, length, side, err);
     if (st == GGDM_OK)

@@ -13,6 +13,7 @@
 #include "models/train/faults.h"
 #include "models/train/images.h"
 #include "models/train/picture.h"
+#include "models/train/picture_queue.h"
 #include "models/train/words_file.h"
 
 static const char *const splits[][3] = {{"train", NULL}, {"test", "val", NULL}};
@@ -93,7 +94,7 @@ static ggdm_status add_file(tree *t, const char *folder, const char *name, int32
         GGDM_FAIL(&own, GGDM_EUNSUPPORTED,
                   "%s/%s: expected images here, .png, .jpg or .jpeg%s, and nothing else", t->root,
                   path, t->words ? "" : " (with captions of the same name, .txt)");
-        st = ggdm_faults_add(&t->faults, &own);
+        st = ggdm_faults_note(&t->faults, &own, err);
     }
     free(path);
     return st;
@@ -182,15 +183,18 @@ static ggdm_status check_classes(const ggdm_images *out, const tree *t, const gg
 
 /* --- pictures --- */
 
-enum { TOGETHER = 256 /* pictures, whose failures are told in their order */ };
-
-static ggdm_status read_picture(const tree *t, int32_t i, const ggdm_image_want *want,
-                                ggdm_images *out, ggdm_error *err)
+static ggdm_status queue_picture(tree *t, int32_t i, ggdm_picture_queue *q, ggdm_error *err)
 {
-    const size_t one = (size_t)out->width * (size_t)out->height * (size_t)out->channels;
-    char *path = NULL;
-    GGDM_TRY(ggdm_path_join(t->root, t->pictures.texts[i], &path, err));
-    ggdm_status st = ggdm_picture_read(path, want, out->pixels + (size_t)i * one, err);
+    char *path = NULL, *bytes = NULL;
+    size_t size = 0;
+    ggdm_error own = {0};
+    ggdm_status st = ggdm_path_join(t->root, t->pictures.texts[i], &path, err);
+    if (st == GGDM_OK)
+        (void)ggdm_read_file(path, GGDM_PICTURE_MAX_FILE, &bytes, &size, &own);
+    if (st == GGDM_OK && bytes)
+        st = ggdm_picture_queue_add(q, i, bytes, size, path, err);
+    else if (st == GGDM_OK)
+        st = ggdm_faults_note(&t->faults, &own, err);
     free(path);
     return st;
 }
@@ -198,21 +202,13 @@ static ggdm_status read_picture(const tree *t, int32_t i, const ggdm_image_want 
 static ggdm_status read_pictures(tree *t, const ggdm_image_want *want, ggdm_images *out,
                                  ggdm_error *err)
 {
-    ggdm_error *own = NULL;
-    ggdm_status st = ggdm_alloc(&own, TOGETHER, sizeof *own, err);
-    for (int32_t begin = 0; begin < out->n && st == GGDM_OK; begin += TOGETHER) {
-        const int32_t n = out->n - begin < TOGETHER ? out->n - begin : TOGETHER;
-#pragma omp parallel for schedule(dynamic)
-        for (int32_t i = 0; i < n; i++)
-            (void)read_picture(t, begin + i, want, out, &own[i]);
-        for (int32_t i = 0; i < n && st == GGDM_OK; i++)
-            if (own[i].code != GGDM_OK && ggdm_faults_add(&t->faults, &own[i]) != GGDM_OK) {
-                st = own[i].code;
-                if (err)
-                    *err = own[i];
-            }
-    }
-    free(own);
+    ggdm_picture_queue q = {.want = want, .images = out, .faults = &t->faults};
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < out->n && st == GGDM_OK; i++)
+        st = queue_picture(t, i, &q, err);
+    if (st == GGDM_OK)
+        st = ggdm_picture_queue_flush(&q, err);
+    ggdm_picture_queue_deinit(&q);
     return st;
 }
 
@@ -253,7 +249,7 @@ static ggdm_status read_texts(tree *t, ggdm_words *words, ggdm_error *err)
             st = ggdm_intern_text(&stems, stem, &number, err);
         if (st == GGDM_OK && words->captions && ggdm_intern_find(&t->texts, stem) >= 0 &&
             read_text(t, i, stem, words, &own) != GGDM_OK)
-            st = ggdm_faults_add(&t->faults, &own);
+            st = ggdm_faults_note(&t->faults, &own, err);
         free(stem);
     }
     for (int32_t i = 0; i < t->texts.n && st == GGDM_OK; i++)
@@ -261,7 +257,7 @@ static ggdm_status read_texts(tree *t, ggdm_words *words, ggdm_error *err)
             ggdm_error own = {0};
             GGDM_FAIL(&own, GGDM_EINVAL, "%s/%s.txt: no picture of this name is beside it", t->root,
                       t->texts.texts[i]);
-            st = ggdm_faults_add(&t->faults, &own);
+            st = ggdm_faults_note(&t->faults, &own, err);
         }
     ggdm_intern_deinit(&stems);
     return st;

@@ -70,7 +70,7 @@ typedef struct ggdm_image_format {
                         ggdm_images *out, ggdm_error *err);
 } ggdm_image_format;
 
-extern const ggdm_image_format ggdm_format_idx, ggdm_format_npz, ggdm_format_tree;
+extern const ggdm_image_format ggdm_format_idx, ggdm_format_npz, ggdm_format_tar, ggdm_format_tree;
 
 /* --- for the formats --- */
 

@@ -1,10 +1,8 @@
 #include "models/train/picture.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/fs.h"
 #include "common/jpeg_image.h"
 #include "common/png_image.h"
 #include "models/train/fit.h"
@@ -44,15 +42,4 @@ ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,
         st = ggdm_picture_fit(&pixels, want, out, err);
     ggdm_pixels_deinit(&pixels);
     return st == GGDM_OK ? st : ggdm_error_prefix(err, "%s", where);
-}
-
-ggdm_status ggdm_picture_read(const char *path, const ggdm_image_want *want, uint8_t *out,
-                              ggdm_error *err)
-{
-    char *bytes = NULL;
-    size_t size = 0;
-    GGDM_TRY(ggdm_read_file(path, GGDM_PICTURE_MAX_FILE, &bytes, &size, err));
-    ggdm_status st = ggdm_picture_take(bytes, size, path, want, out, err);
-    free(bytes);
-    return st;
 }

@@ -19,8 +19,5 @@ bool ggdm_picture_is_one(const char *name);
  *  GGDM_ENOMEM, with where in front. */
 ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,
                               const ggdm_image_want *want, uint8_t *out, ggdm_error *err);
-/** The same of a file.  Errors: also those of ggdm_read_file. */
-ggdm_status ggdm_picture_read(const char *path, const ggdm_image_want *want, uint8_t *out,
-                              ggdm_error *err);
 
 #endif

@@ -30,8 +30,9 @@ static ggdm_status find_picture(words_file *f, const char *name, const char *whe
     if (*out < 0)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: no picture '%.100s' is here", where, name);
     if (f->told[*out])
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: '%.100s' is there twice; expected a list of its "
-                                           "captions where it has several",
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: '%.100s' is there twice; expected a list of its "
+                         "captions where it has several",
                          where, name);
     f->told[*out] = 1;
     return GGDM_OK;
@@ -62,11 +63,7 @@ static ggdm_status take_line(void *context, const char *text, size_t size, const
     if (st == GGDM_OK)
         st = read_object(f, doc->root, where, &own);
     ggdm_doc_destroy(&doc);
-    if (st != GGDM_OK && ggdm_faults_add(&f->faults, &own) == GGDM_OK)
-        return GGDM_OK;
-    if (st != GGDM_OK && err)
-        *err = own;
-    return st;
+    return ggdm_faults_note(&f->faults, &own, err);
 }
 
 static ggdm_status read_json(words_file *f, ggdm_error *err)
@@ -91,10 +88,10 @@ static ggdm_status read_record(words_file *f, const ggdm_csv *csv, const size_t 
     char *where = NULL;
     int32_t i;
     GGDM_TRY(ggdm_asprintf(&where, err, "%s:%" PRId64, f->path, csv->line));
-    ggdm_status st = csv->n == columns
-                         ? find_picture(f, csv->fields[column[0]], where, &i, err)
-                         : GGDM_FAIL(err, GGDM_EFORMAT, "%s: %zu fields, expected %zu", where,
-                                     csv->n, columns);
+    ggdm_status st =
+        csv->n == columns
+            ? find_picture(f, csv->fields[column[0]], where, &i, err)
+            : GGDM_FAIL(err, GGDM_EFORMAT, "%s: %zu fields, expected %zu", where, csv->n, columns);
     if (st == GGDM_OK) {
         const char *text = csv->fields[column[1]];
         st = ggdm_words_caption(f->words, i, text, strlen(text), where, err);
@@ -119,12 +116,8 @@ static ggdm_status read_records(words_file *f, ggdm_csv *csv, ggdm_error *err)
         if (csv->n == 0)
             return GGDM_OK;
         f->n++;
-        ggdm_status st = read_record(f, csv, column, columns, &own);
-        if (st == GGDM_OK || ggdm_faults_add(&f->faults, &own) == GGDM_OK)
-            continue;
-        if (err)
-            *err = own;
-        return st;
+        (void)read_record(f, csv, column, columns, &own);
+        GGDM_TRY(ggdm_faults_note(&f->faults, &own, err));
     }
 }
 

@@ -10,9 +10,9 @@
 bool ggdm_words_file_is_one(const char *name);
 
 /** Read what the file at path says: pictures by number are the names' texts.  A line of JSON is an
- *  object with "file_name"; a csv has columns file_name and caption (or text), others do not matter.
- *  Errors: GGDM_EFORMAT, GGDM_EINVAL naming file and line: of no picture that is there, of one
- *  twice (all such lines); those of words.h. */
+ *  object with "file_name"; a csv has columns file_name and caption (or text), others do not
+ * matter. Errors: GGDM_EFORMAT, GGDM_EINVAL naming file and line: of no picture that is there, of
+ * one twice (all such lines); those of words.h. */
 ggdm_status ggdm_words_file_read(ggdm_words *words, const char *path, const ggdm_intern *names,
                                  ggdm_error *err);
 

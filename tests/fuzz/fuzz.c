@@ -30,6 +30,8 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"torch", ggdm_fuzz_torch, 4096, 0.4},
     {"idx", ggdm_fuzz_idx, 512, 0.2},
     {"npz", ggdm_fuzz_npz, 4096, 0.4},
+    {"tar", ggdm_fuzz_tar, 8192, 0.4},
+    {"words", ggdm_fuzz_words, 1024, 0.3},
     {"reference", ggdm_fuzz_reference, 4096, 0.4},
     {"jpeg", ggdm_fuzz_jpeg, 4096, 0.3},
     {"pipeline", ggdm_fuzz_pipeline, 1024, 0.2},

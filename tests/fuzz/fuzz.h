@@ -52,6 +52,8 @@ bool ggdm_fuzz_pickle(const uint8_t *data, size_t size);
 bool ggdm_fuzz_torch(const uint8_t *data, size_t size);
 bool ggdm_fuzz_idx(const uint8_t *data, size_t size);
 bool ggdm_fuzz_npz(const uint8_t *data, size_t size);
+bool ggdm_fuzz_tar(const uint8_t *data, size_t size);
+bool ggdm_fuzz_words(const uint8_t *data, size_t size);
 bool ggdm_fuzz_reference(const uint8_t *data, size_t size);
 bool ggdm_fuzz_jpeg(const uint8_t *data, size_t size);
 bool ggdm_fuzz_pipeline(const uint8_t *data, size_t size);

@@ -11,6 +11,7 @@ import os
 import pickle
 import struct
 import sys
+import tarfile
 import types
 import zipfile
 import zlib
@@ -229,7 +230,31 @@ for kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"sPLT", b"pCAL", b"sC
     good = png(3, 2, 1, extra=[(kind, b"k\0" + bytes(8))])
     put("png", f"length-of-{kind.decode()}", good.replace(struct.pack(">I", 10) + kind,
                                                          struct.pack(">I", 0x7FFFFFF0) + kind))
+put("png", "rgba", png(3, 2, 4, color=6))
+put("png", "wide", png(3, 2, 2, depth=16, color=0))
 put("png", "side-beyond-the-limit", png(100000, 100000, 1, rows=b""))
+
+# --- tar archives in WebDataset's way (models/train/format_tar.c)
+
+
+def tar(*members, links=()):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info)
+    blocks = sum(1 + -(-len(content) // 512) for _, content in members) + len(links)
+    return out.getvalue()[:512 * (blocks + 2)]  # without what pads it to 20 blocks
+
+
+put("tar", "samples", tar(("a/x.png", png(2, 2, 3)), ("a/x.txt", b"a caption"), ("a/x.cls", b"3"),
+                          ("a/y.png", png(3, 5, 1)), ("a/y.cls", b"0\n"), ("a/y.json", b'{"text": ["b", "c"]}')))
+put("tar", "link", tar(("x.txt", b"a"), links=["x.png"]))
 
 
 # --- messages (jobs/messages.c, worker/protocol.c)

@@ -8,6 +8,7 @@
 #include "evaluate/reference_file.h"
 #include "models/train/idx.h"
 #include "models/train/images.h"
+#include "models/train/words_file.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What the network of these data sets takes. */
@@ -65,6 +66,73 @@ bool ggdm_fuzz_npz(const uint8_t *data, size_t size)
     if (st == GGDM_OK)
         check_images(&images);
     ggdm_images_deinit(&images);
+    free(path);
+    return st == GGDM_OK;
+}
+
+/* Checksums of the headers are made to fit, or mutations would not get past them. */
+static void mend_tar(uint8_t *tar, size_t size)
+{
+    enum { BLOCK = 512, AT = 148, DIGITS = 8 };
+    for (size_t at = 0; at + BLOCK <= size; at += BLOCK) {
+        unsigned sum = 0;
+        char text[DIGITS + 1];
+        if (memcmp(tar + at + 257, "ustar", 5) != 0)
+            continue;
+        memset(tar + at + AT, ' ', DIGITS);
+        for (size_t i = 0; i < BLOCK; i++)
+            sum += tar[at + i];
+        snprintf(text, sizeof text, "%06o%c ", sum & 0777777, 0);
+        memcpy(tar + at + AT, text, DIGITS);
+    }
+}
+
+static void check_captions(const ggdm_images *images)
+{
+    const ggdm_captions *c = &images->captions;
+    assert_true(c->n >= images->n && c->first[images->n] == c->n);
+    for (int32_t i = 0; i < images->n; i++)
+        assert_true(c->first[i] < c->first[i + 1] && *c->texts[c->first[i]]);
+}
+
+bool ggdm_fuzz_tar(const uint8_t *data, size_t size)
+{
+    const ggdm_image_want tar_want = {
+        .size = 2, .channels = 3, .captions = true, .crop = GGDM_CROP_CENTER};
+    ggdm_error err = {0};
+    ggdm_images images = {0};
+    uint8_t *tar = (uint8_t *)ggdm_fuzz_text(data, size);
+    if (size % 4)
+        mend_tar(tar, size);
+    char *path = ggdm_fuzz_file("data.tar", tar, size);
+    ggdm_status st = ggdm_format_tar.read(path, GGDM_SPLIT_TRAIN, &tar_want, &images, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK && images.n > 0)
+        check_captions(&images);
+    ggdm_images_deinit(&images);
+    free(path);
+    free(tar);
+    return st == GGDM_OK;
+}
+
+/* Lines of JSON, or else a csv, about two pictures. */
+bool ggdm_fuzz_words(const uint8_t *data, size_t size)
+{
+    static const char *const pictures[] = {"a.png", "b/c.jpg"};
+    const ggdm_image_want words_want = {.captions = true};
+    const char *name = size > 0 && data[0] == '{' ? "metadata.jsonl" : "captions.csv";
+    ggdm_error err = {0};
+    ggdm_words words;
+    ggdm_intern names = {0};
+    int32_t i;
+    char *path = ggdm_fuzz_file(name, data, size);
+    for (size_t k = 0; k < 2; k++)
+        ggdm_test_ok(ggdm_intern_text(&names, pictures[k], &i, NULL), NULL);
+    ggdm_test_ok(ggdm_words_begin("", &words_want, &words, NULL), NULL);
+    ggdm_status st = ggdm_words_file_read(&words, path, &names, &err);
+    ggdm_fuzz_clean(st, &err);
+    ggdm_words_deinit(&words);
+    ggdm_intern_deinit(&names);
     free(path);
     return st == GGDM_OK;
 }
@@ -129,6 +197,10 @@ bool ggdm_fuzz_png(const uint8_t *data, size_t size)
     ggdm_fuzz_clean(st, &err);
     assert_true((st == GGDM_OK) == (pixels.data != NULL));
     ggdm_pixels_deinit(&pixels);
+    const ggdm_status any = ggdm_png_decode_any(png, size, 1024, &pixels, &err);
+    ggdm_fuzz_clean(any, &err);
+    assert_true((any == GGDM_OK) == (pixels.data != NULL) && (st != GGDM_OK || any == GGDM_OK));
+    ggdm_pixels_deinit(&pixels);
     free(png);
-    return st == GGDM_OK;
+    return any == GGDM_OK;
 }

@@ -211,7 +211,7 @@ bool ggdm_fuzz_curve(const uint8_t *data, size_t size)
     ggdm_curve c;
     ggdm_error err = {0};
     char *path = ggdm_fuzz_file("curve.csv", data, size);
-    ggdm_test_ok(ggdm_curve_open(path, 1000, 0, &c, &err), &err);
+    ggdm_test_ok(ggdm_curve_open(path, 1000, &(ggdm_measures){0}, &c, &err), &err);
     bool any = c.n > 0;
     ggdm_curve_close(&c);
     free(path);

@@ -189,8 +189,9 @@ static void test_tree_tells_which_captions_are_wrong(void **state)
     put_text("captions.csv", "1.png,a\n");
     refused(&captions, "captions.csv:1: expected names of the columns, file_name and caption");
     drop("captions.csv");
-    put_text("captions.jsonl", "{\"caption\": \"a\"}\n{\"file_name\": \"9.png\", \"caption\": \"b\"}"
-                               "\n{");
+    put_text("captions.jsonl",
+             "{\"caption\": \"a\"}\n{\"file_name\": \"9.png\", \"caption\": \"b\"}"
+             "\n{");
     refused(&captions, "captions.jsonl: 3 of 3 cannot be used:\n  ");
     refused(&captions, "captions.jsonl:1: expected {\"file_name\": \"...\", \"caption\": \"...\"}");
     refused(&captions, "captions.jsonl:2: no picture '9.png' is here");

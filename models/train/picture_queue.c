@@ -1,0 +1,66 @@
+#include "models/train/picture_queue.h"
+
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "models/train/picture.h"
+
+enum { MOST = 256, MOST_BYTES = 64 << 20 };
+
+static void drop_all(ggdm_picture_queue *q)
+{
+    for (size_t k = 0; k < q->n; k++) {
+        free(q->items[k].bytes);
+        free(q->items[k].where);
+    }
+    q->n = 0;
+    q->bytes = 0;
+}
+
+ggdm_status ggdm_picture_queue_add(ggdm_picture_queue *q, int32_t i, char *bytes, size_t size,
+                                   const char *where, ggdm_error *err)
+{
+    char *copy = NULL;
+    ggdm_status st = ggdm_grow(&q->items, &q->cap, q->n + 1, sizeof *q->items, err);
+    if (st == GGDM_OK)
+        st = ggdm_strdup(where, &copy, err);
+    if (st != GGDM_OK) {
+        free(bytes);
+        return st;
+    }
+    q->items[q->n++] = (ggdm_queued){bytes, copy, size, i};
+    q->bytes += size;
+    return q->n < MOST && q->bytes < MOST_BYTES ? GGDM_OK : ggdm_picture_queue_flush(q, err);
+}
+
+static void decode(const ggdm_picture_queue *q, size_t k, ggdm_error *err)
+{
+    const ggdm_images *out = q->images;
+    const ggdm_queued *p = &q->items[k];
+    const size_t one = (size_t)out->width * (size_t)out->height * (size_t)out->channels;
+    (void)ggdm_picture_take(p->bytes, p->size, p->where, q->want, out->pixels + (size_t)p->i * one,
+                            err);
+}
+
+ggdm_status ggdm_picture_queue_flush(ggdm_picture_queue *q, ggdm_error *err)
+{
+    ggdm_error *own = NULL;
+    ggdm_status st = ggdm_alloc(&own, q->n, sizeof *own, err);
+    const int64_t n = st == GGDM_OK ? (int64_t)q->n : 0;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t k = 0; k < n; k++)
+        decode(q, (size_t)k, &own[k]);
+    for (int64_t k = 0; k < n && st == GGDM_OK; k++)
+        st = ggdm_faults_note(q->faults, &own[k], err);
+    free(own);
+    drop_all(q);
+    return st;
+}
+
+void ggdm_picture_queue_deinit(ggdm_picture_queue *q)
+{
+    drop_all(q);
+    free(q->items);
+    q->items = NULL;
+    q->cap = 0;
+}
