@@ -20,11 +20,12 @@ struct ggdm_arch {
     char *text;
 };
 
-static const ggdm_arch_kind *const kinds[] = {
-    &ggdm_arch_unet2d,     &ggdm_arch_unet2d_condition,   &ggdm_arch_cnn,
-    &ggdm_arch_mixture,    &ggdm_arch_mixture_classifier, &ggdm_arch_inception,
-    &ggdm_arch_clip,       &ggdm_arch_clip_text,          &ggdm_arch_clip_text_projected,
-    &ggdm_arch_clip_vision};
+static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d,     &ggdm_arch_unet2d_condition,
+                                              &ggdm_arch_cnn,        &ggdm_arch_sequential,
+                                              &ggdm_arch_mixture,    &ggdm_arch_mixture_classifier,
+                                              &ggdm_arch_inception,  &ggdm_arch_clip,
+                                              &ggdm_arch_clip_text,  &ggdm_arch_clip_text_projected,
+                                              &ggdm_arch_clip_vision};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 

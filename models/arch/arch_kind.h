@@ -45,6 +45,7 @@ typedef struct ggdm_arch_kind {
 extern const ggdm_arch_kind ggdm_arch_unet2d;           /* models/arch/unet2d_model.c */
 extern const ggdm_arch_kind ggdm_arch_unet2d_condition; /* models/arch/unet2d_condition.c */
 extern const ggdm_arch_kind ggdm_arch_cnn;              /* models/arch/cnn_config.c */
+extern const ggdm_arch_kind ggdm_arch_sequential;       /* models/arch/sequential.c */
 extern const ggdm_arch_kind ggdm_arch_inception;        /* models/arch/inception.c */
 extern const ggdm_arch_kind ggdm_arch_clip, ggdm_arch_clip_text, ggdm_arch_clip_text_projected,
     ggdm_arch_clip_vision; /* models/arch/clip_config.c */

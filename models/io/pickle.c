@@ -309,6 +309,7 @@ static const struct {
 
 static ggdm_status run(machine *m)
 {
+    GGDM_TRY(ggdm_grow(&m->stack, &m->cap_stack, 1, sizeof *m->stack, m->err)); /* never NULL */
     GGDM_TRY(ggdm_pickle_make(m, GGDM_PICKLE_LIST, &m->persistent));
     while (!m->result) {
         const uint8_t *p = NULL;

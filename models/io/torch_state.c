@@ -119,8 +119,9 @@ ggdm_status ggdm_torch_list_storages(ggdm_torch_file *f, ggdm_error *err)
         GGDM_TRY(read_storage(f, all->items[i], &f->storages[i], err));
     qsort(f->storages, all->n, sizeof *f->storages, by_key);
     for (size_t i = 0; i < all->n; i++) {
-        const ggdm_torch_storage s = f->storages[i], *last = &f->storages[f->n_storages - 1];
-        if (i == 0 || strcmp(last->key, s.key) != 0)
+        const ggdm_torch_storage s = f->storages[i];
+        const ggdm_torch_storage *last = i > 0 ? &f->storages[f->n_storages - 1] : NULL;
+        if (!last || strcmp(last->key, s.key) != 0)
             f->storages[f->n_storages++] = s;
         else if (last->dtype != s.dtype || last->count != s.count)
             return GGDM_FAIL(err, GGDM_EFORMAT, "%s: storage '%.40s' is said to be of two kinds",

@@ -5,7 +5,7 @@
 set -u
 . "$(dirname "$0")/../support/world.sh"
 cd "$work" || exit 1
-python=/usr/bin/python3
+python=/usr/bin/python3 vjp=
 if ! $python -c "import importlib.util as u; exit(not (u.find_spec('torch') and u.find_spec('numpy')))" 2>/dev/null; then
     echo "1..0 # SKIP python3-torch is not installed"
     exit 0
@@ -20,7 +20,7 @@ imports() {
     while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=("$1") && shift; done
     rm -rf made
     { "$GGDM" model import "${args[@]}" --out made && "$GGDM" model verify made &&
-        "$GGDM" model apply made --in "$case.x.safetensors" --out y.safetensors --precision fp32; } >out 2>&1 || ok=1
+        "$GGDM" model apply made --in "$case.x.safetensors" --out y.safetensors --precision fp32 $vjp; } >out 2>&1 || ok=1
     [ $# -gt 0 ] && shift
     for word; do grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }; done
     echo "$name y $case" >>compared
@@ -55,6 +55,10 @@ mv made hf && imports "CLIPModel of Hugging Face" clip hf/model.safetensors -- "
 cmp -s hf/model.safetensors made/model.safetensors
 report $? "which is what became of that of OpenAI"
 
+vjp=--vjp
+imports "layers as PyTorch prints them, with mean and std" net net -- "TorchSequential, PyTorch (zip)" "1 tensors of integers"
+imports "layers with names, of images in [0, 1], wrapped" named named/weights.pt -- "TorchSequential, PyTorch (legacy)"
+
 refuses "several sets of weights, 'model.module' (144 tensors), 'ema' (144 tensors): choose one by --state NAME" training
 refuses "no weights 'emma', expected one of 'model.module'" training --state emma
 refuses "tensor 'conv_in.weight', element [1, 0, 2, 0]: value nan, expected finite" nan
@@ -82,13 +86,14 @@ import numpy as np
 def read(path):
     data = open(path, "rb").read()
     n = struct.unpack("<Q", data[:8])[0]
-    a, b = json.loads(data[8:8 + n])["y"]["data_offsets"]
-    return np.frombuffer(data[8 + n + a:8 + n + b], "<f4")
+    head = json.loads(data[8:8 + n])
+    at = lambda range: np.frombuffer(data[8 + n + range[0]:8 + n + range[1]], "<f4")
+    return {name: at(t["data_offsets"]) for name, t in head.items() if name != "__metadata__"}
 
 for i, line in enumerate(open("compared"), 1):
     name, case = line.rstrip().rsplit(" y ", 1)
-    y, want = read(f"y{i}.safetensors"), read(case + ".want.safetensors")
-    off = abs(y - want).max() / abs(want).max()
+    got, want = read(f"y{i}.safetensors"), read(case + ".want.safetensors")
+    off = max(abs(got[k] - want[k]).max() / abs(want[k]).max() for k in want)
     print(f"{off:.1e} {name}")
     assert off < 2e-6, name
 PY

@@ -113,7 +113,7 @@ says 2 "a model that is gone" "field 'guidance.loss.model': model 'models/tiny-c
 cd "$work" || exit 1
 awk '/^```python/ { on = 1; next } /^```/ { on = 0 } on' "$root/docs/MODELS.md" >export.py
 if /usr/bin/python3 -c "import torch" 2>/dev/null; then
-    /usr/bin/python3 export.py && "$GGDM" model verify my-cnn >out 2>&1 &&
+    /usr/bin/python3 export.py && "$GGDM" model import net --out my-cnn >out 2>&1 &&
         "$GGDM" model apply my-cnn --in x.safetensors --out y.safetensors >>out 2>&1 &&
         /usr/bin/python3 -c "
 import numpy

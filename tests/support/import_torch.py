@@ -178,6 +178,52 @@ def clip():
     torch.jit.script(torch.nn.Linear(2, 2)).save("script.pt")
 
 
+# ---- plain sequences of layers, described by what PyTorch prints
+
+
+def sequence(name, net, size, channels, layers, save, state=None, normal=None):
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(m.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(m.running_var, 0.5, 2)
+        for p in m.parameters(recurse=False):
+            if p.dim() == 1:
+                torch.nn.init.normal_(p, 0.7, 0.3)
+    net.eval()
+    x = torch.randn(3, channels, size, size).clamp(-1, 1).requires_grad_()
+    mean, std = normal or (0.5, 0.5)
+    each = lambda v: torch.tensor(v).reshape(-1, 1, 1)
+    y = torch.log_softmax(net(((x + 1) / 2 - each(mean)) / each(std)), 1)
+    gy = torch.randn_like(y)
+    (gx,) = torch.autograd.grad(y, x, gy)
+    safetensors(name + ".x.safetensors", {"x": x, "gy": gy})
+    safetensors(name + ".want.safetensors", {"y": y, "gx": gx})
+    config = {"_class_name": "TorchSequential", "sample_size": size, "in_channels": channels, "layers": layers}
+    if normal:
+        config.update(image_mean=normal[0] if isinstance(normal[0], tuple) else [normal[0]],
+                      image_std=normal[1] if isinstance(normal[1], tuple) else [normal[1]])
+    folder(name, config)
+    save(state or net.state_dict(), name + "/weights.pt")
+
+
+def sequences():
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 5, padding=2, bias=False), nn.BatchNorm2d(8, eps=1e-3), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(8, 12, (1, 3), padding="same"), nn.GroupNorm(3, 12), nn.SiLU(), nn.Dropout2d(0.1),
+        nn.Conv2d(12, 16, 4, stride=2, padding=1), nn.GELU(), nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(),
+        nn.Linear(16 * 2 * 2, 20), nn.LeakyReLU(0.2), nn.Linear(20, 7, bias=False), nn.LogSoftmax(dim=1))
+    sequence("net", net, 17, 3, [repr(m) for m in net], torch.save, normal=((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    # Names of a module's own parts, images of [0, 1], wrapped.
+    net = nn.Sequential(collections.OrderedDict(
+        conv=nn.Sequential(nn.Conv2d(1, 6, 3), nn.GELU("tanh"), nn.AvgPool2d(3, 1, 1, count_include_pad=False)),
+        pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), out=nn.Linear(6, 4)))
+    layers = [*(f"({'conv.' + n}): {m!r}" for n, m in net.conv.named_children()),
+              *(f"({n}): {m!r}" for n, m in list(net.named_children())[1:])]
+    layers[2] = "(conv.2): AvgPool2d(kernel_size=3, stride=1, padding=1, count_include_pad=False)"  # it is not printed
+    sequence("named", net, 9, 1, layers, legacy, {"module." + k: v for k, v in net.state_dict().items()}, normal=(0.0, 1.0))
+
+
 # ---- what is refused
 
 
@@ -201,6 +247,7 @@ def main():
     with torch.no_grad():
         clip()
     unet()
+    sequences()
     evil()
 
 
