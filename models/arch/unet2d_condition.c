@@ -5,7 +5,8 @@
 
 #include "models/arch/unet2d_config.h"
 
-enum { HEADS = 8, DEPTH = 1, MAX_DEPTH = 64 }; /* the defaults; transformer blocks of a layer */
+enum { HEADS = 8, DEPTH = 1 }; /* the defaults */
+enum { MAX_BLOCKS = 1024 };    /* of all transformers together: Stable Diffusion has 16, SDXL 70 */
 
 static const char *const mid_only[] = {"UNetMidBlock2DCrossAttn", NULL};
 static const char *const default_only[] = {"default", NULL};
@@ -117,6 +118,25 @@ static ggdm_status read_each(const ggdm_node *node, const char *key, int most, i
     return GGDM_OK;
 }
 
+static ggdm_status check_transformers(const ggdm_node *root, const ggdm_unet2d *net,
+                                      ggdm_error *err)
+{
+    int blocks = net->depth[net->levels - 1]; /* in the middle */
+    for (int i = 0; i < net->levels; i++) {
+        if (ggdm_unet2d_has_attention(net, i) && net->width[i] % net->heads[i])
+            return ggdm_node_fail(ggdm_unet2d_at(root, "attention_head_dim"), err,
+                                  "%d heads, expected a divisor of the %d channels of level %d",
+                                  net->heads[i], net->width[i], i);
+        blocks += net->depth[i] * (net->down_attn[i] * net->layers +
+                                   net->up_attn[net->levels - 1 - i] * (net->layers + 1));
+    }
+    return blocks <= MAX_BLOCKS
+               ? GGDM_OK
+               : ggdm_node_fail(ggdm_unet2d_at(root, "transformer_layers_per_block"), err,
+                                "%d transformer blocks in all, expected at most %d", blocks,
+                                MAX_BLOCKS);
+}
+
 /* attention_head_dim is the number of heads: diffusers has kept its old name. */
 static ggdm_status attention(const ggdm_node *root, ggdm_unet2d_keys *keys, ggdm_unet2d *net,
                              ggdm_json *text, ggdm_error *err)
@@ -124,18 +144,13 @@ static ggdm_status attention(const ggdm_node *root, ggdm_unet2d_keys *keys, ggdm
     GGDM_TRY(check_unbuilt(root, err));
     GGDM_TRY(read_each(keys->heads, "attention_head_dim", GGDM_ARCH_MAX_WIDTH, HEADS, net,
                        net->heads, text, err));
-    GGDM_TRY(read_each(keys->depths, "transformer_layers_per_block", MAX_DEPTH, DEPTH, net,
+    GGDM_TRY(read_each(keys->depths, "transformer_layers_per_block", MAX_BLOCKS, DEPTH, net,
                        net->depth, text, err));
     keys->heads = keys->depths = keys->unbuilt = NULL; /* said */
     net->mid_attention = true;
     net->context_size = keys->context_size;
     net->linear_projection = keys->linear_projection;
-    for (int i = 0; i < net->levels; i++)
-        if (ggdm_unet2d_has_attention(net, i) && net->width[i] % net->heads[i])
-            return ggdm_node_fail(ggdm_unet2d_at(root, "attention_head_dim"), err,
-                                  "%d heads, expected a divisor of the %d channels of level %d",
-                                  net->heads[i], net->width[i], i);
-    return GGDM_OK;
+    return check_transformers(root, net, err);
 }
 
 static const ggdm_unet2d_class condition = {.fields = fields,

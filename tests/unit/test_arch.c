@@ -410,6 +410,8 @@ static const struct {
      "attention_head_dim[3]"},
     {SD1, "\"act_fn\"", "\"transformer_layers_per_block\": [1, 2, [3], 1], \"act_fn\"",
      "transformer_layers_per_block[2]"},
+    {SD1, "\"act_fn\"", "\"transformer_layers_per_block\": [1, 2, 300, 1], \"act_fn\"",
+     "'transformer_layers_per_block': 1516 transformer blocks in all, expected at most 1024"},
     {SD1, "\"act_fn\"", "\"addition_embed_type\": \"text_time\", \"act_fn\"",
      "'addition_embed_type': value 'text_time', expected null or false"},
     {SD1, "\"act_fn\"", "\"only_cross_attention\": true, \"act_fn\"",
