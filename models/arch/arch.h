@@ -89,6 +89,7 @@ typedef struct ggdm_arch_info {
     int null_label;     /* the label of no class, behind those of the classes; -1: none */
     int context_length; /* tokens of a text, with its padding; 0: it takes none */
     int vocabulary;     /* token ids are 0 .. vocabulary - 1 */
+    int text_end;       /* the one at which, where it stands first, a text ends; -1: the highest */
     int embedding_size; /* numbers of an embedding; 0: it gives none */
     int sequence_size;  /* channels of a sequence; 0: it gives none */
     int context_size;   /* channels that cross-attention wants; 0: there is no context */

@@ -50,9 +50,11 @@ static const raw_tower vision_defaults = {.width = 768,
                                           .patch = 32};
 static const raw_clip clip_defaults = {.projection = 512, .log_scale = 2.6592};
 
-static const char *const acts[] = {"quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", NULL};
-static const ggdm_gelu_form forms[] = {GGDM_GELU_QUICK, GGDM_GELU_ERF, GGDM_GELU_TANH,
-                                       GGDM_GELU_TANH}; /* of acts */
+enum { TANH = 2, TANH_TOO };
+static const char *const acts[] = {
+    "quick_gelu", "gelu", [TANH] = "gelu_new", [TANH_TOO] = "gelu_pytorch_tanh", NULL};
+static const ggdm_gelu_form forms[] = {GGDM_GELU_QUICK,
+                                       GGDM_GELU_ERF, [TANH] = GGDM_GELU_TANH}; /* of acts */
 
 #define AT(member) offsetof(raw_tower, member)
 #define COMMON_FIELDS                                                                              \
@@ -165,19 +167,21 @@ static const char *const ignored[] = {"_class_name",
 /* ---- one tower ---- */
 
 /* node: of the config that has the keys. */
-static ggdm_status take_blocks(const ggdm_node *node, const raw_tower *raw, ggdm_clip_blocks *out,
+static ggdm_status take_blocks(const ggdm_node *node, raw_tower *raw, ggdm_clip_blocks *out,
                                ggdm_error *err)
 {
     if (raw->width % raw->heads)
         return ggdm_node_fail(node, err,
                               "hidden_size %d and num_attention_heads %d, expected a multiple",
                               raw->width, raw->heads);
+    if (raw->act == TANH_TOO)
+        raw->act = TANH;
     *out = (ggdm_clip_blocks){raw->width, raw->mlp,        raw->layers,
                               raw->heads, forms[raw->act], raw->eps};
     return GGDM_OK;
 }
 
-static ggdm_status take_text(const ggdm_node *node, const raw_tower *raw, ggdm_clip *clip,
+static ggdm_status take_text(const ggdm_node *node, raw_tower *raw, ggdm_clip *clip,
                              ggdm_arch_info *info, ggdm_error *err)
 {
     GGDM_TRY(take_blocks(node, raw, &clip->text, err));
@@ -188,7 +192,7 @@ static ggdm_status take_text(const ggdm_node *node, const raw_tower *raw, ggdm_c
                               raw->end, raw->vocabulary, HIGHEST);
     clip->vocabulary = info->vocabulary = raw->vocabulary;
     clip->context = info->context_length = raw->context;
-    clip->end = raw->end == HIGHEST ? -1 : raw->end;
+    clip->end = info->text_end = raw->end == HIGHEST ? -1 : raw->end;
     info->sequence_size = info->embedding_size = raw->width;
     return GGDM_OK;
 }
@@ -203,7 +207,7 @@ static void take_normal(ggdm_arch_info *info)
         info->normal = (ggdm_normal){info->channels, {0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}};
 }
 
-static ggdm_status take_vision(const ggdm_node *node, const raw_tower *raw, ggdm_clip *clip,
+static ggdm_status take_vision(const ggdm_node *node, raw_tower *raw, ggdm_clip *clip,
                                ggdm_arch_info *info, ggdm_error *err)
 {
     const int64_t side = raw->size / raw->patch;
@@ -261,20 +265,25 @@ static ggdm_status fill_vision(const ggdm_node *root, void *raw, void *config, g
 }
 
 /* One of the two configs of a whole network: the older key's where it is there, as transformers has
- * it; without either all is at its default.  Written in one form. */
-static ggdm_status read_tower(const ggdm_node *config, const ggdm_node *old, const char *key,
+ * it; without either all is at its default. */
+static ggdm_status read_tower(const ggdm_node *config, const ggdm_node *old,
                               const ggdm_field *fields, const raw_tower *defaults, raw_tower *out,
-                              ggdm_json *text, ggdm_error *err)
+                              ggdm_error *err)
 {
     const ggdm_node *node = old && old->kind != GGDM_NODE_NULL ? old : config;
     *out = *defaults;
     if (node && node->kind != GGDM_NODE_NULL)
         GGDM_TRY(ggdm_fields_read(node, fields, ignored, out, err));
     out->projection = defaults->projection; /* that of the whole counts */
-    ggdm_json_begin_object(text, key);
-    ggdm_fields_write(text, fields, out, defaults);
-    ggdm_json_end(text);
     return GGDM_OK;
+}
+
+static void write_tower(const char *key, const ggdm_field *fields, const raw_tower *raw,
+                        const raw_tower *defaults, ggdm_json *text)
+{
+    ggdm_json_begin_object(text, key);
+    ggdm_fields_write(text, fields, raw, defaults);
+    ggdm_json_end(text);
 }
 
 static ggdm_status fill_clip(const ggdm_node *root, void *at, void *config, ggdm_arch_info *info,
@@ -283,12 +292,13 @@ static ggdm_status fill_clip(const ggdm_node *root, void *at, void *config, ggdm
     raw_clip *raw = at;
     ggdm_clip *clip = config;
     raw_tower texts, images;
-    GGDM_TRY(read_tower(raw->text, raw->old_text, "text_config", text_fields, &text_defaults,
-                        &texts, text, err));
-    GGDM_TRY(read_tower(raw->vision, raw->old_vision, "vision_config", vision_fields,
-                        &vision_defaults, &images, text, err));
+    GGDM_TRY(read_tower(raw->text, raw->old_text, text_fields, &text_defaults, &texts, err));
+    GGDM_TRY(
+        read_tower(raw->vision, raw->old_vision, vision_fields, &vision_defaults, &images, err));
     GGDM_TRY(take_text(root, &texts, clip, info, err));
     GGDM_TRY(take_vision(root, &images, clip, info, err));
+    write_tower("text_config", text_fields, &texts, &text_defaults, text);
+    write_tower("vision_config", vision_fields, &images, &vision_defaults, text);
     clip->projection = info->embedding_size = raw->projection;
     clip->scaled = true;
     clip->log_scale_init = raw->log_scale;

@@ -86,6 +86,8 @@ static void test_clip_old_names_of_configs_go_before(void **state)
     check_same(OLD(""), NEW, true);
     check_same(OLD(", \"text_config\": {\"hidden_size\": 64}"), NEW, true);
     check_same(OLD(", \"vision_config_dict\": {\"patch_size\": 16}"), NEW, false);
+    check_same("{\"_class_name\": \"CLIPTextModel\", \"hidden_act\": \"gelu_new\"}",
+               "{\"_class_name\": \"CLIPTextModel\", \"hidden_act\": \"gelu_pytorch_tanh\"}", true);
 }
 
 static void check_info(const char *config, const char *takes, const char *gives, ggdm_shape out)
@@ -325,6 +327,41 @@ static void test_clip_bad_preprocessor_is_refused(void **state)
     ggdm_test_rmdir(dir);
 }
 
+/* ---- and with a tokenizer ---- */
+
+static ggdm_status open_with_vocabulary(const char *dir, const char *config, ggdm_error *err)
+{
+    static const char vocabulary[] = "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, "
+                                     "\"<|endoftext|>\": 3}";
+    ggdm_model_files files = {0};
+    char *model = ggdm_tiny_model_write(dir, "clip", config, 1);
+    char *vocab = ggdm_test_path(model, "vocab.json"),
+         *merges = ggdm_test_path(model, "merges.txt");
+    ggdm_test_write(vocab, vocabulary, sizeof vocabulary - 1);
+    ggdm_test_write(merges, "#version: 0.2\n", 14);
+    ggdm_status st = ggdm_model_files_open(model, &files, err);
+    ggdm_model_files_close(&files);
+    free(vocab);
+    free(merges);
+    ggdm_test_rmdir(model);
+    return st;
+}
+
+static void test_clip_and_its_tokenizer_end_texts_alike(void **state)
+{
+    (void)state;
+#define ENDS(at)                                                                                   \
+    "{\"_class_name\": \"CLIPTextModel\", \"hidden_size\": 8, \"num_hidden_layers\": 1, "          \
+    "\"vocab_size\": 5, \"eos_token_id\": " at "}"
+    char *dir = ggdm_test_mkdtemp();
+    ggdm_error err;
+    ggdm_test_ok(open_with_vocabulary(dir, ENDS("3"), &err), &err);
+    ggdm_test_ok(open_with_vocabulary(dir, ENDS("2"), &err), &err); /* the highest */
+    ggdm_test_error(open_with_vocabulary(dir, ENDS("4"), &err), &err, GGDM_EINVAL,
+                    "the tokenizer ends texts with 3 of its 4 tokens, expected eos_token_id 4");
+    ggdm_test_rmdir(dir);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -338,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_clip_bad_config_gives_error_naming_the_field),
         cmocka_unit_test(test_clip_pixels_are_normalised_as_the_file_beside_it_says),
         cmocka_unit_test(test_clip_bad_preprocessor_is_refused),
+        cmocka_unit_test(test_clip_and_its_tokenizer_end_texts_alike),
     };
     return ggdm_test_main(tests);
 }
