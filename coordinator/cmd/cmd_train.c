@@ -115,7 +115,7 @@ static void show_training(void *context, const ggdm_train_progress *p)
     if (p->evaluated) {
         printf("  test loss %.5f", p->val_loss);
         if (p->val_accuracy >= 0)
-            printf("  test accuracy %.2f %%", 100.0 * p->val_accuracy);
+            printf("  test %s %.2f %%", p->accuracy_name, 100.0 * p->val_accuracy);
     }
     if (!d->live || p->evaluated || last)
         putchar('\n');

@@ -102,6 +102,11 @@ ggdm_val ggdm_graph_input(ggdm_graph *g, const char *name, ggdm_dtype dtype, ggd
     return v;
 }
 
+void ggdm_graph_cut(ggdm_graph *g)
+{
+    g->cut = g->n_ops;
+}
+
 void ggdm_graph_slot(ggdm_graph *g, const char *slot)
 {
     g->slot = slot;

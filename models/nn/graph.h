@@ -133,6 +133,12 @@ void ggdm_graph_params_changed(ggdm_graph *g);
 /** Execute all ops, forward and backward. */
 void ggdm_graph_run(ggdm_graph *g);
 
+/** What is emitted from now on can be run apart from what came before (once in a graph): what is
+ *  between may fill inputs by what the first part gave, as seeds of gradients. */
+void ggdm_graph_cut(ggdm_graph *g);
+void ggdm_graph_run_first(ggdm_graph *g);
+void ggdm_graph_run_second(ggdm_graph *g);
+
 /** Bytes of the arena (activations, gradients and scratch). */
 size_t ggdm_graph_arena_bytes(const ggdm_graph *g);
 /** Floating point operations of one run in convolutions and matrix products: counted while it is

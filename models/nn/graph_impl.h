@@ -127,6 +127,7 @@ struct ggdm_graph {
     size_t n_values, cap_values;
     ggdm_op *ops;
     size_t n_ops, cap_ops;
+    size_t cut;       /* the first op of the second part; 0: there are no parts */
     ggdm_val *params; /* parameters in order of declaration */
     size_t n_params, cap_params;
     ggdm_packs *packs; /* of the parameters; borrowed, or NULL */

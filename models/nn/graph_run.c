@@ -13,7 +13,7 @@ static void form_groups(ggdm_graph *g)
     int group = 0;
     for (size_t o = 0; o < g->n_ops; o++) {
         const ggdm_op *op = &g->ops[o], *before = op - (o > 0);
-        if (o > 0 && (op->kind->run || before->kind->run ||
+        if (o > 0 && (o == g->cut || op->kind->run || before->kind->run ||
                       ggdm_out(g, op, 0)->shape.d[0] != ggdm_out(g, before, 0)->shape.d[0]))
             group++;
         g->ops[o].group = group;
@@ -103,16 +103,31 @@ static void run_images(const ggdm_graph *g, const ggdm_op *ops, size_t n_ops)
             ops[o].kind->run_image(g, &ops[o], i);
 }
 
-void ggdm_graph_run(ggdm_graph *g)
+static void run_ops(ggdm_graph *g, size_t first, size_t end)
 {
     assert(g->arena);
-    for (size_t o = 0, n; o < g->n_ops; o += n) {
+    for (size_t o = first, n; o < end; o += n) {
         const ggdm_op *op = &g->ops[o];
-        for (n = 1; o + n < g->n_ops && op[n].group == op->group;)
+        for (n = 1; o + n < end && op[n].group == op->group;)
             n++;
         if (op->kind->run)
             op->kind->run(g, op);
         else
             run_images(g, op, n);
     }
+}
+
+void ggdm_graph_run(ggdm_graph *g)
+{
+    run_ops(g, 0, g->n_ops);
+}
+
+void ggdm_graph_run_first(ggdm_graph *g)
+{
+    run_ops(g, 0, g->cut);
+}
+
+void ggdm_graph_run_second(ggdm_graph *g)
+{
+    run_ops(g, g->cut, g->n_ops);
 }

@@ -12,6 +12,7 @@
 #include "common/temp.h"
 #include "models/io/safetensors.h"
 #include "models/schedule_config.h"
+#include "models/train/export_text.h"
 #include "models/train/model_card.h"
 
 /* By ggdm_weights_form. */
@@ -98,5 +99,9 @@ ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
     GGDM_TRY(ggdm_replace_file_in(e->dir, "config.json", config, strlen(config), err));
     if (e->arch->ports & GGDM_PORT_T)
         GGDM_TRY(write_scheduler(e, err));
+    if (e->arch->normal.n)
+        GGDM_TRY(ggdm_export_preprocessor(e->arch, e->dir, err));
+    if (e->recipe->tokenizer)
+        GGDM_TRY(ggdm_export_tokenizer(e->recipe->tokenizer, e->dir, err));
     return ggdm_model_card_write(e, err);
 }

@@ -18,6 +18,7 @@ void ggdm_images_deinit(ggdm_images *images)
         free(images->captions.texts[i]);
     free(images->captions.texts);
     free(images->captions.first);
+    free(images->captions.ids);
     ggdm_class_groups_deinit(&images->attributes.groups);
     free(images->attributes.of);
     free(images->targets);

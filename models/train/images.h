@@ -35,6 +35,8 @@ typedef struct ggdm_captions {
     char **texts;   /* [n] valid UTF-8 without control characters; owned */
     int32_t *first; /* [images + 1]; owned */
     int32_t n;      /* 0: there are none */
+    int32_t *ids;   /* [n, context] of their tokens; NULL: not made (captions.h); owned */
+    int context;
 } ggdm_captions;
 
 /* What is known of images: a class of each group. */

@@ -9,12 +9,14 @@
 #include "common/temp.h"
 #include "models/schedule_config.h"
 
-static void card_curve(FILE *f, const ggdm_curve *c, bool classifier)
+/* accuracy: what it is called; NULL: there is none. */
+static void card_curve(FILE *f, const ggdm_curve *c, const char *accuracy)
 {
     enum { ROWS = 12 };
-    fprintf(f, "| step | images | training loss | learning rate | test loss |%s\n",
-            classifier ? " test accuracy |" : "");
-    fprintf(f, "|---:|---:|---:|---:|---:|%s\n", classifier ? "---:|" : "");
+    fprintf(f, "| step | images | training loss | learning rate | test loss |");
+    if (accuracy)
+        fprintf(f, " test %s |", accuracy);
+    fprintf(f, "\n|---:|---:|---:|---:|---:|%s\n", accuracy ? "---:|" : "");
     size_t n = 0, k = 0;
     for (size_t i = 0; i < c->n; i++)
         n += c->rows[i].val_loss >= 0;
@@ -27,7 +29,7 @@ static void card_curve(FILE *f, const ggdm_curve *c, bool classifier)
             continue;
         fprintf(f, "| %" PRId64 " | %" PRId64 " | %.5f | %.2e | %.5f |", r->step, r->images,
                 r->loss, r->lr, r->val_loss);
-        if (classifier)
+        if (accuracy)
             fprintf(f, " %.2f %% |", 100.0 * r->val_accuracy);
         fputc('\n', f);
     }
@@ -42,11 +44,14 @@ static void card_data(FILE *f, const ggdm_export *e)
             "Trained on %d images (part \"%s\" of the training set), measured on %d images%s.\n\n",
             d->train.n, ggdm_part_names[e->recipe->part], d->test.n,
             all[1].n > 0 ? " of the test set" : " that were held out of the same set");
-    fprintf(f, "| set | images | from | SHA-256 of pixels and labels |\n|---|---:|---|---|\n");
+    fprintf(f, "| set | images | captions | from | SHA-256 |\n|---|---:|---:|---|---|\n");
     for (int i = 0; i < 2; i++)
         if (all[i].n > 0)
-            fprintf(f, "| %s | %d | %s | `%s` |\n", names[i], all[i].n, all[i].source,
-                    all[i].sha256);
+            fprintf(f, "| %s | %d | %d | %s | `%s` |\n", names[i], all[i].n, all[i].captions.n,
+                    all[i].source, all[i].sha256);
+    fprintf(
+        f,
+        "\nThe digests are of pixels, labels, captions and attributes as far as they are used.\n");
     if (all[0].n_classes > 0)
         fprintf(f, "\n| class | name |\n|---:|---|\n");
     for (int i = 0; i < all[0].n_classes; i++)
@@ -73,6 +78,9 @@ static void card_head(FILE *f, const ggdm_arch_info *a, const ggdm_recipe *r)
         fputs(a->ports & GGDM_PORT_T ? "Classifier of noisy images (given x_t and t)"
                                      : "Image classifier",
               f);
+    else if (a->role == GGDM_ENCODER)
+        fprintf(f, "Encoder of %simages and texts (CLIP, texts of %d tokens)",
+                a->ports & GGDM_PORT_T ? "noisy " : "", a->context_length);
     else
         fprintf(f, "Diffusion model (predicts %s, %s)", predicted[r->prediction],
                 a->null_label >= 0 ? "conditional on a class or on none"
@@ -88,7 +96,7 @@ static void card_measures(FILE *f, const ggdm_export *e)
     const int32_t timesteps = e->recipe->timesteps;
     const int bands = names->n && e->arch->ports & GGDM_PORT_T ? GGDM_T_BANDS : 0;
     if (bands)
-        fprintf(f, "\n| timesteps | accuracy |\n|---:|---:|\n");
+        fprintf(f, "\n| timesteps | %s |\n|---:|---:|\n", ggdm_objective_accuracy_name(e->recipe));
     for (int i = 0; i < bands; i++)
         if (m->measured[i] >= 0)
             fprintf(f, "| %d to %d | %.2f %% |\n", ggdm_band_begin(timesteps, i),
@@ -103,15 +111,22 @@ static void card_measured(FILE *f, const ggdm_export *e)
 {
     const ggdm_evaluation *m = e->final;
     const bool noisy = e->arch->ports & GGDM_PORT_T;
+    const char *one = noisy ? " (one timestep and one noise per image)" : "";
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " %stest images: ", m->n,
             noisy ? "" : "clean ");
-    if (m->accuracy < 0)
-        fprintf(f, "mean squared error of %s %.5f (one timestep and one noise per image).\n",
-                predicted[e->recipe->prediction], m->loss);
+    if (e->arch->role == GGDM_DIFFUSION)
+        fprintf(f, "mean squared error of %s %.5f%s.\n", predicted[e->recipe->prediction], m->loss,
+                one);
+    else if (e->arch->role == GGDM_ENCODER)
+        fprintf(
+            f,
+            "contrastive loss %.5f nats%s; retrieval among %d at a time, by chance %.2f %% at the "
+            "first place.\nCaptions that say the same count as right.\n",
+            m->loss, one, m->n < e->recipe->batch ? (int)m->n : e->recipe->batch,
+            100.0 / (m->n < e->recipe->batch ? (double)m->n : e->recipe->batch));
     else
         fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats%s.\n",
-                100.0 * m->accuracy, m->loss,
-                noisy ? " (one timestep and one noise per image)" : "");
+                100.0 * m->accuracy, m->loss, one);
     card_measures(f, e);
 }
 
@@ -149,7 +164,7 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
             e->state->seconds, e->state->ranks, e->state->threads, e->state->isa);
     card_measured(f, e);
     fprintf(f, "\n## Training curve\n\n");
-    card_curve(f, e->curve, e->arch->role == GGDM_CLASSIFIER);
+    card_curve(f, e->curve, e->final->accuracy < 0 ? NULL : ggdm_objective_accuracy_name(r));
     fprintf(f, "\nThe training loss is smoothed over about 100 steps; `curve.csv` has it all.\n");
     fprintf(f, "\n## Data\n\n");
     card_data(f, e);

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "models/nn/ops.h"
 #include "models/train/objective_kind.h"
 
 static const ggdm_objective_kind *const kinds[] = {
     [GGDM_OBJECTIVE_DDPM] = &ggdm_objective_ddpm,
     [GGDM_OBJECTIVE_CLASSIFIER] = &ggdm_objective_classifier,
-    [GGDM_OBJECTIVE_NOISY_CLASSIFIER] = &ggdm_objective_noisy_classifier};
+    [GGDM_OBJECTIVE_NOISY_CLASSIFIER] = &ggdm_objective_noisy_classifier,
+    [GGDM_OBJECTIVE_CONTRASTIVE] = &ggdm_objective_contrastive,
+    [GGDM_OBJECTIVE_NOISY_CONTRASTIVE] = &ggdm_objective_noisy_contrastive};
 
 ggdm_image_want ggdm_objective_want(const ggdm_recipe *recipe, const ggdm_arch_info *info)
 {
@@ -29,6 +32,11 @@ void ggdm_objective_measures(const ggdm_recipe *recipe, const ggdm_arch_info *in
         kinds[recipe->objective]->measures(recipe, info, out);
 }
 
+const char *ggdm_objective_accuracy_name(const ggdm_recipe *recipe)
+{
+    return kinds[recipe->objective]->role == GGDM_ENCODER ? "recall@1" : "accuracy";
+}
+
 /* --- building --- */
 
 static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_objective_kind *kind,
@@ -42,19 +50,39 @@ static ggdm_status check_arch(const ggdm_recipe *recipe, const ggdm_objective_ki
     return kind->check ? kind->check(recipe, info, err) : GGDM_OK;
 }
 
+/* The gradients of y[k], added to those of the others. */
+static void emit_gradients(ggdm_objective_graph *o, int k, const ggdm_val *wrt, ggdm_val *grads)
+{
+    ggdm_graph_backward(o->g, o->y[k], o->seed[k], o->n_params, wrt, grads);
+    for (int i = 0; i < o->n_params; i++)
+        if (o->grads[i] < 0)
+            o->grads[i] = grads[i];
+        else if (grads[i] >= 0)
+            ggdm_graph_output(o->g, o->grads[i] = ggdm_add(o->g, o->grads[i], grads[i]));
+}
+
 static ggdm_status emit_backward(ggdm_objective_graph *o, ggdm_error *err)
 {
     ggdm_graph *g = o->g;
-    ggdm_val *wrt = NULL;
-    o->n_params = ggdm_graph_param_count(g);
-    GGDM_TRY(ggdm_alloc(&o->grads, (size_t)o->n_params, sizeof *o->grads, err));
-    GGDM_TRY(ggdm_alloc(&wrt, (size_t)o->n_params, sizeof *wrt, err));
-    for (int i = 0; i < o->n_params; i++)
-        wrt[i] = ggdm_graph_param_info(g, i).value;
-    o->seed = ggdm_graph_input(g, "seed", GGDM_F32, *ggdm_graph_shape(g, o->y));
-    ggdm_graph_backward(g, o->y, o->seed, o->n_params, wrt, o->grads);
+    ggdm_val *wrt = NULL, *grads = NULL;
+    ggdm_status st;
+    const size_t n = (size_t)(o->n_params = ggdm_graph_param_count(g));
+    GGDM_TRY(ggdm_alloc(&o->grads, n, sizeof *o->grads, err));
+    GGDM_TRY_GOTO(st, ggdm_alloc(&wrt, n, sizeof *wrt, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&grads, n, sizeof *grads, err), done);
+    for (size_t i = 0; i < n; i++) {
+        wrt[i] = ggdm_graph_param_info(g, (int)i).value;
+        o->grads[i] = -1;
+    }
+    ggdm_graph_cut(g);
+    for (int k = 0; k < o->n_y; k++) {
+        o->seed[k] = ggdm_graph_input(g, "seed", GGDM_F32, *ggdm_graph_shape(g, o->y[k]));
+        emit_gradients(o, k, wrt, grads);
+    }
+done:
+    free(grads);
     free(wrt);
-    return GGDM_OK;
+    return st;
 }
 
 static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *arch, bool gradients,
@@ -69,11 +97,13 @@ static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *a
     ggdm_arch_emit(arch, o->g, &o->in);
     if (o->kind->noisy)
         GGDM_TRY(ggdm_noising_init(recipe, &o->noising, err));
-    o->kind->build(o);
-    ggdm_graph_output(o->g, o->y);
-    if (gradients && o->y >= 0) /* a building error is reported when the graph is compiled */
-        return emit_backward(o, err);
-    return GGDM_OK;
+    GGDM_TRY(o->kind->build(o, err));
+    bool built = true; /* a building error is reported when the graph is compiled */
+    for (int k = 0; k < o->n_y; k++) {
+        ggdm_graph_output(o->g, o->y[k]);
+        built = built && o->y[k] >= 0;
+    }
+    return gradients && built ? emit_backward(o, err) : GGDM_OK;
 }
 
 ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *arch, int batch,
@@ -86,7 +116,7 @@ ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *ar
     o->info = ggdm_arch_get_info(arch);
     o->batch = batch;
     o->global_batch = global_batch;
-    o->y = o->target = o->seed = -1;
+    o->target = -1;
     ggdm_status st = check_arch(recipe, o->kind, &o->info, err);
     if (st == GGDM_OK)
         st = build_objective(recipe, arch, gradients, o, err);
@@ -103,6 +133,7 @@ void ggdm_objective_destroy(ggdm_objective_graph **o)
         return;
     ggdm_graph_destroy(&(*o)->g);
     ggdm_noising_deinit(&(*o)->noising);
+    ggdm_contrast_deinit(&(*o)->contrast);
     free((*o)->grads);
     free((*o)->scratch);
     free((*o)->index);
@@ -133,6 +164,34 @@ void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r, const gg
     }
 }
 
+void ggdm_objective_disturb(ggdm_objective_graph *o, const ggdm_recipe *r, int i,
+                            const ggdm_entry *e, float *x)
+{
+    const int size = o->info.size, channels = o->info.channels;
+    const int64_t n = (int64_t)size * size * channels;
+    float *scratch = o->scratch + i * n;
+    if (e->training)
+        ggdm_augment_image(&r->augment, r->seed, e->sample, size, size, channels, x, scratch);
+    if (o->in.t >= 0)
+        ((float *)ggdm_graph_data(o->g, o->in.t))[i] =
+            (float)ggdm_noising_apply(&o->noising, e->sample, e->training, n, x, scratch);
+}
+
+ggdm_status ggdm_objective_run(ggdm_objective_graph *o, ggdm_world *world, ggdm_error *err)
+{
+    ggdm_graph_run_first(o->g);
+    if (o->kind->seed)
+        GGDM_TRY(o->kind->seed(o, world, err));
+    ggdm_graph_run_second(o->g);
+    return GGDM_OK;
+}
+
+void ggdm_objective_limit(const ggdm_objective_graph *o, ggdm_flat *flat)
+{
+    if (o->kind->limit)
+        o->kind->limit(flat);
+}
+
 double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat)
 {
     for (int i = 0; i < o->n_params; i++) {
@@ -147,33 +206,55 @@ double ggdm_objective_collect(const ggdm_objective_graph *o, ggdm_flat *flat)
 
 /* --- evaluation --- */
 
+void ggdm_sums_count(ggdm_sums *s, int measure, bool right)
+{
+    s->asked_of[measure]++;
+    s->right_of[measure] += right;
+}
+
 static double share(int64_t right, int64_t asked)
 {
     return asked ? (double)right / (double)asked : -1.0;
 }
 
-ggdm_evaluation ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *r,
-                                        const ggdm_dataset *set, int64_t n)
+void ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
+                         int64_t first, int valid)
+{
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < o->batch; i++) { /* the last batch repeats its last image */
+        const int32_t index = (int32_t)(first + (i < valid ? i : valid - 1));
+        fill_slot(o, r, set, i, &(ggdm_entry){index, (uint64_t)index, false});
+    }
+    ggdm_graph_run(o->g);
+}
+
+static void evaluate_singly(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
+                            int64_t n, ggdm_sums *s)
+{
+    for (int64_t first = 0; first < n; first += o->batch) {
+        const int valid = n - first < o->batch ? (int)(n - first) : o->batch;
+        ggdm_objective_look(o, r, set, first, valid);
+        for (int i = 0; i < valid; i++)
+            o->kind->add(o, r, set, i, (int32_t)(first + i), s);
+    }
+}
+
+ggdm_status ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *r,
+                                    const ggdm_dataset *set, int64_t n, ggdm_evaluation *out,
+                                    ggdm_error *err)
 {
     ggdm_sums s = {0};
     if (n > set->n)
         n = set->n;
     if (o->kind->most_images && n > o->kind->most_images)
         n = o->kind->most_images;
-    for (int64_t first = 0; first < n; first += o->batch) {
-        const int valid = n - first < o->batch ? (int)(n - first) : o->batch;
-#pragma omp parallel for schedule(static)
-        for (int i = 0; i < o->batch; i++) { /* the last batch repeats its last image */
-            const int32_t index = (int32_t)(first + (i < valid ? i : valid - 1));
-            fill_slot(o, r, set, i, &(ggdm_entry){index, (uint64_t)index, false});
-        }
-        ggdm_graph_run(o->g);
-        for (int i = 0; i < valid; i++)
-            o->kind->add(o, r, set, i, (int32_t)(first + i), &s);
-    }
-    ggdm_evaluation e = {.n = n, .loss = s.loss / (double)(n > 0 ? n : 1)};
-    e.accuracy = share(s.right, s.asked);
+    if (o->kind->evaluate)
+        GGDM_TRY(o->kind->evaluate(o, r, set, &n, &s, err));
+    else
+        evaluate_singly(o, r, set, n, &s);
+    *out = (ggdm_evaluation){.n = n, .loss = s.loss / (double)(n > 0 ? n : 1)};
+    out->accuracy = share(s.right, s.asked);
     for (int i = 0; i < GGDM_MEASURES; i++)
-        e.measured[i] = share(s.right_of[i], s.asked_of[i]);
-    return e;
+        out->measured[i] = share(s.right_of[i], s.asked_of[i]);
+    return GGDM_OK;
 }

@@ -49,15 +49,18 @@ static void measures_classes(const ggdm_recipe *r, const ggdm_arch_info *info, g
         ggdm_measures_add(out, "accuracy_%s", info->classes->items[i].name);
 }
 
-static void build_classes(ggdm_objective_graph *o)
+static ggdm_status build_classes(ggdm_objective_graph *o, ggdm_error *err)
 {
-    o->y = o->in.logits;
+    (void)err;
+    o->n_y = 1;
+    o->y[0] = o->in.logits;
+    return GGDM_OK;
 }
 
 /* d(mean loss)/d(logp) = -q / global batch, q the smoothed one-hot label of each group. */
 static void fill_seed(ggdm_objective_graph *o, const ggdm_recipe *r, int i, const int32_t *target)
 {
-    float *seed = (float *)ggdm_graph_data(o->g, o->seed) + (int64_t)i * o->info.n_classes;
+    float *seed = (float *)ggdm_graph_data(o->g, o->seed[0]) + (int64_t)i * o->info.n_classes;
     for (int32_t k = 0; k < n_groups(&o->info); k++) {
         const group g = group_at(&o->info, k);
         const double off = r->label_smoothing / g.n, on = 1.0 - r->label_smoothing + off;
@@ -69,37 +72,25 @@ static void fill_seed(ggdm_objective_graph *o, const ggdm_recipe *r, int i, cons
 static void fill_classes(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
                          int i, const ggdm_entry *e, float *x)
 {
-    const int size = o->info.size, channels = o->info.channels;
-    const int64_t n = (int64_t)size * size * channels;
-    float *scratch = o->scratch + i * n;
-    if (e->training)
-        ggdm_augment_image(&r->augment, r->seed, e->sample, size, size, channels, x, scratch);
-    if (o->in.t >= 0)
-        ((float *)ggdm_graph_data(o->g, o->in.t))[i] =
-            (float)ggdm_noising_apply(&o->noising, e->sample, e->training, n, x, scratch);
+    ggdm_objective_disturb(o, r, i, e, x);
     if (e->training)
         fill_seed(o, r, i, ggdm_dataset_targets(set, e->index));
 }
 
 static double loss_classes(const ggdm_objective_graph *o)
 {
-    const float *logp = ggdm_graph_data(o->g, o->y), *seed = ggdm_graph_data(o->g, o->seed);
+    const float *logp = ggdm_graph_data(o->g, o->y[0]), *seed = ggdm_graph_data(o->g, o->seed[0]);
     double sum = 0.0;
     for (int64_t i = 0; i < (int64_t)o->batch * o->info.n_classes; i++)
         sum += (double)seed[i] * logp[i]; /* seed = -q / global batch */
     return sum;
 }
 
-static void count(ggdm_sums *s, int measure, bool right)
-{
-    s->asked_of[measure]++;
-    s->right_of[measure] += right;
-}
-
 static void add_classes(const ggdm_objective_graph *o, const ggdm_recipe *r,
                         const ggdm_dataset *set, int i, int32_t index, ggdm_sums *s)
 {
-    const float *logp = (const float *)ggdm_graph_data(o->g, o->y) + (int64_t)i * o->info.n_classes;
+    const float *logp =
+        (const float *)ggdm_graph_data(o->g, o->y[0]) + (int64_t)i * o->info.n_classes;
     const int32_t *target = ggdm_dataset_targets(set, index);
     const int bands = bands_of(o);
     for (int32_t k = 0; k < n_groups(&o->info); k++) {
@@ -109,9 +100,9 @@ static void add_classes(const ggdm_objective_graph *o, const ggdm_recipe *r,
         s->asked++;
         s->right += right;
         if (bands)
-            count(s, ggdm_band_of(r, (uint64_t)index), right);
+            ggdm_sums_count(s, ggdm_band_of(r, (uint64_t)index), right);
         if (has_attributes(&o->info))
-            count(s, bands + k, right);
+            ggdm_sums_count(s, bands + k, right);
     }
 }
 

@@ -23,10 +23,13 @@ static void want_ddpm(const ggdm_arch_info *info, ggdm_image_want *want)
     want->n_classes = info->n_classes;
 }
 
-static void build_ddpm(ggdm_objective_graph *o)
+static ggdm_status build_ddpm(ggdm_objective_graph *o, ggdm_error *err)
 {
+    (void)err;
+    o->n_y = 1;
     o->target = ggdm_graph_input(o->g, "target", GGDM_F32, *ggdm_graph_shape(o->g, o->in.x));
-    o->y = ggdm_mse(o->g, o->in.eps, o->target);
+    o->y[0] = ggdm_mse(o->g, o->in.eps, o->target);
+    return GGDM_OK;
 }
 
 /* The label that a diffusion model is told; in training some become the null label. */
@@ -50,12 +53,12 @@ static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
     if (o->in.label >= 0)
         ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = told_label(o, r, set, e);
     if (e->training)
-        ((float *)ggdm_graph_data(o->g, o->seed))[i] = 1.0f / (float)o->global_batch;
+        ((float *)ggdm_graph_data(o->g, o->seed[0]))[i] = 1.0f / (float)o->global_batch;
 }
 
 static double loss_ddpm(const ggdm_objective_graph *o)
 {
-    const float *loss = ggdm_graph_data(o->g, o->y);
+    const float *loss = ggdm_graph_data(o->g, o->y[0]);
     double sum = 0.0;
     for (int i = 0; i < o->batch; i++)
         sum += loss[i];
@@ -66,7 +69,7 @@ static void add_ddpm(const ggdm_objective_graph *o, const ggdm_recipe *r, const 
                      int i, int32_t index, ggdm_sums *s)
 {
     (void)r, (void)set, (void)index;
-    s->loss += ((const float *)ggdm_graph_data(o->g, o->y))[i];
+    s->loss += ((const float *)ggdm_graph_data(o->g, o->y[0]))[i];
 }
 
 const ggdm_objective_kind ggdm_objective_ddpm = {.role = GGDM_DIFFUSION,

@@ -6,7 +6,12 @@
 
 /* Philox counters of GGDM_STREAM_TRAIN: a = low word of the sample, b = its high word and what the
  * numbers are for. */
-enum { GGDM_DRAW_NOISE = 0, GGDM_DRAW_VALIDATION = 1 << 29, GGDM_DRAW_LABEL = 1 << 30 };
+enum {
+    GGDM_DRAW_NOISE = 0,
+    GGDM_DRAW_WORDING = 1 << 28,
+    GGDM_DRAW_VALIDATION = 1 << 29,
+    GGDM_DRAW_LABEL = 1 << 30
+};
 
 /* What goes into a slot of the batch. */
 typedef struct ggdm_entry {
@@ -31,19 +36,39 @@ typedef struct ggdm_objective_kind {
     void (*want)(const ggdm_arch_info *info, ggdm_image_want *want);
     /** NULL: none but the loss. */
     void (*measures)(const ggdm_recipe *recipe, const ggdm_arch_info *info, ggdm_measures *out);
-    /** The network is emitted: set o->y, with what it needs. */
-    void (*build)(ggdm_objective_graph *o);
+    /** The network is emitted: set o->y and o->n_y, with what it needs. */
+    ggdm_status (*build)(ggdm_objective_graph *o, ggdm_error *err);
     /** Inputs and, in training, seed of slot i, whose image is in x (o->scratch is for all). */
     void (*fill)(ggdm_objective_graph *o, const ggdm_recipe *recipe, const ggdm_dataset *set, int i,
                  const ggdm_entry *entry, float *x);
+    /** Between the forward and the backward pass: seeds that need all of the first, of all ranks.
+     *  NULL: fill has set them. */
+    ggdm_status (*seed)(ggdm_objective_graph *o, ggdm_world *world, ggdm_error *err);
     /** After a run: the sum of the losses of the batch, divided by global_batch. */
     double (*loss)(const ggdm_objective_graph *o);
     /** The result in slot i of an evaluation, which is of this image. */
     void (*add)(const ggdm_objective_graph *o, const ggdm_recipe *recipe, const ggdm_dataset *set,
                 int i, int32_t index, ggdm_sums *sums);
+    /** In its place, an evaluation of images that are not one by one: of up to *n images, and how
+     *  many they were. */
+    ggdm_status (*evaluate)(ggdm_objective_graph *o, const ggdm_recipe *recipe,
+                            const ggdm_dataset *set, int64_t *n, ggdm_sums *sums, ggdm_error *err);
+    /** Of weights after a step; NULL: they have no bounds. */
+    void (*limit)(ggdm_flat *flat);
 } ggdm_objective_kind;
+
+/** For fill: change the image in x of slot i as the recipe's augmentation says (in training), then,
+ *  where the network is told t, noise it and set t. */
+void ggdm_objective_disturb(ggdm_objective_graph *o, const ggdm_recipe *recipe, int i,
+                            const ggdm_entry *entry, float *x);
+/** For evaluations: run the graph on images first .. first + valid - 1 of set. */
+void ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *recipe,
+                         const ggdm_dataset *set, int64_t first, int valid);
+/** Count an answer of a measure. */
+void ggdm_sums_count(ggdm_sums *sums, int measure, bool right);
 
 extern const ggdm_objective_kind ggdm_objective_ddpm;
 extern const ggdm_objective_kind ggdm_objective_classifier, ggdm_objective_noisy_classifier;
+extern const ggdm_objective_kind ggdm_objective_contrastive, ggdm_objective_noisy_contrastive;
 
 #endif

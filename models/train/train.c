@@ -16,6 +16,8 @@
 #include "common/mem.h"
 #include "common/threads.h"
 #include "models/train/adamw.h"
+#include "models/io/tokenizer.h"
+#include "models/train/captions.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
 #include "models/train/dataset.h"
@@ -53,6 +55,27 @@ typedef struct trainer {
 
 /* --- setting up --- */
 
+/* Captions become ids; their tokenizer is then a part of what is trained on. */
+static ggdm_status encode_captions(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    ggdm_tokenizer *tokenizer = NULL;
+    ggdm_status st;
+    GGDM_TRY(ggdm_tokenizer_open(r->tokenizer, &tokenizer, err));
+    if (!tokenizer)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: tokenizer '%s', expected a directory with vocab.json and merges.txt",
+                         r->path, r->tokenizer);
+    if (ggdm_tokenizer_size(tokenizer) > t->info.vocabulary)
+        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the tokenizer in %s has %d tokens, the network %d",
+                       r->path, r->tokenizer, (int)ggdm_tokenizer_size(tokenizer),
+                       t->info.vocabulary);
+    else
+        st = ggdm_data_encode(&t->data, tokenizer, t->info.context_length, err);
+    ggdm_tokenizer_destroy(&tokenizer);
+    return st;
+}
+
 static ggdm_status open_data(trainer *t, ggdm_error *err)
 {
     const ggdm_recipe *r = t->recipe;
@@ -61,6 +84,8 @@ static ggdm_status open_data(trainer *t, ggdm_error *err)
                                  .test_share = r->test_share,
                                  .want = ggdm_objective_want(r, &t->info)};
     GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
+    if (r->tokenizer)
+        GGDM_TRY(encode_captions(t, err));
     return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
 }
 
@@ -213,7 +238,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     int64_t step = t->state.step;
     int64_t first = step * r->batch + (int64_t)t->rank * t->step_graph->batch;
     ggdm_objective_fill(t->step_graph, r, &t->data.train, &t->order, first);
-    ggdm_graph_run(t->step_graph->g);
+    GGDM_TRY(ggdm_objective_run(t->step_graph, t->world, err));
     f->g[f->n + SLOT_LOSS] = (float)ggdm_objective_collect(t->step_graph, f);
     f->g[f->n + SLOT_STOP] = wants_stop(t, first_step) ? 1.0f : 0.0f;
     GGDM_TRY(ggdm_world_sum(t->world, f->g, f->n + GGDM_FLAT_EXTRA, err));
@@ -225,6 +250,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     double scale = r->optim.clip > 0 && norm > r->optim.clip ? r->optim.clip / norm : 1.0;
     *lr = ggdm_learning_rate(&r->optim, step, t->steps);
     ggdm_adamw_step(&r->optim, f, step, *lr, scale);
+    ggdm_objective_limit(t->step_graph, f);
     ggdm_graph_params_changed(t->step_graph->g);
     double keep = (double)step / (double)(step + 1); /* a plain mean at first */
     if (keep > SMOOTHING)
@@ -235,10 +261,11 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     return GGDM_OK;
 }
 
-static void evaluate_weights(trainer *t)
+static ggdm_status evaluate_weights(trainer *t, ggdm_error *err)
 {
     ggdm_graph_params_changed(t->eval_graph->g);
-    t->last = ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test, t->data.test.n);
+    return ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test, t->data.test.n,
+                                   &t->last, err);
 }
 
 static bool divides(int64_t every, int64_t step)
@@ -253,7 +280,7 @@ static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
     int64_t step = t->state.step;
     bool last = step == t->steps, evaluated = last || divides(r->evaluate_steps, step);
     if (evaluated)
-        evaluate_weights(t);
+        GGDM_TRY(evaluate_weights(t, err));
     if (evaluated || divides(r->curve_steps, step)) {
         const ggdm_evaluation *e = &t->last;
         ggdm_curve_row row = {step, step * r->batch, t->state.loss, lr, t->rate, -1, -1, {0}};
@@ -274,7 +301,8 @@ static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
             .eta = t->rate > 0 ? (double)((t->steps - step) * r->batch) / t->rate : 0,
             .evaluated = evaluated,
             .val_loss = t->last.loss,
-            .val_accuracy = t->last.accuracy};
+            .val_accuracy = t->last.accuracy,
+            .accuracy_name = ggdm_objective_accuracy_name(r)};
         t->options->progress(t->options->context, &p);
     }
     return GGDM_OK;
@@ -322,7 +350,7 @@ static ggdm_status finish_training(trainer *t, ggdm_error *err)
     GGDM_TRY(
         ggdm_export_round(t->recipe, t->flat, err)); /* the checkpoint keeps them as they are */
     if (t->last.n == 0 || t->recipe->weights != GGDM_WEIGHTS_F32) /* not measured as they are */
-        evaluate_weights(t);
+        GGDM_TRY(evaluate_weights(t, err));
     ggdm_export e = {.dir = t->options->out,
                      .command = t->options->command,
                      .recipe = t->recipe,

@@ -20,6 +20,7 @@ typedef struct ggdm_train_progress {
     double eta;                    /* seconds to go */
     bool evaluated;                /* the next fields are fresh */
     double val_loss, val_accuracy; /* on the test set with the EMA weights; accuracy 0..1, or -1 */
+    const char *accuracy_name;     /* "accuracy", "recall@1" */
 } ggdm_train_progress;
 
 typedef struct ggdm_train_options {

@@ -11,7 +11,8 @@
 #include "models/find.h"
 #include "models/schedule_config.h"
 
-const char *const ggdm_objective_names[] = {"ddpm", "classifier", "noisy-classifier", NULL};
+const char *const ggdm_objective_names[] = {"ddpm",        "classifier",        "noisy-classifier",
+                                            "contrastive", "noisy-contrastive", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", NULL};
 
 const char *const ggdm_weights_form_names[] = {"f32", "f16", "bf16", NULL};
@@ -37,10 +38,14 @@ static const ggdm_field top_fields[] = {
              "predicts says `diffusion.prediction_type`); `classifier`, the classes of the images "
              "(cross entropy); "
              "`noisy-classifier`, those of images at all noise levels, by a network that is told "
-             "the level"},
+             "the level; `contrastive`, which caption goes with which image (CLIP, Radford et al. "
+             "2021); `noisy-contrastive`, the same of images at all noise levels"},
     {"config", GGDM_FIELD_STRING, TOP(config_name), .required = true,
      .help =
          "the network: its `config.json` ([MODELS.md](MODELS.md)), by its path from the recipe"},
+    {"tokenizer", GGDM_FIELD_STRING, TOP(r.tokenizer),
+     .help = "the directory with the files of the captions' tokenizer (contrastive), from where "
+             "`ggdm` is called, else from the recipe; they are copied to the model"},
     {"from", GGDM_FIELD_STRING, TOP(r.from),
      .help = "a model, by its name or directory: tensors of equal name and shape begin with its "
              "weights, the others anew"},
@@ -212,16 +217,20 @@ void ggdm_recipe_print_keys(FILE *out)
 /* Keys that are not for every objective: those for which they have a meaning, as bits. */
 enum {
     DDPM = 1 << GGDM_OBJECTIVE_DDPM,
-    NOISY = 1 << GGDM_OBJECTIVE_NOISY_CLASSIFIER,
-    CLASSIFIERS = 1 << GGDM_OBJECTIVE_CLASSIFIER | NOISY
+    NOISY_CLASSIFIER = 1 << GGDM_OBJECTIVE_NOISY_CLASSIFIER,
+    CLASSIFIERS = 1 << GGDM_OBJECTIVE_CLASSIFIER | NOISY_CLASSIFIER,
+    NOISY_CONTRASTIVE = 1 << GGDM_OBJECTIVE_NOISY_CONTRASTIVE,
+    CONTRASTIVE = 1 << GGDM_OBJECTIVE_CONTRASTIVE | NOISY_CONTRASTIVE,
+    NOISY = DDPM | NOISY_CLASSIFIER | NOISY_CONTRASTIVE
 };
 static const struct {
     const char *key;
     unsigned objectives;
-} meanings[] = {{"augment", CLASSIFIERS},
+} meanings[] = {{"augment", CLASSIFIERS | CONTRASTIVE},
+                {"tokenizer", CONTRASTIVE},
                 {"label_smoothing", CLASSIFIERS},
                 {"label_dropout", DDPM},
-                {"diffusion", DDPM | NOISY}};
+                {"diffusion", NOISY}};
 
 /* Keys of the noise that say nothing, or nothing that could be learnt. */
 static ggdm_status check_diffusion(const raw_recipe *raw, ggdm_error *err)
@@ -260,6 +269,9 @@ static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root,
     const ggdm_node *size = ggdm_node_get(raw->data, "size");
     if (size && raw->r.crop == GGDM_CROP_NONE)
         return ggdm_node_fail_key(size, err, "has no meaning without `crop: center`");
+    if (CONTRASTIVE & 1u << raw->r.objective && !raw->r.tokenizer)
+        return ggdm_node_fail(root, err, "required field 'tokenizer' is missing for objective '%s'",
+                              ggdm_objective_names[raw->r.objective]);
     if (raw->diffusion)
         GGDM_TRY(check_diffusion(raw, err));
     if (raw->r.optim.lr_floor > raw->r.optim.lr)
@@ -316,6 +328,8 @@ static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
     GGDM_TRY(check_objective(raw, (*doc)->root, err));
     GGDM_TRY(read_config(raw, err));
     GGDM_TRY(find_beside(r, ggdm_exists(r->data_dir), &r->data_dir, err));
+    if (r->tokenizer)
+        GGDM_TRY(find_beside(r, ggdm_exists(r->tokenizer), &r->tokenizer, err));
     if (r->from)
         GGDM_TRY(find_beside(r, ggdm_model_exists(r->from), &r->from, err));
     ggdm_hash h;
@@ -353,6 +367,7 @@ void ggdm_recipe_deinit(ggdm_recipe *r)
     free(r->config);
     free(r->name);
     free(r->data_dir);
+    free(r->tokenizer);
     free(r->from);
     *r = (ggdm_recipe){0};
 }

@@ -12,9 +12,11 @@
 #include "models/train/dataset.h"
 
 typedef enum ggdm_objective {
-    GGDM_OBJECTIVE_DDPM,            /* MSE on epsilon, Ho et al. 2020, algorithm 1 */
-    GGDM_OBJECTIVE_CLASSIFIER,      /* cross entropy on augmented images */
-    GGDM_OBJECTIVE_NOISY_CLASSIFIER /* cross entropy on these at random t of the forward process */
+    GGDM_OBJECTIVE_DDPM,             /* MSE on epsilon, Ho et al. 2020, algorithm 1 */
+    GGDM_OBJECTIVE_CLASSIFIER,       /* cross entropy on augmented images */
+    GGDM_OBJECTIVE_NOISY_CLASSIFIER, /* cross entropy on these at random t of the forward process */
+    GGDM_OBJECTIVE_CONTRASTIVE,      /* images and their captions, Radford et al. 2021 */
+    GGDM_OBJECTIVE_NOISY_CONTRASTIVE /* the same of images at random t */
 } ggdm_objective;
 extern const char *const ggdm_objective_names[];
 
@@ -35,6 +37,7 @@ typedef struct ggdm_recipe {
     char *config;      /* text of the config.json it names; owned */
     char *name;        /* of the model; owned */
     char *data_dir;    /* owned */
+    char *tokenizer;   /* the directory of that of the captions; NULL: none; owned */
     char *from;        /* the model whose weights it begins with; NULL: none; owned */
     ggdm_objective objective;
     ggdm_train_precision precision;

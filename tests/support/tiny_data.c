@@ -2,6 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/container.h"
+#include "common/npy.h"
 
 #include "tests/support/ggdm_test.h"
 
@@ -51,4 +56,90 @@ void ggdm_tiny_data_write(const char *dir, int side, int n_train, int n_test, ui
 {
     write_split(dir, "train", side, n_train, seed);
     write_split(dir, "t10k", side, n_test, seed);
+}
+
+/* --- with words --- */
+
+static const char *const ways[][2] = {{"row", "low"}, {"column", "left"}}; /* and another word */
+static const char *const places[] = {"zero", "one", "two", "three", "four"};
+
+static void put_text(const char *dir, const char *name, const char *text, size_t size)
+{
+    char *path = ggdm_test_path(dir, name);
+    ggdm_test_write(path, text, size);
+    free(path);
+}
+
+static void write_npz(const char *dir, const char *name, int side, int n, const uint8_t *pixels)
+{
+    const int64_t shape[] = {n, side, side, 3};
+    uint8_t header[GGDM_NPY_MAX_HEADER];
+    size_t head;
+    uint64_t size;
+    ggdm_container *c = NULL;
+    ggdm_error err = {0};
+    char *path = ggdm_test_path(dir, name);
+    ggdm_test_ok(ggdm_container_create(GGDM_ZIP, path, &c, &err), &err);
+    ggdm_test_ok(ggdm_npy_header(GGDM_NPY_U8, shape, 4, header, &head, &size, &err), &err);
+    ggdm_test_ok(ggdm_container_begin(c, "arr_0.npy", head + size, &err), &err);
+    ggdm_test_ok(ggdm_container_write(c, header, head, &err), &err);
+    ggdm_test_ok(ggdm_container_write(c, pixels, (size_t)size, &err), &err);
+    ggdm_test_ok(ggdm_container_commit(&c, &err), &err);
+    free(path);
+}
+
+static void write_words(const char *dir, const char *split, int side, int n, uint64_t seed)
+{
+    uint8_t *pixels = ggdm_test_alloc((size_t)(n * side * side), 3), *p = pixels;
+    char *lines = ggdm_test_alloc((size_t)n, 200), *line = lines, name[64];
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_mix(seed, split, n));
+    for (int i = 0; i < n; i++) {
+        const int way = i / 5 % 2, place = i % 5;
+        for (int y = 0; y < side; y++)
+            for (int x = 0; x < side; x++)
+                for (int k = 0; k < 3; k++) {
+                    const bool bright = (way ? x : y) == place * side / 5;
+                    *p++ = (uint8_t)((bright ? 150 + 30 * k : 0) + ggdm_test_below(&rng, 50));
+                }
+        line += sprintf(line,
+                        "{\"caption\": [\"bar %s %s\", \"%s %s\"], \"attributes\": {\"way\": "
+                        "\"%s\", \"place\": \"%s\"}}\n",
+                        ways[way][1], places[place], places[place], ways[way][0], ways[way][0],
+                        places[place]);
+    }
+    snprintf(name, sizeof name, "%s.npz", split);
+    write_npz(dir, name, side, n, pixels);
+    snprintf(name, sizeof name, "%s.jsonl", split);
+    put_text(dir, name, lines, (size_t)(line - lines));
+    free(lines);
+    free(pixels);
+}
+
+/* a to z, each also at the end of a word, and the two ends of a text. */
+static void write_tokenizer(const char *dir)
+{
+    static const char merges[] = "#version: 0.2\n";
+    char vocab[2000] = "{", *words = ggdm_test_path(dir, "words");
+    int n = 1;
+    for (int i = 0; i < 52; i++)
+        n += snprintf(vocab + n, sizeof vocab - (size_t)n, "\"%c%s\": %d, ", 'a' + i % 26,
+                      i < 26 ? "" : "</w>", i);
+    n += snprintf(vocab + n, sizeof vocab - (size_t)n,
+                  "\"<|startoftext|>\": 52, \"<|endoftext|>\": 53}");
+    if (mkdir(words, 0777) != 0)
+        ggdm_test_fail("cannot make %s", words);
+    put_text(words, "vocab.json", vocab, (size_t)n);
+    put_text(words, "merges.txt", merges, sizeof merges - 1);
+    free(words);
+}
+
+void ggdm_tiny_words_write(const char *dir, int side, int n_train, int n_test, uint64_t seed)
+{
+    static const char groups[] =
+        "{\"attributes\": [{\"name\": \"way\", \"classes\": [\"row\", \"column\"]}, {\"name\": "
+        "\"place\", \"classes\": [\"zero\", \"one\", \"two\", \"three\", \"four\"]}]}";
+    write_words(dir, "train", side, n_train, seed);
+    write_words(dir, "test", side, n_test, seed);
+    put_text(dir, "attributes.json", groups, sizeof groups - 1);
+    write_tokenizer(dir);
 }

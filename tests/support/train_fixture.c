@@ -15,19 +15,32 @@ static void write_text(const char *dir, const char *name, const char *text)
     free(path);
 }
 
-void ggdm_train_begin(ggdm_train_fixture *f, const char *recipe, const char *config)
+/* The directory has data. */
+static void begin(ggdm_train_fixture *f, const char *recipe, const char *more, const char *config)
 {
     ggdm_error err = {0};
     char text[2000];
-    *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
-    ggdm_tiny_data_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
     write_text(f->dir, "net.json", config);
-    snprintf(text, sizeof text, "%sdata: {dir: %s}\n", recipe, f->dir);
+    snprintf(text, sizeof text, "%s%sdata: {dir: %s}\n", recipe, more, f->dir);
     write_text(f->dir, "r.yaml", text);
     char *path = ggdm_test_path(f->dir, "r.yaml");
     ggdm_test_ok(ggdm_recipe_read(path, &f->recipe, &err), &err);
     free(path);
     ggdm_test_ok(ggdm_world_open(&f->world, &err), &err);
+}
+
+void ggdm_train_begin(ggdm_train_fixture *f, const char *recipe, const char *config)
+{
+    *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
+    ggdm_tiny_data_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
+    begin(f, recipe, "", config);
+}
+
+void ggdm_train_begin_words(ggdm_train_fixture *f, const char *recipe, const char *config)
+{
+    *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
+    ggdm_tiny_words_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
+    begin(f, recipe, "tokenizer: words\n", config);
 }
 
 void ggdm_train_end(ggdm_train_fixture *f)

@@ -142,7 +142,7 @@ static void test_attributes_are_learnt_by_the_sum_of_their_cross_entropies(void 
     ggdm_objective_fill(s.o, &s.f.recipe, &s.data.train, &order, 0);
     ggdm_graph_run(s.o->g);
     const double found = ggdm_objective_collect(s.o, s.flat);
-    const float *logp = ggdm_graph_data(s.o->g, s.o->y);
+    const float *logp = ggdm_graph_data(s.o->g, s.o->y[0]);
     for (int i = 0; i < BATCH; i++, logp += CLASSES) {
         const int32_t *target = ggdm_dataset_targets(&s.data.train, ggdm_order_at(&order, i));
         for (int k = 0; k < GROUPS; k++) {
@@ -178,8 +178,10 @@ static void test_attributes_are_measured_each(void **state)
     assert_int_equal(names.n, GROUPS);
     assert_string_equal(names.names[0], "accuracy_side");
     assert_string_equal(names.names[1], "accuracy_place");
-    const ggdm_evaluation e = ggdm_objective_evaluate(s.o, &s.f.recipe, &s.data.test, BATCH);
-    const float *logp = ggdm_graph_data(s.o->g, s.o->y);
+    ggdm_evaluation e;
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_objective_evaluate(s.o, &s.f.recipe, &s.data.test, BATCH, &e, &err), &err);
+    const float *logp = ggdm_graph_data(s.o->g, s.o->y[0]);
     for (int i = 0; i < BATCH; i++)
         for (int k = 0; k < GROUPS; k++)
             right[k] +=

@@ -171,7 +171,9 @@ static void test_train_label_dropout_is_not_in_evaluations(void **state)
     steps s;
     ggdm_train_begin(&f, dropout_recipe, ggdm_tiny_null_config);
     open_steps(&f, BATCH, false, &s);
-    ggdm_objective_evaluate(s.o, &f.recipe, &s.data.test, BATCH);
+    ggdm_evaluation e;
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_objective_evaluate(s.o, &f.recipe, &s.data.test, BATCH, &e, &err), &err);
     const int32_t *label = ggdm_graph_data(s.o->g, s.o->in.label);
     for (int i = 0; i < BATCH; i++)
         assert_int_equal(label[i], ggdm_dataset_label(&s.data.test, i));
