@@ -63,7 +63,9 @@ static ggdm_status make_config(ggdm_import *im, const char *said, ggdm_error *er
     ggdm_json_put_string(&json, "_class_name", l->class_name);
     GGDM_TRY_GOTO(st, l->config(&named, doc ? doc->root : NULL, &json, err), done);
     ggdm_json_end(&json);
-    st = ggdm_json_finish(&json, &im->files.config, NULL, err);
+    GGDM_TRY_GOTO(st, ggdm_json_finish(&json, &im->files.config, NULL, err), done);
+    if (!class_of(im->files.config, "config.json by shapes", err))
+        st = ggdm_error_prefix(err, "%s", im->foreign.path);
 done:
     ggdm_json_deinit(&json);
     ggdm_doc_destroy(&doc);
@@ -104,6 +106,11 @@ static ggdm_status check_fit(ggdm_import *im, ggdm_error *err)
     if (m->info.ports & GGDM_PORT_TEXT)
         GGDM_TRY_GOTO(st, ggdm_tokenizer_read(im->paths.dir, &im->files.tokenizer, err), done);
     st = ggdm_model_fit(m, tensors, im->n_parts, im->foreign.path, err);
+    if (st != GGDM_OK && err && im->n_integers) {
+        const ggdm_error why = *err;
+        GGDM_FAIL(err, st, "%s (tensors of integers, of which there are %zu, are not taken)",
+                  why.msg, im->n_integers);
+    }
 done:
     ggdm_model_destroy(&m);
     free(tensors);

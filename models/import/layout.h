@@ -71,7 +71,7 @@ bool ggdm_layout_match(const char *pattern, const char *name, ggdm_layout_number
 ggdm_status ggdm_layout_name(const char *pattern, const ggdm_layout_numbers *numbers, char **out,
                              ggdm_error *err);
 
-extern const ggdm_layout ggdm_layout_unet2d, ggdm_layout_clip, ggdm_layout_clip_openai,
-    ggdm_layout_inception;
+extern const ggdm_layout ggdm_layout_unet2d, ggdm_layout_unet2d_condition, ggdm_layout_clip,
+    ggdm_layout_clip_openai, ggdm_layout_inception;
 
 #endif

@@ -50,6 +50,7 @@ report $? "config and schedule are the source's, the card has its SHA-256"
 imports "several files of safetensors, F16" half shards -- "UNet2DModel of diffusers, safetensors"
 [ "$(grep -c '^| `.*safetensors' made/README.md)" -eq 2 ]
 report $? "the card names both"
+imports "BF16, with a config from elsewhere" half bf16.pt --config old/config.json -- "bf16.pt: UNet2DModel of diffusers, PyTorch (zip)"
 imports "CLIP of OpenAI, F16" clip clip-openai.pt -- "CLIP of OpenAI" "3 tensors of integers are left out"
 mv made hf && imports "CLIPModel of Hugging Face" clip hf/model.safetensors -- "CLIPModel of Hugging Face, safetensors"
 cmp -s hf/model.safetensors made/model.safetensors
@@ -63,6 +64,7 @@ refuses "several sets of weights, 'model.module' (144 tensors), 'ema' (144 tenso
 refuses "no weights 'emma', expected one of 'model.module'" training --state emma
 refuses "tensor 'conv_in.weight', element [1, 0, 2, 0]: value nan, expected finite" nan
 refuses "tensor 'conv_in.bias' is missing" few
+refuses "tensor 'conv_out.weight' is missing, expected shape [1, 8, 3, 3] by config.json (tensors of integers, of which there are 1," few.pt --config few/config.json
 mv training/config.json . && refuses "whose shapes do not tell all of it: expected its config.json" training/last.pt --state ema && rm config.json
 refuses "it asks for posix.system, which is not among the few names" evil.pt
 refuses "it asks for posix.system, which is not among the few names" evil.pth

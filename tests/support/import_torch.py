@@ -95,14 +95,17 @@ def unet():
     torch.save({old_name(k): v.double() for k, v in state.items()}, "old/diffusion_pytorch_model.bin")
     # Several files in half precision.
     half = UNet2D(CONFIG, 1)
-    half.params = {k: v.half().double() for k, v in state.items()}
+    state = {k: v.bfloat16().half().float() for k, v in state.items()}  # in either form
+    half.params = {k: v.double() for k, v in state.items()}
     case("half", {"x": x, "t": t}, half.forward(x.double(), t.double(), None))
     files = [f"diffusion_pytorch_model-0000{i}-of-00002.safetensors" for i in (1, 2)]
     of = {k: files[i % 2] for i, k in enumerate(state)}
     folder("shards", CONFIG, **{"diffusion_pytorch_model.safetensors.index.json": {"weight_map": of}})
     for file in files:
         safetensors("shards/" + file, {k: v.half() for k, v in state.items() if of[k] == file})
+    torch.save({k: v.bfloat16() for k, v in state.items()}, "bf16.pt")
     # Not to be used.
+    torch.save({**state, "conv_out.weight": state["conv_out.weight"].to(torch.int8)}, "few.pt")
     bad = dict(state)
     bad["conv_in.weight"] = bad["conv_in.weight"].clone()
     bad["conv_in.weight"][1, 0, 2, 0] = float("nan")

@@ -38,8 +38,8 @@ static void test_sequential_ways_to_write_are_one(void **state)
     same_text("\"Conv2d(2, 2, 3, 1, 1)\"" END,
               "\"Conv2d(2, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\"" END, "", "");
     same_text("\"Conv2d(2,2,(1,1),padding='valid')\"" END, "\"(0): Conv2d(2, 2, 1)\"" END, "", "");
-    same_text("\"Conv2d(2, 2, 3, padding=same)\"" END, "\"Conv2d(2, 2, 3, padding='same')\"" END, "",
-              "");
+    same_text("\"Conv2d(2, 2, 3, padding=same)\"" END, "\"Conv2d(2, 2, 3, padding='same')\"" END,
+              "", "");
     same_text("\"MaxPool2d(2)\", \"Flatten()\", \"Linear(32, 3, False)\"",
               "\"MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)\", "
               "\"Flatten(start_dim=1, end_dim=-1)\", "
