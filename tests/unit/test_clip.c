@@ -7,6 +7,8 @@
 
 #include "common/hash.h"
 #include "models/model.h"
+#include "models/model_check.h"
+#include "tests/support/bf16.h"
 #include "tests/support/built_arch.h"
 #include "tests/support/tiny_model.h"
 
@@ -204,6 +206,38 @@ static void test_clip_begins_as_transformers_does(void **state)
     ggdm_built_close(&b);
 }
 
+/* Promise 1 of docs/DESIGN.md; what the numbers are is compared in tests/golden. */
+static void check_bits(const char *dir, const char *config)
+{
+    ggdm_model_files files;
+    ggdm_model *model;
+    ggdm_error err;
+    char *path = ggdm_tiny_model_write(dir, "bits", config, 3);
+    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_test_ok(ggdm_model_check(model, GGDM_F32, &err), &err);
+    if (ggdm_test_have_bf16())
+        ggdm_test_ok(ggdm_model_check(model, GGDM_BF16, &err), &err);
+    ggdm_model_destroy(&model);
+    ggdm_model_files_close(&files);
+    ggdm_test_rmdir(path);
+}
+
+static void test_clip_bits_do_not_depend_on_batch_and_threads(void **state)
+{
+    (void)state;
+    char *dir = ggdm_test_mkdtemp();
+    check_bits(dir, SMALL);
+    check_bits(dir, "{\"_class_name\": \"CLIPVisionModelWithProjection\", \"image_size\": 32, "
+                    "\"patch_size\": 8, \"hidden_size\": 96, \"intermediate_size\": 64, "
+                    "\"num_hidden_layers\": 2, "
+                    "\"_time_embedding\": true}");
+    check_bits(
+        dir, "{\"_class_name\": \"CLIPTextModel\", \"hidden_size\": 64, \"intermediate_size\": 64, "
+             "\"num_hidden_layers\": 2, \"vocab_size\": 50, \"eos_token_id\": 2}");
+    ggdm_test_rmdir(dir);
+}
+
 /* ---- refusals: the text `from` of a good config replaced by `to` ---- */
 
 static const struct {
@@ -372,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_clip_info_has_the_sizes_of_images_and_texts),
         cmocka_unit_test(test_clip_towers_come_alone_or_together_and_share_parameters),
         cmocka_unit_test(test_clip_begins_as_transformers_does),
+        cmocka_unit_test(test_clip_bits_do_not_depend_on_batch_and_threads),
         cmocka_unit_test(test_clip_bad_config_gives_error_naming_the_field),
         cmocka_unit_test(test_clip_pixels_are_normalised_as_the_file_beside_it_says),
         cmocka_unit_test(test_clip_bad_preprocessor_is_refused),
