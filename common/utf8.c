@@ -1,6 +1,7 @@
 #include "common/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes behind the first of a character, and the least code point that needs so many; -1: none
  * begins so. */
@@ -53,4 +54,35 @@ size_t ggdm_utf8_letters(const char *text, size_t letters)
         if (((unsigned char)text[n] & 0xC0) != 0x80 && letters-- == 0)
             break;
     return n;
+}
+
+size_t ggdm_utf8_length(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+size_t ggdm_utf8_shorten(const char *text, size_t most, char *out, size_t size)
+{
+    static const char more[] = "...";
+    const size_t letters = ggdm_utf8_length(text), bytes = strlen(text);
+    if (letters <= most && bytes < size) {
+        memcpy(out, text, bytes + 1);
+        return letters;
+    }
+    size_t kept = (letters < most ? letters : most) - 3, n = ggdm_utf8_letters(text, kept);
+    while (n + sizeof more > size)
+        n = ggdm_utf8_letters(text, --kept);
+    memcpy(out, text, n);
+    memcpy(out + n, more, sizeof more);
+    return kept + 3;
+}
+
+void ggdm_utf8_print(FILE *out, const char *text, size_t most, size_t columns)
+{
+    char shown[1024];
+    const size_t n = ggdm_utf8_shorten(text, most, shown, sizeof shown);
+    fprintf(out, "%*s%s", n < columns ? (int)(columns - n) : 0, "", shown);
 }

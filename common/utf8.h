@@ -1,14 +1,23 @@
-/* Texts from outside: are they what they are to be?  (YAML and JSON are checked where they are
- * parsed; this is for texts that come otherwise.) */
+/* Texts of UTF-8: those from outside (YAML and JSON are checked where they are parsed, this is for
+ * texts that come otherwise), and as labels, where a prompt may be too long. */
 #ifndef GGDM_COMMON_UTF8_H
 #define GGDM_COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /** How many of these bytes, from the first on, are valid UTF-8 (RFC 3629) without control
  *  characters (U+0000 to U+001F, U+007F to U+009F): size where all are. */
 size_t ggdm_utf8_plain(const char *text, size_t size);
+
+/** How many letters (code points) a text has. */
+size_t ggdm_utf8_length(const char *text);
+/** A text of at most so many letters (4 or more) and size bytes, "..." at its end where there was
+ *  more; how many letters it has. */
+size_t ggdm_utf8_shorten(const char *text, size_t most, char *out, size_t size);
+/** Print it, right aligned in so many columns. */
+void ggdm_utf8_print(FILE *out, const char *text, size_t most, size_t columns);
 
 /** How many bytes of a text its first letters (code points) take, all where it has no more. */
 size_t ggdm_utf8_letters(const char *text, size_t letters);

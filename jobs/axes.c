@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
+
+#define MAX_LABEL 40 /* letters */
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -196,4 +199,10 @@ const char *ggdm_axis_text(const ggdm_axis *axis, int32_t rank)
 {
     const char *text = axis->values[rank].text;
     return *text ? text : "-";
+}
+
+const char *ggdm_axis_label(const ggdm_axis *axis, int32_t rank, char text[GGDM_LABEL_SIZE])
+{
+    ggdm_utf8_shorten(ggdm_axis_text(axis, rank), MAX_LABEL, text, GGDM_LABEL_SIZE);
+    return text;
 }

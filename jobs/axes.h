@@ -44,5 +44,8 @@ int32_t ggdm_axes_rank(const ggdm_axes *axes, int32_t axis, int32_t row);
 int ggdm_axes_compare(const ggdm_axes *axes, int32_t x, int32_t y);
 /** A value for people: "-" where the cell has no such parameter. */
 const char *ggdm_axis_text(const ggdm_axis *axis, int32_t rank);
+/** The same as a label, where long texts are shortened; in a caller's buffer, which is returned. */
+#define GGDM_LABEL_SIZE 200
+const char *ggdm_axis_label(const ggdm_axis *axis, int32_t rank, char text[GGDM_LABEL_SIZE]);
 
 #endif

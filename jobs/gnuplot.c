@@ -67,6 +67,8 @@ void ggdm_gnuplot_begin_page(FILE *script, int kind, int page, int width, int he
 
 void ggdm_gnuplot_quoted(FILE *script, const char *text)
 {
+    for (; *text == '\''; text++) /* where a text begins so, its second quote ends it for gnuplot */
+        fputs("\"'\".", script);
     fputc('\'', script);
     for (; *text; text++) {
         if (*text == '\'')

@@ -12,7 +12,7 @@ enum {
     PAGE_H = 1800
 };
 
-ggdm_mosaic_size ggdm_mosaic_size_of(int32_t per_cell, int32_t width, int32_t height)
+ggdm_mosaic_size ggdm_mosaic_size_of(int32_t per_cell, int32_t width, int32_t height, bool in_rows)
 {
     const int32_t side = width > height ? width : height;
     const int32_t up = side < SMALL ? SMALL / side : 1, down = (side + LARGE - 1) / LARGE;
@@ -20,6 +20,8 @@ ggdm_mosaic_size ggdm_mosaic_size_of(int32_t per_cell, int32_t width, int32_t he
                           .across = (int32_t)ceil(sqrt(per_cell)),
                           .box_w = (width + down - 1) / down * up,
                           .box_h = (height + down - 1) / down * up};
+    if (in_rows && per_cell * (s.box_w + 2 * GGDM_FRAME) <= PAGE_W - 2 * GGDM_MOSAIC_GAP)
+        s.across = per_cell;
     s.down = (per_cell + s.across - 1) / s.across;
     s.block_w = s.across * (s.box_w + 2 * GGDM_FRAME);
     s.block_h = s.down * (s.box_h + 2 * GGDM_FRAME);
@@ -79,15 +81,25 @@ static void find_lines(ggdm_mosaic *m)
     }
 }
 
+static bool is_text(const ggdm_axes *a, int32_t axis)
+{
+    return axis >= 0 && a->axes[axis].column->type == GGDM_PARAM_TEXT;
+}
+
 ggdm_status ggdm_mosaic_lay_out(const ggdm_results *r, int32_t per_cell, int32_t width,
                                 int32_t height, ggdm_mosaic *out, ggdm_error *err)
 {
     const size_t n = (size_t)r->n_rows;
-    *out = (ggdm_mosaic){.r = r, .size = ggdm_mosaic_size_of(per_cell, width, height)};
+    *out = (ggdm_mosaic){.r = r};
     ggdm_axes *a = &out->axes;
     GGDM_TRY(ggdm_axes_find(r, a, err));
+    if (a->curve < 0 && is_text(a, a->x)) {
+        a->curve = a->x;
+        a->x = -1;
+    }
     out->y = a->curve >= 0 ? a->curve : a->aim;
     out->aim_groups = a->curve >= 0 && a->aim >= 0;
+    out->size = ggdm_mosaic_size_of(per_cell, width, height, is_text(a, out->y));
     out->n_columns = a->x < 0 ? 1 : a->axes[a->x].n;
     GGDM_TRY(ggdm_arena_alloc(&a->arena, n * sizeof *out->rows, &out->rows, err));
     GGDM_TRY(ggdm_arena_alloc(&a->arena, n * sizeof *out->lines, &out->lines, err));

@@ -2,8 +2,9 @@
  *
  * The layout is that of jobs/axes.h: a column for each value of x, a line for each value of the
  * curve (where there is none: of what the cells aim at), under a heading for each combination of
- * the rest.  A block has the first `per_cell` images of a cell, framed as in its own sheet
- * (jobs/tile.h); blocks without an image are grey.  What is too large for a page goes on in
+ * the rest.  Texts that are all that varies, as prompts, go down.  A block has the first `per_cell`
+ * images of a cell, side by side where lines are texts, framed as in its own sheet (jobs/tile.h);
+ * blocks without an image are grey.  What is too large for a page goes on in
  * sheet-2.png, ..., columns before lines.
  *
  * The images are composed here, to the pixel, in figures/sheet-tiles.png; gnuplot puts texts around
@@ -28,8 +29,9 @@ typedef struct ggdm_mosaic_size {
     int32_t columns, lines;         /* of blocks on a page, at most */
 } ggdm_mosaic_size;
 
-/** Of a sheet with per_cell in [1, GGDM_MAX_SHEET] images of each cell, width x height pixels. */
-ggdm_mosaic_size ggdm_mosaic_size_of(int32_t per_cell, int32_t width, int32_t height);
+/** Of a sheet with per_cell in [1, GGDM_MAX_SHEET] images of each cell, width x height pixels.
+ *  in_rows: side by side where a page is wide enough, else in a square. */
+ggdm_mosaic_size ggdm_mosaic_size_of(int32_t per_cell, int32_t width, int32_t height, bool in_rows);
 /** Pixels of the blocks of a page of so many columns and lines, without headings and texts. */
 void ggdm_mosaic_pixels(const ggdm_mosaic_size *size, int32_t columns, int32_t lines,
                         int32_t *width, int32_t *height);

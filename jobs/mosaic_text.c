@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/plural.h"
+#include "common/utf8.h"
 #include "jobs/mosaic_internal.h"
 
 enum {
@@ -15,20 +16,6 @@ enum {
     PAD = 14           /* between texts and the page's edge */
 };
 
-/* The first letters of a text, "..." where it goes on; how many these are. */
-static int32_t cut(const char *text, int32_t most, char out[SHOWN_SIZE])
-{
-    int32_t letters = 0;
-    size_t n = 0;
-    for (; text[n]; n++) {
-        letters += ((unsigned char)text[n] & 0xc0) != 0x80; /* not inside a letter of UTF-8 */
-        if (letters > most || n + 8 > SHOWN_SIZE)
-            break;
-    }
-    snprintf(out, SHOWN_SIZE, "%.*s%s", (int)n, text, text[n] ? "..." : "");
-    return text[n] ? letters + 2 : letters;
-}
-
 typedef struct canvas {
     FILE *f;
     int width, height;
@@ -39,7 +26,7 @@ static void put_text(const canvas *c, const char *text, int32_t most, double x, 
                      const char *how)
 {
     char shown[SHOWN_SIZE];
-    cut(text, most, shown);
+    ggdm_utf8_shorten(text, (size_t)most, shown, sizeof shown);
     fputs("set label ", c->f);
     ggdm_gnuplot_quoted(c->f, shown);
     fprintf(c->f, " at screen %.6f,%.6f %s font ',10' front\n", x / c->width, 1 - y / c->height,
@@ -89,16 +76,23 @@ typedef struct margins {
     bool slanted; /* values of the columns */
 } margins;
 
+/* How many letters of a value are shown. */
+static int32_t letters(const char *text)
+{
+    char shown[SHOWN_SIZE];
+    return (int32_t)ggdm_utf8_shorten(text, MAX_TEXT, shown, sizeof shown);
+}
+
 static margins margins_of(const ggdm_mosaic *m, const ggdm_mosaic_page *p)
 {
-    char text[300], shown[SHOWN_SIZE];
-    int32_t wide = 0, high = 0, w = cut(axis_name(m, m->y, text, sizeof text), MAX_TEXT, shown);
+    char text[300];
+    int32_t wide = 0, high = 0, w = letters(axis_name(m, m->y, text, sizeof text));
     for (int32_t l = p->l0; l < p->l1; l++) {
-        const int32_t n = cut(ggdm_mosaic_line_text(m, l), MAX_TEXT, shown);
+        const int32_t n = letters(ggdm_mosaic_line_text(m, l));
         w = n > w ? n : w;
     }
     for (int32_t c = p->c0; c < p->c1; c++) {
-        const int32_t n = cut(ggdm_mosaic_column_text(m, c), MAX_TEXT, shown);
+        const int32_t n = letters(ggdm_mosaic_column_text(m, c));
         wide = n > wide ? n : wide;
     }
     margins out = {.left = PAD + w * LETTER_W, .right = PAD, .bottom = LINE_H + PAD};

@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/log.h"
 #include "common/temp.h"
+#include "common/utf8.h"
 #include "jobs/axes.h"
 #include "jobs/gnuplot.h"
 #include "jobs/plot_points.h"
@@ -58,12 +59,13 @@ static void place_text(const ggdm_plot_points *d, const ggdm_plot_point *p, bool
                        char *text, size_t size)
 {
     const ggdm_axes *a = d->axes;
+    char value[GGDM_LABEL_SIZE];
     size_t n = 0;
     text[0] = '\0';
     for (int32_t i = with_curve && a->curve >= 0 ? -1 : 0; i < a->n_others && n < size; i++) {
         const ggdm_axis *axis = &a->axes[i < 0 ? a->curve : a->others[i]];
         n += (size_t)snprintf(text + n, size - n, "%s%s = %s", n ? ", " : "", axis->column->label,
-                              ggdm_axis_text(axis, axis->rank[p->row]));
+                              ggdm_axis_label(axis, axis->rank[p->row], value));
     }
 }
 
@@ -135,7 +137,7 @@ static void put_curves(FILE *f, const ggdm_plot_points *d, const scale *s, int32
     int32_t block = -1;
     for (int32_t i = 0; i < d->n; i++) {
         const ggdm_plot_point *p = &d->points[i];
-        char title[300] = "";
+        char title[300] = "", value[GGDM_LABEL_SIZE];
         if (i > 0 && same_curve(p, p - 1))
             continue;
         block++;
@@ -145,8 +147,8 @@ static void put_curves(FILE *f, const ggdm_plot_points *d, const scale *s, int32
         put_shifted_x(f, d, s, p->curve);
         fprintf(f, ":%d:%d:%d title ", column, column + 1, column + 2);
         if (axis)
-            snprintf(title, sizeof title, "%.100s = %.190s", axis->column->label,
-                     ggdm_axis_text(axis, p->curve));
+            snprintf(title, sizeof title, "%.90s = %s", axis->column->label,
+                     ggdm_axis_label(axis, p->curve, value));
         ggdm_gnuplot_quoted(f, title);
         fprintf(f, " lc rgb '#%06x' lw 1.5 pt 7 ps 0.7", curve_color(axis, p->curve));
         separator = ",";
@@ -205,9 +207,10 @@ static void put_x_axis(FILE *f, const ggdm_plot_points *d, const scale *s)
     if (s->numeric)
         return;
     const int32_t n = s->axis ? s->axis->n : 1, step = n / MAX_LABELS + 1;
+    char value[GGDM_LABEL_SIZE];
     for (int32_t i = 0; i < n; i += step) {
         fputs(i ? ", " : "", f);
-        ggdm_gnuplot_quoted(f, s->axis ? ggdm_axis_text(s->axis, i)
+        ggdm_gnuplot_quoted(f, s->axis ? ggdm_axis_label(s->axis, i, value)
                                        : d->r->rows[d->points[0].row].cell.name);
         fprintf(f, " %d", i);
     }
@@ -238,18 +241,32 @@ static void put_panel(FILE *f, const ggdm_plot_points *d, const scale *s, int32_
     put_curves(f, d, s, group, 2 + 3 * share);
 }
 
+/* How many curves gnuplot names beside each other in a page of so many pixels. */
+static int key_columns(const ggdm_axis *axis, int width)
+{
+    enum { LETTER_W = 9, SAMPLE_W = 80 };
+    char label[GGDM_LABEL_SIZE];
+    size_t longest = 0;
+    for (int32_t i = 0; axis && i < axis->n; i++) {
+        const size_t n = ggdm_utf8_length(axis->column->label) +
+                         ggdm_utf8_length(ggdm_axis_label(axis, i, label));
+        longest = n > longest ? n : longest;
+    }
+    return width / ((int)longest * LETTER_W + SAMPLE_W) < 2 ? 1 : 2;
+}
+
 static void put_page(FILE *f, const ggdm_plot_points *d, const scale *s, int32_t first, int kind,
                      int page)
 {
     enum { PANEL_W = 520, EDGE_W = 80, PANEL_H = 312, TOP = 48, BOTTOM = 120, GAP = 80 };
-    enum { KEY_COLUMNS = 2, KEY_ROWS = 2, KEY_H = 24 }; /* as gnuplot sets a key this wide */
+    enum { KEY_ROWS = 2, KEY_H = 24 };
     const int32_t columns = d->n_shown + d->any_diverged;
     const int32_t rows = d->n_groups - first < MAX_GROUPS ? d->n_groups - first : MAX_GROUPS;
     const ggdm_axis *curves = curve_axis(d);
-    const int keys = ((curves ? curves->n : 1) + KEY_COLUMNS - 1) / KEY_COLUMNS;
+    const int width = EDGE_W + columns * PANEL_W, across = key_columns(curves, width);
+    const int keys = ((curves ? curves->n : 1) + across - 1) / across;
     const int bottom = BOTTOM + (keys > KEY_ROWS ? keys - KEY_ROWS : 0) * KEY_H;
     const int top = d->axes->n_others ? TOP + 24 : TOP;
-    const int width = EDGE_W + columns * PANEL_W;
     const int height = top + bottom + rows * PANEL_H + (rows - 1) * GAP;
     const double left = 95.0 / width;
     ggdm_gnuplot_begin_page(f, kind, page, width, height);

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "common/utf8.h"
 #include "coordinator/run/progress.h"
 
 #define STALE_SECONDS 30.0 /* a coordinator writes every second */
@@ -219,7 +220,8 @@ static void add_cell(cell_columns *c, const ggdm_node *cell)
             c->parameters[c->n_parameters++] = n->key;
             c->widths[i] = (int)strnlen(n->key, MAX_TEXT);
         }
-        int width = (int)strnlen(value_text(cell, n->key), MAX_TEXT);
+        int width = (int)ggdm_utf8_length(value_text(cell, n->key));
+        width = width < MAX_TEXT ? width : MAX_TEXT;
         c->widths[i] = width > c->widths[i] ? width : c->widths[i];
     }
     c->until = c->until || ggdm_node_get(cell, "until");
@@ -256,6 +258,12 @@ static void print_until(FILE *out, const ggdm_node *until)
         fprintf(out, " %5.1f of %lld", 100 * get_real(until, "halfwidth", 0), get_int(until, "n"));
 }
 
+static void print_text(FILE *out, const char *text, int width)
+{
+    fputs("  ", out);
+    ggdm_utf8_print(out, text, MAX_TEXT, (size_t)width);
+}
+
 /* The judges, which are last, come first: what the guide says is what the images were made to
  * please. */
 static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
@@ -264,7 +272,7 @@ static void print_cell(FILE *out, const ggdm_node *cell, const cell_columns *c)
     const ggdm_node *measures = ggdm_node_get(cell, "measures");
     fprintf(out, "  %-7s", get_text(cell, "cell"));
     for (int i = 0; i < c->n_parameters; i++)
-        fprintf(out, "  %*.*s", c->widths[i], MAX_TEXT, value_text(cell, c->parameters[i]));
+        print_text(out, value_text(cell, c->parameters[i]), c->widths[i]);
     fprintf(out, "  ");
     print_bar(out, wanted ? (double)done / (double)wanted : 0, CELL_BAR);
     fprintf(out, " %6lld %-9s", done, get_text(cell, "state"));
@@ -298,7 +306,7 @@ static void print_cells(FILE *out, const ggdm_node *root)
         add_cell(&c, n);
     fprintf(out, "\n  %-7s", "cell");
     for (int i = 0; i < c.n_parameters; i++)
-        fprintf(out, "  %*.*s", c.widths[i], MAX_TEXT, c.parameters[i]);
+        print_text(out, c.parameters[i], c.widths[i]);
     fprintf(out, "  %-*s %6s %-9s %8s", CELL_BAR + 2, "images", "", "state", "diverged");
     for (int i = c.n_measures - 1; i >= 0; i--)
         if (c.said[i])

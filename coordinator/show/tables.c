@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "common/plural.h"
+#include "common/utf8.h"
 #include "coordinator/show/grid.h"
 
 #define MAX_WIDTH 20 /* of a column */
+#define MAX_HEAD 40  /* of what stands in front of a line */
 #define MAX_NAME 40
 
 static const ggdm_grid_limits limits = {.columns = 11, .rows = 64, .grids = 20};
@@ -29,13 +31,14 @@ static const char *text_of(const ggdm_axes *a, int32_t axis, int32_t rank)
     return axis < 0 ? "" : ggdm_axis_text(&a->axes[axis], rank);
 }
 
-static int width_of(const ggdm_axes *a, int32_t axis, const int32_t *ranks, int32_t n, int least)
+static int width_of(const ggdm_axes *a, int32_t axis, const int32_t *ranks, int32_t n, int least,
+                    int most)
 {
     for (int32_t i = 0; i < n; i++) {
-        int length = (int)strlen(text_of(a, axis, ranks[i]));
+        int length = (int)ggdm_utf8_length(text_of(a, axis, ranks[i]));
         least = length > least ? length : least;
     }
-    return least < MAX_WIDTH ? least : MAX_WIDTH;
+    return least < most ? least : most;
 }
 
 static void print_number(FILE *out, const ggdm_grid *g, int32_t y, int32_t x, int wide,
@@ -56,15 +59,18 @@ static void print_table(FILE *out, const ggdm_grid *g)
     snprintf(corner, sizeof corner, "%.*s%s%.*s", MAX_NAME, name_of(a, g->y),
              g->y < 0 || g->x < 0 ? "" : " \\ ", MAX_NAME, name_of(a, g->x));
     const int decimals = ggdm_quantity_decimals(g->r, g->what);
-    const int wide = width_of(a, g->x, g->xs, g->n_xs, decimals < 5 ? 7 : decimals + 3);
-    const int head = width_of(a, g->y, g->ys, g->n_ys, 10);
+    const int wide = width_of(a, g->x, g->xs, g->n_xs, decimals < 5 ? 7 : decimals + 3, MAX_WIDTH);
+    const int head = width_of(a, g->y, g->ys, g->n_ys, 10, MAX_HEAD);
     const int first = (int)strlen(corner) > head ? (int)strlen(corner) : head;
     fprintf(out, "    %*s", first, corner);
-    for (int32_t x = 0; x < g->n_xs; x++)
-        fprintf(out, " %*.*s", wide, MAX_WIDTH, text_of(a, g->x, g->xs[x]));
+    for (int32_t x = 0; x < g->n_xs; x++) {
+        fputc(' ', out);
+        ggdm_utf8_print(out, text_of(a, g->x, g->xs[x]), MAX_WIDTH, (size_t)wide);
+    }
     fprintf(out, "\n");
     for (int32_t y = 0; y < g->n_ys; y++) {
-        fprintf(out, "    %*.*s", first, MAX_WIDTH, text_of(a, g->y, g->ys[y]));
+        fputs("    ", out);
+        ggdm_utf8_print(out, text_of(a, g->y, g->ys[y]), MAX_HEAD, (size_t)first);
         for (int32_t x = 0; x < g->n_xs; x++)
             print_number(out, g, y, x, wide, decimals);
         fprintf(out, "\n");

@@ -208,7 +208,8 @@ static void test_mosaic_sizes(void **state)
                  {1, 64, 64, 1, 1},   {1, 100, 100, 1, 1},  {2, 128, 128, 2, 1},
                  {1, 256, 128, 1, 1}, {1, 1000, 125, 1, 1}, {100, 28, 56, 10, 10}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const ggdm_mosaic_size s = ggdm_mosaic_size_of(cases[i].n, cases[i].side, cases[i].side);
+        const ggdm_mosaic_size s =
+            ggdm_mosaic_size_of(cases[i].n, cases[i].side, cases[i].side, false);
         assert_int_equal(s.box_w, cases[i].box);
         assert_int_equal(s.box_h, cases[i].box);
         assert_int_equal(s.across, cases[i].across);

@@ -56,10 +56,9 @@ static int setup(void **state)
     w.models = (ggdm_models){w.refs, 5, &w.m.pictures};
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
-    ggdm_test_ok(
-        ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, BATCH, &w.programs,
-                             &err),
-        &err);
+    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, BATCH,
+                                      &w.programs, &err),
+                 &err);
     *state = &w;
     return 0;
 }
@@ -81,8 +80,8 @@ static int teardown(void **state)
 static void encode(ggdm_prompts *p, const ggdm_model *model, const char *text, float *out)
 {
     ggdm_error err;
-    ggdm_test_ok(
-        ggdm_prompts_get(p, model, text, false, GGDM_TEXT_EMBEDDING, out, VECTOR, &err), &err);
+    ggdm_test_ok(ggdm_prompts_get(p, model, text, false, GGDM_TEXT_EMBEDDING, out, VECTOR, &err),
+                 &err);
 }
 
 static void test_prompts_are_encoded_once(void **state)
@@ -134,9 +133,9 @@ static void test_prompts_that_are_too_long_are_refused_or_cut(void **state)
     const world *w = *state;
     int32_t ids[TEXT];
     ggdm_error err = {0};
-    ggdm_test_error(ggdm_prompt_tokens(w->clip, "thirty letters are too many words", false, NULL,
-                                       &err),
-                    &err, GGDM_EINVAL, "30");
+    ggdm_test_error(
+        ggdm_prompt_tokens(w->clip, "thirty letters are too many words", false, NULL, &err), &err,
+        GGDM_EINVAL, "30");
     assert_non_null(strstr(err.msg, "24"));
     ggdm_test_ok(ggdm_prompt_tokens(w->clip, "thirty letters are too many words", true, ids, &err),
                  &err);
@@ -361,7 +360,8 @@ static void test_clip_refuses_what_does_not_fit(void **state)
 {
     refuse_tick(*state, "{loss: {kind: clip, " CLIP ", prompt: a, cutouts: 4}}",
                 "each cut-out would be all of it; expected cut_scale above 1");
-    refuse_tick(*state, "{loss: {kind: clip, model: G, prompt: a}}", "expected a network of images");
+    refuse_tick(*state, "{loss: {kind: clip, model: G, prompt: a}}",
+                "expected a network of images");
 }
 
 /* One that knows noise is told t at x_t, and 0 at x0-hat. */
@@ -380,8 +380,7 @@ static void test_clip_may_know_noise(void **state)
         int32_t number;
         ggdm_error err;
         snprintf(yaml, sizeof yaml,
-                 "{terms: [{%s, loss: {kind: clip, form: dot, " NOISY ", prompt: a}}]}",
-                 rows[i]);
+                 "{terms: [{%s, loss: {kind: clip, form: dot, " NOISY ", prompt: a}}]}", rows[i]);
         const ggdm_item *setting = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, yaml);
         ggdm_test_ok(ggdm_programs_tick(w->programs, w->head, setting, &number, &err), &err);
         ggdm_test_ok(ggdm_programs_get(w->programs, number, 1, &p, &err), &err);
@@ -403,9 +402,10 @@ static void test_prompts_in_recipes_are_checked_by_workers(void **state)
     ggdm_error err = {0};
     ggdm_item *good = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER,
                                      "{kind: clip, " CLIP ", prompt: a}"),
-              *bad = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER,
-                                    "{kind: clip, " CLIP ", prompt: a b c d e f g h i j k l m n o p q "
-                                    "r s t u v w x y z}");
+              *bad =
+                  ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_SCORER,
+                                 "{kind: clip, " CLIP ", prompt: a b c d e f g h i j k l m n o p q "
+                                 "r s t u v w x y z}");
     ggdm_test_ok(ggdm_model_rows_check(&w->models, NULL, good, &err), &err);
     ggdm_test_error(ggdm_model_rows_check(&w->models, NULL, bad, &err), &err, GGDM_EINVAL,
                     "prompt: ");

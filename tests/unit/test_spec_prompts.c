@@ -1,5 +1,5 @@
-/* Prompts in sweep files: as axes, out of files, where they may stand, and what a run keeps of them;
- * targets of judges. */
+/* Prompts in sweep files: as axes, out of files, where they may stand, and what a run keeps of
+ * them; targets of judges. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +59,9 @@ static void refuse(const place *p, const char *text, const char *message)
 static void test_spec_prompts_come_from_a_file(void **state)
 {
     (void)state;
-    static const char text[] = "\xEF\xBB\xBF# ten faces\r\na face\r\n\n  \xC3\xA9t\xC3\xA9 \"#1\" \n"
-                               "a man, with a beard";
+    static const char text[] =
+        "\xEF\xBB\xBF# ten faces\r\na face\r\n\n  \xC3\xA9t\xC3\xA9 \"#1\" \n"
+        "a man, with a beard";
     place p = open_place();
     ggdm_spec s, again;
     ggdm_error err;
@@ -97,7 +98,10 @@ static void test_spec_prompt_files_are_named_in_messages(void **state)
     refuse(&p, sweep, "prompts.txt: no prompt in it");
     write_prompts(&p, "good\n b\xC3\n", 9);
     refuse(&p, sweep, "prompts.txt:2: byte 3 is 0xc3, expected UTF-8 without control characters");
-    write_prompts(&p, "good\n\nb\x07" "c\n", 11);
+    write_prompts(&p,
+                  "good\n\nb\x07"
+                  "c\n",
+                  11);
     refuse(&p, sweep, "prompts.txt:3: byte 2 is 0x07, expected UTF-8");
     write_prompts(&p, "a\0b\n", 4);
     refuse(&p, sweep, "prompts.txt:1: byte 2 is 0x00");
