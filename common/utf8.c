@@ -72,7 +72,7 @@ size_t ggdm_utf8_shorten(const char *text, size_t most, char *out, size_t size)
         memcpy(out, text, bytes + 1);
         return letters;
     }
-    size_t kept = (letters < most ? letters : most) - 3, n = ggdm_utf8_letters(text, kept);
+    size_t kept = letters <= most ? letters : most - 3, n = ggdm_utf8_letters(text, kept);
     while (n + sizeof more > size)
         n = ggdm_utf8_letters(text, --kept);
     memcpy(out, text, n);
