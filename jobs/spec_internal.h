@@ -45,7 +45,7 @@ void ggdm_spec_write_quoted(FILE *out, const char *text);
 /** Read `judge:` (NULL: there is none); parameters are not listed yet. */
 ggdm_status ggdm_spec_read_judges(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
 /** Append their targets to the parameters: those that are given; and that of the first who knows
- *  classes, where the tree has nothing that a cell could aim at. */
+ *  classes, where nothing of the tree is called so. */
 ggdm_status ggdm_spec_list_targets(ggdm_spec *spec, ggdm_error *err);
 
 /* ---- spec_evaluate.c ---- */

@@ -108,10 +108,11 @@ ggdm_status ggdm_spec_read_judges(ggdm_spec *s, const ggdm_node *node, ggdm_erro
 
 /* ---- what they are asked for ---------------------------------------------------------------- */
 
-static bool has_aim(const ggdm_spec *s)
+/* Does the tree have a target of its own? */
+static bool has_target(const ggdm_spec *s)
 {
     for (int32_t i = 0; i < s->n_parameters; i++)
-        if (s->parameters[i].row->type == GGDM_PARAM_CLASS)
+        if (strcmp(ggdm_param_axis(s->parameters[i].row), target_row.key) == 0)
             return true;
     return false;
 }
@@ -145,7 +146,7 @@ ggdm_status ggdm_spec_list_targets(ggdm_spec *s, ggdm_error *err)
         if (first < 0 && s->judges[i].item->kind->output == GGDM_OUTPUT_CLASSES)
             first = i;
     }
-    const bool offered = !given && first >= 0 && !has_aim(s);
+    const bool offered = !given && first >= 0 && !has_target(s);
     for (int32_t i = 0; i < s->n_judges; i++)
         if (s->judges[i].target.set || (offered && i == first))
             GGDM_TRY(list_target(s, i, err));

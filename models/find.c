@@ -114,6 +114,12 @@ static ggdm_status fail_nowhere(const ggdm_zoos *zoos, const char *name, ggdm_er
                      name, meant, name, places, zoos->dir[0] ? "" : "; GGDM_ZOO is not set");
 }
 
+static ggdm_status fail_directory(const char *name, ggdm_error *err)
+{
+    return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
+                     name);
+}
+
 ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err)
 {
     ggdm_zoos zoos;
@@ -123,9 +129,8 @@ ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err)
         return GGDM_FAIL(err, GGDM_EINVAL, "model name is empty, expected a name or a directory");
     if (is_model_dir(name))
         return ggdm_strdup(name, out, err);
-    if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
-        return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
-                         name);
+    if (*name == '/' || *name == '.')
+        return fail_directory(name, err);
     GGDM_TRY(ggdm_zoos_find(&zoos, err));
     for (int i = 0; i < GGDM_N_ZOOS && !*out && st == GGDM_OK; i++) {
         if (zoos.dir[i])
@@ -136,7 +141,7 @@ ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err)
         }
     }
     if (st == GGDM_OK && !*out)
-        st = fail_nowhere(&zoos, name, err);
+        st = strchr(name, '/') ? fail_directory(name, err) : fail_nowhere(&zoos, name, err);
     ggdm_zoos_deinit(&zoos);
     return st;
 }

@@ -24,5 +24,6 @@ int main(int argc, char **argv)
     free(ggdm_tiny_model_write(argv[1], "tiny-attributes", ggdm_tiny_attributes_config, 9));
     free(ggdm_tiny_reader_write(argv[1], "tiny-clip", ggdm_tiny_clip_config, 10));
     free(ggdm_tiny_reader_write(argv[1], "tiny-clip-noisy", ggdm_tiny_noisy_clip_config, 11));
+    free(ggdm_tiny_pipeline_write(argv[1], "tiny-words", 12));
     return 0;
 }

@@ -51,6 +51,13 @@ const char ggdm_tiny_noisy_clip_config[] = CLIP(", \"_time_embedding\": true");
 const char ggdm_tiny_texts_config[] =
     "{\"architectures\": [\"CLIPTextModel\"], \"model_type\": \"clip_text_model\", " TEXTS "}";
 
+const char ggdm_tiny_words_config[] =
+    "{\"_class_name\": \"UNet2DConditionModel\", \"sample_size\": 8, \"in_channels\": 1, "
+    "\"out_channels\": 1, \"block_out_channels\": [8, 16], \"layers_per_block\": 1, "
+    "\"down_block_types\": [\"CrossAttnDownBlock2D\", \"DownBlock2D\"], "
+    "\"up_block_types\": [\"UpBlock2D\", \"CrossAttnUpBlock2D\"], \"attention_head_dim\": 2, "
+    "\"cross_attention_dim\": 8, \"norm_num_groups\": 4}";
+
 /* The network's parameters, as the graph declares them. */
 static ggdm_graph *declare(const ggdm_arch *arch)
 {
@@ -129,6 +136,28 @@ char *ggdm_tiny_reader_write(const char *dir, const char *name, const char *conf
 {
     char *out = ggdm_tiny_model_write(dir, name, config, seed);
     ggdm_tiny_vocabulary_write(out);
+    return out;
+}
+
+char *ggdm_tiny_pipeline_write(const char *dir, const char *name, uint64_t seed)
+{
+    char *out = ggdm_test_path(dir, name), *scheduler = ggdm_test_path(out, "scheduler");
+    assert_int_equal(mkdir(out, 0777), 0);
+    assert_int_equal(mkdir(scheduler, 0777), 0);
+    write_in(out, "model_index.json",
+             "{\"_class_name\": \"GgdmTextPipeline\", "
+             "\"unet\": [\"diffusers\", \"UNet2DConditionModel\"], "
+             "\"scheduler\": [\"diffusers\", \"DDPMScheduler\"], "
+             "\"text_encoder\": [\"transformers\", \"CLIPTextModel\"], "
+             "\"tokenizer\": [\"transformers\", \"CLIPTokenizer\"]}");
+    write_in(scheduler, "scheduler_config.json", "{\"num_train_timesteps\": 1000}");
+    free(ggdm_tiny_model_write(out, "unet", ggdm_tiny_words_config, seed));
+    free(ggdm_tiny_model_write(out, "text_encoder", ggdm_tiny_texts_config, seed + 1));
+    char *tokenizer = ggdm_test_path(out, "tokenizer");
+    assert_int_equal(mkdir(tokenizer, 0777), 0);
+    ggdm_tiny_vocabulary_write(tokenizer);
+    free(tokenizer);
+    free(scheduler);
     return out;
 }
 

@@ -19,6 +19,8 @@ extern const char ggdm_tiny_clip_config[];       /* 8x8x1, texts of 24 tokens, v
 extern const char ggdm_tiny_noisy_clip_config[]; /* the same, told the timestep */
 extern const char ggdm_tiny_texts_config[];      /* CLIPTextModel of 8 channels */
 
+extern const char ggdm_tiny_words_config[]; /* UNet2DConditionModel of 8x8x1 that looks at them */
+
 /** Write DIR/NAME with config.json (this text) and seeded random weights, the way the trainer lays
  *  out a model; returns the directory as owned text. */
 char *ggdm_tiny_model_write(const char *dir, const char *name, const char *config, uint64_t seed);
@@ -27,6 +29,9 @@ char *ggdm_tiny_model_write(const char *dir, const char *name, const char *confi
 void ggdm_tiny_vocabulary_write(const char *model_dir);
 /** Both: a network that reads texts. */
 char *ggdm_tiny_reader_write(const char *dir, const char *name, const char *config, uint64_t seed);
+
+/** A pipeline of diffusers: a text-conditional U-Net, its scheduler, who reads its prompts. */
+char *ggdm_tiny_pipeline_write(const char *dir, const char *name, uint64_t seed);
 
 /* The three models of a guided job, loaded. */
 typedef struct ggdm_tiny_models {

@@ -23,21 +23,24 @@ static const char noisy_digest[] =
 #define CLIP "model: \"4444444444444444444444444444444444444444444444444444444444444444\""
 #define NOISY "model: \"5555555555555555555555555555555555555555555555555555555555555555\""
 
+#define D6 "6666666666666666666666666666666666666666666666666666666666666666"
+#define D7 "7777777777777777777777777777777777777777777777777777777777777777"
+
+enum { N_MODELS = 4 };
+
 typedef struct world {
     ggdm_tiny_methods m;
-    ggdm_model_files files[2];
-    ggdm_model *clip, *noisy;
-    ggdm_model_ref refs[5];
+    ggdm_model_files files[N_MODELS];
+    ggdm_model *clip, *noisy, *words, *reader;
+    ggdm_model_ref refs[3 + N_MODELS];
     ggdm_models models;
     ggdm_item *head;
     ggdm_programs *programs;
 } world;
 
-static void open_reader(world *w, const char *name, const char *config, uint64_t seed, int i,
-                        ggdm_model **out)
+static void open_model(world *w, char *path, int i, ggdm_model **out)
 {
     ggdm_error err;
-    char *path = ggdm_tiny_reader_write(w->m.tiny.dir, name, config, seed);
     ggdm_test_ok(ggdm_model_files_open(path, &w->files[i], &err), &err);
     ggdm_test_ok(ggdm_model_create(&w->files[i], out, &err), &err);
     free(path);
@@ -48,12 +51,20 @@ static int setup(void **state)
     static world w;
     ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
-    open_reader(&w, "clip", ggdm_tiny_clip_config, 20, 0, &w.clip);
-    open_reader(&w, "noisy", ggdm_tiny_noisy_clip_config, 21, 1, &w.noisy);
+    const char *dir = w.m.tiny.dir;
+    char *pipeline = ggdm_tiny_pipeline_write(dir, "words", 22);
+    open_model(&w, ggdm_tiny_reader_write(dir, "clip", ggdm_tiny_clip_config, 20), 0, &w.clip);
+    open_model(&w, ggdm_tiny_reader_write(dir, "noisy", ggdm_tiny_noisy_clip_config, 21), 1,
+               &w.noisy);
+    open_model(&w, ggdm_test_path(pipeline, "unet"), 2, &w.words);
+    open_model(&w, ggdm_test_path(pipeline, "text_encoder"), 3, &w.reader);
+    free(pipeline);
     memcpy(w.refs, w.m.refs, sizeof w.m.refs);
     w.refs[3] = (ggdm_model_ref){clip_digest, w.clip, "clip"};
     w.refs[4] = (ggdm_model_ref){noisy_digest, w.noisy, "noisy"};
-    w.models = (ggdm_models){w.refs, 5, &w.m.pictures};
+    w.refs[5] = (ggdm_model_ref){D6, w.words, "words"};
+    w.refs[6] = (ggdm_model_ref){D7, w.reader, "reader"};
+    w.models = (ggdm_models){w.refs, 3 + N_MODELS, &w.m.pictures};
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
     ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, BATCH,
@@ -69,7 +80,9 @@ static int teardown(void **state)
     ggdm_programs_destroy(&w->programs);
     ggdm_model_destroy(&w->clip);
     ggdm_model_destroy(&w->noisy);
-    for (int i = 0; i < 2; i++)
+    ggdm_model_destroy(&w->words);
+    ggdm_model_destroy(&w->reader);
+    for (int i = 0; i < N_MODELS; i++)
         ggdm_model_files_close(&w->files[i]);
     ggdm_tiny_methods_close(&w->m);
     return 0;
@@ -395,6 +408,63 @@ static void test_clip_may_know_noise(void **state)
     assert_true(losses[0] != losses[1] && isfinite(losses[0]) && isfinite(losses[1]));
 }
 
+/* ---- conditions ----------------------------------------------------------------------------- */
+
+/* eps of an image; setting NULL: unguided. */
+static void eps_of(world *w, const char *condition, const char *setting, const double *x,
+                   float *out)
+{
+    char yaml[400];
+    const ggdm_step step = {.t = 300, .x0_x = 1};
+    const ggdm_program *p;
+    ggdm_values head_values, values = {0};
+    ggdm_item *guidance = NULL;
+    int32_t number;
+    ggdm_error err;
+    snprintf(yaml, sizeof yaml,
+             "{model: \"" D6 "\", sampler: {kind: ddim, steps: 10}, condition: {encoder: \"" D7
+             "\", %s}}",
+             condition);
+    const ggdm_item *head = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_STAGE, yaml);
+    if (setting)
+        guidance = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, setting);
+    ggdm_test_ok(ggdm_programs_tick(w->programs, head, guidance, &number, &err), &err);
+    ggdm_test_ok(ggdm_programs_get(w->programs, number, 1, &p, &err), &err);
+    ggdm_test_ok(ggdm_values_of(&w->m.arena, head, &head_values, &err), &err);
+    ggdm_test_ok(ggdm_values_of(&w->m.arena, guidance, &values, &err), &err);
+    for (int i = 0; i < PIXELS; i++)
+        p->x[i] = (float)x[i];
+    ggdm_program_fill(p, 0, &step, &head_values, &values);
+    ggdm_test_ok(ggdm_program_fill_prompts(p, 0, &head_values, &values, &err), &err);
+    ggdm_graph_run(p->graph);
+    memcpy(out, p->eps, PIXELS * sizeof *out);
+}
+
+/* From the negative prompt, or the empty one, towards the prompt and beyond. */
+static void test_prompts_guide_without_classifier(void **state)
+{
+    static const struct {
+        const char *with, *from;
+    } cases[] = {{"prompt: a cat", "prompt: ''"},
+                 {"prompt: a cat, negative_prompt: a dog", "prompt: a dog"}};
+    world *w = *state;
+    double x[PIXELS];
+    float cat[PIXELS], from[PIXELS], guided[PIXELS];
+    image(x);
+    eps_of(w, "prompt: a cat", NULL, x, cat);
+    for (int k = 0; k < 2; k++) {
+        double apart = 0;
+        eps_of(w, cases[k].from, NULL, x, from);
+        eps_of(w, cases[k].with, "{eps: {kind: classifier-free, s: 3}}", x, guided);
+        for (int i = 0; i < PIXELS; i++) {
+            const double a = (double)from[i], b = (double)cat[i];
+            near(cases[k].with, (double)guided[i], a + 3 * (b - a), 1e-5 * (1 + fabs(a) + fabs(b)));
+            apart += fabs(b - a);
+        }
+        assert_true(apart > 0.1);
+    }
+}
+
 /* A worker looks at what it is sent. */
 static void test_prompts_in_recipes_are_checked_by_workers(void **state)
 {
@@ -422,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_clip_gradients_are_differences),
         cmocka_unit_test(test_clip_refuses_what_does_not_fit),
         cmocka_unit_test(test_clip_may_know_noise),
+        cmocka_unit_test(test_prompts_guide_without_classifier),
         cmocka_unit_test(test_prompts_in_recipes_are_checked_by_workers),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);
