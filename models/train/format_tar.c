@@ -1,8 +1,8 @@
 /* Tar archives in WebDataset's way: files of the same name but for what follows its first dot, one
  * behind the other, are one sample: NAME.png or NAME.jpg, with NAME.txt (a caption), NAME.json
- * (words, models/train/words.h) and NAME.cls (a label) as far as they are there.  DIR is an archive,
- * or has some: those whose names begin with "test" or "val" are the test images.  samples.tar of a
- * run is one. */
+ * (words, models/train/words.h) and NAME.cls (a label) as far as they are there.  DIR is an
+ * archive, or has some: those whose names begin with "test" or "val" are the test images.
+ * samples.tar of a run is one. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -34,13 +34,13 @@ typedef struct reading {
     const ggdm_image_want *want;
     struct dirent **names; /* [n_names] of archives in the folder; NULL: dir is one */
     int n_names;
-    ggdm_intern samples;     /* "ARCHIVE: NAME", by number */
-    bool (*has)[N_PARTS];    /* [samples.n]: files that they have; owned */
+    ggdm_intern samples;  /* "ARCHIVE: NAME", by number */
+    bool (*has)[N_PARTS]; /* [samples.n]: files that they have; owned */
     size_t cap;
-    int32_t parts[N_PARTS];  /* samples that have such a file */
-    int32_t at;              /* the sample whose files are being read, -1: none yet */
+    int32_t parts[N_PARTS]; /* samples that have such a file */
+    int32_t at;             /* the sample whose files are being read, -1: none yet */
     int64_t n_files;
-    ggdm_images *out;        /* NULL: a first pass, which looks for what is there */
+    ggdm_images *out; /* NULL: a first pass, which looks for what is there */
     ggdm_words words;
     ggdm_picture_queue queue;
     ggdm_faults faults;
@@ -321,8 +321,8 @@ static ggdm_status read_tar(const char *dir, ggdm_data_split split, const ggdm_i
     ggdm_status st = GGDM_OK;
     const bool folder = ggdm_is_dir(dir);
     if (folder)
-        r.n_names = scandir(dir, &r.names, split == GGDM_SPLIT_TRAIN ? is_training_tar : is_test_tar,
-                            by_bytes);
+        r.n_names = scandir(dir, &r.names,
+                            split == GGDM_SPLIT_TRAIN ? is_training_tar : is_test_tar, by_bytes);
     const bool itself = !folder && split == GGDM_SPLIT_TRAIN && is_tar(dir) && ggdm_exists(dir);
     if (itself || r.n_names > 0)
         st = read_all(&r, dir, out, err);

@@ -26,6 +26,7 @@ typedef struct ggdm_image_want {
     const ggdm_class_groups *attributes; /* these of every image must be known, by name; NULL: they
                                             do not matter */
     ggdm_cropping crop; /* of pictures in files; arrays of images are taken as they are */
+    bool tells;         /* that reading goes on, now and then, where it takes long */
     int32_t shorter;    /* pixels of a picture's shorter side before it is cropped; 0: size */
 } ggdm_image_want;
 

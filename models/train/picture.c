@@ -6,6 +6,7 @@
 #include "common/jpeg_image.h"
 #include "common/png_image.h"
 #include "models/train/fit.h"
+#include "models/train/orientation.h"
 
 static const struct {
     const char *begin; /* of the content */
@@ -38,6 +39,8 @@ ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,
 {
     ggdm_pixels pixels = {0};
     ggdm_status st = decode_picture(bytes, size, &pixels, err);
+    if (st == GGDM_OK)
+        st = ggdm_pixels_turn(&pixels, ggdm_jpeg_orientation(bytes, size), err);
     if (st == GGDM_OK)
         st = ggdm_picture_fit(&pixels, want, out, err);
     ggdm_pixels_deinit(&pixels);

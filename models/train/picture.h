@@ -14,7 +14,7 @@
 /** Does the name end like that of one? */
 bool ggdm_picture_is_one(const char *name);
 
-/** The picture in these bytes, whose begin says what it is, made to fit (models/train/fit.h): out
+/** The picture in these bytes, whose begin says what it is, upright and made to fit (fit.h): out
  *  [size, size, channels] of want.  Errors: GGDM_EFORMAT, GGDM_ESHAPE, GGDM_EUNSUPPORTED,
  *  GGDM_ENOMEM, with where in front. */
 ggdm_status ggdm_picture_take(const void *bytes, size_t size, const char *where,

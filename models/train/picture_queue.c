@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "models/train/picture.h"
 
-enum { MOST = 256, MOST_BYTES = 64 << 20 };
+enum { MOST = 256, MOST_BYTES = 64 << 20, PATIENCE = 10 /* seconds */ };
 
 static void drop_all(ggdm_picture_queue *q)
 {
@@ -42,6 +44,17 @@ static void decode(const ggdm_picture_queue *q, size_t k, ggdm_error *err)
                             err);
 }
 
+static void tell(ggdm_picture_queue *q)
+{
+    const double now = ggdm_now();
+    q->done += (int32_t)q->n;
+    if (q->told > 0 && now - q->told < PATIENCE)
+        return;
+    if (q->told > 0 && q->want->tells)
+        ggdm_log(GGDM_LOG_INFO, "%d of %d pictures are decoded", q->done, q->images->n);
+    q->told = now;
+}
+
 ggdm_status ggdm_picture_queue_flush(ggdm_picture_queue *q, ggdm_error *err)
 {
     ggdm_error *own = NULL;
@@ -53,6 +66,7 @@ ggdm_status ggdm_picture_queue_flush(ggdm_picture_queue *q, ggdm_error *err)
     for (int64_t k = 0; k < n && st == GGDM_OK; k++)
         st = ggdm_faults_note(q->faults, &own[k], err);
     free(own);
+    tell(q);
     drop_all(q);
     return st;
 }

@@ -11,7 +11,7 @@ typedef struct ggdm_queued {
     int32_t i;
 } ggdm_queued;
 
-/* Empty when zeroed, but for the first four. */
+/* Empty when zeroed, but for the first three. */
 typedef struct ggdm_picture_queue {
     const ggdm_image_want *want;
     ggdm_images *images; /* with room for all */
@@ -19,6 +19,8 @@ typedef struct ggdm_picture_queue {
     ggdm_queued *items;  /* [n]; owned */
     size_t n, cap;
     size_t bytes; /* of all in it */
+    int32_t done; /* pictures that were decoded */
+    double told;  /* when that was said, seconds; 0: not yet */
 } ggdm_picture_queue;
 
 /** The picture in these bytes (owned from here on, also after a failure) becomes image i.

@@ -79,10 +79,11 @@ static ggdm_status encode_captions(trainer *t, ggdm_error *err)
 static ggdm_status open_data(trainer *t, ggdm_error *err)
 {
     const ggdm_recipe *r = t->recipe;
-    const ggdm_data_spec spec = {.dir = r->data_dir,
-                                 .part = r->part,
-                                 .test_share = r->test_share,
-                                 .want = ggdm_objective_want(r, &t->info)};
+    ggdm_data_spec spec = {.dir = r->data_dir,
+                           .part = r->part,
+                           .test_share = r->test_share,
+                           .want = ggdm_objective_want(r, &t->info)};
+    spec.want.tells = t->rank == 0;
     GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
     if (r->tokenizer)
         GGDM_TRY(encode_captions(t, err));

@@ -8,6 +8,7 @@
 #include "evaluate/reference_file.h"
 #include "models/train/idx.h"
 #include "models/train/images.h"
+#include "models/train/orientation.h"
 #include "models/train/words_file.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -165,6 +166,7 @@ bool ggdm_fuzz_jpeg(const uint8_t *data, size_t size)
     ggdm_error err = {0};
     ggdm_pixels pixels;
     ggdm_status st = ggdm_jpeg_decode(data, size, 1024, &pixels, &err);
+    assert_in_range(ggdm_jpeg_orientation(data, size), 1, 8);
     ggdm_fuzz_clean(st, &err);
     assert_true((st == GGDM_OK) == (pixels.data != NULL));
     ggdm_pixels_deinit(&pixels);

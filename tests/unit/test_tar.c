@@ -45,9 +45,9 @@ static void put(const char *name, const member members[MOST])
         memset(pixels, m->grey, sizeof pixels);
         if (!m->text)
             ggdm_test_ok(ggdm_png_encode(pixels, SIDE, SIDE, 1, &png, &size, NULL), NULL);
-        ggdm_test_ok(ggdm_container_add(c, m->name, m->text ? (const void *)m->text : png, size,
-                                        NULL),
-                     NULL);
+        ggdm_test_ok(
+            ggdm_container_add(c, m->name, m->text ? (const void *)m->text : png, size, NULL),
+            NULL);
         free(png);
     }
     ggdm_test_ok(ggdm_container_commit(&c, NULL), NULL);
@@ -88,10 +88,11 @@ static void refused_archive(const ggdm_image_want *want, const member members[MO
 static void test_tar_shards_are_read_in_order(void **state)
 {
     (void)state;
-    static const member first[MOST] = {{"x/a.png", NULL, 1},  {"x/a.cls", "2\n", 0},
-                                       {"x/a.txt", "one", 0}, {"x/a.json", "{\"caption\": \"n\"}", 0},
-                                       {"b.cls", "0", 0},     {"b.txt", "two\n", 0},
-                                       {"b.PNG", NULL, 2},    {".hidden", "?", 0}};
+    static const member first[MOST] = {
+        {"x/a.png", NULL, 1},  {"x/a.cls", "2\n", 0},
+        {"x/a.txt", "one", 0}, {"x/a.json", "{\"caption\": \"n\"}", 0},
+        {"b.cls", "0", 0},     {"b.txt", "two\n", 0},
+        {"b.PNG", NULL, 2},    {".hidden", "?", 0}};
     static const member second[MOST] = {{"x/a.cls", "1", 0},
                                         {"x/a.jpg", NULL, 3},
                                         {"x/a.json", "{\"text\": [\"three\", \"3\"]}", 0}};
@@ -123,8 +124,12 @@ static void test_tar_that_is_wrong_is_told_all_at_once(void **state)
 {
     (void)state;
     refused_archive(&plain,
-                    (member[MOST]){{"a.png", NULL, 1}, {"b.txt", "?", 0}, {"c.png", NULL, 1},
-                                   {"c.jpg", NULL, 1}, {"a.json", "{}", 0}, {"d.gif", "?", 0}},
+                    (member[MOST]){{"a.png", NULL, 1},
+                                   {"b.txt", "?", 0},
+                                   {"c.png", NULL, 1},
+                                   {"c.jpg", NULL, 1},
+                                   {"a.json", "{}", 0},
+                                   {"d.gif", "?", 0}},
                     ": 4 of 5 cannot be used:\n  ");
     refused(&plain, "a.tar: c: two pictures, expected one\n");
     refused(&plain, "a.tar: a: its files are not one behind the other\n");
@@ -157,8 +162,8 @@ static void test_tar_labels_are_checked(void **state)
 static void test_tar_that_is_cut_is_refused(void **state)
 {
     (void)state;
-    static const member members[MOST] = {{"a.png", NULL, 1}, {"a.txt", "a caption", 0},
-                                         {"b.png", NULL, 2}, {"b.txt", "another", 0}};
+    static const member members[MOST] = {
+        {"a.png", NULL, 1}, {"a.txt", "a caption", 0}, {"b.png", NULL, 2}, {"b.txt", "another", 0}};
     char *path = ggdm_test_path(dir, "a.tar");
     ggdm_error err = {0};
     ggdm_data data;
