@@ -21,7 +21,7 @@ typedef struct ggdm_dataset {
 } ggdm_dataset;
 
 typedef struct ggdm_data_spec {
-    const char *dir; /* a directory, or one .npz */
+    const char *dir; /* a directory, or one .npz or .tar */
     ggdm_part part;
     double test_share; /* of the images, where the data have no test set of their own */
     ggdm_image_want want;

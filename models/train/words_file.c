@@ -104,7 +104,7 @@ static ggdm_status read_records(words_file *f, ggdm_csv *csv, ggdm_error *err)
 {
     GGDM_TRY(ggdm_csv_next(csv, f->path, err));
     const size_t columns = csv->n;
-    const size_t column[2] = {find_column(csv, "file_name", "file"),
+    const size_t column[2] = {find_column(csv, "file_name", "file_name"),
                               find_column(csv, "caption", "text")};
     if (column[0] == columns || column[1] == columns)
         return GGDM_FAIL(err, GGDM_EFORMAT,
