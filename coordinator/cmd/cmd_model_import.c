@@ -53,6 +53,8 @@ ggdm_status ggdm_model_import(const char *source, const ggdm_import_options *opt
 {
     const ggdm_import_source from = {source, options->config, options->state};
     ggdm_import im;
+    if (options->out)
+        GGDM_TRY(ggdm_import_check_new(options->out, err));
     ggdm_status st = ggdm_import_open(&from, &im, err);
     if (st == GGDM_OK && options->out)
         st = ggdm_import_write(&im, options->out, err);

@@ -98,14 +98,19 @@ static ggdm_status check_fit(ggdm_import *im, ggdm_error *err)
 {
     ggdm_model *m = NULL;
     ggdm_st_tensor *tensors = NULL;
+    char *where = NULL;
+    const char *config = im->paths.config ? im->paths.config : "";
     ggdm_status st;
+    GGDM_TRY_GOTO(
+        st, ggdm_asprintf(&where, err, "%s%s%s", im->foreign.path, *config ? " by " : "", config),
+        done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, im->n_parts, sizeof *tensors, err), done);
     for (size_t i = 0; i < im->n_parts; i++)
         tensors[i] = (ggdm_st_tensor){.name = im->parts[i].name, .shape = im->parts[i].shape};
     GGDM_TRY_GOTO(st, ggdm_model_begin(&im->files, &m, err), done);
     if (m->info.ports & GGDM_PORT_TEXT)
         GGDM_TRY_GOTO(st, ggdm_tokenizer_read(im->paths.dir, &im->files.tokenizer, err), done);
-    st = ggdm_model_fit(m, tensors, im->n_parts, im->foreign.path, err);
+    st = ggdm_model_fit(m, tensors, im->n_parts, where, err);
     if (st != GGDM_OK && err && im->n_integers) {
         const ggdm_error why = *err;
         GGDM_FAIL(err, st, "%s (tensors of integers, of which there are %zu, are not taken)",
@@ -114,6 +119,7 @@ static ggdm_status check_fit(ggdm_import *im, ggdm_error *err)
 done:
     ggdm_model_destroy(&m);
     free(tensors);
+    free(where);
     return st;
 }
 

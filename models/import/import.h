@@ -67,6 +67,9 @@ void ggdm_import_close(ggdm_import *import);
  *  says where they are from.  All or nothing.  Errors: GGDM_EINVAL: dir is there; GGDM_EIO. */
 ggdm_status ggdm_import_write(const ggdm_import *import, const char *dir, ggdm_error *err);
 
+/** The first of these errors, before anything is read. */
+ggdm_status ggdm_import_check_new(const char *dir, ggdm_error *err);
+
 /* Its parts, in import_parts.c: the tensors that there will be, and their numbers. */
 ggdm_status ggdm_import_list_parts(ggdm_import *import, ggdm_error *err);
 ggdm_status ggdm_import_load_parts(ggdm_import *import, ggdm_error *err);

@@ -175,12 +175,18 @@ static void clean_up(const char *temp, const char *dir, const char *first)
     free(parent);
 }
 
+ggdm_status ggdm_import_check_new(const char *dir, ggdm_error *err)
+{
+    return ggdm_exists(dir)
+               ? GGDM_FAIL(err, GGDM_EINVAL, "%s: is there already, expected a new directory", dir)
+               : GGDM_OK;
+}
+
 ggdm_status ggdm_import_write(const ggdm_import *im, const char *path, ggdm_error *err)
 {
     char *dir = NULL, *temp = NULL, *first = NULL;
     ggdm_status st;
-    if (ggdm_exists(path))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: is there already, expected a new directory", path);
+    GGDM_TRY(ggdm_import_check_new(path, err));
     GGDM_TRY_GOTO(st, trim(path, &dir, err), done);
     GGDM_TRY_GOTO(st, ggdm_missing_dir(dir, &first, err), done);
     GGDM_TRY_GOTO(st, ggdm_temp_name(dir, &temp, err), done);

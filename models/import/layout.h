@@ -1,6 +1,8 @@
 /* Layouts of other people's weights: how one is told, and how its tensors become those of a network
  * of ours.  A layout is a file, models/import/layout_NAME.c, and a line in layouts.c; how its
- * tensors are renamed and reshaped is data, rules in a table.
+ * tensors are renamed and reshaped is data, rules in a table.  A classifier that is a plain
+ * sequence becomes a TorchSequential (models/arch/sequential.h), whose layers may have any names:
+ * then there are no rules, and config writes the layers.
  *
  * In names '*' stands for a number: "blocks.*.attn.weight"; in the n-th '*' of what a rule makes of
  * it that of the n-th comes back. */

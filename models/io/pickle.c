@@ -222,7 +222,7 @@ static ggdm_status op_global(machine *m, int unused)
         return ggdm_pickle_bad(
             m, GGDM_EUNSUPPORTED,
             "it asks for %.*s.%.*s, which is not among the few names that weights need; "
-            "nothing was run",
+            "nothing was run (save the weights alone, docs/MODELS.md)",
             n_module, module, n_name, name);
     return push_integer(m, GGDM_PICKLE_GLOBAL, (uint64_t)row);
 }
