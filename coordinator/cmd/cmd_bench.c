@@ -31,9 +31,10 @@ typedef struct bench_model {
 typedef struct report {
     ggdm_isa isa;
     ggdm_job job;
-    ggdm_timing forward, guided;
-    double flops; /* forward pass of one image */
-    double peak;  /* flop/s of a large matrix product */
+    ggdm_timing forward, gradient, guided;
+    double flops;          /* forward pass of one image */
+    double gradient_flops; /* with the gradient to the image */
+    double peak;           /* flop/s of a large matrix product */
 } report;
 
 static ggdm_status open_model(const char *name, bench_model *m, ggdm_error *err)
@@ -87,31 +88,57 @@ static ggdm_status measure_program(const ggdm_bench_programs *b, int32_t program
     return GGDM_OK;
 }
 
-/* The forward pass of a classifier, as a judge or features take it, or of an encoder; a text is the
- * same token again and again. */
-static ggdm_status measure_alone(const ggdm_model *m, const bench_options *o, report *r,
-                                 ggdm_error *err)
+/* Noise, a timestep in the middle, and as a text the same token again and again. */
+static void fill_ports(ggdm_graph *g, const ggdm_ports *p, int batch)
+{
+    if (p->x >= 0)
+        ggdm_normals(0, GGDM_STREAM_SAMPLER, 0, 0, ggdm_shape_count(ggdm_graph_shape(g, p->x)),
+                     ggdm_graph_data(g, p->x));
+    if (p->text >= 0)
+        memset(ggdm_graph_data(g, p->text), 0,
+               (size_t)ggdm_shape_count(ggdm_graph_shape(g, p->text)) * sizeof(int32_t));
+    for (int i = 0; p->t >= 0 && i < batch; i++)
+        ((float *)ggdm_graph_data(g, p->t))[i] = 500.0f;
+}
+
+/* A network alone: its forward pass, or with the gradient of what it gives to its images. */
+static ggdm_status measure_alone(const ggdm_model *m, const bench_options *o, bool gradient,
+                                 report *r, ggdm_error *err)
 {
     const bool bf16 = r->job.precision == GGDM_PRECISION_BF16;
     ggdm_graph *g = NULL;
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &g, err));
     ggdm_ports p = ggdm_arch_inputs(m->arch, g, o->batch);
-    ggdm_graph_output(g, ggdm_arch_emit(m->arch, g, &p));
+    if (gradient && m->info.two_towers)
+        p.text = -1;
+    ggdm_val y = ggdm_arch_emit(m->arch, g, &p), gy = -1, gx;
+    ggdm_graph_output(g, y);
+    if (gradient) {
+        gy = ggdm_graph_input(g, "gy", GGDM_F32, *ggdm_graph_shape(g, y));
+        ggdm_graph_backward(g, y, gy, 1, &p.x, &gx);
+    }
     ggdm_status st = ggdm_graph_compile(g, &m->params, err);
     if (st == GGDM_OK) {
-        if (p.x >= 0)
-            ggdm_normals(0, GGDM_STREAM_SAMPLER, 0, 0, ggdm_shape_count(ggdm_graph_shape(g, p.x)),
-                         ggdm_graph_data(g, p.x));
-        if (p.text >= 0)
-            memset(ggdm_graph_data(g, p.text), 0,
-                   (size_t)ggdm_shape_count(ggdm_graph_shape(g, p.text)) * sizeof(int32_t));
-        for (int i = 0; p.t >= 0 && i < o->batch; i++)
-            ((float *)ggdm_graph_data(g, p.t))[i] = 500.0f;
-        r->forward = per_image(ggdm_bench_graph(g, o->seconds), o->batch);
-        r->flops = ggdm_graph_flops(g) / o->batch;
+        fill_ports(g, &p, o->batch);
+        if (gradient)
+            ggdm_normals(0, GGDM_STREAM_SAMPLER, 1, 0, ggdm_shape_count(ggdm_graph_shape(g, gy)),
+                         ggdm_graph_data(g, gy));
+        *(gradient ? &r->gradient : &r->forward) =
+            per_image(ggdm_bench_graph(g, o->seconds), o->batch);
+        *(gradient ? &r->gradient_flops : &r->flops) = ggdm_graph_flops(g) / o->batch;
     }
     ggdm_graph_destroy(&g);
     return st;
+}
+
+/* A classifier, as a judge or features take it, or an encoder: of images, as guidance takes it. */
+static ggdm_status measure_others(const ggdm_model *m, const bench_options *o, report *r,
+                                  ggdm_error *err)
+{
+    GGDM_TRY(measure_alone(m, o, false, r, err));
+    if (m->info.role == GGDM_ENCODER && m->info.ports & GGDM_PORT_X)
+        return measure_alone(m, o, true, r, err);
+    return GGDM_OK;
 }
 
 /* A diffusion model, alone and with its guide. */
@@ -146,7 +173,7 @@ static ggdm_status bench_models(const bench_options *o, report *r, ggdm_error *e
         GGDM_TRY_GOTO(st, open_model(o->guide, &guide, err), done);
     const bool alone = model.model->info.role != GGDM_DIFFUSION && !guide.model;
     GGDM_TRY_GOTO(st,
-                  alone ? measure_alone(model.model, o, r, err)
+                  alone ? measure_others(model.model, o, r, err)
                         : measure_diffusion(model.model, guide.model, o, r, err),
                   done);
     st = ggdm_bench_peak(r->job.precision == GGDM_PRECISION_BF16 ? GGDM_BF16 : GGDM_F32, o->seconds,
@@ -178,6 +205,7 @@ static ggdm_status print_bench_json(const report *r, ggdm_error *err)
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     put_timing(&j, "forward", &r->forward);
+    put_timing(&j, "gradient", &r->gradient);
     put_timing(&j, "guided", &r->guided);
     ggdm_json_put_string(&j, "isa", ggdm_isa_name(r->isa));
     ggdm_json_put_string(&j, "precision", ggdm_precision_names[r->job.precision]);
@@ -186,6 +214,9 @@ static ggdm_status print_bench_json(const report *r, ggdm_error *err)
     ggdm_json_put_double(&j, "forward_gflop_per_image", 1e-9 * r->flops);
     ggdm_json_put_double(&j, "peak_gflops", 1e-9 * r->peak);
     ggdm_json_put_double(&j, "peak_share", r->flops / r->forward.best / r->peak);
+    if (r->gradient.runs)
+        ggdm_json_put_double(&j, "gradient_peak_share",
+                             r->gradient_flops / r->gradient.best / r->peak);
     ggdm_json_end(&j);
     GGDM_TRY(ggdm_json_finish(&j, &text, NULL, err));
     fputs(text, stdout);
@@ -205,6 +236,7 @@ static void print_bench_text(const report *r)
     printf("%s, %s, batch %d, threads %d\n", ggdm_isa_name(r->isa),
            ggdm_precision_names[r->job.precision], r->job.batch, r->job.threads);
     print_timing("forward", &r->forward);
+    print_timing("gradient", &r->gradient);
     print_timing("guided", &r->guided);
     printf("%.1f GFLOP/s forward, %.1f %% of a large matrix product's %.1f\n",
            1e-9 * r->flops / r->forward.best, 100 * r->flops / r->forward.best / r->peak,
@@ -270,7 +302,8 @@ int ggdm_cmd_bench(int argc, char **argv)
         "ops: measure the ops of the networks one by one (ggdm bench ops --help).\n"
         "network: measure a diffusion model: the forward pass, and with --guide the guided step "
         "(forward pass and gradient to x_t through both networks), as workers run them; or the "
-        "forward pass of a classifier or an encoder.\v"
+        "forward pass of a classifier or an encoder, and of an encoder of images also that pass "
+        "with the gradient to them.\v"
         "MODEL is a name under models/zoo, a directory, or a config.json, whose network then gets "
         "random weights.\n\n"
         "Example:\n  ggdm bench network mnist-ddpm --guide mnist-cnn",

@@ -8,10 +8,17 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-/* A sequence [N, T, C] is an image of one line. */
+/* A sequence [N, T, C] is an image of one line; a long one is of several, which several threads can
+ * compute (direct.h).  A line of 256 positions is at the peak as a longer one is. */
 static ggdm_shape as_image(const ggdm_shape *s)
 {
-    return s->n == 3 ? GGDM_SHAPE4(s->d[0], 1, s->d[1], s->d[2]) : *s;
+    enum { MAX_LINES = 16, MIN_LINE = 256 };
+    int64_t lines = s->d[1] < MAX_LINES * MIN_LINE ? s->d[1] / MIN_LINE : MAX_LINES;
+    while (lines > 1 && s->d[1] % lines != 0)
+        lines--;
+    if (lines < 1)
+        lines = 1;
+    return s->n == 3 ? GGDM_SHAPE4(s->d[0], lines, s->d[1] / lines, s->d[2]) : *s;
 }
 
 /* The convolution whose source, weights [O, I] or [O, I, KH, KW] and destination are these. */

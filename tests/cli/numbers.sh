@@ -83,6 +83,16 @@ report $? "a network with random weights is measured" || cat err
 timeout 60 "$GGDM" bench network "$zoo/mnist-noisy-cnn/config.json" --batch 2 --seconds 1 --json >out 2>err &&
     figures forward_{,best_,cpu_}ms_per_image forward_runs forward_gflop_per_image peak_gflops peak_share
 report $? "so is a classifier alone" || cat err
+cat >clip.json <<'end'
+{"architectures": ["CLIPModel"], "projection_dim": 8,
+ "text_config": {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1,
+                 "vocab_size": 20, "max_position_embeddings": 7, "eos_token_id": 2},
+ "vision_config": {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1,
+                   "image_size": 16, "patch_size": 8}}
+end
+timeout 60 "$GGDM" bench network clip.json --batch 2 --seconds 1 --json >out 2>err &&
+    figures {forward,gradient}_{,best_,cpu_}ms_per_image {forward,gradient}_runs peak_share gradient_peak_share
+report $? "an encoder of images is measured with the gradient to them, too" || cat err
 timeout 60 "$GGDM" bench ops --milliseconds 1 --batch 2 >out 2>err &&
     figures n median_us best_us with_gradient_us gbytes_per_second && [ "$(grep -c '"op":' out)" -ge 10 ]
 report $? "the ops of the shipped models are measured" || cat err
