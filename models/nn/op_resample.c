@@ -114,12 +114,16 @@ ggdm_val ggdm_resample(ggdm_graph *g, ggdm_val x, int height, int width, ggdm_re
                                    GGDM_RESAMPLE_SHRINK);
     x = ggdm_graph_f32(g, x);
     for (int axis = 2; axis >= 1; axis--) {
+        if (shape.d[axis] == size[axis - 1])
+            continue;
         ggdm_op op = ggdm_op_make(&kind_resample, x, -1, -1, -1);
         op.resample.form = form;
         op.resample.axis = axis;
         op.resample.turned = false;
         shape.d[axis] = size[axis - 1];
         x = emit(g, op, shape);
+        if (form == GGDM_RESAMPLE_PIL_HELD)
+            x = ggdm_clamp(g, x, -1, 1);
     }
     return x;
 }

@@ -185,12 +185,15 @@ ggdm_val ggdm_channel_affine(ggdm_graph *g, ggdm_val x, const double *scale, con
 #define GGDM_RESAMPLE_SHRINK 64 /* at most, each side */
 
 typedef enum ggdm_resample_form {
-    GGDM_RESAMPLE_TORCH, /* bicubic, a = -0.75, without antialiasing: F.interpolate, nn.Upsample
-                            with align_corners=False */
-    GGDM_RESAMPLE_PIL    /* bicubic, a = -0.5, antialiased: Image.resize, of images in f32 */
+    GGDM_RESAMPLE_TORCH,   /* bicubic, a = -0.75, without antialiasing: F.interpolate, nn.Upsample
+                              with   align_corners=False */
+    GGDM_RESAMPLE_PIL,     /* bicubic, a = -0.5, antialiased: Image.resize, of images in f32 */
+    GGDM_RESAMPLE_PIL_HELD /* ... of images in bytes but for their roundings: -1 stands for 0 and 1
+                              for 255, and what is beyond is held there, after each axis */
 } ggdm_resample_form;
 
-/** x [N, H, W, C] -> [N, height, width, C]. */
+/** x [N, H, W, C] -> [N, height, width, C]: the width first, then the height; an axis that has its
+ *  length already is left as it is. */
 ggdm_val ggdm_resample(ggdm_graph *g, ggdm_val x, int height, int width, ggdm_resample_form form);
 /** A square of each image [N, H, W, C], made size x size by means (adaptive_avg_pool2d): the random
  *  cut-outs of CLIP guidance.  window [N, 3] f32 (no gradient) are side, top and left in shares of

@@ -67,42 +67,70 @@ static double keys(double a, double x)
     return x < 2 ? a * pow(x, 3) - 5 * a * pow(x, 2) + 8 * a * x - 4 * a : 0;
 }
 
-/* How much of pixel j of from there is in pixel i of size. */
-static double share(ggdm_resample_form form, int64_t i, int64_t size, int64_t j, int64_t from)
+/* How much of each of n pixels there is in pixel i of size: share [size, n], to be freed. */
+static double *shares(ggdm_resample_form form, int64_t size, int64_t n)
 {
-    const double scale = (double)from / (double)size, at = ((double)i + 0.5) * scale;
-    double sum = 0, all = 0;
-    if (form == GGDM_RESAMPLE_PIL) {
-        for (int64_t k = 0; k < from; k++)
-            all += keys(-0.5, ((double)k + 0.5 - at) / fmax(scale, 1));
-        return keys(-0.5, ((double)j + 0.5 - at) / fmax(scale, 1)) / all;
+    double *share = calloc((size_t)(size * n), sizeof *share);
+    for (int64_t i = 0; share && i < size; i++) {
+        const double scale = (double)n / (double)size, at = ((double)i + 0.5) * scale;
+        double sum = 0;
+        for (int64_t j = -3; j < n + 3; j++) { /* the edges go on for ever */
+            const int64_t pixel = j < 0 ? 0 : j < n ? j : n - 1;
+            const double distance = (double)j + 0.5 - at;
+            if (form == GGDM_RESAMPLE_TORCH)
+                share[i * n + pixel] += keys(-0.75, distance);
+            else if (pixel == j)
+                share[i * n + j] = keys(-0.5, distance / fmax(scale, 1));
+        }
+        for (int64_t j = 0; j < n; j++)
+            sum += share[i * n + j];
+        for (int64_t j = 0; j < n; j++)
+            share[i * n + j] /= sum;
     }
-    for (int64_t k = -3; k < from + 3; k++) /* the edges go on for ever */
-        if (llabs(k - j) == 0 || (j == 0 && k < 0) || (j == from - 1 && k > j))
-            sum += keys(-0.75, (double)k + 0.5 - at);
-    return sum;
+    return share;
+}
+
+/* Along one axis: x [lines, n, step] -> y [lines, size, step], and their magnitudes. */
+static void resample_axis(ggdm_resample_form form, const double *x, const double *x_mag,
+                          int64_t lines, int64_t n, int64_t size, int64_t step, double *y,
+                          double *y_mag)
+{
+    double *share = shares(form, size, n);
+    for (int64_t at = 0; share && at < lines * size * step; at++) {
+        const int64_t line = at / step / size, i = at / step % size, k = at % step;
+        double sum = 0, magnitude = 0;
+        for (int64_t j = 0; j < n; j++) {
+            sum += share[i * n + j] * x[(line * n + j) * step + k];
+            magnitude += fabs(share[i * n + j]) * x_mag[(line * n + j) * step + k];
+        }
+        if (form == GGDM_RESAMPLE_PIL_HELD && n != size)
+            sum = fmax(-1, fmin(sum, 1));
+        y[at] = sum;
+        y_mag[at] = magnitude;
+    }
+    free(share);
 }
 
 int64_t ggdm_ref_resample(const ggdm_op_config *cfg, const ggdm_shape *shape,
                           const double *const *in, double *y, double *mag)
 {
-    const int64_t height = shape[0].d[1], width = shape[0].d[2], channels = shape[0].d[3];
-    const int64_t out = cfg->height * cfg->width * channels;
-    for (int64_t at = 0; at < shape[0].d[0] * out; at++) {
-        const double *x = in[0] + at / out * height * width * channels + at % channels;
-        const int64_t oh = at % out / channels / cfg->width, ow = at / channels % cfg->width;
-        double sum = 0, absolute = 0;
-        for (int64_t h = 0; h < height; h++) {
-            const double row = share(cfg->resample, oh, cfg->height, h, height);
-            for (int64_t w = 0; row != 0 && w < width; w++) {
-                const double term = row * share(cfg->resample, ow, cfg->width, w, width) *
-                                    x[(h * width + w) * channels];
-                sum += term;
-                absolute += fabs(term);
-            }
-        }
-        put(y, mag, at, sum, absolute);
+    const int64_t images = shape[0].d[0], height = shape[0].d[1], width = shape[0].d[2];
+    const int64_t channels = shape[0].d[3], lines = images * height;
+    const size_t count = (size_t)(lines * width * channels);
+    const size_t middle = (size_t)(lines * cfg->width * channels);
+    const size_t out = (size_t)(images * cfg->height * cfg->width * channels);
+    double *of = malloc((count + 2 * middle + out) * sizeof *of), *rows = of + count;
+    double *rows_mag = rows + middle, *y_mag = rows_mag + middle;
+    for (size_t i = 0; of && i < count; i++)
+        of[i] = fabs(in[0][i]);
+    if (of) {
+        resample_axis(cfg->resample, in[0], of, lines, width, cfg->width, channels, rows, rows_mag);
+        resample_axis(cfg->resample, rows, rows_mag, images, height, cfg->height,
+                      cfg->width * channels, y, y_mag);
     }
+    for (size_t i = 0; of && mag && i < out; i++)
+        mag[i] = y_mag[i];
+    free(of);
     return height + width;
 }
 

@@ -167,6 +167,33 @@ static void test_resample_is_that_of_pytorch_and_of_the_pil(void **state)
     }
 }
 
+/* Image.resize of images in bytes, which rounds after each axis: by half a level the first time, of
+ * which at most 1.4 are left by the second, and by half a level then. */
+static void test_resample_held_is_that_of_the_pil_for_bytes(void **state)
+{
+    (void)state;
+    static const float x[] = {-1, 1, 1, -1, 1, -1, -1, 1, -1, -1, 1, 1};
+    static const struct {
+        int height, width;
+        uint8_t want[35];
+    } rows[] = {
+        {5, 7, {0,  69,  255, 255, 255, 69, 0,  101, 120, 163, 160, 151, 109, 89,  255, 178, 12, 0,
+                12, 178, 255, 101, 67,  0,  72, 159, 233, 255, 0,   0,   0,   138, 255, 255, 255}},
+        {3, 6, {0, 120, 255, 255, 120, 0, 255, 135, 0, 0, 135, 255, 0, 0, 31, 224, 255, 255}},
+        {2, 3, {116, 161, 106, 72, 73, 238}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float want[35];
+        one o = open_one(GGDM_SHAPE4(1, 3, 4, 1));
+        o.y = ggdm_resample(o.g, o.x, rows[i].height, rows[i].width, GGDM_RESAMPLE_PIL_HELD);
+        run_one(&o, x, NULL);
+        for (int k = 0; k < 35; k++)
+            want[k] = (float)rows[i].want[k] / 127.5f - 1;
+        check_near(&o, o.y, want, 1.2 / 127.5);
+        ggdm_graph_destroy(&o.g);
+    }
+}
+
 /* adaptive_avg_pool2d(x[..., :, :3], 2), wherever the window is said to be. */
 static void test_crop_is_adaptive_pooling_and_stays_inside(void **state)
 {
@@ -196,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_min_max_shares_the_gradient_of_equals_as_pytorch),
         cmocka_unit_test(test_what_has_no_scale_becomes_zero),
         cmocka_unit_test(test_resample_is_that_of_pytorch_and_of_the_pil),
+        cmocka_unit_test(test_resample_held_is_that_of_the_pil_for_bytes),
         cmocka_unit_test(test_crop_is_adaptive_pooling_and_stays_inside),
     };
     return ggdm_test_main(tests);

@@ -20,7 +20,7 @@ static ggdm_val clip_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
     const int size = model->info.size;
     if (d[1] != size || d[2] != size)
-        x = ggdm_resample(e->graph, x, size, size, GGDM_RESAMPLE_PIL);
+        x = ggdm_resample(e->graph, x, size, size, GGDM_RESAMPLE_PIL_HELD);
     ggdm_val image = ggdm_emit_embedding(e, scorer, "model", x, NULL);
     ggdm_val text = ggdm_emit_prompt(e, scorer, "model", "prompt");
     return ggdm_dot(e->graph, ggdm_normalize(e->graph, image), ggdm_normalize(e->graph, text));
