@@ -54,7 +54,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo docs bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
+.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -100,6 +100,11 @@ deps:
 demo: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(B)/ggdm run examples/mnist-demo.yaml --run runs/demo
+
+## demo-text: the same for words: ten prompts on the shipped models of faces, guided by CLIP or not
+demo-text: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(B)/ggdm run examples/faces-demo.yaml --run runs/demo-text
 
 # Once more with the kernels and products of older machines, where there are newer ones.
 older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(filter %/test_ops %/test_golden %/test_invariance %/test_invariance_nets,$(tests)))

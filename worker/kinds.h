@@ -107,7 +107,8 @@ typedef struct ggdm_source_kind {
     {                                                                                              \
         .key = "rescale", .label = "\u03c6", .type = GGDM_PARAM_REAL, .structure = true, .lo = 0,  \
         .hi = 1, .fallback = GGDM_REAL(0),                                                         \
-        .help = "Share in which eps is scaled to the standard deviation of that with the label."   \
+        .help =                                                                                    \
+            "Share in which eps is scaled to the standard deviation of that with the condition."   \
     }
 
 typedef struct ggdm_loss_kind {

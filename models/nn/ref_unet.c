@@ -1,4 +1,5 @@
-/* References of ops.h: what the U-Nets of others need (their upsampling, the orders of their heads).
+/* References of ops.h: what the U-Nets of others need (their upsampling, the orders of their
+ * heads).
  */
 #include <math.h>
 

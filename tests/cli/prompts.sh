@@ -33,8 +33,10 @@ timeout 120 "$GGDM" run p.yaml --run p --workers 2 >p.out 2>p.err && grep -q "9 
     grep -q "accuracy by the judge for the target of each cell" p.out
 report $? "prompts of a file as an axis, joined with what the judge is to see" || cat p.err p.out p/summary.csv
 tar xOf p/archive/c0003/samples.tar c0003_000001.json >side.json
-grep -q '"prompt": "blond hair"' side.json && grep -q '"target": "hair_colour:blond"' side.json
-report $? "the prompt stands beside each image" || cat side.json
+tar xOf p/archive/c0001/samples.tar c0001_000001.json >other.json
+grep -q '"prompt": "blond hair"' side.json && grep -q '"target": "hair_colour:blond", "judge.target.class": 0' side.json &&
+    grep -q '"target": "glasses", "judge.target.class": 1' other.json
+report $? "the prompt stands beside each image, and its class among the answers to one question" || cat side.json other.json
 
 mv prompts.txt gone.txt
 "$GGDM" run p/sweep.yaml >again.out 2>again.err && grep -q 'prompt: \["a man with glasses", "blond hair"\]' p/sweep.yaml &&

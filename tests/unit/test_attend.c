@@ -1,5 +1,6 @@
 /* Attention by blocks of positions: its memory, what it refuses, and bits that do not depend on how
- * many threads share the pieces.  Its values and gradients, in blocks too, are rows of the op table.
+ * many threads share the pieces.  Its values and gradients, in blocks too, are rows of the op
+ * table.
  */
 #include <omp.h>
 #include <string.h>
@@ -44,8 +45,9 @@ static size_t arena_of(ggdm_dtype dtype, int64_t images, int64_t channels, int t
 }
 
 /* The largest attention of Stable Diffusion 1: 64 x 64 positions, 320 channels.  All scores would
- * be 8 x 4096 x 4096 x 4 bytes, 512 MiB.  Counted is everything for two threads: q, k, v, the result,
- * its gradient, those of q, k, v (in a bf16 graph in f32 beside those in bf16), and scratch. */
+ * be 8 x 4096 x 4096 x 4 bytes, 512 MiB.  Counted is everything for two threads: q, k, v, the
+ * result, its gradient, those of q, k, v (in a bf16 graph in f32 beside those in bf16), and
+ * scratch. */
 static void test_attention_of_4096_positions_in_8_heads_fits_in_64_mib(void **state)
 {
     (void)state;

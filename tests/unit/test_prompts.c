@@ -26,12 +26,14 @@ static const char noisy_digest[] =
 #define D6 "6666666666666666666666666666666666666666666666666666666666666666"
 #define D7 "7777777777777777777777777777777777777777777777777777777777777777"
 
-enum { N_MODELS = 4 };
+#define D8 "8888888888888888888888888888888888888888888888888888888888888888"
+
+enum { N_MODELS = 5 };
 
 typedef struct world {
     ggdm_tiny_methods m;
     ggdm_model_files files[N_MODELS];
-    ggdm_model *clip, *noisy, *words, *reader;
+    ggdm_model *clip, *noisy, *words, *reader, *judge;
     ggdm_model_ref refs[3 + N_MODELS];
     ggdm_models models;
     ggdm_item *head;
@@ -58,12 +60,15 @@ static int setup(void **state)
                &w.noisy);
     open_model(&w, ggdm_test_path(pipeline, "unet"), 2, &w.words);
     open_model(&w, ggdm_test_path(pipeline, "text_encoder"), 3, &w.reader);
+    open_model(&w, ggdm_tiny_model_write(dir, "attributes", ggdm_tiny_attributes_config, 24), 4,
+               &w.judge);
     free(pipeline);
     memcpy(w.refs, w.m.refs, sizeof w.m.refs);
     w.refs[3] = (ggdm_model_ref){clip_digest, w.clip, "clip"};
     w.refs[4] = (ggdm_model_ref){noisy_digest, w.noisy, "noisy"};
     w.refs[5] = (ggdm_model_ref){D6, w.words, "words"};
     w.refs[6] = (ggdm_model_ref){D7, w.reader, "reader"};
+    w.refs[7] = (ggdm_model_ref){D8, w.judge, "judge"};
     w.models = (ggdm_models){w.refs, 3 + N_MODELS, &w.m.pictures};
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
@@ -82,6 +87,7 @@ static int teardown(void **state)
     ggdm_model_destroy(&w->noisy);
     ggdm_model_destroy(&w->words);
     ggdm_model_destroy(&w->reader);
+    ggdm_model_destroy(&w->judge);
     for (int i = 0; i < N_MODELS; i++)
         ggdm_model_files_close(&w->files[i]);
     ggdm_tiny_methods_close(&w->m);
@@ -465,6 +471,38 @@ static void test_prompts_guide_without_classifier(void **state)
     }
 }
 
+/* ---- judges of several questions ------------------------------------------------------------ */
+
+/* What a classifier says of an image; how many numbers. */
+static int ask(world *w, const char *rows, const double *x, float out[8])
+{
+    char yaml[200];
+    const ggdm_program *p;
+    ggdm_error err;
+    snprintf(yaml, sizeof yaml, "{model: \"" D8 "\"%s}", rows);
+    ggdm_test_ok(ggdm_programs_get(w->programs, number_of(w, yaml), 1, &p, &err), &err);
+    for (int i = 0; i < PIXELS; i++)
+        p->x[i] = (float)x[i];
+    ggdm_graph_run(p->graph);
+    memcpy(out, p->score, (size_t)p->width * sizeof *out);
+    return p->width;
+}
+
+static void test_classifiers_are_asked_one_question(void **state)
+{
+    float all[8], glasses[8], hair[8];
+    double x[PIXELS], sum = 0;
+    image(x);
+    assert_int_equal(ask(*state, "", x, all), 5);
+    assert_int_equal(ask(*state, ", group: glasses", x, glasses), 2);
+    assert_int_equal(ask(*state, ", group: hair_colour", x, hair), 3);
+    assert_memory_equal(glasses, all, 2 * sizeof *all);
+    assert_memory_equal(hair, all + 2, 3 * sizeof *all);
+    for (int i = 0; i < 3; i++)
+        sum += exp((double)hair[i]);
+    near("sum", sum, 1, 1e-5);
+}
+
 /* A worker looks at what it is sent. */
 static void test_prompts_in_recipes_are_checked_by_workers(void **state)
 {
@@ -493,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_clip_refuses_what_does_not_fit),
         cmocka_unit_test(test_clip_may_know_noise),
         cmocka_unit_test(test_prompts_guide_without_classifier),
+        cmocka_unit_test(test_classifiers_are_asked_one_question),
         cmocka_unit_test(test_prompts_in_recipes_are_checked_by_workers),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, setup, teardown);

@@ -7,7 +7,7 @@ static const ggdm_param rows[] = {
      .type = GGDM_PARAM_REAL,
      .required = true,
      .neutral = GGDM_REAL(1),
-     .help = "How far: 1 is the network with the label."},
+     .help = "How far: 1 is the network with the condition."},
     GGDM_SOURCE_WINDOW,
 };
 
@@ -23,6 +23,6 @@ const ggdm_source_kind ggdm_source_cfg_zero = {
     .kind = {.family = GGDM_FAMILY_SOURCE,
              .name = "cfg-zero",
              .help = "Classifier-free guidance from the best multiple of eps0.",
-             .equation = "eps = a eps0 + s (eps(label) - a eps0), a = eps(label) eps0 / |eps0|^2",
+             .equation = "eps = a eps0 + s (eps(c) - a eps0), a = eps(c) eps0 / |eps0|^2",
              GGDM_PARAMS(rows)},
     .emit = cfg_zero_emit};

@@ -10,7 +10,7 @@ static const ggdm_param rows[] = {
      .type = GGDM_PARAM_REAL,
      .required = true,
      .neutral = GGDM_REAL(1),
-     .help = "How far: 0 is the network without the label, 1 with it."},
+     .help = "How far: 0 is the network without the condition, 1 with it."},
     GGDM_SOURCE_WINDOW,
     GGDM_SOURCE_RESCALE,
 };
@@ -48,7 +48,7 @@ static ggdm_val classifier_free_emit(ggdm_emit *e, const ggdm_item *source)
 const ggdm_source_kind ggdm_source_classifier_free = {
     .kind = {.family = GGDM_FAMILY_SOURCE,
              .name = "classifier-free",
-             .help = "From the network without a label towards the network with it.",
-             .equation = "eps = eps0 + s (eps(label) - eps0)",
+             .help = "From the network without a condition towards the network with it.",
+             .equation = "eps = eps0 + s (eps(c) - eps0)",
              GGDM_PARAMS(rows)},
     .emit = classifier_free_emit};
