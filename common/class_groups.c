@@ -103,6 +103,23 @@ ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_numbe
     return check_class(name, classes, (size_t)class_number, err);
 }
 
+ggdm_status ggdm_class_groups_read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
+                                          ggdm_error *err)
+{
+    if (map->kind != GGDM_NODE_MAP || map->count != (size_t)n)
+        return ggdm_node_fail(map, err,
+                              "expected an object with a name for each of \"0\" to \"%d\"", n - 1);
+    GGDM_TRY(ggdm_class_groups_name(out, n, err));
+    for (const ggdm_node *e = map->first; e; e = e->next) {
+        char *end;
+        const long i = strtol(e->key, &end, 10);
+        if (*end || end == e->key || i < 0 || i >= n)
+            return ggdm_node_fail(e, err, "expected a key from \"0\" to \"%d\"", n - 1);
+        GGDM_TRY(ggdm_class_groups_set(out, (int32_t)i, e, err));
+    }
+    return GGDM_OK;
+}
+
 void ggdm_class_groups_write(ggdm_json *j, const char *key, const ggdm_class_groups *groups)
 {
     ggdm_json_begin_array(j, key);

@@ -43,6 +43,10 @@ ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error
 /** Name a class of such groups.  Errors: GGDM_EINVAL with position: no name, or one of another. */
 ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
                                   const ggdm_node *name, ggdm_error *err);
+/** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.
+ *  Errors: GGDM_EINVAL with position; GGDM_ENOMEM. */
+ggdm_status ggdm_class_groups_read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
+                                          ggdm_error *err);
 /** Write it as the value of key. */
 void ggdm_class_groups_write(ggdm_json *j, const char *key, const ggdm_class_groups *groups);
 /** Safe on zeroed groups and twice. */

@@ -1,7 +1,6 @@
 /* config.json of a GgdmCNN.  The shape of the activations is followed through the list, so that a
  * list that cannot work is refused here, by the name of the entry, and not inside the graph. */
 #include <stddef.h>
-#include <stdlib.h>
 
 #include "common/fields_write.h"
 #include "models/arch/arch_kind.h"
@@ -233,25 +232,6 @@ static ggdm_status check_time(const ggdm_node *root, const ggdm_cnn *net, ggdm_e
     return GGDM_OK;
 }
 
-/* Names of classes that exclude each other, as transformers writes them: {"0": "cat", "1": "dog"}.
- */
-static ggdm_status read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
-                               ggdm_error *err)
-{
-    if (map->kind != GGDM_NODE_MAP || map->count != (size_t)n)
-        return ggdm_node_fail(map, err,
-                              "expected an object with a name for each of \"0\" to \"%d\"", n - 1);
-    GGDM_TRY(ggdm_class_groups_name(out, n, err));
-    for (const ggdm_node *e = map->first; e; e = e->next) {
-        char *end;
-        const long i = strtol(e->key, &end, 10);
-        if (*end || end == e->key || i < 0 || i >= n)
-            return ggdm_node_fail(e, err, "expected a key from \"0\" to \"%d\"", n - 1);
-        GGDM_TRY(ggdm_class_groups_set(out, (int32_t)i, e, err));
-    }
-    return GGDM_OK;
-}
-
 /* num_classes that exclude each other, or attributes with classes of their own. */
 static ggdm_status read_classes(const ggdm_node *root, raw_config *c, ggdm_cnn *net,
                                 ggdm_json *text, ggdm_error *err)
@@ -261,7 +241,7 @@ static ggdm_status read_classes(const ggdm_node *root, raw_config *c, ggdm_cnn *
     if (c->id2label && c->attributes)
         return ggdm_node_fail_key(c->id2label, err, "has no meaning beside attributes");
     if (c->id2label)
-        GGDM_TRY(read_labels(c->id2label, c->num_classes, &net->classes, err));
+        GGDM_TRY(ggdm_class_groups_read_labels(c->id2label, c->num_classes, &net->classes, err));
     net->n_classes = c->num_classes;
     c->id2label = NULL; /* names decide no result */
     if (!c->attributes)

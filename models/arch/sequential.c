@@ -9,6 +9,7 @@
 #include "models/nn/ops.h"
 
 typedef struct sequential {
+    ggdm_class_groups classes; /* their names, if there are any */
     int n_layers;
     ggdm_seq_layer layers[GGDM_SEQ_LAYERS];
 } sequential;
@@ -16,7 +17,7 @@ typedef struct sequential {
 typedef struct raw_config {
     int32_t sample_size, in_channels;
     ggdm_doubles mean, std;
-    const ggdm_node *prefix, *layers;
+    const ggdm_node *prefix, *layers, *id2label;
 } raw_config;
 
 static const raw_config defaults = {.in_channels = 3};
@@ -31,6 +32,7 @@ static const ggdm_field fields[] = {
     {"in_channels", GGDM_FIELD_INT32, AT(in_channels), .lo = 1, .hi = GGDM_ARCH_MAX_WIDTH},
     {"image_mean", GGDM_FIELD_DOUBLES, AT(mean), .lo = -1e3, .hi = 1e3},
     {"image_std", GGDM_FIELD_DOUBLES, AT(std), .lo = 1e-6, .hi = 1e6},
+    {"id2label", GGDM_FIELD_NODE, .offset = AT(id2label)},
     {"prefix", GGDM_FIELD_NODE, .offset = AT(prefix)},
     {"layers", GGDM_FIELD_NODE, AT(layers), .required = true},
     {0}};
@@ -169,13 +171,22 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
     GGDM_TRY(read_normal(root, c, &info->normal, err));
     write_normal(text, &info->normal);
     GGDM_TRY(read_layers(c, net, &flow, text, err));
-    c->layers = c->prefix = NULL; /* said */
+    if (c->id2label)
+        GGDM_TRY(
+            ggdm_class_groups_read_labels(c->id2label, (int32_t)flow.channels, &net->classes, err));
+    c->layers = c->prefix = c->id2label = NULL; /* said; names of classes decide no result */
     c->mean.count = c->std.count = 0;
     info->size = c->sample_size;
     info->channels = c->in_channels;
     info->n_classes = (int)flow.channels;
+    info->classes = net->classes.n ? &net->classes : NULL;
     info->frozen = is_frozen(net);
     return GGDM_OK;
+}
+
+static void release(void *config)
+{
+    ggdm_class_groups_deinit(&((sequential *)config)->classes);
 }
 
 /* ---- the network ---- */
@@ -236,6 +247,7 @@ const ggdm_arch_kind ggdm_arch_sequential = {
     .raw_size = sizeof(raw_config),
     .config_size = sizeof(sequential),
     .fill = fill,
+    .release = release,
     .has_layer = has_layer,
     .emit = emit,
 };

@@ -60,14 +60,15 @@ static void test_sequential_says_what_it_is(void **state)
     ggdm_arch *arch = NULL;
     ggdm_error err = {0};
     ggdm_test_ok(parse("\"Conv2d(2, 4, 3)\", \"BatchNorm2d(4)\", \"AdaptiveAvgPool2d(1)\", "
-                       "\"Flatten()\", \"(head): Linear(4, 6)\", \"Softmax(dim=-1)\"",
-                       "", &arch, &err),
+                       "\"Flatten()\", \"(head): Linear(4, 2)\", \"Softmax(dim=-1)\"",
+                       ", \"id2label\": {\"1\": \"cat\", \"0\": \"dog\"}", &arch, &err),
                  &err);
     const ggdm_arch_info info = ggdm_arch_get_info(arch);
     assert_int_equal(info.role, GGDM_CLASSIFIER);
     assert_int_equal(info.size, 8);
     assert_int_equal(info.channels, 2);
-    assert_int_equal(info.n_classes, 6);
+    assert_int_equal(info.n_classes, 2);
+    assert_int_equal(ggdm_class_find(info.classes, "cat"), 1);
     assert_true(info.frozen);
     assert_int_equal(info.normal.n, 0);
     assert_true(ggdm_arch_has_layer(arch, "head"));
@@ -154,6 +155,7 @@ static void test_sequential_keys_that_cannot_be_are_named(void **state)
         {", \"image_mean\": [0.5], \"image_std\": [0]", "field 'image_std[0]'"},
         {", \"prefix\": \"a b\"", "field 'prefix': value 'a b', expected letters"},
         {", \"num_classes\": 3", "unknown key"},
+        {", \"id2label\": {\"0\": \"cat\"}", "a name for each of \"0\" to \"2\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
