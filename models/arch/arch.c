@@ -20,12 +20,20 @@ struct ggdm_arch {
     char *text;
 };
 
-static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d,     &ggdm_arch_unet2d_condition,
-                                              &ggdm_arch_cnn,        &ggdm_arch_sequential,
-                                              &ggdm_arch_mixture,    &ggdm_arch_mixture_classifier,
-                                              &ggdm_arch_inception,  &ggdm_arch_clip,
-                                              &ggdm_arch_clip_text,  &ggdm_arch_clip_text_projected,
-                                              &ggdm_arch_clip_vision};
+static const ggdm_arch_kind *const kinds[] = {&ggdm_arch_unet2d,
+                                              &ggdm_arch_unet2d_condition,
+                                              &ggdm_arch_cnn,
+                                              &ggdm_arch_sequential,
+                                              &ggdm_arch_mixture,
+                                              &ggdm_arch_mixture_classifier,
+                                              &ggdm_arch_inception,
+                                              &ggdm_arch_clip,
+                                              &ggdm_arch_clip_text,
+                                              &ggdm_arch_clip_text_projected,
+                                              &ggdm_arch_clip_vision,
+                                              &ggdm_arch_adm,
+                                              &ggdm_arch_adm_classifier,
+                                              &ggdm_arch_ggdm_unet};
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -39,7 +47,7 @@ static const ggdm_node *class_of(const ggdm_node *root)
 
 static ggdm_status find_kind(const ggdm_node *root, const ggdm_arch_kind **out, ggdm_error *err)
 {
-    char known[600] = "";
+    char known[800] = "";
     const char *name = NULL;
     if (root->kind != GGDM_NODE_MAP)
         return ggdm_node_expected(root, err, "an object (config.json of a model)");

@@ -50,5 +50,7 @@ extern const ggdm_arch_kind ggdm_arch_inception;        /* models/arch/inception
 extern const ggdm_arch_kind ggdm_arch_clip, ggdm_arch_clip_text, ggdm_arch_clip_text_projected,
     ggdm_arch_clip_vision; /* models/arch/clip_config.c */
 extern const ggdm_arch_kind ggdm_arch_mixture, ggdm_arch_mixture_classifier; /* .../mixture.c */
+extern const ggdm_arch_kind ggdm_arch_adm, ggdm_arch_adm_classifier;         /* .../adm_config.c */
+extern const ggdm_arch_kind ggdm_arch_ggdm_unet;                             /* .../ggdm_unet.c */
 
 #endif

@@ -64,6 +64,18 @@ ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int
     return ggdm_layer_conv(g, x, prefix, out, kernel, (ggdm_conv){1, pad, pad, pad, pad});
 }
 
+ggdm_val ggdm_layer_conv_transpose(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
+                                   int kernel, ggdm_conv conv)
+{
+    const int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    const ggdm_init init =
+        fan_in_init((int64_t)out * kernel * kernel, false); /* as PyTorch has it */
+    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE4(in, out, kernel, kernel), init);
+    return ggdm_conv_transpose(g, x, w, declare(g, prefix, "bias", GGDM_SHAPE1(out), init), conv);
+}
+
 ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                    int kernel_h, int kernel_w, ggdm_conv conv, double eps)
 {
@@ -101,6 +113,16 @@ ggdm_val ggdm_layer_linear_no_bias(ggdm_graph *g, ggdm_val x, const char *prefix
     return linear_layer(g, x, prefix, out, false);
 }
 
+ggdm_val ggdm_layer_pointwise(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
+{
+    const int64_t in = width(g, x);
+    if (in == 0)
+        return -1;
+    const ggdm_init init = fan_in_init(in, false);
+    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE3(out, in, 1), init);
+    return ggdm_linear(g, x, w, declare(g, prefix, "bias", GGDM_SHAPE1(out), init));
+}
+
 ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                 ggdm_init init)
 {
@@ -131,6 +153,12 @@ ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, in
     if (!declare_norm(g, x, prefix, &gamma, &beta))
         return -1;
     return ggdm_group_norm(g, x, gamma, beta, groups, eps, silu);
+}
+
+void ggdm_layer_group_norm_unused(ggdm_graph *g, ggdm_val x, const char *prefix)
+{
+    ggdm_val gamma, beta;
+    declare_norm(g, x, prefix, &gamma, &beta);
 }
 
 ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps)

@@ -23,6 +23,10 @@ ggdm_val ggdm_layer_conv_same(ggdm_graph *g, ggdm_val x, const char *prefix, int
  *  in any graph. */
 ggdm_val ggdm_layer_conv_last(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel);
 
+/** nn.ConvTranspose2d(in, out, kernel): ggdm_conv_transpose. */
+ggdm_val ggdm_layer_conv_transpose(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
+                                   int kernel, ggdm_conv conv);
+
 /** A convolution without bias (PREFIX.conv.weight), batch normalisation by the statistics of
  *  training (PREFIX.bn.{weight,bias,running_mean,running_var}) and ReLU: BasicConv2d of
  *  torchvision. */
@@ -31,7 +35,9 @@ ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix
 
 /** nn.Linear over the last dimension; weight and bias uniform in +-1/sqrt(in). */
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
-/** The same with weights by init and a bias of zeros. */
+/** nn.Conv1d(in, out, 1): the same with weights [out, in, 1]. */
+ggdm_val ggdm_layer_pointwise(ggdm_graph *g, ggdm_val x, const char *prefix, int out);
+/** ggdm_layer_linear with weights by init and a bias of zeros. */
 ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                 ggdm_init init);
 /** The same as ggdm_layer_linear without a bias. */
@@ -40,6 +46,9 @@ ggdm_val ggdm_layer_linear_no_bias(ggdm_graph *g, ggdm_val x, const char *prefix
 /** nn.GroupNorm(groups, C, eps) and SiLU if silu is set; weight one, bias zero. */
 ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, int groups,
                                double eps, bool silu);
+
+/** Only its parameters, for a network that has the norm but does not use it. */
+void ggdm_layer_group_norm_unused(ggdm_graph *g, ggdm_val x, const char *prefix);
 
 /** nn.LayerNorm(C, eps) over the last dimension; weight one, bias zero. */
 ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps);

@@ -7,6 +7,7 @@
 
 #include "models/arch/layers.h"
 #include "models/arch/transformer2d.h"
+#include "models/arch/unet_blocks.h"
 
 /* What all blocks of one emission share. */
 typedef struct emission {
@@ -16,41 +17,22 @@ typedef struct emission {
     ggdm_val context; /* [N, S, context_size]; -1: there is none */
 } emission;
 
-/* Residual sum of the middle block: (a + b) / scale. */
-static ggdm_val add_scaled(ggdm_graph *g, ggdm_val a, ggdm_val b, double scale)
+/* Of the residual sum of a middle block. */
+static ggdm_val divide(ggdm_graph *g, ggdm_val sum, double scale)
 {
-    ggdm_val sum = ggdm_add(g, a, b);
     return scale == 1.0 ? sum : ggdm_affine(g, sum, 1.0 / scale, 0.0);
 }
 
 /* ResnetBlock2D: [N, H, W, C] -> [N, H, W, out]. */
 static ggdm_val resnet(const emission *e, ggdm_val x, const char *prefix, int out, double scale)
 {
-    const ggdm_unet2d *net = e->net;
-    ggdm_graph *g = e->g;
-    char name[GGDM_NAME_SIZE];
-    if (x < 0)
-        return -1;
-    const ggdm_shape *s = ggdm_graph_shape(g, x);
-    bool same_width = s->d[s->n - 1] == out;
-
-    ggdm_val h = ggdm_layer_group_norm(g, x, ggdm_layer_name(name, prefix, "norm1"), net->groups,
-                                       net->eps, true);
-    h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv1"), out, 3);
-    ggdm_val emb = ggdm_layer_linear(g, e->temb, ggdm_layer_name(name, prefix, "time_emb_proj"),
-                                     net->scale_shift ? 2 * out : out);
-    ggdm_layer_name(name, prefix, "norm2");
-    if (net->scale_shift) {
-        h = ggdm_layer_group_norm(g, h, name, net->groups, net->eps, false);
-        h = ggdm_silu(g, ggdm_scale_shift(g, h, emb));
-    } else {
-        h = ggdm_add_embedding(g, h, emb);
-        h = ggdm_layer_group_norm(g, h, name, net->groups, net->eps, true);
-    }
-    h = ggdm_layer_conv_same(g, h, ggdm_layer_name(name, prefix, "conv2"), out, 3);
-    if (!same_width)
-        x = ggdm_layer_conv_same(g, x, ggdm_layer_name(name, prefix, "conv_shortcut"), out, 1);
-    return add_scaled(g, x, h, scale);
+    static const ggdm_residual_names names = {"norm1", "conv1", "time_emb_proj",
+                                              "norm2", "conv2", "conv_shortcut"};
+    const ggdm_residual block = {.names = &names,
+                                 .groups = e->net->groups,
+                                 .eps = e->net->eps,
+                                 .scale_shift = e->net->scale_shift};
+    return divide(e->g, ggdm_residual_emit(&block, e->g, x, e->temb, prefix, out), scale);
 }
 
 /* Attention with a residual: x + to_out(attention(q, k, v of norm(x))); groups 0: no norm. */
@@ -70,7 +52,7 @@ static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix, int
     ggdm_val v = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_v"), width);
     h = ggdm_attention(g, q, k, v, -1, (ggdm_heads){.n = heads});
     h = ggdm_layer_linear(g, h, ggdm_layer_name(name, prefix, "to_out.0"), width);
-    return add_scaled(g, x, h, scale);
+    return divide(g, ggdm_add(g, x, h), scale);
 }
 
 static ggdm_val transformer(const emission *e, ggdm_val x, const char *prefix, int level)

@@ -95,6 +95,7 @@ struct ggdm_op {
             int end; /* a token's id; -1: the highest of a text */
         } text;
         const struct ggdm_mixture *mixture; /* borrowed */
+        ggdm_levels levels;                 /* its arrays are borrowed */
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_attend *attend;     /* attention; owned */

@@ -145,3 +145,51 @@ ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index)
     op.out[0] = ggdm_graph_value(g, ggdm_graph_act_dtype(g, &shape), shape);
     return ggdm_graph_emit(g, &op);
 }
+
+/* ---- x scale[t] + shift[t] ---- */
+
+/* in x, t; without shifts in the gradient */
+static void timed_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
+{
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
+    const ggdm_levels *l = &op->levels;
+    const float t = rintf(ggdm_f32(ggdm_in(g, op, 1))[n]);
+    const int32_t i = t >= (float)l->n ? l->n - 1 : t > 0 ? (int32_t)t : 0;
+    ggdm_k(y)->affine((float)l->scale[i], ggdm_f32_image(x, n), l->shift ? (float)l->shift[i] : 0,
+                      ggdm_f32_image(y, n), ggdm_shape_inner(&x->shape));
+}
+
+static void timed_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                      ggdm_val *gin);
+
+static const ggdm_op_kind kind_timed = {
+    .name = "timed_affine", .run_image = timed_run, .vjp = timed_vjp};
+
+static ggdm_val emit_timed(ggdm_graph *g, ggdm_val x, ggdm_val t, const ggdm_levels *levels)
+{
+    ggdm_op op = ggdm_op_make(&kind_timed, ggdm_graph_f32(g, x), t, -1, -1);
+    op.levels = *levels;
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, x));
+    return ggdm_graph_emit(g, &op);
+}
+
+static void timed_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
+                      ggdm_val *gin)
+{
+    const ggdm_levels levels = {op->levels.n, op->levels.scale, NULL};
+    if (need[0])
+        gin[0] = emit_timed(g, gy, op->in[1], &levels);
+}
+
+ggdm_val ggdm_timed_affine(ggdm_graph *g, ggdm_val x, ggdm_val t, const ggdm_levels *levels)
+{
+    const ggdm_value *vx = ggdm_graph_check(g, "timed_affine", "x", x, 0);
+    const ggdm_value *vt = ggdm_graph_check(g, "timed_affine", "t", t, 1);
+    if (!vx || !vt)
+        return -1;
+    if (levels->n < 1 || vt->shape.d[0] != vx->shape.d[0])
+        return ggdm_graph_fail(g, GGDM_ESHAPE,
+                               "timed_affine: %d levels, and %lld timesteps for %lld images",
+                               levels->n, (long long)vt->shape.d[0], (long long)vx->shape.d[0]);
+    return emit_timed(g, x, t, levels);
+}

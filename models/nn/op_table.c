@@ -42,6 +42,7 @@ EMIT(global_avg_pool, ggdm_global_avg_pool(g, in[0]))
 EMIT(repeat, ggdm_repeat(g, in[0], cfg->k))
 EMIT(split, ggdm_split(g, in[0], cfg->k, cfg->part))
 EMIT(time_features, ggdm_time_features(g, in[0], cfg->dim, cfg->flip, cfg->freq_shift))
+EMIT(timed_affine, ggdm_timed_affine(g, in[0], in[1], &cfg->levels))
 EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
 EMIT(embedding_tokens, ggdm_embedding(g, in[0], in[1]))
 EMIT(layer_norm, ggdm_layer_norm(g, in[0], in[1], in[2], cfg->eps))
@@ -130,6 +131,7 @@ OP(global_avg_pool, global_avg_pool,   0, 0, X(NORMAL))
 OP(repeat,          repeat,           0, 1, X(NORMAL))
 OP(split,           split,            0, 0, X(NORMAL))
 OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME})
+OP(timed_affine,    same,             0, F32, X(NORMAL), TIMESTEP)
 OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
 OP(layer_norm,      same,             8, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"))
 OP(gelu,            same,            17, 1, X(NORMAL))
@@ -262,6 +264,12 @@ static const ggdm_mixture mixture = {
     .log_weight = (const double[]){-0.7, -1.2, -1.6},
     .mean = (const double[]){-0.5, 0.25, 0.75, -1, 0, 0.5},
     .variance = (const double[]){0.3, 0.1, 0.2, 0.5, 1.5, 0.8}};
+
+#define TIMED(n, text, ...)                                                                        \
+    {"timed_affine " text, &op_timed_affine, n, {__VA_ARGS__, VEC},                                \
+     {.levels = {600, timed_scale, timed_shift}}, 0, 0, 0}
+static const double timed_scale[600] = {[0 ... 199] = 0.5, [200 ... 598] = -1.25, [599] = 1.5};
+static const double timed_shift[600] = {[0 ... 199] = 2, [200 ... 598] = 0.25, [599] = -0.7};
 
 const ggdm_op_row ggdm_op_rows[] = {
     /* small and awkward sizes */
@@ -439,8 +447,10 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(prepend, "7 tokens of 33", 3, SEQ(7, 33), P1(33)),
     SIMPLE(prepend, "1 token of 8", 2, SEQ(1, 8), P1(8)),
     SIMPLE(prepend_each, "7 tokens of 33", 3, SEQ(7, 33), ROWS(33)),
-    SIMPLE(prepend_each, "1 token of 8", 2, SEQ(1, 8), ROWS(8)),
+    SIMPLE(prepend_each, "3x5 pixels of 8", 2, IMG(3, 5, 8), ROWS(8)),
     PART(2, 1, 3, 1, "5x33", SEQ(5, 33)),
+    TIMED(3, "7x5x3", IMG(7, 5, 3)),
+    TIMED(2, "33", ROWS(33)),
     PART(3, 4, 3, 2, "7x24", SEQ(7, 24)),
     PART(2, 2, 3, 0, "3x5x6", IMG(3, 5, 6)),
     CONV_TRANSPOSE("", 2, 5, 4, 8, 6, 4, 2, 1, 1, 1, 1, P1(6)),

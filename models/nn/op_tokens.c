@@ -65,7 +65,7 @@ static void prepend_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     const ggdm_value *x = ggdm_in(g, op, 0), *token = ggdm_in(g, op, 1);
     char *y = ggdm_act_image(ggdm_out(g, op, 0), n);
     ggdm_k(x)->from_f32(token->shape.n == 1 ? ggdm_f32(token) : ggdm_f32_image(token, n), y,
-                        x->shape.d[2]);
+                        x->shape.d[x->shape.n - 1]);
     memcpy(y + token_bytes(x), ggdm_act_image(x, n), image_bytes(x));
 }
 
@@ -96,19 +96,18 @@ static const ggdm_op_kind kind_prepend = {
 
 ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token)
 {
-    const ggdm_value *vx = ggdm_graph_check(g, "prepend", "x", x, 3);
+    const ggdm_value *vx = ggdm_graph_check(g, "prepend", "x", x, 0);
     const ggdm_value *vt = ggdm_graph_check(g, "prepend", "token", token, 0);
     if (!vx || !vt)
         return -1;
-    ggdm_shape shape = vx->shape;
-    const ggdm_shape t = vt->shape;
-    if (t.n > 2 || t.d[t.n - 1] != shape.d[2] || (t.n == 2 && t.d[0] != shape.d[0]))
+    const ggdm_shape s = vx->shape, t = vt->shape;
+    const int64_t c = s.d[s.n - 1];
+    if (s.n < 3 || t.n > 2 || t.d[t.n - 1] != c || (t.n == 2 && t.d[0] != s.d[0]))
         return ggdm_graph_fail(g, GGDM_ESHAPE,
                                "prepend: a token of %lld channels (in %d dimensions), x has %lld",
-                               (long long)t.d[t.n - 1], t.n, (long long)shape.d[2]);
-    shape.d[1]++;
+                               (long long)t.d[t.n - 1], t.n, (long long)c);
     return emit(g, ggdm_op_make(&kind_prepend, ggdm_graph_act(g, x), token, -1, -1), g->dtype,
-                shape);
+                GGDM_SHAPE3(s.d[0], ggdm_shape_inner(&s) / c + 1, c));
 }
 
 /* ---- one token of each image, by index [N] ---- */

@@ -113,6 +113,15 @@ ggdm_val ggdm_join(ggdm_graph *g, ggdm_val x, int k);
 /** Sinusoidal features of t [N] f32 -> [N, dim] (diffusers get_timestep_embedding):
  *  f_i = exp(-ln(10000) i / (dim/2 - freq_shift)); [sin, cos], or [cos, sin] if flip. */
 ggdm_val ggdm_time_features(ggdm_graph *g, ggdm_val t, int dim, bool flip, double freq_shift);
+/* Numbers of every timestep. */
+typedef struct ggdm_levels {
+    int32_t n;
+    const double *scale, *shift; /* [n] */
+} ggdm_levels;
+
+/** x scale[t] + shift[t] of each image, f32, with constants (borrowed: they must outlive the
+ * graph): x [N, ...], t [N] f32, rounded and held inside of the table.  No gradient to t. */
+ggdm_val ggdm_timed_affine(ggdm_graph *g, ggdm_val x, ggdm_val t, const ggdm_levels *levels);
 /** Row lookup: table [K, C], index [N] i32 -> [N, C], or [N, T] -> [N, T, C]; an index outside
  * [0, K) gives zeros. */
 ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
@@ -121,7 +130,8 @@ ggdm_val ggdm_embedding(ggdm_graph *g, ggdm_val table, ggdm_val index);
 
 /** x + p [T, C] of every image. */
 ggdm_val ggdm_add_positions(ggdm_graph *g, ggdm_val x, ggdm_val p);
-/** token [C], or [N, C] f32, one for each image, before those of every image: [N, T + 1, C]. */
+/** token [C], or [N, C] f32, one for each image, before those of every image,
+ *  or its pixels: [N, T + 1, C]. */
 ggdm_val ggdm_prepend(ggdm_graph *g, ggdm_val x, ggdm_val token);
 /** A convolution whose stride is the size of its kernel, to tokens: x [N, H, W, I], w [O, I, P, P]
  *  -> [N, H/P * W/P, O], rows of patches one behind the other; what does not fill a patch is cut.

@@ -52,6 +52,7 @@ typedef struct ggdm_op_config {
     const double *channel_scale, *channel_shift; /* channel_affine */
     int height, width;                           /* resample */
     ggdm_resample_form resample;                 /* resample */
+    ggdm_levels levels;                          /* timed_affine */
     double sigma;                                /* blur */
     int radius;                                  /* blur */
     const ggdm_mixture *mixture;                 /* mixture_eps, mixture_logp */
@@ -81,7 +82,7 @@ ggdm_ref_fn ggdm_ref_silu, ggdm_ref_relu, ggdm_ref_add, ggdm_ref_affine, ggdm_re
 ggdm_ref_fn ggdm_ref_time_features, ggdm_ref_embedding;
 ggdm_ref_fn ggdm_ref_layer_norm, ggdm_ref_gelu, ggdm_ref_add_positions, ggdm_ref_prepend,
     ggdm_ref_take, ggdm_ref_take_end, ggdm_ref_patch_conv, ggdm_ref_geglu;
-ggdm_ref_fn ggdm_ref_part_channels, ggdm_ref_conv_transpose;
+ggdm_ref_fn ggdm_ref_timed_affine, ggdm_ref_part_channels, ggdm_ref_conv_transpose;
 ggdm_ref_fn ggdm_ref_normalize, ggdm_ref_min_max, ggdm_ref_channel_affine, ggdm_ref_resample,
     ggdm_ref_crop;
 ggdm_ref_fn ggdm_ref_log_softmax, ggdm_ref_nll, ggdm_ref_neg_prob, ggdm_ref_mse,

@@ -112,16 +112,17 @@ int64_t ggdm_ref_add_positions(const ggdm_op_config *cfg, const ggdm_shape *shap
 
 ggdm_shape ggdm_ref_shape_prepend(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {
+    const int64_t n = shape[0].d[0], channels = shape[0].d[shape[0].n - 1];
     (void)cfg;
-    return GGDM_SHAPE3(shape[0].d[0], shape[0].d[1] + 1, shape[0].d[2]);
+    return GGDM_SHAPE3(n, ggdm_shape_count(&shape[0]) / n / channels + 1, channels);
 }
 
 int64_t ggdm_ref_prepend(const ggdm_op_config *cfg, const ggdm_shape *shape,
                          const double *const *in, double *y, double *mag)
 {
-    const int64_t tokens = shape[0].d[1] + 1, channels = shape[0].d[2];
-    (void)cfg;
-    for (int64_t i = 0; i < shape[0].d[0] * tokens * channels; i++) {
+    const ggdm_shape out = ggdm_ref_shape_prepend(cfg, shape);
+    const int64_t tokens = out.d[1], channels = out.d[2];
+    for (int64_t i = 0; i < ggdm_shape_count(&out); i++) {
         const int64_t n = i / channels / tokens, t = i / channels % tokens, c = i % channels;
         const int64_t token = shape[1].n == 1 ? c : n * channels + c;
         put(y, mag, i, t ? in[0][(n * (tokens - 1) + t - 1) * channels + c] : in[1][token], 0);

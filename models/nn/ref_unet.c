@@ -1,9 +1,22 @@
-/* References of ops.h: what the U-Nets of others need (their upsampling, the orders of their
- * heads).
+/* References of ops.h: what the U-Nets of others need (their upsampling, the orders of their heads,
+ * their range of pixels).
  */
 #include <math.h>
 
 #include "models/nn/ref_impl.h"
+
+int64_t ggdm_ref_timed_affine(const ggdm_op_config *cfg, const ggdm_shape *shape,
+                              const double *const *in, double *y, double *mag)
+{
+    const ggdm_levels *l = &cfg->levels;
+    const int64_t count = ggdm_shape_count(&shape[0]), size = count / shape[0].d[0];
+    for (int64_t i = 0; i < count; i++) {
+        const int t = (int)fmin(fmax(rint(in[1][i / size]), 0), l->n - 1);
+        const double scaled = (double)(float)l->scale[t] * in[0][i], s = (double)(float)l->shift[t];
+        put(y, mag, i, scaled + s, fabs(scaled) + fabs(s));
+    }
+    return 2;
+}
 
 ggdm_shape ggdm_ref_shape_part_channels(const ggdm_op_config *cfg, const ggdm_shape *shape)
 {

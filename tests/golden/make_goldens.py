@@ -40,7 +40,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from torch_networks import CNN, U, Exact, UNet2D, UNet2DCondition
+from torch_networks import ADM, CNN, U, ADMClassifier, Exact, GGDMUNet, UNet2D, UNet2DCondition
 
 DRAWS = 10
 FACTOR = 3.0
@@ -180,6 +180,8 @@ def cross(size, channels, widths, down, up, **more):
 
 POSITIONS = 5  # of the context of those
 
+CLASSIFIERS = (CNN, ADMClassifier)
+
 # NAME: (class, config, t, label or target)
 CASES = {
     # One channel, no attention at all, diffusers' defaults wherever a key is absent.
@@ -234,6 +236,41 @@ CASES = {
     "unet_cross": (UNet2DCondition, cross(4, 4, [8, 8], ["C", D], [UP, "C"], layers_per_block=1,
                                           norm_num_groups=2, attention_head_dim=2,
                                           cross_attention_dim=6), [500, 3], None),
+    # guided-diffusion's published networks in small: residual blocks change the size, FiLM, a
+    # learned variance, classes (the second image without one), the newer order of heads.
+    "adm_class": (ADM, {"_class_name": "ADMUNet", "image_size": 8, "in_channels": 3, "num_channels": 8,
+                        "num_res_blocks": 1, "channel_mult": [1, 2], "attention_resolutions": "4",
+                        "num_head_channels": 4, "learn_sigma": True, "class_cond": True, "num_classes": 3,
+                        "resblock_updown": True, "use_new_attention_order": True,
+                        "norm_num_groups": 4}, [250, 3], [2, -1]),
+    # improved-diffusion's: convolutions change the size, the older order of heads, more of them
+    # going up; attention at the full size.
+    "adm_plain": (ADM, {"_class_name": "ADMUNet", "image_size": 8, "in_channels": 1, "num_channels": 8,
+                        "num_res_blocks": 1, "channel_mult": [1, 0.5], "attention_resolutions": [8, 4],
+                        "num_heads": 2, "num_heads_upsample": 4, "use_scale_shift_norm": False,
+                        "norm_num_groups": 2}, [999, 12], None),
+    # Without convolutions between sizes, t as rescale_timesteps has it.
+    "adm_rare": (ADM, {"_class_name": "ADMUNet", "image_size": 4, "in_channels": 2, "num_channels": 4,
+                       "num_res_blocks": 1, "channel_mult": [1, 1], "attention_resolutions": [],
+                       "num_heads": 1, "conv_resample": False, "rescale_timesteps": True,
+                       "diffusion_steps": 4000, "norm_num_groups": 2}, [400, 3999], None),
+    # Its classifiers of noisy images, with each of their pools.
+    "adm_attention": (ADMClassifier, {"_class_name": "ADMClassifier", "image_size": 8, "in_channels": 3,
+                                      "classifier_width": 8, "classifier_depth": 1, "channel_mult": [1, 2],
+                                      "classifier_attention_resolutions": "4", "num_head_channels": 4,
+                                      "num_classes": 5, "norm_num_groups": 4}, [30, 700], [4, 0]),
+    "adm_adaptive": (ADMClassifier, {"_class_name": "ADMClassifier", "image_size": 4, "in_channels": 1,
+                                     "classifier_width": 4, "classifier_depth": 1, "channel_mult": [1, 1],
+                                     "classifier_attention_resolutions": "4", "num_head_channels": 2,
+                                     "classifier_pool": "adaptive", "num_classes": 3,
+                                     "classifier_resblock_updown": False,
+                                     "classifier_use_scale_shift_norm": False,
+                                     "norm_num_groups": 2}, [5, 999], [1, 2]),
+    # The U-Net of the GGDM repository: transposed convolutions, attention whose norm is not used.
+    "ggdm_unet": (GGDMUNet, {"_class_name": "GGDMUNet", "image_size": 4, "image_channels": 1,
+                             "n_channels": 16, "ch_mults": [1, 1], "is_attn": [False, True],
+                             "n_blocks": 1, "n_groups": 4, "n_steps": 500, "data_range": "-1..1"},
+                  [499, 20], None),
 }
 
 
@@ -293,17 +330,17 @@ def make(name, seed):
     rng = np.random.default_rng(1000 + seed)
     torch.manual_seed(seed)
     n = len(label or t)
-    size = config["sample_size"]
+    size = config.get("sample_size") or config["image_size"]
     f32 = lambda *shape: torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
-    case = {"x": f32(n, size, size, config["in_channels"]),
+    case = {"x": f32(n, size, size, config.get("in_channels") or config["image_channels"]),
             "t": None if t is None else torch.tensor(t, dtype=torch.float32),
-            "label": None if kind is CNN else label,
-            "target": torch.tensor(label, dtype=torch.int32) if kind is CNN else None, "gy": None}
+            "label": None if kind in CLASSIFIERS else label,
+            "target": torch.tensor(label, dtype=torch.int32) if kind in CLASSIFIERS else None, "gy": None}
     inputs = {"x": case["x"]}
     if t is not None:
         inputs["t"] = case["t"]
     if label is not None:
-        inputs["target" if kind is CNN else "label"] = torch.tensor(label, dtype=torch.int32)
+        inputs["target" if kind in CLASSIFIERS else "label"] = torch.tensor(label, dtype=torch.int32)
     if kind is UNet2DCondition:
         inputs["context"] = case["context"] = f32(n, POSITIONS, config["cross_attention_dim"])
     finish(name, kind(config, seed), case, inputs, f32, {"config": json.dumps(config)})
@@ -336,7 +373,7 @@ def finish(name, net, case, inputs, f32, metadata):
     write_safetensors(path, {k: v.numpy() for k, v in tensors.items()}, metadata)
 
     single = run(net, case, Exact(), torch.float32)
-    share = {k: (single[k] - exact[k]).abs().max().item() / tol[k] for k in exact}
+    share = {k: (single[k] - exact[k]).abs().max().item() / (tol[k] or 1) for k in exact}
     rel = {k: tol[k] / max(exact[k].abs().max().item(), 1e-300) for k in exact}
     near = max(share, key=share.get)
     print(f"{name}: {sum(p.numel() for p in net.params.values())} parameters, "

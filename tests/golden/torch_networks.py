@@ -296,3 +296,237 @@ class CNN(Net):
             else:
                 x = self.act(self.linear(x, name, layer["linear"]), layer.get("act", "none"))
         return self.arith.log_softmax(x)
+
+
+class ADM(Net):
+    """UNetModel of guided-diffusion, by its flags; keys that are absent have their defaults."""
+
+    DEFAULTS = {
+        "num_res_blocks": 2, "attention_resolutions": "16,8", "num_heads": 4, "num_heads_upsample": -1,
+        "num_head_channels": -1, "learn_sigma": False, "class_cond": False, "num_classes": 1000,
+        "use_scale_shift_norm": True, "resblock_updown": False, "conv_resample": True,
+        "use_new_attention_order": False, "norm_num_groups": 32, "rescale_timesteps": False, "diffusion_steps": 1000,
+    }
+
+    def get(self, key):
+        return self.config.get(key, self.DEFAULTS[key])
+
+    def group_norm(self, x, name):
+        return self.norm(x, name, self.get("norm_num_groups"), 1e-5)
+
+    def pointwise(self, x, name, out):
+        """A Conv1d of one pixel, over the last dimension of x."""
+        w = self.param(name + ".weight", (out, x.shape[-1], 1), 1.0 / math.sqrt(x.shape[-1]))
+        return self.arith.linear(x, w[:, :, 0], self.param(name + ".bias", (out,), 0.1))
+
+    def resample(self, x, size):
+        if size == "up":
+            return F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return self.arith.avg_pool(x, 2) if size == "down" else x
+
+    def resblock(self, x, name, out, emb, size=None):
+        h = self.resample(self.silu(self.group_norm(x, name + ".in_layers.0")), size)
+        x = self.resample(x, size)
+        h = self.conv(h, name + ".in_layers.2", out)
+        film = self.get("use_scale_shift_norm")
+        e = self.linear(self.silu(emb), name + ".emb_layers.1", 2 * out if film else out)[:, :, None, None]
+        if film:
+            scale, shift = e.chunk(2, 1)
+            h = self.arith.bilinear(self.group_norm(h, name + ".out_layers.0"), 1 + scale, lambda a, b: a * b)
+            h = self.arith.add(h, shift)
+        else:
+            h = self.group_norm(self.arith.add(h, e), name + ".out_layers.0")
+        h = self.conv(self.silu(h), name + ".out_layers.3", out)
+        if x.shape[1] != out:
+            x = self.conv(x, name + ".skip_connection", out, 1, 1, 0)
+        return self.sum(x, h, 1)
+
+    def qkv_attention(self, qkv, heads, legacy):
+        """qkv [N, T, 3C] -> [N, T, C]"""
+        n, t, width = qkv.shape
+        dim = width // 3 // heads
+        if legacy:  # heads first
+            q, k, v = qkv.reshape(n, t, heads, 3, dim).permute(3, 0, 2, 1, 4)
+        else:
+            q, k, v = qkv.reshape(n, t, 3, heads, dim).permute(2, 0, 3, 1, 4)
+        s = self.arith.bilinear(q, k, lambda a, b: a @ b.transpose(-1, -2))
+        p = self.arith.softmax(self.arith.round(s / math.sqrt(dim)))
+        return self.arith.bilinear(p, v, torch.matmul).transpose(1, 2).reshape(n, t, heads * dim)
+
+    def attention(self, x, name, heads):
+        n, c, hh, ww = x.shape
+        if self.get("num_head_channels") > 0:
+            heads = c // self.get("num_head_channels")
+        h = self.group_norm(x, name + ".norm").reshape(n, c, -1).transpose(1, 2)
+        h = self.qkv_attention(self.pointwise(h, name + ".qkv", 3 * c), heads,
+                               not self.get("use_new_attention_order"))
+        h = self.pointwise(h, name + ".proj_out", c)
+        return self.sum(x, h.transpose(1, 2).reshape(n, c, hh, ww), 1)
+
+    def embedding(self, t, base, label):
+        i = torch.arange(base // 2, dtype=torch.float64)
+        scale = 1000 / self.get("diffusion_steps") if self.get("rescale_timesteps") else 1
+        arg = (t[:, None].double() * scale) * torch.exp(-math.log(10000) * i / (base // 2))
+        sin, cos = (self.arith.round(v, U * (arg.abs() + 1)) for v in (torch.sin(arg), torch.cos(arg)))
+        e = self.linear(torch.cat([cos, sin], 1).to(t.dtype), "time_embed.0", 4 * base)
+        e = self.linear(self.silu(e), "time_embed.2", 4 * base)
+        if self.get("class_cond"):
+            table = self.param("label_emb.weight", (self.get("num_classes"), 4 * base), 1.0)
+            rows = torch.stack([table[i] if i >= 0 else torch.zeros_like(table[0]) for i in label])
+            e = self.arith.round(e + rows)
+        return e
+
+    def encode(self, x, emb, base, layers, factors):
+        """All that the input blocks give, and what the middle gives."""
+        mult = self.config["channel_mult"]
+        widths = [int(m * base) for m in mult]
+        h = self.conv(x, "input_blocks.0.0", widths[0])
+        done = [h]
+        for level, width in enumerate(widths):
+            for _ in range(layers):
+                name = f"input_blocks.{len(done)}"
+                h = self.resblock(h, name + ".0", width, emb)
+                if 2**level in factors:
+                    h = self.attention(h, name + ".1", self.get("num_heads"))
+                done.append(h)
+            if level + 1 < len(widths):
+                name = f"input_blocks.{len(done)}.0"
+                if self.get("resblock_updown"):
+                    h = self.resblock(h, name, width, emb, "down")
+                elif self.get("conv_resample"):
+                    h = self.conv(h, name + ".op", width, 3, 2, 1)
+                else:
+                    h = self.resample(h, "down")
+                done.append(h)
+        h = self.resblock(h, "middle_block.0", widths[-1], emb)
+        h = self.attention(h, "middle_block.1", self.get("num_heads"))
+        return done, self.resblock(h, "middle_block.2", widths[-1], emb)
+
+    def factors(self, key):
+        value = self.get(key)
+        value = value.split(",") if isinstance(value, str) else value
+        return [self.config["image_size"] // int(r) for r in value]
+
+    def forward(self, x, t, label):
+        base, layers = self.config["num_channels"], self.get("num_res_blocks")
+        factors, channels = self.factors("attention_resolutions"), x.shape[1]
+        emb = self.embedding(t, base, label)
+        done, h = self.encode(x, emb, base, layers, factors)
+        up = self.get("num_heads_upsample")
+        k = 0
+        for level, mult in reversed(list(enumerate(self.config["channel_mult"]))):
+            width = int(mult * base)
+            for j in range(layers + 1):
+                name, part = f"output_blocks.{k}", 1
+                h = self.resblock(torch.cat([h, done.pop()], 1), name + ".0", width, emb)
+                if 2**level in factors:
+                    h = self.attention(h, name + ".1", up if up > 0 else self.get("num_heads"))
+                    part = 2
+                if level and j == layers:
+                    if self.get("resblock_updown"):
+                        h = self.resblock(h, f"{name}.{part}", width, emb, "up")
+                    else:
+                        h = self.resample(h, "up")
+                        if self.get("conv_resample"):
+                            h = self.conv(h, f"{name}.{part}.conv", width)
+                k += 1
+        h = self.conv(self.silu(self.group_norm(h, "out.0")), "out.2",
+                      2 * channels if self.get("learn_sigma") else channels)
+        return h[:, :channels]
+
+
+class ADMClassifier(ADM):
+    """EncoderUNetModel of guided-diffusion; returns log probabilities."""
+
+    DEFAULTS = {**ADM.DEFAULTS, "classifier_depth": 2, "classifier_attention_resolutions": "32,16,8",
+                "num_head_channels": 64, "resblock_updown": True, "classifier_pool": "attention"}
+
+    def get(self, key):
+        of = "classifier_" + key
+        return self.config[of] if of in self.config else super().get(key)
+
+    def forward(self, x, t, label):
+        base, k = self.config["classifier_width"], self.config["num_classes"]
+        done, h = self.encode(x, self.embedding(t, base, None), base, self.get("classifier_depth"),
+                              self.factors("classifier_attention_resolutions"))
+        pool = self.get("classifier_pool")
+        if pool == "spatial":
+            means = torch.cat([self.arith.global_avg_pool(v) for v in [*done, h]], 1)
+            return self.arith.log_softmax(self.linear(F.relu(self.linear(means, "out.0", 2048)), "out.2", k))
+        h = self.silu(self.group_norm(h, "out.0"))
+        n, c, hh, ww = h.shape
+        if pool == "adaptive":
+            w = self.param("out.3.weight", (k, c, 1, 1), 1.0 / math.sqrt(c))
+            b = self.param("out.3.bias", (k,), 0.1)
+            return self.arith.log_softmax(self.arith.linear(self.arith.global_avg_pool(h), w[:, :, 0, 0], b))
+        tokens = torch.cat([self.arith.global_avg_pool(h)[:, None], h.reshape(n, c, -1).transpose(1, 2)], 1)
+        places = self.param("out.2.positional_embedding", (hh * ww + 1, c), 0.3)  # the file has [C, T]
+        tokens = self.arith.add(tokens, places)
+        qkv = self.pointwise(tokens, "out.2.qkv_proj", 3 * c)
+        first = self.qkv_attention(qkv, c // self.get("num_head_channels"), False)[:, 0]
+        return self.arith.log_softmax(self.pointwise(first, "out.2.c_proj", k))
+
+
+class GGDMUNet(ADM):
+    """The U-Net of the GGDM repository (after labml.ai's), given x as it is and integer t."""
+
+    def block(self, x, name, out, emb):
+        groups = self.config["n_groups"]
+        h = self.conv(self.silu(self.norm(x, name + ".norm1", groups, 1e-5)), name + ".conv1", out)
+        h = self.arith.add(h, self.linear(self.silu(emb), name + ".time_emb", out)[:, :, None, None])
+        h = self.conv(self.silu(self.norm(h, name + ".norm2", groups, 1e-5)), name + ".conv2", out)
+        if x.shape[1] != out:
+            x = self.conv(x, name + ".shortcut", out, 1, 1, 0)
+        return self.sum(x, h, 1)
+
+    def attend(self, x, name):
+        n, c, hh, ww = x.shape
+        tokens = x.reshape(n, c, -1).transpose(1, 2)
+        for part in ("weight", "bias"):  # it has a norm, but its forward does not call it
+            unused = self.param(f"{name}.norm.{part}", (c,), 0.3)
+        h = self.qkv_attention(self.linear(tokens, name + ".projection", 3 * c), 1, True)
+        h = self.linear(h, name + ".output", c) + 0 * unused.sum() + 0 * self.params[name + ".norm.weight"].sum()
+        return self.sum(x, h.transpose(1, 2).reshape(n, c, hh, ww), 1)
+
+    def transposed(self, x, name, out):
+        w = self.param(name + ".weight", (x.shape[1], out, 4, 4), 0.3 / math.sqrt(4 * x.shape[1]))
+        b = self.param(name + ".bias", (out,), 0.1)
+        y = self.arith.bilinear(x, w, lambda a, v: F.conv_transpose2d(a, v, None, 2, 1))
+        return self.arith.add(y, b.reshape(1, -1, 1, 1))
+
+    def forward(self, x, t, label):
+        config = self.config
+        base, mults, attn, blocks = (config[k] for k in ("n_channels", "ch_mults", "is_attn", "n_blocks"))
+        i = torch.arange(base // 2, dtype=torch.float64)
+        arg = ((t.double() + 1) / config["n_steps"])[:, None] * torch.exp(-math.log(10000) * i / (base // 2 - 1))
+        sin, cos = (self.arith.round(v, 2 * U * (arg.abs() + 1)) for v in (torch.sin(arg), torch.cos(arg)))
+        emb = self.linear(torch.cat([sin, cos], 1).to(t.dtype), "time_emb.lin1", 4 * base)
+        emb = self.linear(self.silu(emb), "time_emb.lin2", 4 * base)
+        h = self.conv(x, "image_proj", base)
+        done, k, width = [h], 0, base
+        for level, mult in enumerate(mults):
+            width *= mult
+            for _ in range(blocks):
+                h = self.block(h, f"down.{k}.res", width, emb)
+                h = self.attend(h, f"down.{k}.attn") if attn[level] else h
+                done.append(h)
+                k += 1
+            if level + 1 < len(mults):
+                h = self.conv(h, f"down.{k}.conv", width, 3, 2, 1)
+                done.append(h)
+                k += 1
+        h = self.block(h, "middle.res1", width, emb)
+        h = self.block(self.attend(h, "middle.attn"), "middle.res2", width, emb)
+        k = 0
+        for level in reversed(range(len(mults))):
+            for j in range(blocks + 1):
+                out = width if j < blocks else width // mults[level]
+                h = self.block(torch.cat([h, done.pop()], 1), f"up.{k}.res", out, emb)
+                h = self.attend(h, f"up.{k}.attn") if attn[level] else h
+                k += 1
+            width = out
+            if level:
+                h = self.transposed(h, f"up.{k}.conv", width)
+                k += 1
+        assert not done
+        return self.conv(self.silu(self.norm(h, "norm", 8, 1e-5)), "final", config["image_channels"])

@@ -193,19 +193,20 @@ void ggdm_golden_close(ggdm_golden *gold)
     free(gold->bytes);
 }
 
-/* max |got - want| / tol into the verdict where it is the worst. */
+/* max |got - want| / tol into the verdict where it is the worst; no value (of a parameter that the
+ * network does not use) stands for zeros. */
 static void compare(const ggdm_golden *gold, const char *name, ggdm_val v, float tol,
                     ggdm_golden_verdict *verdict)
 {
     const ggdm_st_tensor *t = ggdm_golden_tensor(gold, name);
     const float *want = t->data, *got = ggdm_graph_data(gold->graph, v);
     size_t n = t->size / sizeof(float);
-    double worst = got ? 0 : INFINITY;
+    double worst = got || v < 0 ? 0 : INFINITY;
     if (got && (size_t)ggdm_shape_count(ggdm_graph_shape(gold->graph, v)) != n)
         worst = INFINITY;
     for (size_t i = 0; worst < INFINITY && i < n; i++) {
-        double ratio = fabs((double)got[i] - (double)want[i]) / (double)tol;
-        if (!(ratio <= worst))
+        double ratio = fabs((got ? (double)got[i] : 0) - (double)want[i]) / (double)tol;
+        if (!(ratio <= worst) && (got || want[i] != 0))
             worst = isnan(ratio) ? INFINITY : ratio;
     }
     if (worst > verdict->worst)
