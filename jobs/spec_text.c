@@ -14,10 +14,32 @@ typedef struct lines {
     char path[512];
 } lines;
 
+/* What YAML takes for a line's end, or does not take at all, as it stands; NULL: it is neither. */
+static const char *escape_of(const char *text)
+{
+    static const struct {
+        const char *bytes, *escape;
+    } letters[] = {{"\xE2\x80\xA8", "\\u2028"},
+                   {"\xE2\x80\xA9", "\\u2029"},
+                   {"\xEF\xBB\xBF", "\\ufeff"},
+                   {"\xEF\xBF\xBE", "\\ufffe"},
+                   {"\xEF\xBF\xBF", "\\uffff"}};
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (strncmp(text, letters[i].bytes, 3) == 0)
+            return letters[i].escape;
+    return NULL;
+}
+
 void ggdm_spec_write_quoted(FILE *out, const char *text)
 {
     fputc('"', out);
     for (; *text; text++) {
+        const char *escape = escape_of(text);
+        if (escape) {
+            fputs(escape, out);
+            text += 2; /* they are of three bytes */
+            continue;
+        }
         if ((unsigned char)*text < 0x20 || *text == 0x7F)
             fprintf(out, "\\x%02x", (unsigned)*text);
         else

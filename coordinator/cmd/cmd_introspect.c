@@ -8,6 +8,7 @@
 #include "common/json_write.h"
 #include "common/mem.h"
 #include "common/plural.h"
+#include "common/utf8.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/run/dir_args.h"
 #include "jobs/axes.h"
@@ -201,9 +202,10 @@ static void free_findings(findings *f)
 static void print_axis(const findings *f, int32_t axis)
 {
     const ggdm_axis *a = &f->axes.axes[axis];
+    char label[GGDM_LABEL_SIZE];
     int width = (int)strnlen(a->column->name, MAX_WIDTH);
     for (int32_t i = 0; i < a->n && i < MAX_LINES; i++) {
-        int length = (int)strnlen(ggdm_axis_text(a, f->values[axis][i].rank), MAX_WIDTH);
+        int length = (int)ggdm_utf8_length(ggdm_axis_label(a, f->values[axis][i].rank, label));
         width = length > width ? length : width;
     }
     printf("\n  %-*.*s %6s %8s %8s %12s %9s  %-26s", width, MAX_WIDTH, a->column->name, "cells",
@@ -218,9 +220,10 @@ static void print_axis(const findings *f, int32_t axis)
         if (v->images)
             snprintf(text, sizeof text, "%.1f %% [%.1f, %.1f]", 100 * share.p, 100 * share.lo,
                      100 * share.hi);
-        printf("  %-*.*s %6d %8lld %8lld %12lld %9lld  %-26s", width, MAX_WIDTH,
-               ggdm_axis_text(a, v->rank), v->cells, (long long)v->units, (long long)v->failed,
-               (long long)v->quarantined, (long long)v->images, text);
+        const int after = width - (int)ggdm_utf8_length(ggdm_axis_label(a, v->rank, label));
+        printf("  %s%*s %6d %8lld %8lld %12lld %9lld  %-26s", label, after, "", v->cells,
+               (long long)v->units, (long long)v->failed, (long long)v->quarantined,
+               (long long)v->images, text);
         for (int k = 0; k < f->n_numbers; k++)
             if (v->numbers[k].n)
                 printf(" %12.4g", mean_of(v, k));

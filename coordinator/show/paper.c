@@ -116,8 +116,9 @@ static void put_values(const subject *s, const ggdm_grid *g, const ggdm_table_he
 {
     static const ggdm_metric_value none = {(double)NAN, (double)NAN, (double)NAN, 0, ""};
     const ggdm_markup *m = s->p->markup;
+    char label[GGDM_LABEL_SIZE];
     for (int32_t y = 0; y < g->n_ys; y++) {
-        ggdm_markup_put_text(s->p->out, m, 0, ggdm_axis_text(down, g->ys[y]));
+        ggdm_markup_put_text(s->p->out, m, 0, ggdm_axis_label(down, g->ys[y], label));
         for (int32_t x = 0; x < g->n_xs; x++) {
             const ggdm_row *row = ggdm_grid_row(g, y, x);
             const ggdm_metric_value v = row ? ggdm_quantity_value(g->r, g->what, row) : none;

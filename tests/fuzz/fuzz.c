@@ -10,6 +10,7 @@
 const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"spec", ggdm_fuzz_spec, 4096, 1.2},
     {"recipe", ggdm_fuzz_recipe, 4096, 0.6},
+    {"prompts", ggdm_fuzz_prompts, 512, 0.3},
     {"training", ggdm_fuzz_training, 4096, 0.3},
     {"site", ggdm_fuzz_site, 2048, 0.3},
     {"json", ggdm_fuzz_json, 4096, 0.3},

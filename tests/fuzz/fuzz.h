@@ -31,6 +31,7 @@ char *ggdm_fuzz_file(const char *name, const void *data, size_t size);
 
 /* The targets, in target_*.c. */
 bool ggdm_fuzz_spec(const uint8_t *data, size_t size);
+bool ggdm_fuzz_prompts(const uint8_t *data, size_t size);
 bool ggdm_fuzz_recipe(const uint8_t *data, size_t size);
 bool ggdm_fuzz_training(const uint8_t *data, size_t size);
 bool ggdm_fuzz_site(const uint8_t *data, size_t size);

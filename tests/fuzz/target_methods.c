@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "jobs/planner.h"
 #include "jobs/recipe.h"
 #include "tests/fuzz/fuzz.h"
@@ -62,6 +63,28 @@ bool ggdm_fuzz_spec(const uint8_t *data, size_t size)
     free(frozen);
     ggdm_spec_deinit(&s);
     free(text);
+    return st == GGDM_OK;
+}
+
+/* A file of prompts, beside the sweep that names it; the run's own text says the same without it. */
+bool ggdm_fuzz_prompts(const uint8_t *data, size_t size)
+{
+    static const char text[] = "name: p\nmodel: m\nsweep:\n  prompt: \"@prompts.txt\"\nguidance:\n"
+                               "  loss: {kind: clip, model: c}\n  kind: gradient\n  kappa: 1\n"
+                               "samples: 1\n";
+    char *path = ggdm_fuzz_file("prompts.txt", data, size), *sweep = NULL, *frozen = NULL;
+    ggdm_spec s;
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_asprintf(&sweep, &err, "%s/s.yaml", ggdm_fuzz_dir()), &err);
+    ggdm_status st =
+        ggdm_spec_parse(&ggdm_methods, text, sizeof text - 1, sweep, NULL, 0, &s, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK)
+        ggdm_test_ok(ggdm_spec_freeze(&s, text, NULL, 0, &frozen, &err), &err);
+    free(frozen);
+    ggdm_spec_deinit(&s);
+    free(sweep);
+    free(path);
     return st == GGDM_OK;
 }
 
