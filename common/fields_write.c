@@ -1,6 +1,6 @@
 #include "common/fields_write.h"
 
-static void write_node(ggdm_json *j, const char *key, const ggdm_node *n)
+void ggdm_fields_put_node(ggdm_json *j, const char *key, const ggdm_node *n)
 {
     switch (n->kind) {
     case GGDM_NODE_NULL:
@@ -23,7 +23,7 @@ static void write_node(ggdm_json *j, const char *key, const ggdm_node *n)
         else
             ggdm_json_begin_object(j, key);
         for (const ggdm_node *child = n->first; child; child = child->next)
-            write_node(j, child->key, child);
+            ggdm_fields_put_node(j, child->key, child);
         ggdm_json_end(j);
     }
 }
@@ -75,7 +75,7 @@ static void write_row(ggdm_json *j, const ggdm_field *f, const void *place)
         write_doubles(j, f->key, place);
         break;
     case GGDM_FIELD_NODE:
-        write_node(j, f->key, *(const ggdm_node *const *)place);
+        ggdm_fields_put_node(j, f->key, *(const ggdm_node *const *)place);
         break;
     default:
         j->status = GGDM_EINTERNAL;

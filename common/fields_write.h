@@ -13,4 +13,7 @@
 void ggdm_fields_write(ggdm_json *j, const ggdm_field *table, const void *values,
                        const void *defaults);
 
+/** A node as it stands, as the value of key. */
+void ggdm_fields_put_node(ggdm_json *j, const char *key, const ggdm_node *node);
+
 #endif

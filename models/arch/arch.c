@@ -208,6 +208,11 @@ const char *ggdm_arch_port_names(unsigned of, char *text, size_t size)
 
 ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n)
 {
+    return ggdm_arch_inputs_of(arch, g, n, GGDM_ARCH_CONTEXT);
+}
+
+ggdm_ports ggdm_arch_inputs_of(const ggdm_arch *arch, ggdm_graph *g, int64_t n, int64_t positions)
+{
     const ggdm_arch_info *info = &arch->info;
     ggdm_ports p = GGDM_NO_PORTS;
     if (info->ports & GGDM_PORT_X)
@@ -220,8 +225,8 @@ ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n)
     if (info->ports & GGDM_PORT_TEXT)
         p.text = ggdm_graph_input(g, "text", GGDM_I32, GGDM_SHAPE2(n, info->context_length));
     if (info->ports & GGDM_PORT_CONTEXT)
-        p.context = ggdm_graph_input(g, "context", GGDM_F32,
-                                     GGDM_SHAPE3(n, GGDM_ARCH_CONTEXT, info->context_size));
+        p.context =
+            ggdm_graph_input(g, "context", GGDM_F32, GGDM_SHAPE3(n, positions, info->context_size));
     return p;
 }
 

@@ -131,6 +131,8 @@ const char *ggdm_arch_port_names(unsigned ports, char *text, size_t size);
 /** An input of g for each port that the network takes, of both its towers, for n images and n texts
  *  (a context of GGDM_ARCH_CONTEXT positions); the other ports are -1. */
 ggdm_ports ggdm_arch_inputs(const ggdm_arch *arch, ggdm_graph *g, int64_t n);
+/** The same with a context of so many positions. */
+ggdm_ports ggdm_arch_inputs_of(const ggdm_arch *arch, ggdm_graph *g, int64_t n, int64_t positions);
 
 /** Emit the network, which must outlive g, into g: each port that it takes must have a value, no
  *  other may; those that it gives are set.  Of a network with two towers x (with t, where it has

@@ -23,7 +23,7 @@ ggdm_status ggdm_captions_encode(ggdm_images *images, const ggdm_tokenizer *toke
 }
 
 ggdm_status ggdm_data_encode(ggdm_data *data, const ggdm_tokenizer *tokenizer, int context,
-                             ggdm_error *err)
+                             const uint8_t *reader, ggdm_error *err)
 {
     uint8_t digest[GGDM_HASH_SIZE];
     ggdm_hash h;
@@ -32,7 +32,7 @@ ggdm_status ggdm_data_encode(ggdm_data *data, const ggdm_tokenizer *tokenizer, i
             GGDM_TRY(ggdm_captions_encode(&data->images[i], tokenizer, context, err));
     ggdm_hash_init(&h);
     ggdm_hash_text(&h, data->sha256);
-    ggdm_hash_update(&h, ggdm_tokenizer_digest(tokenizer), GGDM_HASH_SIZE);
+    ggdm_hash_update(&h, reader, GGDM_HASH_SIZE);
     ggdm_hash_final(&h, digest);
     ggdm_hash_hex(digest, data->sha256);
     return GGDM_OK;

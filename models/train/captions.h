@@ -12,9 +12,10 @@
 ggdm_status ggdm_captions_encode(ggdm_images *images, const ggdm_tokenizer *tokenizer, int context,
                                  ggdm_error *err);
 
-/** That of all the images of data, whose digest then is also of the tokenizer. */
+/** That of all the images of data, whose digest then is also of who reads them (a tokenizer's, a
+ *  text encoder's; GGDM_HASH_SIZE bytes). */
 ggdm_status ggdm_data_encode(ggdm_data *data, const ggdm_tokenizer *tokenizer, int context,
-                             ggdm_error *err);
+                             const uint8_t *reader, ggdm_error *err);
 
 /** How many captions image i of a set has: wordings of the same. */
 int32_t ggdm_dataset_wordings(const ggdm_dataset *set, int32_t i);

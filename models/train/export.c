@@ -38,7 +38,7 @@ ggdm_status ggdm_export_round(const ggdm_recipe *recipe, ggdm_flat *flat, ggdm_e
     return GGDM_OK;
 }
 
-static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)
+static ggdm_status write_weights(const ggdm_export *e, const char *dir, ggdm_error *err)
 {
     const ggdm_flat *f = e->flat;
     ggdm_tensor *tensors = NULL;
@@ -51,7 +51,7 @@ static ggdm_status write_weights(const ggdm_export *e, ggdm_error *err)
                                  {"ggdm_recipe", e->recipe->digest},
                                  {"ggdm_step", step},
                                  {"ggdm_from", e->state->from.digest}};
-    GGDM_TRY_GOTO(st, ggdm_path_join(e->dir, e->arch->weights_file, &path, err), done);
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, e->arch->weights_file, &path, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, (size_t)f->n_params, sizeof *tensors, err), done);
     for (int i = 0; i < f->n_params; i++) {
         tensors[i] = f->items[i];
@@ -66,7 +66,7 @@ done:
 }
 
 /* As diffusers' DDPMScheduler writes it. */
-static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
+static ggdm_status write_scheduler(const ggdm_export *e, const char *dir, ggdm_error *err)
 {
     ggdm_json j;
     char *text = NULL;
@@ -87,21 +87,51 @@ static ggdm_status write_scheduler(const ggdm_export *e, ggdm_error *err)
     ggdm_json_put_string(&j, "variance_type", "fixed_large");
     ggdm_json_end(&j);
     GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(e->dir, "scheduler_config.json", text, size, err);
+    ggdm_status st = ggdm_replace_file_in(dir, "scheduler_config.json", text, size, err);
     free(text);
+    return st;
+}
+
+const char *ggdm_export_weights_file(const ggdm_arch_info *info)
+{
+    return info->ports & GGDM_PORT_CONTEXT ? "unet/diffusion_pytorch_model.safetensors"
+                                           : info->weights_file;
+}
+
+/* The directory of a part of the model: of a pipeline its own, which is made. */
+static ggdm_status part_dir(const ggdm_export *e, const char *name, char **out, ggdm_error *err)
+{
+    if (!e->texts)
+        return ggdm_strdup(e->dir, out, err);
+    GGDM_TRY(ggdm_path_join(e->dir, name, out, err));
+    return ggdm_make_dirs(*out, err);
+}
+
+static ggdm_status write_network(const ggdm_export *e, ggdm_error *err)
+{
+    const char *config = e->recipe->config;
+    char *unet = NULL, *scheduler = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, part_dir(e, "unet", &unet, err), done);
+    GGDM_TRY_GOTO(st, part_dir(e, "scheduler", &scheduler, err), done);
+    GGDM_TRY_GOTO(st, write_weights(e, unet, err), done);
+    GGDM_TRY_GOTO(st, ggdm_replace_file_in(unet, "config.json", config, strlen(config), err), done);
+    if (e->arch->ports & GGDM_PORT_T)
+        st = write_scheduler(e, scheduler, err);
+done:
+    free(scheduler);
+    free(unet);
     return st;
 }
 
 ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
 {
-    GGDM_TRY(write_weights(e, err));
-    const char *config = e->recipe->config;
-    GGDM_TRY(ggdm_replace_file_in(e->dir, "config.json", config, strlen(config), err));
-    if (e->arch->ports & GGDM_PORT_T)
-        GGDM_TRY(write_scheduler(e, err));
+    GGDM_TRY(write_network(e, err));
     if (e->arch->normal.n)
         GGDM_TRY(ggdm_export_preprocessor(e->arch, e->dir, err));
     if (e->recipe->tokenizer)
         GGDM_TRY(ggdm_export_tokenizer(e->recipe->tokenizer, e->dir, err));
+    if (e->texts)
+        GGDM_TRY(ggdm_export_pipeline(e->texts, dtypes[e->recipe->weights], e->dir, err));
     return ggdm_model_card_write(e, err);
 }

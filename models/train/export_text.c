@@ -5,6 +5,7 @@
 #include "common/fs.h"
 #include "common/json_write.h"
 #include "common/temp.h"
+#include "models/find.h"
 #include "models/io/tokenizer.h"
 #include "models/preprocessor_config.h"
 
@@ -35,14 +36,22 @@ static ggdm_status copy_file(const char *from, const char *name, const char *dir
     return st;
 }
 
+/* In the directory, in its tokenizer/, or in that of the pipeline whose component it is. */
+static const char *const places[] = {"tokenizer", "../tokenizer"};
+
 ggdm_status ggdm_export_tokenizer(const char *from, const char *dir, ggdm_error *err)
 {
-    char *inside = NULL;
-    GGDM_TRY(ggdm_path_join(from, "tokenizer", &inside, err));
-    const char *const source = ggdm_exists(inside) ? inside : from;
     ggdm_status st = GGDM_OK;
+    char *inside = NULL;
+    for (int i = 0; i < 2 && !inside && !ggdm_has_file(from, tokenizer_files[0]); i++) {
+        GGDM_TRY(ggdm_path_join(from, places[i], &inside, err));
+        if (!ggdm_exists(inside)) {
+            free(inside);
+            inside = NULL;
+        }
+    }
     for (int i = 0; i < N_FILES && st == GGDM_OK; i++)
-        st = copy_file(source, tokenizer_files[i], dir, err);
+        st = copy_file(inside ? inside : from, tokenizer_files[i], dir, err);
     free(inside);
     return st;
 }

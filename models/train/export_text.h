@@ -4,13 +4,21 @@
 
 #include "common/status.h"
 #include "models/arch/arch.h"
+#include "models/io/safetensors.h"
+#include "models/train/text_condition.h"
 
-/** Copy the files of the tokenizer in the directory from (or in its tokenizer/) to dir, which
- *  exists.  Errors: GGDM_EIO. */
+/** Copy the files of the tokenizer of the directory from to dir, which exists.  Errors: GGDM_EIO.
+ */
 ggdm_status ggdm_export_tokenizer(const char *from, const char *dir, ggdm_error *err);
 
 /** preprocessor_config.json in dir, as transformers' CLIPImageProcessor writes it: how images
  * become what the network has learnt from. */
 ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir, ggdm_error *err);
+
+/** Beside a diffusion model that looks at texts, in the directory of its pipeline: text_encoder/, a
+ *  CLIPTextModel, tokenizer/ and model_index.json.  weights: their precision, where it changes none
+ *  of them, else f32.  Errors: GGDM_EIO. */
+ggdm_status ggdm_export_pipeline(const ggdm_text_condition *texts, ggdm_st_dtype weights,
+                                 const char *dir, ggdm_error *err);
 
 #endif

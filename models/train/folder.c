@@ -29,8 +29,9 @@ done:
 ggdm_status ggdm_folder_check_free(const ggdm_folder *folder, const char *weights_file,
                                    ggdm_error *err)
 {
-    const char *const ours[] = {weights_file, "config.json", "scheduler_config.json", "README.md",
-                                "curve.csv"};
+    const char *const ours[] = {weights_file,       "config.json",
+                                "model_index.json", "scheduler_config.json",
+                                "README.md",        "curve.csv"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         char *path = NULL;
         GGDM_TRY(ggdm_path_join(folder->dir, ours[i], &path, err));

@@ -62,7 +62,7 @@ static ggdm_status weights_digest(const ggdm_export *e, char text[GGDM_HASH_TEXT
                                   ggdm_error *err)
 {
     char *path = NULL;
-    GGDM_TRY(ggdm_path_join(e->dir, e->arch->weights_file, &path, err));
+    GGDM_TRY(ggdm_path_join(e->dir, ggdm_export_weights_file(e->arch), &path, err));
     ggdm_status st = ggdm_hash_file(path, text, err);
     free(path);
     return st;
@@ -83,9 +83,10 @@ static void card_head(FILE *f, const ggdm_arch_info *a, const ggdm_recipe *r)
                 a->ports & GGDM_PORT_T ? "noisy " : "", a->context_length);
     else
         fprintf(f, "Diffusion model (predicts %s, %s)", predicted[r->prediction],
-                a->null_label >= 0 ? "conditional on a class or on none"
-                : a->n_classes     ? "conditional on a class"
-                                   : "unconditional");
+                a->ports & GGDM_PORT_CONTEXT ? "conditional on a text"
+                : a->null_label >= 0         ? "conditional on a class or on none"
+                : a->n_classes               ? "conditional on a class"
+                                             : "unconditional");
 }
 
 /* Of what is told the timestep, band by band; then what else was measured, by its name. */
@@ -140,7 +141,16 @@ static void card_begin(FILE *f, const ggdm_export *e)
                 e->recipe->from, from->digest, (int)from->taken, (int)from->fresh);
     else
         fprintf(f, "Trained from scratch by `ggdm train`");
-    fprintf(f, "; the weights are the running average (EMA).\n\n");
+    fprintf(f, "; the weights are the running average (EMA).\n");
+    if (e->texts) {
+        char digest[GGDM_HASH_TEXT_SIZE];
+        ggdm_hash_hex(e->texts->files.digest, digest);
+        fprintf(f,
+                "Texts are read by the text transformer of `%s` (SHA-256 `%s`), which is in "
+                "`text_encoder/`; %g of the captions were left out in training.\n",
+                e->recipe->text_encoder, digest, e->recipe->caption_dropout);
+    }
+    fputc('\n', f);
 }
 
 static void card(FILE *f, const ggdm_export *e, const char *digest)
@@ -152,8 +162,8 @@ static void card(FILE *f, const ggdm_export *e, const char *digest)
             e->arch->size, e->arch->channels, e->flat->n_values,
             ggdm_weights_form_names[r->weights]);
     card_begin(f, e);
-    fprintf(f, "- command: `%s`\n- `%s`: SHA-256 `%s`\n", e->command, e->arch->weights_file,
-            digest);
+    fprintf(f, "- command: `%s`\n- `%s`: SHA-256 `%s`\n", e->command,
+            ggdm_export_weights_file(e->arch), digest);
     fprintf(f, "- recipe and config: SHA-256 `%s` (`ggdm_recipe` in the file's metadata)\n",
             r->digest);
     fprintf(f,

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/philox.h"
 #include "models/nn/ops.h"
+#include "models/train/captions.h"
 #include "models/train/objective_kind.h"
 
 static const ggdm_objective_kind *const kinds[] = {
@@ -93,7 +95,8 @@ static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *a
     GGDM_TRY(ggdm_alloc(&o->scratch, (size_t)ggdm_shape_count(&image), sizeof(float), err));
     GGDM_TRY(ggdm_alloc(&o->index, (size_t)o->batch, sizeof *o->index, err));
     GGDM_TRY(ggdm_graph_create(bf16 ? GGDM_BF16 : GGDM_F32, &o->g, err));
-    o->in = ggdm_arch_inputs(arch, o->g, o->batch);
+    GGDM_TRY(ggdm_alloc(&o->told, (size_t)o->batch, sizeof *o->told, err));
+    o->in = ggdm_arch_inputs_of(arch, o->g, o->batch, o->texts ? o->texts->length : 1);
     ggdm_arch_emit(arch, o->g, &o->in);
     if (o->kind->noisy)
         GGDM_TRY(ggdm_noising_init(recipe, &o->noising, err));
@@ -106,14 +109,15 @@ static ggdm_status build_objective(const ggdm_recipe *recipe, const ggdm_arch *a
     return gradients && built ? emit_backward(o, err) : GGDM_OK;
 }
 
-ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *arch, int batch,
-                                  int global_batch, bool gradients, ggdm_objective_graph **out,
-                                  ggdm_error *err)
+ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *arch,
+                                  ggdm_text_condition *texts, int batch, int global_batch,
+                                  bool gradients, ggdm_objective_graph **out, ggdm_error *err)
 {
     ggdm_objective_graph *o = NULL;
     GGDM_TRY(ggdm_alloc(&o, 1, sizeof *o, err));
     o->kind = kinds[recipe->objective];
     o->info = ggdm_arch_get_info(arch);
+    o->texts = texts;
     o->batch = batch;
     o->global_batch = global_batch;
     o->target = -1;
@@ -137,6 +141,7 @@ void ggdm_objective_destroy(ggdm_objective_graph **o)
     free((*o)->grads);
     free((*o)->scratch);
     free((*o)->index);
+    free((*o)->told);
     free(*o);
     *o = NULL;
 }
@@ -152,8 +157,17 @@ static void fill_slot(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
     o->kind->fill(o, r, set, i, e, x);
 }
 
-void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
-                         ggdm_order *order, int64_t first)
+/* What the images are told, when all slots are filled. */
+static ggdm_status tell(ggdm_objective_graph *o, ggdm_error *err)
+{
+    return o->texts ? ggdm_text_condition_get(o->texts, o->told, o->batch,
+                                              ggdm_graph_data(o->g, o->in.context), err)
+                    : GGDM_OK;
+}
+
+ggdm_status ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r,
+                                const ggdm_dataset *set, ggdm_order *order, int64_t first,
+                                ggdm_error *err)
 {
     for (int i = 0; i < o->batch; i++)
         o->index[i] = ggdm_order_at(order, first + i);
@@ -162,6 +176,17 @@ void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *r, const gg
         const ggdm_entry e = {o->index[i], (uint64_t)first + (uint64_t)i, true};
         fill_slot(o, r, set, i, &e);
     }
+    return tell(o, err);
+}
+
+int32_t ggdm_objective_caption(const ggdm_recipe *r, const ggdm_dataset *set, const ggdm_entry *e)
+{
+    const int32_t n = ggdm_dataset_wordings(set, e->index);
+    double u = 0;
+    if (e->training && n > 1)
+        ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, (uint32_t)e->sample,
+                      (uint32_t)(e->sample >> 32) | GGDM_DRAW_WORDING, 1, &u);
+    return ggdm_dataset_caption(set, e->index, (int32_t)(u * n));
 }
 
 void ggdm_objective_disturb(ggdm_objective_graph *o, const ggdm_recipe *r, int i,
@@ -217,26 +242,30 @@ static double share(int64_t right, int64_t asked)
     return asked ? (double)right / (double)asked : -1.0;
 }
 
-void ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
-                         int64_t first, int valid)
+ggdm_status ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *r,
+                                const ggdm_dataset *set, int64_t first, int valid, ggdm_error *err)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < o->batch; i++) { /* the last batch repeats its last image */
         const int32_t index = (int32_t)(first + (i < valid ? i : valid - 1));
         fill_slot(o, r, set, i, &(ggdm_entry){index, (uint64_t)index, false});
     }
+    GGDM_TRY(tell(o, err));
     ggdm_graph_run(o->g);
+    return GGDM_OK;
 }
 
-static void evaluate_singly(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
-                            int64_t n, ggdm_sums *s)
+static ggdm_status evaluate_singly(ggdm_objective_graph *o, const ggdm_recipe *r,
+                                   const ggdm_dataset *set, int64_t n, ggdm_sums *s,
+                                   ggdm_error *err)
 {
     for (int64_t first = 0; first < n; first += o->batch) {
         const int valid = n - first < o->batch ? (int)(n - first) : o->batch;
-        ggdm_objective_look(o, r, set, first, valid);
+        GGDM_TRY(ggdm_objective_look(o, r, set, first, valid, err));
         for (int i = 0; i < valid; i++)
             o->kind->add(o, r, set, i, (int32_t)(first + i), s);
     }
+    return GGDM_OK;
 }
 
 ggdm_status ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *r,
@@ -248,10 +277,8 @@ ggdm_status ggdm_objective_evaluate(ggdm_objective_graph *o, const ggdm_recipe *
         n = set->n;
     if (o->kind->most_images && n > o->kind->most_images)
         n = o->kind->most_images;
-    if (o->kind->evaluate)
-        GGDM_TRY(o->kind->evaluate(o, r, set, &n, &s, err));
-    else
-        evaluate_singly(o, r, set, n, &s);
+    GGDM_TRY(o->kind->evaluate ? o->kind->evaluate(o, r, set, &n, &s, err)
+                               : evaluate_singly(o, r, set, n, &s, err));
     *out = (ggdm_evaluation){.n = n, .loss = s.loss / (double)(n > 0 ? n : 1)};
     out->accuracy = share(s.right, s.asked);
     for (int i = 0; i < GGDM_MEASURES; i++)

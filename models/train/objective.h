@@ -16,6 +16,7 @@
 #include "models/train/dataset.h"
 #include "models/train/train_measures.h"
 #include "models/train/noising.h"
+#include "models/train/text_condition.h"
 #include "models/train/train_recipe.h"
 
 enum { GGDM_OBJECTIVE_Y = 3 };
@@ -35,11 +36,13 @@ typedef struct ggdm_objective_graph {
     ggdm_val target;                 /* ddpm: what is to be found [B, H, W, C] */
     ggdm_val *grads;                 /* [n_params] owned; NULL where built without gradients */
     int n_params;
-    ggdm_noising noising;   /* of objectives whose network sees x_t */
-    ggdm_contrast contrast; /* contrastive: of the batch of all ranks */
-    double loss;            /* contrastive: this rank's share */
-    float *scratch;         /* [batch, H, W, C], owned: of augmentation, then of noise */
-    int32_t *index;         /* [batch] of the images in the batch, owned */
+    ggdm_text_condition *texts; /* of networks that look at them; NULL; borrowed */
+    int32_t *told;              /* [batch] which of them each image is told; owned */
+    ggdm_noising noising;       /* of objectives whose network sees x_t */
+    ggdm_contrast contrast;     /* contrastive: of the batch of all ranks */
+    double loss;                /* contrastive: this rank's share */
+    float *scratch;             /* [batch, H, W, C], owned: of augmentation, then of noise */
+    int32_t *index;             /* [batch] of the images in the batch, owned */
 } ggdm_objective_graph;
 
 /** Which data the network needs for the objective. */
@@ -52,17 +55,19 @@ void ggdm_objective_measures(const ggdm_recipe *recipe, const ggdm_arch_info *in
 const char *ggdm_objective_accuracy_name(const ggdm_recipe *recipe);
 
 /** Build the graph for batches of batch images of this rank; with gradients to all parameters, or
- *  without for evaluation.  Compile it with ggdm_graph_compile when the parameters exist.
- *  Errors: GGDM_ESHAPE, GGDM_EINVAL where the network does not fit the objective. */
-ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *arch, int batch,
-                                  int global_batch, bool gradients, ggdm_objective_graph **out,
-                                  ggdm_error *err);
+ *  without for evaluation.  texts: for networks that look at them, else NULL; borrowed.  Compile it
+ * with ggdm_graph_compile when the parameters exist. Errors: GGDM_ESHAPE, GGDM_EINVAL where the
+ * network does not fit the objective. */
+ggdm_status ggdm_objective_create(const ggdm_recipe *recipe, const ggdm_arch *arch,
+                                  ggdm_text_condition *texts, int batch, int global_batch,
+                                  bool gradients, ggdm_objective_graph **out, ggdm_error *err);
 void ggdm_objective_destroy(ggdm_objective_graph **o);
 
 /** Fill the inputs with the training images at positions first, first + 1, .. of the run's stream.
- */
-void ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *recipe,
-                         const ggdm_dataset *set, ggdm_order *order, int64_t first);
+ *  Errors: those of ggdm_text_condition_get. */
+ggdm_status ggdm_objective_fill(ggdm_objective_graph *o, const ggdm_recipe *recipe,
+                                const ggdm_dataset *set, ggdm_order *order, int64_t first,
+                                ggdm_error *err);
 
 /** Run the graph, forward and backward.  Collective where the objective has the ranks compare what
  *  they found.  Errors: those of ggdm_world_sum. */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/philox.h"
 #include "models/nn/ops.h"
 #include "models/train/captions.h"
 #include "models/train/objective_kind.h"
@@ -61,24 +60,14 @@ static ggdm_status build_contrastive(ggdm_objective_graph *o, ggdm_error *err)
     return ggdm_contrast_init(o->global_batch, o->info.embedding_size, &o->contrast, err);
 }
 
-/* One of the wordings in training, the first else. */
-static const int32_t *caption_of(const ggdm_recipe *r, const ggdm_dataset *set, const ggdm_entry *e)
-{
-    const int32_t n = ggdm_dataset_wordings(set, e->index);
-    double u = 0;
-    if (e->training && n > 1)
-        ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, (uint32_t)e->sample,
-                      (uint32_t)(e->sample >> 32) | GGDM_DRAW_WORDING, 1, &u);
-    return ggdm_dataset_ids(set, ggdm_dataset_caption(set, e->index, (int32_t)(u * n)));
-}
-
 static void fill_contrastive(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set,
                              int i, const ggdm_entry *e, float *x)
 {
     const int length = o->info.context_length;
     ggdm_objective_disturb(o, r, i, e, x);
     memcpy((int32_t *)ggdm_graph_data(o->g, o->in.text) + (int64_t)i * length,
-           caption_of(r, set, e), sizeof(int32_t) * (size_t)length);
+           ggdm_dataset_ids(set, ggdm_objective_caption(r, set, e)),
+           sizeof(int32_t) * (size_t)length);
 }
 
 static double scale_of(const ggdm_objective_graph *o)
@@ -164,7 +153,7 @@ static ggdm_status evaluate_contrastive(ggdm_objective_graph *o, const ggdm_reci
     for (chunk at = {set, 0}; st == GGDM_OK && at.first < *n; at.first += size) {
         for (int i = 0; i < size; i += o->batch) {
             const int valid = size - i < o->batch ? size - i : o->batch;
-            ggdm_objective_look(o, r, set, at.first + i, valid);
+            GGDM_TRY_GOTO(st, ggdm_objective_look(o, r, set, at.first + i, valid, err), done);
             take_embeddings(o, &c, i, valid);
         }
         ggdm_contrast_compare(&c, scale_of(o));
@@ -172,6 +161,7 @@ static ggdm_status evaluate_contrastive(ggdm_objective_graph *o, const ggdm_reci
         for (int i = 0; i < size; i++)
             add_pair(o, r, &c, &at, i, s);
     }
+done:
     ggdm_contrast_deinit(&c);
     return st;
 }

@@ -21,6 +21,7 @@ static ggdm_status check_ddpm(const ggdm_recipe *r, const ggdm_arch_info *info, 
 static void want_ddpm(const ggdm_arch_info *info, ggdm_image_want *want)
 {
     want->n_classes = info->n_classes;
+    want->captions = info->ports & GGDM_PORT_CONTEXT;
 }
 
 static ggdm_status build_ddpm(ggdm_objective_graph *o, ggdm_error *err)
@@ -32,15 +33,31 @@ static ggdm_status build_ddpm(ggdm_objective_graph *o, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* Whether what sample e is told is left out: a share of what is said in training. */
+static bool is_dropped(const ggdm_recipe *r, const ggdm_entry *e, double share, uint32_t draw)
+{
+    double u = 1.0;
+    if (e->training && share > 0)
+        ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, (uint32_t)e->sample,
+                      (uint32_t)(e->sample >> 32) | draw, 1, &u);
+    return u < share;
+}
+
 /* The label that a diffusion model is told; in training some become the null label. */
 static int32_t told_label(const ggdm_objective_graph *o, const ggdm_recipe *r,
                           const ggdm_dataset *set, const ggdm_entry *e)
 {
-    double u = 1.0;
-    if (e->training && r->label_dropout > 0)
-        ggdm_uniforms(r->seed, GGDM_STREAM_TRAIN, (uint32_t)e->sample,
-                      (uint32_t)(e->sample >> 32) | GGDM_DRAW_LABEL, 1, &u);
-    return u < r->label_dropout ? o->info.null_label : ggdm_dataset_label(set, e->index);
+    return is_dropped(r, e, r->label_dropout, GGDM_DRAW_LABEL) ? o->info.null_label
+                                                               : ggdm_dataset_label(set, e->index);
+}
+
+/* The same of captions: the empty one. */
+static int32_t told_text(const ggdm_objective_graph *o, const ggdm_recipe *r,
+                         const ggdm_dataset *set, const ggdm_entry *e)
+{
+    return is_dropped(r, e, r->caption_dropout, GGDM_DRAW_CAPTION)
+               ? 0
+               : ggdm_text_condition_of(o->texts, set, ggdm_objective_caption(r, set, e));
 }
 
 static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_dataset *set, int i,
@@ -52,6 +69,8 @@ static void fill_ddpm(ggdm_objective_graph *o, const ggdm_recipe *r, const ggdm_
     ((float *)ggdm_graph_data(o->g, o->in.t))[i] = (float)t;
     if (o->in.label >= 0)
         ((int32_t *)ggdm_graph_data(o->g, o->in.label))[i] = told_label(o, r, set, e);
+    if (o->texts)
+        o->told[i] = told_text(o, r, set, e);
     if (e->training)
         ((float *)ggdm_graph_data(o->g, o->seed[0]))[i] = 1.0f / (float)o->global_batch;
 }

@@ -8,6 +8,7 @@
  * numbers are for. */
 enum {
     GGDM_DRAW_NOISE = 0,
+    GGDM_DRAW_CAPTION = 1 << 27,
     GGDM_DRAW_WORDING = 1 << 28,
     GGDM_DRAW_VALIDATION = 1 << 29,
     GGDM_DRAW_LABEL = 1 << 30
@@ -61,9 +62,14 @@ typedef struct ggdm_objective_kind {
  *  where the network is told t, noise it and set t. */
 void ggdm_objective_disturb(ggdm_objective_graph *o, const ggdm_recipe *recipe, int i,
                             const ggdm_entry *entry, float *x);
-/** For evaluations: run the graph on images first .. first + valid - 1 of set. */
-void ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *recipe,
-                         const ggdm_dataset *set, int64_t first, int valid);
+/** For evaluations: run the graph on images first .. first + valid - 1 of set.  Errors: those of
+ *  ggdm_text_condition_get. */
+ggdm_status ggdm_objective_look(ggdm_objective_graph *o, const ggdm_recipe *recipe,
+                                const ggdm_dataset *set, int64_t first, int valid, ggdm_error *err);
+/** One of an image's captions (ggdm_dataset_caption): in training any of its wordings, else the
+ *  first. */
+int32_t ggdm_objective_caption(const ggdm_recipe *recipe, const ggdm_dataset *set,
+                               const ggdm_entry *entry);
 /** Count an answer of a measure. */
 void ggdm_sums_count(ggdm_sums *sums, int measure, bool right);
 

@@ -39,6 +39,7 @@ typedef struct trainer {
     ggdm_arch *arch;
     ggdm_arch_info info;
     ggdm_data data;
+    ggdm_text_condition *texts; /* of a network that looks at them */
     ggdm_order order;
     ggdm_objective_graph *step_graph, *eval_graph; /* eval_graph: rank 0 */
     ggdm_flat *flat;
@@ -71,9 +72,30 @@ static ggdm_status encode_captions(trainer *t, ggdm_error *err)
                        r->path, r->tokenizer, (int)ggdm_tokenizer_size(tokenizer),
                        t->info.vocabulary);
     else
-        st = ggdm_data_encode(&t->data, tokenizer, t->info.context_length, err);
+        st = ggdm_data_encode(&t->data, tokenizer, t->info.context_length,
+                              ggdm_tokenizer_digest(tokenizer), err);
     ggdm_tokenizer_destroy(&tokenizer);
     return st;
+}
+
+/* Who reads captions for a network with cross attention. */
+static ggdm_status open_texts(trainer *t, ggdm_error *err)
+{
+    const ggdm_recipe *r = t->recipe;
+    const bool wanted = t->info.ports & GGDM_PORT_CONTEXT;
+    if (wanted != (r->text_encoder != NULL))
+        return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s, expected %s, as a %s has %s cross attention",
+                         r->path, wanted ? "no text_encoder" : "text_encoder",
+                         wanted ? "one" : "none", t->info.class_name, wanted ? "" : "no");
+    if (!wanted)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_text_condition_create(r->text_encoder, &t->texts, err));
+    if (t->texts->width == t->info.context_size)
+        return GGDM_OK;
+    return GGDM_FAIL(err, GGDM_EINVAL,
+                     "%s: the sequences of text_encoder '%s' have %d channels, expected "
+                     "cross_attention_dim of the network, %d",
+                     r->path, r->text_encoder, t->texts->width, t->info.context_size);
 }
 
 static ggdm_status open_data(trainer *t, ggdm_error *err)
@@ -87,6 +109,8 @@ static ggdm_status open_data(trainer *t, ggdm_error *err)
     GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
     if (r->tokenizer)
         GGDM_TRY(encode_captions(t, err));
+    if (t->texts)
+        GGDM_TRY(ggdm_text_condition_prepare(t->texts, &t->data, err));
     return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
 }
 
@@ -98,8 +122,8 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
     if (r->batch % ranks)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: batch %d, expected a multiple of the %d ranks",
                          r->path, r->batch, ranks);
-    GGDM_TRY(
-        ggdm_objective_create(r, t->arch, r->batch / ranks, r->batch, true, &t->step_graph, err));
+    GGDM_TRY(ggdm_objective_create(r, t->arch, t->texts, r->batch / ranks, r->batch, true,
+                                   &t->step_graph, err));
     GGDM_TRY(ggdm_flat_create(t->step_graph->g, r->seed, &t->flat, err));
     t->params = (ggdm_params){.items = t->flat->items, .n = (size_t)t->flat->n_params};
     GGDM_TRY(ggdm_graph_compile(t->step_graph->g, &t->params, err));
@@ -111,7 +135,8 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
         t->ema_items[i].data = t->flat->ema + t->flat->offset[i];
     }
     t->ema_params = (ggdm_params){.items = t->ema_items, .n = t->params.n};
-    GGDM_TRY(ggdm_objective_create(r, t->arch, EVAL_BATCH, EVAL_BATCH, false, &t->eval_graph, err));
+    GGDM_TRY(ggdm_objective_create(r, t->arch, t->texts, EVAL_BATCH, EVAL_BATCH, false,
+                                   &t->eval_graph, err));
     return ggdm_graph_compile(t->eval_graph->g, &t->ema_params, err);
 }
 
@@ -158,7 +183,7 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
     adopt(&t->state, ggdm_world_size(t->world), t->options, found);
     t->started = ggdm_now() - t->state.seconds;
     if (!found) {
-        GGDM_TRY(ggdm_folder_check_free(&t->folder, t->info.weights_file, err));
+        GGDM_TRY(ggdm_folder_check_free(&t->folder, ggdm_export_weights_file(&t->info), err));
         GGDM_TRY(begin_weights(t, err));
         GGDM_TRY(save_checkpoint(t, err));
     }
@@ -202,6 +227,7 @@ static ggdm_status set_up(trainer *t, ggdm_error *err)
                          "%s: a %s has batch norm with the statistics of its training and is not "
                          "trained here, expected another network",
                          r->path, t->info.class_name);
+    GGDM_TRY(open_texts(t, err));
     GGDM_TRY(open_data(t, err));
     GGDM_TRY(
         ggdm_folder_open(t->options->out, t->rank == 0, t->options->take_over, &t->folder, err));
@@ -217,6 +243,7 @@ static void tear_down(trainer *t)
     free(t->ema_items);
     ggdm_curve_close(&t->curve);
     ggdm_order_deinit(&t->order);
+    ggdm_text_condition_destroy(&t->texts);
     ggdm_data_close(&t->data);
     ggdm_arch_destroy(&t->arch);
     ggdm_folder_close(&t->folder);
@@ -238,7 +265,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     ggdm_flat *f = t->flat;
     int64_t step = t->state.step;
     int64_t first = step * r->batch + (int64_t)t->rank * t->step_graph->batch;
-    ggdm_objective_fill(t->step_graph, r, &t->data.train, &t->order, first);
+    GGDM_TRY(ggdm_objective_fill(t->step_graph, r, &t->data.train, &t->order, first, err));
     GGDM_TRY(ggdm_objective_run(t->step_graph, t->world, err));
     f->g[f->n + SLOT_LOSS] = (float)ggdm_objective_collect(t->step_graph, f);
     f->g[f->n + SLOT_STOP] = wants_stop(t, first_step) ? 1.0f : 0.0f;
@@ -355,6 +382,7 @@ static ggdm_status finish_training(trainer *t, ggdm_error *err)
     ggdm_export e = {.dir = t->options->out,
                      .command = t->options->command,
                      .recipe = t->recipe,
+                     .texts = t->texts,
                      .arch = &t->info,
                      .flat = t->flat,
                      .data = &t->data,

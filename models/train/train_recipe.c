@@ -46,6 +46,9 @@ static const ggdm_field top_fields[] = {
     {"tokenizer", GGDM_FIELD_STRING, TOP(r.tokenizer),
      .help = "the directory with the files of the captions' tokenizer (contrastive), from where "
              "`ggdm` is called, else from the recipe; they are copied to the model"},
+    {"text_encoder", GGDM_FIELD_STRING, TOP(r.text_encoder),
+     .help = "a model, by its name or directory, whose text transformer reads the captions for a "
+             "network with cross attention (ddpm); it is not trained, and written beside it"},
     {"from", GGDM_FIELD_STRING, TOP(r.from),
      .help = "a model, by its name or directory: tensors of equal name and shape begin with its "
              "weights, the others anew"},
@@ -70,6 +73,9 @@ static const ggdm_field top_fields[] = {
     {"label_dropout", GGDM_FIELD_DOUBLE, TOP(r.label_dropout), .lo = 0, .hi = 0.9,
      .help = "share of the labels that become the network's null label, which makes it learn to do "
              "without (ddpm; for classifier-free guidance, Ho and Salimans 2022)"},
+    {"caption_dropout", GGDM_FIELD_DOUBLE, TOP(r.caption_dropout), .lo = 0, .hi = 0.9,
+     .help = "share of the captions that become the empty one, which makes the network learn to do "
+             "without (ddpm, with `text_encoder`)"},
     {"evaluate_steps", GGDM_FIELD_INT64, TOP(r.evaluate_steps), .lo = 1, .hi = 1e12,
      .help = "measure on the test images every so many steps, and after the last"},
     {"curve_steps", GGDM_FIELD_INT64, TOP(r.curve_steps), .lo = 1, .hi = 1e12,
@@ -231,6 +237,8 @@ static const struct {
                 {"tokenizer", CONTRASTIVE},
                 {"label_smoothing", CLASSIFIERS},
                 {"label_dropout", DDPM},
+                {"text_encoder", DDPM},
+                {"caption_dropout", DDPM},
                 {"diffusion", NOISY}};
 
 /* Keys of the noise that say nothing, or nothing that could be learnt. */
@@ -273,6 +281,9 @@ static ggdm_status check_objective(const raw_recipe *raw, const ggdm_node *root,
     if (CONTRASTIVE & 1u << raw->r.objective && !raw->r.tokenizer)
         return ggdm_node_fail(root, err, "required field 'tokenizer' is missing for objective '%s'",
                               ggdm_objective_names[raw->r.objective]);
+    if (raw->r.caption_dropout > 0 && !raw->r.text_encoder)
+        return ggdm_node_fail(ggdm_node_get(root, "caption_dropout"), err,
+                              "has no meaning without text_encoder");
     if (raw->diffusion)
         GGDM_TRY(check_diffusion(raw, err));
     if (raw->r.optim.lr_floor > raw->r.optim.lr)
@@ -331,6 +342,8 @@ static ggdm_status read_recipe(raw_recipe *raw, ggdm_doc **doc, ggdm_error *err)
     GGDM_TRY(find_beside(r, ggdm_exists(r->data_dir), &r->data_dir, err));
     if (r->tokenizer)
         GGDM_TRY(find_beside(r, ggdm_exists(r->tokenizer), &r->tokenizer, err));
+    if (r->text_encoder)
+        GGDM_TRY(find_beside(r, ggdm_model_exists(r->text_encoder), &r->text_encoder, err));
     if (r->from)
         GGDM_TRY(find_beside(r, ggdm_model_exists(r->from), &r->from, err));
     ggdm_hash h;
@@ -369,6 +382,7 @@ void ggdm_recipe_deinit(ggdm_recipe *r)
     free(r->name);
     free(r->data_dir);
     free(r->tokenizer);
+    free(r->text_encoder);
     free(r->from);
     *r = (ggdm_recipe){0};
 }

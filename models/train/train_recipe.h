@@ -33,12 +33,13 @@ typedef enum ggdm_weights_form {
 extern const char *const ggdm_weights_form_names[]; /* "f32", "f16", "bf16", NULL */
 
 typedef struct ggdm_recipe {
-    char *path, *text; /* the recipe file and its content; owned */
-    char *config;      /* text of the config.json it names; owned */
-    char *name;        /* of the model; owned */
-    char *data_dir;    /* owned */
-    char *tokenizer;   /* the directory of that of the captions; NULL: none; owned */
-    char *from;        /* the model whose weights it begins with; NULL: none; owned */
+    char *path, *text;  /* the recipe file and its content; owned */
+    char *config;       /* text of the config.json it names; owned */
+    char *name;         /* of the model; owned */
+    char *data_dir;     /* owned */
+    char *tokenizer;    /* the directory of that of the captions; NULL: none; owned */
+    char *text_encoder; /* the model that reads captions for a diffusion model; NULL: none; owned */
+    char *from;         /* the model whose weights it begins with; NULL: none; owned */
     ggdm_objective objective;
     ggdm_train_precision precision;
     ggdm_weights_form weights;
@@ -52,6 +53,7 @@ typedef struct ggdm_recipe {
     ggdm_optim optim;
     ggdm_augment augment;
     double label_smoothing; /* 0: none */
+    double caption_dropout; /* share of the captions that become the empty one; 0: none */
     double label_dropout;   /* share of the labels that become the null label; 0: none */
     int32_t timesteps;      /* T of the forward process */
     double beta_start, beta_end;

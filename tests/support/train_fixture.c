@@ -16,12 +16,12 @@ static void write_text(const char *dir, const char *name, const char *text)
 }
 
 /* The directory has data. */
-static void begin(ggdm_train_fixture *f, const char *recipe, const char *more, const char *config)
+static void begin(ggdm_train_fixture *f, const char *recipe, const char *config)
 {
     ggdm_error err = {0};
     char text[2000];
     write_text(f->dir, "net.json", config);
-    snprintf(text, sizeof text, "%s%sdata: {dir: %s}\n", recipe, more, f->dir);
+    snprintf(text, sizeof text, "%sdata: {dir: %s}\n", recipe, f->dir);
     write_text(f->dir, "r.yaml", text);
     char *path = ggdm_test_path(f->dir, "r.yaml");
     ggdm_test_ok(ggdm_recipe_read(path, &f->recipe, &err), &err);
@@ -33,14 +33,14 @@ void ggdm_train_begin(ggdm_train_fixture *f, const char *recipe, const char *con
 {
     *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
     ggdm_tiny_data_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
-    begin(f, recipe, "", config);
+    begin(f, recipe, config);
 }
 
 void ggdm_train_begin_words(ggdm_train_fixture *f, const char *recipe, const char *config)
 {
     *f = (ggdm_train_fixture){.dir = ggdm_test_mkdtemp()};
     ggdm_tiny_words_write(f->dir, GGDM_TRAIN_SIDE, GGDM_TRAIN_IMAGES, GGDM_TEST_IMAGES, 9);
-    begin(f, recipe, "tokenizer: words\n", config);
+    begin(f, recipe, config);
 }
 
 void ggdm_train_end(ggdm_train_fixture *f)
@@ -98,8 +98,12 @@ void ggdm_train_check_resume(ggdm_train_fixture *f, const char *weights)
     ggdm_test_error(ggdm_train_into(f, "b", 3, &err), &err, GGDM_ECANCELLED, "stopped at step 3");
     ggdm_test_error(ggdm_train_into(f, "b", 4, &err), &err, GGDM_ECANCELLED, "stopped at step 7");
     ggdm_test_ok(ggdm_train_into(f, "b", 0, &err), &err);
+    char config[100];
+    const char *slash = strrchr(weights, '/');
+    snprintf(config, sizeof config, "%.*sconfig.json", slash ? (int)(slash + 1 - weights) : 0,
+             weights);
     same_file(f, "a", "b", weights);
-    same_file(f, "a", "b", "config.json");
+    same_file(f, "a", "b", config);
     /* once more: nothing to do, nothing changes */
     ggdm_test_ok(ggdm_train_into(f, "b", 0, &err), &err);
     same_file(f, "a", "b", weights);

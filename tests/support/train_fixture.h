@@ -16,7 +16,7 @@ typedef struct ggdm_train_fixture {
 
 /** Data, the config of a network and a recipe (of which the data are added) in a new directory. */
 void ggdm_train_begin(ggdm_train_fixture *f, const char *recipe, const char *config);
-/** The same of images with words (tiny_data.h), whose tokenizer is added to the recipe. */
+/** The same of images with words (tiny_data.h), whose tokenizer is words/ beside the recipe. */
 void ggdm_train_begin_words(ggdm_train_fixture *f, const char *recipe, const char *config);
 void ggdm_train_end(ggdm_train_fixture *f);
 

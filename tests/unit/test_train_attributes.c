@@ -72,7 +72,8 @@ static void begin(setup *s, bool gradients)
         know(&s->data.images[i]);
         ggdm_test_ok(ggdm_attributes_take(&s->data.images[i], want.attributes, &err), &err);
     }
-    ggdm_test_ok(ggdm_objective_create(r, s->arch, BATCH, BATCH, gradients, &s->o, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(r, s->arch, NULL, BATCH, BATCH, gradients, &s->o, &err),
+                 &err);
     ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
     s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
     ggdm_test_ok(ggdm_graph_compile(s->o->g, &s->params, &err), &err);
@@ -139,7 +140,7 @@ static void test_attributes_are_learnt_by_the_sum_of_their_cross_entropies(void 
     double loss = 0, bias[CLASSES] = {0};
     begin(&s, true);
     ggdm_test_ok(ggdm_order_init(&order, 3, s.data.train.n, &err), &err);
-    ggdm_objective_fill(s.o, &s.f.recipe, &s.data.train, &order, 0);
+    ggdm_test_ok(ggdm_objective_fill(s.o, &s.f.recipe, &s.data.train, &order, 0, &err), &err);
     ggdm_graph_run(s.o->g);
     const double found = ggdm_objective_collect(s.o, s.flat);
     const float *logp = ggdm_graph_data(s.o->g, s.o->y[0]);

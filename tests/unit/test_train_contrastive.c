@@ -16,7 +16,8 @@
     "\"num_hidden_layers\": 1, \"num_attention_heads\": 2, \"image_size\": 8, "                    \
     "\"patch_size\": 4" vision "}}"
 #define RECIPE(objective, more)                                                                    \
-    "name: tiny\nobjective: " objective "\nconfig: net.json\nimages: 1600\nbatch: 20\nseed: 3\n"   \
+    "name: tiny\nobjective: " objective                                                            \
+    "\nconfig: net.json\ntokenizer: words\nimages: 1600\nbatch: 20\nseed: 3\n"                     \
     "optimizer: {lr: 0.01, warmup_steps: 5, ema: 0.9}\ncurve_steps: 10\nevaluate_steps: 40\n" more
 
 static void test_train_contrastive_learns_and_resumes_to_the_bit(void **state)
@@ -85,13 +86,13 @@ static void test_train_contrastive_draws_wordings_and_holds_the_scale(void **sta
     const ggdm_data_spec spec = {.dir = f.dir, .want = ggdm_objective_want(r, &info)};
     ggdm_test_ok(ggdm_data_open(&spec, &data, &err), &err);
     ggdm_test_ok(ggdm_tokenizer_open(r->tokenizer, &words, &err), &err);
-    ggdm_test_ok(ggdm_data_encode(&data, words, T, &err), &err);
+    ggdm_test_ok(ggdm_data_encode(&data, words, T, ggdm_tokenizer_digest(words), &err), &err);
     ggdm_test_ok(ggdm_order_init(&order, r->seed, data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(r, arch, BATCH, BATCH, true, &o, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(r, arch, NULL, BATCH, BATCH, true, &o, &err), &err);
     ggdm_test_ok(ggdm_flat_create(o->g, r->seed, &flat, &err), &err);
     const ggdm_params params = {.items = flat->items, .n = (size_t)flat->n_params};
     ggdm_test_ok(ggdm_graph_compile(o->g, &params, &err), &err);
-    ggdm_objective_fill(o, r, &data.train, &order, 0);
+    ggdm_test_ok(ggdm_objective_fill(o, r, &data.train, &order, 0, &err), &err);
     const int32_t *ids = ggdm_graph_data(o->g, o->in.text);
     for (int i = 0; i < BATCH; i++) {
         const int32_t image = ggdm_order_at(&order, i);

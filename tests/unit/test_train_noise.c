@@ -67,7 +67,8 @@ static void open_steps(const ggdm_train_fixture *f, int batch, bool gradients, s
     ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &s->arch, &err), &err);
     ggdm_test_ok(ggdm_data_open(&spec, &s->data, &err), &err);
     ggdm_test_ok(ggdm_order_init(&s->order, r->seed, s->data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(r, s->arch, batch, batch, gradients, &s->o, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(r, s->arch, NULL, batch, batch, gradients, &s->o, &err),
+                 &err);
     ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
     s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
     for (size_t i = 0; i < s->flat->n; i++) /* the last layer begins at 0 and lets no gradient by */
@@ -88,12 +89,13 @@ static void test_train_class_conditional_learns_the_rows_of_its_labels(void **st
 {
     (void)state;
     enum { BATCH = 4 };
+    ggdm_error err = {0};
     ggdm_train_fixture f;
     steps s;
     int32_t label[BATCH];
     ggdm_train_begin(&f, ddpm_recipe, ggdm_tiny_labels_config);
     open_steps(&f, BATCH, true, &s);
-    ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0);
+    ggdm_test_ok(ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0, &err), &err);
     for (int i = 0; i < BATCH; i++)
         label[i] = ggdm_dataset_label(&s.data.train, ggdm_order_at(&s.order, i));
     assert_memory_equal(ggdm_graph_data(s.o->g, s.o->in.label), label, sizeof label);
@@ -129,9 +131,11 @@ static void test_train_label_dropout_resumes_to_the_bit(void **state)
 static void told_labels(const ggdm_train_fixture *f, int batch, int64_t first, int n, int32_t *out)
 {
     steps s;
+    ggdm_error err = {0};
     open_steps(f, batch, true, &s);
     for (int i = 0; i < n; i += batch) {
-        ggdm_objective_fill(s.o, &f->recipe, &s.data.train, &s.order, first + i);
+        ggdm_test_ok(ggdm_objective_fill(s.o, &f->recipe, &s.data.train, &s.order, first + i, &err),
+                     &err);
         memcpy(out + i, ggdm_graph_data(s.o->g, s.o->in.label), sizeof *out * (size_t)batch);
     }
     close_steps(&s);
@@ -231,13 +235,14 @@ static void test_train_noisy_classifier_learns_and_resumes_to_the_bit(void **sta
 static void test_train_noisy_classifier_sees_the_forward_process(void **state)
 {
     (void)state;
+    ggdm_error err = {0};
     enum { BATCH = 100, PIXELS = GGDM_TRAIN_SIDE * GGDM_TRAIN_SIDE };
     ggdm_train_fixture f;
     steps s;
     ggdm_train_begin(&f, noisy_recipe, ggdm_tiny_noisy_config);
     f.recipe.augment = (ggdm_augment){0};
     open_steps(&f, BATCH, true, &s);
-    ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0);
+    ggdm_test_ok(ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0, &err), &err);
     const float *x = ggdm_graph_data(s.o->g, s.o->in.x), *t = ggdm_graph_data(s.o->g, s.o->in.t);
     double sum = 0, squares = 0;
     int64_t n = 0;
@@ -266,6 +271,7 @@ static void test_train_noisy_classifier_sees_the_forward_process(void **state)
 static void test_train_target_is_what_the_recipe_predicts(void **state)
 {
     (void)state;
+    ggdm_error err = {0};
     enum { BATCH = 20, PIXELS = GGDM_TRAIN_SIDE * GGDM_TRAIN_SIDE };
     ggdm_train_fixture f;
     ggdm_train_begin(&f, ddpm_recipe, ggdm_tiny_labels_config);
@@ -275,7 +281,7 @@ static void test_train_target_is_what_the_recipe_predicts(void **state)
         steps s;
         f.recipe.prediction = k;
         open_steps(&f, BATCH, true, &s);
-        ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0);
+        ggdm_test_ok(ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0, &err), &err);
         const float *x = ggdm_graph_data(s.o->g, s.o->in.x),
                     *t = ggdm_graph_data(s.o->g, s.o->in.t);
         const float *target = ggdm_graph_data(s.o->g, s.o->target);
@@ -391,7 +397,7 @@ static int64_t parameters_of(const char *name)
     ggdm_test_ok(ggdm_recipe_read(path, &r, &err), &err);
     assert_string_equal(r.name, name);
     ggdm_test_ok(ggdm_arch_parse(r.config, strlen(r.config), path, &arch, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(&r, arch, 1, 1, false, &o, &err), &err);
+    ggdm_test_ok(ggdm_objective_create(&r, arch, NULL, 1, 1, false, &o, &err), &err);
     for (int i = 0; i < ggdm_graph_param_count(o->g); i++) {
         const ggdm_shape shape = ggdm_graph_param_info(o->g, i).shape;
         sum += ggdm_shape_count(&shape);
