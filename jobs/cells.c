@@ -68,8 +68,10 @@ static int32_t find_model_of(const ggdm_spec *s, const ggdm_parameter *p)
 static ggdm_status resolve_names(expansion *e, ggdm_error *err)
 {
     ggdm_spec *s = e->spec;
-    GGDM_TRY(ggdm_arena_alloc(&e->out->arena, (size_t)s->n_parameters * sizeof *e->meanings,
-                              &e->meanings, err));
+    /* One more: what cells aim at as numbers may be added (keep_aim). */
+    const size_t n = (size_t)s->n_parameters + 1;
+    GGDM_TRY(ggdm_arena_alloc(&e->out->arena, n * sizeof *e->meanings, &e->meanings, err));
+    e->meanings[n - 1].of = -1;
     const size_t aims =
         s->class_parameter < 0 ? 0 : (size_t)s->parameters[s->class_parameter].count;
     GGDM_TRY(ggdm_arena_alloc(&e->out->arena, aims * sizeof *e->numbers, &e->numbers, err));

@@ -50,6 +50,11 @@ pixels one >got
 [ -s want ] && cmp want got && [ "$(grep -c samples.npz want)" -eq 4 ] && ! grep c0001/samples.npz want | grep -q "$(sed -n '/c0000\/samples.npz/s/ .*//p' want)"
 report $? "the same bytes from any batch and number of workers, cut-outs too" || cat one.err want got
 
+# A guide of several questions, too, is told its class by name or number.
+printf 'name: g\nmodel: tiny-ddpm\nsampler: {kind: ddpm, steps: 8}\nsamples: 3\njudge: tiny-attributes\nsweep: {target: [glasses, 1, "hair_colour:grey"]}\nguidance: {kind: gradient, kappa: 1, loss: {kind: classifier, model: tiny-attributes}}\n' >g.yaml
+"$GGDM" plan g.yaml --recipe >g.out 2>g.err && [ "$(grep -c '"target":1}' g.out)" -eq 1 ] && [ "$(grep -c '"target":4}' g.out)" -eq 1 ]
+report $? "names of classes are numbers in recipes" || cat g.out g.err
+
 # refused NAME LINE:COLUMN-AND-MESSAGE < CHANGES of p.yaml (sed): nothing is written.
 refused() {
     sed -f - p.yaml >"$1.yaml"
