@@ -113,7 +113,8 @@ older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(fi
 test: deps
 	@scripts/deps.sh readers || echo "ggdm: tests that need these are skipped" >&2
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
-	@$(run_tests) scripts/check_layers.sh $(tests) $(scripts) $(older_isa_tests)
+	@$(run_tests) $(filter tests/mpi/%,$(scripts)) -- \
+	              scripts/check_layers.sh $(tests) $(filter-out tests/mpi/%,$(scripts)) $(older_isa_tests)
 
 ## bench: ops, networks, a sweep, training, memory: tables, and CSV files in build/bench (PARTS=...)
 bench: $(B)/ggdm

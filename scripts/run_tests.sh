@@ -1,7 +1,9 @@
 #!/bin/bash
-# Run test programs one after the other, each with a time limit, and sum up.
+# Run test programs, each with a time limit, and sum up.
 #
-#   scripts/run_tests.sh [-t SECONDS] [NAME=VALUE | PROGRAM]...
+#   scripts/run_tests.sh [-t SECONDS] [NAME=VALUE | PROGRAM]... [-- [NAME=VALUE | PROGRAM]...]...
+#
+# One after the other; those behind a -- at the same time as those in front of it.
 #
 # NAME=VALUE sets a variable for the programs after it.
 # One line per program; of failing programs what belongs to the failures.  The last line is
@@ -23,9 +25,8 @@ while getopts t: option; do
 done
 shift $((OPTIND - 1))
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-passed=0 failed=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
 # "PASSED FAILED SKIPPED" from the output in $log.
 count() {
@@ -55,20 +56,14 @@ show_failures() {
          END { flush() }' "$log" | head -n 200
 }
 
-settings=
-for program in "$@"; do
-    if [[ $program =~ ^[A-Z_]+= ]]; then
-        export "${program?}"
-        settings+=" $program"
-        continue
-    fi
-    name=${program##*tests/}$settings
+# run PROGRAM SETTINGS LOG: its line, and "PASSED FAILED" into LOG.sum.
+run() {
+    local program=$1 name=${1##*tests/}$2 log=$3 begin status seconds ok bad skip note=
     begin=$(date +%s%N)
     { timeout -k 10 "$limit" "$program" >"$log" 2>&1 </dev/null; } 2>/dev/null
     status=$?
     seconds=$(awk -v ns=$(($(date +%s%N) - begin)) 'BEGIN { printf "%.1f", ns / 1e9 }')
     read -r ok bad skip < <(count)
-    note=
     if [ $status -eq 124 ] || [ $status -eq 137 ]; then
         bad=$((bad + 1)) note=" (stopped after $limit s)"
     elif [ $status -gt 128 ]; then
@@ -79,14 +74,45 @@ for program in "$@"; do
         ok=1
     fi
     [ "$skip" -gt 0 ] && note+=" ($skip skipped)"
-    passed=$((passed + ok)) failed=$((failed + bad))
-    if [ "$bad" -gt 0 ]; then
-        printf '  FAIL  %-36s %4d passed, %d failed%s, %s s\n' "$name" "$ok" "$bad" "$note" "$seconds"
-        show_failures
+    echo "$ok $bad" >"$log.sum"
+    {
+        if [ "$bad" -gt 0 ]; then
+            printf '  FAIL  %-36s %4d passed, %d failed%s, %s s\n' "$name" "$ok" "$bad" "$note" "$seconds"
+            show_failures
+        else
+            printf '  ok    %-36s %4d passed%s, %s s\n' "$name" "$ok" "$note" "$seconds"
+        fi
+    } >"$log.line"
+    cat "$log.line" # in one piece, whatever the other lanes print
+}
+
+# lane LOG [NAME=VALUE | PROGRAM]...
+lane() {
+    local first=$1 settings='' n=0 program
+    shift
+    for program in "$@"; do
+        if [[ $program =~ ^[A-Z_]+= ]]; then
+            export "${program?}"
+            settings+=" $program"
+        else
+            n=$((n + 1))
+            run "$program" "$settings" "$first.$n"
+        fi
+    done
+}
+
+here=() lanes=0
+for argument in "$@" --; do
+    if [ "$argument" = -- ]; then
+        lanes=$((lanes + 1))
+        lane "$logs/$lanes" "${here[@]}" &
+        here=()
     else
-        printf '  ok    %-36s %4d passed%s, %s s\n' "$name" "$ok" "$note" "$seconds"
+        here+=("$argument")
     fi
 done
+wait
 
+read -r passed failed < <(cat "$logs"/*.sum /dev/null | awk '{ ok += $1; bad += $2 } END { print ok + 0, bad + 0 }')
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
