@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/hash.h"
+#include "common/plural.h"
 #include "coordinator/cmd/cmd_model.h"
 #include "models/import/import.h"
 
@@ -18,13 +19,14 @@ static int64_t count_parameters(const ggdm_model *m)
 static void print_notes(const ggdm_import *im, const char *out)
 {
     if (im->n_outside)
-        printf("note: %zu tensors whose names do not begin with '%s' are left out\n", im->n_outside,
-               im->is.prefix);
+        printf("note: %zu tensor%s whose names do not begin with '%s' left out\n", im->n_outside,
+               ggdm_plural((int64_t)im->n_outside), im->is.prefix);
     if (im->n_integers)
-        printf("note: %zu tensors of integers are left out: no result depends on them\n",
-               im->n_integers);
+        printf("note: %zu tensor%s of integers left out: no result depends on them\n",
+               im->n_integers, ggdm_plural((int64_t)im->n_integers));
     if (im->n_rounded)
-        printf("note: %zu tensors of F64 are rounded to F32\n", im->n_rounded);
+        printf("note: %zu tensor%s of F64 rounded to F32\n", im->n_rounded,
+               ggdm_plural((int64_t)im->n_rounded));
     if (im->model->info.ports & GGDM_PORT_TEXT && !im->files.tokenizer)
         printf("note: no tokenizer is beside it: for prompts put vocab.json and merges.txt into "
                "%s\n",

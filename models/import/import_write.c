@@ -8,6 +8,7 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/mem.h"
+#include "common/plural.h"
 #include "common/temp.h"
 #include "common/version.h"
 #include "models/import/import.h"
@@ -67,13 +68,14 @@ static ggdm_status put_file(text *t, const char *path, ggdm_error *err)
 static void put_left_out(text *t, const ggdm_import *im)
 {
     if (im->n_outside)
-        put(t, "- %zu tensors whose names do not begin with `%s` were left out.\n", im->n_outside,
-            im->is.prefix);
+        put(t, "- Left out: %zu tensor%s whose names do not begin with `%s`.\n", im->n_outside,
+            ggdm_plural((int64_t)im->n_outside), im->is.prefix);
     if (im->n_integers)
-        put(t, "- %zu tensors of integers were left out: no result depends on them.\n",
-            im->n_integers);
+        put(t, "- Left out: %zu tensor%s of integers; no result depends on them.\n", im->n_integers,
+            ggdm_plural((int64_t)im->n_integers));
     if (im->n_rounded)
-        put(t, "- %zu tensors were F64 and are rounded to F32.\n", im->n_rounded);
+        put(t, "- Rounded to F32: %zu tensor%s of F64.\n", im->n_rounded,
+            ggdm_plural((int64_t)im->n_rounded));
 }
 
 static ggdm_status write_card(const ggdm_import *im, const char *dir, const char *name,

@@ -56,7 +56,8 @@ extern const ggdm_layout *const ggdm_layouts[];
 
 /** The tensor of this name (no '*'), or NULL. */
 const ggdm_st_tensor *ggdm_named_find(const ggdm_named *tensors, const char *name);
-/** The same; it must be there with so many dimensions.  Errors: GGDM_EFORMAT. */
+/** The same; it must be there with so many dimensions, each from 1 to INT32_MAX, so that a product
+ *  of two cannot overflow.  Errors: GGDM_EFORMAT. */
 ggdm_status ggdm_named_get(const ggdm_named *tensors, const char *name, int n_dims,
                            const ggdm_st_tensor **out, ggdm_error *err);
 /** How many numbers 0, 1, 2 ... in the place of the '*' have a tensor. */

@@ -69,10 +69,14 @@ ggdm_status ggdm_named_get(const ggdm_named *t, const char *name, int n_dims,
     *out = ggdm_named_find(t, name);
     if (!*out)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%s' is missing", t->where, name);
-    if ((*out)->shape.n == n_dims)
+    bool good = (*out)->shape.n == n_dims;
+    for (int i = 0; i < n_dims && good; i++)
+        good = (*out)->shape.d[i] >= 1 && (*out)->shape.d[i] <= INT32_MAX;
+    if (good)
         return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%s' has shape %s, expected %d dimensions",
-                     t->where, name, ggdm_shape_text(&(*out)->shape, text, sizeof text), n_dims);
+    return GGDM_FAIL(err, GGDM_EFORMAT,
+                     "%s: tensor '%s' has shape %s, expected %d dimensions of at least 1", t->where,
+                     name, ggdm_shape_text(&(*out)->shape, text, sizeof text), n_dims);
 }
 
 int ggdm_named_count(const ggdm_named *t, const char *pattern)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/plural.h"
 
 enum { MAX_SETS = 64 };
 
@@ -161,7 +162,7 @@ static void list_sets(const ggdm_foreign *f, const sets *s, char *out, size_t si
         name_set(f, &s->items[i], name, sizeof name);
         used +=
             (size_t)snprintf(out + used, size - used, "%s'%s' (%zu tensor%s)", i ? ", " : "", name,
-                             s->items[i].n_tensors, s->items[i].n_tensors == 1 ? "" : "s");
+                             s->items[i].n_tensors, ggdm_plural((int64_t)s->items[i].n_tensors));
     }
 }
 
@@ -173,10 +174,11 @@ static ggdm_status fail_unknown(const ggdm_foreign *f, ggdm_error *err)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
                                  ggdm_layouts[i]->name);
     return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                     "%s: %zu tensors, among them '%.100s', of no known layout (%s): a network "
+                     "%s: %zu tensor%s, among them '%.100s', of no known layout (%s): a network "
                      "of plain layers needs a config.json beside it or by --config "
                      "(docs/MODELS.md)",
-                     f->path, f->n_tensors, f->n_tensors ? f->tensors[0].name : "", known);
+                     f->path, f->n_tensors, ggdm_plural((int64_t)f->n_tensors),
+                     f->n_tensors ? f->tensors[0].name : "", known);
 }
 
 static ggdm_status choose(const ggdm_foreign *f, sets *s, const char *wanted, ggdm_recognised *out,

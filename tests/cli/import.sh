@@ -41,9 +41,9 @@ refuses() {
     report $ok "refused: $words"
 }
 
-imports "one of the dicts of a training, wrapped" unet training --state model -- "UNet2DModel of diffusers, PyTorch (zip), its 'model'"
+imports "one of the dicts of a training, wrapped" unet training --state model -- "UNet2DModel of diffusers, PyTorch (zip), its 'model'" "1 tensor whose names do not begin with 'module.' left out"
 imports "views into one storage, legacy form" unet views/weights.pth -- "PyTorch (legacy)"
-imports "old names, F64, with a schedule" unet old -- "tensors of F64 are rounded to F32"
+imports "old names, F64, with a schedule" unet old -- "tensors of F64 rounded to F32"
 cmp -s old/scheduler_config.json made/scheduler_config.json && cmp -s old/config.json made/config.json &&
     grep -q "$(sha256sum <old/diffusion_pytorch_model.bin | cut -c 1-64)" made/README.md
 report $? "config and schedule are the source's, the card has its SHA-256"
@@ -51,13 +51,13 @@ imports "several files of safetensors, F16" half shards -- "UNet2DModel of diffu
 [ "$(grep -c '^| `.*safetensors' made/README.md)" -eq 2 ]
 report $? "the card names both"
 imports "BF16, with a config from elsewhere" half bf16.pt --config old/config.json -- "bf16.pt: UNet2DModel of diffusers, PyTorch (zip)"
-imports "CLIP of OpenAI, F16" clip clip-openai.pt -- "CLIP of OpenAI" "3 tensors of integers are left out"
+imports "CLIP of OpenAI, F16" clip clip-openai.pt -- "CLIP of OpenAI" "3 tensors of integers left out"
 mv made hf && imports "CLIPModel of Hugging Face" clip hf/model.safetensors -- "CLIPModel of Hugging Face, safetensors"
 cmp -s hf/model.safetensors made/model.safetensors
 report $? "which is what became of that of OpenAI"
 
 vjp=--vjp
-imports "layers as PyTorch prints them, with mean and std" net net -- "TorchSequential, PyTorch (zip)" "1 tensors of integers"
+imports "layers as PyTorch prints them, with mean and std" net net -- "TorchSequential, PyTorch (zip)" "1 tensor of integers left out"
 imports "layers with names, of images in [0, 1], wrapped" named named/weights.pt -- "TorchSequential, PyTorch (legacy)"
 
 refuses "several sets of weights, 'model.module' (144 tensors), 'ema' (144 tensors): choose one by --state NAME" training
@@ -72,7 +72,7 @@ refuses "it asks for posix.system, which is not among the few names" evil.pth
 report $? "nothing was run"
 refuses "it asks for torch.nn.modules.linear.Linear" module.pt
 refuses "a TorchScript archive" script.pt
-refuses "1 tensors, among them 'some.weight', of no known layout" unknown.pt
+refuses "1 tensor, among them 'some.weight', of no known layout" unknown.pt
 refuses "a pointer of Git LFS" pointer.pt
 refuses "no such file or directory" nowhere.pt
 "$GGDM" model import old --out made >out 2>&1

@@ -29,6 +29,7 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"weights", ggdm_fuzz_weights, 1024, 0.3},
     {"pickle", ggdm_fuzz_pickle, 1024, 0.3},
     {"torch", ggdm_fuzz_torch, 4096, 0.4},
+    {"layouts", ggdm_fuzz_layouts, 4096, 0.3},
     {"idx", ggdm_fuzz_idx, 512, 0.2},
     {"npz", ggdm_fuzz_npz, 4096, 0.4},
     {"tar", ggdm_fuzz_tar, 8192, 0.4},

@@ -51,6 +51,7 @@ bool ggdm_fuzz_safetensors(const uint8_t *data, size_t size);
 bool ggdm_fuzz_weights(const uint8_t *data, size_t size);
 bool ggdm_fuzz_pickle(const uint8_t *data, size_t size);
 bool ggdm_fuzz_torch(const uint8_t *data, size_t size);
+bool ggdm_fuzz_layouts(const uint8_t *data, size_t size);
 bool ggdm_fuzz_idx(const uint8_t *data, size_t size);
 bool ggdm_fuzz_npz(const uint8_t *data, size_t size);
 bool ggdm_fuzz_tar(const uint8_t *data, size_t size);

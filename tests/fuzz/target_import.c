@@ -1,8 +1,10 @@
-/* Files of torch.save. */
+/* Files of torch.save, and what layouts make of shapes. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "models/arch/arch.h"
+#include "models/import/layout.h"
 #include "models/io/torch_file.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -76,5 +78,70 @@ bool ggdm_fuzz_torch(const uint8_t *data, size_t size)
     ggdm_torch_close(&f);
     unlink(path);
     free(path);
+    return any;
+}
+
+/* A line "NAME d d d" as a tensor; false: it is none that a file could have. */
+static bool read_line(char *line, ggdm_st_tensor *t)
+{
+    char *at = strchr(line, ' ');
+    *t = (ggdm_st_tensor){.name = line, .shape = {0, {1, 1, 1, 1}}};
+    if (!at || at == line)
+        return false;
+    for (*at++ = '\0'; *at; at += *at == ' ') {
+        char *end;
+        const long long d = strtoll(at, &end, 10);
+        if (end == at || d < 0 || t->shape.n == GGDM_MAX_DIMS)
+            return false;
+        t->shape.d[t->shape.n++] = d;
+        at = end;
+    }
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
+}
+
+/* What a layout makes of them is a config, or refused. */
+static bool make_config(const ggdm_layout *l, const ggdm_named *tensors)
+{
+    ggdm_json json;
+    ggdm_error err = {0};
+    char *text = NULL;
+    ggdm_arch *arch = NULL;
+    ggdm_json_init(&json, GGDM_JSON_LINE);
+    ggdm_json_begin_object(&json, NULL);
+    ggdm_json_put_string(&json, "_class_name", l->class_name);
+    ggdm_status st = l->config(tensors, NULL, &json, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK) {
+        ggdm_json_end(&json);
+        ggdm_test_ok(ggdm_json_finish(&json, &text, NULL, &err), &err);
+        st = ggdm_arch_parse(text, strlen(text), "config.json", &arch, &err);
+        ggdm_fuzz_clean(st, &err);
+    }
+    ggdm_json_deinit(&json);
+    ggdm_arch_destroy(&arch);
+    free(text);
+    return st == GGDM_OK;
+}
+
+/* Tensors, a line each: their config by every layout, whether it is theirs or not. */
+bool ggdm_fuzz_layouts(const uint8_t *data, size_t size)
+{
+    enum { MAX = 256 };
+    static ggdm_st_tensor tensors[MAX];
+    char *text = ggdm_fuzz_text(data, size), *rest = text;
+    ggdm_named named = {"fuzz", tensors, 0};
+    for (char *line; named.n < MAX && (line = strtok_r(rest, "\n", &rest));)
+        named.n += read_line(line, &tensors[named.n]);
+    qsort(tensors, named.n, sizeof *tensors, by_name);
+    bool any = false;
+    for (size_t i = 0; ggdm_layouts[i]; i++)
+        if (ggdm_layouts[i]->config && ggdm_named_find(&named, ggdm_layouts[i]->has[0]))
+            any = make_config(ggdm_layouts[i], &named) || any;
+    free(text);
     return any;
 }

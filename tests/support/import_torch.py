@@ -76,7 +76,7 @@ def unet():
     layer(torch.ones(1, 3)).sum().backward()
     adam.step()
     steps = torch.optim.lr_scheduler.MultiStepLR(adam, [3, 5])
-    training = {"epoch": 3, "best": np.float64(0.25), "model": {"module." + k: torch.nn.Parameter(v) for k, v in state.items()},
+    training = {"epoch": 3, "best": np.float64(0.25), "model": {"loss.weight": torch.ones(2), **{"module." + k: torch.nn.Parameter(v) for k, v in state.items()}},
                 "ema": {k: v + 1 for k, v in state.items()}, "optimizer": adam.state_dict(), "schedule": steps.state_dict(),
                 "config": {"lr": 1e-4, "betas": (0.9, 0.999), "name": "tiny", "size": torch.Size([8, 8])}}
     folder("training", CONFIG)
