@@ -164,7 +164,8 @@ static ggdm_val adaptive_pool(const ggdm_adm *net, ggdm_graph *g, ggdm_val h)
     ggdm_val mean = ggdm_global_avg_pool(g, h);
     const int width = net->width[net->levels - 1];
     const ggdm_init zero = {GGDM_INIT_ZERO, 0};
-    ggdm_val w = ggdm_graph_param(g, "out.3.weight", GGDM_SHAPE4(net->n_classes, width, 1, 1), zero);
+    ggdm_val w =
+        ggdm_graph_param(g, "out.3.weight", GGDM_SHAPE4(net->n_classes, width, 1, 1), zero);
     return ggdm_linear(g, mean, w,
                        ggdm_graph_param(g, "out.3.bias", GGDM_SHAPE1(net->n_classes), zero));
 }

@@ -1,6 +1,6 @@
 /* The U-Net of guided-diffusion and improved-diffusion ("ADM", Dhariwal and Nichol 2021; Nichol and
- * Dhariwal 2021), and its first half as a classifier of noisy images.  Names of parameters are those
- * of their checkpoints. */
+ * Dhariwal 2021), and its first half as a classifier of noisy images.  Names of parameters are
+ * those of their checkpoints. */
 #ifndef GGDM_MODELS_ARCH_ADM_H
 #define GGDM_MODELS_ARCH_ADM_H
 
@@ -17,9 +17,10 @@ typedef enum ggdm_adm_pool {
 } ggdm_adm_pool;
 
 typedef struct ggdm_adm {
-    int size;                   /* height and width, pixels */
-    int channels, out_channels; /* of the image; the same, or twice as many: eps, then the variance */
-    int base;                   /* model_channels: time features; the widths are multiples of it */
+    int size; /* height and width, pixels */
+    int channels,
+        out_channels; /* of the image; the same, or twice as many: eps, then the variance */
+    int base;         /* model_channels: time features; the widths are multiples of it */
     int levels;
     int width[GGDM_ADM_LEVELS];
     bool attn[GGDM_ADM_LEVELS];

@@ -1,6 +1,6 @@
 /* config.json of an ADMUNet and an ADMClassifier.  Keys and defaults are those of the flags of
- * guided-diffusion's scripts (script_util.py), what flags do not say (channels of the image, classes,
- * groups) has keys of ours. */
+ * guided-diffusion's scripts (script_util.py), what flags do not say (channels of the image,
+ * classes, groups) has keys of ours. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -71,8 +71,8 @@ static const ggdm_field classifier_fields[] = {
 
 /* Without influence on what the network computes. */
 static const char *const ignored[] = {
-    "_class_name", "_name_or_path", "dropout", "use_checkpoint", "use_fp16", "classifier_use_fp16",
-    NULL};
+    "_class_name", "_name_or_path",       "dropout", "use_checkpoint",
+    "use_fp16",    "classifier_use_fp16", NULL};
 
 /* The multipliers of sizes that the scripts know (32: improved-diffusion). */
 static const struct {

@@ -28,7 +28,7 @@ typedef struct net {
     int size, channels, base, levels, blocks, groups, steps;
     int width[LEVELS]; /* behind the blocks of a level going down */
     bool attn[LEVELS];
-    bool unit_range; /* it was trained on pixels of [0, 1] */
+    bool unit_range;       /* it was trained on pixels of [0, 1] */
     double *scale, *shift; /* [n] of every t, where unit_range is set; owned */
     int32_t n;
 } net;
@@ -186,11 +186,8 @@ static ggdm_val residual(const emission *e, ggdm_val x, const char *prefix, int 
 
 static ggdm_val attention(const emission *e, ggdm_val x, const char *prefix)
 {
-    static const ggdm_fused_attention block = {.norm = "norm",
-                                               .qkv = "projection",
-                                               .out = "output",
-                                               .norm_unused = true,
-                                               .heads = 1};
+    static const ggdm_fused_attention block = {
+        .norm = "norm", .qkv = "projection", .out = "output", .norm_unused = true, .heads = 1};
     return ggdm_fused_attention_emit(&block, e->g, x, prefix);
 }
 

@@ -46,6 +46,22 @@ static ggdm_status name_tensors(const ggdm_import *im, ggdm_st_tensor **tensors,
 }
 
 /* The layout writes it, by the shapes and what the user's file says. */
+static ggdm_status make_scheduler(ggdm_import *im, const ggdm_named *named, const ggdm_node *said,
+                                  ggdm_error *err)
+{
+    const ggdm_layout *l = im->is.layout;
+    ggdm_json json;
+    ggdm_json_init(&json, GGDM_JSON_PRETTY);
+    ggdm_json_begin_object(&json, NULL);
+    ggdm_status st = l->scheduler(named, said, &json, err);
+    ggdm_json_end(&json);
+    if (st == GGDM_OK)
+        st = ggdm_json_finish(&json, &im->files.scheduler, NULL, err);
+    ggdm_json_deinit(&json);
+    return st;
+}
+
+/* The same of the network. */
 static ggdm_status make_config(ggdm_import *im, const char *said, ggdm_error *err)
 {
     const ggdm_layout *l = im->is.layout;
@@ -64,6 +80,8 @@ static ggdm_status make_config(ggdm_import *im, const char *said, ggdm_error *er
     GGDM_TRY_GOTO(st, l->config(&named, doc ? doc->root : NULL, &json, err), done);
     ggdm_json_end(&json);
     GGDM_TRY_GOTO(st, ggdm_json_finish(&json, &im->files.config, NULL, err), done);
+    if (l->scheduler && !im->files.scheduler)
+        GGDM_TRY_GOTO(st, make_scheduler(im, &named, doc ? doc->root : NULL, err), done);
     if (!class_of(im->files.config, "config.json by shapes", err))
         st = ggdm_error_prefix(err, "%s", im->foreign.path);
 done:

@@ -49,6 +49,9 @@ typedef struct ggdm_layout {
      *  source must have a config.json of class_name.  Errors: those that name what is missing. */
     ggdm_status (*config)(const ggdm_named *tensors, const ggdm_node *said, ggdm_json *config,
                           ggdm_error *err);
+    /** The same for scheduler_config.json, where none is there; NULL: none is written. */
+    ggdm_status (*scheduler)(const ggdm_named *tensors, const ggdm_node *said, ggdm_json *scheduler,
+                             ggdm_error *err);
 } ggdm_layout;
 
 /* All, special ones in front of general ones; ends with NULL. */
@@ -60,6 +63,8 @@ const ggdm_st_tensor *ggdm_named_find(const ggdm_named *tensors, const char *nam
  *  of two cannot overflow.  Errors: GGDM_EFORMAT. */
 ggdm_status ggdm_named_get(const ggdm_named *tensors, const char *name, int n_dims,
                            const ggdm_st_tensor **out, ggdm_error *err);
+/** That of this number in the place of the '*', or NULL. */
+const ggdm_st_tensor *ggdm_named_at(const ggdm_named *tensors, const char *pattern, int k);
 /** How many numbers 0, 1, 2 ... in the place of the '*' have a tensor. */
 int ggdm_named_count(const ggdm_named *tensors, const char *pattern);
 
@@ -75,6 +80,7 @@ ggdm_status ggdm_layout_name(const char *pattern, const ggdm_layout_numbers *num
                              ggdm_error *err);
 
 extern const ggdm_layout ggdm_layout_unet2d, ggdm_layout_unet2d_condition, ggdm_layout_clip,
-    ggdm_layout_clip_openai, ggdm_layout_inception;
+    ggdm_layout_clip_openai, ggdm_layout_inception, ggdm_layout_adm, ggdm_layout_adm_classifier,
+    ggdm_layout_ggdm_unet, ggdm_layout_lenet, ggdm_layout_lenet_large;
 
 #endif

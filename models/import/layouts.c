@@ -7,7 +7,11 @@
 #include "models/import/layout.h"
 
 const ggdm_layout *const ggdm_layouts[] = {
-    &ggdm_layout_unet2d, &ggdm_layout_clip, &ggdm_layout_clip_openai, &ggdm_layout_inception, NULL,
+    &ggdm_layout_unet2d,      &ggdm_layout_clip,
+    &ggdm_layout_clip_openai, &ggdm_layout_inception,
+    &ggdm_layout_adm,         &ggdm_layout_adm_classifier,
+    &ggdm_layout_ggdm_unet,   &ggdm_layout_lenet,
+    &ggdm_layout_lenet_large, NULL,
 };
 
 bool ggdm_layout_match(const char *pattern, const char *name, ggdm_layout_numbers *numbers)
@@ -79,16 +83,22 @@ ggdm_status ggdm_named_get(const ggdm_named *t, const char *name, int n_dims,
                      name, ggdm_shape_text(&(*out)->shape, text, sizeof text), n_dims);
 }
 
+const ggdm_st_tensor *ggdm_named_at(const ggdm_named *t, const char *pattern, int k)
+{
+    char number[16], *name = NULL;
+    snprintf(number, sizeof number, "%d", k);
+    const ggdm_layout_numbers numbers = {{number}, {(int)strlen(number)}, 1};
+    const ggdm_st_tensor *found = NULL;
+    if (ggdm_layout_name(pattern, &numbers, &name, NULL) == GGDM_OK)
+        found = ggdm_named_find(t, name);
+    free(name);
+    return found;
+}
+
 int ggdm_named_count(const ggdm_named *t, const char *pattern)
 {
-    for (int i = 0;; i++) {
-        char number[16], *name = NULL;
-        snprintf(number, sizeof number, "%d", i);
-        const ggdm_layout_numbers numbers = {{number}, {(int)strlen(number)}, 1};
-        const bool there =
-            ggdm_layout_name(pattern, &numbers, &name, NULL) == GGDM_OK && ggdm_named_find(t, name);
-        free(name);
-        if (!there)
-            return i;
-    }
+    int n = 0;
+    while (ggdm_named_at(t, pattern, n))
+        n++;
+    return n;
 }

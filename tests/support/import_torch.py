@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
-from torch_networks import UNet2D  # noqa: E402
+from torch_networks import ADM, ADMClassifier, GGDMUNet, UNet2D  # noqa: E402
 
 TYPES = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64"}
 
@@ -181,6 +181,83 @@ def clip():
     torch.jit.script(torch.nn.Linear(2, 2)).save("script.pt")
 
 
+# ---- the networks of guided-diffusion and of the GGDM repository
+
+
+def run(name, net, size, channels, t, label=None):
+    """A case of x and t, with the gradient to x, by the network that torch_networks.py makes."""
+    x = torch.randn(len(t), channels, size, size, requires_grad=True)
+    y = net.forward(x.double(), torch.tensor(t).double(), label)
+    gy = torch.randn(y.shape)
+    (gx,) = torch.autograd.grad((y * gy).sum(), x)
+    labels = {} if label is None else {"label": torch.tensor(label)}
+    safetensors(name + ".x.safetensors", {"x": x, "t": torch.tensor(t), "gy": gy, **labels})
+    safetensors(name + ".want.safetensors", {"y": y.float(), "gx": gx.float()})
+    return {k: v.detach().float() for k, v in net.params.items()}
+
+
+def flags(name, **more):
+    with open(name + ".json", "w") as f:
+        json.dump(more, f)
+
+
+def guided_diffusion():
+    more = {"image_size": 8, "num_res_blocks": 1, "channel_mult": [1, 2, 2], "norm_num_groups": 4}
+    net = ADM({**more, "num_channels": 8, "num_head_channels": 4, "attention_resolutions": "4", "learn_sigma": True,
+               "class_cond": True, "num_classes": 3, "resblock_updown": True, "use_new_attention_order": True}, 1)
+    torch.save(run("adm", net, 8, 3, [3, 990], [2, 0]), "adm.pt")
+    flags("adm", image_size=8, num_res_blocks=1, num_channels=8, channel_mult="1,2,2", attention_resolutions="4",
+          num_head_channels=4, learn_sigma=True, class_cond=True, resblock_updown=True, use_new_attention_order=True,
+          use_fp16=False, noise_schedule="cosine", norm_num_groups=4)
+    net = ADM({**more, "num_channels": 8, "num_heads": 2, "attention_resolutions": "8,2", "use_scale_shift_norm": False}, 2)
+    legacy(run("improved", net, 8, 1, [0, 77]), "ema_0.9999_200000.pt")  # improved-diffusion's
+    flags("improved", image_size=8, num_heads=2, norm_num_groups=4)
+    for pool in ("attention", "adaptive", "spatial"):
+        net = ADMClassifier({**more, "classifier_width": 8, "classifier_depth": 1, "num_head_channels": 4, "num_classes": 5,
+                             "classifier_attention_resolutions": "4,2", "classifier_pool": pool}, 3)
+        state = run(pool, net, 8, 3, [5, 400])
+        if pool == "attention":
+            state["out.2.positional_embedding"] = state["out.2.positional_embedding"].T.contiguous()
+        torch.save(state, pool + ".pt")
+    flags("classifier", image_size=8, num_head_channels=4, norm_num_groups=4)
+
+
+def ggdm_repository():
+    config = {"image_channels": 1, "n_channels": 32, "ch_mults": [1, 2], "is_attn": [False, True], "n_blocks": 1, "n_groups": 32,
+              "n_steps": 1000}
+    net, t = GGDMUNet(config, 4), [0, 640]
+    torch.save(run("labml", net, 4, 1, t), "labml.pt")
+    flags("raw", image_size=4, data_range="-1..1")
+    # Of images of [-1, 1], in the chain that is the same: what it sees is in its own range.
+    a = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)[t].reshape(-1, 1, 1, 1)
+    forward = net.forward
+    net.forward = lambda x, t, label: forward((x * (4 - 3 * a).sqrt() + a.sqrt()) / 2, t, label)
+    run("pixels", net, 4, 1, t)
+    flags("pixels", image_size=4)
+
+    nn = torch.nn
+    for name, size, convs, linears in (("lenet", 32, (1, 6, 16, 120), (120, 84, 10)),
+                                       ("lenet-large", 128, (1, 6, 16, 32, 120), (7680, 768, 84, 10))):
+        net = nn.Module()
+        pairs = list(zip(convs, convs[1:]))
+        parts = [(f"c{2 * i + 1}", nn.Conv2d(*p, 5)) for i, p in enumerate(pairs)]
+        net.convnet = nn.ModuleDict(parts)
+        net.fc = nn.ModuleDict([(f"f{6 + i}", nn.Linear(*p)) for i, p in enumerate(zip(linears, linears[1:]))])
+        x = torch.rand(2, 1, size, size, requires_grad=True)  # as ToTensor makes them
+        h = x
+        for i, (_, conv) in enumerate(parts):
+            h = F.relu(conv(h if i == 0 else F.max_pool2d(h, 2)))
+        h = h.flatten(1)
+        for i, layer in enumerate(net.fc.values()):
+            h = layer(F.relu(h) if i else h)
+        y = F.log_softmax(h, -1)
+        gy = torch.randn(y.shape)
+        (gx,) = torch.autograd.grad((y * gy).sum(), x)
+        safetensors(name + ".x.safetensors", {"x": 2 * x - 1, "gy": gy})
+        safetensors(name + ".want.safetensors", {"y": y, "gx": gx / 2})
+        legacy(net.state_dict(), name + ".pth")
+
+
 # ---- plain sequences of layers, described by what PyTorch prints
 
 
@@ -251,6 +328,8 @@ def main():
         clip()
     unet()
     sequences()
+    guided_diffusion()
+    ggdm_repository()
     evil()
 
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "models/arch/arch.h"
+#include "models/import/layout.h"
 #include "models/nn/ops.h"
 #include "tests/support/built_arch.h"
 #include "tests/support/ggdm_test.h"
@@ -85,11 +86,12 @@ static void test_one_network_has_one_text(void **state)
 {
     (void)state;
     static const char *const same[][2] = {
-        {ADM "\"image_size\": 64}", ADM "\"channel_mult\": \"1,2,3,4\", \"diffusion_steps\": 4000}"},
+        {ADM "\"image_size\": 64}",
+         ADM "\"channel_mult\": \"1,2,3,4\", \"diffusion_steps\": 4000}"},
         {ADM "\"channel_mult\": \"\", \"attention_resolutions\": [8, 16]}",
          ADM "\"num_heads_upsample\": 4}"},
-        {GGDM "\"ch_mults\": [1, 2, 2, 4], \"is_attn\": [false, false, true, true]}", GGDM
-         "\"n_steps\": 1000}"},
+        {GGDM "\"ch_mults\": [1, 2, 2, 4], \"is_attn\": [false, false, true, true]}",
+         GGDM "\"n_steps\": 1000}"},
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         ggdm_arch *a, *b;
@@ -129,16 +131,95 @@ static void test_configs_that_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ggdm_arch *arch;
         ggdm_error err = {0};
-        ggdm_test_error(ggdm_arch_parse(bad[i].config, strlen(bad[i].config), "config.json", &arch,
-                                        &err),
-                        &err, GGDM_EINVAL, bad[i].message);
+        ggdm_test_error(
+            ggdm_arch_parse(bad[i].config, strlen(bad[i].config), "config.json", &arch, &err), &err,
+            GGDM_EINVAL, bad[i].message);
+    }
+}
+
+/* ---- layouts: what shapes tell ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
+}
+
+/* The tensors of a network, as its file has them. */
+static ggdm_st_tensor *list_tensors(const ggdm_graph *g, ggdm_named *out)
+{
+    const size_t n = (size_t)ggdm_graph_param_count(g);
+    ggdm_st_tensor *t = ggdm_test_alloc(n, sizeof *t);
+    for (size_t i = 0; i < n; i++) {
+        const ggdm_param_info p = ggdm_graph_param_info(g, (int)i);
+        t[i] = (ggdm_st_tensor){.name = (char *)(size_t)p.name, .shape = p.shape};
+        if (strcmp(p.name, "out.2.positional_embedding") == 0)
+            t[i].shape = GGDM_SHAPE2(p.shape.d[1], p.shape.d[0]);
+    }
+    qsort(t, n, sizeof *t, by_name);
+    *out = (ggdm_named){"weights.pt", t, n};
+    return t;
+}
+
+/* Out of the tensors of published networks comes their config, without a word of the user. */
+static void test_shapes_tell_the_config_of_published_networks(void **state)
+{
+    (void)state;
+    const struct {
+        const ggdm_layout *layout;
+        const char *config, *schedule;
+    } nets[] = {
+        {&ggdm_layout_adm, openai_64, "squaredcos_cap_v2"},
+        {&ggdm_layout_adm,
+         ADM "\"attention_resolutions\": \"32,16,8\", \"image_size\": 256, \"learn_sigma\": true, "
+             "\"num_channels\": 256, \"num_head_channels\": 64, \"resblock_updown\": true}",
+         "linear"},
+        {&ggdm_layout_adm,
+         ADM "\"attention_resolutions\": \"32,16,8\", \"image_size\": 128, \"learn_sigma\": true, "
+             "\"num_channels\": 256, \"class_cond\": true, \"resblock_updown\": true}",
+         "linear"},
+        {&ggdm_layout_adm,
+         ADM "\"attention_resolutions\": \"32,16,8\", \"image_size\": 512, \"learn_sigma\": true, "
+             "\"num_channels\": 256, \"class_cond\": true, \"num_head_channels\": 64, "
+             "\"resblock_updown\": true}",
+         "linear"},
+        {&ggdm_layout_adm_classifier, CLASSIFIER "\"image_size\": 64, \"classifier_depth\": 4}",
+         "squaredcos_cap_v2"},
+        {&ggdm_layout_adm_classifier, CLASSIFIER "\"image_size\": 128}", "linear"},
+        {&ggdm_layout_adm_classifier, CLASSIFIER "\"image_size\": 256}", "linear"},
+        {&ggdm_layout_adm_classifier, CLASSIFIER "\"image_size\": 512}", "linear"},
+    };
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        ggdm_built b = ggdm_built_open(nets[i].config);
+        ggdm_named named;
+        ggdm_st_tensor *tensors = list_tensors(b.graph, &named);
+        char *texts[2];
+        for (int k = 0; k < 2; k++) {
+            ggdm_error err = {0};
+            ggdm_json json;
+            ggdm_json_init(&json, GGDM_JSON_LINE);
+            ggdm_json_begin_object(&json, NULL);
+            ggdm_json_put_string(&json, "_class_name", nets[i].layout->class_name);
+            ggdm_test_ok(
+                (k ? nets[i].layout->scheduler : nets[i].layout->config)(&named, NULL, &json, &err),
+                &err);
+            ggdm_json_end(&json);
+            ggdm_test_ok(ggdm_json_finish(&json, &texts[k], NULL, &err), &err);
+        }
+        ggdm_built again = ggdm_built_open(texts[0]);
+        assert_string_equal(ggdm_arch_text(again.arch), ggdm_arch_text(b.arch));
+        assert_non_null(strstr(texts[1], nets[i].schedule));
+        ggdm_built_close(&again);
+        ggdm_built_close(&b);
+        free(texts[0]);
+        free(texts[1]);
+        free(tensors);
     }
 }
 
 /* ---- the range of pixels ---- */
 
 #define SMALL                                                                                      \
-    GGDM "\"image_size\": 4, \"image_channels\": 1, \"n_channels\": 8, \"ch_mults\": [1], "          \
+    GGDM "\"image_size\": 4, \"image_channels\": 1, \"n_channels\": 8, \"ch_mults\": [1], "        \
          "\"is_attn\": [false], \"n_blocks\": 1, \"n_groups\": 4, \"n_steps\": 3"
 
 enum { N = 3, PIXELS = 16 };
@@ -222,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_spatial_pool_has_its_layers),
         cmocka_unit_test(test_one_network_has_one_text),
         cmocka_unit_test(test_configs_that_are_refused),
+        cmocka_unit_test(test_shapes_tell_the_config_of_published_networks),
         cmocka_unit_test(test_ggdm_range_is_that_of_its_own_chain),
     };
     return ggdm_test_main(tests);
