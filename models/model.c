@@ -198,27 +198,31 @@ done:
     return st;
 }
 
+ggdm_status ggdm_model_check_tokenizer(const ggdm_arch_info *info, const ggdm_tokenizer *tokenizer,
+                                       const char *where, ggdm_error *err)
+{
+    const int32_t size = ggdm_tokenizer_size(tokenizer), end = ggdm_tokenizer_end(tokenizer);
+    if (size > info->vocabulary)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: the tokenizer has %d tokens, expected at most the %d of the "
+                         "network's vocab_size",
+                         where, size, info->vocabulary);
+    if (end != (info->text_end < 0 ? size - 1 : info->text_end))
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: the tokenizer ends texts with %d of its %d tokens, expected %s%d, "
+                         "where the network looks for their ends",
+                         where, end, size, info->text_end < 0 ? "the highest, " : "eos_token_id ",
+                         info->text_end < 0 ? size - 1 : info->text_end);
+    return GGDM_OK;
+}
+
 static ggdm_status parse_tokenizer(ggdm_model *m, ggdm_error *err)
 {
     const ggdm_model_files *f = m->files;
     if (!f->tokenizer)
         return GGDM_OK;
     GGDM_TRY(ggdm_tokenizer_parse(f->tokenizer, f->path, &m->tokenizer, err));
-    const int32_t size = ggdm_tokenizer_size(m->tokenizer);
-    const int32_t end = ggdm_tokenizer_end(m->tokenizer);
-    if (size > m->info.vocabulary)
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s: the tokenizer has %d tokens, expected at most the %d of the "
-                         "network's vocab_size",
-                         f->path, size, m->info.vocabulary);
-    if (end != (m->info.text_end < 0 ? size - 1 : m->info.text_end))
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s: the tokenizer ends texts with %d of its %d tokens, expected %s%d, "
-                         "where the network looks for their ends",
-                         f->path, end, size,
-                         m->info.text_end < 0 ? "the highest, " : "eos_token_id ",
-                         m->info.text_end < 0 ? size - 1 : m->info.text_end);
-    return GGDM_OK;
+    return ggdm_model_check_tokenizer(&m->info, m->tokenizer, f->path, err);
 }
 
 ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, ggdm_error *err)

@@ -73,6 +73,11 @@ ggdm_status ggdm_model_fit(ggdm_model *model, const struct ggdm_st_tensor *tenso
                            const char *where, ggdm_error *err);
 void ggdm_model_destroy(ggdm_model **model);
 
+/** Does a network that takes text go with a tokenizer?  where: for messages.
+ *  Errors: GGDM_EINVAL: more tokens than it knows, or texts that end elsewhere than it looks. */
+ggdm_status ggdm_model_check_tokenizer(const ggdm_arch_info *info, const ggdm_tokenizer *tokenizer,
+                                       const char *where, ggdm_error *err);
+
 /** Look at every weight once (memory's speed: less than hashing them).
  *  Errors: GGDM_EFORMAT naming the tensor and the first element that is not finite. */
 ggdm_status ggdm_model_check_finite(const ggdm_model *model, ggdm_error *err);

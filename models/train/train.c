@@ -16,13 +16,11 @@
 #include "common/mem.h"
 #include "common/threads.h"
 #include "models/train/adamw.h"
-#include "models/io/tokenizer.h"
-#include "models/train/captions.h"
 #include "models/train/checkpoint.h"
 #include "models/train/curve.h"
-#include "models/train/dataset.h"
 #include "models/train/export.h"
 #include "models/train/folder.h"
+#include "models/train/material.h"
 #include "models/train/objective.h"
 
 #define EVAL_BATCH 100
@@ -38,8 +36,7 @@ typedef struct trainer {
     int64_t steps;
     ggdm_arch *arch;
     ggdm_arch_info info;
-    ggdm_data data;
-    ggdm_text_condition *texts; /* of a network that looks at them */
+    ggdm_material m;
     ggdm_order order;
     ggdm_objective_graph *step_graph, *eval_graph; /* eval_graph: rank 0 */
     ggdm_flat *flat;
@@ -56,64 +53,6 @@ typedef struct trainer {
 
 /* --- setting up --- */
 
-/* Captions become ids; their tokenizer is then a part of what is trained on. */
-static ggdm_status encode_captions(trainer *t, ggdm_error *err)
-{
-    const ggdm_recipe *r = t->recipe;
-    ggdm_tokenizer *tokenizer = NULL;
-    ggdm_status st;
-    GGDM_TRY(ggdm_tokenizer_open(r->tokenizer, &tokenizer, err));
-    if (!tokenizer)
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s: tokenizer '%s', expected a directory with vocab.json and merges.txt",
-                         r->path, r->tokenizer);
-    if (ggdm_tokenizer_size(tokenizer) > t->info.vocabulary)
-        st = GGDM_FAIL(err, GGDM_EINVAL, "%s: the tokenizer in %s has %d tokens, the network %d",
-                       r->path, r->tokenizer, (int)ggdm_tokenizer_size(tokenizer),
-                       t->info.vocabulary);
-    else
-        st = ggdm_data_encode(&t->data, tokenizer, t->info.context_length,
-                              ggdm_tokenizer_digest(tokenizer), err);
-    ggdm_tokenizer_destroy(&tokenizer);
-    return st;
-}
-
-/* Who reads captions for a network with cross attention. */
-static ggdm_status open_texts(trainer *t, ggdm_error *err)
-{
-    const ggdm_recipe *r = t->recipe;
-    const bool wanted = t->info.ports & GGDM_PORT_CONTEXT;
-    if (wanted != (r->text_encoder != NULL))
-        return GGDM_FAIL(err, GGDM_EINVAL, "%s: %s, expected %s, as a %s has %s cross attention",
-                         r->path, wanted ? "no text_encoder" : "text_encoder",
-                         wanted ? "one" : "none", t->info.class_name, wanted ? "" : "no");
-    if (!wanted)
-        return GGDM_OK;
-    GGDM_TRY(ggdm_text_condition_create(r->text_encoder, &t->texts, err));
-    if (t->texts->width == t->info.context_size)
-        return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_EINVAL,
-                     "%s: the sequences of text_encoder '%s' have %d channels, expected "
-                     "cross_attention_dim of the network, %d",
-                     r->path, r->text_encoder, t->texts->width, t->info.context_size);
-}
-
-static ggdm_status open_data(trainer *t, ggdm_error *err)
-{
-    const ggdm_recipe *r = t->recipe;
-    ggdm_data_spec spec = {.dir = r->data_dir,
-                           .part = r->part,
-                           .test_share = r->test_share,
-                           .want = ggdm_objective_want(r, &t->info)};
-    spec.want.tells = t->rank == 0;
-    GGDM_TRY(ggdm_data_open(&spec, &t->data, err));
-    if (r->tokenizer)
-        GGDM_TRY(encode_captions(t, err));
-    if (t->texts)
-        GGDM_TRY(ggdm_text_condition_prepare(t->texts, &t->data, err));
-    return ggdm_order_init(&t->order, r->seed, t->data.train.n, err);
-}
-
 /* Graphs and parameters.  The parameters are made from the declarations before compiling. */
 static ggdm_status build_networks(trainer *t, ggdm_error *err)
 {
@@ -122,7 +61,7 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
     if (r->batch % ranks)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: batch %d, expected a multiple of the %d ranks",
                          r->path, r->batch, ranks);
-    GGDM_TRY(ggdm_objective_create(r, t->arch, t->texts, r->batch / ranks, r->batch, true,
+    GGDM_TRY(ggdm_objective_create(r, t->arch, t->m.texts, r->batch / ranks, r->batch, true,
                                    &t->step_graph, err));
     GGDM_TRY(ggdm_flat_create(t->step_graph->g, r->seed, &t->flat, err));
     t->params = (ggdm_params){.items = t->flat->items, .n = (size_t)t->flat->n_params};
@@ -135,7 +74,7 @@ static ggdm_status build_networks(trainer *t, ggdm_error *err)
         t->ema_items[i].data = t->flat->ema + t->flat->offset[i];
     }
     t->ema_params = (ggdm_params){.items = t->ema_items, .n = t->params.n};
-    GGDM_TRY(ggdm_objective_create(r, t->arch, t->texts, EVAL_BATCH, EVAL_BATCH, false,
+    GGDM_TRY(ggdm_objective_create(r, t->arch, t->m.texts, EVAL_BATCH, EVAL_BATCH, false,
                                    &t->eval_graph, err));
     return ggdm_graph_compile(t->eval_graph->g, &t->ema_params, err);
 }
@@ -195,7 +134,7 @@ static ggdm_status read_checkpoint(trainer *t, ggdm_error *err)
 /* The others get what rank 0 has; their data must be the same. */
 static ggdm_status resume(trainer *t, ggdm_error *err)
 {
-    const char *data = t->data.sha256;
+    const char *data = t->m.data.sha256;
     ggdm_flat *f = t->flat;
     memcpy(t->state.data, data, sizeof t->state.data);
     if (t->rank == 0)
@@ -227,8 +166,8 @@ static ggdm_status set_up(trainer *t, ggdm_error *err)
                          "%s: a %s has batch norm with the statistics of its training and is not "
                          "trained here, expected another network",
                          r->path, t->info.class_name);
-    GGDM_TRY(open_texts(t, err));
-    GGDM_TRY(open_data(t, err));
+    GGDM_TRY(ggdm_material_open(r, &t->info, t->rank == 0, &t->m, err));
+    GGDM_TRY(ggdm_order_init(&t->order, r->seed, t->m.data.train.n, err));
     GGDM_TRY(
         ggdm_folder_open(t->options->out, t->rank == 0, t->options->take_over, &t->folder, err));
     GGDM_TRY(build_networks(t, err));
@@ -243,8 +182,7 @@ static void tear_down(trainer *t)
     free(t->ema_items);
     ggdm_curve_close(&t->curve);
     ggdm_order_deinit(&t->order);
-    ggdm_text_condition_destroy(&t->texts);
-    ggdm_data_close(&t->data);
+    ggdm_material_close(&t->m);
     ggdm_arch_destroy(&t->arch);
     ggdm_folder_close(&t->folder);
 }
@@ -265,7 +203,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
     ggdm_flat *f = t->flat;
     int64_t step = t->state.step;
     int64_t first = step * r->batch + (int64_t)t->rank * t->step_graph->batch;
-    GGDM_TRY(ggdm_objective_fill(t->step_graph, r, &t->data.train, &t->order, first, err));
+    GGDM_TRY(ggdm_objective_fill(t->step_graph, r, &t->m.data.train, &t->order, first, err));
     GGDM_TRY(ggdm_objective_run(t->step_graph, t->world, err));
     f->g[f->n + SLOT_LOSS] = (float)ggdm_objective_collect(t->step_graph, f);
     f->g[f->n + SLOT_STOP] = wants_stop(t, first_step) ? 1.0f : 0.0f;
@@ -292,7 +230,7 @@ static ggdm_status do_step(trainer *t, int64_t first_step, double *lr, bool *sto
 static ggdm_status evaluate_weights(trainer *t, ggdm_error *err)
 {
     ggdm_graph_params_changed(t->eval_graph->g);
-    return ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->data.test, t->data.test.n,
+    return ggdm_objective_evaluate(t->eval_graph, t->recipe, &t->m.data.test, t->m.data.test.n,
                                    &t->last, err);
 }
 
@@ -322,7 +260,7 @@ static ggdm_status record_step(trainer *t, double lr, ggdm_error *err)
         ggdm_train_progress p = {
             .step = step,
             .steps = t->steps,
-            .epoch = (double)step * r->batch / t->data.train.n,
+            .epoch = (double)step * r->batch / t->m.data.train.n,
             .loss = t->state.loss,
             .lr = lr,
             .rate = t->rate,
@@ -382,10 +320,10 @@ static ggdm_status finish_training(trainer *t, ggdm_error *err)
     ggdm_export e = {.dir = t->options->out,
                      .command = t->options->command,
                      .recipe = t->recipe,
-                     .texts = t->texts,
+                     .texts = t->m.texts,
                      .arch = &t->info,
                      .flat = t->flat,
-                     .data = &t->data,
+                     .data = &t->m.data,
                      .state = &t->state,
                      .curve = &t->curve,
                      .final = &t->last};

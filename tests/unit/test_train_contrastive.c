@@ -132,6 +132,12 @@ static void test_train_contrastive_refuses_what_does_not_fit(void **state)
     ggdm_train_begin_words(&f, RECIPE("contrastive", ""), config);
     ggdm_test_error(ggdm_train_into(&f, "a", 1, &err), &err, GGDM_EINVAL, long_context[1]);
     ggdm_train_end(&f);
+    char ends[sizeof CONFIG("")] = CONFIG("");
+    memcpy(strstr(ends, "\"eos_token_id\": 53") + 16, "52", 2);
+    ggdm_train_begin_words(&f, RECIPE("contrastive", ""), ends);
+    ggdm_test_error(ggdm_train_into(&f, "a", 1, &err), &err, GGDM_EINVAL,
+                    "ends texts with 53 of its 54 tokens, expected eos_token_id 52");
+    ggdm_train_end(&f);
     ggdm_train_begin_words(&f, RECIPE("contrastive", ""), CONFIG(", \"_time_embedding\": true"));
     ggdm_test_error(ggdm_train_into(&f, "a", 1, &err), &err, GGDM_EINVAL,
                     "does not fit a CLIPModel");
