@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 /* --- reading --- */
 
 static bool is_name(const char *text)
 {
-    for (const char *p = text; *p; p++)
-        if (*p == ':' || (unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-    return *text && strlen(text) < GGDM_CLASS_NAME / 2 && *text != ' ';
+    const size_t n = strlen(text);
+    return n > 0 && n < GGDM_CLASS_NAME / 2 && *text != ' ' && !strchr(text, ':') &&
+           ggdm_utf8_plain(text, n) == n;
 }
 
 /* Class i, which must be called otherwise than all others that have a name. */

@@ -11,12 +11,16 @@
 #include "common/mem.h"
 
 #define MAX_MEMORY (256l << 20) /* bytes that the library may take */
+enum {
+    MAX_SCANS = 100 /* of a progressive image, of which each goes over all of it; ten are usual */
+};
 
 /* libjpeg reports errors by a callback that must not return: it jumps back to the public function.
  * Everything that lives across the jump is in this struct, not in local variables. */
 typedef struct jpeg_task {
     struct jpeg_decompress_struct info; /* first: what callbacks are given */
     struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
     jmp_buf back;
     char message[JMSG_LENGTH_MAX];
     ggdm_status status;
@@ -27,6 +31,11 @@ static void on_jpeg_error(j_common_ptr info)
 {
     jpeg_task *task = (jpeg_task *)(void *)info;
     info->err->format_message(info, task->message);
+    if (info->err->msg_code == JERR_NO_BACKING_STORE)
+        snprintf(task->message, sizeof task->message,
+                 "progressive, and so large that decoding takes more than %ld MiB: save it as a "
+                 "baseline JPEG, or smaller",
+                 MAX_MEMORY >> 20);
     task->status = GGDM_EFORMAT;
     longjmp(task->back, 1);
 }
@@ -48,11 +57,22 @@ static void refuse_jpeg(jpeg_task *task, ggdm_status status)
     longjmp(task->back, 1);
 }
 
+/* Called between the pieces of a scan. */
+static void on_progress(j_common_ptr info)
+{
+    jpeg_task *task = (jpeg_task *)(void *)info;
+    if (task->info.input_scan_number <= MAX_SCANS)
+        return;
+    snprintf(task->message, sizeof task->message, "more than %d scans", MAX_SCANS);
+    refuse_jpeg(task, GGDM_EUNSUPPORTED);
+}
+
 static void decode_jpeg(jpeg_task *task, const void *data, size_t size, int32_t max_side)
 {
     struct jpeg_decompress_struct *info = &task->info;
     jpeg_create_decompress(info);
     info->mem->max_memory_to_use = MAX_MEMORY;
+    info->progress = &task->progress;
     jpeg_mem_src(info, data, size);
     jpeg_read_header(info, TRUE);
     if (info->image_width > (JDIMENSION)max_side || info->image_height > (JDIMENSION)max_side) {
@@ -89,6 +109,7 @@ ggdm_status ggdm_jpeg_decode(const void *jpeg, size_t size, int32_t max_side, gg
     task->info.err = jpeg_std_error(&task->errors);
     task->errors.error_exit = on_jpeg_error;
     task->errors.emit_message = on_message;
+    task->progress.progress_monitor = on_progress;
     if (setjmp(task->back) == 0)
         decode_jpeg(task, jpeg, size, max_side);
     ggdm_status st = task->status;

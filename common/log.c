@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 static int log_rank = -1;
 
 void ggdm_log_set_rank(int rank)
@@ -32,11 +34,12 @@ void ggdm_log(ggdm_log_level level, const char *format, ...)
     static const char *const labels[] = {"error: ", "warning: ", "", "debug: "};
     if (!ggdm_log_shows(level))
         return;
-    char text[2000];
+    char raw[2000], text[4 * sizeof raw];
     va_list ap;
     va_start(ap, format);
-    vsnprintf(text, sizeof text, format, ap);
+    vsnprintf(raw, sizeof raw, format, ap);
     va_end(ap);
+    ggdm_utf8_show(raw, text, sizeof text); /* names in files may hold what terminals obey */
     /* One call, so that lines of several ranks do not mix. */
     if (log_rank >= 0)
         fprintf(stderr, "ggdm[%d] %s%s\n", log_rank, labels[level], text);

@@ -47,6 +47,26 @@ size_t ggdm_utf8_plain(const char *text, size_t size)
     return size;
 }
 
+void ggdm_utf8_show(const char *text, char *out, size_t size)
+{
+    size_t left = strlen(text), used = 0;
+    while (left > 0) {
+        const size_t plain = ggdm_utf8_plain(text, left);
+        const bool stands = plain > 0 || *text == '\n' || *text == '\t';
+        const size_t n = plain > 0 ? plain : 1, needs = stands ? n : sizeof "\\x00" - 1;
+        if (used + needs >= size)
+            break;
+        if (stands)
+            memcpy(out + used, text, n);
+        else
+            snprintf(out + used, size - used, "\\x%02x", (unsigned char)*text);
+        used += needs;
+        text += n;
+        left -= n;
+    }
+    out[used] = '\0';
+}
+
 size_t ggdm_utf8_letters(const char *text, size_t letters)
 {
     size_t n = 0;

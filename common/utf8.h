@@ -11,6 +11,10 @@
  *  characters (U+0000 to U+001F, U+007F to U+009F): size where all are. */
 size_t ggdm_utf8_plain(const char *text, size_t size);
 
+/** A text as it may go to a terminal: line feeds and tabs stand, every other byte that is no plain
+ *  UTF-8 is written as \xNN.  It is cut where there is no room, which four times its size is. */
+void ggdm_utf8_show(const char *text, char *out, size_t size);
+
 /** How many letters (code points) a text has. */
 size_t ggdm_utf8_length(const char *text);
 /** A text of at most so many letters (4 or more) and size bytes, "..." at its end where there was

@@ -70,6 +70,12 @@ static bool take_number(reader *r, double *out)
     return good;
 }
 
+/* Where there are words, their values are none that a number may have. */
+static bool is_number(const ggdm_seq_argument *a, const double value[2])
+{
+    return !a->words || (a->type != GGDM_SEQ_WORD && value[0] >= 0 && value[1] >= 0);
+}
+
 /* Number, (number, number), None, True, False, or one of words. */
 static bool take_value(reader *r, const ggdm_seq_argument *a, double value[2])
 {
@@ -78,11 +84,11 @@ static bool take_value(reader *r, const ggdm_seq_argument *a, double value[2])
         if (!take_number(r, &value[0]) || !take(r, ','))
             return false;
         value[1] = value[0];
-        return take(r, ')') || (take_number(r, &value[1]) && take(r, ')'));
+        return (take(r, ')') || (take_number(r, &value[1]) && take(r, ')'))) && is_number(a, value);
     }
     if (take_number(r, &value[0])) {
         value[1] = value[0];
-        return true;
+        return is_number(a, value);
     }
     const bool quoted = take(r, '\'') || take(r, '"');
     if (!take_word(r, "_", word, sizeof word))

@@ -9,11 +9,23 @@
 
 enum { MAX_SETS = 64 };
 
-/* Sets of weights that were found. */
+/* Sets of weights that were found; why the first of others cannot be one. */
 typedef struct sets {
     ggdm_recognised items[MAX_SETS];
     size_t n;
+    ggdm_error refused;
 } sets;
+
+/* From here on the tensors are those of this state; false where they cannot be. */
+static bool choose_state(ggdm_foreign *f, size_t state, sets *s)
+{
+    ggdm_error own = {0};
+    if (ggdm_foreign_choose(f, state, &own) == GGDM_OK)
+        return true;
+    if (s->refused.code == GGDM_OK)
+        s->refused = own;
+    return false;
+}
 
 static void release(sets *s)
 {
@@ -59,13 +71,17 @@ static size_t count_with(const ggdm_foreign *f, const char *prefix)
     return n;
 }
 
+static ggdm_status fail_many(const ggdm_foreign *f, ggdm_error *err)
+{
+    return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: more than %d sets of weights", f->path, MAX_SETS);
+}
+
 static ggdm_status add(sets *s, const ggdm_foreign *f, const ggdm_layout *l, size_t state,
                        const char *prefix, size_t n, ggdm_error *err)
 {
     ggdm_recognised *r = &s->items[s->n];
     if (s->n == MAX_SETS)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: more than %d sets of weights", f->path,
-                         MAX_SETS);
+        return fail_many(f, err);
     GGDM_TRY(ggdm_asprintf(&r->prefix, err, "%.*s", (int)n, prefix));
     r->layout = l;
     r->state = state;
@@ -79,12 +95,15 @@ static ggdm_status find_layout(const ggdm_foreign *f, size_t state, const ggdm_l
                                ggdm_error *err)
 {
     const size_t n = strlen(l->has[0]);
+    int left = MAX_SETS; /* each of them is a walk over all names */
     for (size_t i = 0; i < f->n_tensors; i++) {
         const char *name = f->tensors[i].name;
         const size_t all = strlen(name), before = all - n;
         if (all < n || strcmp(name + before, l->has[0]) != 0 ||
             (before > 0 && name[before - 1] != '.'))
             continue;
+        if (left-- == 0)
+            return fail_many(f, err);
         if (is_layout(f, l, name, before))
             GGDM_TRY(add(s, f, l, state, name, before, err));
     }
@@ -93,12 +112,10 @@ static ggdm_status find_layout(const ggdm_foreign *f, size_t state, const ggdm_l
 
 static ggdm_status find_layouts(ggdm_foreign *f, const char *class_name, sets *s, ggdm_error *err)
 {
-    const size_t n = ggdm_foreign_n_states(f);
-    for (size_t i = 0; i < n; i++) {
-        ggdm_status st = ggdm_foreign_choose(f, i, err);
-        if (st != GGDM_OK && n == 1)
-            return st;
-        for (const ggdm_layout *const *l = ggdm_layouts; *l && st == GGDM_OK; l++)
+    for (size_t i = 0; i < ggdm_foreign_n_states(f); i++) {
+        if (!choose_state(f, i, s))
+            continue;
+        for (const ggdm_layout *const *l = ggdm_layouts; *l; l++)
             if (!class_name || strcmp((*l)->class_name, class_name) == 0)
                 GGDM_TRY(find_layout(f, i, *l, s, err));
     }
@@ -112,7 +129,8 @@ static const char *const wrappers[] = {"module.", "_orig_mod.", NULL};
 
 static ggdm_status add_state(ggdm_foreign *f, size_t state, sets *s, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_foreign_choose(f, state, err));
+    if (!choose_state(f, state, s))
+        return GGDM_OK;
     for (const char *const *w = wrappers; *w; w++)
         if (count_with(f, *w) == f->n_tensors)
             return add(s, f, NULL, state, *w, strlen(*w), err);
@@ -203,12 +221,14 @@ static ggdm_status choose(const ggdm_foreign *f, sets *s, const char *wanted, gg
 ggdm_status ggdm_recognise(ggdm_foreign *f, const char *wanted, const char *class_name,
                            ggdm_recognised *out, ggdm_error *err)
 {
-    sets s = {.n = 0};
+    sets s = {.n = 0, .refused = {0}};
     *out = (ggdm_recognised){0};
     ggdm_status st = find_layouts(f, class_name, &s, err);
     if (st == GGDM_OK && s.n == 0 && class_name)
         st = add_states(f, &s, err);
-    if (st == GGDM_OK)
+    if (st == GGDM_OK && s.n == 0 && s.refused.code != GGDM_OK)
+        st = GGDM_FAIL(err, s.refused.code, "%s", s.refused.msg);
+    else if (st == GGDM_OK)
         st = s.n ? choose(f, &s, wanted, out, err) : fail_unknown(f, err);
     release(&s);
     if (st == GGDM_OK)

@@ -62,7 +62,12 @@ static ggdm_status read_utf8(const char *text, size_t size, text16 *out, ggdm_er
 
 /* ---- HTML entities, as Python's html.unescape undoes them ---- */
 
-enum { NONE = -1, NOTHING = -2 /* an entity, but of no character */ };
+enum {
+    NONE = -1,
+    NOTHING = -2, /* an entity, but of no character */
+    LONGEST = 8,  /* letters of a name: thetasym */
+    DEEPEST = 8   /* entities in entities; without an end they take a text's square in time */
+};
 
 /* What Windows says 0x80 .. 0x9f are, and so do browsers. */
 static const UChar windows[] = {0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
@@ -93,10 +98,9 @@ static UChar32 numeric_entity(const UChar *s, int32_t n, int32_t *used)
 /* "eacute;" or, of the old names, "eacute" with anything behind. */
 static UChar32 named_entity(const UChar *s, int32_t n, int32_t *used)
 {
-    char name[16];
+    char name[LONGEST + 1];
     int32_t length = 0;
-    while (length < n && length < (int32_t)sizeof name - 1 && s[length] < 0x80 &&
-           u_isalnum(s[length])) {
+    while (length < n && length < LONGEST && s[length] < 0x80 && u_isalnum(s[length])) {
         name[length] = (char)s[length];
         length++;
     }
@@ -200,7 +204,7 @@ static ggdm_status clean(text16 *a, text16 *b, ggdm_error *err)
 {
     UErrorCode code = U_ZERO_ERROR;
     if (!u_memchr(a->data, '<', a->n)) /* else it is HTML, whose entities have a meaning */
-        while (undo_entities(a))
+        for (int depth = 0; depth < DEEPEST && undo_entities(a); depth++)
             ;
     code = fix_characters(a, b);
     const UNormalizer2 *nfc = unorm2_getNFCInstance(&code);

@@ -40,6 +40,7 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 
 static const struct {
     const char *name;
@@ -147,6 +148,10 @@ static ggdm_status read_tensor(const ggdm_node *node, const char *where, const c
                                size_t data_size, ggdm_st_tensor *t, ggdm_error *err)
 {
     t->name = node->key;
+    if (ggdm_utf8_plain(t->name, strlen(t->name)) < strlen(t->name))
+        return GGDM_FAIL(err, GGDM_EFORMAT,
+                         "%s: tensor '%.200s': expected a name without control characters", where,
+                         t->name);
     const ggdm_node *dtype = ggdm_node_get(node, "dtype"), *shape = ggdm_node_get(node, "shape");
     const ggdm_node *range = ggdm_node_get(node, "data_offsets");
     if (node->kind != GGDM_NODE_MAP || !dtype || !shape || !range || node->count != 3)

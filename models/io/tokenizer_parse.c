@@ -12,6 +12,8 @@
 #include "common/mem.h"
 #include "models/io/tokenizer_impl.h"
 
+enum { MAX_TOKEN = 1024 /* bytes; what merges make of one takes its square in time */ };
+
 typedef struct reader {
     char *at;          /* in a copy of the text */
     const char *where; /* for messages */
@@ -56,6 +58,9 @@ static ggdm_status read_tokens(ggdm_tokenizer *t, reader *r, int32_t n, ggdm_err
         if (!token)
             return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %d tokens, expected %d", r->where, i, n);
         GGDM_TRY(ggdm_intern_text(&t->tokens, token, &id, err));
+        if (!*token || strlen(token) > MAX_TOKEN)
+            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: token %d has %zu bytes, expected 1 to %d",
+                             r->where, i, strlen(token), MAX_TOKEN);
         if (id != i)
             return GGDM_FAIL(err, GGDM_EFORMAT,
                              "%s: token '%.100s' has the ids %d and %d, expected one", r->where,

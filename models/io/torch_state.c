@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "models/io/torch_file.h"
 
 enum { MAX_STATES = 64, MAX_NESTED = 8 };
@@ -195,10 +196,8 @@ static ggdm_status read_tensor(const ggdm_torch_file *f, const char *name,
 
 static bool is_name(const ggdm_pickle_value *key)
 {
-    bool good = key->kind == GGDM_PICKLE_TEXT && key->n > 0;
-    for (size_t i = 0; good && i < key->n; i++)
-        good = (unsigned char)key->text[i] >= ' ';
-    return good;
+    return key->kind == GGDM_PICKLE_TEXT && key->n > 0 &&
+           ggdm_utf8_plain(key->text, key->n) == key->n;
 }
 
 static int by_name(const void *a, const void *b)

@@ -34,6 +34,10 @@ refused() {
 # changed FILE SED-SCRIPT: good.yaml changed.
 changed() { sed "$2" good.yaml >"$1"; }
 
+refused "what a terminal obeys is shown as bytes" 'no\x1b[31m.yaml' -- "$GGDM" plan "$(printf 'no\033[31m.yaml')"
+! grep -q "$(printf '\033')" notes/err
+report $? "no escape reaches the terminal"
+
 changed bad.yaml 's/^samples: 2/sampels: 2/'
 refused "unknown key" "bad.yaml:11:1" "sampels" "did you mean" -- "$GGDM" run bad.yaml
 refused "unknown key, plan" "bad.yaml:11:1" "sampels" -- "$GGDM" plan bad.yaml

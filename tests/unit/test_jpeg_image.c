@@ -104,6 +104,51 @@ static void test_jpeg_of_print_colours_is_refused(void **state)
     free(jpeg);
 }
 
+/* Where the next segment of this kind begins. */
+static size_t find_segment(const uint8_t *jpeg, size_t at, uint8_t kind)
+{
+    while (jpeg[at] != 0xff || jpeg[at + 1] != kind)
+        at++;
+    return at;
+}
+
+/* A file of a few kilobytes in which each scan goes over the whole image. */
+static void test_jpeg_of_too_many_scans_is_refused(void **state)
+{
+    enum { MORE = 200 };
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_pixels p;
+    unsigned long size;
+    uint8_t *jpeg = encode(JCS_RGB, 3, true, &size);
+    const size_t first = find_segment(jpeg, 0, 0xda), next = find_segment(jpeg, first, 0xc4);
+    const size_t scan = next - first;
+    uint8_t *many = ggdm_test_alloc(size + MORE * scan, 1);
+    memcpy(many, jpeg, next);
+    for (size_t i = 0; i < MORE; i++)
+        memcpy(many + next + i * scan, jpeg + first, scan);
+    memcpy(many + next + MORE * scan, jpeg + next, size - next);
+    ggdm_test_error(ggdm_jpeg_decode(many, size + MORE * scan, 24, &p, &err), &err,
+                    GGDM_EUNSUPPORTED, "JPEG: more than 100 scans");
+    free(many);
+    free(jpeg);
+}
+
+/* It says so before it decodes: 8192 x 8192 pixels of three full channels. */
+static void test_jpeg_progressive_beyond_memory_says_what_to_do(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_pixels p;
+    unsigned long size;
+    uint8_t *jpeg = encode(JCS_RGB, 3, true, &size), *frame = jpeg + find_segment(jpeg, 0, 0xc2);
+    memcpy(frame + 5, ((const uint8_t[]){0x20, 0, 0x20, 0}), 4); /* height, width */
+    frame[11] = 0x11;                                            /* of luma as of the others */
+    ggdm_test_error(ggdm_jpeg_decode(jpeg, size, 8192, &p, &err), &err, GGDM_EFORMAT,
+                    "more than 256 MiB: save it as a baseline JPEG");
+    free(jpeg);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +156,8 @@ int main(void)
         cmocka_unit_test(test_jpeg_every_truncation_is_error),
         cmocka_unit_test(test_jpeg_larger_than_limit_is_refused),
         cmocka_unit_test(test_jpeg_of_print_colours_is_refused),
+        cmocka_unit_test(test_jpeg_of_too_many_scans_is_refused),
+        cmocka_unit_test(test_jpeg_progressive_beyond_memory_says_what_to_do),
     };
     return ggdm_test_main(tests);
 }

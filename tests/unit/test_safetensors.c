@@ -123,6 +123,8 @@ static const struct {
     {"{\"__metadata__\":[]}", 0, GGDM_EFORMAT, "'__metadata__' is not an object"},
     {"{\"__metadata__\":{\"step\":1}}", 0, GGDM_EFORMAT, "value of 'step' is not a string"},
     {"{\"a\\u0000b\":1}", 0, GGDM_EFORMAT, "f:1"},
+    {"{\"a\\u001b[31m\":1}", 0, GGDM_EFORMAT, "expected a name without control characters"},
+    {"{\"a\\u009b2J\":1}", 0, GGDM_EFORMAT, "expected a name without control characters"},
 };
 
 static void test_safetensors_malformed_header_is_error(void **state)

@@ -11,6 +11,7 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/json.h"
+#include "models/io/clean_text.h"
 #include "tests/support/ggdm_test.h"
 
 #define CLIP "models/zoo/faces-clip"
@@ -271,6 +272,46 @@ static void test_tokenizer_refuses_broken_files(void **state)
     }
 }
 
+/* A worker takes the one text from elsewhere: a start that is empty would be found in a text again
+ * and again; long tokens take the square of their length. */
+static void test_tokenizer_refuses_tokens_without_measure(void **state)
+{
+    (void)state;
+    char text[2000], token[1026] = "";
+    memset(token, 'a', sizeof token - 1);
+    const char *const tokens[] = {"", token};
+    for (size_t i = 0; i < 2; i++) {
+        ggdm_error err = {0};
+        ggdm_tokenizer *t;
+        snprintf(text, sizeof text, "ggdm tokenizer 1\n2 0 0 1 1 -1\n%s\nb\n", tokens[i]);
+        ggdm_test_error(ggdm_tokenizer_parse(text, "t", &t, &err), &err, GGDM_EFORMAT,
+                        i == 0 ? "t: token 0 has 0 bytes, expected 1 to 1024"
+                               : "t: token 0 has 1025 bytes, expected 1 to 1024");
+        assert_null(t);
+    }
+}
+
+/* Entities in entities are undone as often as anyone means it, not without an end: that would take
+ * the square of a text's length. */
+static void test_tokenizer_entities_end(void **state)
+{
+    (void)state;
+    char text[9000] = "&", *to = text + 1, *clean;
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_clean_text("&amp;amp;amp;lt;", &clean, &err), &err);
+    assert_string_equal(clean, "<");
+    free(clean);
+    for (int i = 0; i < 2000; i++)
+        to = stpcpy(to, "amp;");
+    strcpy(to, "thetasym; a");
+    ggdm_test_ok(ggdm_clean_text(text, &clean, &err), &err);
+    assert_int_equal(strncmp(clean, "&amp;amp;", 9), 0);
+    free(clean);
+    ggdm_test_ok(ggdm_clean_text("&thetasym; a", &clean, &err), &err);
+    assert_string_equal(clean, "\xCF\x91 a");
+    free(clean);
+}
+
 static void test_tokenizer_is_found(void **state)
 {
     (void)state;
@@ -319,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_tokenizer_reads_openai_files),
         cmocka_unit_test(test_tokenizer_small_vocabulary),
         cmocka_unit_test(test_tokenizer_refuses_broken_files),
+        cmocka_unit_test(test_tokenizer_refuses_tokens_without_measure),
+        cmocka_unit_test(test_tokenizer_entities_end),
         cmocka_unit_test(test_tokenizer_is_found),
         cmocka_unit_test(test_tokenizer_json_alone_is_refused),
     };

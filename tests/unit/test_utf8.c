@@ -35,6 +35,29 @@ static void test_utf8_plain_texts(void **state)
     PLAIN("a\xFF", 1);
 }
 
+static void test_utf8_shown_texts_command_no_terminal(void **state)
+{
+    static const char *const rows[][2] = {
+        {"a cat\n\tcaf\xC3\xA9", "a cat\n\tcaf\xC3\xA9"},
+        {"\x1B[31mred\x07\r", "\\x1b[31mred\\x07\\x0d"},
+        {"\xC2\x9B"
+         "2J",
+         "\\xc2\\x9b2J"}, /* the same by one character */
+        {"cut \xC3", "cut \\xc3"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[64];
+        ggdm_utf8_show(rows[i][0], out, sizeof out);
+        assert_string_equal(out, rows[i][1]);
+    }
+    char out[8];
+    ggdm_utf8_show("abc\x01\x02", out, sizeof out);
+    assert_string_equal(out, "abc\\x01");
+    ggdm_utf8_show("abc\x01\x02", out, 7);
+    assert_string_equal(out, "abc");
+}
+
 static void expect_short(const char *text, size_t most, const char *shown)
 {
     char out[64];
@@ -60,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8_plain_texts),
+        cmocka_unit_test(test_utf8_shown_texts_command_no_terminal),
         cmocka_unit_test(test_utf8_labels_are_shortened_between_letters),
     };
     return ggdm_test_main(tests);
