@@ -12,15 +12,15 @@
 #include "common/temp.h"
 #include "common/version.h"
 #include "models/import/import.h"
+#include "models/preprocessor_config.h"
 
-/* Of a network that takes texts or real photographs: what lies beside its weights and counts. */
+/* The files of a tokenizer. */
 static const char *const beside[] = {"vocab.json",
                                      "merges.txt",
                                      "tokenizer_config.json",
                                      "special_tokens_map.json",
                                      "bpe_simple_vocab_16e6.txt",
-                                     "bpe_simple_vocab_16e6.txt.gz",
-                                     "preprocessor_config.json"};
+                                     "bpe_simple_vocab_16e6.txt.gz"};
 enum { N_BESIDE = sizeof beside / sizeof *beside };
 #define MAX_BESIDE ((size_t)64 << 20) /* bytes of each */
 
@@ -153,7 +153,10 @@ static ggdm_status write_files(const ggdm_import *im, const char *dir, const cha
     if (f->scheduler && info->ports & GGDM_PORT_T)
         GGDM_TRY(ggdm_replace_file_in(dir, "scheduler_config.json", f->scheduler,
                                       strlen(f->scheduler), err));
-    if (info->role == GGDM_ENCODER)
+    if (f->preprocessor)
+        GGDM_TRY(ggdm_replace_file_in(dir, GGDM_PREPROCESSOR_FILE, f->preprocessor,
+                                      strlen(f->preprocessor), err));
+    if (info->ports & GGDM_PORT_TEXT)
         GGDM_TRY(copy_beside(im, dir, err));
     return write_card(im, dir, name, err);
 }

@@ -21,6 +21,7 @@ imports() {
     rm -rf made
     { "$GGDM" model import "${args[@]}" --out made && "$GGDM" model verify made &&
         "$GGDM" model apply made --in "$case.x.safetensors" --out y.safetensors --precision fp32 $vjp; } >out 2>&1 || ok=1
+    [ "$(grep -o 'digest [0-9a-f]*' out | sort -u | wc -l)" -eq 1 ] || { echo "# its digest is another"; ok=1; }
     [ $# -gt 0 ] && shift
     for word; do grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }; done
     echo "$name y $case" >>compared
@@ -55,6 +56,10 @@ imports "CLIP of OpenAI, F16" clip clip-openai.pt -- "CLIP of OpenAI" "3 tensors
 mv made hf && imports "CLIPModel of Hugging Face" clip hf/model.safetensors -- "CLIPModel of Hugging Face, safetensors"
 cmp -s hf/model.safetensors made/model.safetensors
 report $? "which is what became of that of OpenAI"
+echo '{"do_normalize": true, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}' >hf/preprocessor_config.json
+rm -r made && { "$GGDM" model import hf --out made && "$GGDM" model verify made; } >out 2>&1 &&
+    cmp -s hf/preprocessor_config.json made/preprocessor_config.json && [ "$(grep -o 'digest [0-9a-f]*' out | sort -u | wc -l)" -eq 1 ]
+report $? "how its pixels are normalised goes with it"
 
 vjp=--vjp
 imports "layers as PyTorch prints them, with mean and std" net net -- "TorchSequential, PyTorch (zip)" "1 tensor of integers left out"
