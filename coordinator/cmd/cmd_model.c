@@ -165,6 +165,18 @@ static void print_normal(const ggdm_normal *normal)
     printf("%s", normal->n ? "\n" : "");
 }
 
+/* Their names: of attributes a line for each. */
+static void print_classes(const ggdm_class_groups *classes)
+{
+    for (int32_t i = 0; classes && i < classes->n; i++) {
+        const ggdm_class_group *g = &classes->items[i];
+        printf("%12s%s%s", "", g->name, *g->name ? ": " : "");
+        for (size_t k = 0; k < g->classes.count; k++)
+            printf("%s%s", k ? ", " : "", g->classes.data[k]);
+        putchar('\n');
+    }
+}
+
 static void print_summary(const ggdm_model *m)
 {
     char digest[GGDM_HASH_TEXT_SIZE], takes[64], gives[64];
@@ -190,6 +202,7 @@ static void print_summary(const ggdm_model *m)
            ggdm_arch_port_names(a->ports & ~GGDM_PORTS_IN, gives, sizeof gives));
     if (a->n_classes)
         printf("classes     %d\n", a->n_classes);
+    print_classes(a->classes);
     if (a->null_label >= 0)
         printf("null label  %d\n", a->null_label);
     printf("tensors     %zu\n", m->params.n);

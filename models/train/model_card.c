@@ -89,6 +89,36 @@ static void card_head(FILE *f, const ggdm_arch_info *a, const ggdm_recipe *r)
                                              : "unconditional");
 }
 
+/* How often the class that most test images have is right. */
+static double most_frequent(const ggdm_dataset *set, const ggdm_class_group *group, int32_t place)
+{
+    int32_t most = 0;
+    for (size_t k = 0; k < group->classes.count; k++) {
+        int32_t n = 0;
+        for (int32_t i = 0; i < set->n; i++)
+            n += ggdm_dataset_targets(set, i)[place] == group->first + (int32_t)k;
+        most = n > most ? n : most;
+    }
+    return (double)most / set->n;
+}
+
+static void card_attributes(FILE *f, const ggdm_export *e, const double *accuracy)
+{
+    const ggdm_class_groups *groups = e->arch->classes;
+    fprintf(f,
+            "\n| attribute | accuracy | of who always says the most frequent |\n|---|---:|---:|\n");
+    for (int32_t i = 0; i < groups->n; i++)
+        fprintf(f, "| %s | %.2f %% | %.2f %% |\n", groups->items[i].name, 100.0 * accuracy[i],
+                100.0 * most_frequent(&e->data->test, &groups->items[i], i));
+}
+
+static void card_others(FILE *f, const ggdm_measures *names, int first, const ggdm_evaluation *m)
+{
+    fprintf(f, "\n| measure | |\n|---|---:|\n");
+    for (int i = first; i < names->n; i++)
+        fprintf(f, "| %s | %.2f %% |\n", names->names[i], 100.0 * m->measured[i]);
+}
+
 /* Of what is told the timestep, band by band; then what else was measured, by its name. */
 static void card_measures(FILE *f, const ggdm_export *e)
 {
@@ -102,16 +132,17 @@ static void card_measures(FILE *f, const ggdm_export *e)
         if (m->measured[i] >= 0)
             fprintf(f, "| %d to %d | %.2f %% |\n", ggdm_band_begin(timesteps, i),
                     ggdm_band_begin(timesteps, i + 1) - 1, 100.0 * m->measured[i]);
-    if (names->n > bands)
-        fprintf(f, "\n| measure | |\n|---|---:|\n");
-    for (int i = bands; i < names->n; i++)
-        fprintf(f, "| %s | %.2f %% |\n", names->names[i], 100.0 * m->measured[i]);
+    if (names->n > bands && e->data->test.from->targets)
+        card_attributes(f, e, m->measured + bands);
+    else if (names->n > bands)
+        card_others(f, names, bands, m);
 }
 
 static void card_measured(FILE *f, const ggdm_export *e)
 {
     const ggdm_evaluation *m = e->final;
     const bool noisy = e->arch->ports & GGDM_PORT_T;
+    const bool several = e->data->test.from->targets;
     const char *one = noisy ? " (one timestep and one noise per image)" : "";
     fprintf(f, "\n## Measured in training\n\nOn %" PRId64 " %stest images: ", m->n,
             noisy ? "" : "clean ");
@@ -126,8 +157,9 @@ static void card_measured(FILE *f, const ggdm_export *e)
             m->loss, one, m->n < e->recipe->batch ? (int)m->n : e->recipe->batch,
             100.0 / (m->n < e->recipe->batch ? (double)m->n : e->recipe->batch));
     else
-        fprintf(f, "accuracy %.2f %%, mean negative log likelihood %.5f nats%s.\n",
-                100.0 * m->accuracy, m->loss, one);
+        fprintf(f, "accuracy %.2f %%%s, mean negative log likelihood %.5f nats%s%s.\n",
+                100.0 * m->accuracy, several ? " (mean over the attributes)" : "", m->loss,
+                several ? " (their sum)" : "", one);
     card_measures(f, e);
 }
 

@@ -195,6 +195,34 @@ static void test_attributes_are_measured_each(void **state)
     end(&s);
 }
 
+/* From the files to the model card; what is trained opens as a model of these classes. */
+static void test_attributes_are_learnt_from_files(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_train_fixture f;
+    static const char colour[] =
+        "{\"_class_name\": \"GgdmCNN\", \"sample_size\": 8, \"in_channels\": 3, \"attributes\": ["
+        "{\"name\": \"way\", \"classes\": [\"row\", \"column\"]}, {\"name\": \"place\", "
+        "\"classes\": "
+        "[\"zero\", \"one\", \"two\", \"three\", \"four\"]}], \"layers\": [{\"conv\": 8, "
+        "\"kernel\": 3, "
+        "\"act\": \"silu\"}, {\"flatten\": true}]}";
+    ggdm_train_begin_words(&f,
+                           "name: tiny\nobjective: classifier\nconfig: net.json\nimages: 1200\n"
+                           "batch: 20\noptimizer: {lr: 0.01, warmup_steps: 5, ema: 0.9}\n",
+                           colour);
+    ggdm_test_ok(ggdm_train_into(&f, "a", 0, &err), &err);
+    assert_true(f.last.val_accuracy > 0.8);
+    char *card = ggdm_train_file(&f, "a", "README.md", NULL);
+    assert_non_null(strstr(card, "(mean over the attributes)"));
+    assert_non_null(strstr(card, "| place | "));
+    assert_non_null(strstr(card, " | 20.00 % |\n")); /* of five places that are equally many */
+    free(card);
+    ggdm_train_check_model(&f, GGDM_CLASSIFIER);
+    ggdm_train_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_attributes_that_do_not_fit_are_refused),
         cmocka_unit_test(test_attributes_are_learnt_by_the_sum_of_their_cross_entropies),
         cmocka_unit_test(test_attributes_are_measured_each),
+        cmocka_unit_test(test_attributes_are_learnt_from_files),
     };
     return ggdm_test_main(tests);
 }
