@@ -229,8 +229,10 @@ static ggdm_status fill_net(const ggdm_node *root, raw_adm *raw, const char *res
     net->layers = raw->layers;
     net->groups = raw->groups;
     net->heads = raw->heads;
-    if (raw->heads_up == raw->heads)
+    if (raw->heads_up == raw->heads || raw->head_dim > 0)
         raw->heads_up = -1;
+    if (raw->updown) /* there is none then */
+        raw->conv_resample = true;
     net->heads_up = raw->heads_up > 0 ? raw->heads_up : raw->heads;
     net->head_dim = raw->head_dim > 0 ? raw->head_dim : 0;
     net->scale_shift = raw->scale_shift;
@@ -257,6 +259,10 @@ static ggdm_status fill_unet(const ggdm_node *root, void *keys, void *config, gg
     if (raw->base % 2)
         return ggdm_node_expected(at(root, "num_channels"), err, "an even number");
     net->n_labels = raw->class_cond ? raw->n_classes : 0;
+    if (!raw->class_cond)
+        raw->n_classes = unet_defaults.n_classes;
+    if (raw->head_dim > 0)
+        raw->heads = unet_defaults.heads;
     info->size = net->size;
     info->channels = net->channels;
     info->n_classes = net->n_labels;

@@ -170,7 +170,9 @@ static ggdm_status read_shapes(const ggdm_named *t, const flags *said, shapes *s
         s->attn[i] = has_attention(t, k);
     }
     places = ggdm_named_find(t, "out.2.positional_embedding");
-    for (s->side = 0; places && s->side < MAX_SIDE && (s->side + 1) * (s->side + 1) < places->shape.d[1]; s->side++)
+    for (s->side = 0;
+         places && s->side < MAX_SIDE && (s->side + 1) * (s->side + 1) < places->shape.d[1];
+         s->side++)
         ;
     return GGDM_OK;
 }
@@ -227,8 +229,12 @@ static ggdm_status read_flags(const ggdm_named *t, const ggdm_node *said, bool c
                               shapes *s, flags *f, ggdm_error *err)
 {
     flags first = {.schedule = UNSAID};
-    *f = (flags){
-        .heads = 4, .head_dim = -1, .heads_up = -1, .groups = 32, .steps = 1000, .schedule = UNSAID};
+    *f = (flags){.heads = 4,
+                 .head_dim = -1,
+                 .heads_up = -1,
+                 .groups = 32,
+                 .steps = 1000,
+                 .schedule = UNSAID};
     if (said)
         GGDM_TRY(ggdm_fields_read(said, fields, ignored, &first, err));
     GGDM_TRY(read_shapes(t, &first, s, err));
@@ -242,11 +248,12 @@ static ggdm_status read_flags(const ggdm_named *t, const ggdm_node *said, bool c
         f->size = usual_size(s);
         know_published(s, f);
         if (!said && f->schedule == UNSAID)
-            return GGDM_FAIL(err, GGDM_EINVAL,
-                             "%s: the shapes of a U-Net of guided-diffusion do not tell image_size, "
-                             "num_heads or num_head_channels, and use_new_attention_order: expected "
-                             "a file with the flags of its scripts, --config FILE.json",
-                             t->where);
+            return GGDM_FAIL(
+                err, GGDM_EINVAL,
+                "%s: the shapes of a U-Net of guided-diffusion do not tell image_size, "
+                "num_heads or num_head_channels, and use_new_attention_order: expected "
+                "a file with the flags of its scripts, --config FILE.json",
+                t->where);
     }
     if (said)
         GGDM_TRY(ggdm_fields_read(said, fields, ignored, f, err));

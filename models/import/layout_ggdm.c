@@ -88,8 +88,8 @@ static ggdm_status unet_config(const ggdm_named *t, const ggdm_node *said, ggdm_
     return GGDM_OK;
 }
 
-/* Betas of the repository's chain, 0.0001 to 0.02; of pixels in [0, 1] those of the chain of [-1, 1]
- * that is the same but for a factor (models/arch/ggdm_unet.c). */
+/* Betas of the repository's chain, 0.0001 to 0.02; of pixels in [0, 1] those of the chain of [-1,
+ * 1] that is the same but for a factor (models/arch/ggdm_unet.c). */
 static ggdm_status unet_schedule(const ggdm_named *t, const ggdm_node *said, ggdm_json *json,
                                  ggdm_error *err)
 {
@@ -139,8 +139,8 @@ static void put_conv(const ggdm_named *t, const char *name, ggdm_json *json)
     char tensor[64], layer[128];
     snprintf(tensor, sizeof tensor, "convnet.%s.weight", name);
     const ggdm_shape *s = &ggdm_named_find(t, tensor)->shape;
-    snprintf(layer, sizeof layer, "(convnet.%s): Conv2d(%lld, %lld, kernel_size=(%lld, %lld))", name,
-             (long long)s->d[1], (long long)s->d[0], (long long)s->d[2], (long long)s->d[3]);
+    snprintf(layer, sizeof layer, "(convnet.%s): Conv2d(%lld, %lld, kernel_size=(%lld, %lld))",
+             name, (long long)s->d[1], (long long)s->d[0], (long long)s->d[2], (long long)s->d[3]);
     ggdm_json_put_string(json, NULL, layer);
     ggdm_json_put_string(json, NULL, "ReLU()");
 }
@@ -195,10 +195,9 @@ static const char *const lenet_has[] = {"convnet.c1.weight", "convnet.c3.weight"
                                         "convnet.c5.weight", "fc.f6.weight",
                                         "fc.f7.weight",      NULL};
 static const char *const small_lacks[] = {"convnet.c7.weight", "fc.f8.weight", NULL};
-static const char *const large_has[] = {"convnet.c7.weight", "convnet.c1.weight",
-                                        "convnet.c3.weight", "convnet.c5.weight",
-                                        "fc.f6.weight",      "fc.f7.weight",
-                                        "fc.f8.weight",      NULL};
+static const char *const large_has[] = {
+    "convnet.c7.weight", "convnet.c1.weight", "convnet.c3.weight", "convnet.c5.weight",
+    "fc.f6.weight",      "fc.f7.weight",      "fc.f8.weight",      NULL};
 
 const ggdm_layout ggdm_layout_lenet = {.name = "LeNet of the GGDM repository",
                                        .class_name = "TorchSequential",

@@ -108,6 +108,24 @@ says 0 "plan of that copy" "-> ../project/runs/tiny" -- "$GGDM" plan ../project/
 mv ../project/models/tiny-cnn .
 says 2 "a model that is gone" "field 'guidance.loss.model': model 'models/tiny-cnn': no such directory" -- "$GGDM" plan ../project/runs/tiny/sweep.yaml
 
+# ---- token ids ----
+
+cd "$work" || exit 1
+clip=$root/models/zoo/faces-clip
+says 0 "tokenize" "49406 320 1125 539 320 2368 49407" -- "$GGDM" model tokenize "$clip" "a photo of a cat"
+printf 'a dog\n\nIt\xe2\x80\x99s\r\n' >words.txt
+says 0 "of the lines of a file" "49406 320 1929 49407" "49406 585 568 49407" -- "$GGDM" model tokenize "$clip" @words.txt
+[ "$(wc -l <out)" -eq 3 ]
+report $? "a line for each, an empty one too"
+says 0 "as JSON" '{"text": "a dog", "context": ' '"ids": [49406, 320, 1929, 49407]}' -- "$GGDM" model tokenize "$clip" "a dog" --json
+long=$(printf 'dog %.0s' {1..99})
+says 2 "a text that is too long" "has 101 tokens with those of start and end, expected at most" -- "$GGDM" model tokenize "$clip" "$long"
+says 0 "is cut where that is wished" "1929 49407" -- "$GGDM" model tokenize "$clip" "$long" --truncate
+printf 'good\na\x07b\n' >words.txt
+says 2 "control characters" "words.txt:2: text, byte 2: control character U+0007" -- "$GGDM" model tokenize "$clip" @words.txt
+says 2 "no text" "tokenize: expected texts behind the model" -- "$GGDM" model tokenize "$clip"
+says 2 "no tokenizer" "zoo/tiny-cnn: there is no tokenizer, expected vocab.json and merges.txt" -- "$GGDM" model tokenize zoo/tiny-cnn a
+
 # ---- what docs/MODELS.md exports from PyTorch ----
 
 cd "$work" || exit 1

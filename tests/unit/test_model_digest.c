@@ -186,6 +186,26 @@ static const member clip_vision[] = {{"_class_name", "\"CLIPVisionModelWithProje
                                      {"patch_size", "4"},
                                      {NULL, NULL}};
 
+static const member adm[] = {
+    {"_class_name", "\"ADMUNet\""}, {"image_size", "16"},       {"num_channels", "16"},
+    {"channel_mult", "[1, 2]"},     {"norm_num_groups", "8"},   {"class_cond", "true"},
+    {"rescale_timesteps", "true"},  {"diffusion_steps", "500"}, {NULL, NULL}};
+static const member adm_classifier[] = {{"_class_name", "\"ADMClassifier\""},
+                                        {"image_size", "16"},
+                                        {"classifier_width", "16"},
+                                        {"channel_mult", "[1, 2]"},
+                                        {"classifier_resblock_updown", "false"},
+                                        {"norm_num_groups", "8"},
+                                        {"num_head_channels", "8"},
+                                        {"rescale_timesteps", "true"},
+                                        {"diffusion_steps", "500"},
+                                        {NULL, NULL}};
+static const member ggdm[] = {{"_class_name", "\"GGDMUNet\""},
+                              {"image_size", "16"},
+                              {"n_channels", "32"},
+                              {"n_groups", "8"},
+                              {NULL, NULL}};
+
 /* Keys of one meaning: for each there is nothing else that is accepted. */
 static const char *const of_one_meaning[] = {"logit_scale_init_value",
                                              "time_embedding_type",
@@ -245,6 +265,8 @@ static const member others[] = {
     {"text_config_dict", "{\"hidden_size\": 64}"},
     {"vision_config", "{\"patch_size\": 16}"},
     {"vision_config_dict", "{\"patch_size\": 16}"},
+    {"ch_mults", "[2, 2, 2, 2]"},
+    {"is_attn", "[true, false, false, false]"},
     {"trained_betas", "[0.1, 0.2], \"num_train_timesteps\": 2"},
 };
 
@@ -330,6 +352,9 @@ static void test_digest_every_key_that_counts_changes_it(void **state)
     check_rows(meaning_of_config, clip, ggdm_arch_clip.fields);
     check_rows(meaning_of_config, clip_text, ggdm_arch_clip_text_projected.fields);
     check_rows(meaning_of_config, clip_vision, ggdm_arch_clip_vision.fields);
+    check_rows(meaning_of_config, adm, ggdm_arch_adm.fields);
+    check_rows(meaning_of_config, adm_classifier, ggdm_arch_adm_classifier.fields);
+    check_rows(meaning_of_config, ggdm, ggdm_arch_ggdm_unet.fields);
     check_rows(meaning_of_schedule, scheduler, ggdm_schedule_fields);
     check_layers();
     static const member labels[] = {{"_class_name", "\"UNet2DModel\""},
@@ -401,6 +426,9 @@ static void test_digest_defaults_and_ignored_keys_do_not_count(void **state)
     check_written(&ggdm_arch_clip, clip);
     check_written(&ggdm_arch_clip_text_projected, clip_text);
     check_written(&ggdm_arch_clip_vision, clip_vision);
+    check_written(&ggdm_arch_adm, adm);
+    check_written(&ggdm_arch_adm_classifier, adm_classifier);
+    check_written(&ggdm_arch_ggdm_unet, ggdm);
     assert_int_equal(same(meaning_of_schedule, scheduler,
                           "\"_class_name\": \"DDIMScheduler\", \"solver_order\": 2, "
                           "\"beta_end\": 0.020, \"thresholding\": false, \"trained_betas\": null, "
@@ -680,6 +708,20 @@ static void test_digest_of_a_noisy_classifier_has_its_schedule(void **state)
 }
 
 /* What is not understood has no digest. */
+/* Merges are what a tokenizer means; how their lines end is not. */
+static void test_digest_of_who_reads_has_the_tokenizer(void **state)
+{
+    (void)state;
+    free(ggdm_tiny_reader_write(dir, "reader", ggdm_tiny_texts_config, 1));
+    const digest first = digest_of("reader");
+    put("reader/merges.txt", "#version: 0.2\r\n\r\n");
+    const digest again = digest_of("reader");
+    assert_memory_equal(first.bytes, again.bytes, sizeof first.bytes);
+    put("reader/special_tokens_map.json", "{\"pad_token\": \"a\"}");
+    const digest padded = digest_of("reader");
+    assert_true(memcmp(first.bytes, padded.bytes, sizeof first.bytes) != 0);
+}
+
 static void test_digest_unknown_schedule_is_refused(void **state)
 {
     (void)state;
@@ -731,6 +773,7 @@ int main(void)
         T(test_digest_other_numbers_are_another_model),
         T(test_digest_of_a_classifier_has_no_schedule),
         T(test_digest_of_a_noisy_classifier_has_its_schedule),
+        T(test_digest_of_who_reads_has_the_tokenizer),
         T(test_digest_unknown_schedule_is_refused),
         cmocka_unit_test(test_digest_of_shipped_models_stays),
     };

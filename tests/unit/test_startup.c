@@ -60,7 +60,10 @@ static void *take(void *context)
     return NULL;
 }
 
-enum { MODELS = 5 }; /* two networks, each as several models */
+enum {
+    MODELS = 5,
+    READER = 3
+}; /* two networks, each as several models, and one with a tokenizer */
 
 static void add_two_pictures(ggdm_outfit *outfit)
 {
@@ -104,8 +107,11 @@ static void offer(int32_t n_models, uint8_t flip, taker *worker)
         add_two_pictures(&outfit);
     for (int i = 0; i < n_models; i++) {
         char name[] = {(char)('a' + i), 0};
-        char *model = ggdm_tiny_model_write(
-            dir, name, i % 2 ? ggdm_tiny_cnn_config : ggdm_tiny_unet_config, (uint64_t)i);
+        char *model =
+            i == READER
+                ? ggdm_tiny_reader_write(dir, name, ggdm_tiny_texts_config, (uint64_t)i)
+                : ggdm_tiny_model_write(
+                      dir, name, i % 2 ? ggdm_tiny_cnn_config : ggdm_tiny_unet_config, (uint64_t)i);
         ggdm_test_ok(ggdm_model_files_open(model, &outfit.models[i], &err), &err);
         free(model);
     }
@@ -121,6 +127,9 @@ static void offer(int32_t n_models, uint8_t flip, taker *worker)
             const ggdm_model_files *given = &outfit.models[i], *got = &worker->outfit.models[i];
             assert_string_equal(got->path, given->path);
             assert_string_equal(got->config, given->config);
+            assert_int_equal(given->tokenizer != NULL, i == READER);
+            if (i == READER)
+                assert_string_equal(got->tokenizer, given->tokenizer);
             assert_memory_equal(got->digest, given->digest, sizeof got->digest);
             assert_ptr_equal(got->weights, given->weights); /* of the node */
         }
