@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 void ggdm_csv_put(FILE *f, const char *text)
 {
@@ -24,8 +25,8 @@ void ggdm_csv_put(FILE *f, const char *text)
 
 void ggdm_csv_begin(char *text, size_t size, ggdm_csv *out)
 {
-    const size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    *out = (ggdm_csv){.at = text + mark, .end = text + size, .line = 1, .next_line = 1};
+    *out = (ggdm_csv){
+        .at = text + ggdm_utf8_mark(text, size), .end = text + size, .line = 1, .next_line = 1};
 }
 
 void ggdm_csv_deinit(ggdm_csv *csv)

@@ -47,6 +47,11 @@ size_t ggdm_utf8_plain(const char *text, size_t size)
     return size;
 }
 
+size_t ggdm_utf8_mark(const char *text, size_t size)
+{
+    return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 void ggdm_utf8_show(const char *text, char *out, size_t size)
 {
     size_t left = strlen(text), used = 0;

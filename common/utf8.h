@@ -11,6 +11,9 @@
  *  characters (U+0000 to U+001F, U+007F to U+009F): size where all are. */
 size_t ggdm_utf8_plain(const char *text, size_t size);
 
+/** Bytes of the mark that some editors begin a file with: 3, or 0 where there is none. */
+size_t ggdm_utf8_mark(const char *text, size_t size);
+
 /** A text as it may go to a terminal: line feeds and tabs stand, every other byte that is no plain
  *  UTF-8 is written as \xNN.  It is cut where there is no room, which four times its size is. */
 void ggdm_utf8_show(const char *text, char *out, size_t size);

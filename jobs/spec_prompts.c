@@ -32,8 +32,8 @@ static ggdm_status add_line(ggdm_doc *doc, const ggdm_node *list, char *text, ch
 {
     ggdm_node *node = NULL;
     char *from = text;
-    if (line == 1 && end - from >= 3 && memcmp(from, "\xEF\xBB\xBF", 3) == 0)
-        from += 3; /* what some editors begin a file with */
+    if (line == 1)
+        from += ggdm_utf8_mark(from, (size_t)(end - from));
     while (from < end && isspace((unsigned char)*from))
         from++;
     while (end > from && isspace((unsigned char)end[-1]))
@@ -77,6 +77,8 @@ ggdm_status ggdm_spec_read_prompts(ggdm_spec *s, const ggdm_node *node, const gg
     ggdm_doc *doc = NULL;
     size_t size = 0;
     ggdm_status st;
+    if (!node->text[1])
+        return ggdm_node_expected(node, err, "the name of a file of prompts behind the '@'");
     if (s->n_files == GGDM_MAX_FILES)
         return ggdm_node_fail(node, err, "more than %d files of prompts", GGDM_MAX_FILES);
     GGDM_TRY_GOTO(st, find_file(s, node->text + 1, &path, err), done);

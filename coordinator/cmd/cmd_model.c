@@ -250,6 +250,8 @@ static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_e
 static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *err)
 {
     ggdm_apply_options how = a->apply;
+    GGDM_TRY(
+        ggdm_model_check_finite(m, err)); /* as every run does: what it would write is no number */
     how.out = a->out;
     if (!how.in || !how.out)
         return GGDM_FAIL(err, GGDM_EINVAL, "apply: %s is missing, expected --in FILE --out FILE",

@@ -7,6 +7,7 @@
 
 #include "common/fs.h"
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #define MAX_FILE ((size_t)1 << 30) /* bytes */
 
@@ -35,7 +36,8 @@ ggdm_status ggdm_each_line(const char *path, ggdm_line_taker *take, void *contex
     GGDM_TRY(ggdm_read_file(path, MAX_FILE, &text, &size, err));
     ggdm_status st = GGDM_OK;
     int64_t number = 1;
-    for (char *at = text, *end = text + size; at < end && st == GGDM_OK; number++) {
+    const size_t mark = ggdm_utf8_mark(text, size);
+    for (char *at = text + mark, *end = text + size; at < end && st == GGDM_OK; number++) {
         char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
         st = take_line(path, number, at, (size_t)(stop - at), take, context, err);

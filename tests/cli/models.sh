@@ -57,6 +57,7 @@ schedule
 
 cp -r zoo/tiny-cnn bad-cnn && printf '\0\0\300\177' | dd of=bad-cnn/model.safetensors bs=1 seek=$(($(stat -c %s bad-cnn/model.safetensors) - 4)) conv=notrunc status=none
 says 2 "weights that are not finite do not verify" ".bias', element [9]: value nan" -- "$GGDM" model verify bad-cnn
+says 2 "nor are they applied" ".bias', element [9]: value nan" -- "$GGDM" model apply bad-cnn --in bad-cnn/model.safetensors --out none
 sed 's/^judge: .*/judge: bad-cnn/' tiny.yaml >bad.yaml
 says 2 "and no run begins with them" "bad.yaml:13:8: field 'judge': bad-cnn: tensor" -- "$GGDM" run bad.yaml -w 0 --run none
 [ ! -e none ]

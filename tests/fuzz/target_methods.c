@@ -66,7 +66,8 @@ bool ggdm_fuzz_spec(const uint8_t *data, size_t size)
     return st == GGDM_OK;
 }
 
-/* A file of prompts, beside the sweep that names it; the run's own text says the same without it. */
+/* A file of prompts, beside the sweep that names it; the run's own text says the same without it.
+ */
 bool ggdm_fuzz_prompts(const uint8_t *data, size_t size)
 {
     static const char text[] = "name: p\nmodel: m\nsweep:\n  prompt: \"@prompts.txt\"\nguidance:\n"

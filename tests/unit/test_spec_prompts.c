@@ -126,6 +126,9 @@ static void test_spec_prompts_that_begin_with_an_at_sign(void **state)
     assert_string_equal(spec_fixture_find(&s, "prompt")->values[0].text, "@home");
     ggdm_spec_deinit(&s);
     free(text);
+    text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "\"@\"");
+    refuse(&p, text, "s.yaml:8:11: field 'sweep.prompt': value '@', expected the name of a file");
+    free(text);
     text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "@prompts.txt");
     refuse(&p, text, "s.yaml:8:11: a value that begins with '@', expected it in quotes");
     free(text);

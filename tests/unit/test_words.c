@@ -141,6 +141,8 @@ static void test_words_that_are_missing_are_counted(void **state)
 #define LINE "{\"caption\": \"x\", \"attributes\": {\"glasses\": \"no\", \"hair\": \"red\"}}\n"
     refused("train.jsonl", LINE LINE, GGDM_EFORMAT,
             "train.jsonl: 2 lines for 3 images, expected one for each");
+    refused("train.jsonl", "\xEF\xBB\xBF" LINE LINE, GGDM_EFORMAT, /* the mark says nothing */
+            "train.jsonl: 2 lines for 3 images, expected one for each");
     refused("train.jsonl", LINE LINE LINE LINE, GGDM_EFORMAT,
             "train.jsonl:4: more lines than there are images (3)");
     refused("train.jsonl", LINE "\n" LINE, GGDM_EFORMAT, "train.jsonl:2: an empty line");
