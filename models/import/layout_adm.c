@@ -159,7 +159,7 @@ static ggdm_status read_shapes(const ggdm_named *t, const flags *said, shapes *s
     GGDM_TRY(find_layers(t, said, s, err));
     s->base = time->shape.d[1];
     s->channels = first->shape.d[1];
-    s->scale_shift = embedding->shape.d[0] == 2 * width(t, 1);
+    s->scale_shift = embedding->shape.d[0] / 2 == width(t, 1);
     s->levels = s->blocks / (s->layers + 1);
     if (s->levels > MAX_LEVELS || s->base < 1)
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %d levels of %lld channels, expected at most %d",
@@ -310,7 +310,7 @@ static ggdm_status unet_config(const ggdm_named *t, const ggdm_node *said, ggdm_
     ggdm_json_put_int(json, "num_res_blocks", s.layers);
     ggdm_json_put_int(json, "num_heads", f.heads);
     ggdm_json_put_int(json, "num_heads_upsample", f.heads_up);
-    ggdm_json_put_bool(json, "learn_sigma", last->shape.d[0] == 2 * s.channels);
+    ggdm_json_put_bool(json, "learn_sigma", last->shape.d[0] / 2 == s.channels);
     ggdm_json_put_bool(json, "class_cond", labels != NULL);
     if (labels)
         ggdm_json_put_int(json, "num_classes", labels->shape.d[0]);
@@ -356,7 +356,7 @@ static ggdm_status put_schedule(const ggdm_named *t, const ggdm_node *said, bool
     shapes s;
     flags f;
     GGDM_TRY(read_flags(t, said, classifier, &s, &f, err));
-    const bool learned = !classifier && last && last->shape.d[0] == 2 * s.channels;
+    const bool learned = !classifier && last && last->shape.d[0] / 2 == s.channels;
     ggdm_json_put_string(json, "_class_name", "DDPMScheduler");
     ggdm_json_put_int(json, "num_train_timesteps", f.steps);
     ggdm_json_put_string(json, "beta_schedule",

@@ -134,25 +134,31 @@ const ggdm_layout ggdm_layout_ggdm_unet = {.name = "U-Net of the GGDM repository
 
 /* ---- the LeNets ---- */
 
-static void put_conv(const ggdm_named *t, const char *name, ggdm_json *json)
+static ggdm_status put_conv(const ggdm_named *t, const char *name, ggdm_json *json, ggdm_error *err)
 {
     char tensor[64], layer[128];
+    const ggdm_st_tensor *w;
     snprintf(tensor, sizeof tensor, "convnet.%s.weight", name);
-    const ggdm_shape *s = &ggdm_named_find(t, tensor)->shape;
+    GGDM_TRY(ggdm_named_get(t, tensor, 4, &w, err));
+    const int64_t *d = w->shape.d;
     snprintf(layer, sizeof layer, "(convnet.%s): Conv2d(%lld, %lld, kernel_size=(%lld, %lld))",
-             name, (long long)s->d[1], (long long)s->d[0], (long long)s->d[2], (long long)s->d[3]);
+             name, (long long)d[1], (long long)d[0], (long long)d[2], (long long)d[3]);
     ggdm_json_put_string(json, NULL, layer);
     ggdm_json_put_string(json, NULL, "ReLU()");
+    return GGDM_OK;
 }
 
-static void put_linear(const ggdm_named *t, const char *name, ggdm_json *json)
+static ggdm_status put_linear(const ggdm_named *t, const char *name, ggdm_json *json,
+                              ggdm_error *err)
 {
     char tensor[64], layer[128];
+    const ggdm_st_tensor *w;
     snprintf(tensor, sizeof tensor, "fc.%s.weight", name);
-    const ggdm_shape *s = &ggdm_named_find(t, tensor)->shape;
+    GGDM_TRY(ggdm_named_get(t, tensor, 2, &w, err));
     snprintf(layer, sizeof layer, "(fc.%s): Linear(in_features=%lld, out_features=%lld)", name,
-             (long long)s->d[1], (long long)s->d[0]);
+             (long long)w->shape.d[1], (long long)w->shape.d[0]);
     ggdm_json_put_string(json, NULL, layer);
+    return GGDM_OK;
 }
 
 /* Of images of 32 pixels, or with one convolution and one layer more of 128; they see pixels in
@@ -167,10 +173,12 @@ static ggdm_status lenet_config(const ggdm_named *t, const ggdm_node *said, ggdm
     static const ggdm_field size_only[] = {
         {"sample_size", GGDM_FIELD_INT32, 0, .lo = 1, .hi = 1 << 20}, {0}};
     int32_t size = large ? 128 : 32;
+    const ggdm_st_tensor *first;
     if (said)
         GGDM_TRY(ggdm_fields_read(said, size_only, NULL, &size, err));
+    GGDM_TRY(ggdm_named_get(t, "convnet.c1.weight", 4, &first, err));
     ggdm_json_put_int(json, "sample_size", size);
-    ggdm_json_put_int(json, "in_channels", ggdm_named_find(t, "convnet.c1.weight")->shape.d[1]);
+    ggdm_json_put_int(json, "in_channels", first->shape.d[1]);
     for (int i = 0; i < 2; i++) {
         ggdm_json_begin_array(json, i ? "image_std" : "image_mean");
         ggdm_json_put_int(json, NULL, i);
@@ -178,13 +186,13 @@ static ggdm_status lenet_config(const ggdm_named *t, const ggdm_node *said, ggdm
     }
     ggdm_json_begin_array(json, "layers");
     for (int i = 0; i < n_convs; i++) {
-        put_conv(t, convs[i], json);
+        GGDM_TRY(put_conv(t, convs[i], json, err));
         if (i + 1 < n_convs)
             ggdm_json_put_string(json, NULL, "MaxPool2d(2)");
     }
     ggdm_json_put_string(json, NULL, "Flatten()");
     for (int i = 0; i < n_linears; i++) {
-        put_linear(t, linears[i], json);
+        GGDM_TRY(put_linear(t, linears[i], json, err));
         ggdm_json_put_string(json, NULL, i + 1 < n_linears ? "ReLU()" : "LogSoftmax(dim=-1)");
     }
     ggdm_json_end(json);

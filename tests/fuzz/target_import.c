@@ -5,6 +5,7 @@
 
 #include "models/arch/arch.h"
 #include "models/import/layout.h"
+#include "models/schedule_config.h"
 #include "models/io/torch_file.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -104,27 +105,46 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
 }
 
-/* What a layout makes of them is a config, or refused. */
-static bool make_config(const ggdm_layout *l, const ggdm_named *tensors)
+/* What a layout makes of them, owned; NULL: it is refused. */
+static char *make(const ggdm_layout *l, const ggdm_named *tensors, bool scheduler)
 {
     ggdm_json json;
     ggdm_error err = {0};
     char *text = NULL;
-    ggdm_arch *arch = NULL;
     ggdm_json_init(&json, GGDM_JSON_LINE);
     ggdm_json_begin_object(&json, NULL);
-    ggdm_json_put_string(&json, "_class_name", l->class_name);
-    ggdm_status st = l->config(tensors, NULL, &json, &err);
+    if (!scheduler)
+        ggdm_json_put_string(&json, "_class_name", l->class_name);
+    ggdm_status st = (scheduler ? l->scheduler : l->config)(tensors, NULL, &json, &err);
     ggdm_fuzz_clean(st, &err);
     if (st == GGDM_OK) {
         ggdm_json_end(&json);
         ggdm_test_ok(ggdm_json_finish(&json, &text, NULL, &err), &err);
-        st = ggdm_arch_parse(text, strlen(text), "config.json", &arch, &err);
-        ggdm_fuzz_clean(st, &err);
     }
     ggdm_json_deinit(&json);
+    return text;
+}
+
+/* It is a config, or refused; where it is one, the schedule is one, too. */
+static bool make_config(const ggdm_layout *l, const ggdm_named *tensors)
+{
+    ggdm_error err = {0};
+    ggdm_arch *arch = NULL;
+    char *config = make(l, tensors, false), *schedule = NULL, *meaning = NULL;
+    ggdm_status st = GGDM_EINVAL;
+    if (config) {
+        st = ggdm_arch_parse(config, strlen(config), "config.json", &arch, &err);
+        ggdm_fuzz_clean(st, &err);
+    }
+    if (st == GGDM_OK && l->scheduler) {
+        schedule = make(l, tensors, true);
+        assert_non_null(schedule);
+        ggdm_test_ok(ggdm_schedule_config_text(schedule, "scheduler", &meaning, &err), &err);
+    }
     ggdm_arch_destroy(&arch);
-    free(text);
+    free(config);
+    free(schedule);
+    free(meaning);
     return st == GGDM_OK;
 }
 
