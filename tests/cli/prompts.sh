@@ -38,6 +38,12 @@ grep -q '"prompt": "blond hair"' side.json && grep -q '"target": "hair_colour:bl
     grep -q '"target": "glasses", "judge.target.class": 1' other.json
 report $? "the prompt stands beside each image, and its class among the answers to one question" || cat side.json other.json
 
+# counted CELL CLASS: the share of its images whose likeliest answer is this one.
+counted() { for i in 0 1 2; do tar xOf "p/archive/$1/samples.tar" "$1_00000$i.json"; done | grep -o '"judge": {"label": [0-9]*' | awk -v c="$2" '{ n += $3 == c } END { printf "%.6g", n / NR }'; }
+read -ra right <<<"$(column p judge_accuracy)"
+[ "${right[0]}" = "$(counted c0000 1)" ] && [ "${right[1]}" = "$(counted c0001 1)" ] && [ "${right[2]}" = "$(counted c0002 0)" ] && [ "${right[3]}" = "$(counted c0003 0)" ] &&
+    [ "${right[0]}${right[1]}${right[2]}${right[3]}" != 0000 ]
+report $? "right is the likeliest answer to the target's question" || cat p/summary.csv
 mv prompts.txt gone.txt
 "$GGDM" run p/sweep.yaml >again.out 2>again.err && grep -q 'prompt: \["a man with glasses", "blond hair"\]' p/sweep.yaml &&
     ! "$GGDM" plan p.yaml >gone.out 2>gone.err && grep -q "p.yaml:9:13: field 'sweep.zip.prompt': cannot open prompts.txt" gone.err
