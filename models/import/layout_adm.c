@@ -1,18 +1,14 @@
 /* U-Nets and classifiers of OpenAI's guided-diffusion, and U-Nets of improved-diffusion.  Shapes
  * tell all but the size of the image, the heads and the order of their channels: that is known of
  * the published checkpoints, and else said by a file of the scripts' flags. */
-#include <stdio.h>
-#include <string.h>
+#include "models/import/adm_shapes.h"
 
-#include "models/import/layout.h"
-
-enum { MAX_BLOCKS = 256, MAX_LEVELS = 16, MAX_SIDE = 1024 };
 enum { HEAD = 64 /* channels of the heads of published checkpoints */ };
 
 /* ---- flags ---- */
 
 typedef struct flags {
-    int32_t size, channels, layers, heads, head_dim, heads_up, groups, steps;
+    int32_t size, layers, heads, head_dim, heads_up, groups, steps;
     bool new_order, rescale, predict_x0;
     int schedule;
 } flags;
@@ -24,8 +20,8 @@ static const char *const schedules[] = {"linear", "cosine", NULL};
 
 static const ggdm_field fields[] = {
     {"image_size", GGDM_FIELD_INT32, AT(size), .lo = 1, .hi = 1 << 20},
-    {"num_res_blocks", GGDM_FIELD_INT32, AT(layers), .lo = 1, .hi = MAX_BLOCKS},
-    {"classifier_depth", GGDM_FIELD_INT32, AT(layers), .lo = 1, .hi = MAX_BLOCKS},
+    {"num_res_blocks", GGDM_FIELD_INT32, AT(layers), .lo = 1, .hi = GGDM_ADM_MAX_BLOCKS},
+    {"classifier_depth", GGDM_FIELD_INT32, AT(layers), .lo = 1, .hi = GGDM_ADM_MAX_BLOCKS},
     {"num_heads", GGDM_FIELD_INT32, AT(heads), .lo = 1, .hi = 1 << 20},
     {"num_head_channels", GGDM_FIELD_INT32, AT(head_dim), .lo = -1, .hi = 1 << 20},
     {"num_heads_upsample", GGDM_FIELD_INT32, AT(heads_up), .lo = -1, .hi = 1 << 20},
@@ -60,143 +56,7 @@ static const char *const ignored[] = {"num_channels",
                                       "timestep_respacing",
                                       NULL};
 
-/* ---- what shapes tell ---- */
-
-typedef struct shapes {
-    int blocks, levels, layers; /* input blocks; of each level */
-    int64_t base, channels, out, classes;
-    double mult[MAX_LEVELS];
-    bool attn[MAX_LEVELS];
-    bool scale_shift, updown, conv_resample;
-    int64_t side; /* of the smallest image, by an attention pool; 0: not told */
-    const char *pool;
-} shapes;
-
-/* A tensor of a residual block: its norm, its last convolution (of its width), its shortcut. */
-static bool is_residual(const ggdm_named *t, int k)
-{
-    return ggdm_named_at(t, "input_blocks.*.0.in_layers.0.weight", k) != NULL;
-}
-
-static int64_t width(const ggdm_named *t, int k)
-{
-    const ggdm_st_tensor *w = ggdm_named_at(t, "input_blocks.*.0.out_layers.3.weight", k);
-    return w ? w->shape.d[0] : 0;
-}
-
-static bool has_attention(const ggdm_named *t, int k)
-{
-    return ggdm_named_at(t, "input_blocks.*.1.qkv.weight", k) != NULL;
-}
-
-static int count_blocks(const ggdm_named *t)
-{
-    int n = 0;
-    for (int k = 0; k < MAX_BLOCKS; k++)
-        if (is_residual(t, k) || ggdm_named_at(t, "input_blocks.*.0.op.weight", k))
-            n = k + 1;
-    return n;
-}
-
-/* The first block going up that doubles the image by a residual block; -1: none does. */
-static int first_doubling(const ggdm_named *t)
-{
-    for (int k = 0; k < MAX_BLOCKS; k++)
-        if (ggdm_named_at(t, "output_blocks.*.1.in_layers.0.weight", k) ||
-            ggdm_named_at(t, "output_blocks.*.2.in_layers.0.weight", k))
-            return k;
-    return -1;
-}
-
-/* Could levels have so many residual blocks, each with one that halves the image behind it? */
-static bool fits(const ggdm_named *t, int blocks, int layers)
-{
-    const int period = layers + 1;
-    if (blocks % period)
-        return false;
-    for (int k = 1; k < blocks; k++) {
-        const bool halves = k % period == 0, first = k % period == 1;
-        if (halves ? width(t, k) != width(t, k - 1) || has_attention(t, k)
-                   : !first && (width(t, k) != width(t, k - 1) ||
-                                has_attention(t, k) != has_attention(t, k - 1)))
-            return false;
-    }
-    return true;
-}
-
-/* Residual blocks of a level: up to the first block that is none; where residual blocks halve the
- * image, so many as make all levels alike. */
-static ggdm_status find_layers(const ggdm_named *t, const flags *said, shapes *s, ggdm_error *err)
-{
-    const int doubling = first_doubling(t), told = doubling > 0 ? doubling : said->layers;
-    int k = 1, found = 0;
-    while (k < s->blocks && is_residual(t, k))
-        k++;
-    s->updown = k == s->blocks;
-    s->conv_resample = s->updown || ggdm_named_at(t, "input_blocks.*.0.op.weight", k);
-    s->layers = k - 1;
-    for (int layers = 1; s->updown && layers < s->blocks; layers++) {
-        if (!fits(t, s->blocks, layers) || (told > 0 && layers != told))
-            continue;
-        s->layers = layers;
-        found++;
-    }
-    if (s->layers > 0 && s->blocks % (s->layers + 1) == 0 && (!s->updown || found == 1))
-        return GGDM_OK;
-    return GGDM_FAIL(err, GGDM_EINVAL,
-                     "%s: the %d input blocks do not tell how many there are of each level: "
-                     "expected num_res_blocks (classifier_depth) in --config FILE",
-                     t->where, s->blocks);
-}
-
-static ggdm_status read_shapes(const ggdm_named *t, const flags *said, shapes *s, ggdm_error *err)
-{
-    const ggdm_st_tensor *time, *first, *places, *embedding;
-    *s = (shapes){.blocks = count_blocks(t)};
-    GGDM_TRY(ggdm_named_get(t, "time_embed.0.weight", 2, &time, err));
-    GGDM_TRY(ggdm_named_get(t, "input_blocks.0.0.weight", 4, &first, err));
-    GGDM_TRY(ggdm_named_get(t, "input_blocks.1.0.emb_layers.1.weight", 2, &embedding, err));
-    GGDM_TRY(find_layers(t, said, s, err));
-    s->base = time->shape.d[1];
-    s->channels = first->shape.d[1];
-    s->scale_shift = embedding->shape.d[0] / 2 == width(t, 1);
-    s->levels = s->blocks / (s->layers + 1);
-    if (s->levels > MAX_LEVELS || s->base < 1)
-        return GGDM_FAIL(err, GGDM_EFORMAT, "%s: %d levels of %lld channels, expected at most %d",
-                         t->where, s->levels, (long long)s->base, MAX_LEVELS);
-    for (int i = 0; i < s->levels; i++) {
-        const int k = 1 + i * (s->layers + 1);
-        s->mult[i] = (double)width(t, k) / (double)s->base;
-        s->attn[i] = has_attention(t, k);
-    }
-    places = ggdm_named_find(t, "out.2.positional_embedding");
-    for (s->side = 0;
-         places && s->side < MAX_SIDE && (s->side + 1) * (s->side + 1) < places->shape.d[1];
-         s->side++)
-        ;
-    return GGDM_OK;
-}
-
 /* ---- what is known of published checkpoints ---- */
-
-static const struct {
-    int size, levels;
-    double mult[MAX_LEVELS];
-} sizes[] = {{512, 7, {0.5, 1, 1, 2, 2, 4, 4}},
-             {256, 6, {1, 1, 2, 2, 4, 4}},
-             {128, 5, {1, 1, 2, 3, 4}},
-             {64, 4, {1, 2, 3, 4}},
-             {32, 4, {1, 2, 2, 2}}};
-
-/* By its multipliers; 0: not a usual one. */
-static int usual_size(const shapes *s)
-{
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (sizes[i].levels == s->levels &&
-            memcmp(sizes[i].mult, s->mult, (size_t)s->levels * sizeof *s->mult) == 0)
-            return sizes[i].size;
-    return 0;
-}
 
 /* U-Nets of guided-diffusion, as its README has them. */
 static const struct {
@@ -210,10 +70,10 @@ static const struct {
     {512, 256, 2, 4, HEAD, false, LINEAR},
 };
 
-static void know_published(const shapes *s, flags *f)
+static void know_published(const ggdm_adm_shapes *s, flags *f)
 {
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
-        if (published[i].size != usual_size(s) || published[i].base != s->base ||
+        if (published[i].size != ggdm_adm_usual_size(s) || published[i].base != s->base ||
             published[i].layers != s->layers || !s->updown)
             continue;
         f->size = published[i].size;
@@ -224,9 +84,9 @@ static void know_published(const shapes *s, flags *f)
     }
 }
 
-/* Flags over what is known over the scripts' defaults. */
+/* Flags over the scripts' defaults; without any, what is known. */
 static ggdm_status read_flags(const ggdm_named *t, const ggdm_node *said, bool classifier,
-                              shapes *s, flags *f, ggdm_error *err)
+                              ggdm_adm_shapes *s, flags *f, ggdm_error *err)
 {
     flags first = {.schedule = UNSAID};
     *f = (flags){.heads = 4,
@@ -237,16 +97,17 @@ static ggdm_status read_flags(const ggdm_named *t, const ggdm_node *said, bool c
                  .schedule = UNSAID};
     if (said)
         GGDM_TRY(ggdm_fields_read(said, fields, ignored, &first, err));
-    GGDM_TRY(read_shapes(t, &first, s, err));
+    GGDM_TRY(ggdm_adm_shapes_read(t, first.layers, s, err));
     if (classifier) {
         f->heads = 1;
         f->head_dim = HEAD;
-        f->size = s->side ? (int)(s->side << (s->levels - 1)) : usual_size(s);
+        f->size = s->side ? (int)(s->side << (s->levels - 1)) : ggdm_adm_usual_size(s);
         if (f->size == 64 && s->base == 128 && s->layers == 4)
             f->schedule = COSINE; /* that of the U-Net that it guides */
     } else {
-        f->size = usual_size(s);
-        know_published(s, f);
+        f->size = ggdm_adm_usual_size(s);
+        if (!said)
+            know_published(s, f);
         if (!said && f->schedule == UNSAID)
             return GGDM_FAIL(
                 err, GGDM_EINVAL,
@@ -266,7 +127,7 @@ static ggdm_status read_flags(const ggdm_named *t, const ggdm_node *said, bool c
 
 /* ---- config.json ---- */
 
-static void put_common(const shapes *s, const flags *f, ggdm_json *json)
+static void put_common(const ggdm_adm_shapes *s, const flags *f, ggdm_json *json)
 {
     ggdm_json_put_int(json, "image_size", f->size);
     ggdm_json_put_int(json, "in_channels", s->channels);
@@ -282,7 +143,8 @@ static void put_common(const shapes *s, const flags *f, ggdm_json *json)
     ggdm_json_put_int(json, "diffusion_steps", f->steps);
 }
 
-static void put_resolutions(const shapes *s, const flags *f, const char *key, ggdm_json *json)
+static void put_resolutions(const ggdm_adm_shapes *s, const flags *f, const char *key,
+                            ggdm_json *json)
 {
     ggdm_json_begin_array(json, key);
     for (int i = 0; i < s->levels; i++)
@@ -295,7 +157,7 @@ static ggdm_status unet_config(const ggdm_named *t, const ggdm_node *said, ggdm_
                                ggdm_error *err)
 {
     const ggdm_st_tensor *last, *labels = ggdm_named_find(t, "label_emb.weight");
-    shapes s;
+    ggdm_adm_shapes s;
     flags f;
     GGDM_TRY(read_flags(t, said, false, &s, &f, err));
     GGDM_TRY(ggdm_named_get(t, "out.2.weight", 4, &last, err));
@@ -327,7 +189,7 @@ static ggdm_status classifier_config(const ggdm_named *t, const ggdm_node *said,
     } pools[] = {{"attention", "out.2.c_proj.weight"},
                  {"adaptive", "out.3.weight"},
                  {"spatial", "out.2.weight"}};
-    shapes s;
+    ggdm_adm_shapes s;
     flags f;
     GGDM_TRY(read_flags(t, said, true, &s, &f, err));
     put_common(&s, &f, json);
@@ -353,7 +215,7 @@ static ggdm_status put_schedule(const ggdm_named *t, const ggdm_node *said, bool
                                 ggdm_json *json, ggdm_error *err)
 {
     const ggdm_st_tensor *last = ggdm_named_find(t, "out.2.weight");
-    shapes s;
+    ggdm_adm_shapes s;
     flags f;
     GGDM_TRY(read_flags(t, said, classifier, &s, &f, err));
     const bool learned = !classifier && last && last->shape.d[0] / 2 == s.channels;
