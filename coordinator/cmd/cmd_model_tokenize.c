@@ -101,6 +101,8 @@ static ggdm_status print_file(const task *t, const char *path, ggdm_error *err)
     size_t size;
     int number = 1;
     ggdm_status st = GGDM_OK;
+    if (!*path)
+        return GGDM_FAIL(err, GGDM_EINVAL, "text '@': expected the name of a file behind it");
     GGDM_TRY(ggdm_read_file(path, MAX_TEXTS, &lines, &size, err));
     for (char *line = lines; line < lines + size && st == GGDM_OK; number++) {
         char *end = memchr(line, '\n', (size_t)(lines + size - line));

@@ -44,7 +44,7 @@ static ggdm_status name_tensors(const ggdm_import *im, ggdm_st_tensor **tensors,
             (*tensors)[out->n++].name += n;
         }
     qsort(*tensors, out->n, sizeof **tensors, by_name);
-    return GGDM_OK;
+    return ggdm_named_check(out, err);
 }
 
 /* The layout writes it, by the shapes and what the user's file says. */

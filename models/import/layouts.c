@@ -60,6 +60,20 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
 }
 
+ggdm_status ggdm_named_check(const ggdm_named *t, ggdm_error *err)
+{
+    char text[128];
+    for (size_t i = 0; i < t->n; i++)
+        for (int k = 0; k < t->tensors[i].shape.n; k++)
+            if (t->tensors[i].shape.d[k] > INT32_MAX)
+                return GGDM_FAIL(err, GGDM_EFORMAT,
+                                 "%s: tensor '%.200s' has shape %s, expected extents up to %d",
+                                 t->where, t->tensors[i].name,
+                                 ggdm_shape_text(&t->tensors[i].shape, text, sizeof text),
+                                 INT32_MAX);
+    return GGDM_OK;
+}
+
 const ggdm_st_tensor *ggdm_named_find(const ggdm_named *t, const char *name)
 {
     const ggdm_st_tensor wanted = {.name = name};
@@ -75,7 +89,7 @@ ggdm_status ggdm_named_get(const ggdm_named *t, const char *name, int n_dims,
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%s' is missing", t->where, name);
     bool good = (*out)->shape.n == n_dims;
     for (int i = 0; i < n_dims && good; i++)
-        good = (*out)->shape.d[i] >= 1 && (*out)->shape.d[i] <= INT32_MAX;
+        good = (*out)->shape.d[i] >= 1;
     if (good)
         return GGDM_OK;
     return GGDM_FAIL(err, GGDM_EFORMAT,

@@ -125,6 +125,7 @@ says 0 "is cut where that is wished" "1929 49407" -- "$GGDM" model tokenize "$cl
 printf 'good\na\x07b\n' >words.txt
 says 2 "control characters" "words.txt:2: text, byte 2: control character U+0007" -- "$GGDM" model tokenize "$clip" @words.txt
 says 2 "no text" "tokenize: expected texts behind the model" -- "$GGDM" model tokenize "$clip"
+says 2 "no file" "text '@': expected the name of a file" -- "$GGDM" model tokenize "$clip" @
 says 2 "no tokenizer" "zoo/tiny-cnn: there is no tokenizer, expected vocab.json and merges.txt" -- "$GGDM" model tokenize zoo/tiny-cnn a
 
 # ---- what docs/MODELS.md exports from PyTorch ----

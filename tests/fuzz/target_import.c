@@ -159,7 +159,10 @@ bool ggdm_fuzz_layouts(const uint8_t *data, size_t size)
         named.n += read_line(line, &tensors[named.n]);
     qsort(tensors, named.n, sizeof *tensors, by_name);
     bool any = false;
-    for (size_t i = 0; ggdm_layouts[i]; i++)
+    ggdm_error err = {0};
+    ggdm_status st = ggdm_named_check(&named, &err);
+    ggdm_fuzz_clean(st, &err);
+    for (size_t i = 0; ggdm_layouts[i] && st == GGDM_OK; i++)
         if (ggdm_layouts[i]->config && ggdm_named_find(&named, ggdm_layouts[i]->has[0]))
             any = make_config(ggdm_layouts[i], &named) || any;
     free(text);
