@@ -1,6 +1,7 @@
 /* Trainings of encoders of images and texts. */
 #include "tests/support/ggdm_test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,41 @@ static void test_train_noisy_contrastive_is_told_the_timestep(void **state)
     ggdm_train_end(&f);
 }
 
+static double loss_of(ggdm_objective_graph *o, ggdm_flat *flat, ggdm_world *world)
+{
+    ggdm_error err = {0};
+    ggdm_graph_params_changed(o->g);
+    ggdm_test_ok(ggdm_objective_run(o, world, &err), &err);
+    return ggdm_objective_collect(o, flat);
+}
+
+/* Of every parameter the largest gradient is the slope of the loss; all learn, but for the biases
+ * of keys, which softmax does not see. */
+static void check_gradients(ggdm_objective_graph *o, ggdm_flat *flat, ggdm_world *world)
+{
+    const float h = 0x1p-7f;
+    float *gradient = ggdm_test_alloc(flat->n, sizeof *gradient);
+    loss_of(o, flat, world);
+    memcpy(gradient, flat->g, flat->n * sizeof *gradient);
+    for (int i = 0; i < flat->n_params; i++) {
+        size_t at = flat->offset[i], end = at + flat->size[i];
+        for (size_t k = at; k < end; k++)
+            if (fabsf(gradient[k]) > fabsf(gradient[at]))
+                at = k;
+        const float kept = flat->w[at];
+        flat->w[at] = kept + h;
+        const double up = loss_of(o, flat, world);
+        flat->w[at] = kept - h;
+        const double slope = (up - loss_of(o, flat, world)) / (2.0 * (double)h);
+        flat->w[at] = kept;
+        if (fabs(slope - (double)gradient[at]) > 1e-3 + 0.05 * fabs(slope) ||
+            (gradient[at] == 0 && !strstr(flat->items[i].name, "k_proj.bias")))
+            ggdm_test_fail("%s: gradient %g, slope %g", flat->items[i].name, (double)gradient[at],
+                           slope);
+    }
+    free(gradient);
+}
+
 /* The scale stays below 100, and a wording is one of the image's. */
 static void test_train_contrastive_draws_wordings_and_holds_the_scale(void **state)
 {
@@ -106,6 +142,7 @@ static void test_train_contrastive_draws_wordings_and_holds_the_scale(void **sta
         second += !is_one;
     }
     assert_in_range(second, 1, BATCH - 1);
+    check_gradients(o, flat, f.world);
     for (int i = 0; i < flat->n_params; i++)
         flat->w[flat->offset[i]] = 7;
     ggdm_objective_limit(o, flat);
