@@ -28,15 +28,16 @@ static double residual_std(const ggdm_clip_blocks *b)
     return 1 / sqrt(2.0 * b->width * b->layers);
 }
 
-static ggdm_val attention(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, const char *prefix,
-                          bool causal)
+/* Of what the tokens x are told by the tokens of. */
+static ggdm_val attention(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, ggdm_val of,
+                          const char *prefix, bool causal)
 {
     static const char *const names[] = {"q_proj", "k_proj", "v_proj"};
     char name[GGDM_NAME_SIZE];
     ggdm_val qkv[3];
     for (int i = 0; i < 3; i++)
-        qkv[i] = ggdm_layer_linear_init(g, x, ggdm_layer_name(name, prefix, names[i]), b->width,
-                                        normal(residual_std(b)));
+        qkv[i] = ggdm_layer_linear_init(g, i == 0 ? x : of, ggdm_layer_name(name, prefix, names[i]),
+                                        b->width, normal(residual_std(b)));
     x = ggdm_attention(g, qkv[0], qkv[1], qkv[2], -1, (ggdm_heads){b->heads, causal});
     return ggdm_layer_linear_init(g, x, ggdm_layer_name(name, prefix, "out_proj"), b->width,
                                   normal(1 / sqrt((double)b->width)));
@@ -51,16 +52,27 @@ static ggdm_val mlp(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, const 
                                   b->width, normal(residual_std(b)));
 }
 
-/* Norms stand in front of what is added. */
+static ggdm_val first_token(ggdm_graph *g, ggdm_val x, int width)
+{
+    return ggdm_slice_channels(g, ggdm_unroll(g, x), 0, width);
+}
+
+/* Norms stand in front of what is added.  Of tokens of which the first is all that
+ * counts (pooled) the last block makes that one alone, as a row. */
 static ggdm_val blocks(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, const char *tower,
-                       bool causal)
+                       bool causal, bool pooled)
 {
     char prefix[GGDM_NAME_SIZE], name[GGDM_NAME_SIZE];
     for (int i = 0; i < b->layers; i++) {
         snprintf(prefix, sizeof prefix, "%s.encoder.layers.%d", tower, i);
-        ggdm_val h =
+        ggdm_val all =
             ggdm_layer_layer_norm(g, x, ggdm_layer_name(name, prefix, "layer_norm1"), b->eps);
-        h = attention(b, g, h, ggdm_layer_name(name, prefix, "self_attn"), causal);
+        ggdm_val h = all;
+        if (pooled && i == b->layers - 1) {
+            h = first_token(g, all, b->width);
+            x = first_token(g, x, b->width);
+        }
+        h = attention(b, g, h, all, ggdm_layer_name(name, prefix, "self_attn"), causal);
         x = ggdm_add(g, x, h);
         h = ggdm_layer_layer_norm(g, x, ggdm_layer_name(name, prefix, "layer_norm2"), b->eps);
         x = ggdm_add(g, x, mlp(b, g, h, ggdm_layer_name(name, prefix, "mlp")));
@@ -109,8 +121,7 @@ static ggdm_val image_embedding(const ggdm_clip *c, ggdm_graph *g, const ggdm_po
     if (c->timed)
         x = ggdm_add_embedding(g, x, time_embedding(g, p->t, width));
     x = ggdm_layer_layer_norm(g, x, "vision_model.pre_layrnorm", b->eps); /* sic */
-    x = blocks(b, g, x, "vision_model", false);
-    x = ggdm_slice_channels(g, ggdm_unroll(g, x), 0, width);
+    x = blocks(b, g, x, "vision_model", false, true);
     x = ggdm_layer_layer_norm(g, x, "vision_model.post_layernorm", b->eps);
     return project(c, g, x, "visual_projection", width);
 }
@@ -127,7 +138,7 @@ static ggdm_val text_embedding(const ggdm_clip *c, ggdm_graph *g, ggdm_val text,
     x = ggdm_add_positions(
         g, x,
         param(g, TEXTS, "position_embedding.weight", GGDM_SHAPE2(c->context, b->width), TABLE_STD));
-    x = blocks(b, g, x, "text_model", true);
+    x = blocks(b, g, x, "text_model", true, false);
     *sequence = ggdm_layer_layer_norm(g, x, "text_model.final_layer_norm", b->eps);
     return project(c, g, ggdm_take_end(g, *sequence, text, c->end), "text_projection", b->width);
 }

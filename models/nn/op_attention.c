@@ -6,7 +6,7 @@
  * same value, and sums keep their bits. */
 enum { V, K, Q, N_KEYS, GY };
 
-/* Positions of x [N, H, W, C] or [N, T, C]. */
+/* Positions of x [N, H, W, C], [N, T, C] or [N, C]. */
 static int64_t positions(const ggdm_shape *s)
 {
     return ggdm_shape_inner(s) / s->d[s->n - 1];
@@ -109,10 +109,9 @@ ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_
     if (!vq || !vk || !vv || (n_keys >= 0 && !vn))
         return -1;
     const ggdm_shape shape = vq->shape;
-    if (shape.n < 3 || vk->shape.n < 3 || !ggdm_shape_equal(&vk->shape, &vv->shape))
+    if (shape.n < 2 || vk->shape.n < 3 || !ggdm_shape_equal(&vk->shape, &vv->shape))
         return ggdm_graph_fail(g, GGDM_ESHAPE,
-                               "attention: k and v have different shapes, or q, k and v no "
-                               "positions");
+                               "attention: k and v have different shapes, or no positions");
     const int64_t images = shape.d[0], channels = shape.d[shape.n - 1];
     if (vk->shape.d[0] != images || vk->shape.d[vk->shape.n - 1] != channels)
         return ggdm_graph_fail(g, GGDM_ESHAPE,
@@ -126,8 +125,8 @@ ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_
         return ggdm_graph_fail(g, GGDM_ESHAPE, "attention: %d heads do not divide %lld channels",
                                heads.n, (long long)channels);
     ggdm_op op = ggdm_op_make(&kind_attention, ggdm_graph_act(g, v), ggdm_graph_act(g, k),
-                              ggdm_graph_act(g, q), n_keys);
+                              ggdm_cast(g, q, g->dtype), n_keys);
     op.heads = heads;
     op.out[0] = ggdm_graph_value(g, g->dtype, shape);
-    return ggdm_graph_emit(g, &op);
+    return ggdm_graph_act(g, ggdm_graph_emit(g, &op)); /* rows are f32 */
 }

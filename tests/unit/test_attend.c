@@ -122,6 +122,48 @@ static void test_attention_without_keys_gives_zeros(void **state)
     ggdm_graph_destroy(&g);
 }
 
+/* Result and gradients of attention of one position, as a token or as a row, one behind the other.
+ */
+static void attend_once(ggdm_shape shape, float *out)
+{
+    const ggdm_shape keys = GGDM_SHAPE3(2, 5, 4);
+    ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
+    ggdm_graph *g;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);
+    ggdm_val in[3] = {ggdm_graph_input(g, "q", GGDM_F32, shape),
+                      ggdm_graph_input(g, "k", GGDM_F32, keys),
+                      ggdm_graph_input(g, "v", GGDM_F32, keys)};
+    ggdm_val gy = ggdm_graph_input(g, "gy", GGDM_F32, shape), grad[3];
+    ggdm_val y = ggdm_attention(g, in[0], in[1], in[2], -1, (ggdm_heads){.n = 2});
+    assert_true(ggdm_shape_equal(ggdm_graph_shape(g, y), &shape));
+    ggdm_graph_output(g, y);
+    ggdm_graph_backward(g, y, gy, 3, in, grad);
+    ggdm_test_ok(ggdm_graph_compile(g, NULL, &err), &err);
+    const ggdm_val given[4] = {in[0], in[1], in[2], gy};
+    for (int i = 0; i < 4; i++)
+        ggdm_test_fill_normal(&rng, ggdm_graph_data(g, given[i]),
+                              (size_t)ggdm_shape_count(ggdm_graph_shape(g, given[i])), 1);
+    ggdm_graph_run(g);
+    const ggdm_val got[4] = {y, grad[0], grad[1], grad[2]};
+    for (int i = 0; i < 4; i++) {
+        const size_t n = (size_t)ggdm_shape_count(ggdm_graph_shape(g, got[i]));
+        memcpy(out, ggdm_graph_data(g, got[i]), n * sizeof *out);
+        out += n;
+    }
+    ggdm_graph_destroy(&g);
+}
+
+static void test_attention_of_a_row_is_that_of_one_position(void **state)
+{
+    enum { N = 2 * (2 * 4 + 2 * 5 * 4) };
+    float rows[N], tokens[N];
+    (void)state;
+    attend_once(GGDM_SHAPE2(2, 4), rows);
+    attend_once(GGDM_SHAPE3(2, 1, 4), tokens);
+    ggdm_test_same_bits("attention of a row", rows, tokens, N, ggdm_test_seed());
+}
+
 /* Of shapes that do not go together. */
 static void test_attention_refuses_other_shapes(void **state)
 {
@@ -164,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_attention_memory_beside_its_tensors_is_of_threads),
         cmocka_unit_test(test_attention_in_blocks_has_the_same_bits_on_any_threads),
         cmocka_unit_test(test_attention_without_keys_gives_zeros),
+        cmocka_unit_test(test_attention_of_a_row_is_that_of_one_position),
         cmocka_unit_test(test_attention_refuses_other_shapes),
     };
     return ggdm_test_main(tests);
