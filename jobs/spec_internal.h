@@ -6,7 +6,7 @@
 
 #include "jobs/spec.h"
 
-/* ---- spec_axes.c ---- */
+/* ---- spec_parameters.c ---- */
 
 /** List the parameters of the tree, each with the value that stands there. */
 ggdm_status ggdm_spec_list_parameters(ggdm_spec *spec, ggdm_error *err);
@@ -14,6 +14,8 @@ ggdm_status ggdm_spec_list_parameters(ggdm_spec *spec, ggdm_error *err);
  *  Errors: GGDM_EINVAL at node, with what was meant, or what there is. */
 ggdm_status ggdm_spec_find(const ggdm_spec *spec, const char *name, const ggdm_node *node,
                            ggdm_parameter **out, ggdm_error *err);
+/* ---- spec_axes.c ---- */
+
 /** Read `sweep:`; parameters that given [n_parameters] says were set otherwise are left as they
  *  are. */
 ggdm_status ggdm_spec_read_axes(ggdm_spec *spec, const ggdm_node *node, const bool *given,
