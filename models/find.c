@@ -114,8 +114,18 @@ static ggdm_status fail_nowhere(const ggdm_zoos *zoos, const char *name, ggdm_er
                      name, meant, name, places, zoos->dir[0] ? "" : "; GGDM_ZOO is not set");
 }
 
+static bool is_file(const char *name)
+{
+    return ggdm_exists(name) && !ggdm_is_dir(name);
+}
+
 static ggdm_status fail_directory(const char *name, ggdm_error *err)
 {
+    if (is_file(name))
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "model '%.400s' is a file, expected a directory (of weights `ggdm model "
+                         "import FILE --out DIR' makes one)",
+                         name);
     return GGDM_FAIL(err, GGDM_EINVAL, "model '%s': no such directory with a config.json in it",
                      name);
 }
@@ -141,7 +151,8 @@ ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err)
         }
     }
     if (st == GGDM_OK && !*out)
-        st = strchr(name, '/') ? fail_directory(name, err) : fail_nowhere(&zoos, name, err);
+        st = strchr(name, '/') || is_file(name) ? fail_directory(name, err)
+                                                : fail_nowhere(&zoos, name, err);
     ggdm_zoos_deinit(&zoos);
     return st;
 }

@@ -17,6 +17,10 @@ static const char *const names[] = {
     "diffusion_pytorch_model.bin",         "model.safetensors",
     "model.safetensors.index.json",        "pytorch_model.bin"};
 enum { N_NAMES = sizeof names / sizeof *names };
+/* Indices of several files of torch.save, which are not read. */
+static const char *const unread[] = {"diffusion_pytorch_model.bin.index.json",
+                                     "pytorch_model.bin.index.json"};
+enum { N_UNREAD = sizeof unread / sizeof *unread };
 /* Others: one file of them. */
 static const char *const ends[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"};
 enum { N_ENDS = sizeof ends / sizeof *ends };
@@ -75,6 +79,12 @@ static ggdm_status find_weights(const char *dir, char **out, ggdm_error *err)
         if (*out)
             return GGDM_OK;
     }
+    for (int i = 0; i < N_UNREAD; i++)
+        if (ggdm_has_file(dir, unread[i]))
+            return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                             "%s/%s: weights in several files of torch.save, expected safetensors "
+                             "(save_pretrained(DIR, safe_serialization=True) writes them)",
+                             dir, unread[i]);
     return find_only(dir, out, err);
 }
 

@@ -206,6 +206,11 @@ static ggdm_status choose(const ggdm_foreign *f, sets *s, const char *wanted, gg
     list_sets(f, s, list, sizeof list);
     if (wanted)
         keep_wanted(f, s, wanted);
+    if (s->n == 0 && strncmp(list, "''", 2) == 0)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "%s: no weights '%s': there is one set of them, without a name, expected "
+                         "no --state",
+                         f->path, wanted);
     if (s->n == 0)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: no weights '%s', expected one of %s", f->path,
                          wanted, list);
