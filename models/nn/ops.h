@@ -59,9 +59,9 @@ typedef struct ggdm_heads {
 } ggdm_heads;
 
 /** Scaled dot-product attention: q [N, ..., C] with T positions in between ([N, C]: one), k and
- *  v [N, ..., C] with S; per head softmax(q k^T / sqrt(C / heads)) v, in the shape of q.  n_keys [N] i32, or -1:
- *  only the first so many keys of an image count.  Causal: position t looks at keys 0 .. t.  A
- *  position that looks at none gets zeros. */
+ *  v [N, ..., C] with S; per head softmax(q k^T / sqrt(C / heads)) v, in the shape of q.  n_keys
+ * [N] i32, or -1: only the first so many keys of an image count.  Causal: position t looks at keys
+ * 0 .. t.  A position that looks at none gets zeros. */
 ggdm_val ggdm_attention(ggdm_graph *g, ggdm_val q, ggdm_val k, ggdm_val v, ggdm_val n_keys,
                         ggdm_heads heads);
 

@@ -3,23 +3,26 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "models/train/faults.h"
 
 ggdm_status ggdm_captions_encode(ggdm_images *images, const ggdm_tokenizer *tokenizer, int context,
                                  ggdm_error *err)
 {
     ggdm_captions *c = &images->captions;
+    ggdm_faults faults = {.n = 0};
     GGDM_TRY(ggdm_alloc(&c->ids, (size_t)c->n * (size_t)context, sizeof *c->ids, err));
     c->context = context;
     for (int32_t i = 0, image = 0; i < c->n; i++) {
+        ggdm_error own = {0};
         int n;
         while (c->first[image + 1] <= i)
             image++;
-        const ggdm_status st = ggdm_tokenizer_encode(tokenizer, c->texts[i], context, false,
-                                                     c->ids + (int64_t)i * context, &n, err);
-        if (st != GGDM_OK)
-            return ggdm_error_prefix(err, "%s: caption of image %d", images->source, (int)image);
+        if (ggdm_tokenizer_encode(tokenizer, c->texts[i], context, false,
+                                  c->ids + (int64_t)i * context, &n, &own) != GGDM_OK)
+            ggdm_error_prefix(&own, "%s: caption of image %d", images->source, (int)image);
+        GGDM_TRY(ggdm_faults_note(&faults, &own, err));
     }
-    return GGDM_OK;
+    return ggdm_faults_tell(&faults, images->source, c->n, err);
 }
 
 ggdm_status ggdm_data_encode(ggdm_data *data, const ggdm_tokenizer *tokenizer, int context,

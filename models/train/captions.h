@@ -8,7 +8,7 @@
 #include "models/train/dataset.h"
 
 /** Set the ids of all captions of images, which may have none, padded to context.
- *  Errors: those of ggdm_tokenizer_encode, naming the image. */
+ *  Errors: those of ggdm_tokenizer_encode, naming the images, of all captions (faults.h). */
 ggdm_status ggdm_captions_encode(ggdm_images *images, const ggdm_tokenizer *tokenizer, int context,
                                  ggdm_error *err);
 

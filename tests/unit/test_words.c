@@ -8,7 +8,7 @@
 #include "common/container.h"
 #include "common/json.h"
 #include "common/npy.h"
-#include "models/train/dataset.h"
+#include "models/train/captions.h"
 
 /* 3 grey images of 2 x 2. */
 enum { SIDE = 2, N = 3 };
@@ -113,6 +113,23 @@ static void test_words_are_those_of_each_image(void **state)
     ggdm_class_groups_deinit(&groups);
 }
 
+static void test_words_that_no_network_reads_are_all_told(void **state)
+{
+    (void)state;
+    ggdm_error err = {0};
+    ggdm_images images;
+    ggdm_tokenizer *t;
+    ggdm_test_ok(ggdm_tokenizer_parse("ggdm tokenizer 1\n3 0 0 1 1 2\nS\nE\n?\n", "t", &t, &err),
+                 &err);
+    ggdm_test_ok(read_as(true, NULL, &images, &err), &err);
+    ggdm_test_error(ggdm_captions_encode(&images, t, 4, &err), &err, GGDM_EINVAL,
+                    "train.npz: 4 of 4 cannot be used:\n  ");
+    assert_non_null(strstr(err.msg, "caption of image 2: text 'gr"));
+    ggdm_test_ok(ggdm_captions_encode(&images, t, 30, &err), &err);
+    ggdm_images_deinit(&images);
+    ggdm_tokenizer_destroy(&t);
+}
+
 /* What is not wanted is not looked at, and does not change what the data are. */
 static void test_words_that_nobody_wants_do_not_matter(void **state)
 {
@@ -196,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_words_are_those_of_each_image),
+        T(test_words_that_no_network_reads_are_all_told),
         T(test_words_that_nobody_wants_do_not_matter),
         T(test_words_that_are_missing_are_counted),
         T(test_words_that_are_wrong_are_named),
