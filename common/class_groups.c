@@ -22,9 +22,11 @@ static ggdm_status check_class(const ggdm_node *node, const ggdm_strings *classe
 {
     const char *name = classes->data[i];
     if (!is_name(name))
-        return ggdm_node_fail(node, err,
-                              "class '%.80s', expected a name without ':' of at most %d bytes",
-                              name, GGDM_CLASS_NAME / 2 - 1);
+        return ggdm_node_fail(
+            node, err,
+            "class '%.80s', expected a name without ':' or control characters, of at "
+            "most %d bytes",
+            name, GGDM_CLASS_NAME / 2 - 1);
     for (size_t k = 0; k < classes->count; k++)
         if (k != i && classes->data[k] && strcmp(name, classes->data[k]) == 0)
             return ggdm_node_fail(node, err, "class '%.80s' is there twice", name);
@@ -53,7 +55,8 @@ static ggdm_status read_group(const ggdm_node *node, ggdm_class_groups *out, ggd
     GGDM_TRY(ggdm_fields_read(node, group_fields, NULL, g, err));
     const ggdm_node *name = ggdm_node_get(node, "name");
     if (!is_name(g->name))
-        return ggdm_node_expected(name, err, "a name without ':' of at most %d bytes",
+        return ggdm_node_expected(name, err,
+                                  "a name without ':' or control characters, of at most %d bytes",
                                   GGDM_CLASS_NAME / 2 - 1);
     for (int32_t i = 0; i + 1 < out->n; i++)
         if (strcmp(out->items[i].name, g->name) == 0)

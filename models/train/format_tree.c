@@ -93,7 +93,11 @@ static ggdm_status add_file(tree *t, const char *folder, const char *name, int32
         ggdm_error own = {0};
         GGDM_FAIL(&own, GGDM_EUNSUPPORTED,
                   "%s/%s: expected images here, .png, .jpg or .jpeg%s, and nothing else", t->root,
-                  path, t->words ? "" : " (with captions of the same name, .txt)");
+                  path,
+                  t->words  ? ""
+                  : *folder ? " (with captions of the same name, .txt)"
+                            : " (with captions of the same name, .txt, or all of them in "
+                              "captions.csv or captions.jsonl)");
         st = ggdm_faults_note(&t->faults, &own, err);
     }
     free(path);

@@ -74,7 +74,7 @@ static void test_class_groups_that_are_none_are_refused(void **state)
         {"{\"attributes\": [{\"name\": \"a:b\", \"classes\": [\"x\", \"y\"]}]}", "without ':'"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\\n\"]}]}", "without ':'"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"\\u009b2J\"]}]}",
-         "without ':'"},
+         "without ':' or control characters"},
         {"{\"attributes\": [{\"name\": \"a\", \"classes\": [\"x\", \"y\"]}, "
          "{\"name\": \"a\", \"classes\": [\"x\", \"y\"]}]}",
          "'a' is there twice"},

@@ -195,6 +195,12 @@ static void test_tree_tells_which_captions_are_wrong(void **state)
     refused(&captions, "captions.jsonl: 3 of 3 cannot be used:\n  ");
     refused(&captions, "captions.jsonl:1: expected {\"file_name\": \"...\", \"caption\": \"...\"}");
     refused(&captions, "captions.jsonl:2: no picture '9.png' is here");
+    drop("captions.jsonl");
+    put_text("words.jsonl", "{}\n");
+    refused(&captions,
+            "/words.jsonl: expected images here, .png, .jpg or .jpeg (with captions of the "
+            "same name, .txt, or all of them in captions.csv or captions.jsonl)");
+    drop("words.jsonl");
 }
 
 static void test_tree_makes_pictures_fit_where_the_recipe_says_so(void **state)
