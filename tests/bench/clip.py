@@ -31,7 +31,7 @@ from pytorch import read_safetensors  # noqa: E402
 from torch_clip import Clip  # noqa: E402
 
 CONFIG = os.path.join(common.HERE, "clip-vit-b32.json")
-THREADS, BATCH, SECONDS = 2, 8, 3
+THREADS, BATCH, SECONDS = 2, 8, 2
 
 
 class Vision(Clip):
