@@ -1,5 +1,6 @@
 #include "models/train/captions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -10,6 +11,8 @@ ggdm_status ggdm_captions_encode(ggdm_images *images, const ggdm_tokenizer *toke
 {
     ggdm_captions *c = &images->captions;
     ggdm_faults faults = {.n = 0};
+    free(c->ids); /* of another network */
+    c->ids = NULL;
     GGDM_TRY(ggdm_alloc(&c->ids, (size_t)c->n * (size_t)context, sizeof *c->ids, err));
     c->context = context;
     for (int32_t i = 0, image = 0; i < c->n; i++) {
