@@ -203,6 +203,21 @@ void ggdm_test_rmdir(char *dir)
     free(dir);
 }
 
+char *ggdm_test_dir;
+
+int ggdm_test_dir_make(void **state)
+{
+    *state = ggdm_test_dir = ggdm_test_mkdtemp();
+    return 0;
+}
+
+int ggdm_test_dir_remove(void **state)
+{
+    (void)state;
+    ggdm_test_rmdir(ggdm_test_dir);
+    return 0;
+}
+
 void ggdm_test_write(const char *path, const void *bytes, size_t size)
 {
     FILE *f = fopen(path, "wb");

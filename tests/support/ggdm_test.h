@@ -81,6 +81,13 @@ int64_t ggdm_test_ulps(float a, float b);
 char *ggdm_test_mkdtemp(void);
 /** Remove a directory made by ggdm_test_mkdtemp with all it holds, and free the text. */
 void ggdm_test_rmdir(char *dir);
+/** Setup and teardown of a test: such a directory, which is its *state, too. */
+extern char *ggdm_test_dir;
+int ggdm_test_dir_make(void **state);
+int ggdm_test_dir_remove(void **state);
+/** A test with them. */
+#define ggdm_test_in_dir(f)                                                                        \
+    cmocka_unit_test_setup_teardown(f, ggdm_test_dir_make, ggdm_test_dir_remove)
 /** "dir/name" as owned text. */
 char *ggdm_test_path(const char *dir, const char *name);
 /** Write size bytes. */

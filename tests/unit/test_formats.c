@@ -16,22 +16,6 @@
 /* 8 grey or coloured images of 4 x 4, of 2 classes, all different. */
 enum { SIDE = 4, N = 8, CLASSES = 2 };
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 static uint8_t pixel(int image, int k)
 {
     return (uint8_t)(image * 29 + k * 7);
@@ -40,7 +24,7 @@ static uint8_t pixel(int image, int k)
 static ggdm_status open_as(const char *name, int channels, int classes, ggdm_data *out,
                            ggdm_error *err)
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     const ggdm_data_spec spec = {
         .dir = path, .test_share = 0.25, .want = {SIDE, channels, classes}};
     ggdm_status st = ggdm_data_open(&spec, out, err);
@@ -68,7 +52,7 @@ static void refused(const char *name, int channels, ggdm_status code, const char
 /* A file DIR/NAME with its folders. */
 static void put(const char *name, const void *bytes, size_t size, bool packed)
 {
-    char *path = ggdm_test_path(dir, name), *slash = strrchr(path, '/');
+    char *path = ggdm_test_path(ggdm_test_dir, name), *slash = strrchr(path, '/');
     *slash = '\0';
     ggdm_test_ok(ggdm_make_dirs(path, NULL), NULL);
     *slash = '/';
@@ -84,7 +68,7 @@ static void put(const char *name, const void *bytes, size_t size, bool packed)
 
 static void drop(const char *name)
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     assert_int_equal(unlink(path), 0);
     free(path);
 }
@@ -107,7 +91,7 @@ static void put_idx(const char *images, const char *labels, bool packed)
 static void put_npz(const char *name, const char *image_name, const char *label_name, int channels,
                     ggdm_npy_type type, bool labels_first)
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     ggdm_container *c = NULL;
     ggdm_error err = {0};
     uint8_t header[GGDM_NPY_MAX_HEADER], pixels[N * SIDE * SIDE * 3], small[N];
@@ -284,7 +268,7 @@ static void test_formats_name_each_bad_file(void **state)
 static void test_formats_npz_that_lies_is_refused_without_memory(void **state)
 {
     (void)state;
-    char *path = ggdm_test_path(dir, "b.npz");
+    char *path = ggdm_test_path(ggdm_test_dir, "b.npz");
     ggdm_container *c = NULL;
     ggdm_error err = {0};
     uint8_t header[GGDM_NPY_MAX_HEADER];
@@ -299,18 +283,16 @@ static void test_formats_npz_that_lies_is_refused_without_memory(void **state)
     free(path);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_formats_of_one_data_set_are_the_same),
-        T(test_formats_of_colours_are_the_same),
-        T(test_formats_of_classes_give_them_by_name),
-        T(test_formats_without_labels_serve_diffusion_only),
-        T(test_formats_say_what_was_looked_for),
-        T(test_formats_name_each_bad_file),
-        T(test_formats_npz_that_lies_is_refused_without_memory),
+        ggdm_test_in_dir(test_formats_of_one_data_set_are_the_same),
+        ggdm_test_in_dir(test_formats_of_colours_are_the_same),
+        ggdm_test_in_dir(test_formats_of_classes_give_them_by_name),
+        ggdm_test_in_dir(test_formats_without_labels_serve_diffusion_only),
+        ggdm_test_in_dir(test_formats_say_what_was_looked_for),
+        ggdm_test_in_dir(test_formats_name_each_bad_file),
+        ggdm_test_in_dir(test_formats_npz_that_lies_is_refused_without_memory),
     };
     return ggdm_test_main(tests);
 }

@@ -8,18 +8,6 @@
 
 #include "common/fs.h"
 
-static int make_dir(void **state)
-{
-    *state = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    ggdm_test_rmdir(*state);
-    return 0;
-}
-
 static void test_fs_read_gives_content_and_nul(void **state)
 {
     char *path = ggdm_test_path(*state, "a"), *text;
@@ -181,22 +169,15 @@ static void test_fs_directories_that_were_made_can_be_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fs_read_gives_content_and_nul, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_read_over_the_limit_names_file_and_sizes, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_read_of_what_is_no_file_fails, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_file_that_is_cut_is_an_error_or_harmless, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_load_gives_content, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_make_dirs_makes_parents_and_repeats, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_make_dirs_through_a_file_fails, make_dir,
-                                        remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_directories_that_were_made_can_be_taken_back,
-                                        make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(test_fs_sync_of_no_directory_names_it, make_dir,
-                                        remove_dir),
+        ggdm_test_in_dir(test_fs_read_gives_content_and_nul),
+        ggdm_test_in_dir(test_fs_read_over_the_limit_names_file_and_sizes),
+        ggdm_test_in_dir(test_fs_read_of_what_is_no_file_fails),
+        ggdm_test_in_dir(test_fs_file_that_is_cut_is_an_error_or_harmless),
+        ggdm_test_in_dir(test_fs_load_gives_content),
+        ggdm_test_in_dir(test_fs_make_dirs_makes_parents_and_repeats),
+        ggdm_test_in_dir(test_fs_make_dirs_through_a_file_fails),
+        ggdm_test_in_dir(test_fs_directories_that_were_made_can_be_taken_back),
+        ggdm_test_in_dir(test_fs_sync_of_no_directory_names_it),
         cmocka_unit_test(test_fs_path_join_puts_one_slash),
     };
     return ggdm_test_main(tests);

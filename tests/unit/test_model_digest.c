@@ -438,25 +438,9 @@ static void test_digest_defaults_and_ignored_keys_do_not_count(void **state)
 
 /* --- whole models --- */
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 static void put(const char *file, const char *text)
 {
-    char *path = ggdm_test_path(dir, file);
+    char *path = ggdm_test_path(ggdm_test_dir, file);
     ggdm_test_write(path, text, strlen(text));
     free(path);
 }
@@ -470,7 +454,7 @@ static digest digest_of(const char *name)
     ggdm_error err;
     ggdm_model_files files;
     digest d;
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
     memcpy(d.bytes, files.digest, sizeof d.bytes);
     ggdm_model_files_close(&files);
@@ -565,7 +549,7 @@ static void store(const char *file, const ggdm_safetensors *st, const way *w)
     }
     n += (size_t)snprintf(head + n, sizeof head - n, "}%*s", (int)w->pad, "");
     assert_true(n < sizeof head);
-    char *bytes = ggdm_test_alloc(8 + n + end, 1), *path = ggdm_test_path(dir, file);
+    char *bytes = ggdm_test_alloc(8 + n + end, 1), *path = ggdm_test_path(ggdm_test_dir, file);
     for (int i = 0; i < 8; i++)
         bytes[i] = (char)((uint64_t)n >> (8 * i) & 0xff);
     memcpy(bytes + 8, head, n);
@@ -584,8 +568,8 @@ static void make_unet(ggdm_safetensors **st, char **bytes)
 {
     size_t size;
     ggdm_error err;
-    free(ggdm_tiny_model_write(dir, "a", ggdm_tiny_unet_config, 1));
-    char *path = ggdm_test_path(dir, "a/" WEIGHTS);
+    free(ggdm_tiny_model_write(ggdm_test_dir, "a", ggdm_tiny_unet_config, 1));
+    char *path = ggdm_test_path(ggdm_test_dir, "a/" WEIGHTS);
     *bytes = ggdm_test_read(path, &size);
     ggdm_test_ok(ggdm_safetensors_parse(*bytes, size, path, st, &err), &err);
     store("a/" WEIGHTS, *st, &(way){0});
@@ -595,7 +579,7 @@ static void make_unet(ggdm_safetensors **st, char **bytes)
 static void make_dir(const char *name)
 {
     ggdm_error err;
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     ggdm_test_ok(ggdm_make_dirs(path, &err), &err);
     free(path);
 }
@@ -687,7 +671,7 @@ static void test_digest_other_numbers_are_another_model(void **state)
 static void test_digest_of_a_classifier_has_no_schedule(void **state)
 {
     (void)state;
-    free(ggdm_tiny_model_write(dir, "c", ggdm_tiny_cnn_config, 1));
+    free(ggdm_tiny_model_write(ggdm_test_dir, "c", ggdm_tiny_cnn_config, 1));
     const digest want = digest_of("c");
     put("c/scheduler_config.json", "{\"beta_end\": 0.03}");
     const digest found = digest_of("c");
@@ -697,7 +681,7 @@ static void test_digest_of_a_classifier_has_no_schedule(void **state)
 static void test_digest_of_a_noisy_classifier_has_its_schedule(void **state)
 {
     (void)state;
-    free(ggdm_tiny_model_write(dir, "n", ggdm_tiny_noisy_config, 1));
+    free(ggdm_tiny_model_write(ggdm_test_dir, "n", ggdm_tiny_noisy_config, 1));
     const digest assumed = digest_of("n");
     put("n/scheduler_config.json", "{\"beta_end\": 0.02}"); /* what is assumed without */
     const digest same_one = digest_of("n");
@@ -712,7 +696,7 @@ static void test_digest_of_a_noisy_classifier_has_its_schedule(void **state)
 static void test_digest_of_who_reads_has_the_tokenizer(void **state)
 {
     (void)state;
-    free(ggdm_tiny_reader_write(dir, "reader", ggdm_tiny_texts_config, 1));
+    free(ggdm_tiny_reader_write(ggdm_test_dir, "reader", ggdm_tiny_texts_config, 1));
     const digest first = digest_of("reader");
     put("reader/merges.txt", "#version: 0.2\r\n\r\n");
     const digest again = digest_of("reader");
@@ -727,12 +711,12 @@ static void test_digest_unknown_schedule_is_refused(void **state)
     (void)state;
     ggdm_error err = {0};
     ggdm_model_files files;
-    char *path = ggdm_tiny_model_write(dir, "u", ggdm_tiny_unet_config, 1);
+    char *path = ggdm_tiny_model_write(ggdm_test_dir, "u", ggdm_tiny_unet_config, 1);
     put("u/scheduler_config.json", "{\"prediction_type\": \"noise\"}");
     ggdm_test_error(ggdm_model_files_open(path, &files, &err), &err, GGDM_EINVAL,
                     "u/scheduler_config.json: field 'prediction_type'");
     free(path);
-    path = ggdm_test_path(dir, "mixture");
+    path = ggdm_test_path(ggdm_test_dir, "mixture");
     assert_int_equal(mkdir(path, 0777), 0);
     put("mixture/config.json", "{\"_class_name\": \"GaussianMixture\", \"sample_size\": 1, "
                                "\"components\": [{\"mean\": 0, \"variance\": 1}]}");
@@ -760,8 +744,6 @@ static void test_digest_of_shipped_models_stays(void **state)
     }
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -769,12 +751,12 @@ int main(void)
         cmocka_unit_test(test_digest_other_words_are_the_same),
         cmocka_unit_test(test_digest_every_key_that_counts_changes_it),
         cmocka_unit_test(test_digest_defaults_and_ignored_keys_do_not_count),
-        T(test_digest_copies_of_a_model_are_the_same),
-        T(test_digest_other_numbers_are_another_model),
-        T(test_digest_of_a_classifier_has_no_schedule),
-        T(test_digest_of_a_noisy_classifier_has_its_schedule),
-        T(test_digest_of_who_reads_has_the_tokenizer),
-        T(test_digest_unknown_schedule_is_refused),
+        ggdm_test_in_dir(test_digest_copies_of_a_model_are_the_same),
+        ggdm_test_in_dir(test_digest_other_numbers_are_another_model),
+        ggdm_test_in_dir(test_digest_of_a_classifier_has_no_schedule),
+        ggdm_test_in_dir(test_digest_of_a_noisy_classifier_has_its_schedule),
+        ggdm_test_in_dir(test_digest_of_who_reads_has_the_tokenizer),
+        ggdm_test_in_dir(test_digest_unknown_schedule_is_refused),
         cmocka_unit_test(test_digest_of_shipped_models_stays),
     };
     return ggdm_test_main(tests);

@@ -7,27 +7,11 @@
 
 #include "tests/support/ggdm_test.h"
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 /* Of a file whose header has these entries and whose tensors have no elements. */
 static ggdm_status recognise(const char *entries, ggdm_recognised *out, ggdm_error *err)
 {
     const size_t n = strlen(entries);
-    char *path = ggdm_test_path(dir, "w.safetensors"), *bytes = ggdm_test_alloc(8 + n, 1);
+    char *path = ggdm_test_path(ggdm_test_dir, "w.safetensors"), *bytes = ggdm_test_alloc(8 + n, 1);
     ggdm_foreign f;
     for (int i = 0; i < 8; i++)
         bytes[i] = (char)(n >> (8 * i) & 0xff);
@@ -103,12 +87,11 @@ static void test_recognise_unknown_weights_say_so(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_recognise_many_beginnings_are_not_all_looked_at),
-        T(test_recognise_config_of_impossible_shapes_is_refused),
-        T(test_recognise_extents_that_overflow_are_refused),
-        T(test_recognise_unknown_weights_say_so),
+        ggdm_test_in_dir(test_recognise_many_beginnings_are_not_all_looked_at),
+        ggdm_test_in_dir(test_recognise_config_of_impossible_shapes_is_refused),
+        ggdm_test_in_dir(test_recognise_extents_that_overflow_are_refused),
+        ggdm_test_in_dir(test_recognise_unknown_weights_say_so),
     };
     return ggdm_test_main(tests);
 }

@@ -18,25 +18,9 @@ typedef struct member {
     uint8_t grey;
 } member;
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 static void put(const char *name, const member members[MOST])
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     ggdm_container *c = NULL;
     ggdm_test_ok(ggdm_container_create(GGDM_TAR, path, &c, NULL), NULL);
     for (const member *m = members; m < members + MOST && m->name; m++) {
@@ -61,7 +45,7 @@ static const ggdm_image_want plain = {.size = SIDE, .channels = 1},
 static ggdm_status open_as(const char *name, const ggdm_image_want *want, ggdm_data *out,
                            ggdm_error *err)
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     const ggdm_data_spec spec = {.dir = path, .test_share = 0.5, .want = *want};
     ggdm_status st = ggdm_data_open(&spec, out, err);
     free(path);
@@ -164,7 +148,7 @@ static void test_tar_that_is_cut_is_refused(void **state)
     (void)state;
     static const member members[MOST] = {
         {"a.png", NULL, 1}, {"a.txt", "a caption", 0}, {"b.png", NULL, 2}, {"b.txt", "another", 0}};
-    char *path = ggdm_test_path(dir, "a.tar");
+    char *path = ggdm_test_path(ggdm_test_dir, "a.tar");
     ggdm_error err = {0};
     ggdm_data data;
     put("a.tar", members);
@@ -178,15 +162,13 @@ static void test_tar_that_is_cut_is_refused(void **state)
     free(path);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_tar_shards_are_read_in_order),
-        T(test_tar_that_is_wrong_is_told_all_at_once),
-        T(test_tar_labels_are_checked),
-        T(test_tar_that_is_cut_is_refused),
+        ggdm_test_in_dir(test_tar_shards_are_read_in_order),
+        ggdm_test_in_dir(test_tar_that_is_wrong_is_told_all_at_once),
+        ggdm_test_in_dir(test_tar_labels_are_checked),
+        ggdm_test_in_dir(test_tar_that_is_cut_is_refused),
     };
     return ggdm_test_main(tests);
 }

@@ -20,18 +20,6 @@
 
 static ggdm_error err;
 
-static int setup(void **state)
-{
-    *state = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ggdm_test_rmdir(*state);
-    return 0;
-}
-
 /* What a process that is killed leaves: a file, what another program put beside it, a folder. */
 static void leave(const char *target)
 {
@@ -236,19 +224,14 @@ static void test_temp_where_nothing_can_be_made_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_temp_of_a_killed_process_is_removed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_temp_of_a_living_process_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_temp_of_another_host_goes_after_a_day, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_temp_does_not_write_through_links, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_temp_that_is_aborted_leaves_the_old_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_temp_replace_replaces_and_leaves_no_other_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_temp_replace_that_fails_leaves_no_other_file, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(
-            test_temp_replace_without_room_says_so_and_leaves_no_other_file, setup, teardown),
+        ggdm_test_in_dir(test_temp_of_a_killed_process_is_removed),
+        ggdm_test_in_dir(test_temp_of_a_living_process_stays),
+        ggdm_test_in_dir(test_temp_of_another_host_goes_after_a_day),
+        ggdm_test_in_dir(test_temp_does_not_write_through_links),
+        ggdm_test_in_dir(test_temp_that_is_aborted_leaves_the_old_file),
+        ggdm_test_in_dir(test_temp_replace_replaces_and_leaves_no_other_file),
+        ggdm_test_in_dir(test_temp_replace_that_fails_leaves_no_other_file),
+        ggdm_test_in_dir(test_temp_replace_without_room_says_so_and_leaves_no_other_file),
         cmocka_unit_test(test_temp_where_nothing_can_be_made_is_an_error),
     };
     return ggdm_test_main(tests);

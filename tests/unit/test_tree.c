@@ -13,25 +13,9 @@
 
 enum { SIDE = 4 };
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 static void put(const char *name, const void *bytes, size_t size)
 {
-    char *path = ggdm_test_path(dir, name), *slash = strrchr(path, '/');
+    char *path = ggdm_test_path(ggdm_test_dir, name), *slash = strrchr(path, '/');
     *slash = '\0';
     ggdm_test_ok(ggdm_make_dirs(path, NULL), NULL);
     *slash = '/';
@@ -46,7 +30,7 @@ static void put_text(const char *name, const char *text)
 
 static void drop(const char *name)
 {
-    char *path = ggdm_test_path(dir, name);
+    char *path = ggdm_test_path(ggdm_test_dir, name);
     assert_int_equal(unlink(path), 0);
     free(path);
 }
@@ -82,7 +66,7 @@ static const ggdm_image_want captions = {.size = SIDE, .channels = 1, .captions 
 
 static ggdm_status read_tree(const ggdm_image_want *want, ggdm_images *out, ggdm_error *err)
 {
-    return ggdm_data_read_split(dir, GGDM_SPLIT_TRAIN, want, out, err);
+    return ggdm_data_read_split(ggdm_test_dir, GGDM_SPLIT_TRAIN, want, out, err);
 }
 
 static void refused(const ggdm_image_want *want, const char *text)
@@ -234,17 +218,15 @@ static void test_tree_names_all_bad_files_up_to_some(void **state)
     refused(&center, " more");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_tree_takes_captions_from_texts_beside_pictures),
-        T(test_tree_takes_captions_from_a_file_that_names_pictures),
-        T(test_tree_of_classes_takes_captions_by_path),
-        T(test_tree_tells_which_captions_are_wrong),
-        T(test_tree_makes_pictures_fit_where_the_recipe_says_so),
-        T(test_tree_names_all_bad_files_up_to_some),
+        ggdm_test_in_dir(test_tree_takes_captions_from_texts_beside_pictures),
+        ggdm_test_in_dir(test_tree_takes_captions_from_a_file_that_names_pictures),
+        ggdm_test_in_dir(test_tree_of_classes_takes_captions_by_path),
+        ggdm_test_in_dir(test_tree_tells_which_captions_are_wrong),
+        ggdm_test_in_dir(test_tree_makes_pictures_fit_where_the_recipe_says_so),
+        ggdm_test_in_dir(test_tree_names_all_bad_files_up_to_some),
     };
     return ggdm_test_main(tests);
 }

@@ -14,22 +14,6 @@
 #define INDEX NAME ".index.json"
 #define SHARD(i, n) "model-0000" i "-of-0000" n ".safetensors"
 
-static char *dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    dir = ggdm_test_mkdtemp();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    ggdm_test_rmdir(dir);
-    return 0;
-}
-
 /* A file of tensors that are one-dimensional, with pad spaces behind its header. */
 typedef struct item {
     const char *name, *dtype;
@@ -56,7 +40,7 @@ static void put(const char *file, const item *items, size_t n, size_t pad)
         bytes[i] = (char)((uint64_t)length >> (8 * i) & 0xff);
     for (size_t i = 0; i < n; p += items[i++].size)
         memcpy(p, items[i].data, items[i].size);
-    char *path = ggdm_test_path(dir, file);
+    char *path = ggdm_test_path(ggdm_test_dir, file);
     ggdm_test_write(path, bytes, 8 + length + at);
     free(path);
     free(bytes);
@@ -64,7 +48,7 @@ static void put(const char *file, const item *items, size_t n, size_t pad)
 
 static void put_text(const char *file, const char *text)
 {
-    char *path = ggdm_test_path(dir, file);
+    char *path = ggdm_test_path(ggdm_test_dir, file);
     ggdm_test_write(path, text, strlen(text));
     free(path);
 }
@@ -74,7 +58,7 @@ static const item plain[] = {{"b", "F32", b, 2, sizeof b}, {"a", "F32", a, 4, si
 
 static ggdm_status load(ggdm_weights *w, ggdm_error *err)
 {
-    ggdm_status st = ggdm_weights_open(dir, NAME, w, err);
+    ggdm_status st = ggdm_weights_open(ggdm_test_dir, NAME, w, err);
     return st == GGDM_OK ? ggdm_weights_load(w, err) : st;
 }
 
@@ -160,8 +144,8 @@ static void test_weights_stored_otherwise_are_the_same(void **state)
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         ggdm_weights w;
         ggdm_error err;
-        teardown(state);
-        setup(state);
+        ggdm_test_dir_remove(state);
+        ggdm_test_dir_make(state);
         ways[i]();
         ggdm_test_ok(load(&w, &err), &err);
         assert_non_null(w.copy);
@@ -247,8 +231,8 @@ static void test_weights_index_and_files_must_agree(void **state)
         char text[400];
         ggdm_weights w;
         ggdm_error err = {0};
-        teardown(state);
-        setup(state);
+        ggdm_test_dir_remove(state);
+        ggdm_test_dir_make(state);
         put_shards();
         snprintf(text, sizeof text, "{\"weight_map\": {%s}}", rows[i].map);
         put_text(INDEX, text);
@@ -289,19 +273,17 @@ static void test_weights_missing_say_what_there_is(void **state)
     refuse(GGDM_EINVAL, "there is model.fp16.safetensors: give it that name");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_weights_plain_file_is_used_in_place),
-        T(test_weights_stored_otherwise_are_the_same),
-        T(test_weights_half_precision_is_widened_exactly),
-        T(test_weights_other_numbers_are_refused),
-        T(test_weights_index_and_files_must_agree),
-        T(test_weights_tensor_in_two_files_is_refused),
-        T(test_weights_file_and_index_are_one_too_many),
-        T(test_weights_missing_say_what_there_is),
+        ggdm_test_in_dir(test_weights_plain_file_is_used_in_place),
+        ggdm_test_in_dir(test_weights_stored_otherwise_are_the_same),
+        ggdm_test_in_dir(test_weights_half_precision_is_widened_exactly),
+        ggdm_test_in_dir(test_weights_other_numbers_are_refused),
+        ggdm_test_in_dir(test_weights_index_and_files_must_agree),
+        ggdm_test_in_dir(test_weights_tensor_in_two_files_is_refused),
+        ggdm_test_in_dir(test_weights_file_and_index_are_one_too_many),
+        ggdm_test_in_dir(test_weights_missing_say_what_there_is),
     };
     return ggdm_test_main(tests);
 }
