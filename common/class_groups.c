@@ -16,30 +16,27 @@ static bool is_name(const char *text)
            ggdm_utf8_plain(text, n) == n;
 }
 
-/* Class i, which must be called otherwise than all others that have a name. */
-static ggdm_status check_class(const ggdm_node *node, const ggdm_strings *classes, size_t i,
-                               ggdm_error *err)
+static ggdm_status check_name(const ggdm_node *node, const char *name, ggdm_error *err)
 {
-    const char *name = classes->data[i];
-    if (!is_name(name))
-        return ggdm_node_fail(
-            node, err,
-            "class '%.80s', expected a name without ':' or control characters, of at "
-            "most %d bytes",
-            name, GGDM_CLASS_NAME / 2 - 1);
-    for (size_t k = 0; k < classes->count; k++)
-        if (k != i && classes->data[k] && strcmp(name, classes->data[k]) == 0)
-            return ggdm_node_fail(node, err, "class '%.80s' is there twice", name);
-    return GGDM_OK;
+    return is_name(name) ? GGDM_OK
+                         : ggdm_node_fail(node, err,
+                                          "class '%.80s', expected a name without ':' or control "
+                                          "characters, of at most %d bytes",
+                                          name, GGDM_CLASS_NAME / 2 - 1);
 }
 
+/* The classes of a group of attributes, each of another name. */
 static ggdm_status check_classes(const ggdm_node *node, const ggdm_strings *classes,
                                  ggdm_error *err)
 {
     if (classes->count < 2)
         return ggdm_node_fail(node, err, "%zu classes, expected 2 or more", classes->count);
-    for (size_t i = 0; i < classes->count; i++)
-        GGDM_TRY(check_class(node, classes, i, err));
+    for (size_t i = 0; i < classes->count; i++) {
+        GGDM_TRY(check_name(node, classes->data[i], err));
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(classes->data[i], classes->data[k]) == 0)
+                return ggdm_node_fail(node, err, "class '%.80s' is there twice", classes->data[i]);
+    }
     return GGDM_OK;
 }
 
@@ -103,7 +100,7 @@ ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_numbe
     if (classes->data[class_number])
         return ggdm_node_fail(name, err, "class %d has a name already", (int)class_number);
     GGDM_TRY(ggdm_strdup(text, &classes->data[class_number], err));
-    return check_class(name, classes, (size_t)class_number, err);
+    return check_name(name, text, err);
 }
 
 ggdm_status ggdm_class_groups_read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
@@ -168,18 +165,19 @@ static int32_t yes_of(const ggdm_class_group *g)
                : -1;
 }
 
-int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name)
+int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name, int32_t from)
 {
     const char *colon = strchr(name, ':');
     const size_t n = colon ? (size_t)(colon - name) : 0;
     for (int32_t i = 0; i < groups->n; i++) {
         const ggdm_class_group *g = &groups->items[i];
         if (!colon && *g->name && strcmp(g->name, name) == 0)
-            return yes_of(g);
+            return yes_of(g) >= from ? yes_of(g) : -1;
         if (strlen(g->name) != n || memcmp(g->name, name, n) != 0)
             continue;
         for (size_t k = 0; k < g->classes.count; k++)
-            if (strcmp(g->classes.data[k], colon ? colon + 1 : name) == 0)
+            if (g->first + (int32_t)k >= from &&
+                strcmp(g->classes.data[k], colon ? colon + 1 : name) == 0)
                 return g->first + (int32_t)k;
     }
     return -1;

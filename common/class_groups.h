@@ -19,7 +19,7 @@
 #include "common/json_write.h"
 #include "common/status.h"
 
-#define GGDM_CLASS_NAME 200 /* bytes of GROUP:CLASS with its NUL */
+#define GGDM_CLASS_NAME 400 /* bytes of GROUP:CLASS with its NUL */
 
 typedef struct ggdm_class_group {
     char *name; /* owned */
@@ -40,7 +40,8 @@ ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out
 enum { GGDM_MAX_NAMED_CLASSES = 1000, GGDM_MAX_CLASS_GROUPS = 32 };
 /** One group of n classes whose name is "", the names still to be set.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error *err);
-/** Name a class of such groups.  Errors: GGDM_EINVAL with position: no name, or one of another. */
+/** Name a class of such groups; several may be called alike, as ImageNet has two of "crane".
+ *  Errors: GGDM_EINVAL with position: no name, or the class has one already. */
 ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
                                   const ggdm_node *name, ggdm_error *err);
 /** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.
@@ -54,8 +55,8 @@ void ggdm_class_groups_deinit(ggdm_class_groups *groups);
 
 /** The group of a class; NULL: there are no groups, or no such class. */
 const ggdm_class_group *ggdm_class_group_of(const ggdm_class_groups *groups, int32_t class_number);
-/** The class of this name, or -1. */
-int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name);
+/** The first class of this name whose number is `from` or higher; -1: none. */
+int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name, int32_t from);
 /** What a class is called, in a caller's buffer, which is returned; "" where it has no name. */
 const char *ggdm_class_name(const ggdm_class_groups *groups, int32_t class_number,
                             char text[GGDM_CLASS_NAME]);

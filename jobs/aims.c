@@ -8,7 +8,7 @@ static const ggdm_class_groups *groups_of(const ggdm_resolver *r, const char *di
 }
 
 /* "glasses, hair_colour:blond, ..." */
-static void list_names(const ggdm_class_groups *groups, char *text, size_t size)
+static const char *list_names(const ggdm_class_groups *groups, char *text, size_t size)
 {
     char name[GGDM_CLASS_NAME];
     size_t n = 0;
@@ -16,6 +16,18 @@ static void list_names(const ggdm_class_groups *groups, char *text, size_t size)
     for (int32_t i = 0; i < groups->n_classes && n < size; i++)
         n += (size_t)snprintf(text + n, size - n, "%s%s", i ? ", " : "",
                               ggdm_class_name(groups, i, name));
+    return text;
+}
+
+/* "134, 517, ...": the classes of this name. */
+static const char *list_numbers(const ggdm_class_groups *groups, const char *class_name, char *text,
+                                size_t size)
+{
+    size_t n = 0;
+    for (int32_t i = ggdm_class_find(groups, class_name, 0); i >= 0 && n < size;
+         i = ggdm_class_find(groups, class_name, i + 1))
+        n += (size_t)snprintf(text + n, size - n, "%s%d", n ? ", " : "", (int)i);
+    return text;
 }
 
 ggdm_status ggdm_class_number(const ggdm_resolver *r, const char *digest, const char *name,
@@ -23,17 +35,21 @@ ggdm_status ggdm_class_number(const ggdm_resolver *r, const char *digest, const 
                               ggdm_error *err)
 {
     const ggdm_class_groups *groups = groups_of(r, digest);
-    char names[300], text[700];
-    *out = groups ? ggdm_class_find(groups, class_name) : -1;
-    if (*out >= 0)
+    char list[300], text[700];
+    *out = groups ? ggdm_class_find(groups, class_name, 0) : -1;
+    if (*out >= 0 && ggdm_class_find(groups, class_name, *out + 1) < 0)
         return GGDM_OK;
-    if (groups)
-        list_names(groups, names, sizeof names);
-    snprintf(text, sizeof text,
-             groups
-                 ? "value '%.80s', expected a class of model '%.80s': %s"
-                 : "value '%.80s', expected a number: the classes of model '%.80s' have no names",
-             class_name, name, names);
+    if (!groups)
+        snprintf(text, sizeof text,
+                 "value '%.80s', expected a number: the classes of model '%.80s' have no names",
+                 class_name, name);
+    else if (*out < 0)
+        snprintf(text, sizeof text, "value '%.80s', expected a class of model '%.80s': %s",
+                 class_name, name, list_names(groups, list, sizeof list));
+    else
+        snprintf(text, sizeof text,
+                 "value '%.80s', expected a number: model '%.80s' calls several classes so: %s",
+                 class_name, name, list_numbers(groups, class_name, list, sizeof list));
     return at ? ggdm_node_fail(at, err, "%s", text) : GGDM_FAIL(err, GGDM_EINVAL, "%s", text);
 }
 

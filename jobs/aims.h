@@ -18,7 +18,7 @@ ggdm_status ggdm_aim_at(const ggdm_spec *spec, const ggdm_resolver *r, int64_t p
                         const char *digest, const char *name, ggdm_aim *out, ggdm_error *err);
 
 /** The number of the class that a model (as above) calls so; at: for messages.
- *  Errors: GGDM_EINVAL with the names that it has. */
+ *  Errors: GGDM_EINVAL with the names that it has, or the numbers of several that are called so. */
 ggdm_status ggdm_class_number(const ggdm_resolver *r, const char *digest, const char *name,
                               const char *class_name, const ggdm_node *at, int32_t *out,
                               ggdm_error *err);

@@ -31,15 +31,15 @@ static void test_class_groups_names_go_both_ways(void **state)
     assert_int_equal(g.n_classes, 5);
     for (int32_t i = 0; i < 5; i++) {
         assert_string_equal(ggdm_class_name(&g, i, text), names[i]);
-        assert_int_equal(ggdm_class_find(&g, names[i]), i);
+        assert_int_equal(ggdm_class_find(&g, names[i], 0), i);
     }
-    assert_int_equal(ggdm_class_find(&g, "glasses:yes"), 1);
+    assert_int_equal(ggdm_class_find(&g, "glasses:yes", 0), 1);
     assert_int_equal(ggdm_class_group_of(&g, 4)->first, 2);
     assert_null(ggdm_class_group_of(&g, 5));
     static const char *const none[] = {"hair", "blond",       "glasses:", "hat",
                                        ":no",  "hair:blond:", ""};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        assert_int_equal(ggdm_class_find(&g, none[i]), -1);
+        assert_int_equal(ggdm_class_find(&g, none[i], 0), -1);
     assert_string_equal(ggdm_class_name(&g, -1, text), "");
     ggdm_class_groups_deinit(&g);
 }

@@ -54,6 +54,29 @@ static void test_sequential_ways_to_write_are_one(void **state)
               ", \"image_mean\": [0.5, 0.5], \"image_std\": [0.25]");
 }
 
+/* The longest name that ImageNet has, which has two cranes, too. */
+#define DRAGONFLY                                                                                  \
+    "dragonfly, darning needle, devil's darning needle, sewing needle, snake feeder, snake "       \
+    "doctor, mosquito hawk, skeeter hawk"
+
+static void test_sequential_classes_may_be_called_alike(void **state)
+{
+    (void)state;
+    ggdm_arch *arch = NULL;
+    ggdm_error err = {0};
+    ggdm_test_ok(parse("\"Flatten()\", \"Linear(128, 3)\"",
+                       ", \"id2label\": {\"0\": \"crane\", \"1\": \"" DRAGONFLY
+                       "\", \"2\": \"crane\"}",
+                       &arch, &err),
+                 &err);
+    const ggdm_class_groups *classes = ggdm_arch_get_info(arch).classes;
+    assert_int_equal(ggdm_class_find(classes, "crane", 0), 0);
+    assert_int_equal(ggdm_class_find(classes, "crane", 1), 2);
+    assert_int_equal(ggdm_class_find(classes, "crane", 3), -1);
+    assert_int_equal(ggdm_class_find(classes, DRAGONFLY, 0), 1);
+    ggdm_arch_destroy(&arch);
+}
+
 static void test_sequential_says_what_it_is(void **state)
 {
     (void)state;
@@ -68,7 +91,7 @@ static void test_sequential_says_what_it_is(void **state)
     assert_int_equal(info.size, 8);
     assert_int_equal(info.channels, 2);
     assert_int_equal(info.n_classes, 2);
-    assert_int_equal(ggdm_class_find(info.classes, "cat"), 1);
+    assert_int_equal(ggdm_class_find(info.classes, "cat", 0), 1);
     assert_true(info.frozen);
     assert_int_equal(info.normal.n, 0);
     assert_true(ggdm_arch_has_layer(arch, "head"));
@@ -175,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sequential_ways_to_write_are_one),
         cmocka_unit_test(test_sequential_says_what_it_is),
+        cmocka_unit_test(test_sequential_classes_may_be_called_alike),
         cmocka_unit_test(test_sequential_features_are_what_the_last_linear_layer_takes),
         cmocka_unit_test(test_sequential_what_cannot_be_is_named),
         cmocka_unit_test(test_sequential_keys_that_cannot_be_are_named),
