@@ -102,12 +102,9 @@ void ggdm_exact_open(ggdm_exact *w)
     w->arena = (ggdm_arena){0};
     w->dir = ggdm_test_mkdtemp();
     for (int i = 0; i < 3; i++) {
-        ggdm_error err;
-        ggdm_model *model;
         write_config(w, w->dir, heads[i]);
         w->files[i] = (ggdm_model_files){0};
-        ggdm_test_ok(ggdm_model_files_open(w->dir, &w->files[i], &err), &err);
-        ggdm_test_ok(ggdm_model_create(&w->files[i], &model, &err), &err);
+        ggdm_model *model = ggdm_tiny_model_open(w->dir, &w->files[i]);
         w->refs[i] = (ggdm_model_ref){.digest = ggdm_tiny_digests[i], .model = model};
     }
     w->models = (ggdm_models){.items = w->refs, .n = 3};

@@ -50,6 +50,16 @@ static int picture_of(char name)
     return i;
 }
 
+ggdm_programs *ggdm_tiny_programs(const ggdm_models *models, int32_t batch)
+{
+    ggdm_error err;
+    ggdm_programs *programs;
+    ggdm_test_ok(
+        ggdm_programs_create(&ggdm_methods, models, GGDM_PRECISION_FP32, batch, &programs, &err),
+        &err);
+    return programs;
+}
+
 const ggdm_picture *ggdm_tiny_picture(const ggdm_tiny_methods *m, char name)
 {
     uint8_t pixels[MAX_PIXELS];

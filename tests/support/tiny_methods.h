@@ -4,6 +4,7 @@
 
 #include "tests/support/tiny_model.h"
 #include "worker/emit.h"
+#include "worker/programs.h"
 
 /* Digests of the three tiny models; texts name them by U, G and J between quotes. */
 extern const char *const ggdm_tiny_digests[3];
@@ -18,6 +19,9 @@ typedef struct ggdm_tiny_methods {
 
 void ggdm_tiny_methods_open(ggdm_tiny_methods *m);
 void ggdm_tiny_methods_close(ggdm_tiny_methods *m);
+
+/** Programs of the real methods, in f32; owned. */
+ggdm_programs *ggdm_tiny_programs(const ggdm_models *models, int32_t batch);
 
 /** One of the pictures, which texts name as: P, Q grey and C RGB of 8x8, S grey of 4x4; M a mask of
  *  8x8 with some grey, N another, T one of 4x4, B all black. */

@@ -161,16 +161,23 @@ char *ggdm_tiny_pipeline_write(const char *dir, const char *name, uint64_t seed)
     return out;
 }
 
+ggdm_model *ggdm_tiny_model_open(const char *path, ggdm_model_files *files)
+{
+    ggdm_error err;
+    ggdm_model *model = NULL;
+    ggdm_test_ok(ggdm_model_files_open(path, files, &err), &err);
+    ggdm_test_ok(ggdm_model_create(files, &model, &err), &err);
+    return model;
+}
+
 void ggdm_tiny_models_open(ggdm_tiny_models *m)
 {
     static const char *const names[] = {"unet", "guide", "judge"};
-    ggdm_error err;
     m->dir = ggdm_test_mkdtemp();
     for (int i = 0; i < 3; i++) {
         char *path = ggdm_tiny_model_write(
             m->dir, names[i], i ? ggdm_tiny_cnn_config : ggdm_tiny_unet_config, (uint64_t)i);
-        ggdm_test_ok(ggdm_model_files_open(path, &m->files[i], &err), &err);
-        ggdm_test_ok(ggdm_model_create(&m->files[i], &m->model[i], &err), &err);
+        m->model[i] = ggdm_tiny_model_open(path, &m->files[i]);
         free(path);
     }
 }

@@ -33,6 +33,9 @@ char *ggdm_tiny_reader_write(const char *dir, const char *name, const char *conf
 /** A pipeline of diffusers: a text-conditional U-Net, its scheduler, who reads its prompts. */
 char *ggdm_tiny_pipeline_write(const char *dir, const char *name, uint64_t seed);
 
+/** Load the model of a directory; it is owned, and so are its files, which must live as long. */
+ggdm_model *ggdm_tiny_model_open(const char *path, ggdm_model_files *files);
+
 /* The three models of a guided job, loaded. */
 typedef struct ggdm_tiny_models {
     char *dir;

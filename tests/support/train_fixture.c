@@ -7,6 +7,7 @@
 #include "models/model.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_data.h"
+#include "tests/support/tiny_model.h"
 
 static void write_text(const char *dir, const char *name, const char *text)
 {
@@ -111,12 +112,9 @@ void ggdm_train_check_resume(ggdm_train_fixture *f, const char *weights)
 
 void ggdm_train_check_model(const ggdm_train_fixture *f, ggdm_arch_role role)
 {
-    ggdm_error err = {0};
     ggdm_model_files files;
-    ggdm_model *model = NULL;
     char *path = ggdm_test_path(f->dir, "a");
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     assert_int_equal(model->info.role, role);
     assert_true((files.scheduler != NULL) == ggdm_arch_has_port(&model->info, "t"));
     ggdm_model_destroy(&model);

@@ -210,11 +210,9 @@ static void test_clip_begins_as_transformers_does(void **state)
 static void check_bits(const char *dir, const char *config)
 {
     ggdm_model_files files;
-    ggdm_model *model;
     ggdm_error err;
     char *path = ggdm_tiny_model_write(dir, "bits", config, 3);
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     ggdm_test_ok(ggdm_model_check(model, GGDM_F32, &err), &err);
     if (ggdm_test_have_bf16())
         ggdm_test_ok(ggdm_model_check(model, GGDM_BF16, &err), &err);

@@ -98,10 +98,8 @@ static void test_features_of_a_classifier_are_what_its_last_layer_takes(void **s
     ggdm_features *inner = open_source(*state, "cnn"), *outer = open_source(*state, "cnn:logits");
     ggdm_feature_rows x = rows_of(inner, 0, 5), y = rows_of(outer, 0, 5);
     ggdm_model_files files;
-    ggdm_model *model;
     char *path = ggdm_test_path(*state, "cnn");
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     const float *w = weights_of(model, "layers.4.weight"), *b = weights_of(model, "layers.4.bias");
     assert_int_equal(x.d, WIDTH);
     assert_int_equal(y.d, CLASSES);

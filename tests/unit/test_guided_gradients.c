@@ -8,7 +8,6 @@
 #include "common/threads.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
-#include "worker/kinds.h"
 #include "worker/programs.h"
 
 enum { PIXELS = 8 * 8, N = 3, BATCH = 4 };
@@ -31,21 +30,17 @@ static int setup(void **state)
 {
     static world w;
     static const char *const configs[] = {ggdm_tiny_null_config, ggdm_tiny_noisy_config};
-    ggdm_error err;
     ggdm_use_threads(1);
     ggdm_tiny_methods_open(&w.m);
     for (int i = 0; i < 2; i++) {
         char *path = ggdm_tiny_model_write(w.m.tiny.dir, i ? "noisy" : "null", configs[i], 11);
-        ggdm_test_ok(ggdm_model_files_open(path, &w.files[i], &err), &err);
-        ggdm_test_ok(ggdm_model_create(&w.files[i], &w.model[i], &err), &err);
+        w.model[i] = ggdm_tiny_model_open(path, &w.files[i]);
         w.m.refs[i].model = w.model[i];
         free(path);
     }
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, condition: {label: 4}, sampler: {kind: ddpm, steps: 10}}");
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
-                                      &w.programs, &err),
-                 &err);
+    w.programs = ggdm_tiny_programs(&w.m.models, BATCH);
     *state = &w;
     return 0;
 }

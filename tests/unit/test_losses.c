@@ -22,13 +22,10 @@ typedef struct world {
 static int setup(void **state)
 {
     static world w;
-    ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
-    ggdm_test_ok(
-        ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, 1, &w.programs, &err),
-        &err);
+    w.programs = ggdm_tiny_programs(&w.m.models, 1);
     *state = &w;
     return 0;
 }

@@ -78,15 +78,13 @@ typedef struct world {
 
 static void open_world(world *w, const char *config)
 {
-    ggdm_error err;
     w->dir = ggdm_test_mkdtemp();
     char *path = ggdm_test_path(w->dir, "config.json");
     char *schedule = ggdm_test_path(w->dir, "scheduler_config.json");
     ggdm_test_write(path, config, strlen(config));
     ggdm_test_write(schedule, SCHEDULE, strlen(SCHEDULE));
     w->files = (ggdm_model_files){0};
-    ggdm_test_ok(ggdm_model_files_open(w->dir, &w->files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&w->files, &w->model, &err), &err);
+    w->model = ggdm_tiny_model_open(w->dir, &w->files);
     free(schedule);
     free(path);
 }

@@ -4,7 +4,6 @@
 
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
-#include "worker/kinds.h"
 #include "worker/model_rows.h"
 #include "worker/programs.h"
 
@@ -19,11 +18,8 @@ typedef struct world {
 static int setup(void **state)
 {
     static world w;
-    ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
-                                      &w.programs, &err),
-                 &err);
+    w.programs = ggdm_tiny_programs(&w.m.models, BATCH);
     *state = &w;
     return 0;
 }

@@ -37,14 +37,11 @@ static int setup(void **state)
     ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
     char *path = ggdm_tiny_model_write(w.m.tiny.dir, "noisy", ggdm_tiny_noisy_config, 8);
-    ggdm_test_ok(ggdm_model_files_open(path, &w.files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&w.files, &w.noisy, &err), &err);
+    w.noisy = ggdm_tiny_model_open(path, &w.files);
     memcpy(w.refs, w.m.refs, sizeof w.m.refs);
     w.refs[3] = (ggdm_model_ref){.digest = NOISY, .model = w.noisy};
     w.models = (ggdm_models){w.refs, 4, &w.m.pictures};
-    ggdm_test_ok(
-        ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, 1, &w.programs, &err),
-        &err);
+    w.programs = ggdm_tiny_programs(&w.models, 1);
     ggdm_test_ok(ggdm_noise_levels_read(NULL, "test", &w.levels, &err), &err);
     free(path);
     *state = &w;

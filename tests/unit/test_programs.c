@@ -35,13 +35,10 @@ static const ggdm_image_shape shape = {8, 8, 1};
 static int setup(void **state)
 {
     static world w;
-    ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
-                                      &w.programs, &err),
-                 &err);
+    w.programs = ggdm_tiny_programs(&w.m.models, BATCH);
     *state = &w;
     return 0;
 }
@@ -144,9 +141,7 @@ static void test_programs_make_eps_of_every_prediction(void **state)
         files.scheduler = json;
         ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
         ref.model = model;
-        ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &other.m.models, GGDM_PRECISION_FP32,
-                                          BATCH, &other.programs, &err),
-                     &err);
+        other.programs = ggdm_tiny_programs(&other.m.models, BATCH);
         const ggdm_program *p = run_tick(&other, x, unguided);
         for (int i = 0; i < N * PIXELS; i++) {
             double ab = steps[i / PIXELS].alpha_bar, a = sqrt(ab), s = sqrt(1 - ab);
@@ -170,18 +165,13 @@ static void test_programs_give_the_variance_of_the_network(void **state)
     static float x[N * PIXELS], eps[N * PIXELS];
     ggdm_item *const unguided[N] = {NULL};
     ggdm_test_rng rng = ggdm_test_rng_init(ggdm_test_seed());
-    ggdm_error err;
     ggdm_model_files files;
-    ggdm_model *model;
     char *dir = ggdm_test_mkdtemp();
     char *path = ggdm_tiny_model_write(dir, "range", ggdm_tiny_range_config, 0);
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     const ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = model};
     world other = {.m = {.models = {.items = &ref, .n = 1}}, .head = w->head};
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &other.m.models, GGDM_PRECISION_FP32, BATCH,
-                                      &other.programs, &err),
-                 &err);
+    other.programs = ggdm_tiny_programs(&other.m.models, BATCH);
     ggdm_test_fill_normal(&rng, x, N * PIXELS, 1.0);
     const ggdm_program *p = run_tick(w, x, unguided);
     assert_null(p->variance);
@@ -584,16 +574,11 @@ static void test_programs_give_labels_to_the_network(void **state)
     world *w = *state;
     char *path = ggdm_tiny_model_write(w->m.tiny.dir, "labelled", labelled, 7);
     ggdm_model_files files;
-    ggdm_model *model;
-    ggdm_programs *programs;
     ggdm_error err;
     float one[PIXELS], again[PIXELS], other[PIXELS];
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     const ggdm_model_ref ref = {.digest = ggdm_tiny_digests[0], .model = model};
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &(ggdm_models){.items = &ref, .n = 1},
-                                      GGDM_PRECISION_FP32, BATCH, &programs, &err),
-                 &err);
+    ggdm_programs *programs = ggdm_tiny_programs(&(ggdm_models){.items = &ref, .n = 1}, BATCH);
     conditioned(programs, &w->m.arena, 3, 1, one);
     conditioned(programs, &w->m.arena, 3, 2, again);
     conditioned(programs, &w->m.arena, 4, 2, other);

@@ -9,7 +9,6 @@
 #include "models/nn/ops.h"
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
-#include "worker/kinds.h"
 #include "worker/model_rows.h"
 #include "worker/programs.h"
 #include "worker/prompts.h"
@@ -42,16 +41,13 @@ typedef struct world {
 
 static void open_model(world *w, char *path, int i, ggdm_model **out)
 {
-    ggdm_error err;
-    ggdm_test_ok(ggdm_model_files_open(path, &w->files[i], &err), &err);
-    ggdm_test_ok(ggdm_model_create(&w->files[i], out, &err), &err);
+    *out = ggdm_tiny_model_open(path, &w->files[i]);
     free(path);
 }
 
 static int setup(void **state)
 {
     static world w;
-    ggdm_error err;
     ggdm_tiny_methods_open(&w.m);
     const char *dir = w.m.tiny.dir;
     char *pipeline = ggdm_tiny_pipeline_write(dir, "words", 22);
@@ -72,9 +68,7 @@ static int setup(void **state)
     w.models = (ggdm_models){w.refs, 3 + N_MODELS, &w.m.pictures};
     w.head = ggdm_tiny_item(&w.m.arena, GGDM_FAMILY_STAGE,
                             "{model: U, sampler: {kind: ddpm, steps: 10}}");
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.models, GGDM_PRECISION_FP32, BATCH,
-                                      &w.programs, &err),
-                 &err);
+    w.programs = ggdm_tiny_programs(&w.models, BATCH);
     *state = &w;
     return 0;
 }

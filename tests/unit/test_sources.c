@@ -10,7 +10,6 @@
 #include "tests/support/ggdm_test.h"
 #include "tests/support/tiny_methods.h"
 #include "worker/cost.h"
-#include "worker/kinds.h"
 #include "worker/programs.h"
 
 enum { N = 3, BATCH = 4, PIXELS = 8 * 8, NO_CLASS = 10 };
@@ -31,17 +30,14 @@ typedef struct world {
 
 static void open_network(world *w, int i, const char *name, uint64_t seed, ggdm_model **out)
 {
-    ggdm_error err;
     char *path = ggdm_tiny_model_write(w->m.tiny.dir, name, ggdm_tiny_null_config, seed);
-    ggdm_test_ok(ggdm_model_files_open(path, &w->files[i], &err), &err);
-    ggdm_test_ok(ggdm_model_create(&w->files[i], out, &err), &err);
+    *out = ggdm_tiny_model_open(path, &w->files[i]);
     free(path);
 }
 
 static int setup(void **state)
 {
     static world w;
-    ggdm_error err;
     ggdm_model *strong, *weak;
     ggdm_tiny_methods_open(&w.m);
     open_network(&w, 0, "strong", 7, &strong);
@@ -50,9 +46,7 @@ static int setup(void **state)
     w.refs[1] = w.m.refs[1];
     w.refs[2] = (ggdm_model_ref){.digest = ggdm_tiny_digests[2], .model = weak};
     w.m.models.items = w.refs;
-    ggdm_test_ok(ggdm_programs_create(&ggdm_methods, &w.m.models, GGDM_PRECISION_FP32, BATCH,
-                                      &w.programs, &err),
-                 &err);
+    w.programs = ggdm_tiny_programs(&w.m.models, BATCH);
     *state = &w;
     return 0;
 }
@@ -336,7 +330,6 @@ static void refuse_weak(world *w, const char *config, const char *scheduler, con
     const ggdm_models models = {refs, 3, NULL};
     ggdm_model_files files;
     ggdm_model *weak;
-    ggdm_programs *programs;
     const ggdm_program *p;
     int32_t number;
     ggdm_error err;
@@ -349,9 +342,7 @@ static void refuse_weak(world *w, const char *config, const char *scheduler, con
     ggdm_test_ok(ggdm_model_create(&files, &weak, &err), &err);
     memcpy(refs, w->refs, sizeof refs);
     refs[2].model = weak;
-    ggdm_test_ok(
-        ggdm_programs_create(&ggdm_methods, &models, GGDM_PRECISION_FP32, 1, &programs, &err),
-        &err);
+    ggdm_programs *programs = ggdm_tiny_programs(&models, 1);
     ggdm_test_ok(ggdm_programs_tick(programs, head_of(w, 'U', 1),
                                     guidance(w, "{eps: {kind: autoguidance, s: 2, weak: J}}"),
                                     &number, &err),

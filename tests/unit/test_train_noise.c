@@ -313,14 +313,12 @@ static void test_train_model_of_v_says_so(void **state)
     ggdm_error err = {0};
     ggdm_train_fixture f;
     ggdm_model_files files;
-    ggdm_model *model;
     ggdm_train_begin(&f, v_recipe, ggdm_tiny_unet_config);
     ggdm_test_ok(ggdm_train_into(&f, "a", 0, &err), &err);
     char *card = ggdm_train_file(&f, "a", "README.md", NULL), *path = ggdm_test_path(f.dir, "a");
     assert_non_null(strstr(card, "Diffusion model (predicts v, unconditional), 8 x 8"));
     assert_non_null(strstr(card, "mean squared error of v "));
-    ggdm_test_ok(ggdm_model_files_open(path, &files, &err), &err);
-    ggdm_test_ok(ggdm_model_create(&files, &model, &err), &err);
+    ggdm_model *model = ggdm_tiny_model_open(path, &files);
     assert_int_equal(model->prediction, GGDM_PREDICT_V);
     assert_non_null(strstr(files.scheduler, "\"rescale_betas_zero_snr\": true"));
     assert_non_null(strstr(files.scheduler, "\"beta_schedule\": \"squaredcos_cap_v2\""));
