@@ -121,3 +121,40 @@ void ggdm_train_check_model(const ggdm_train_fixture *f, ggdm_arch_role role)
     ggdm_model_files_close(&files);
     free(path);
 }
+
+const ggdm_image_want ggdm_train_labelled = {
+    .size = GGDM_TRAIN_SIDE, .channels = 1, .n_classes = 10};
+
+void ggdm_train_steps_open(const ggdm_train_fixture *f, const ggdm_image_want *want,
+                           ggdm_train_steps *s)
+{
+    ggdm_error err = {0};
+    const ggdm_recipe *r = &f->recipe;
+    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &s->arch, &err), &err);
+    const ggdm_arch_info info = ggdm_arch_get_info(s->arch);
+    const ggdm_data_spec spec = {.dir = f->dir,
+                                 .want = want ? *want : ggdm_objective_want(r, &info)};
+    ggdm_test_ok(ggdm_data_open(&spec, &s->data, &err), &err);
+    ggdm_test_ok(ggdm_order_init(&s->order, r->seed, s->data.train.n, &err), &err);
+}
+
+void ggdm_train_steps_build(const ggdm_train_fixture *f, ggdm_text_condition *texts, int batch,
+                            bool gradients, ggdm_train_steps *s)
+{
+    ggdm_error err = {0};
+    const ggdm_recipe *r = &f->recipe;
+    ggdm_test_ok(ggdm_objective_create(r, s->arch, texts, batch, batch, gradients, &s->o, &err),
+                 &err);
+    ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
+    s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
+    ggdm_test_ok(ggdm_graph_compile(s->o->g, &s->params, &err), &err);
+}
+
+void ggdm_train_steps_close(ggdm_train_steps *s)
+{
+    ggdm_objective_destroy(&s->o);
+    ggdm_flat_destroy(&s->flat);
+    ggdm_order_deinit(&s->order);
+    ggdm_data_close(&s->data);
+    ggdm_arch_destroy(&s->arch);
+}

@@ -3,6 +3,7 @@
 #define GGDM_TESTS_SUPPORT_TRAIN_FIXTURE_H
 
 #include "models/arch/arch.h"
+#include "models/train/objective.h"
 #include "models/train/train.h"
 
 enum { GGDM_TRAIN_SIDE = 8, GGDM_TRAIN_IMAGES = 100, GGDM_TEST_IMAGES = 50 };
@@ -30,5 +31,26 @@ char *ggdm_train_file(const ggdm_train_fixture *f, const char *out, const char *
 void ggdm_train_check_resume(ggdm_train_fixture *f, const char *weights);
 /** "a" is a model of this role, with a schedule where it takes timesteps. */
 void ggdm_train_check_model(const ggdm_train_fixture *f, ggdm_arch_role role);
+
+/* What steps of a recipe need, for tests that look at single ones. */
+typedef struct ggdm_train_steps {
+    ggdm_arch *arch;
+    ggdm_data data;
+    ggdm_order order;
+    ggdm_objective_graph *o;
+    ggdm_flat *flat;
+    ggdm_params params; /* views into flat */
+} ggdm_train_steps;
+
+/* The images of ggdm_train_begin, with their labels. */
+extern const ggdm_image_want ggdm_train_labelled;
+
+/** The network and the data (want NULL: as the objective wants them). */
+void ggdm_train_steps_open(const ggdm_train_fixture *f, const ggdm_image_want *want,
+                           ggdm_train_steps *s);
+/** The graph, compiled, and its parameters at the begin; texts as for ggdm_objective_create. */
+void ggdm_train_steps_build(const ggdm_train_fixture *f, ggdm_text_condition *texts, int batch,
+                            bool gradients, ggdm_train_steps *s);
+void ggdm_train_steps_close(ggdm_train_steps *s);
 
 #endif

@@ -8,7 +8,6 @@
 #include "common/argmax.h"
 #include "common/json.h"
 #include "models/train/attributes.h"
-#include "models/train/objective.h"
 #include "tests/support/train_fixture.h"
 
 static const char config[] =
@@ -46,60 +45,38 @@ static void know(ggdm_images *images)
     }
 }
 
-typedef struct setup {
-    ggdm_train_fixture f;
-    ggdm_arch *arch;
-    ggdm_data data;
-    ggdm_flat *flat;
-    ggdm_params params;
-    ggdm_objective_graph *o;
-} setup;
-
-static void begin(setup *s, bool gradients)
+static void begin(ggdm_train_fixture *f, ggdm_train_steps *s, bool gradients)
 {
     ggdm_error err = {0};
-    ggdm_train_begin(&s->f, recipe, config);
-    const ggdm_recipe *r = &s->f.recipe;
-    const ggdm_data_spec spec = {.dir = s->f.dir, .want = {GGDM_TRAIN_SIDE, 1, 10}};
-    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &s->arch, &err), &err);
+    ggdm_train_begin(f, recipe, config);
+    ggdm_train_steps_open(f, &ggdm_train_labelled, s);
     const ggdm_arch_info info = ggdm_arch_get_info(s->arch);
-    const ggdm_image_want want = ggdm_objective_want(r, &info);
+    const ggdm_image_want want = ggdm_objective_want(&f->recipe, &info);
     assert_int_equal(info.n_classes, CLASSES);
     assert_int_equal(want.n_classes, 0);
     assert_non_null(want.attributes);
-    ggdm_test_ok(ggdm_data_open(&spec, &s->data, &err), &err);
     for (int i = 0; i < 2; i++) {
-        know(&s->data.images[i]);
-        ggdm_test_ok(ggdm_attributes_take(&s->data.images[i], want.attributes, &err), &err);
+        ggdm_images *images = &s->data.images[i];
+        know(images);
+        ggdm_test_ok(ggdm_attributes_take(images, want.attributes, &err), &err);
     }
-    ggdm_test_ok(ggdm_objective_create(r, s->arch, NULL, BATCH, BATCH, gradients, &s->o, &err),
-                 &err);
-    ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
-    s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
-    ggdm_test_ok(ggdm_graph_compile(s->o->g, &s->params, &err), &err);
-}
-
-static void end(setup *s)
-{
-    ggdm_objective_destroy(&s->o);
-    ggdm_flat_destroy(&s->flat);
-    ggdm_data_close(&s->data);
-    ggdm_arch_destroy(&s->arch);
-    ggdm_train_end(&s->f);
+    ggdm_train_steps_build(f, NULL, BATCH, gradients, s);
 }
 
 static void test_attributes_are_taken_by_their_names(void **state)
 {
     (void)state;
-    setup s;
-    begin(&s, false);
+    ggdm_train_fixture f;
+    ggdm_train_steps s;
+    begin(&f, &s, false);
     for (int32_t i = 0; i < s.data.train.n; i++) {
         const int32_t label = ggdm_dataset_label(&s.data.train, i);
         const int32_t *target = ggdm_dataset_targets(&s.data.train, i);
         assert_int_equal(target[0], label / 5);
         assert_int_equal(target[1], 2 + label % 5);
     }
-    end(&s);
+    ggdm_train_steps_close(&s);
+    ggdm_train_end(&f);
 }
 
 static void test_attributes_that_do_not_fit_are_refused(void **state)
@@ -134,18 +111,17 @@ static void test_attributes_are_learnt_by_the_sum_of_their_cross_entropies(void 
 {
     (void)state;
     static const int first[] = {0, 2, CLASSES};
-    setup s;
+    ggdm_train_fixture f;
+    ggdm_train_steps s;
     ggdm_error err = {0};
-    ggdm_order order;
     double loss = 0, bias[CLASSES] = {0};
-    begin(&s, true);
-    ggdm_test_ok(ggdm_order_init(&order, 3, s.data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_fill(s.o, &s.f.recipe, &s.data.train, &order, 0, &err), &err);
+    begin(&f, &s, true);
+    ggdm_test_ok(ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0, &err), &err);
     ggdm_graph_run(s.o->g);
     const double found = ggdm_objective_collect(s.o, s.flat);
     const float *logp = ggdm_graph_data(s.o->g, s.o->y[0]);
     for (int i = 0; i < BATCH; i++, logp += CLASSES) {
-        const int32_t *target = ggdm_dataset_targets(&s.data.train, ggdm_order_at(&order, i));
+        const int32_t *target = ggdm_dataset_targets(&s.data.train, ggdm_order_at(&s.order, i));
         for (int k = 0; k < GROUPS; k++) {
             double total = 0;
             for (int c = first[k]; c < first[k + 1]; c++) {
@@ -163,25 +139,26 @@ static void test_attributes_are_learnt_by_the_sum_of_their_cross_entropies(void 
     assert_int_equal(s.flat->size[s.flat->n_params - 1], CLASSES);
     for (int c = 0; c < CLASSES; c++)
         assert_true(fabs((double)s.flat->g[last + (size_t)c] - bias[c]) < 1e-6);
-    ggdm_order_deinit(&order);
-    end(&s);
+    ggdm_train_steps_close(&s);
+    ggdm_train_end(&f);
 }
 
 static void test_attributes_are_measured_each(void **state)
 {
     (void)state;
     static const int first[] = {0, 2, CLASSES};
-    setup s;
+    ggdm_train_fixture f;
+    ggdm_train_steps s;
     int right[GROUPS] = {0};
     ggdm_measures names;
-    begin(&s, false);
-    ggdm_objective_measures(&s.f.recipe, &s.o->info, &names);
+    begin(&f, &s, false);
+    ggdm_objective_measures(&f.recipe, &s.o->info, &names);
     assert_int_equal(names.n, GROUPS);
     assert_string_equal(names.names[0], "accuracy_side");
     assert_string_equal(names.names[1], "accuracy_place");
     ggdm_evaluation e;
     ggdm_error err = {0};
-    ggdm_test_ok(ggdm_objective_evaluate(s.o, &s.f.recipe, &s.data.test, BATCH, &e, &err), &err);
+    ggdm_test_ok(ggdm_objective_evaluate(s.o, &f.recipe, &s.data.test, BATCH, &e, &err), &err);
     const float *logp = ggdm_graph_data(s.o->g, s.o->y[0]);
     for (int i = 0; i < BATCH; i++)
         for (int k = 0; k < GROUPS; k++)
@@ -192,7 +169,8 @@ static void test_attributes_are_measured_each(void **state)
         assert_true(e.measured[k] == right[k] / (double)BATCH);
     assert_true(e.accuracy == (right[0] + right[1]) / (2.0 * BATCH));
     assert_true(right[0] != right[1]); /* or it could be the same number twice */
-    end(&s);
+    ggdm_train_steps_close(&s);
+    ggdm_train_end(&f);
 }
 
 /* From the files to the model card; what is trained opens as a model of these classes. */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "models/train/captions.h"
-#include "models/train/objective.h"
 #include "tests/support/train_fixture.h"
 
 #define CONFIG(vision)                                                                             \
@@ -108,53 +107,38 @@ static void test_train_contrastive_draws_wordings_and_holds_the_scale(void **sta
     enum { BATCH = 10, T = 20 };
     ggdm_train_fixture f;
     ggdm_error err = {0};
-    ggdm_arch *arch = NULL;
-    ggdm_data data;
-    ggdm_order order;
-    ggdm_flat *flat = NULL;
+    ggdm_train_steps s;
     ggdm_tokenizer *words = NULL;
-    ggdm_objective_graph *o = NULL;
     int second = 0;
     ggdm_train_begin_words(&f, RECIPE("contrastive", ""), CONFIG(""));
     const ggdm_recipe *r = &f.recipe;
-    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &arch, &err), &err);
-    const ggdm_arch_info info = ggdm_arch_get_info(arch);
-    const ggdm_data_spec spec = {.dir = f.dir, .want = ggdm_objective_want(r, &info)};
-    ggdm_test_ok(ggdm_data_open(&spec, &data, &err), &err);
+    ggdm_train_steps_open(&f, NULL, &s);
     ggdm_test_ok(ggdm_tokenizer_open(r->tokenizer, &words, &err), &err);
-    ggdm_test_ok(ggdm_data_encode(&data, words, T, ggdm_tokenizer_digest(words), &err), &err);
-    ggdm_test_ok(ggdm_order_init(&order, r->seed, data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(r, arch, NULL, BATCH, BATCH, true, &o, &err), &err);
-    ggdm_test_ok(ggdm_flat_create(o->g, r->seed, &flat, &err), &err);
-    const ggdm_params params = {.items = flat->items, .n = (size_t)flat->n_params};
-    ggdm_test_ok(ggdm_graph_compile(o->g, &params, &err), &err);
-    ggdm_test_ok(ggdm_objective_fill(o, r, &data.train, &order, 0, &err), &err);
-    const int32_t *ids = ggdm_graph_data(o->g, o->in.text);
+    ggdm_test_ok(ggdm_data_encode(&s.data, words, T, ggdm_tokenizer_digest(words), &err), &err);
+    ggdm_train_steps_build(&f, NULL, BATCH, true, &s);
+    ggdm_test_ok(ggdm_objective_fill(s.o, r, &s.data.train, &s.order, 0, &err), &err);
+    const int32_t *ids = ggdm_graph_data(s.o->g, s.o->in.text);
     for (int i = 0; i < BATCH; i++) {
-        const int32_t image = ggdm_order_at(&order, i);
-        assert_int_equal(ggdm_dataset_wordings(&data.train, image), 2);
+        const int32_t image = ggdm_order_at(&s.order, i);
+        assert_int_equal(ggdm_dataset_wordings(&s.data.train, image), 2);
         const int32_t *one =
-            ggdm_dataset_ids(&data.train, ggdm_dataset_caption(&data.train, image, 0));
+            ggdm_dataset_ids(&s.data.train, ggdm_dataset_caption(&s.data.train, image, 0));
         const int32_t *other =
-            ggdm_dataset_ids(&data.train, ggdm_dataset_caption(&data.train, image, 1));
+            ggdm_dataset_ids(&s.data.train, ggdm_dataset_caption(&s.data.train, image, 1));
         const bool is_one = memcmp(ids + i * T, one, T * sizeof *one) == 0;
         assert_true(is_one || memcmp(ids + i * T, other, T * sizeof *one) == 0);
         second += !is_one;
     }
     assert_in_range(second, 1, BATCH - 1);
-    check_gradients(o, flat, f.world);
-    for (int i = 0; i < flat->n_params; i++)
-        flat->w[flat->offset[i]] = 7;
-    ggdm_objective_limit(o, flat);
-    for (int i = 0; i < flat->n_params; i++)
-        assert_true((flat->w[flat->offset[i]] == 7) ==
-                    (strcmp(flat->items[i].name, "logit_scale") != 0));
-    ggdm_objective_destroy(&o);
-    ggdm_flat_destroy(&flat);
-    ggdm_order_deinit(&order);
+    check_gradients(s.o, s.flat, f.world);
+    for (int i = 0; i < s.flat->n_params; i++)
+        s.flat->w[s.flat->offset[i]] = 7;
+    ggdm_objective_limit(s.o, s.flat);
+    for (int i = 0; i < s.flat->n_params; i++)
+        assert_true((s.flat->w[s.flat->offset[i]] == 7) ==
+                    (strcmp(s.flat->items[i].name, "logit_scale") != 0));
     ggdm_tokenizer_destroy(&words);
-    ggdm_data_close(&data);
-    ggdm_arch_destroy(&arch);
+    ggdm_train_steps_close(&s);
     ggdm_train_end(&f);
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/train/objective.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/train_fixture.h"
 
@@ -49,40 +48,14 @@ static void check_rows(const ggdm_objective_graph *o, const int32_t *label)
     }
 }
 
-/* The graph of a recipe's steps, with what it needs. */
-typedef struct steps {
-    ggdm_arch *arch;
-    ggdm_data data;
-    ggdm_order order;
-    ggdm_flat *flat;
-    ggdm_params params;
-    ggdm_objective_graph *o;
-} steps;
-
-static void open_steps(const ggdm_train_fixture *f, int batch, bool gradients, steps *s)
+/* The graph of a recipe's steps.  The last layer begins at 0, where it lets no gradient by. */
+static void open_steps(const ggdm_train_fixture *f, int batch, bool gradients, ggdm_train_steps *s)
 {
-    ggdm_error err = {0};
-    const ggdm_recipe *r = &f->recipe;
-    const ggdm_data_spec spec = {.dir = f->dir, .want = {GGDM_TRAIN_SIDE, 1, 10}};
-    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &s->arch, &err), &err);
-    ggdm_test_ok(ggdm_data_open(&spec, &s->data, &err), &err);
-    ggdm_test_ok(ggdm_order_init(&s->order, r->seed, s->data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(r, s->arch, NULL, batch, batch, gradients, &s->o, &err),
-                 &err);
-    ggdm_test_ok(ggdm_flat_create(s->o->g, r->seed, &s->flat, &err), &err);
-    s->params = (ggdm_params){.items = s->flat->items, .n = (size_t)s->flat->n_params};
-    for (size_t i = 0; i < s->flat->n; i++) /* the last layer begins at 0 and lets no gradient by */
+    ggdm_train_steps_open(f, &ggdm_train_labelled, s);
+    ggdm_train_steps_build(f, NULL, batch, gradients, s);
+    for (size_t i = 0; i < s->flat->n; i++)
         s->flat->w[i] += 0.01f;
-    ggdm_test_ok(ggdm_graph_compile(s->o->g, &s->params, &err), &err);
-}
-
-static void close_steps(steps *s)
-{
-    ggdm_objective_destroy(&s->o);
-    ggdm_flat_destroy(&s->flat);
-    ggdm_order_deinit(&s->order);
-    ggdm_data_close(&s->data);
-    ggdm_arch_destroy(&s->arch);
+    ggdm_graph_params_changed(s->o->g);
 }
 
 static void test_train_class_conditional_learns_the_rows_of_its_labels(void **state)
@@ -91,7 +64,7 @@ static void test_train_class_conditional_learns_the_rows_of_its_labels(void **st
     enum { BATCH = 4 };
     ggdm_error err = {0};
     ggdm_train_fixture f;
-    steps s;
+    ggdm_train_steps s;
     int32_t label[BATCH];
     ggdm_train_begin(&f, ddpm_recipe, ggdm_tiny_labels_config);
     open_steps(&f, BATCH, true, &s);
@@ -101,7 +74,7 @@ static void test_train_class_conditional_learns_the_rows_of_its_labels(void **st
     assert_memory_equal(ggdm_graph_data(s.o->g, s.o->in.label), label, sizeof label);
     ggdm_graph_run(s.o->g);
     check_rows(s.o, label);
-    close_steps(&s);
+    ggdm_train_steps_close(&s);
     ggdm_train_end(&f);
 }
 
@@ -130,7 +103,7 @@ static void test_train_label_dropout_resumes_to_the_bit(void **state)
 /* The labels that samples first .. first + n - 1 of the run are told, in batches of this size. */
 static void told_labels(const ggdm_train_fixture *f, int batch, int64_t first, int n, int32_t *out)
 {
-    steps s;
+    ggdm_train_steps s;
     ggdm_error err = {0};
     open_steps(f, batch, true, &s);
     for (int i = 0; i < n; i += batch) {
@@ -138,7 +111,7 @@ static void told_labels(const ggdm_train_fixture *f, int batch, int64_t first, i
                      &err);
         memcpy(out + i, ggdm_graph_data(s.o->g, s.o->in.label), sizeof *out * (size_t)batch);
     }
-    close_steps(&s);
+    ggdm_train_steps_close(&s);
 }
 
 /* Which labels are dropped is of the sample: batches and ranks only cut the stream into pieces. */
@@ -148,7 +121,7 @@ static void test_train_label_dropout_is_a_property_of_the_sample(void **state)
     enum { N = 1200 };
     static int32_t one[N], other[N];
     ggdm_train_fixture f;
-    steps s;
+    ggdm_train_steps s;
     int dropped = 0;
     ggdm_train_begin(&f, dropout_recipe, ggdm_tiny_null_config);
     told_labels(&f, 100, 0, N, one);
@@ -162,7 +135,7 @@ static void test_train_label_dropout_is_a_property_of_the_sample(void **state)
         assert_true(one[i] == label || one[i] == 10);
         dropped += one[i] == 10;
     }
-    close_steps(&s);
+    ggdm_train_steps_close(&s);
     assert_in_range(dropped, 225, 375); /* 300, and five standard deviations of 15 */
     ggdm_train_end(&f);
 }
@@ -172,7 +145,7 @@ static void test_train_label_dropout_is_not_in_evaluations(void **state)
     (void)state;
     enum { BATCH = 25 };
     ggdm_train_fixture f;
-    steps s;
+    ggdm_train_steps s;
     ggdm_train_begin(&f, dropout_recipe, ggdm_tiny_null_config);
     open_steps(&f, BATCH, false, &s);
     ggdm_evaluation e;
@@ -181,7 +154,7 @@ static void test_train_label_dropout_is_not_in_evaluations(void **state)
     const int32_t *label = ggdm_graph_data(s.o->g, s.o->in.label);
     for (int i = 0; i < BATCH; i++)
         assert_int_equal(label[i], ggdm_dataset_label(&s.data.test, i));
-    close_steps(&s);
+    ggdm_train_steps_close(&s);
     ggdm_train_end(&f);
 }
 
@@ -238,7 +211,7 @@ static void test_train_noisy_classifier_sees_the_forward_process(void **state)
     ggdm_error err = {0};
     enum { BATCH = 100, PIXELS = GGDM_TRAIN_SIDE * GGDM_TRAIN_SIDE };
     ggdm_train_fixture f;
-    steps s;
+    ggdm_train_steps s;
     ggdm_train_begin(&f, noisy_recipe, ggdm_tiny_noisy_config);
     f.recipe.augment = (ggdm_augment){0};
     open_steps(&f, BATCH, true, &s);
@@ -260,7 +233,7 @@ static void test_train_noisy_classifier_sees_the_forward_process(void **state)
     }
     assert_true(fabs(sum / (double)n) < 5 / sqrt((double)n));
     assert_true(fabs(squares / (double)n - 1) < 5 * sqrt(2 / (double)n));
-    close_steps(&s);
+    ggdm_train_steps_close(&s);
     ggdm_train_end(&f);
 }
 
@@ -278,7 +251,7 @@ static void test_train_target_is_what_the_recipe_predicts(void **state)
     f.recipe.betas = GGDM_BETAS_SQUAREDCOS;
     f.recipe.zero_snr = true;
     for (int k = 0; k < GGDM_N_PREDICTIONS; k++) {
-        steps s;
+        ggdm_train_steps s;
         f.recipe.prediction = k;
         open_steps(&f, BATCH, true, &s);
         ggdm_test_ok(ggdm_objective_fill(s.o, &f.recipe, &s.data.train, &s.order, 0, &err), &err);
@@ -296,7 +269,7 @@ static void test_train_target_is_what_the_recipe_predicts(void **state)
             assert_true(fabs(target[i] - want[k]) < 1e-6 * (1 + fabs(want[k])) / b);
         }
         assert_true(s.o->noising.sqrt_ab[49] == 0x1p-12f);
-        close_steps(&s);
+        ggdm_train_steps_close(&s);
     }
     ggdm_train_end(&f);
 }

@@ -7,7 +7,6 @@
 
 #include "models/model.h"
 #include "models/train/captions.h"
-#include "models/train/objective.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/train_fixture.h"
 
@@ -119,59 +118,44 @@ static void test_train_text_tells_captions_and_none(void **state)
     enum { BATCH = 40, BATCHES = 10, SIZE = T * WIDTH };
     ggdm_error err = {0};
     ggdm_train_fixture f;
-    ggdm_arch *arch = NULL;
-    ggdm_data data;
-    ggdm_order order;
-    ggdm_flat *flat = NULL;
-    ggdm_objective_graph *o = NULL;
+    ggdm_train_steps s;
     ggdm_text_condition *texts = NULL;
     float *want = ggdm_test_alloc(SIZE, sizeof *want);
     int dropped = 0;
     begin(&f, UNET("16"));
     const ggdm_recipe *r = &f.recipe;
-    ggdm_test_ok(ggdm_arch_parse(r->config, strlen(r->config), "net.json", &arch, &err), &err);
-    const ggdm_arch_info info = ggdm_arch_get_info(arch);
-    const ggdm_data_spec spec = {.dir = f.dir, .want = ggdm_objective_want(r, &info)};
+    ggdm_train_steps_open(&f, NULL, &s);
     ggdm_test_ok(ggdm_text_condition_create(encoder_path, &texts, &err), &err);
-    ggdm_test_ok(ggdm_data_open(&spec, &data, &err), &err);
-    ggdm_test_ok(ggdm_text_condition_prepare(texts, &data, &err), &err);
+    ggdm_test_ok(ggdm_text_condition_prepare(texts, &s.data, &err), &err);
     assert_int_equal(texts->texts.n, 1 + 20); /* the empty one, two wordings of ten kinds */
-    ggdm_test_ok(ggdm_order_init(&order, r->seed, data.train.n, &err), &err);
-    ggdm_test_ok(ggdm_objective_create(r, arch, texts, BATCH, BATCH, true, &o, &err), &err);
-    ggdm_test_ok(ggdm_flat_create(o->g, r->seed, &flat, &err), &err);
-    const ggdm_params params = {.items = flat->items, .n = (size_t)flat->n_params};
-    ggdm_test_ok(ggdm_graph_compile(o->g, &params, &err), &err);
+    ggdm_train_steps_build(&f, texts, BATCH, true, &s);
     for (int b = 0; b < BATCHES; b++) {
         texts->keep = b % 2; /* forgotten or not, they are the same */
-        ggdm_test_ok(ggdm_objective_fill(o, r, &data.train, &order, b * BATCH, &err), &err);
-        const float *context = ggdm_graph_data(o->g, o->in.context);
+        ggdm_test_ok(ggdm_objective_fill(s.o, r, &s.data.train, &s.order, b * BATCH, &err), &err);
+        const float *context = ggdm_graph_data(s.o->g, s.o->in.context);
         for (int i = 0; i < BATCH; i++) {
-            const int32_t image = ggdm_order_at(&order, b * BATCH + i);
-            bool is_own = o->told[i] == 0;
+            const int32_t image = ggdm_order_at(&s.order, b * BATCH + i);
+            bool is_own = s.o->told[i] == 0;
             for (int32_t w = 0; w < 2; w++)
-                is_own |= o->told[i] ==
-                          ggdm_text_condition_of(texts, &data.train,
-                                                 ggdm_dataset_caption(&data.train, image, w));
+                is_own |= s.o->told[i] ==
+                          ggdm_text_condition_of(texts, &s.data.train,
+                                                 ggdm_dataset_caption(&s.data.train, image, w));
             assert_true(is_own);
-            dropped += o->told[i] == 0;
-            ggdm_test_ok(ggdm_text_condition_get(texts, &o->told[i], 1, want, &err), &err);
+            dropped += s.o->told[i] == 0;
+            ggdm_test_ok(ggdm_text_condition_get(texts, &s.o->told[i], 1, want, &err), &err);
             assert_memory_equal(context + i * SIZE, want, SIZE * sizeof *want);
         }
     }
     assert_in_range(dropped, 57, 143); /* 100 of 400, and five standard deviations of 8.7 */
     ggdm_evaluation e;
-    ggdm_test_ok(ggdm_objective_evaluate(o, r, &data.test, BATCH, &e, &err), &err);
+    ggdm_test_ok(ggdm_objective_evaluate(s.o, r, &s.data.test, BATCH, &e, &err), &err);
     for (int i = 0; i < BATCH; i++)
         assert_int_equal(
-            o->told[i],
-            ggdm_text_condition_of(texts, &data.test, ggdm_dataset_caption(&data.test, i, 0)));
+            s.o->told[i],
+            ggdm_text_condition_of(texts, &s.data.test, ggdm_dataset_caption(&s.data.test, i, 0)));
     free(want);
-    ggdm_objective_destroy(&o);
-    ggdm_flat_destroy(&flat);
+    ggdm_train_steps_close(&s);
     ggdm_text_condition_destroy(&texts);
-    ggdm_order_deinit(&order);
-    ggdm_data_close(&data);
-    ggdm_arch_destroy(&arch);
     ggdm_train_end(&f);
 }
 
