@@ -67,7 +67,18 @@ static void on_progress(j_common_ptr info)
     refuse_jpeg(task, GGDM_EUNSUPPORTED);
 }
 
-static void decode_jpeg(jpeg_task *task, const void *data, size_t size, int32_t max_side)
+static ggdm_status create_task(jpeg_task **out, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
+    jpeg_task *task = *out;
+    task->info.err = jpeg_std_error(&task->errors);
+    task->errors.error_exit = on_jpeg_error;
+    task->errors.emit_message = on_message;
+    task->progress.progress_monitor = on_progress;
+    return GGDM_OK;
+}
+
+static void read_header(jpeg_task *task, const void *data, size_t size)
 {
     struct jpeg_decompress_struct *info = &task->info;
     jpeg_create_decompress(info);
@@ -75,6 +86,12 @@ static void decode_jpeg(jpeg_task *task, const void *data, size_t size, int32_t 
     info->progress = &task->progress;
     jpeg_mem_src(info, data, size);
     jpeg_read_header(info, TRUE);
+}
+
+static void decode_jpeg(jpeg_task *task, const void *data, size_t size, int32_t max_side)
+{
+    struct jpeg_decompress_struct *info = &task->info;
+    read_header(task, data, size);
     if (info->image_width > (JDIMENSION)max_side || info->image_height > (JDIMENSION)max_side) {
         snprintf(task->message, sizeof task->message, "%u x %u pixels, expected at most %d a side",
                  info->image_width, info->image_height, max_side);
@@ -105,11 +122,7 @@ ggdm_status ggdm_jpeg_decode(const void *jpeg, size_t size, int32_t max_side, gg
 {
     jpeg_task *task = NULL;
     *out = (ggdm_pixels){0};
-    GGDM_TRY(ggdm_alloc(&task, 1, sizeof *task, err));
-    task->info.err = jpeg_std_error(&task->errors);
-    task->errors.error_exit = on_jpeg_error;
-    task->errors.emit_message = on_message;
-    task->progress.progress_monitor = on_progress;
+    GGDM_TRY(create_task(&task, err));
     if (setjmp(task->back) == 0)
         decode_jpeg(task, jpeg, size, max_side);
     ggdm_status st = task->status;
@@ -122,4 +135,17 @@ ggdm_status ggdm_jpeg_decode(const void *jpeg, size_t size, int32_t max_side, gg
         ggdm_pixels_deinit(&task->pixels);
     free(task);
     return st;
+}
+
+uint64_t ggdm_jpeg_area(const void *jpeg, size_t size)
+{
+    jpeg_task *task = NULL;
+    if (create_task(&task, NULL) != GGDM_OK)
+        return 0;
+    if (setjmp(task->back) == 0)
+        read_header(task, jpeg, size);
+    const uint64_t area = (uint64_t)task->info.image_width * task->info.image_height;
+    jpeg_destroy_decompress(&task->info);
+    free(task);
+    return area;
 }

@@ -3,6 +3,7 @@
 #define GGDM_COMMON_JPEG_IMAGE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/png_image.h"
 #include "common/status.h"
@@ -13,5 +14,8 @@
  *  max_side), GGDM_ENOMEM. */
 ggdm_status ggdm_jpeg_decode(const void *jpeg, size_t size, int32_t max_side, ggdm_pixels *out,
                              ggdm_error *err);
+
+/** Pixels that it has by its header; 0: unknown. */
+uint64_t ggdm_jpeg_area(const void *jpeg, size_t size);
 
 #endif

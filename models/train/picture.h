@@ -14,6 +14,10 @@
 /** Does the name end like that of one? */
 bool ggdm_picture_is_one(const char *name);
 
+/** Bytes that ggdm_picture_take may need for the picture in these bytes, by what its header says;
+ *  0: it has none that can be read. */
+size_t ggdm_picture_memory(const void *bytes, size_t size);
+
 /** The picture in these bytes, whose begin says what it is, upright and made to fit (fit.h): out
  *  [size, size, channels] of want.  Errors: GGDM_EFORMAT, GGDM_ESHAPE, GGDM_EUNSUPPORTED,
  *  GGDM_ENOMEM, with where in front. */

@@ -1,9 +1,11 @@
 /* Pictures as a network takes them: the PIL's scaling to the bit, the middle, colours to grey. */
 #include "tests/support/ggdm_test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/train/fit.h"
+#include "models/train/picture.h"
 
 /* Computed with Pillow 9.4: Image.resize((side, side), BICUBIC, box), convert("L") for grey. */
 static const struct {
@@ -103,12 +105,29 @@ static void test_fit_of_extreme_shapes_is_flat_where_they_are(void **state)
     }
 }
 
+/* The header says it; one that says what is refused counts as the largest that is not. */
+static void test_fit_knows_what_a_picture_takes(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[3 * 2];
+    uint8_t *png;
+    size_t size;
+    assert_int_equal(ggdm_png_encode(pixels, 3, 2, 1, &png, &size, NULL), GGDM_OK);
+    assert_int_equal(ggdm_picture_memory(png, size), 3 * 2 * 7);
+    assert_int_equal(ggdm_picture_memory(png, 23), 0);
+    assert_int_equal(ggdm_picture_memory("GIF89a", 6), 0);
+    png[16] = png[20] = 0x7f;
+    assert_int_equal(ggdm_picture_memory(png, size), (size_t)8192 * 8192 * 7);
+    free(png);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fit_is_what_the_pil_makes),
         cmocka_unit_test(test_fit_keeps_what_fits),
         cmocka_unit_test(test_fit_of_extreme_shapes_is_flat_where_they_are),
+        cmocka_unit_test(test_fit_knows_what_a_picture_takes),
     };
     return ggdm_test_main(tests);
 }

@@ -54,6 +54,8 @@ static void test_jpeg_good_images_are_decoded(void **state)
         for (int y = 0; y < 16; y++)
             for (int x = 0; x < 24 * channels; x++)
                 assert_true(abs(p.data[y * 24 * channels + x] - (x / channels * 8 + y)) <= 6);
+        assert_int_equal(ggdm_jpeg_area(jpeg, size), 24 * 16);
+        assert_int_equal(ggdm_jpeg_area(jpeg, 10), 0);
         ggdm_pixels_deinit(&p);
         free(jpeg);
     }
