@@ -100,17 +100,6 @@ static ggdm_status read_shape(const ggdm_node *node, const char *where, ggdm_st_
     return GGDM_OK;
 }
 
-/* Bytes of a tensor from shape and dtype; false on overflow. */
-static bool tensor_bytes(const ggdm_shape *shape, size_t element, size_t *out)
-{
-    size_t n = element;
-    for (int i = 0; i < shape->n; i++)
-        if ((uint64_t)shape->d[i] > SIZE_MAX || !ggdm_mul_size(n, (size_t)shape->d[i], &n))
-            return false;
-    *out = n;
-    return true;
-}
-
 static ggdm_status read_range(const ggdm_node *node, const char *where, const char *data,
                               size_t data_size, ggdm_st_tensor *t, ggdm_error *err)
 {
@@ -128,7 +117,7 @@ static ggdm_status read_range(const ggdm_node *node, const char *where, const ch
                          where, t->name, b, e, data_size,
                          e > data_size ? " (is the file truncated?)" : "");
     size_t want;
-    if (!tensor_bytes(&t->shape, dtypes[t->dtype].size, &want))
+    if (!ggdm_shape_bytes(&t->shape, dtypes[t->dtype].size, &want))
         return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s': the shape overflows", where,
                          t->name);
     if (e - b != want) {

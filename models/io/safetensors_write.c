@@ -73,22 +73,6 @@ static ggdm_status check_names(const ggdm_tensor *tensors, size_t n, const char 
     return st;
 }
 
-static bool tensor_bytes(const ggdm_shape *shape, size_t element, size_t *out)
-{
-    size_t n = element;
-    for (int i = 0; i < shape->n; i++)
-        if ((uint64_t)shape->d[i] > SIZE_MAX || !ggdm_mul_size(n, (size_t)shape->d[i], &n))
-            return false;
-    *out = n;
-    return true;
-}
-
-/* Bytes of an element as it is written. */
-static size_t element(ggdm_st_dtype dtype)
-{
-    return dtype == GGDM_ST_F32 ? sizeof(float) : sizeof(uint16_t);
-}
-
 static void write_entry(ggdm_json *j, const ggdm_tensor *t, ggdm_st_dtype dtype, size_t begin,
                         size_t end)
 {
@@ -123,7 +107,8 @@ static ggdm_status make_header(const char *path, const ggdm_tensor *tensors, siz
     for (size_t i = 0; i < n; i++) {
         size_t bytes;
         if (tensors[i].dtype != GGDM_F32 ||
-            !tensor_bytes(&tensors[i].shape, element(dtype), &bytes) || bytes > SIZE_MAX / 2 - at) {
+            !ggdm_shape_bytes(&tensors[i].shape, ggdm_safetensors_dtype_size(dtype), &bytes) ||
+            bytes > SIZE_MAX / 2 - at) {
             ggdm_json_deinit(&j);
             return GGDM_FAIL(err, GGDM_EINVAL, "%s: tensor '%s' cannot be written: %s", path,
                              tensors[i].name,
@@ -184,7 +169,7 @@ ggdm_status ggdm_safetensors_write_as(const char *path, const ggdm_tensor *tenso
             memcpy(file + at, tensors[i].data, count * sizeof(float));
         else if (count)
             ggdm_safetensors_narrow(tensors[i].data, count, dtype, (uint16_t *)(void *)(file + at));
-        at += count * element(dtype);
+        at += count * ggdm_safetensors_dtype_size(dtype);
     }
     ggdm_status st = ggdm_replace_file(path, file, size, err);
     free(file);

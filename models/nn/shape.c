@@ -3,9 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/mem.h"
+
 int64_t ggdm_shape_count(const ggdm_shape *s)
 {
     return s->d[0] * s->d[1] * s->d[2] * s->d[3];
+}
+
+bool ggdm_shape_bytes(const ggdm_shape *s, size_t element, size_t *out)
+{
+    size_t n = element;
+    for (int i = 0; i < s->n; i++)
+        if ((uint64_t)s->d[i] > SIZE_MAX || !ggdm_mul_size(n, (size_t)s->d[i], &n))
+            return false;
+    *out = n;
+    return true;
 }
 
 int64_t ggdm_shape_inner(const ggdm_shape *s)

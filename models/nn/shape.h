@@ -25,6 +25,9 @@ typedef struct ggdm_shape {
 
 /** Number of elements. */
 int64_t ggdm_shape_count(const ggdm_shape *s);
+/** Bytes of so many elements of element bytes, for shapes that others wrote (extents >= 0).  False
+ *  where they overflow; *out is then undefined. */
+bool ggdm_shape_bytes(const ggdm_shape *s, size_t element, size_t *out);
 /** Elements per image: everything but the first dimension. */
 int64_t ggdm_shape_inner(const ggdm_shape *s);
 bool ggdm_shape_equal(const ggdm_shape *a, const ggdm_shape *b);
