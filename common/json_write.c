@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/temp.h"
 
 void ggdm_number_text(double v, char text[GGDM_NUMBER_SIZE])
 {
@@ -241,4 +242,14 @@ ggdm_status ggdm_json_finish(ggdm_json *j, char **out, size_t *size, ggdm_error 
         *size = j->size;
     memset(j, 0, sizeof *j);
     return GGDM_OK;
+}
+
+ggdm_status ggdm_json_finish_in(ggdm_json *j, const char *dir, const char *name, ggdm_error *err)
+{
+    char *text;
+    size_t size = 0;
+    GGDM_TRY(ggdm_json_finish(j, &text, &size, err));
+    ggdm_status st = ggdm_replace_file_in(dir, name, text, size, err);
+    free(text);
+    return st;
 }

@@ -63,5 +63,7 @@ void ggdm_json_put_null(ggdm_json *j, const char *key);
 /** The text in *out (owned: free(); NUL-terminated, ends in a line end when pretty), *size its
  *  bytes (may be NULL).  Errors: GGDM_ENOMEM; GGDM_EINTERNAL when begin and end do not match. */
 ggdm_status ggdm_json_finish(ggdm_json *j, char **out, size_t *size, ggdm_error *err);
+/** The same into the file DIR/NAME.  Errors: those of ggdm_replace_file_in, too. */
+ggdm_status ggdm_json_finish_in(ggdm_json *j, const char *dir, const char *name, ggdm_error *err);
 
 #endif

@@ -60,8 +60,6 @@ typedef struct bench_options {
 static ggdm_status write_figures(const char *dir, const double values[], ggdm_error *err)
 {
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "launch", getenv(GGDM_LAUNCH_ENV));
@@ -69,10 +67,7 @@ static ggdm_status write_figures(const char *dir, const double values[], ggdm_er
     for (int i = 0; i < GGDM_BENCH_FIGURES; i++)
         ggdm_json_put_double(&j, figures[i].key, values[i]);
     ggdm_json_end(&j);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(dir, GGDM_STATUS_FILE, text, size, err);
-    free(text);
-    return st;
+    return ggdm_json_finish_in(&j, dir, GGDM_STATUS_FILE, err);
 }
 
 static ggdm_status bench_coordinator(ggdm_transport *t, const bench_options *o, ggdm_error *err)

@@ -15,7 +15,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/plural.h"
-#include "common/temp.h"
 #include "coordinator/world/world.h"
 #include "jobs/cell_select.h"
 
@@ -209,8 +208,6 @@ static ggdm_status write_answer(const char *dir, const char *id, ggdm_status st,
                                 const char *message, ggdm_error *err)
 {
     ggdm_json j;
-    char *text = NULL;
-    size_t size;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "id", id);
@@ -218,10 +215,7 @@ static ggdm_status write_answer(const char *dir, const char *id, ggdm_status st,
     ggdm_json_put_int(&j, "units", units);
     ggdm_json_put_string(&j, "message", message);
     ggdm_json_end(&j);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status written = ggdm_replace_file_in(dir, GGDM_ANSWER_FILE, text, size, err);
-    free(text);
-    return written;
+    return ggdm_json_finish_in(&j, dir, GGDM_ANSWER_FILE, err);
 }
 
 /* Do it, once it is out of the way, and answer. */

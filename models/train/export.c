@@ -69,8 +69,6 @@ done:
 static ggdm_status write_scheduler(const ggdm_export *e, const char *dir, ggdm_error *err)
 {
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "_class_name", "DDPMScheduler");
@@ -86,10 +84,7 @@ static ggdm_status write_scheduler(const ggdm_export *e, const char *dir, ggdm_e
     ggdm_json_put_null(&j, "trained_betas");
     ggdm_json_put_string(&j, "variance_type", "fixed_large");
     ggdm_json_end(&j);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(dir, "scheduler_config.json", text, size, err);
-    free(text);
-    return st;
+    return ggdm_json_finish_in(&j, dir, "scheduler_config.json", err);
 }
 
 const char *ggdm_export_weights_file(const ggdm_arch_info *info)

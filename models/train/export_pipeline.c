@@ -7,7 +7,6 @@
 #include "common/json.h"
 #include "common/json_write.h"
 #include "common/mem.h"
-#include "common/temp.h"
 #include "models/train/export_text.h"
 
 #define TOWER "text_model."
@@ -81,8 +80,6 @@ static ggdm_status write_config(const ggdm_model *encoder, const char *dir, ggdm
     const size_t config_size = strlen(config);
     ggdm_doc *doc = NULL;
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     GGDM_TRY(ggdm_json_parse(config, config_size, config_size, "config.json", &doc, err));
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
@@ -97,10 +94,7 @@ static ggdm_status write_config(const ggdm_model *encoder, const char *dir, ggdm
             ggdm_fields_put_node(&j, n->key, n);
     ggdm_json_end(&j);
     ggdm_doc_destroy(&doc);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(dir, "config.json", text, size, err);
-    free(text);
-    return st;
+    return ggdm_json_finish_in(&j, dir, "config.json", err);
 }
 
 static ggdm_status write_encoder(const ggdm_model *encoder, ggdm_st_dtype weights, const char *dir,
@@ -126,8 +120,6 @@ static ggdm_status write_index(const char *dir, ggdm_error *err)
                                                 {"tokenizer", "transformers", "CLIPTokenizer"},
                                                 {"unet", "diffusers", "UNet2DConditionModel"}};
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_put_string(&j, "_class_name", "DiffusionPipeline");
@@ -139,10 +131,7 @@ static ggdm_status write_index(const char *dir, ggdm_error *err)
         ggdm_json_end(&j);
     }
     ggdm_json_end(&j);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(dir, "model_index.json", text, size, err);
-    free(text);
-    return st;
+    return ggdm_json_finish_in(&j, dir, "model_index.json", err);
 }
 
 ggdm_status ggdm_export_pipeline(const ggdm_text_condition *texts, ggdm_st_dtype weights,

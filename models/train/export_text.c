@@ -70,8 +70,6 @@ ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir
 {
     const ggdm_normal *normal = &info->normal;
     ggdm_json j;
-    char *text = NULL;
-    size_t size = 0;
     ggdm_json_init(&j, GGDM_JSON_PRETTY);
     ggdm_json_begin_object(&j, NULL);
     ggdm_json_begin_object(&j, "crop_size");
@@ -92,8 +90,5 @@ ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir
     ggdm_json_put_int(&j, "shortest_edge", info->size);
     ggdm_json_end(&j);
     ggdm_json_end(&j);
-    GGDM_TRY(ggdm_json_finish(&j, &text, &size, err));
-    ggdm_status st = ggdm_replace_file_in(dir, GGDM_PREPROCESSOR_FILE, text, size, err);
-    free(text);
-    return st;
+    return ggdm_json_finish_in(&j, dir, GGDM_PREPROCESSOR_FILE, err);
 }
