@@ -88,6 +88,13 @@ extern const char *const ggdm_unet2d_positional[], *const ggdm_unet2d_silu[],
     "_class_name", "_diffusers_version", "_name_or_path", "dropout", "decay", "min_decay",         \
         "optimization_step", "inv_gamma", "power", "use_ema_warmup", "update_after_step"
 
+/* What both are as a ggdm_arch_kind; fields, ignored, defaults and fill are of the file. */
+#define GGDM_UNET2D_KIND                                                                           \
+    .weights_file = "diffusion_pytorch_model.safetensors", .role = GGDM_DIFFUSION,                 \
+    .fields = fields, .ignored = ignored, .defaults = &defaults,                                   \
+    .raw_size = sizeof(ggdm_unet2d_keys), .config_size = sizeof(ggdm_unet2d), .fill = fill,        \
+    .emit = ggdm_unet2d_emit_ports
+
 enum { GGDM_UNET2D_LEVELS = 4 }; /* by default */
 
 /* In what the two classes differ. */

@@ -86,14 +86,6 @@ static ggdm_status fill(const ggdm_node *root, void *raw, void *config, ggdm_arc
 
 const ggdm_arch_kind ggdm_arch_unet2d = {
     .class_name = "UNet2DModel",
-    .weights_file = "diffusion_pytorch_model.safetensors",
-    .role = GGDM_DIFFUSION,
     .ports = GGDM_PORT_X | GGDM_PORT_T | GGDM_PORT_EPS,
-    .fields = fields,
-    .ignored = ignored,
-    .defaults = &defaults,
-    .raw_size = sizeof(ggdm_unet2d_keys),
-    .config_size = sizeof(ggdm_unet2d),
-    .fill = fill,
-    .emit = ggdm_unet2d_emit_ports,
+    GGDM_UNET2D_KIND,
 };
