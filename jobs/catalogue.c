@@ -84,7 +84,7 @@ void ggdm_param_expected(const ggdm_param *p, char *text, size_t size)
     else if (p->type == GGDM_PARAM_CHOICE)
         expect_choice(p, text, size);
     else
-        snprintf(text, size, "%s", expected[p->type]);
+        snprintf(text, size, "%s%s", expected[p->type], p->filled ? ", not blank" : "");
 }
 
 int64_t ggdm_param_lowest(const ggdm_param *p)
@@ -221,6 +221,8 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
         return bad_row(k, p, "expected a port, of models and of these only", err);
     if (p->shorthand && !can_stand_for(c, k, p))
         return bad_row(k, p, "expected a shorthand of a preset for such a row of the stage", err);
+    if (p->filled && p->type != GGDM_PARAM_TEXT)
+        return bad_row(k, p, "expected a text where it must be filled", err);
     if (p->takes && !is_model(p))
         return bad_row(k, p, "expected a model where it takes something", err);
     if (p->fallback && (p->required || !could_be_given(p, p->fallback)))

@@ -69,6 +69,7 @@ typedef struct ggdm_param {
     bool structure;             /* decides the graph; else an input per image */
     double lo, hi;              /* REAL, WHOLE: inclusive; 0, 0: any; NODES: how many */
     bool above;                 /* REAL: greater than lo */
+    bool filled;                /* TEXT: of a sweep: more than spaces */
     const char *const *choices; /* CHOICE: names, NULL-terminated */
     const char *family;         /* NODE, NODES */
     const char *of; /* CLASS: key of the MODEL row beside it, or of the stage; TEXT: the same of the

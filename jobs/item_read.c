@@ -94,7 +94,7 @@ static bool read_text(const ggdm_param *p, const ggdm_node *node, ggdm_dialect d
         ggdm_utf8_plain(node->text, strlen(node->text)) < strlen(node->text))
         return false;
     if (p->type == GGDM_PARAM_TEXT)
-        return true;
+        return !p->filled || dialect == GGDM_OF_RECIPE || node->text[strspn(node->text, " ")];
     return dialect == GGDM_OF_RECIPE ? is_digest(node->text) : *node->text != '\0';
 }
 

@@ -220,7 +220,8 @@ extern const char *const ggdm_gradient_names[];
     }
 #define GGDM_PROMPT(words)                                                                         \
     {                                                                                              \
-        .key = "prompt", .type = GGDM_PARAM_TEXT, .required = true, .of = "model", .help = (words) \
+        .key = "prompt", .type = GGDM_PARAM_TEXT, .required = true, .filled = true, .of = "model", \
+        .help = (words)                                                                            \
     }
 #define GGDM_PROMPT_TRUNCATE                                                                       \
     {                                                                                              \

@@ -68,6 +68,9 @@ refused() {
 }
 cp -r zoo/tiny-words/unet alone && cp -r zoo/tiny-clip untaught && rm untaught/vocab.json untaught/merges.txt
 refused long 'long.yaml:9:14: field .sweep.zip.prompt\[0\].: text .* has 31 tokens with those of start and end, expected at most 24' <<<'s/"@prompts.txt"/["twenty-eight letters are too much", b]/' &&
+    refused empty "empty.yaml:9:17: field 'sweep.zip.prompt\[1\]': value '', expected a text .* not blank" <<<'s/"@prompts.txt"/[a, ""]/' &&
+    refused blank "blank.yaml:6:48: field 'guidance.loss.prompt': value ' ', expected a text .* not blank" <<<'s/cutouts: 3/prompt: " ", &/; /    prompt:/d' &&
+    refused judge "judge.yaml:13:47: field 'judge.prompt': value '', expected a text .* not blank" <<<'s/judge: tiny-attributes/judge: {kind: clip, model: tiny-clip, prompt: ""}/' &&
     refused class "class.yaml:10:23: field 'sweep.zip.target\[1\]': value 'hare', expected a class of model 'tiny-attributes': glasses:no, " <<<'s/"hair_colour:blond"/hare/' &&
     refused names "names.yaml:10:14: field 'sweep.zip.target\[0\]': value 'glasses', expected a number: the classes of model 'tiny-judge' have no names" <<<'s/tiny-attributes/tiny-judge/' &&
     refused guide "guide.yaml:6:29: field 'guidance.loss.model': model 'tiny-cnn' is a GgdmCNN, expected a network of images and texts, as CLIP is" <<<'s/tiny-clip/tiny-cnn/' &&

@@ -51,7 +51,9 @@ static void test_catalogue_rows_say_what_they_expect(void **state)
          "an integer from 0 to 9223372036854775807"},
         {{.type = GGDM_PARAM_CHOICE, .choices = names}, "a, b or c"},
         {{.type = GGDM_PARAM_FLAG}, "true or false"},
-        {{.type = GGDM_PARAM_NODES}, "a list of maps"}};
+        {{.type = GGDM_PARAM_NODES}, "a list of maps"},
+        {{.type = GGDM_PARAM_TEXT, .filled = true},
+         "a text without control characters, of at most 4095 bytes, not blank"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[300];
         ggdm_param_expected(&cases[i].row, text, sizeof text);

@@ -7,6 +7,7 @@ static const ggdm_param rows[] = {
     GGDM_PROMPT_MODEL("A network of images and texts."),
     {.key = "prompt",
      .type = GGDM_PARAM_TEXT,
+     .filled = true,
      .of = "model",
      .help = "What the image should show; a judge without it judges by the prompt of each cell."},
     GGDM_PROMPT_TRUNCATE,
