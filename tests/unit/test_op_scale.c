@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "models/nn/ops.h"
-#include "tests/support/ggdm_test.h"
+#include "tests/support/op_refused.h"
 
 /* An image, tokens, rows, parameters and indices. */
 typedef struct values {
@@ -21,18 +21,6 @@ static values inputs(ggdm_graph *g)
                     ggdm_graph_input(g, "index", GGDM_I32, GGDM_SHAPE1(3)),
                     ggdm_graph_input(g, "numbers", GGDM_F32, GGDM_SHAPE1(2))};
 }
-
-#define REFUSED(code, call, message)                                                               \
-    do {                                                                                           \
-        ggdm_graph *g;                                                                             \
-        ggdm_error err;                                                                            \
-        ggdm_test_ok(ggdm_graph_create(GGDM_F32, &g, &err), &err);                                 \
-        const values v = inputs(g);                                                                \
-        (void)v;                                                                                   \
-        assert_int_equal(call, -1);                                                                \
-        ggdm_test_error(ggdm_graph_compile(g, NULL, &err), &err, code, message);                   \
-        ggdm_graph_destroy(&g);                                                                    \
-    } while (0)
 
 static void test_shapes_that_do_not_fit_are_refused(void **state)
 {
