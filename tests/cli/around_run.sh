@@ -189,7 +189,7 @@ report $? "it was asked once"
 says "help of a command" 0 "Usage: ggdm retry" "Example:" -- "$GGDM" help retry
 says "help of nothing" 2 "unknown command 'rum'" -- "$GGDM" help rum
 for command in $("$GGDM" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -v ggdm); do
-    "$GGDM" $command --help | grep -q "Example:"
+    "$GGDM" $command --help | grep -Eq "^Examples?:"
     report $? "ggdm $command --help has an example"
 done
 
