@@ -74,7 +74,7 @@ run() {
         ok=1
     fi
     [ "$skip" -gt 0 ] && note+=" ($skip skipped)"
-    echo "$ok $bad" >"$log.sum"
+    echo "$ok $bad" >"$log.sum" || return
     {
         if [ "$bad" -gt 0 ]; then
             printf '  FAIL  %-36s %4d passed, %d failed%s, %s s\n' "$name" "$ok" "$bad" "$note" "$seconds"
@@ -96,23 +96,29 @@ lane() {
             settings+=" $program"
         else
             n=$((n + 1))
-            run "$program" "$settings" "$first.$n"
+            run "$program" "$settings" "$first.$n" || return
         fi
     done
 }
 
-here=() lanes=0
+# Lanes do not hear the terminal's interrupt by themselves.
+pids=() here=()
+trap 'kill "${pids[@]}" 2>/dev/null; exit 130' INT TERM
 for argument in "$@" --; do
     if [ "$argument" = -- ]; then
-        lanes=$((lanes + 1))
-        lane "$logs/$lanes" "${here[@]}" &
+        lane "$logs/${#pids[@]}" "${here[@]}" &
+        pids+=($!)
         here=()
     else
         here+=("$argument")
     fi
 done
-wait
+broken=0 # lanes that did not come to their end
+for pid in "${pids[@]}"; do
+    wait "$pid" || broken=$((broken + 1))
+done
 
-read -r passed failed < <(cat "$logs"/*.sum /dev/null | awk '{ ok += $1; bad += $2 } END { print ok + 0, bad + 0 }')
+read -r passed failed < <(cat "$logs"/*.sum /dev/null |
+    awk -v broken=$broken '{ ok += $1; bad += $2 } END { print ok + 0, bad + broken }')
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -51,4 +51,16 @@ report $? "what happened is said" || cat out
 "$root/scripts/run_tests.sh" ./groups >out 2>&1
 said FAIL groups "1 passed, 1 failed (1 skipped)" && said "[  FAILED  ] y"
 report $? "groups that have names, as newer cmocka prints them, are counted each" || cat out
+
+program note <<<'sleep 1; echo x >>ran; [ -z "${COLOUR:-}" ]'
+"$root/scripts/run_tests.sh" COLOUR=red ./told -- ./note ./bad >out 2>&1
+[ $? -eq 1 ] && [ "$(tail -n 1 out)" = "3 passed, 1 failed" ]
+report $? "two lanes have one total, and variables of their own" || cat out
+rm -f ran
+"$root/scripts/run_tests.sh" ./note ./note -- ./note ./note >out 2>&1 &
+sleep 0.3
+kill -TERM $!
+wait $!
+[ $? -eq 130 ] && sleep 2.5 && [ "$(wc -l <ran)" -le 2 ]
+report $? "what is stopped begins no other test" || cat out
 exit "$failed"
