@@ -13,12 +13,16 @@
 static ggdm_shape as_image(const ggdm_shape *s)
 {
     enum { MAX_LINES = 16, MIN_LINE = 256 };
-    int64_t lines = s->d[1] < MAX_LINES * MIN_LINE ? s->d[1] / MIN_LINE : MAX_LINES;
+    if (s->n != 3)
+        return *s;
+    int64_t lines = s->d[1] / MIN_LINE;
+    if (lines > MAX_LINES)
+        lines = MAX_LINES;
     while (lines > 1 && s->d[1] % lines != 0)
         lines--;
     if (lines < 1)
         lines = 1;
-    return s->n == 3 ? GGDM_SHAPE4(s->d[0], lines, s->d[1] / lines, s->d[2]) : *s;
+    return GGDM_SHAPE4(s->d[0], lines, s->d[1] / lines, s->d[2]);
 }
 
 /* The convolution whose source, weights [O, I] or [O, I, KH, KW] and destination are these. */
@@ -242,11 +246,8 @@ static void transpose_run(const ggdm_graph *g, const ggdm_op *op)
     plain.in[2] = -1;
     run(g, &plain);
     const int64_t o = y->shape.d[3], pixels = ggdm_shape_count(&y->shape) / o;
-    const size_t pixel = (size_t)o * ggdm_dtype_size(y->dtype);
-    for (int64_t i = 0; b && i < pixels; i++) {
-        char *at = (char *)y->data + (size_t)i * pixel;
-        ggdm_k(y)->add_f32(at, ggdm_f32(b), at, o);
-    }
+    if (b)
+        ggdm_k(y)->affine_rows(y->data, NULL, ggdm_f32(b), y->data, pixels, o);
 }
 
 static void transpose_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,

@@ -2,7 +2,7 @@
  * results that are images have the dtype of the graph, rows ([N, C]), losses and what lincomb and
  * conv2d_f32 make are f32.  Every op has its vector-Jacobian product
  * (models/nn/op_*.c) to all inputs but indices and constants of a schedule, a double-precision
- * reference (models/nn/ref.c) and rows in the op table.  All return -1 after an error (sticky, see
+ * reference (models/nn/ref*.c) and rows in the op table.  All return -1 after an error (sticky, see
  * graph.h). */
 #ifndef GGDM_MODELS_NN_OPS_H
 #define GGDM_MODELS_NN_OPS_H
@@ -196,7 +196,7 @@ ggdm_val ggdm_channel_affine(ggdm_graph *g, ggdm_val x, const double *scale, con
 
 typedef enum ggdm_resample_form {
     GGDM_RESAMPLE_TORCH,   /* bicubic, a = -0.75, without antialiasing: F.interpolate, nn.Upsample
-                              with   align_corners=False */
+                              with align_corners=False */
     GGDM_RESAMPLE_PIL,     /* bicubic, a = -0.5, antialiased: Image.resize, of images in f32 */
     GGDM_RESAMPLE_PIL_HELD /* ... of images in bytes but for their roundings: -1 stands for 0 and 1
                               for 255, and what is beyond is held there, after each axis */
