@@ -3,43 +3,6 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-/* Products in pieces, each one call of oneDNN for one thread: op->prim computes one. */
-static ggdm_status prepare(ggdm_op *op, const ggdm_matmul_shape *piece, ggdm_error *err)
-{
-    ggdm_prim_destroy(&op->prim);
-    GGDM_TRY(ggdm_prim_matmul(piece, &op->prim, err));
-    op->scratch_bytes = (size_t)ggdm_prim_seats(op->prim) * ggdm_prim_scratch(op->prim);
-    return GGDM_OK;
-}
-
-/* Piece i is part i % parts of image i / parts: elements from one image, and one part, to the
- * next, in A, B and C. */
-typedef struct product_call {
-    const ggdm_graph *g;
-    const ggdm_op *op;
-    int64_t images, parts, image_step[3], part_step[3];
-} product_call;
-
-static void run_piece(const void *with, int64_t piece, int seat)
-{
-    const product_call *call = with;
-    const ggdm_op *op = call->op;
-    const ggdm_value *v[3] = {ggdm_in(call->g, op, 0), ggdm_in(call->g, op, 1),
-                              ggdm_out(call->g, op, 0)};
-    char *at[3];
-    for (int i = 0; i < 3; i++)
-        at[i] = (char *)v[i]->data + (piece / call->parts * call->image_step[i] +
-                                      piece % call->parts * call->part_step[i]) *
-                                         (int64_t)ggdm_dtype_size(v[i]->dtype);
-    ggdm_prim_run(op->prim, seat, at[0], at[1], at[2], NULL,
-                  (char *)op->scratch + (size_t)seat * ggdm_prim_scratch(op->prim));
-}
-
-static void run_products(const product_call *call)
-{
-    ggdm_prim_share(call->op->prim, call->images * call->parts, run_piece, call);
-}
-
 /* Rows of a matrix view: everything but the last dimension. */
 static int64_t rows_of(const ggdm_shape *s)
 {
@@ -87,7 +50,8 @@ static void linear_data_run(const ggdm_graph *g, const ggdm_op *op)
 static const ggdm_op_kind kind_linear_data = {
     .name = "linear_backward_data", .run = linear_data_run, .flops = linear_flops};
 
-/* gw [O, I] = gy^T [O, M] x [M, I], some rows of gw at a time */
+/* gw [O, I] = gy^T [O, M] x [M, I], some rows of gw at a time: each such piece is a call of oneDNN
+ * for one thread */
 
 #define ROWS_AT_A_TIME 32
 
@@ -112,7 +76,10 @@ static ggdm_status linear_weights_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error
                                  .c_strides = {o * i, i, 1},
                                  .dtype = GGDM_F32,
                                  .c_dtype = GGDM_F32};
-    return prepare(op, &s, err);
+    ggdm_prim_destroy(&op->prim);
+    GGDM_TRY(ggdm_prim_matmul(&s, &op->prim, err));
+    op->scratch_bytes = (size_t)ggdm_prim_seats(op->prim) * ggdm_prim_scratch(op->prim);
+    return GGDM_OK;
 }
 
 static double linear_weights_flops(const ggdm_graph *g, const ggdm_op *op)
@@ -121,12 +88,28 @@ static double linear_weights_flops(const ggdm_graph *g, const ggdm_op *op)
            (double)ggdm_shape_count(&ggdm_out(g, op, 0)->shape);
 }
 
+typedef struct weights_call {
+    const ggdm_graph *g;
+    const ggdm_op *op;
+} weights_call;
+
+static void run_piece(const void *with, int64_t piece, int seat)
+{
+    const weights_call *call = with;
+    const ggdm_op *op = call->op;
+    const ggdm_value *gy = ggdm_in(call->g, op, 0), *x = ggdm_in(call->g, op, 1);
+    const ggdm_value *gw = ggdm_out(call->g, op, 0);
+    const int64_t first = piece * rows_at_a_time(gw->shape.d[0]);
+    ggdm_prim_run(op->prim, seat, ggdm_f32(gy) + first, x->data,
+                  ggdm_f32(gw) + first * gw->shape.d[1], NULL,
+                  (char *)op->scratch + (size_t)seat * ggdm_prim_scratch(op->prim));
+}
+
 static void linear_weights_run(const ggdm_graph *g, const ggdm_op *op)
 {
-    const int64_t *gw = ggdm_out(g, op, 0)->shape.d, rows = rows_at_a_time(gw[0]);
-    const product_call call = {
-        .g = g, .op = op, .images = 1, .parts = gw[0] / rows, .part_step = {rows, 0, rows * gw[1]}};
-    run_products(&call);
+    const int64_t o = ggdm_out(g, op, 0)->shape.d[0];
+    const weights_call call = {g, op};
+    ggdm_prim_share(op->prim, o / rows_at_a_time(o), run_piece, &call);
 }
 
 static const ggdm_op_kind kind_linear_weights = {.name = "linear_backward_weights",
