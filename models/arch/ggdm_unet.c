@@ -45,10 +45,10 @@ typedef struct raw_config {
 static const char *const ranges[] = {"0..1", "-1..1", NULL};
 static const raw_config defaults = {
     .size = 128, .channels = 3, .base = 64, .blocks = 2, .groups = 32, .steps = 1000};
-static const int default_mults[] = {1, 2, 2, 4};
-static const bool default_attn[] = {false, false, true, true};
-
 enum { DEFAULT_LEVELS = 4 };
+
+static const int default_mults[DEFAULT_LEVELS] = {1, 2, 2, 4};
+static const bool default_attn[DEFAULT_LEVELS] = {false, false, true, true};
 
 #define AT(member) offsetof(raw_config, member)
 
@@ -87,12 +87,13 @@ static ggdm_status read_levels(const ggdm_node *root, raw_config *raw, net *c, g
                                ggdm_error *err)
 {
     const ggdm_node *key = ggdm_node_get(root, "ch_mults"), *where = key ? key : root;
-    int mults[LEVELS] = {1, 2, 2, 4};
+    int mults[LEVELS];
     int64_t width = raw->base;
     c->levels = DEFAULT_LEVELS;
     if (key && (raw->mults.count < 1 || raw->mults.count > LEVELS))
         return ggdm_node_fail(key, err, "%zu levels, expected 1 to %d", raw->mults.count, LEVELS);
-    if (raw->mults.count) {
+    memcpy(mults, default_mults, sizeof default_mults);
+    if (key) {
         c->levels = (int)raw->mults.count;
         memcpy(mults, raw->mults.data, raw->mults.count * sizeof *mults);
     }

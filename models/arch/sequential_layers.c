@@ -215,36 +215,24 @@ static ggdm_val param(ggdm_graph *g, const char *layer, const char *what, ggdm_s
 
 static const ggdm_init zero = {GGDM_INIT_ZERO, 0}, one = {GGDM_INIT_ONE, 1};
 
-/* Weight, and bias where there is one, of a layer with so many inputs for an output. */
-static void weights(ggdm_graph *g, const char *name, ggdm_shape shape, bool biased, ggdm_val *w,
-                    ggdm_val *b)
-{
-    const ggdm_init init = {GGDM_INIT_UNIFORM,
-                            1 / sqrt((double)(shape.d[1] * shape.d[2] * shape.d[3]))};
-    *w = param(g, name, "weight", shape, init);
-    *b = biased ? param(g, name, "bias", GGDM_SHAPE1(shape.d[0]), init) : -1;
-}
-
 static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
 {
     const double *k = l->value[CONV_KERNEL], *pad = l->value[CONV_PADDING];
-    const int h = (int)k[0], w = (int)k[1];
+    const int h = (int)k[0], w = (int)k[1], in = whole(l, CONV_IN), out = whole(l, CONV_OUT);
+    const ggdm_init init = {GGDM_INIT_UNIFORM, 1 / sqrt((double)in * h * w)};
     ggdm_conv conv = {whole(l, CONV_STRIDE), (int)pad[0], (int)pad[1], (int)pad[0], (int)pad[1]};
-    ggdm_val weight, bias;
     if (pad[0] == SAME)
         conv = (ggdm_conv){1, (h - 1) / 2, (w - 1) / 2, h - 1 - (h - 1) / 2, w - 1 - (w - 1) / 2};
-    weights(g, l->name, GGDM_SHAPE4(whole(l, CONV_OUT), whole(l, CONV_IN), h, w),
-            whole(l, CONV_BIAS), &weight, &bias);
+    ggdm_val weight = param(g, l->name, "weight", GGDM_SHAPE4(out, in, h, w), init);
+    ggdm_val bias = whole(l, CONV_BIAS) ? param(g, l->name, "bias", GGDM_SHAPE1(out), init) : -1;
     return ggdm_conv2d(g, x, weight, bias, conv);
 }
 
 static ggdm_val emit_linear(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
 {
-    ggdm_shape shape = GGDM_SHAPE2(whole(l, LINEAR_OUT), whole(l, LINEAR_IN));
-    ggdm_val weight, bias;
-    shape.d[2] = shape.d[3] = 1;
-    weights(g, l->name, shape, whole(l, LINEAR_BIAS), &weight, &bias);
-    return ggdm_linear(g, x, weight, bias);
+    const int out = whole(l, LINEAR_OUT);
+    return whole(l, LINEAR_BIAS) ? ggdm_layer_linear(g, x, l->name, out)
+                                 : ggdm_layer_linear_no_bias(g, x, l->name, out);
 }
 
 static ggdm_val emit_batch_norm(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
