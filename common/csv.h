@@ -23,7 +23,7 @@ typedef struct ggdm_csv {
  *  is borrowed; *out: ggdm_csv_deinit. */
 void ggdm_csv_begin(char *text, size_t size, ggdm_csv *out);
 /** The next record; n is 0 behind the last.  Errors: GGDM_EFORMAT "WHERE:LINE: ...": a quote that
- * *  does not end, or is followed by text; a NUL. */
+ *  does not end, or is followed by text; a NUL. */
 ggdm_status ggdm_csv_next(ggdm_csv *csv, const char *where, ggdm_error *err);
 void ggdm_csv_deinit(ggdm_csv *csv);
 

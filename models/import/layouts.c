@@ -7,11 +7,17 @@
 #include "models/import/layout.h"
 
 const ggdm_layout *const ggdm_layouts[] = {
-    &ggdm_layout_unet2d,      &ggdm_layout_clip,
-    &ggdm_layout_clip_openai, &ggdm_layout_inception,
-    &ggdm_layout_adm,         &ggdm_layout_adm_classifier,
-    &ggdm_layout_ggdm_unet,   &ggdm_layout_lenet,
-    &ggdm_layout_lenet_large, NULL,
+    &ggdm_layout_unet2d,
+    &ggdm_layout_unet2d_condition,
+    &ggdm_layout_clip,
+    &ggdm_layout_clip_openai,
+    &ggdm_layout_inception,
+    &ggdm_layout_adm,
+    &ggdm_layout_adm_classifier,
+    &ggdm_layout_ggdm_unet,
+    &ggdm_layout_lenet,
+    &ggdm_layout_lenet_large,
+    NULL,
 };
 
 bool ggdm_layout_match(const char *pattern, const char *name, ggdm_layout_numbers *numbers)

@@ -86,6 +86,7 @@ refuses "tensor 'conv_in.weight', element [1, 0, 2, 0]: value nan, expected fini
 refuses "tensor 'conv_in.bias' is missing" few
 refuses "tensor 'conv_out.weight' is missing, expected shape [1, 8, 3, 3] by config.json (tensors of integers, of which there are 1," few.pt --config few/config.json
 mv training/config.json . && refuses "whose shapes do not tell all of it: expected its config.json" training/last.pt --state ema && rm config.json
+refuses "weights of a UNet2DConditionModel of diffusers, whose shapes do not tell all of it" condition.pt
 refuses "it asks for posix.system, which is not among the few names" evil.pt
 refuses "it asks for posix.system, which is not among the few names" evil.pth
 [ ! -e executed ]
