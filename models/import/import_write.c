@@ -1,6 +1,5 @@
 /* An import as a model directory, which appears whole or not at all. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +13,7 @@
 #include "models/import/import.h"
 #include "models/preprocessor_config.h"
 
-/* The files of a tokenizer. */
-static const char *const beside[] = {"vocab.json",
-                                     "merges.txt",
-                                     "tokenizer_config.json",
-                                     "special_tokens_map.json",
-                                     "bpe_simple_vocab_16e6.txt",
-                                     "bpe_simple_vocab_16e6.txt.gz"};
-enum { N_BESIDE = sizeof beside / sizeof *beside };
-#define MAX_BESIDE ((size_t)64 << 20) /* bytes of each */
-
 /* ---- the card ---- */
-
-typedef struct text {
-    char *bytes; /* owned */
-    size_t size, cap;
-    ggdm_status status;
-} text;
-
-__attribute__((format(printf, 2, 3))) static void put(text *t, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    const int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (t->status == GGDM_OK)
-        t->status = ggdm_grow(&t->bytes, &t->cap, t->size + (size_t)n + 1, 1, NULL);
-    if (t->status != GGDM_OK)
-        return;
-    va_start(args, format);
-    vsnprintf(t->bytes + t->size, (size_t)n + 1, format, args);
-    va_end(args);
-    t->size += (size_t)n;
-}
 
 static const char *base_name(const char *path)
 {
@@ -54,28 +21,28 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static ggdm_status put_file(text *t, const char *path, ggdm_error *err)
+static ggdm_status put_file(FILE *card, const char *path, ggdm_error *err)
 {
     char digest[GGDM_HASH_TEXT_SIZE];
     ggdm_file file;
     GGDM_TRY(ggdm_hash_file(path, digest, err));
     GGDM_TRY(ggdm_file_open(path, &file, err));
-    put(t, "| `%s` | %zu | `%s` |\n", base_name(path), file.size, digest);
+    fprintf(card, "| `%s` | %zu | `%s` |\n", base_name(path), file.size, digest);
     ggdm_file_close(&file);
     return GGDM_OK;
 }
 
-static void put_left_out(text *t, const ggdm_import *im)
+static void put_left_out(FILE *card, const ggdm_import *im)
 {
     if (im->n_outside)
-        put(t, "- Left out: %zu tensor%s whose names do not begin with `%s`.\n", im->n_outside,
-            ggdm_plural((int64_t)im->n_outside), im->is.prefix);
+        fprintf(card, "- Left out: %zu tensor%s whose names do not begin with `%s`.\n",
+                im->n_outside, ggdm_plural((int64_t)im->n_outside), im->is.prefix);
     if (im->n_integers)
-        put(t, "- Left out: %zu tensor%s of integers; no result depends on them.\n", im->n_integers,
-            ggdm_plural((int64_t)im->n_integers));
+        fprintf(card, "- Left out: %zu tensor%s of integers; no result depends on them.\n",
+                im->n_integers, ggdm_plural((int64_t)im->n_integers));
     if (im->n_rounded)
-        put(t, "- Rounded to F32: %zu tensor%s of F64.\n", im->n_rounded,
-            ggdm_plural((int64_t)im->n_rounded));
+        fprintf(card, "- Rounded to F32: %zu tensor%s of F64.\n", im->n_rounded,
+                ggdm_plural((int64_t)im->n_rounded));
 }
 
 static ggdm_status write_card(const ggdm_import *im, const char *dir, const char *name,
@@ -83,65 +50,34 @@ static ggdm_status write_card(const ggdm_import *im, const char *dir, const char
 {
     const ggdm_foreign *f = &im->foreign;
     const char *state = ggdm_foreign_state(f, im->is.state);
-    text t = {.size = 0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *card = open_memstream(&text, &size);
     ggdm_status st = GGDM_OK;
-    put(&t, "# %s\n\nA %s, imported by ggdm %s from %s, in the layout: %s.\n\n", base_name(name),
-        im->model->info.class_name, ggdm_version, f->form,
-        im->is.layout ? im->is.layout->name : "names of the network itself");
-    put(&t, "| source | bytes | SHA-256 |\n|---|---|---|\n");
+    if (!card)
+        return GGDM_FAIL(err, GGDM_ENOMEM, "%s: no memory for README.md", dir);
+    fprintf(card, "# %s\n\nA %s, imported by ggdm %s from %s, in the layout: %s.\n\n",
+            base_name(name), im->model->info.class_name, ggdm_version, f->form,
+            im->is.layout ? im->is.layout->name : "names of the network itself");
+    fprintf(card, "| source | bytes | SHA-256 |\n|---|---|---|\n");
     for (size_t i = 0; i < ggdm_foreign_n_files(f) && st == GGDM_OK; i++)
-        st = put_file(&t, ggdm_foreign_file(f, i), err);
+        st = put_file(card, ggdm_foreign_file(f, i), err);
     if (st == GGDM_OK && im->paths.config)
-        st = put_file(&t, im->paths.config, err);
-    put(&t, "\n");
+        st = put_file(card, im->paths.config, err);
+    fprintf(card, "\n");
     if (*state)
-        put(&t, "- The weights are `%s` of that file.\n", state);
-    put_left_out(&t, im);
-    put(&t, "- Their terms are those of the source.\n");
+        fprintf(card, "- The weights are `%s` of that file.\n", state);
+    put_left_out(card, im);
+    fprintf(card, "- Their terms are those of the source.\n");
+    if (fclose(card) != 0 && st == GGDM_OK)
+        st = GGDM_FAIL(err, GGDM_ENOMEM, "%s: no memory for README.md", dir);
     if (st == GGDM_OK)
-        st = t.status == GGDM_OK ? ggdm_replace_file_in(dir, "README.md", t.bytes, t.size, err)
-                                 : GGDM_FAIL(err, t.status, "%s: no memory for README.md", dir);
-    free(t.bytes);
+        st = ggdm_replace_file_in(dir, "README.md", text, size, err);
+    free(text);
     return st;
 }
 
 /* ---- the files ---- */
-
-/* from/name to dir/name, where it is there and dir has none yet. */
-static ggdm_status copy(const char *from, const char *name, const char *dir, ggdm_error *err)
-{
-    char *path = NULL, *to = NULL, *bytes = NULL;
-    size_t size = 0;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_path_join(from, name, &path, err), done);
-    GGDM_TRY_GOTO(st, ggdm_path_join(dir, name, &to, err), done);
-    if (!ggdm_exists(path) || ggdm_exists(to))
-        goto done;
-    GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_BESIDE, &bytes, &size, err), done);
-    st = ggdm_replace_file_in(dir, name, bytes, size, err);
-done:
-    free(bytes);
-    free(to);
-    free(path);
-    return st;
-}
-
-/* In the folder itself, in its tokenizer/, or in that of its pipeline. */
-static ggdm_status copy_beside(const ggdm_import *im, const char *dir, ggdm_error *err)
-{
-    static const char *const folders[] = {"", "tokenizer", "../tokenizer"};
-    for (int i = 0; i < 3; i++) {
-        char *from = NULL;
-        GGDM_TRY(*folders[i] ? ggdm_path_join(im->paths.dir, folders[i], &from, err)
-                             : ggdm_strdup(im->paths.dir, &from, err));
-        ggdm_status st = GGDM_OK;
-        for (int k = 0; k < N_BESIDE && st == GGDM_OK; k++)
-            st = copy(from, beside[k], dir, err);
-        free(from);
-        GGDM_TRY(st);
-    }
-    return GGDM_OK;
-}
 
 static ggdm_status write_files(const ggdm_import *im, const char *dir, const char *name,
                                ggdm_error *err)
@@ -157,7 +93,7 @@ static ggdm_status write_files(const ggdm_import *im, const char *dir, const cha
         GGDM_TRY(ggdm_replace_file_in(dir, GGDM_PREPROCESSOR_FILE, f->preprocessor,
                                       strlen(f->preprocessor), err));
     if (info->ports & GGDM_PORT_TEXT)
-        GGDM_TRY(copy_beside(im, dir, err));
+        GGDM_TRY(ggdm_tokenizer_copy(im->paths.dir, dir, err));
     return write_card(im, dir, name, err);
 }
 

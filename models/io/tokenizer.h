@@ -31,6 +31,8 @@ typedef struct ggdm_tokenizer ggdm_tokenizer;
  *  in its tokenizer/, or in the tokenizer/ of the pipeline whose component it is; *out is NULL
  *  where there are none.  Errors: GGDM_EFORMAT, GGDM_EINVAL and GGDM_EIO naming the file. */
 ggdm_status ggdm_tokenizer_read(const char *dir, char **out, ggdm_error *err);
+/** Copy those files to the directory to, which exists.  Errors: GGDM_EIO. */
+ggdm_status ggdm_tokenizer_copy(const char *dir, const char *to, ggdm_error *err);
 /** A tokenizer of that text; where names it in messages.  Errors: GGDM_EFORMAT, GGDM_ENOMEM. */
 ggdm_status ggdm_tokenizer_parse(const char *text, const char *where, ggdm_tokenizer **out,
                                  ggdm_error *err);

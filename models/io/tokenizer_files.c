@@ -1,6 +1,5 @@
 /* Vocabularies as Hugging Face and OpenAI store them, brought to the one text of
  * models/io/tokenizer_parse.c. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +8,13 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/source.h"
+#include "common/temp.h"
+#include "models/find.h"
 #include "models/io/tokenizer_impl.h"
 
 #define START "<|startoftext|>"
 #define END "<|endoftext|>"
-#define PIPELINE "../model_index.json"
+#define PIPELINE "../" GGDM_PIPELINE_FILE
 
 enum { OPENAI_MERGES = 49152 - 256 - 2 }; /* of the list as many as OpenAI's tokenizer takes */
 
@@ -279,24 +280,18 @@ static ggdm_status read_openai(const char *path, char **out, ggdm_error *err)
 
 /* ---- where they are ---- */
 
-static bool has(const char *dir, const char *name)
-{
-    char path[PATH_MAX];
-    return snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path && ggdm_exists(path);
-}
+static const char *const openai[] = {"bpe_simple_vocab_16e6.txt", "bpe_simple_vocab_16e6.txt.gz"};
 
 static ggdm_status read_in(const char *dir, char **out, ggdm_error *err)
 {
-    static const char *const openai[] = {"bpe_simple_vocab_16e6.txt",
-                                         "bpe_simple_vocab_16e6.txt.gz"};
-    const bool vocab = has(dir, "vocab.json"), merges = has(dir, "merges.txt");
+    const bool vocab = ggdm_has_file(dir, "vocab.json"), merges = ggdm_has_file(dir, "merges.txt");
     if (vocab && merges)
         return read_hf(dir, out, err);
     if (vocab || merges)
         return GGDM_FAIL(err, GGDM_EINVAL, "%s: there is %s but not %s, expected both", dir,
                          vocab ? "vocab.json" : "merges.txt", vocab ? "merges.txt" : "vocab.json");
     for (int i = 0; i < 2; i++) {
-        if (!has(dir, openai[i]))
+        if (!ggdm_has_file(dir, openai[i]))
             continue;
         char *path;
         GGDM_TRY(ggdm_path_join(dir, openai[i], &path, err));
@@ -304,24 +299,72 @@ static ggdm_status read_in(const char *dir, char **out, ggdm_error *err)
         free(path);
         return st;
     }
-    if (has(dir, "tokenizer.json"))
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                         "%s: of a tokenizer there is only tokenizer.json, expected vocab.json and "
-                         "merges.txt (CLIPTokenizer.save_pretrained writes them)",
-                         dir);
+    return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
+                     "%s: of a tokenizer there is only tokenizer.json, expected vocab.json and "
+                     "merges.txt (CLIPTokenizer.save_pretrained writes them)",
+                     dir);
+}
+
+/* Is any file there that is a tokenizer or a part of one? */
+static bool has_tokenizer(const char *dir)
+{
+    return ggdm_has_file(dir, "vocab.json") || ggdm_has_file(dir, "merges.txt") ||
+           ggdm_has_file(dir, openai[0]) || ggdm_has_file(dir, openai[1]) ||
+           ggdm_has_file(dir, "tokenizer.json");
+}
+
+/* The directory with the files of the tokenizer of dir, in *out (owned); NULL: there are none. */
+static ggdm_status find_place(const char *dir, char **out, ggdm_error *err)
+{
+    const char *const places[] = {"tokenizer",
+                                  ggdm_has_file(dir, PIPELINE) ? "../tokenizer" : NULL};
+    GGDM_TRY(ggdm_strdup(dir, out, err));
+    for (int i = 0; !has_tokenizer(*out); i++) {
+        free(*out);
+        *out = NULL;
+        if (i == 2 || !places[i])
+            return GGDM_OK;
+        GGDM_TRY(ggdm_path_join(dir, places[i], out, err));
+    }
     return GGDM_OK;
 }
 
 ggdm_status ggdm_tokenizer_read(const char *dir, char **out, ggdm_error *err)
 {
-    const char *const places[] = {".", "tokenizer", has(dir, PIPELINE) ? "../tokenizer" : NULL};
+    char *place = NULL;
     *out = NULL;
-    for (int i = 0; i < 3 && !*out && places[i]; i++) {
-        char *place;
-        GGDM_TRY(ggdm_path_join(dir, places[i], &place, err));
-        ggdm_status st = read_in(i == 0 ? dir : place, out, err);
-        free(place);
-        GGDM_TRY(st);
-    }
-    return GGDM_OK;
+    GGDM_TRY(find_place(dir, &place, err));
+    ggdm_status st = place ? read_in(place, out, err) : GGDM_OK;
+    free(place);
+    return st;
+}
+
+/* from/name to dir/name, where it is there. */
+static ggdm_status copy_file(const char *from, const char *name, const char *dir, ggdm_error *err)
+{
+    char *path = NULL, *bytes = NULL;
+    size_t size = 0;
+    if (!ggdm_has_file(from, name))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_path_join(from, name, &path, err));
+    ggdm_status st = ggdm_read_file(path, GGDM_TOKENIZER_FILE, &bytes, &size, err);
+    if (st == GGDM_OK)
+        st = ggdm_replace_file_in(dir, name, bytes, size, err);
+    free(bytes);
+    free(path);
+    return st;
+}
+
+ggdm_status ggdm_tokenizer_copy(const char *dir, const char *to, ggdm_error *err)
+{
+    const char *const names[] = {
+        "vocab.json", "merges.txt", settings_files[0],  settings_files[1],
+        openai[0],    openai[1],    "added_tokens.json" /* of transformers */};
+    char *place = NULL;
+    GGDM_TRY(find_place(dir, &place, err));
+    ggdm_status st = GGDM_OK;
+    for (size_t i = 0; place && i < sizeof names / sizeof *names && st == GGDM_OK; i++)
+        st = copy_file(place, names[i], to, err);
+    free(place);
+    return st;
 }

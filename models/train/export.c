@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/temp.h"
 #include "models/io/safetensors.h"
+#include "models/io/tokenizer.h"
 #include "models/schedule_config.h"
 #include "models/train/export_text.h"
 #include "models/train/model_card.h"
@@ -125,7 +126,7 @@ ggdm_status ggdm_export_model(const ggdm_export *e, ggdm_error *err)
     if (e->arch->normal.n)
         GGDM_TRY(ggdm_export_preprocessor(e->arch, e->dir, err));
     if (e->recipe->tokenizer)
-        GGDM_TRY(ggdm_export_tokenizer(e->recipe->tokenizer, e->dir, err));
+        GGDM_TRY(ggdm_tokenizer_copy(e->recipe->tokenizer, e->dir, err));
     if (e->texts)
         GGDM_TRY(ggdm_export_pipeline(e->texts, dtypes[e->recipe->weights], e->dir, err));
     return ggdm_model_card_write(e, err);

@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/json_write.h"
 #include "common/mem.h"
+#include "models/io/tokenizer.h"
 #include "models/train/export_text.h"
 
 #define TOWER "text_model."
@@ -108,7 +109,7 @@ static ggdm_status write_encoder(const ggdm_model *encoder, ggdm_st_dtype weight
 static ggdm_status write_tokenizer(const ggdm_model *encoder, const char *dir, ggdm_error *err)
 {
     GGDM_TRY(ggdm_make_dirs(dir, err));
-    return ggdm_export_tokenizer(encoder->files->path, dir, err);
+    return ggdm_tokenizer_copy(encoder->files->path, dir, err);
 }
 
 /* --- what there is --- */

@@ -7,10 +7,6 @@
 #include "models/io/safetensors.h"
 #include "models/train/text_condition.h"
 
-/** Copy the files of the tokenizer of the directory from to dir, which exists.  Errors: GGDM_EIO.
- */
-ggdm_status ggdm_export_tokenizer(const char *from, const char *dir, ggdm_error *err);
-
 /** preprocessor_config.json in dir, as transformers' CLIPImageProcessor writes it: how images
  * become what the network has learnt from. */
 ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir, ggdm_error *err);

@@ -312,6 +312,20 @@ static void test_tokenizer_entities_end(void **state)
     free(clean);
 }
 
+/* What is copied is what was read, and all of it. */
+static void check_copy(const char *dir, const ggdm_tokenizer *t)
+{
+    char *to = ggdm_test_mkdtemp();
+    ggdm_error err = {0};
+    ggdm_test_ok(ggdm_tokenizer_copy(dir, to, &err), &err);
+    ggdm_tokenizer *copy = open_dir(to);
+    assert_true((copy != NULL) == (t != NULL));
+    if (t)
+        assert_memory_equal(ggdm_tokenizer_digest(copy), ggdm_tokenizer_digest(t), 32);
+    ggdm_tokenizer_destroy(&copy);
+    ggdm_test_rmdir(to);
+}
+
 static void test_tokenizer_is_found(void **state)
 {
     (void)state;
@@ -323,13 +337,16 @@ static void test_tokenizer_is_found(void **state)
         mkdir(place, 0777);
         write_file(place, "vocab.json", SMALL);
         write_file(place, "merges.txt", "");
+        write_file(place, "tokenizer_config.json", "{\"pad_token\": \"a</w>\"}");
         ggdm_tokenizer *t = open_dir(unet);
         if (i == 2) { /* beside a model is only in pipelines that of the model */
             assert_null(t);
+            check_copy(unet, NULL);
             write_file(dir, "model_index.json", "{}");
             t = open_dir(unet);
         }
         assert_non_null(t);
+        check_copy(unet, t);
         ggdm_tokenizer_destroy(&t);
         t = open_dir("tests");
         assert_null(t);
