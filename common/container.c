@@ -119,6 +119,17 @@ ggdm_status ggdm_container_add(ggdm_container *c, const char *name, const void *
     return ggdm_container_write(c, data, size, err);
 }
 
+ggdm_status ggdm_container_begin_array(ggdm_container *c, const char *name, ggdm_npy_type type,
+                                       const int64_t *shape, int n_dims, ggdm_error *err)
+{
+    uint8_t header[GGDM_NPY_MAX_HEADER];
+    size_t header_size;
+    uint64_t data_size;
+    GGDM_TRY(ggdm_npy_header(type, shape, n_dims, header, &header_size, &data_size, err));
+    GGDM_TRY(ggdm_container_begin(c, name, header_size + data_size, err));
+    return ggdm_container_write(c, header, header_size, err);
+}
+
 ggdm_status ggdm_container_commit(ggdm_container **container, ggdm_error *err)
 {
     ggdm_container *c = *container;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/npy.h"
 #include "common/status.h"
 
 typedef enum ggdm_container_kind { GGDM_TAR, GGDM_ZIP } ggdm_container_kind;
@@ -28,6 +29,10 @@ ggdm_status ggdm_container_write(ggdm_container *c, const void *data, size_t siz
 /** A whole entry. */
 ggdm_status ggdm_container_add(ggdm_container *c, const char *name, const void *data, size_t size,
                                ggdm_error *err);
+/** Start an entry (name ends with .npy) that is an array of this type and shape[n_dims]: its
+ *  elements are to be written next.  Errors: those of ggdm_npy_header and ggdm_container_begin. */
+ggdm_status ggdm_container_begin_array(ggdm_container *c, const char *name, ggdm_npy_type type,
+                                       const int64_t *shape, int n_dims, ggdm_error *err);
 
 /** Finish, fsync, rename to its path, fsync the directory; *c is destroyed and NULL in any case.
  *  Errors: GGDM_EIO (nothing is left then), GGDM_EINTERNAL (the last entry is not complete). */

@@ -14,22 +14,11 @@ typedef struct writing {
     double *sigma; /* [d, d] */
 } writing;
 
-static ggdm_status begin(ggdm_container *c, const char *name, ggdm_npy_type type,
-                         const int64_t *shape, int n_dims, ggdm_error *err)
-{
-    uint8_t header[GGDM_NPY_MAX_HEADER];
-    size_t header_size;
-    uint64_t size;
-    GGDM_TRY(ggdm_npy_header(type, shape, n_dims, header, &header_size, &size, err));
-    GGDM_TRY(ggdm_container_begin(c, name, header_size + size, err));
-    return ggdm_container_write(c, header, header_size, err);
-}
-
 static ggdm_status put(ggdm_container *c, const char *name, ggdm_npy_type type,
                        const int64_t *shape, int n_dims, const void *data, size_t size,
                        ggdm_error *err)
 {
-    GGDM_TRY(begin(c, name, type, shape, n_dims, err));
+    GGDM_TRY(ggdm_container_begin_array(c, name, type, shape, n_dims, err));
     return ggdm_container_write(c, data, size, err);
 }
 
@@ -45,7 +34,7 @@ static ggdm_status put_head(const writing *w, ggdm_container *c, ggdm_error *err
                  err));
     GGDM_TRY(put(c, "n.npy", GGDM_NPY_I64, one, 1, &n, sizeof n, err));
     GGDM_TRY(put(c, "features.npy", GGDM_NPY_U8, text, 1, w->features, length, err));
-    return begin(c, "activations.npy", GGDM_NPY_F32, rows, 2, err);
+    return ggdm_container_begin_array(c, "activations.npy", GGDM_NPY_F32, rows, 2, err);
 }
 
 /* c: NULL but on rank 0, whose error is *st. */

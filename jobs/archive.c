@@ -127,24 +127,13 @@ static ggdm_status add_to_tar(cell_archive *a, const ggdm_sample *sample, const 
 
 /* ---- samples.npz ---------------------------------------------------------------------------- */
 
-static ggdm_status begin_array(cell_archive *a, const char *name, ggdm_npy_type type,
-                               const int64_t *shape, int n_dims, ggdm_error *err)
-{
-    uint8_t header[GGDM_NPY_MAX_HEADER];
-    size_t header_size;
-    uint64_t data_size;
-    GGDM_TRY(ggdm_npy_header(type, shape, n_dims, header, &header_size, &data_size, err));
-    GGDM_TRY(ggdm_container_begin(a->npz, name, header_size + data_size, err));
-    return ggdm_container_write(a->npz, header, header_size, err);
-}
-
 static ggdm_status begin_images(cell_archive *a, const ggdm_pixels *pixels, ggdm_error *err)
 {
     const int64_t shape[] = {a->row->cell.wanted, pixels->height, pixels->width, pixels->channels};
     a->first = *pixels;
     a->first.data = NULL;
     if (a->wanted[NPZ])
-        GGDM_TRY(begin_array(a, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
+        GGDM_TRY(ggdm_container_begin_array(a->npz, "arr_0.npy", GGDM_NPY_U8, shape, 4, err));
     if (!a->wanted[SHEET])
         return GGDM_OK;
     return ggdm_sheet_create(a->row->cell.wanted, pixels->width, pixels->height, pixels->channels,
@@ -157,7 +146,7 @@ static ggdm_status add_labels(cell_archive *a, ggdm_error *err)
     uint8_t label[8];
     for (int i = 0; i < 8; i++)
         label[i] = (uint8_t)((uint64_t)(int64_t)a->row->aim >> (8 * i));
-    GGDM_TRY(begin_array(a, "arr_1.npy", GGDM_NPY_I64, shape, 1, err));
+    GGDM_TRY(ggdm_container_begin_array(a->npz, "arr_1.npy", GGDM_NPY_I64, shape, 1, err));
     for (int32_t i = 0; i < a->row->cell.wanted; i++)
         GGDM_TRY(ggdm_container_write(a->npz, label, sizeof label, err));
     return GGDM_OK;

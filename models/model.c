@@ -236,6 +236,14 @@ ggdm_status ggdm_model_create(const ggdm_model_files *files, ggdm_model **out, g
     return st;
 }
 
+int64_t ggdm_model_count(const ggdm_model *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->params.n; i++)
+        n += ggdm_shape_count(&m->params.items[i].shape);
+    return n;
+}
+
 void ggdm_model_destroy(ggdm_model **model)
 {
     if (!model || !*model)

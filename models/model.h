@@ -72,6 +72,8 @@ ggdm_status ggdm_model_begin(const ggdm_model_files *files, ggdm_model **out, gg
 ggdm_status ggdm_model_fit(ggdm_model *model, const struct ggdm_st_tensor *tensors, size_t n,
                            const char *where, ggdm_error *err);
 void ggdm_model_destroy(ggdm_model **model);
+/** How many numbers its parameters have. */
+int64_t ggdm_model_count(const ggdm_model *model);
 
 /** Does a network that takes text go with a tokenizer?  where: for messages.
  *  Errors: GGDM_EINVAL: more tokens than it knows, or texts that end elsewhere than it looks. */

@@ -162,8 +162,7 @@ ggdm_status ggdm_model_look(const char *name, ggdm_model_view *out, ggdm_error *
     ggdm_status st = open_headers(name, &f, &m, err);
     if (st == GGDM_OK) {
         out->info = m->info; /* its texts are static */
-        for (size_t i = 0; i < m->params.n; i++)
-            out->parameters += ggdm_shape_count(&m->params.items[i].shape);
+        out->parameters = ggdm_model_count(m);
         for (size_t i = 0; i < f.stored->n_tensors; i++)
             out->bytes += f.stored->tensors[i].size;
     }

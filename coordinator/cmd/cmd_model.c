@@ -129,14 +129,6 @@ static const struct argp parser = {
         "  ggdm model tokenize faces-clip \"a photo of a man with a beard\"",
 };
 
-static int64_t count_parameters(const ggdm_model *m)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < m->params.n; i++)
-        n += ggdm_shape_count(&m->params.items[i].shape);
-    return n;
-}
-
 /* What is loaded, and where it is not the file itself, from how many it was made. */
 static void print_weights(const ggdm_weights *w)
 {
@@ -206,7 +198,7 @@ static void print_summary(const ggdm_model *m)
     if (a->null_label >= 0)
         printf("null label  %d\n", a->null_label);
     printf("tensors     %zu\n", m->params.n);
-    printf("parameters  %" PRId64 "\n", count_parameters(m));
+    printf("parameters  %" PRId64 "\n", ggdm_model_count(m));
     print_weights(m->files->stored);
     printf("digest      %s\n", digest);
 }
@@ -229,7 +221,7 @@ static void print_verified(const ggdm_model *m)
     char digest[GGDM_HASH_TEXT_SIZE];
     ggdm_hash_hex(m->files->digest, digest);
     printf("%s: ok: %zu tensors, %" PRId64 " parameters, exactly those of config.json; digest %s\n",
-           m->files->path, m->params.n, count_parameters(m), digest);
+           m->files->path, m->params.n, ggdm_model_count(m), digest);
 }
 
 static ggdm_status show_info(const ggdm_model *m, const arguments *a, ggdm_error *err)
@@ -250,12 +242,12 @@ static ggdm_status show_verified(const ggdm_model *m, const arguments *a, ggdm_e
 static ggdm_status apply(const ggdm_model *m, const arguments *a, ggdm_error *err)
 {
     ggdm_apply_options how = a->apply;
-    GGDM_TRY(
-        ggdm_model_check_finite(m, err)); /* as every run does: what it would write is no number */
     how.out = a->out;
     if (!how.in || !how.out)
         return GGDM_FAIL(err, GGDM_EINVAL, "apply: %s is missing, expected --in FILE --out FILE",
                          how.in ? "--out" : "--in");
+    GGDM_TRY(
+        ggdm_model_check_finite(m, err)); /* as every run does: what it would write is no number */
     return ggdm_model_apply(m, &how, err);
 }
 

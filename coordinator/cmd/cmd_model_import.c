@@ -7,14 +7,6 @@
 #include "coordinator/cmd/cmd_model.h"
 #include "models/import/import.h"
 
-static int64_t count_parameters(const ggdm_model *m)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < m->params.n; i++)
-        n += ggdm_shape_count(&m->params.items[i].shape);
-    return n;
-}
-
 /* What was not taken as it is. */
 static void print_notes(const ggdm_import *im, const char *out)
 {
@@ -44,7 +36,7 @@ static void print_import(const ggdm_import *im, const char *source, const char *
     printf("%s: %s%s: %zu tensors, %" PRId64 " parameters, all finite, exactly those of the "
            "network; digest %s\n",
            out ? out : source, out ? "" : "could be imported as a ", class_name,
-           im->model->params.n, count_parameters(im->model), digest);
+           im->model->params.n, ggdm_model_count(im->model), digest);
     print_notes(im, out);
     if (!out)
         printf("to use it: ggdm model import %s --out DIR\n", source);

@@ -80,7 +80,6 @@ static ggdm_status print_json(const task *t, const char *text, int n, ggdm_error
     if (st == GGDM_OK)
         printf("%s\n", line);
     free(line);
-    ggdm_json_deinit(&w);
     return st;
 }
 

@@ -2,7 +2,6 @@
  * and scripts that draw with what other packages hold. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #include "common/container.h"
 #include "common/fs.h"
 #include "common/mem.h"
-#include "common/npy.h"
 #include "common/shipped.h"
 #include "common/temp.h"
 #include "coordinator/cmd/data_set.h"
@@ -109,21 +107,17 @@ static ggdm_status pack_images(const char *dir, const char *name, ggdm_error *er
 {
     enum { SIDE = 32, CHANNELS = 3, ONE = SIDE * SIDE * CHANNELS };
     char path[PATH_MAX], *pixels = NULL;
-    uint8_t header[GGDM_NPY_MAX_HEADER];
-    size_t size = 0, header_size;
-    uint64_t data_size;
+    size_t size = 0;
     ggdm_container *npz = NULL;
     ggdm_status st;
     snprintf(path, sizeof path, "%s/%s.u8", dir, name);
     GGDM_TRY_GOTO(st, ggdm_read_file(path, MAX_FILE, &pixels, &size, err), done);
     const int64_t shape[4] = {(int64_t)(size / ONE), SIDE, SIDE, CHANNELS};
-    GGDM_TRY_GOTO(st, ggdm_npy_header(GGDM_NPY_U8, shape, 4, header, &header_size, &data_size, err),
-                  done);
     snprintf(path, sizeof path, "%s/%s.npz", dir, name);
     GGDM_TRY_GOTO(st, ggdm_container_create(GGDM_ZIP, path, &npz, err), done);
-    GGDM_TRY_GOTO(st, ggdm_container_begin(npz, "arr_0.npy", header_size + data_size, err), done);
-    GGDM_TRY_GOTO(st, ggdm_container_write(npz, header, header_size, err), done);
-    GGDM_TRY_GOTO(st, ggdm_container_write(npz, pixels, data_size, err), done);
+    GGDM_TRY_GOTO(st, ggdm_container_begin_array(npz, "arr_0.npy", GGDM_NPY_U8, shape, 4, err),
+                  done);
+    GGDM_TRY_GOTO(st, ggdm_container_write(npz, pixels, (size_t)shape[0] * ONE, err), done);
     st = ggdm_container_commit(&npz, err);
 done:
     ggdm_container_abort(&npz);

@@ -73,17 +73,12 @@ static void put_text(const char *dir, const char *name, const char *text, size_t
 static void write_npz(const char *dir, const char *name, int side, int n, const uint8_t *pixels)
 {
     const int64_t shape[] = {n, side, side, 3};
-    uint8_t header[GGDM_NPY_MAX_HEADER];
-    size_t head;
-    uint64_t size;
     ggdm_container *c = NULL;
     ggdm_error err = {0};
     char *path = ggdm_test_path(dir, name);
     ggdm_test_ok(ggdm_container_create(GGDM_ZIP, path, &c, &err), &err);
-    ggdm_test_ok(ggdm_npy_header(GGDM_NPY_U8, shape, 4, header, &head, &size, &err), &err);
-    ggdm_test_ok(ggdm_container_begin(c, "arr_0.npy", head + size, &err), &err);
-    ggdm_test_ok(ggdm_container_write(c, header, head, &err), &err);
-    ggdm_test_ok(ggdm_container_write(c, pixels, (size_t)size, &err), &err);
+    ggdm_test_ok(ggdm_container_begin_array(c, "arr_0.npy", GGDM_NPY_U8, shape, 4, &err), &err);
+    ggdm_test_ok(ggdm_container_write(c, pixels, (size_t)n * side * side * 3, &err), &err);
     ggdm_test_ok(ggdm_container_commit(&c, &err), &err);
     free(path);
 }
