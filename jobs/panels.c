@@ -38,8 +38,6 @@ static ggdm_status begin_judge(ggdm_panels *p, int32_t i, ggdm_error *err)
     resolving r = {p->resolver, &p->judges[i]};
     GGDM_TRY(ggdm_item_expand(p->spec->catalogue, p->arena, p->spec->judges[i].item,
                               &p->judges[i].item, err));
-    const ggdm_value *group = ggdm_item_value(p->judges[i].item, "group");
-    p->judges[i].grouped = group && group->set;
     return p->resolver ? ggdm_item_visit(p->judges[i].item, resolve_row, &r, err) : GGDM_OK;
 }
 
@@ -193,13 +191,20 @@ static ggdm_status add_entry(listing *l, const ggdm_item *item, const char *name
     return GGDM_OK;
 }
 
-/* A classifier of several questions is asked the one that the cell's aim answers. */
+/* Does the sweep say it, and not a cell before this one? */
+static bool is_said(const ggdm_value *v)
+{
+    return v->set && v->at;
+}
+
+/* A classifier of several questions is asked the one that the cell's aim answers, if not another.
+ */
 static ggdm_status aim_classifier(listing *l, ggdm_item *scorer, const char *name)
 {
     const ggdm_panels *p = l->p;
     ggdm_value *group = ggdm_item_value(scorer, "group");
     ggdm_aim aim;
-    if (!group || !p->resolver || p->spec->class_parameter < 0)
+    if (!group || is_said(group) || !p->resolver || p->spec->class_parameter < 0)
         return GGDM_OK;
     GGDM_TRY(ggdm_aim_at(p->spec, p->resolver, l->place, ggdm_item_text(scorer, "model"), name,
                          &aim, l->err));
@@ -273,7 +278,7 @@ static ggdm_status ask_cells_prompt(listing *l, ggdm_item *judge)
     for (size_t i = 0; i < judge->kind->n_params; i++) {
         const ggdm_param *row = &judge->kind->params[i];
         ggdm_value *v = &judge->values[i];
-        if (row->type != GGDM_PARAM_TEXT || !row->of || (v->set && v->at))
+        if (row->type != GGDM_PARAM_TEXT || !row->of || is_said(v))
             continue;
         const ggdm_value *cells = prompt_of(l->p->spec);
         if (!cells)
@@ -291,8 +296,7 @@ static ggdm_status list_judges(listing *l)
 {
     for (int32_t i = 0; i < l->p->n_judges; i++) {
         ggdm_panel_judge *j = &l->p->judges[i];
-        if (!j->grouped)
-            GGDM_TRY(aim_classifier(l, j->item, j->model ? j->model : "of the judge"));
+        GGDM_TRY(aim_classifier(l, j->item, j->model ? j->model : "of the judge"));
         GGDM_TRY(ask_cells_prompt(l, j->item));
         GGDM_TRY(add_entry(l, j->item, l->p->spec->judges[i].name, NULL, true));
         j->fits = l->fits;

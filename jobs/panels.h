@@ -28,7 +28,6 @@ typedef struct ggdm_panel_judge {
     ggdm_item *item;   /* resolved */
     const char *model; /* that knows classes, by name; NULL */
     int32_t classes;   /* that it knows; 0: none */
-    bool grouped;      /* the sweep says which question of a classifier it is about */
     bool fits, ever;   /* it takes the samples of the cell that was added last; of any so far */
 } ggdm_panel_judge;
 

@@ -453,6 +453,34 @@ static void test_cells_panels_do_not_follow_weights(void **state)
     end(&c, &s);
 }
 
+/* Two questions: glasses (no, yes) and hair (blond, grey, red). */
+static const ggdm_class_groups *two_questions(void *context, const char *model)
+{
+    static char *yes_no[] = {"no", "yes"}, *colours[] = {"blond", "grey", "red"};
+    static ggdm_class_group items[] = {{"glasses", {yes_no, 2}, 0}, {"hair", {colours, 3}, 2}};
+    static const ggdm_class_groups groups = {items, 2, 5};
+    (void)context, (void)model;
+    return &groups;
+}
+
+static void test_cells_a_judge_is_asked_its_own_question_or_the_targets(void **state)
+{
+    (void)state;
+    ggdm_spec s =
+        parse_of(&ggdm_methods, OF(", judge: [few5, {name: own, model: few5, group: hair}], sweep: "
+                                   "{target: [glasses, 'hair:red']}"));
+    ggdm_resolver r = make_resolver();
+    ggdm_cells c;
+    ggdm_error err;
+    r.classes = two_questions;
+    ggdm_test_ok(ggdm_cells_expand(&s, &r, &c, &err), &err);
+    expect_panel(&c, 0, "judge=0 own=1 saturation=2");
+    expect_panel(&c, 1, "judge=1 own=1 saturation=2");
+    assert_non_null(strstr(c.scorers[0].text, "\"group\":\"glasses\"}"));
+    assert_non_null(strstr(c.scorers[1].text, "\"group\":\"hair\"}"));
+    end(&c, &s);
+}
+
 static void test_cells_scorers_copy_what_they_measure(void **state)
 {
     (void)state;
@@ -646,6 +674,7 @@ int main(void)
         cmocka_unit_test(test_cells_values_must_go_together_in_each_cell),
         cmocka_unit_test(test_cells_panels_list_guide_judges_and_what_is_always_there),
         cmocka_unit_test(test_cells_panels_do_not_follow_weights),
+        cmocka_unit_test(test_cells_a_judge_is_asked_its_own_question_or_the_targets),
         cmocka_unit_test(test_cells_scorers_copy_what_they_measure),
         cmocka_unit_test(test_cells_scorers_that_do_not_fit_a_model_are_missing_there),
         cmocka_unit_test(test_cells_other_classes_than_the_aim_are_noted),
