@@ -180,6 +180,11 @@ void ggdm_axes_deinit(ggdm_axes *axes)
     *axes = (ggdm_axes){0};
 }
 
+bool ggdm_axes_is_text(const ggdm_axes *axes, int32_t axis)
+{
+    return axis >= 0 && axes->axes[axis].column->type == GGDM_PARAM_TEXT;
+}
+
 int32_t ggdm_axes_rank(const ggdm_axes *axes, int32_t axis, int32_t row)
 {
     return axis < 0 ? 0 : axes->axes[axis].rank[row];

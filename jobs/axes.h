@@ -38,6 +38,8 @@ typedef struct ggdm_axes {
 ggdm_status ggdm_axes_find(const ggdm_results *r, ggdm_axes *out, ggdm_error *err);
 void ggdm_axes_deinit(ggdm_axes *axes);
 
+/** Are its values texts, as prompts?  axis -1: no. */
+bool ggdm_axes_is_text(const ggdm_axes *axes, int32_t axis);
 /** Rank of a row's value on an axis; axis -1: 0. */
 int32_t ggdm_axes_rank(const ggdm_axes *axes, int32_t axis, int32_t row);
 /** Negative, 0, positive: the order of two rows by their values on the others. */

@@ -81,11 +81,6 @@ static void find_lines(ggdm_mosaic *m)
     }
 }
 
-static bool is_text(const ggdm_axes *a, int32_t axis)
-{
-    return axis >= 0 && a->axes[axis].column->type == GGDM_PARAM_TEXT;
-}
-
 ggdm_status ggdm_mosaic_lay_out(const ggdm_results *r, int32_t per_cell, int32_t width,
                                 int32_t height, ggdm_mosaic *out, ggdm_error *err)
 {
@@ -93,13 +88,13 @@ ggdm_status ggdm_mosaic_lay_out(const ggdm_results *r, int32_t per_cell, int32_t
     *out = (ggdm_mosaic){.r = r};
     ggdm_axes *a = &out->axes;
     GGDM_TRY(ggdm_axes_find(r, a, err));
-    if (a->curve < 0 && is_text(a, a->x)) {
+    if (a->curve < 0 && ggdm_axes_is_text(a, a->x)) {
         a->curve = a->x;
         a->x = -1;
     }
     out->y = a->curve >= 0 ? a->curve : a->aim;
     out->aim_groups = a->curve >= 0 && a->aim >= 0;
-    out->size = ggdm_mosaic_size_of(per_cell, width, height, is_text(a, out->y));
+    out->size = ggdm_mosaic_size_of(per_cell, width, height, ggdm_axes_is_text(a, out->y));
     out->n_columns = a->x < 0 ? 1 : a->axes[a->x].n;
     GGDM_TRY(ggdm_arena_alloc(&a->arena, n * sizeof *out->rows, &out->rows, err));
     GGDM_TRY(ggdm_arena_alloc(&a->arena, n * sizeof *out->lines, &out->lines, err));

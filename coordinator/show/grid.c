@@ -56,11 +56,6 @@ static void swap(int32_t *a, int32_t *b)
     *b = was;
 }
 
-static bool is_text(const ggdm_axes *a, int32_t axis)
-{
-    return axis >= 0 && a->axes[axis].column->type == GGDM_PARAM_TEXT;
-}
-
 /* What is too long to go across goes down, where what goes down is not; so do texts. */
 static void choose_axes(ggdm_grid *g, const ggdm_grid_limits *limits, space *room)
 {
@@ -69,7 +64,7 @@ static void choose_axes(ggdm_grid *g, const ggdm_grid_limits *limits, space *roo
     if (!find_ranks(g, g->x, limits->columns, room->xs, &g->n_xs, room->x_place) &&
         find_ranks(g, g->y, limits->columns, room->xs, &g->n_xs, room->x_place))
         swap(&g->x, &g->y);
-    else if (is_text(g->axes, g->x) && !is_text(g->axes, g->y))
+    else if (ggdm_axes_is_text(g->axes, g->x) && !ggdm_axes_is_text(g->axes, g->y))
         swap(&g->x, &g->y);
 }
 
