@@ -51,21 +51,13 @@ static ggdm_val attention(const emission *e, ggdm_val x, const char *block, int 
     return ggdm_fused_attention_emit(&a, e->g, x, prefix);
 }
 
-/* SiLU(Linear(SiLU(Linear(features(t)))) + class embedding). */
 static ggdm_val embed(const ggdm_adm *net, ggdm_graph *g, ggdm_val t, ggdm_val label)
 {
-    const int dim = 4 * net->base;
+    static const ggdm_time_names names = {"time_embed.0", "time_embed.2", "label_emb.weight"};
     if (net->time_scale != 1)
         t = ggdm_affine(g, t, net->time_scale, 0);
-    ggdm_val e = ggdm_time_features(g, t, net->base, true, 0);
-    e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_embed.0", dim));
-    e = ggdm_layer_linear(g, e, "time_embed.2", dim);
-    if (net->n_labels) {
-        ggdm_val table = ggdm_graph_param(g, "label_emb.weight", GGDM_SHAPE2(net->n_labels, dim),
-                                          (ggdm_init){GGDM_INIT_NORMAL, 1.0});
-        e = ggdm_add(g, e, ggdm_embedding(g, table, label));
-    }
-    return ggdm_silu(g, e);
+    t = ggdm_time_features(g, t, net->base, true, 0);
+    return ggdm_time_embedding_emit(&names, g, t, 4 * net->base, net->n_labels, label);
 }
 
 static ggdm_val downsample(const emission *e, ggdm_val h, const char *block, int width)

@@ -8,6 +8,7 @@
 
 #include "models/arch/adm.h"
 #include "models/arch/arch_kind.h"
+#include "models/arch/unet_blocks.h"
 #include "models/nn/ops.h"
 
 /* The keys as written. */
@@ -294,11 +295,7 @@ static ggdm_status fill_classifier(const ggdm_node *root, void *keys, void *conf
 static void emit_unet(const void *config, ggdm_graph *g, ggdm_ports *p)
 {
     const ggdm_adm *net = config;
-    p->eps = ggdm_adm_emit(net, g, p->x, p->t, p->label);
-    if (net->out_channels == net->channels)
-        return;
-    p->variance = ggdm_slice_channels(g, p->eps, net->channels, net->channels);
-    p->eps = ggdm_slice_channels(g, p->eps, 0, net->channels);
+    ggdm_unet_outputs(g, ggdm_adm_emit(net, g, p->x, p->t, p->label), net->channels, p);
 }
 
 static void emit_classifier(const void *config, ggdm_graph *g, ggdm_ports *p)

@@ -204,10 +204,10 @@ static ggdm_val module(const emission *e, ggdm_val x, const char *half, int k, i
 
 static ggdm_val embed(const net *c, ggdm_graph *g, ggdm_val t)
 {
-    ggdm_val e = ggdm_affine(g, t, 1.0 / c->steps, 1.0 / c->steps);
-    e = ggdm_time_features(g, e, c->base, false, 1);
-    e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_emb.lin1", 4 * c->base));
-    return ggdm_silu(g, ggdm_layer_linear(g, e, "time_emb.lin2", 4 * c->base));
+    static const ggdm_time_names names = {"time_emb.lin1", "time_emb.lin2", NULL};
+    t = ggdm_affine(g, t, 1.0 / c->steps, 1.0 / c->steps);
+    t = ggdm_time_features(g, t, c->base, false, 1);
+    return ggdm_time_embedding_emit(&names, g, t, 4 * c->base, 0, -1);
 }
 
 static ggdm_val emit_net(const net *c, ggdm_graph *g, ggdm_val x, ggdm_val t)

@@ -99,20 +99,12 @@ static ggdm_val middle(const emission *e, ggdm_val h)
     return resnet(e, h, "mid_block.resnets.1", width, net->mid_scale);
 }
 
-/* SiLU(Linear(SiLU(Linear(features(t)))) + class embedding). */
 static ggdm_val time_embedding(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val t, ggdm_val label)
 {
-    int dim = net->time_dim;
-    ggdm_val e = ggdm_time_features(g, t, net->width[0], net->flip, net->freq_shift);
-    e = ggdm_silu(g, ggdm_layer_linear(g, e, "time_embedding.linear_1", dim));
-    e = ggdm_layer_linear(g, e, "time_embedding.linear_2", dim);
-    if (net->n_labels) {
-        ggdm_val table =
-            ggdm_graph_param(g, "class_embedding.weight", GGDM_SHAPE2(net->n_labels, dim),
-                             (ggdm_init){GGDM_INIT_NORMAL, 1.0});
-        e = ggdm_add(g, e, ggdm_embedding(g, table, label));
-    }
-    return ggdm_silu(g, e);
+    static const ggdm_time_names names = {"time_embedding.linear_1", "time_embedding.linear_2",
+                                          "class_embedding.weight"};
+    t = ggdm_time_features(g, t, net->width[0], net->flip, net->freq_shift);
+    return ggdm_time_embedding_emit(&names, g, t, net->time_dim, net->n_labels, label);
 }
 
 ggdm_val ggdm_unet2d_emit(const ggdm_unet2d *net, ggdm_graph *g, ggdm_val x, ggdm_val t,

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "models/nn/ops.h"
+#include "models/arch/unet_blocks.h"
 
 const char *const ggdm_unet2d_positional[] = {"positional", NULL};
 const char *const ggdm_unet2d_silu[] = {"silu", "swish", NULL}; /* two names of one function */
@@ -218,9 +218,5 @@ void ggdm_unet2d_emit_ports(const void *config, ggdm_graph *g, ggdm_ports *ports
 {
     const ggdm_unet2d *net = config;
     const ggdm_val out = ggdm_unet2d_emit(net, g, ports->x, ports->t, ports->label, ports->context);
-    ports->eps = out;
-    if (net->out_channels == net->channels)
-        return;
-    ports->eps = ggdm_slice_channels(g, out, 0, net->channels);
-    ports->variance = ggdm_slice_channels(g, out, net->channels, net->channels);
+    ggdm_unet_outputs(g, out, net->channels, ports);
 }

@@ -10,6 +10,28 @@ static int width_of(const ggdm_graph *g, ggdm_val x)
     return (int)s->d[s->n - 1];
 }
 
+ggdm_val ggdm_time_embedding_emit(const ggdm_time_names *names, ggdm_graph *g, ggdm_val features,
+                                  int dim, int n_labels, ggdm_val label)
+{
+    ggdm_val e = ggdm_silu(g, ggdm_layer_linear(g, features, names->first, dim));
+    e = ggdm_layer_linear(g, e, names->second, dim);
+    if (n_labels) {
+        ggdm_val table = ggdm_graph_param(g, names->labels, GGDM_SHAPE2(n_labels, dim),
+                                          (ggdm_init){GGDM_INIT_NORMAL, 1.0});
+        e = ggdm_add(g, e, ggdm_embedding(g, table, label));
+    }
+    return ggdm_silu(g, e);
+}
+
+void ggdm_unet_outputs(ggdm_graph *g, ggdm_val out, int channels, ggdm_ports *ports)
+{
+    ports->eps = out;
+    if (width_of(g, out) <= channels)
+        return;
+    ports->eps = ggdm_slice_channels(g, out, 0, channels);
+    ports->variance = ggdm_slice_channels(g, out, channels, channels);
+}
+
 static ggdm_val resize(ggdm_graph *g, ggdm_val x, ggdm_residual_size size)
 {
     if (size == GGDM_RESIDUAL_HALVE)

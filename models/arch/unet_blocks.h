@@ -3,7 +3,22 @@
 #ifndef GGDM_MODELS_ARCH_UNET_BLOCKS_H
 #define GGDM_MODELS_ARCH_UNET_BLOCKS_H
 
-#include "models/nn/graph.h"
+#include "models/arch/arch.h"
+
+/* How the layers of a time embedding are called. */
+typedef struct ggdm_time_names {
+    const char *first, *second;
+    const char *labels; /* table of the classes */
+} ggdm_time_names;
+
+/** SiLU(second(SiLU(first(features))) + class embedding): features of the timestep [N, F], label
+ * [N] i32 of one of n_labels, or -1 (always where n_labels is 0): none -> [N, dim]. */
+ggdm_val ggdm_time_embedding_emit(const ggdm_time_names *names, ggdm_graph *g, ggdm_val features,
+                                  int dim, int n_labels, ggdm_val label);
+
+/** What a U-Net gives [N, H, W, channels, or twice as many], to ports: eps, and behind it the
+ *  learned variance where there is one. */
+void ggdm_unet_outputs(ggdm_graph *g, ggdm_val out, int channels, ggdm_ports *ports);
 
 /* How the parts of a residual block are called, behind its prefix. */
 typedef struct ggdm_residual_names {
