@@ -68,6 +68,8 @@ void ggdm_doc_destroy(ggdm_doc **doc);
 
 /** The child of a map with this key, or NULL (also of what is no map, and of NULL). */
 const ggdm_node *ggdm_node_get(const ggdm_node *map, const char *key);
+/** The same, or the map itself where it has no such key: the place that an error is about. */
+const ggdm_node *ggdm_node_at(const ggdm_node *map, const char *key);
 
 /** The first entry of a map, whose entries have keys; NULL of all else (a list's items have none).
  */

@@ -215,6 +215,14 @@ void ggdm_json_put_double(ggdm_json *j, const char *key, double v)
     put_raw(j, key, isfinite(v) ? text : "null");
 }
 
+void ggdm_json_put_doubles(ggdm_json *j, const char *key, const double *v, int64_t n)
+{
+    ggdm_json_begin_array(j, key);
+    for (int64_t i = 0; i < n; i++)
+        ggdm_json_put_double(j, NULL, v[i] + 0.0);
+    ggdm_json_end(j);
+}
+
 void ggdm_json_put_bool(ggdm_json *j, const char *key, bool v)
 {
     put_raw(j, key, v ? "true" : "false");

@@ -76,6 +76,12 @@ const ggdm_node *ggdm_node_get(const ggdm_node *map, const char *key)
     return NULL;
 }
 
+const ggdm_node *ggdm_node_at(const ggdm_node *map, const char *key)
+{
+    const ggdm_node *node = ggdm_node_get(map, key);
+    return node ? node : map;
+}
+
 /* ---- messages ----------------------------------------------------------------------------- */
 
 /* A small bounded text; what does not fit is cut off. */

@@ -88,21 +88,13 @@ ggdm_status ggdm_preprocessor_config_read(const char *json, const char *where, g
     return st;
 }
 
-static void put(ggdm_json *j, const char *key, const double *v, int n)
-{
-    ggdm_json_begin_array(j, key);
-    for (int c = 0; c < n; c++)
-        ggdm_json_put_double(j, NULL, v[c] + 0.0); /* -0 is 0 */
-    ggdm_json_end(j);
-}
-
 ggdm_status ggdm_preprocessor_config_text(const ggdm_normal *normal, char **out, ggdm_error *err)
 {
     ggdm_json j;
     ggdm_json_init(&j, GGDM_JSON_LINE);
     ggdm_json_begin_object(&j, NULL);
-    put(&j, "image_mean", normal->mean, normal->n);
-    put(&j, "image_std", normal->std, normal->n);
+    ggdm_json_put_doubles(&j, "image_mean", normal->mean, normal->n);
+    ggdm_json_put_doubles(&j, "image_std", normal->std, normal->n);
     ggdm_json_end(&j);
     return ggdm_json_finish(&j, out, NULL, err);
 }

@@ -120,20 +120,6 @@ static ggdm_status read_numbers(const ggdm_node *node, const char *key, numbers 
     return GGDM_OK;
 }
 
-static const ggdm_node *at(const ggdm_node *root, const char *key)
-{
-    const ggdm_node *node = ggdm_node_get(root, key);
-    return node ? node : root;
-}
-
-static void write_numbers(ggdm_json *text, const char *key, const double *of, int n)
-{
-    ggdm_json_begin_array(text, key);
-    for (int i = 0; i < n; i++)
-        ggdm_json_put_double(text, NULL, of[i]);
-    ggdm_json_end(text);
-}
-
 /* Multiples of the base, which are widths once they are cut to whole numbers. */
 static ggdm_status read_widths(const ggdm_node *root, raw_adm *raw, ggdm_adm *net, ggdm_json *text,
                                ggdm_error *err)
@@ -144,7 +130,7 @@ static ggdm_status read_widths(const ggdm_node *root, raw_adm *raw, ggdm_adm *ne
     while (usual < N_KNOWN && known[usual].size != raw->size)
         usual++;
     if (mult.n == 0 && usual == N_KNOWN)
-        return ggdm_node_fail(at(root, "channel_mult"), err,
+        return ggdm_node_fail(ggdm_node_at(root, "channel_mult"), err,
                               "channel_mult is needed for images of %d pixels, only for 32, 64, "
                               "128, 256 and 512 there is a usual one",
                               raw->size);
@@ -158,12 +144,12 @@ static ggdm_status read_widths(const ggdm_node *root, raw_adm *raw, ggdm_adm *ne
     raw->mult = NULL;
     if (usual == N_KNOWN || mult.n != known[usual].n ||
         memcmp(mult.of, known[usual].mult, (size_t)mult.n * sizeof *mult.of) != 0)
-        write_numbers(text, "channel_mult", mult.of, mult.n);
+        ggdm_json_put_doubles(text, "channel_mult", mult.of, mult.n);
     net->levels = mult.n;
     for (int i = 0; i < mult.n; i++) {
         const double width = mult.of[i] * raw->base;
         if (width < 1 || width > GGDM_ARCH_MAX_WIDTH || (int)width % raw->groups)
-            return ggdm_node_fail(at(root, "channel_mult"), err,
+            return ggdm_node_fail(ggdm_node_at(root, "channel_mult"), err,
                                   "level %d has %g channels, expected a multiple of "
                                   "norm_num_groups (%d), at most %d",
                                   i, width, raw->groups, GGDM_ARCH_MAX_WIDTH);
@@ -197,7 +183,7 @@ static ggdm_status read_attention(const ggdm_node *root, raw_adm *raw, const cha
         if (net->attn[i])
             resolutions[n++] = raw->size >> i;
     if (memcmp(net->attn, usual_attn, (size_t)net->levels * sizeof *net->attn) != 0)
-        write_numbers(text, key, resolutions, n);
+        ggdm_json_put_doubles(text, key, resolutions, n);
     if (raw->head_dim == 0)
         return ggdm_node_expected(ggdm_node_get(root, "num_head_channels"), err,
                                   "a number of channels, or -1: by the number of heads");
@@ -207,9 +193,9 @@ static ggdm_status read_attention(const ggdm_node *root, raw_adm *raw, const cha
             continue;
         if (raw->head_dim > 0 ? net->width[i] % raw->head_dim
                               : net->width[i] % raw->heads || net->width[i] % heads)
-            return ggdm_node_fail(at(root, raw->head_dim > 0 ? "num_head_channels" : "num_heads"),
-                                  err, "level %d has %d channels, which are no whole heads", i,
-                                  net->width[i]);
+            return ggdm_node_fail(
+                ggdm_node_at(root, raw->head_dim > 0 ? "num_head_channels" : "num_heads"), err,
+                "level %d has %d channels, which are no whole heads", i, net->width[i]);
     }
     return GGDM_OK;
 }
@@ -220,7 +206,7 @@ static ggdm_status fill_net(const ggdm_node *root, raw_adm *raw, const char *res
     GGDM_TRY(read_widths(root, raw, net, text, err));
     GGDM_TRY(read_attention(root, raw, resolutions_key, usual, net, text, err));
     if (raw->size % (1 << (net->levels - 1)))
-        return ggdm_node_fail(at(root, "image_size"), err,
+        return ggdm_node_fail(ggdm_node_at(root, "image_size"), err,
                               "%d pixels, expected a multiple of %d (%d levels)", raw->size,
                               1 << (net->levels - 1), net->levels);
     net->size = raw->size;
@@ -258,7 +244,7 @@ static ggdm_status fill_unet(const ggdm_node *root, void *keys, void *config, gg
     ggdm_adm *net = config;
     GGDM_TRY(fill_net(root, raw, "attention_resolutions", &usual, net, text, err));
     if (raw->base % 2)
-        return ggdm_node_expected(at(root, "num_channels"), err, "an even number");
+        return ggdm_node_expected(ggdm_node_at(root, "num_channels"), err, "an even number");
     net->n_labels = raw->class_cond ? raw->n_classes : 0;
     if (!raw->class_cond)
         raw->n_classes = unet_defaults.n_classes;
@@ -282,7 +268,7 @@ static ggdm_status fill_classifier(const ggdm_node *root, void *keys, void *conf
     ggdm_adm *net = config;
     GGDM_TRY(fill_net(root, raw, "classifier_attention_resolutions", &usual, net, text, err));
     if (raw->base % 2)
-        return ggdm_node_expected(at(root, "classifier_width"), err, "an even number");
+        return ggdm_node_expected(ggdm_node_at(root, "classifier_width"), err, "an even number");
     if (net->pool == GGDM_ADM_ATTENTION && !net->head_dim)
         return ggdm_node_expected(ggdm_node_get(root, "num_head_channels"), err,
                                   "a number of channels, which an attention pool needs");

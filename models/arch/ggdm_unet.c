@@ -86,7 +86,7 @@ static ggdm_status read_attention(const ggdm_node *list, net *c, ggdm_error *err
 static ggdm_status read_levels(const ggdm_node *root, raw_config *raw, net *c, ggdm_json *text,
                                ggdm_error *err)
 {
-    const ggdm_node *key = ggdm_node_get(root, "ch_mults"), *where = key ? key : root;
+    const ggdm_node *key = ggdm_node_get(root, "ch_mults");
     int mults[LEVELS];
     int64_t width = raw->base;
     c->levels = DEFAULT_LEVELS;
@@ -100,7 +100,8 @@ static ggdm_status read_levels(const ggdm_node *root, raw_config *raw, net *c, g
     for (int i = 0; i < c->levels; i++) {
         width *= mults[i];
         if (width > GGDM_ARCH_MAX_WIDTH)
-            return ggdm_node_fail(where, err, "level %d has %lld channels, expected at most %d", i,
+            return ggdm_node_fail(ggdm_node_at(root, "ch_mults"), err,
+                                  "level %d has %lld channels, expected at most %d", i,
                                   (long long)width, GGDM_ARCH_MAX_WIDTH);
         c->width[i] = (int)width;
     }

@@ -93,14 +93,6 @@ static ggdm_status read_elements(const ggdm_node *node, double lo, double hi, in
     return GGDM_OK;
 }
 
-static void write_elements(ggdm_json *text, const char *key, const double *v, int64_t size)
-{
-    ggdm_json_begin_array(text, key);
-    for (int64_t i = 0; i < size; i++)
-        ggdm_json_put_double(text, NULL, v[i] + 0.0); /* -0 is 0 */
-    ggdm_json_end(text);
-}
-
 static ggdm_status read_component(const ggdm_node *node, double *weight, double *mean,
                                   double *variance, int64_t size, ggdm_error *err)
 {
@@ -118,8 +110,8 @@ static void write_components(ggdm_json *text, const ggdm_mixture *m, const doubl
     for (int k = 0; k < m->n; k++) {
         ggdm_json_begin_object(text, NULL);
         ggdm_json_put_double(text, "weight", weight[k]);
-        write_elements(text, "mean", m->mean + k * m->size, m->size);
-        write_elements(text, "variance", m->variance + k * m->size, m->size);
+        ggdm_json_put_doubles(text, "mean", m->mean + k * m->size, m->size);
+        ggdm_json_put_doubles(text, "variance", m->variance + k * m->size, m->size);
         ggdm_json_end(text);
     }
     ggdm_json_end(text);

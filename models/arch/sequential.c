@@ -71,20 +71,12 @@ static ggdm_status read_normal(const ggdm_node *root, const raw_config *raw, ggd
     return GGDM_OK;
 }
 
-static void write_numbers(ggdm_json *text, const char *key, const double *numbers, int n)
-{
-    ggdm_json_begin_array(text, key);
-    for (int c = 0; c < n; c++)
-        ggdm_json_put_double(text, NULL, numbers[c]);
-    ggdm_json_end(text);
-}
-
 static void write_normal(ggdm_json *text, const ggdm_normal *normal)
 {
     if (!normal->n)
         return;
-    write_numbers(text, "image_mean", normal->mean, normal->n);
-    write_numbers(text, "image_std", normal->std, normal->n);
+    ggdm_json_put_doubles(text, "image_mean", normal->mean, normal->n);
+    ggdm_json_put_doubles(text, "image_std", normal->std, normal->n);
 }
 
 /* A layer without a name has its number, as in an nn.Sequential; all have the prefix. */

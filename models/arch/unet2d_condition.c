@@ -124,7 +124,7 @@ static ggdm_status check_transformers(const ggdm_node *root, const ggdm_unet2d *
     int blocks = net->depth[net->levels - 1]; /* in the middle */
     for (int i = 0; i < net->levels; i++) {
         if (ggdm_unet2d_has_attention(net, i) && net->width[i] % net->heads[i])
-            return ggdm_node_fail(ggdm_unet2d_at(root, "attention_head_dim"), err,
+            return ggdm_node_fail(ggdm_node_at(root, "attention_head_dim"), err,
                                   "%d heads, expected a divisor of the %d channels of level %d",
                                   net->heads[i], net->width[i], i);
         blocks += net->depth[i] * (net->down_attn[i] * net->layers +
@@ -132,7 +132,7 @@ static ggdm_status check_transformers(const ggdm_node *root, const ggdm_unet2d *
     }
     return blocks <= MAX_BLOCKS
                ? GGDM_OK
-               : ggdm_node_fail(ggdm_unet2d_at(root, "transformer_layers_per_block"), err,
+               : ggdm_node_fail(ggdm_node_at(root, "transformer_layers_per_block"), err,
                                 "%d transformer blocks in all, expected at most %d", blocks,
                                 MAX_BLOCKS);
 }

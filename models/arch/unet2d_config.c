@@ -114,12 +114,6 @@ static ggdm_status read_levels(const ggdm_unet2d_class *of, const ggdm_node *roo
     return GGDM_OK;
 }
 
-const ggdm_node *ggdm_unet2d_at(const ggdm_node *root, const char *key)
-{
-    const ggdm_node *node = ggdm_node_get(root, key);
-    return node ? node : root;
-}
-
 bool ggdm_unet2d_has_attention(const ggdm_unet2d *net, int level)
 {
     bool last = level == net->levels - 1;
@@ -129,7 +123,7 @@ bool ggdm_unet2d_has_attention(const ggdm_unet2d *net, int level)
 
 static ggdm_status check_geometry(const ggdm_node *root, const ggdm_unet2d *net, ggdm_error *err)
 {
-    const ggdm_node *widths = ggdm_unet2d_at(root, "block_out_channels");
+    const ggdm_node *widths = ggdm_node_at(root, "block_out_channels");
     for (int i = 0; i < net->levels; i++)
         if (net->width[i] % net->groups)
             return ggdm_node_fail(widths, err,
@@ -142,7 +136,7 @@ static ggdm_status check_geometry(const ggdm_node *root, const ggdm_unet2d *net,
                               "even number above twice freq_shift (%g)",
                               net->width[0], net->freq_shift);
     if (net->size % (1 << (net->levels - 1)))
-        return ggdm_node_fail(ggdm_unet2d_at(root, "sample_size"), err,
+        return ggdm_node_fail(ggdm_node_at(root, "sample_size"), err,
                               "%d pixels, expected a multiple of %d (%d levels)", net->size,
                               1 << (net->levels - 1), net->levels);
     return GGDM_OK;
@@ -201,7 +195,7 @@ ggdm_status ggdm_unet2d_fill(const ggdm_unet2d_class *of, const ggdm_node *root,
         return ggdm_node_expected(keys->class_embed_type, err,
                                   "null (labels are looked up in num_class_embeds rows)");
     if (keys->out_channels != keys->in_channels && keys->out_channels != 2 * keys->in_channels)
-        return ggdm_node_fail(ggdm_unet2d_at(root, "out_channels"), err,
+        return ggdm_node_fail(ggdm_node_at(root, "out_channels"), err,
                               "%d, expected %d as in_channels, or twice as many (with a learned "
                               "variance)",
                               keys->out_channels, keys->in_channels);

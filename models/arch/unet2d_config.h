@@ -117,8 +117,6 @@ ggdm_status ggdm_unet2d_fill(const ggdm_unet2d_class *of, const ggdm_node *root,
 /** emit of ggdm_arch_kind. */
 void ggdm_unet2d_emit_ports(const void *config, ggdm_graph *g, ggdm_ports *ports);
 
-/** Where in the file a rule points to: the key, or the whole where it is absent. */
-const ggdm_node *ggdm_unet2d_at(const ggdm_node *root, const char *key);
 /** Whether a level has attention (the middle has the width of the last one). */
 bool ggdm_unet2d_has_attention(const ggdm_unet2d *net, int level);
 

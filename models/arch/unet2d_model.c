@@ -40,12 +40,12 @@ static ggdm_status check_heads(const ggdm_node *root, const ggdm_unet2d *net, gg
     const int last = net->width[net->levels - 1];
     for (int i = 0; net->head_dim && i < net->levels; i++)
         if (ggdm_unet2d_has_attention(net, i) && net->width[i] % net->head_dim)
-            return ggdm_node_fail(ggdm_unet2d_at(root, "attention_head_dim"), err,
+            return ggdm_node_fail(ggdm_node_at(root, "attention_head_dim"), err,
                                   "heads of %d channels, expected a divisor of the %d channels of "
                                   "level %d",
                                   net->head_dim, net->width[i], i);
     if (net->mid_groups && last % net->mid_groups)
-        return ggdm_node_fail(ggdm_unet2d_at(root, "attn_norm_num_groups"), err,
+        return ggdm_node_fail(ggdm_node_at(root, "attn_norm_num_groups"), err,
                               "%d groups, expected a divisor of %d channels", net->mid_groups,
                               last);
     return GGDM_OK;

@@ -131,10 +131,7 @@ static void put_common(const ggdm_adm_shapes *s, const flags *f, ggdm_json *json
 {
     ggdm_json_put_int(json, "image_size", f->size);
     ggdm_json_put_int(json, "in_channels", s->channels);
-    ggdm_json_begin_array(json, "channel_mult");
-    for (int i = 0; i < s->levels; i++)
-        ggdm_json_put_double(json, NULL, s->mult[i]);
-    ggdm_json_end(json);
+    ggdm_json_put_doubles(json, "channel_mult", s->mult, s->levels);
     ggdm_json_put_int(json, "num_head_channels", f->head_dim);
     ggdm_json_put_bool(json, "use_new_attention_order", f->new_order);
     ggdm_json_put_bool(json, "conv_resample", s->conv_resample);

@@ -3,14 +3,6 @@
 #include "common/json_write.h"
 #include "models/preprocessor_config.h"
 
-static void put_numbers(ggdm_json *j, const char *key, const double *numbers, int n)
-{
-    ggdm_json_begin_array(j, key);
-    for (int i = 0; i < n; i++)
-        ggdm_json_put_double(j, NULL, numbers[i]);
-    ggdm_json_end(j);
-}
-
 ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir, ggdm_error *err)
 {
     const ggdm_normal *normal = &info->normal;
@@ -26,9 +18,9 @@ ggdm_status ggdm_export_preprocessor(const ggdm_arch_info *info, const char *dir
     ggdm_json_put_bool(&j, "do_normalize", true);
     ggdm_json_put_bool(&j, "do_rescale", true);
     ggdm_json_put_bool(&j, "do_resize", true);
-    put_numbers(&j, "image_mean", normal->mean, normal->n);
+    ggdm_json_put_doubles(&j, "image_mean", normal->mean, normal->n);
     ggdm_json_put_string(&j, "image_processor_type", "CLIPImageProcessor");
-    put_numbers(&j, "image_std", normal->std, normal->n);
+    ggdm_json_put_doubles(&j, "image_std", normal->std, normal->n);
     ggdm_json_put_int(&j, "resample", 3); /* bicubic */
     ggdm_json_put_double(&j, "rescale_factor", 1.0 / 255);
     ggdm_json_begin_object(&j, "size");

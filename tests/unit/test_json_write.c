@@ -49,6 +49,20 @@ static void test_json_write_one_line_gives_exact_text(void **state)
     free(text);
 }
 
+static void test_json_write_numbers_are_an_array_without_minus_zero(void **state)
+{
+    (void)state;
+    ggdm_json j;
+    ggdm_json_init(&j, GGDM_JSON_LINE);
+    ggdm_json_begin_object(&j, NULL);
+    ggdm_json_put_doubles(&j, "some", (const double[]){0.5, -0.0, -2}, 3);
+    ggdm_json_put_doubles(&j, "none", NULL, 0);
+    ggdm_json_end(&j);
+    char *text = finish(&j);
+    assert_string_equal(text, "{\"some\": [0.5, 0, -2], \"none\": []}");
+    free(text);
+}
+
 static void test_json_write_pretty_gives_exact_text(void **state)
 {
     (void)state;
@@ -147,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_write_one_line_gives_exact_text),
+        cmocka_unit_test(test_json_write_numbers_are_an_array_without_minus_zero),
         cmocka_unit_test(test_json_write_pretty_gives_exact_text),
         cmocka_unit_test(test_json_write_compact_gives_exact_text),
         cmocka_unit_test(test_json_write_bytes_that_are_not_utf8_are_replaced),
