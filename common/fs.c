@@ -105,6 +105,17 @@ done:
     return st;
 }
 
+ggdm_status ggdm_read_text(const char *path, size_t max, char **out, ggdm_error *err)
+{
+    size_t size = 0;
+    GGDM_TRY(ggdm_read_file(path, max, out, &size, err));
+    if (strlen(*out) == size)
+        return GGDM_OK;
+    free(*out);
+    *out = NULL;
+    return GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
+}
+
 ggdm_status ggdm_bytes_reserve(const ggdm_file *file, ggdm_bytes *out, ggdm_error *err)
 {
     *out = (ggdm_bytes){.data = (void *)""};
@@ -209,6 +220,12 @@ ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err)
     ggdm_status st = ggdm_sync_dir(dir, err);
     free(dir);
     return st;
+}
+
+bool ggdm_ends_with(const char *path, const char *end)
+{
+    const size_t n = strlen(path), m = strlen(end);
+    return n >= m && strcmp(path + n - m, end) == 0;
 }
 
 bool ggdm_exists(const char *path)

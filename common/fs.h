@@ -10,6 +10,8 @@
 /** Whole file in *out (owned: free()), NUL-terminated behind its *size bytes (size may be NULL).
  *  Errors: GGDM_EIO; GGDM_EINVAL when it is not a regular file or has more than max bytes. */
 ggdm_status ggdm_read_file(const char *path, size_t max, char **out, size_t *size, ggdm_error *err);
+/** The same of a text.  Errors: also GGDM_EFORMAT: there is a NUL byte in it. */
+ggdm_status ggdm_read_text(const char *path, size_t max, char **out, ggdm_error *err);
 
 /* A file that is open for reading.  Files of others are read, never mapped: one that is cut while
  * it is mapped ends the program by SIGBUS, without a word. */
@@ -60,6 +62,8 @@ ggdm_status ggdm_sync_dir(const char *dir, ggdm_error *err);
 /** The same for the directory that path is in. */
 ggdm_status ggdm_sync_dir_of(const char *path, ggdm_error *err);
 
+/** Does a path, or a name, end so? */
+bool ggdm_ends_with(const char *path, const char *end);
 bool ggdm_exists(const char *path);
 bool ggdm_is_dir(const char *path);
 

@@ -13,7 +13,7 @@
 bool ggdm_has_file(const char *dir, const char *name);
 
 /** The directory of a model, of a pipeline, or of a component of one in a zoo
- * ("NAME/text_encoder"), in *out (owned). Errors: GGDM_EINVAL saying where it was looked for. */
+ *  ("NAME/text_encoder"), in *out (owned).  Errors: GGDM_EINVAL saying where it was looked for. */
 ggdm_status ggdm_model_find(const char *name, char **out, ggdm_error *err);
 
 /** Is there a model of this name?  (Whether it is a good one shows when it is opened.) */

@@ -28,11 +28,17 @@ typedef struct ggdm_model_files {
 
 /** Find a model (models/find.h), read its texts, check that its weights are those of the
  * architecture, and digest them: nothing that does not fit is read beyond its headers.  The
- * directory may be that of a pipeline of diffusers (model_index.json) whose components are unet/
- * and scheduler/. Errors: GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file;
- * those of ggdm_model_files_digest. */
+ * directory may be that of a pipeline of diffusers (model_index.json) whose components are unet/,
+ * scheduler/ and, where the network looks at texts, text_encoder/ and tokenizer/.  Errors:
+ * GGDM_EINVAL saying where it was looked for; GGDM_EIO naming the file; those of
+ * ggdm_model_files_digest. */
 ggdm_status ggdm_model_files_open(const char *name, ggdm_model_files *out, ggdm_error *err);
 void ggdm_model_files_close(ggdm_model_files *files);
+/** Read what else counts of what lies beside the weights, in files->path: the tokenizer of a
+ * network that takes text, how one that takes images has pixels normalised, where they are there.
+ *  Errors: those of ggdm_tokenizer_read; GGDM_EIO and GGDM_EFORMAT naming the file. */
+ggdm_status ggdm_model_files_beside(ggdm_model_files *files, const ggdm_arch_info *info,
+                                    ggdm_error *err);
 /** From now on the weights are these, the same bytes elsewhere, borrowed; own ones are freed. */
 void ggdm_model_files_lend(ggdm_model_files *files, const void *weights);
 /** SHA-256 over what the files mean, as in files->digest, at the cost of hashing the weights once:

@@ -69,19 +69,11 @@ done:
 
 /* --- reading the files --- */
 
-static ggdm_status read_text(const char *path, char **out, ggdm_error *err)
-{
-    size_t size = 0;
-    GGDM_TRY(ggdm_read_file(path, MAX_TEXT, out, &size, err));
-    return strlen(*out) == size ? GGDM_OK
-                                : GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
-}
-
 static ggdm_status read_config(ggdm_model_files *f, ggdm_error *err)
 {
     char *path = NULL;
     GGDM_TRY(ggdm_path_join(f->path, "config.json", &path, err));
-    ggdm_status st = read_text(path, &f->config, err);
+    ggdm_status st = ggdm_read_text(path, MAX_TEXT, &f->config, err);
     free(path);
     return st;
 }
@@ -97,19 +89,20 @@ static ggdm_status read_scheduler(ggdm_model_files *f, unsigned ports, ggdm_erro
     GGDM_TRY(ggdm_path_join(f->path, of_pipeline ? "../scheduler/" SCHEDULER : SCHEDULER,
                             &f->scheduler_path, err));
     return of_pipeline || (timed && ggdm_exists(f->scheduler_path))
-               ? read_text(f->scheduler_path, &f->scheduler, err)
+               ? ggdm_read_text(f->scheduler_path, MAX_TEXT, &f->scheduler, err)
                : GGDM_OK;
 }
 
-/* Of a network that normalises pixels, where it is said how. */
-static ggdm_status read_preprocessor(ggdm_model_files *f, const ggdm_arch_info *info,
-                                     ggdm_error *err)
+ggdm_status ggdm_model_files_beside(ggdm_model_files *f, const ggdm_arch_info *info,
+                                    ggdm_error *err)
 {
     char *path = NULL;
+    if (info->ports & GGDM_PORT_TEXT)
+        GGDM_TRY(ggdm_tokenizer_read(f->path, &f->tokenizer, err));
     if (!info->normal.n || !ggdm_has_file(f->path, GGDM_PREPROCESSOR_FILE))
         return GGDM_OK;
     GGDM_TRY(ggdm_path_join(f->path, GGDM_PREPROCESSOR_FILE, &path, err));
-    ggdm_status st = read_text(path, &f->preprocessor, err);
+    ggdm_status st = ggdm_read_text(path, MAX_TEXT, &f->preprocessor, err);
     free(path);
     return st;
 }
@@ -128,9 +121,7 @@ static ggdm_status open_headers(const char *name, ggdm_model_files *f, ggdm_mode
     GGDM_TRY(ggdm_model_begin(f, out, err));
     ggdm_model *m = *out;
     GGDM_TRY(read_scheduler(f, m->info.ports, err));
-    if (m->info.ports & GGDM_PORT_TEXT)
-        GGDM_TRY(ggdm_tokenizer_read(f->path, &f->tokenizer, err));
-    GGDM_TRY(read_preprocessor(f, &m->info, err));
+    GGDM_TRY(ggdm_model_files_beside(f, &m->info, err));
     GGDM_TRY(ggdm_alloc(&f->stored, 1, sizeof *f->stored, err));
     GGDM_TRY(ggdm_weights_open(f->path, m->info.weights_file, f->stored, err));
     return ggdm_model_fit(m, f->stored->tensors, f->stored->n_tensors, f->stored->where, err);

@@ -6,8 +6,6 @@
 #include "common/fs.h"
 #include "common/json.h"
 #include "common/mem.h"
-#include "models/find.h"
-#include "models/preprocessor_config.h"
 
 #define MAX_TEXT ((size_t)1 << 20) /* bytes of a config */
 
@@ -113,29 +111,6 @@ static ggdm_status take_config(ggdm_import *im, const char *said, const char *cl
 
 /* ---- checks ---- */
 
-static ggdm_status read_text(const char *path, char **out, ggdm_error *err)
-{
-    size_t size = 0;
-    GGDM_TRY(ggdm_read_file(path, MAX_TEXT, out, &size, err));
-    return strlen(*out) == size ? GGDM_OK
-                                : GGDM_FAIL(err, GGDM_EFORMAT, "%s: contains a NUL byte", path);
-}
-
-/* What else lies beside the weights and counts. */
-static ggdm_status read_beside(ggdm_import *im, const ggdm_arch_info *info, ggdm_error *err)
-{
-    char *path = NULL;
-    ggdm_status st = GGDM_OK;
-    if (info->ports & GGDM_PORT_TEXT)
-        GGDM_TRY(ggdm_tokenizer_read(im->paths.dir, &im->files.tokenizer, err));
-    if (!info->normal.n || !ggdm_has_file(im->paths.dir, GGDM_PREPROCESSOR_FILE))
-        return GGDM_OK;
-    GGDM_TRY(ggdm_path_join(im->paths.dir, GGDM_PREPROCESSOR_FILE, &path, err));
-    st = read_text(path, &im->files.preprocessor, err);
-    free(path);
-    return st;
-}
-
 /* Do they fit, before their numbers are read? */
 static ggdm_status check_fit(ggdm_import *im, ggdm_error *err)
 {
@@ -151,7 +126,7 @@ static ggdm_status check_fit(ggdm_import *im, ggdm_error *err)
     for (size_t i = 0; i < im->n_parts; i++)
         tensors[i] = (ggdm_st_tensor){.name = im->parts[i].name, .shape = im->parts[i].shape};
     GGDM_TRY_GOTO(st, ggdm_model_begin(&im->files, &m, err), done);
-    GGDM_TRY_GOTO(st, read_beside(im, &m->info, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_files_beside(&im->files, &m->info, err), done);
     st = ggdm_model_fit(m, tensors, im->n_parts, where, err);
     if (st != GGDM_OK && err && im->n_integers) {
         const ggdm_error why = *err;
@@ -176,10 +151,10 @@ static ggdm_status open_headers(const ggdm_import_source *source, ggdm_import *i
     GGDM_TRY(ggdm_strdup(im->paths.dir, &im->files.path, err));
     if (im->paths.scheduler) {
         GGDM_TRY(ggdm_strdup(im->paths.scheduler, &im->files.scheduler_path, err));
-        GGDM_TRY(read_text(im->paths.scheduler, &im->files.scheduler, err));
+        GGDM_TRY(ggdm_read_text(im->paths.scheduler, MAX_TEXT, &im->files.scheduler, err));
     }
     if (im->paths.config)
-        GGDM_TRY_GOTO(st, read_text(im->paths.config, &said, err), done);
+        GGDM_TRY_GOTO(st, ggdm_read_text(im->paths.config, MAX_TEXT, &said, err), done);
     const char *class_name = class_of(said, im->paths.config, &why);
     st = ggdm_recognise(&im->foreign, source->state, class_name, &im->is, err);
     if (st == GGDM_EUNSUPPORTED && said && !class_name) /* that is why */

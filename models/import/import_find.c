@@ -25,12 +25,6 @@ enum { N_UNREAD = sizeof unread / sizeof *unread };
 static const char *const ends[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"};
 enum { N_ENDS = sizeof ends / sizeof *ends };
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* dir/name where that is there, else NULL. */
 static ggdm_status find_in(const char *dir, const char *name, char **out, ggdm_error *err)
 {
@@ -50,7 +44,7 @@ static ggdm_status find_only(const char *dir, char **out, ggdm_error *err)
     ggdm_status st = GGDM_OK;
     for (struct dirent *e; d && st == GGDM_OK && !second && (e = readdir(d));)
         for (int i = 0; i < N_ENDS; i++)
-            if (e->d_name[0] != '.' && ends_with(e->d_name, ends[i])) {
+            if (e->d_name[0] != '.' && ggdm_ends_with(e->d_name, ends[i])) {
                 st = ggdm_strdup(e->d_name, first ? &second : &first, err);
                 break;
             }
@@ -147,9 +141,8 @@ bool ggdm_import_is_needed(const char *source)
     if (!ggdm_is_dir(source))
         return true;
     const bool found = ggdm_import_find(source, NULL, &p, &err) == GGDM_OK;
-    const bool ours =
-        !found ||
-        (p.config && (ends_with(p.weights, ".safetensors") || ends_with(p.weights, ".json")));
+    const bool ours = !found || (p.config && (ggdm_ends_with(p.weights, ".safetensors") ||
+                                              ggdm_ends_with(p.weights, ".json")));
     ggdm_import_paths_deinit(&p);
     return !ours;
 }

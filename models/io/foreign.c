@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/mem.h"
 
 #define INDEX ".index.json"
@@ -64,12 +65,6 @@ done:
     return st;
 }
 
-static bool ends_with_index(const char *path)
-{
-    const size_t n = strlen(path), m = strlen(".safetensors" INDEX);
-    return n > m && strcmp(path + n - m, ".safetensors" INDEX) == 0;
-}
-
 static ggdm_status read_begin(const char *path, unsigned char begin[N_BEGIN], size_t *n,
                               ggdm_error *err)
 {
@@ -94,7 +89,7 @@ ggdm_status ggdm_foreign_open(const char *path, ggdm_foreign *out, ggdm_error *e
         GGDM_TRY(ggdm_torch_open(out->path, &out->torch, err));
         return ggdm_foreign_choose(out, 0, err);
     }
-    if (ends_with_index(path) || (n > 8 && begin[8] == '{'))
+    if (ggdm_ends_with(path, ".safetensors" INDEX) || (n > 8 && begin[8] == '{'))
         return open_safetensors(out, err);
     return fail_stranger(path, begin, n, err);
 }

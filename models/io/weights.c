@@ -18,17 +18,12 @@ struct ggdm_weights_file {
     ggdm_st_file file;
 };
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* Integers that PyTorch stores with the weights and no result depends on: how many batches a batch
  * norm was trained with, and the numbers 0, 1, 2 ... of CLIP's positions. */
 static bool is_counter(const char *tensor)
 {
-    return ends_with(tensor, ".num_batches_tracked") || ends_with(tensor, ".position_ids");
+    return ggdm_ends_with(tensor, ".num_batches_tracked") ||
+           ggdm_ends_with(tensor, ".position_ids");
 }
 
 static ggdm_status open_file(const char *dir, const char *name, struct ggdm_weights_file *f,
@@ -53,7 +48,7 @@ static void close_file(struct ggdm_weights_file *f)
 static ggdm_status check_shard_name(const ggdm_node *n, ggdm_error *err)
 {
     if (n->kind == GGDM_NODE_STRING && !strchr(n->text, '/') && n->text[0] != '.' &&
-        ends_with(n->text, ".safetensors"))
+        ggdm_ends_with(n->text, ".safetensors"))
         return GGDM_OK;
     return ggdm_node_expected(n, err, "the name of a .safetensors file beside the index");
 }
@@ -98,7 +93,7 @@ static ggdm_status check_no_other_shard(const char *dir, const char *stem, const
     size_t n = strlen(stem);
     for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));) {
         bool shard = strncmp(e->d_name, stem, n) == 0 && e->d_name[n] == '-' &&
-                     strstr(e->d_name + n, "-of-") && ends_with(e->d_name, ".safetensors");
+                     strstr(e->d_name + n, "-of-") && ggdm_ends_with(e->d_name, ".safetensors");
         for (size_t i = 0; i < w->n_files && shard; i++)
             shard = strcmp(w->files[i].name, e->d_name) != 0;
         if (shard)

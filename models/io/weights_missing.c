@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fs.h"
 #include "common/mem.h"
 #include "models/io/weights.h"
 
@@ -21,12 +22,6 @@ static const struct {
 };
 enum { N_OTHERS = sizeof others / sizeof *others };
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* The file of dir that is most likely meant: *found (owned) of kind others[*kind]. */
 static ggdm_status find_other(const char *dir, char **found, int *kind, ggdm_error *err)
 {
@@ -36,7 +31,7 @@ static ggdm_status find_other(const char *dir, char **found, int *kind, ggdm_err
     for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));)
         for (int i = 0; i <= *kind && i < N_OTHERS; i++) {
             /* of one kind the first by name, whatever the directory's order */
-            if (!ends_with(e->d_name, others[i].end) ||
+            if (!ggdm_ends_with(e->d_name, others[i].end) ||
                 (i == *kind && strcmp(e->d_name, *found) >= 0))
                 continue;
             free(*found);

@@ -21,6 +21,28 @@ static void test_fs_read_gives_content_and_nul(void **state)
     free(path);
 }
 
+static void test_fs_read_of_a_text_refuses_nul(void **state)
+{
+    char *path = ggdm_test_path(*state, "text"), *text;
+    ggdm_error err;
+    ggdm_test_write(path, "one", 3);
+    ggdm_test_ok(ggdm_read_text(path, 3, &text, &err), &err);
+    assert_string_equal(text, "one");
+    free(text);
+    ggdm_test_write(path, "o\0e", 3);
+    ggdm_test_error(ggdm_read_text(path, 3, &text, &err), &err, GGDM_EFORMAT,
+                    "text: contains a NUL byte");
+    assert_null(text);
+    free(path);
+}
+
+static void test_fs_ends_of_names(void **state)
+{
+    (void)state;
+    assert_true(ggdm_ends_with("a/b.bin", ".bin") && ggdm_ends_with(".bin", ".bin"));
+    assert_false(ggdm_ends_with("bin", ".bin") || ggdm_ends_with("a.bin.txt", ".bin"));
+}
+
 static void test_fs_read_over_the_limit_names_file_and_sizes(void **state)
 {
     char *path = ggdm_test_path(*state, "big"), *text;
@@ -170,6 +192,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ggdm_test_in_dir(test_fs_read_gives_content_and_nul),
+        ggdm_test_in_dir(test_fs_read_of_a_text_refuses_nul),
+        ggdm_test_in_dir(test_fs_ends_of_names),
         ggdm_test_in_dir(test_fs_read_over_the_limit_names_file_and_sizes),
         ggdm_test_in_dir(test_fs_read_of_what_is_no_file_fails),
         ggdm_test_in_dir(test_fs_file_that_is_cut_is_an_error_or_harmless),
