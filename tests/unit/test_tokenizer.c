@@ -355,6 +355,35 @@ static void test_tokenizer_is_found(void **state)
     }
 }
 
+/* A training writes the tokenizer that it has read, and not another that is near. */
+static void test_tokenizer_is_copied_from_where_it_is_read(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"clip/tokenizer", "tokenizer"};
+    ggdm_error err = {0};
+    char *dir = ggdm_test_mkdtemp(), *clip_dir = ggdm_test_path(dir, "clip");
+    char *copy = ggdm_test_path(dir, "copy");
+    assert_int_equal(mkdir(clip_dir, 0777), 0);
+    assert_int_equal(mkdir(copy, 0777), 0);
+    write_file(clip_dir, "bpe_simple_vocab_16e6.txt", "title\na b</w>\n");
+    for (int i = 0; i < 2; i++) {
+        char *other = ggdm_test_path(dir, others[i]);
+        assert_int_equal(mkdir(other, 0777), 0);
+        write_file(other, "vocab.json", SMALL);
+        write_file(other, "merges.txt", "");
+        free(other);
+    }
+    ggdm_test_ok(ggdm_tokenizer_copy(clip_dir, copy, &err), &err);
+    ggdm_tokenizer *read = open_dir(clip_dir), *written = open_dir(copy);
+    assert_non_null(written);
+    assert_memory_equal(ggdm_tokenizer_digest(read), ggdm_tokenizer_digest(written), 32);
+    ggdm_tokenizer_destroy(&read);
+    ggdm_tokenizer_destroy(&written);
+    free(copy);
+    free(clip_dir);
+    ggdm_test_rmdir(dir);
+}
+
 static void test_tokenizer_json_alone_is_refused(void **state)
 {
     (void)state;
@@ -380,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_tokenizer_refuses_tokens_without_measure),
         cmocka_unit_test(test_tokenizer_entities_end),
         cmocka_unit_test(test_tokenizer_is_found),
+        cmocka_unit_test(test_tokenizer_is_copied_from_where_it_is_read),
         cmocka_unit_test(test_tokenizer_json_alone_is_refused),
     };
     open_clip(NULL);
