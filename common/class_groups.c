@@ -156,6 +156,14 @@ const ggdm_class_group *ggdm_class_group_of(const ggdm_class_groups *groups, int
     return NULL;
 }
 
+int32_t ggdm_class_in_group(const ggdm_class_group *group, const char *name)
+{
+    for (size_t i = 0; i < group->classes.count; i++)
+        if (strcmp(group->classes.data[i], name) == 0)
+            return (int32_t)i;
+    return -1;
+}
+
 /* Of a group of no and yes; else -1. */
 static int32_t yes_of(const ggdm_class_group *g)
 {

@@ -55,6 +55,8 @@ void ggdm_class_groups_deinit(ggdm_class_groups *groups);
 
 /** The group of a class; NULL: there are no groups, or no such class. */
 const ggdm_class_group *ggdm_class_group_of(const ggdm_class_groups *groups, int32_t class_number);
+/** The place of the class of this name in its group, from 0; -1: it has none. */
+int32_t ggdm_class_in_group(const ggdm_class_group *group, const char *name);
 /** The first class of this name whose number is `from` or higher; -1: none. */
 int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name, int32_t from);
 /** What a class is called, in a caller's buffer, which is returned; "" where it has no name. */

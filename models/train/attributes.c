@@ -12,14 +12,6 @@ static int32_t find_group(const ggdm_class_groups *groups, const char *name)
     return -1;
 }
 
-static int32_t find_class(const ggdm_class_group *group, const char *name)
-{
-    for (size_t i = 0; i < group->classes.count; i++)
-        if (strcmp(group->classes.data[i], name) == 0)
-            return group->first + (int32_t)i;
-    return -1;
-}
-
 /* One group of the network, of all images: column `to` of the targets. */
 static ggdm_status take_group(ggdm_images *images, const ggdm_class_groups *want, int32_t to,
                               ggdm_error *err)
@@ -34,13 +26,13 @@ static ggdm_status take_group(ggdm_images *images, const ggdm_class_groups *want
     const ggdm_strings *classes = &groups->items[from].classes;
     for (int32_t i = 0; i < images->n; i++) {
         const char *name = classes->data[images->attributes.of[(int64_t)i * groups->n + from]];
-        const int32_t target = find_class(g, name);
+        const int32_t target = ggdm_class_in_group(g, name);
         if (target < 0)
             return GGDM_FAIL(err, GGDM_ESHAPE,
                              "%s: image %d has %s '%s', expected a class that the network's config "
                              "has",
                              images->source, i, g->name, name);
-        images->targets[(int64_t)i * want->n + to] = target;
+        images->targets[(int64_t)i * want->n + to] = g->first + target;
     }
     return GGDM_OK;
 }

@@ -1,6 +1,5 @@
 /* Random changes to training images that keep their class.  Pure functions of (seed, sample of the
- * run). Order: mirroring, affine warp,
- * blur, contrast, noise. */
+ * run).  Order: mirroring, affine warp, blur, contrast, noise. */
 #ifndef GGDM_MODELS_TRAIN_AUGMENT_H
 #define GGDM_MODELS_TRAIN_AUGMENT_H
 

@@ -17,8 +17,9 @@
  *   seconds   of training so far
  *   ranks, threads, isa   by what it was made: sums depend on them to the last bit
  *   from      "DIGEST TAKEN FRESH" of the model whose weights it began with, and of how many
- * tensors it took; only where there is one sha256    of the values of all the above in this order,
- * each behind its length as u64, then of the tensors' bytes in the order of the file
+ *             tensors it took; only where there is one
+ *   sha256    of the values of all the above in this order, each behind its length as u64, then of
+ *             the tensors' bytes in the order of the file
  *
  * A file is gone on from if all of this holds, asked in this order:
  *

@@ -47,7 +47,8 @@ static double golden_uniform(uint64_t i)
     return (double)((i * golden) >> 11) * 0x1p-53;
 }
 
-int ggdm_noising_timestep(const ggdm_recipe *r, uint64_t sample)
+/* Of a sample of the run, or of an evaluation. */
+static int timestep_of(const ggdm_recipe *r, uint64_t sample)
 {
     return (int)(golden_uniform(sample) * r->timesteps); /* < timesteps */
 }
@@ -56,7 +57,7 @@ int ggdm_noising_apply(const ggdm_noising *noising, uint64_t sample, bool traini
                        float *x, float *target)
 {
     const ggdm_recipe *r = noising->recipe;
-    const int t = ggdm_noising_timestep(r, sample);
+    const int t = timestep_of(r, sample);
     const float a = noising->sqrt_ab[t], b = noising->sqrt_1mab[t];
     ggdm_normals(r->seed, GGDM_STREAM_TRAIN, (uint32_t)sample,
                  (uint32_t)(sample >> 32) | GGDM_DRAW_NOISE |
@@ -80,5 +81,5 @@ int32_t ggdm_band_begin(int32_t timesteps, int band)
 
 int ggdm_band_of(const ggdm_recipe *r, uint64_t sample)
 {
-    return (int)((int64_t)ggdm_noising_timestep(r, sample) * GGDM_T_BANDS / r->timesteps);
+    return (int)((int64_t)timestep_of(r, sample) * GGDM_T_BANDS / r->timesteps);
 }

@@ -9,9 +9,8 @@
 #include "models/train/train_measures.h"
 #include "models/train/train_recipe.h"
 
-enum {
-    GGDM_T_BANDS = 10
-}; /* parts of the timesteps, by which networks of noisy images are measured */
+/* Parts of the timesteps, by which networks of noisy images are measured. */
+enum { GGDM_T_BANDS = 10 };
 
 typedef struct ggdm_noising {
     const ggdm_recipe *recipe;  /* borrowed: schedule, seed, what is to be found */
@@ -22,8 +21,6 @@ ggdm_status ggdm_noising_init(const ggdm_recipe *recipe, ggdm_noising *out, ggdm
 /** Safe on a zeroed struct and twice. */
 void ggdm_noising_deinit(ggdm_noising *noising);
 
-/** The timestep of a sample of the run, or of an evaluation. */
-int ggdm_noising_timestep(const ggdm_recipe *recipe, uint64_t sample);
 /** x [n] becomes x_t = sqrt(ab_t) x + sqrt(1 - ab_t) eps; target [n] what of it is to be found;
  *  returns t.  training: as against an evaluation, whose noise is another. */
 int ggdm_noising_apply(const ggdm_noising *noising, uint64_t sample, bool training, int64_t n,
@@ -31,7 +28,7 @@ int ggdm_noising_apply(const ggdm_noising *noising, uint64_t sample, bool traini
 
 /** The first timestep of a band of 0 .. timesteps - 1; of GGDM_T_BANDS: timesteps. */
 int32_t ggdm_band_begin(int32_t timesteps, int band);
-/** The band of a sample's timestep. */
+/** The band of the timestep of a sample of an evaluation. */
 int ggdm_band_of(const ggdm_recipe *recipe, uint64_t sample);
 
 #endif

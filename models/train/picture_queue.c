@@ -9,8 +9,8 @@
 #include "models/train/picture.h"
 
 enum { MOST = 256, MOST_BYTES = 64 << 20, PATIENCE = 10 /* seconds */ };
-#define DECODE_MEMORY                                                                              \
-    ((size_t)1 << 30) /* bytes that all threads may take; one picture may always */
+/* Bytes that all threads may take; one picture may always. */
+#define DECODE_MEMORY ((size_t)1 << 30)
 
 static void drop_all(ggdm_picture_queue *q)
 {

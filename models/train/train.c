@@ -313,8 +313,8 @@ static ggdm_status finish_training(trainer *t, ggdm_error *err)
 {
     if (t->rank != 0)
         return GGDM_OK;
-    GGDM_TRY(
-        ggdm_export_round(t->recipe, t->flat, err)); /* the checkpoint keeps them as they are */
+    /* the last checkpoint keeps the weights as they are */
+    GGDM_TRY(ggdm_export_round(t->recipe, t->flat, err));
     if (t->last.n == 0 || t->recipe->weights != GGDM_WEIGHTS_F32) /* not measured as they are */
         GGDM_TRY(evaluate_weights(t, err));
     ggdm_export e = {.dir = t->options->out,

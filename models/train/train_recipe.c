@@ -86,8 +86,7 @@ static const ggdm_field top_fields[] = {
 static const ggdm_field data_fields[] = {
     {"dir", GGDM_FIELD_STRING, IN(data_dir),
      .help = "the data, see above: a directory, an .npz or a .tar, from where `ggdm` is called, "
-             "else from "
-             "the recipe"},
+             "else from the recipe"},
     {"crop", GGDM_FIELD_CHOICE, IN(crop), .choices = ggdm_crop_names,
      .help = "pictures in files that are not of the network's size or colours: `none`, they are "
              "errors; `center`, they are scaled, their middle is taken, and colours become grey "

@@ -144,14 +144,6 @@ static ggdm_status read_captions(ggdm_words *w, int32_t i, const ggdm_node *node
     return GGDM_OK;
 }
 
-static int32_t find_class(const ggdm_class_group *group, const ggdm_node *name)
-{
-    for (size_t c = 0; name->kind == GGDM_NODE_STRING && c < group->classes.count; c++)
-        if (strcmp(group->classes.data[c], name->text) == 0)
-            return (int32_t)c;
-    return -1;
-}
-
 static ggdm_status read_attributes(ggdm_words *w, int32_t i, const ggdm_node *map, ggdm_error *err)
 {
     ggdm_said *said;
@@ -167,7 +159,7 @@ static ggdm_status read_attributes(ggdm_words *w, int32_t i, const ggdm_node *ma
                                   "no '%s', expected a class of each group of "
                                   "attributes.json",
                                   group->name);
-        said->of[k] = find_class(group, name);
+        said->of[k] = name->kind == GGDM_NODE_STRING ? ggdm_class_in_group(group, name->text) : -1;
         if (said->of[k] < 0)
             return ggdm_node_expected(name, err, "a class that '%s' has in attributes.json",
                                       group->name);
@@ -188,11 +180,6 @@ ggdm_status ggdm_words_object(ggdm_words *w, int32_t i, const ggdm_node *object,
     if (w->attributes && attributes)
         GGDM_TRY(read_attributes(w, i, attributes, err));
     return GGDM_OK;
-}
-
-bool ggdm_words_has_caption(const ggdm_words *w, int32_t i)
-{
-    return (size_t)i < w->n && w->said[i].n > 0;
 }
 
 /* --- a file of lines --- */

@@ -35,7 +35,6 @@ ggdm_status ggdm_words_caption(ggdm_words *words, int32_t i, const char *text, s
 /** What a JSON object says of image i.  Errors: those above; GGDM_EINVAL with position. */
 ggdm_status ggdm_words_object(ggdm_words *words, int32_t i, const ggdm_node *object,
                               ggdm_error *err);
-bool ggdm_words_has_caption(const ggdm_words *words, int32_t i);
 
 /** Line i of the file at path is an object about image i; there must be n of them.
  *  Errors: those above with file and line; GGDM_EIO. */

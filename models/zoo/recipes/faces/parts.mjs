@@ -54,7 +54,7 @@ const eyesColours = ['76778b', '697b94', '647b90', '5b7c8b', '588387', '876658']
 const skins = ['ffdbac', 'f5cfa0', 'eac393', 'e0b687', 'cb9e6e', 'b68655', 'a26d3d', '8d5524'];
 const backgrounds = ['dfe9f5', 'e8e2f4', 'f6e6dc', 'e3f0e3'];
 
-/** Classes by group's name, drawn by random (random.js). */
+/** Classes by group's name, drawn by random (random.mjs). */
 export function drawAttributes(random) {
     const drawn = {};
     for (const { name, classes, yes } of attributes)

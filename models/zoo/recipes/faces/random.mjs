@@ -11,7 +11,6 @@ export function makeRandom(seed) {
     };
     const below = (n) => Math.floor((next() * n) / 2 ** 32);
     return {
-        below,
         chance: (p) => next() < p * 2 ** 32,
         pick: (values) => values[below(values.length)],
         shuffle: (values) => {
