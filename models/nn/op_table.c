@@ -2,181 +2,9 @@
 
 #include <math.h>
 
-#include "models/nn/graph_impl.h"
-
-/* --- emit functions: ops.h with the table's signature ----------------------------------------- */
-
-#define EMIT(op, call)                                                                             \
-    static ggdm_val emit_##op(ggdm_graph *g, const ggdm_op_config *cfg, const ggdm_val *in)        \
-    {                                                                                              \
-        (void)cfg;                                                                                 \
-        return call;                                                                               \
-    }
-
-EMIT(conv2d, ggdm_conv2d(g, in[0], in[1], in[2], cfg->conv))
-EMIT(conv2d_inception, emit_conv2d(g, cfg, in))
-EMIT(conv2d_f32, ggdm_conv2d_f32(g, in[0], in[1], in[2], cfg->conv))
-EMIT(conv_transpose, ggdm_conv_transpose(g, in[0], in[1], in[2], cfg->conv))
-EMIT(linear, ggdm_linear(g, in[0], in[1], in[2]))
-EMIT(group_norm, ggdm_group_norm(g, in[0], in[1], in[2], cfg->groups, cfg->eps, cfg->silu))
-EMIT(batch_norm, ggdm_batch_norm(g, in[0], in[1], in[2], in[3], in[4], cfg->eps, cfg->relu))
-EMIT(attention, ggdm_attention(g, in[0], in[1], in[2], -1, cfg->heads))
-EMIT(attention_masked, ggdm_attention(g, in[0], in[1], in[2], in[3], cfg->heads))
-EMIT(cast, ggdm_cast(g, in[0], g->dtype)) /* in an f32 graph no op at all */
-EMIT(silu, ggdm_silu(g, in[0]))
-EMIT(relu, ggdm_relu(g, in[0]))
-EMIT(add, ggdm_add(g, in[0], in[1]))
-EMIT(affine, ggdm_affine(g, in[0], cfg->scale, cfg->shift))
-EMIT(add_embedding, ggdm_add_embedding(g, in[0], in[1]))
-EMIT(scale_shift, ggdm_scale_shift(g, in[0], in[1]))
-EMIT(part_channels, ggdm_part_channels(g, in[0], cfg->groups, cfg->k, cfg->part))
-EMIT(concat, ggdm_concat(g, in[0], in[1]))
-EMIT(upsample2, ggdm_upsample2(g, in[0]))
-EMIT(max_pool, ggdm_max_pool(g, in[0], cfg->k))
-EMIT(avg_pool, ggdm_avg_pool(g, in[0], cfg->k))
-EMIT(max_pool_windows, ggdm_max_pool_windows(g, in[0], cfg->window))
-EMIT(avg_pool_windows, ggdm_avg_pool_windows(g, in[0], cfg->window))
-EMIT(flatten, ggdm_flatten(g, in[0]))
-EMIT(unroll, ggdm_unroll(g, in[0]))
-EMIT(global_avg_pool, ggdm_global_avg_pool(g, in[0]))
-EMIT(repeat, ggdm_repeat(g, in[0], cfg->k))
-EMIT(split, ggdm_split(g, in[0], cfg->k, cfg->part))
-EMIT(time_features, ggdm_time_features(g, in[0], cfg->dim, cfg->flip, cfg->freq_shift))
-EMIT(timed_affine, ggdm_timed_affine(g, in[0], in[1], &cfg->levels))
-EMIT(embedding, ggdm_embedding(g, in[0], in[1]))
-EMIT(embedding_tokens, ggdm_embedding(g, in[0], in[1]))
-EMIT(layer_norm, ggdm_layer_norm(g, in[0], in[1], in[2], cfg->eps))
-EMIT(gelu, ggdm_gelu(g, in[0], cfg->gelu))
-EMIT(geglu, ggdm_geglu(g, in[0]))
-EMIT(add_positions, ggdm_add_positions(g, in[0], in[1]))
-EMIT(prepend, ggdm_prepend(g, in[0], in[1]))
-EMIT(prepend_each, ggdm_prepend(g, in[0], in[1]))
-EMIT(take, ggdm_take(g, in[0], in[1]))
-EMIT(take_end, ggdm_take_end(g, in[0], in[1], cfg->k))
-EMIT(patch_conv, ggdm_patch_conv(g, in[0], in[1]))
-EMIT(add_embedding_tokens, ggdm_add_embedding(g, in[0], in[1]))
-EMIT(log_softmax, ggdm_log_softmax(g, in[0]))
-EMIT(nll, ggdm_nll(g, in[0], in[1]))
-EMIT(neg_prob, ggdm_neg_prob(g, in[0], in[1]))
-EMIT(mse, ggdm_mse(g, in[0], in[1]))
-EMIT(total_variation, ggdm_total_variation(g, in[0]))
-EMIT(lincomb, ggdm_lincomb(g, in[0], in[1], in[2], in[3]))
-EMIT(clamp, ggdm_clamp(g, in[0], cfg->lo, cfg->hi))
-EMIT(sub, ggdm_sub(g, in[0], in[1]))
-EMIT(mul, ggdm_mul(g, in[0], in[1]))
-EMIT(div, ggdm_div(g, in[0], in[1]))
-EMIT(exp, ggdm_exp(g, in[0]))
-EMIT(sqrt, ggdm_sqrt(g, in[0]))
-EMIT(arc, ggdm_arc(g, in[0]))
-EMIT(dot, ggdm_dot(g, in[0], in[1]))
-EMIT(scale_rows, ggdm_scale_rows(g, in[0], in[1]))
-EMIT(log_sum_exp, ggdm_log_sum_exp(g, in[0]))
-EMIT(slice_channels, ggdm_slice_channels(g, in[0], cfg->first, cfg->count))
-EMIT(join, ggdm_join(g, in[0], cfg->k))
-EMIT(avg_pool_f32, ggdm_avg_pool_f32(g, in[0], cfg->k))
-EMIT(normalize, ggdm_normalize(g, in[0]))
-EMIT(min_max, ggdm_min_max(g, in[0]))
-EMIT(channel_affine, ggdm_channel_affine(g, in[0], cfg->channel_scale, cfg->channel_shift))
-EMIT(resample, ggdm_resample(g, in[0], cfg->height, cfg->width, cfg->resample))
-EMIT(crop, ggdm_crop(g, in[0], in[1], cfg->k))
-EMIT(blur, ggdm_blur(g, in[0], cfg->sigma, cfg->radius))
-EMIT(mixture_eps, ggdm_mixture_eps(g, in[0], in[1], in[2], cfg->mixture))
-EMIT(mixture_logp, ggdm_mixture_logp(g, in[0], in[1], cfg->mixture))
-
-/* --- the ops ---------------------------------------------------------------------------------- */
+#include "models/nn/op_entries.h"
 
 /* clang-format off */
-#define X(fill) {"x", GGDM_ROLE_ACT, GGDM_FILL_##fill}
-#define ACT(name) {name, GGDM_ROLE_ACT, GGDM_FILL_NORMAL}
-#define PARAM(name) {name, GGDM_ROLE_PARAM, GGDM_FILL_NORMAL}
-#define FIXED(name) {name, GGDM_ROLE_FIXED, GGDM_FILL_NORMAL}
-#define TIMESTEP {"t", GGDM_ROLE_FIXED, GGDM_FILL_TIME}
-#define INDEX(name) {name, GGDM_ROLE_INDEX, GGDM_FILL_INDEX}
-#define F32 GGDM_OP_F32
-#define OP_AS(op, ref, shape_rule, roundings, bf16, ...)                                           \
-    static const ggdm_op_entry op_##op = {#op, {__VA_ARGS__}, ggdm_ref_shape_##shape_rule,              \
-                                     ggdm_ref_##ref, emit_##op, roundings, bf16};
-#define OP(op, ...) OP_AS(op, op, __VA_ARGS__)
-
-/* op               shape rule       roundings of the factors, to bf16, inputs */
-OP(conv2d,          conv2d,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
-/* the same op, with digests of its own: the convolutions of FIDInceptionV3 */
-OP_AS(conv2d_inception, conv2d, conv2d, 0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
-OP_AS(conv2d_f32, conv2d, conv2d,     0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
-OP(conv_transpose,  conv_transpose,   0, 1, X(NORMAL), PARAM("w"), PARAM("b"))
-OP(linear,          linear,           0, 0, X(NORMAL), PARAM("w"), PARAM("b"))
-OP(group_norm,      same,            17, 1, X(NORMAL), PARAM("gamma"), PARAM("beta"))
-OP(batch_norm,      same,             0, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"), PARAM("mean"),
-   {"var", GGDM_ROLE_PARAM, GGDM_FILL_POSITIVE})
-OP(attention,       same,             8, 2, ACT("q"), ACT("k"), ACT("v"))
-/* the same op, with digests of its own: causal, key lengths, more or fewer keys than positions */
-OP_AS(attention_masked, attention, same, 8, 2, ACT("q"), ACT("k"), ACT("v"), INDEX("n_keys"))
-OP(cast,            same,             0, 0, X(FINE))
-OP(silu,            same,            17, 1, X(NORMAL))
-OP(relu,            same,             0, 0, X(APART))
-OP(add,             same,             0, 0, ACT("a"), ACT("b"))
-OP(affine,          same,             0, 0, X(NORMAL))
-OP(add_embedding,   same,             0, 0, X(NORMAL), ACT("e"))
-OP(scale_shift,     same,             0, 0, X(NORMAL), ACT("e"))
-OP(part_channels,   part_channels,    0, 0, X(NORMAL))
-OP(concat,          concat,           0, 0, ACT("a"), ACT("b"))
-OP(upsample2,       upsample2,        0, 0, X(NORMAL))
-OP(max_pool,        pool,             0, 0, X(APART))
-OP(avg_pool,        pool,             0, 0, X(NORMAL))
-OP(max_pool_windows, pool_windows,    0, 0, X(APART))
-OP(avg_pool_windows, pool_windows,    0, 0, X(NORMAL))
-OP(flatten,         flatten,          0, 0, X(NORMAL))
-OP(unroll,          unroll,           0, 0, X(NORMAL))
-OP(global_avg_pool, global_avg_pool,   0, 0, X(NORMAL))
-OP(repeat,          repeat,           0, 1, X(NORMAL))
-OP(split,           split,            0, 0, X(NORMAL))
-OP(time_features,   time_features, 2000, 0, {"t", GGDM_ROLE_ACT, GGDM_FILL_TIME})
-OP(timed_affine,    same,             0, F32, X(NORMAL), TIMESTEP)
-OP(embedding,       embedding,        0, 0, PARAM("table"), INDEX("index"))
-OP(layer_norm,      same,             8, 0, X(NORMAL), PARAM("gamma"), PARAM("beta"))
-OP(gelu,            same,            17, 1, X(NORMAL))
-OP(geglu,           geglu,           17, 1, X(NORMAL))
-/* the same op as embedding, with digests of its own: rows of many tokens */
-OP_AS(embedding_tokens, embedding, embedding_tokens, 0, 0, PARAM("table"), INDEX("index"))
-OP(add_positions,   same,             0, 0, X(NORMAL), PARAM("p"))
-OP(prepend,         prepend,          0, 0, X(NORMAL), PARAM("token"))
-/* the same op, with digests of its own: a token for each image */
-OP_AS(prepend_each, prepend, prepend, 0, 0, X(NORMAL), ACT("token"))
-OP(take,            take,             0, 0, X(NORMAL), INDEX("index"))
-OP(take_end,        take,             0, 0, X(NORMAL), INDEX("text"))
-OP(patch_conv,      patch_conv,       0, 0, X(NORMAL), PARAM("w"))
-/* the same op, with digests of its own: on sequences */
-OP_AS(add_embedding_tokens, add_embedding, same, 0, 0, X(NORMAL), ACT("e"))
-OP(log_softmax,     same,             8, F32, X(NORMAL))
-OP(nll,             per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(neg_prob,        per_image,        0, F32, {"logp", GGDM_ROLE_ACT, GGDM_FILL_LOGP}, INDEX("target"))
-OP(mse,             per_image,        2, F32, ACT("a"), ACT("b"))
-OP(total_variation, per_image,        0, F32, X(NORMAL))
-OP(lincomb,         same,             0, F32, X(NORMAL), ACT("y"), FIXED("a"), FIXED("b"))
-OP(clamp,           same,             0, F32, X(APART))
-OP(sub,             same,             0, F32, ACT("a"), ACT("b"))
-OP(mul,             same,             0, F32, ACT("a"), ACT("b"))
-OP(div,             same,             0, F32, ACT("a"), {"b", GGDM_ROLE_ACT, GGDM_FILL_POSITIVE})
-OP(exp,             same,             0, F32, X(NORMAL))
-OP(sqrt,            same,             0, F32, X(POSITIVE))
-OP(arc,             same,             0, F32, X(POSITIVE))
-OP(dot,             per_image,        0, F32, ACT("a"), ACT("b"))
-OP(scale_rows,      same,             0, F32, X(NORMAL), ACT("a"))
-OP(log_sum_exp,     per_image,        8, F32, X(NORMAL))
-OP(slice_channels,  slice_channels,   0, F32, X(NORMAL))
-OP(join,            join,             0, F32, X(NORMAL))
-OP_AS(avg_pool_f32, avg_pool, pool,   0, F32, X(NORMAL))
-OP(normalize,       same,             8, F32, X(NORMAL))
-OP(min_max,         same,             8, F32, X(APART))
-OP(channel_affine,  same,             0, F32, X(NORMAL))
-OP(resample,        resample,         0, F32, X(NORMAL))
-OP(crop,            crop,             0, F32, X(NORMAL), {"window", GGDM_ROLE_FIXED, GGDM_FILL_SHARE})
-OP(blur,            same,             0, F32, X(NORMAL))
-OP(mixture_eps,     same,             0, F32, X(NORMAL), TIMESTEP, INDEX("label"))
-OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
-
-/* --- the rows --------------------------------------------------------------------------------- */
-
 #define VEC          {1, {GGDM_BATCH, 1, 1, 1}}
 #define ROWS(c)      {2, {GGDM_BATCH, c, 1, 1}}
 #define SEQ(t, c)    {3, {GGDM_BATCH, t, c, 1}}
@@ -189,74 +17,74 @@ OP(mixture_logp,    mixture_logp,     0, F32, X(NORMAL), TIMESTEP)
 /* kernel k x k, stride s, padding top left bottom right, i -> o channels on h x w images */
 #define CONV(note, n, h, w, i, o, kernel, s, t, l, b, r)                                           \
     {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note,     \
-     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, P1(o)}, {.conv = {s, t, l, b, r}},    \
+     &ggdm_op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, P1(o)}, {.conv = {s, t, l, b, r}},\
      0, 0, 0}
 #define CONV_NO_BIAS(n, h, w, i, o, kernel, s, t, l, b, r)                                         \
-    {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias", \
-     &op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, ABSENT}, {.conv = {s, t, l, b, r}},  \
+    {"conv2d " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w " no bias",\
+     &ggdm_op_conv2d, n, {IMG(h, w, i), {4, {o, i, kernel, kernel}}, ABSENT}, {.conv = {s, t, l, b, r}},\
      0, 0, 0}
 /* kernel kh x kw, padding h above and below, w left and right */
 #define CONV_INCEPTION(n, h, w, i, o, kh, kw, s, ph, pw)                                           \
-    {"conv2d_inception " #kh "x" #kw " s" #s " " #i "->" #o " " #h "x" #w, &op_conv2d_inception, n,   \
+    {"conv2d_inception " #kh "x" #kw " s" #s " " #i "->" #o " " #h "x" #w, &ggdm_op_conv2d_inception, n,\
      {IMG(h, w, i), {4, {o, i, kh, kw}}, P1(o)}, {.conv = {s, ph, pw, ph, pw}}, 0, 0, 0}
 #define CONV_F32(n, h, w, i, o)                                                                    \
-    {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &op_conv2d_f32, n,                                   \
+    {"conv2d_f32 3x3 " #i "->" #o " " #h "x" #w, &ggdm_op_conv2d_f32, n,                           \
      {IMG(h, w, i), {4, {o, i, 3, 3}}, P1(o)}, {.conv = {1, 1, 1, 1, 1}}, 0, 0, 0}
 #define CONV_TRANSPOSE(note, n, h, w, i, o, kernel, s, t, l, b, r, bias)                           \
-    {"conv_transpose " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note, \
-     &op_conv_transpose, n, {IMG(h, w, i), {4, {i, o, kernel, kernel}}, bias},                     \
+    {"conv_transpose " #kernel "x" #kernel " s" #s " p" #t #l #b #r " " #i "->" #o " " #h "x" #w note,\
+     &ggdm_op_conv_transpose, n, {IMG(h, w, i), {4, {i, o, kernel, kernel}}, bias},                \
      {.conv = {s, t, l, b, r}}, 0, 0, 0}
 #define PART(n, g, many, which, text, ...)                                                         \
-    {"part_channels " #which " of " #many " in " #g " groups of " text, &op_part_channels, n,       \
+    {"part_channels " #which " of " #many " in " #g " groups of " text, &ggdm_op_part_channels, n, \
      {__VA_ARGS__}, {.groups = g, .k = many, .part = which}, 0, 0, 0}
 #define LINEAR(n, i, o)                                                                            \
-    {"linear " #i "->" #o " M=" #n, &op_linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
+    {"linear " #i "->" #o " M=" #n, &ggdm_op_linear, n, {ROWS(i), P2(o, i), P1(o)}, {.k = 0}, 0, 0, 0}
 #define NORM(n, h, w, c, g, act)                                                                   \
-    {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &op_group_norm, n,                         \
+    {"group_norm " #h "x" #w "x" #c " g" #g " silu=" #act, &ggdm_op_group_norm, n,                 \
      {IMG(h, w, c), P1(c), P1(c)}, {.groups = g, .eps = 1e-5, .silu = act}, 0, 0, 0}
 #define BATCH_NORM(n, h, w, c, act)                                                                \
-    {"batch_norm " #h "x" #w "x" #c " relu=" #act, &op_batch_norm, n,                              \
+    {"batch_norm " #h "x" #w "x" #c " relu=" #act, &ggdm_op_batch_norm, n,                         \
      {IMG(h, w, c), P1(c), P1(c), P1(c), P1(c)}, {.eps = 1e-3, .relu = act}, 0, 0, 0}
 #define ATTENTION(n, t, c, h, factor)                                                              \
-    {"attention T" #t " C" #c " heads " #h " scale " #factor, &op_attention, n,                       \
+    {"attention T" #t " C" #c " heads " #h " scale " #factor, &ggdm_op_attention, n,               \
      {SEQ(t, c), SEQ(t, c), SEQ(t, c)}, {.heads = {h}}, factor, 0, 0}
 #define ATTENTION_MASKED(note, n, t, s, c, h, is_causal, n_keys, lo, hi)                           \
-    {"attention_masked T" #t " S" #s " C" #c " heads " #h note, &op_attention_masked, n,           \
+    {"attention_masked T" #t " S" #s " C" #c " heads " #h note, &ggdm_op_attention_masked, n,      \
      {SEQ(t, c), SEQ(s, c), SEQ(s, c), n_keys}, {.heads = {h, is_causal}}, 0, lo, hi}
-#define SIMPLE(op, text, n, ...) {#op " " text, &op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
+#define SIMPLE(op, text, n, ...) {#op " " text, &ggdm_op_##op, n, {__VA_ARGS__}, {.k = 0}, 0, 0, 0}
 #define POOL(op, n, h, w, c, size)                                                                 \
-    {#op " k" #size " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
+    {#op " k" #size " " #h "x" #w "x" #c, &ggdm_op_##op, n, {IMG(h, w, c)}, {.k = size}, 0, 0, 0}
 #define WINDOWS(op, n, h, w, c, size, stride, pad)                                                 \
-    {#op " k" #size " s" #stride " p" #pad " " #h "x" #w "x" #c, &op_##op, n, {IMG(h, w, c)},      \
+    {#op " k" #size " s" #stride " p" #pad " " #h "x" #w "x" #c, &ggdm_op_##op, n, {IMG(h, w, c)}, \
      {.window = {size, stride, pad}}, 0, 0, 0}
 #define SLICE(n, from, many, text, ...)                                                            \
-    {"slice_channels " #many " from " #from " of " text, &op_slice_channels, n, {__VA_ARGS__},     \
+    {"slice_channels " #many " from " #from " of " text, &ggdm_op_slice_channels, n, {__VA_ARGS__},\
      {.first = from, .count = many}, 0, 0, 0}
 #define BLUR(n, h, w, c, s, r)                                                                     \
-    {"blur sigma " #s " radius " #r " " #h "x" #w "x" #c, &op_blur, n, {IMG(h, w, c)},             \
+    {"blur sigma " #s " radius " #r " " #h "x" #w "x" #c, &ggdm_op_blur, n, {IMG(h, w, c)},        \
      {.sigma = s, .radius = r}, 0, 0, 0}
 #define RESAMPLE(n, how, h, w, c, h2, w2)                                                          \
-    {"resample " #how " " #h "x" #w "x" #c " to " #h2 "x" #w2, &op_resample, n, {IMG(h, w, c)},    \
+    {"resample " #how " " #h "x" #w "x" #c " to " #h2 "x" #w2, &ggdm_op_resample, n, {IMG(h, w, c)},\
      {.resample = GGDM_RESAMPLE_##how, .height = h2, .width = w2}, 0, 0, 0}
 #define CROP(n, h, w, c, size)                                                                     \
-    {"crop of " #h "x" #w "x" #c " to " #size, &op_crop, n, {IMG(h, w, c), ROWS(3)}, {.k = size},  \
+    {"crop of " #h "x" #w "x" #c " to " #size, &ggdm_op_crop, n, {IMG(h, w, c), ROWS(3)}, {.k = size},\
      0, 0, 0}
 #define REPEAT(n, times, text, ...)                                                                \
-    {"repeat " #times "x " text, &op_repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
+    {"repeat " #times "x " text, &ggdm_op_repeat, n, {__VA_ARGS__}, {.k = times}, 0, 0, 0}
 #define SPLIT(n, times, which, text, ...)                                                          \
-    {"split " #which " of " #times " " text, &op_split, n, {__VA_ARGS__},                             \
+    {"split " #which " of " #times " " text, &ggdm_op_split, n, {__VA_ARGS__},                     \
      {.k = times, .part = which}, 0, 0, 0}
 #define TIME(n, d, swap, shift)                                                                    \
-    {"time_features " #d " flip=" #swap " shift=" #shift, &op_time_features, n, {VEC},                \
+    {"time_features " #d " flip=" #swap " shift=" #shift, &ggdm_op_time_features, n, {VEC},        \
      {.dim = d, .flip = swap, .freq_shift = shift}, 0, 0, 0}
 #define LAYER_NORM(n, e, text, c, ...)                                                             \
-    {"layer_norm " text, &op_layer_norm, n, {__VA_ARGS__, P1(c), P1(c)}, {.eps = e}, 0, 0, 0}
+    {"layer_norm " text, &ggdm_op_layer_norm, n, {__VA_ARGS__, P1(c), P1(c)}, {.eps = e}, 0, 0, 0}
 #define GELU(n, form, text, s, ...)                                                                \
-    {"gelu " #form " " text, &op_gelu, n, {__VA_ARGS__}, {.gelu = GGDM_GELU_##form}, s, 0, 0}
+    {"gelu " #form " " text, &ggdm_op_gelu, n, {__VA_ARGS__}, {.gelu = GGDM_GELU_##form}, s, 0, 0}
 #define MIXTURE(op, text, n, ...)                                                                  \
-    {#op " " text, &op_##op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
+    {#op " " text, &ggdm_op_##op, n, {__VA_ARGS__}, {.mixture = &mixture}, 0, -1, 5}
 #define TARGET(op, n, classes)                                                                     \
-    {#op " K" #classes, &op_##op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
+    {#op " K" #classes, &ggdm_op_##op, n, {ROWS(classes), VEC}, {.k = 0}, 0, 0, classes}
 
 /* Three components of two elements, far and near, narrow and wide, at two levels of noise. */
 static const ggdm_mixture mixture = {
@@ -266,7 +94,7 @@ static const ggdm_mixture mixture = {
     .variance = (const double[]){0.3, 0.1, 0.2, 0.5, 1.5, 0.8}};
 
 #define TIMED(n, text, ...)                                                                        \
-    {"timed_affine " text, &op_timed_affine, n, {__VA_ARGS__, VEC},                                \
+    {"timed_affine " text, &ggdm_op_timed_affine, n, {__VA_ARGS__, VEC},                           \
      {.levels = {600, timed_scale, timed_shift}}, 0, 0, 0}
 static const double timed_scale[600] = {[0 ... 199] = 0.5, [200 ... 598] = -1.25, [599] = 1.5};
 static const double timed_shift[600] = {[0 ... 199] = 2, [200 ... 598] = 0.25, [599] = -0.7};
@@ -312,18 +140,18 @@ const ggdm_op_row ggdm_op_rows[] = {
     CONV(" (model)", 1, 14, 14, 96, 32, 3, 1, 1, 1, 1, 1),
     SIMPLE(linear, "128->64 (model)", 2, ROWS(128), P2(64, 128), P1(64)),
     SIMPLE(linear, "64->64 on 7x7 positions (model)", 1, IMG(7, 7, 64), P2(64, 64), P1(64)),
-    {"group_norm 28x28x32 g8 silu=true (model)", &op_group_norm, 1,
+    {"group_norm 28x28x32 g8 silu=true (model)", &ggdm_op_group_norm, 1,
      {IMG(28, 28, 32), P1(32), P1(32)}, {.groups = 8, .eps = 1e-5, .silu = true}, 0, 0, 0},
-    {"group_norm 14x14x64 g8 silu=true (model)", &op_group_norm, 1,
+    {"group_norm 14x14x64 g8 silu=true (model)", &ggdm_op_group_norm, 1,
      {IMG(14, 14, 64), P1(64), P1(64)}, {.groups = 8, .eps = 1e-5, .silu = true}, 0, 0, 0},
-    {"attention T49 C64 heads 1 (model)", &op_attention, 1,
+    {"attention T49 C64 heads 1 (model)", &ggdm_op_attention, 1,
      {SEQ(49, 64), SEQ(49, 64), SEQ(49, 64)}, {.heads = {1}}, 0, 0, 0},
     SIMPLE(silu, "28x28x32 (model)", 1, IMG(28, 28, 32)),
     SIMPLE(add, "28x28x32 (model)", 1, IMG(28, 28, 32), IMG(28, 28, 32)),
     SIMPLE(add_embedding, "28x28x32 (model)", 1, IMG(28, 28, 32), ROWS(32)),
     SIMPLE(concat, "28x28x(32+32) (model)", 1, IMG(28, 28, 32), IMG(28, 28, 32)),
     SIMPLE(upsample2, "14x14x64 (model)", 1, IMG(14, 14, 64)),
-    {"avg_pool k2 28x28x32 (model)", &op_avg_pool, 1, {IMG(28, 28, 32)}, {.k = 2}, 0, 0, 0},
+    {"avg_pool k2 28x28x32 (model)", &ggdm_op_avg_pool, 1, {IMG(28, 28, 32)}, {.k = 2}, 0, 0, 0},
 
     LINEAR(1, 33, 7),
     LINEAR(7, 33, 7),
@@ -356,7 +184,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     BATCH_NORM(2, 1, 1, 16, true),
     SIMPLE(silu, "33", 2, ROWS(33)),
     SIMPLE(silu, "5x7x3", 2, IMG(5, 7, 3)),
-    {"silu scale 30", &op_silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
+    {"silu scale 30", &ggdm_op_silu, 2, {ROWS(64)}, {.k = 0}, 30, 0, 0},
 
     ATTENTION(2, 9, 8, 1, 1),
     ATTENTION(2, 7, 32, 4, 1),
@@ -365,7 +193,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     ATTENTION(2, 8, 16, 16, 1),
     ATTENTION(2, 13, 16, 1, 4),
     ATTENTION(1, 49, 64, 1, 1),
-    {"attention 3x5 positions C16 heads 2", &op_attention, 2,
+    {"attention 3x5 positions C16 heads 2", &ggdm_op_attention, 2,
      {IMG(3, 5, 16), IMG(3, 5, 16), IMG(3, 5, 16)}, {.heads = {2}}, 0, 0, 0},
     ATTENTION_MASKED("", 2, 9, 5, 8, 1, false, ABSENT, 0, 0),
     ATTENTION_MASKED("", 2, 5, 12, 33, 3, false, ABSENT, 0, 0),
@@ -381,8 +209,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(relu, "33", 3, ROWS(33)),
     SIMPLE(add, "5x3x33", 2, IMG(5, 3, 33), IMG(5, 3, 33)),
     SIMPLE(add, "17", 3, ROWS(17), ROWS(17)),
-    {"affine 5x7x3", &op_affine, 2, {IMG(5, 7, 3)}, {.scale = 2, .shift = -1}, 0, 0, 0},
-    {"affine 33", &op_affine, 3, {ROWS(33)}, {.scale = 1 / 1.5, .shift = 0}, 0, 0, 0},
+    {"affine 5x7x3", &ggdm_op_affine, 2, {IMG(5, 7, 3)}, {.scale = 2, .shift = -1}, 0, 0, 0},
+    {"affine 33", &ggdm_op_affine, 3, {ROWS(33)}, {.scale = 1 / 1.5, .shift = 0}, 0, 0, 0},
     SIMPLE(add_embedding, "5x3x33", 2, IMG(5, 3, 33), ROWS(33)),
     SIMPLE(add_embedding, "4x4x1", 3, IMG(4, 4, 1), ROWS(1)),
     SIMPLE(scale_shift, "5x3x33", 2, IMG(5, 3, 33), ROWS(66)),
@@ -422,8 +250,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     TIME(5, 32, true, 0),
     TIME(5, 64, true, 1),
     TIME(5, 6, false, 1),
-    {"embedding 10x33", &op_embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
-    {"embedding 5x4 with indices outside", &op_embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
+    {"embedding 10x33", &ggdm_op_embedding, 7, {P2(10, 33), VEC}, {.k = 0}, 0, 0, 10},
+    {"embedding 5x4 with indices outside", &ggdm_op_embedding, 17, {P2(5, 4), VEC}, {.k = 0}, 0, -3, 8},
 
     LAYER_NORM(2, 1e-5, "5 tokens of 33", 33, SEQ(5, 33)),
     LAYER_NORM(2, 1e-5, "50 tokens of 64", 64, SEQ(50, 64)),
@@ -438,9 +266,9 @@ const ggdm_op_row ggdm_op_rows[] = {
     GELU(2, QUICK, "33 scale 5", 5, ROWS(33)),
     SIMPLE(geglu, "5 tokens of 2x33", 2, SEQ(5, 66)),
     SIMPLE(geglu, "2x8", 3, ROWS(16)),
-    {"embedding_tokens 10x33, 7 each", &op_embedding_tokens, 3, {P2(10, 33), ROWS(7)}, {.k = 0},
+    {"embedding_tokens 10x33, 7 each", &ggdm_op_embedding_tokens, 3, {P2(10, 33), ROWS(7)}, {.k = 0},
      0, 0, 10},
-    {"embedding_tokens 5x4 with indices outside", &op_embedding_tokens, 2, {P2(5, 4), ROWS(9)},
+    {"embedding_tokens 5x4 with indices outside", &ggdm_op_embedding_tokens, 2, {P2(5, 4), ROWS(9)},
      {.k = 0}, 0, -3, 8},
     SIMPLE(add_positions, "7 tokens of 33", 3, SEQ(7, 33), P2(7, 33)),
     SIMPLE(add_positions, "1 token of 1", 2, SEQ(1, 1), P2(1, 1)),
@@ -458,12 +286,12 @@ const ggdm_op_row ggdm_op_rows[] = {
     CONV_TRANSPOSE(" no bias", 3, 4, 4, 1, 33, 4, 2, 1, 1, 1, 1, ABSENT),
     CONV_TRANSPOSE("", 2, 5, 6, 16, 16, 3, 1, 1, 1, 1, 1, P1(16)),
     CONV_TRANSPOSE("", 2, 4, 5, 3, 8, 3, 2, 0, 1, 1, 0, P1(8)),
-    {"take of 7 tokens of 33", &op_take, 5, {SEQ(7, 33), VEC}, {.k = 0}, 0, 0, 7},
-    {"take of 3 tokens of 8, outside", &op_take, 7, {SEQ(3, 8), VEC}, {.k = 0}, 0, -2, 5},
+    {"take of 7 tokens of 33", &ggdm_op_take, 5, {SEQ(7, 33), VEC}, {.k = 0}, 0, 0, 7},
+    {"take of 3 tokens of 8, outside", &ggdm_op_take, 7, {SEQ(3, 8), VEC}, {.k = 0}, 0, -2, 5},
 
-    {"take_end of 7 tokens of 33, the first 2", &op_take_end, 5, {SEQ(7, 33), ROWS(7)}, {.k = 2}, 0,
+    {"take_end of 7 tokens of 33, the first 2", &ggdm_op_take_end, 5, {SEQ(7, 33), ROWS(7)}, {.k = 2}, 0,
      0, 5},
-    {"take_end of 7 tokens of 8, the highest", &op_take_end, 7, {SEQ(7, 8), ROWS(7)}, {.k = -1}, 0,
+    {"take_end of 7 tokens of 8, the highest", &ggdm_op_take_end, 7, {SEQ(7, 8), ROWS(7)}, {.k = -1}, 0,
      0, 9},
     SIMPLE(patch_conv, "4x4 3->16 12x8", 2, IMG(12, 8, 3), {4, {16, 3, 4, 4}}),
     SIMPLE(patch_conv, "3x3 1->33 7x8, cut", 2, IMG(7, 8, 1), {4, {33, 1, 3, 3}}),
@@ -474,7 +302,7 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(log_softmax, "K10", 3, ROWS(10)),
     SIMPLE(log_softmax, "K33", 2, ROWS(33)),
     SIMPLE(log_softmax, "K1000", 2, ROWS(1000)),
-    {"log_softmax K10 scale 30", &op_log_softmax, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
+    {"log_softmax K10 scale 30", &ggdm_op_log_softmax, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
     TARGET(nll, 7, 10),
     TARGET(nll, 2, 33),
     TARGET(neg_prob, 7, 10),
@@ -488,8 +316,8 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(lincomb, "5x7x3", 3, IMG(5, 7, 3), IMG(5, 7, 3), VEC, VEC),
     SIMPLE(lincomb, "33", 2, ROWS(33), ROWS(33), VEC, VEC),
 
-    {"clamp 5x7x3", &op_clamp, 2, {IMG(5, 7, 3)}, {.lo = -0.9, .hi = 1.1}, 0, 0, 0},
-    {"clamp 33 from below", &op_clamp, 3, {ROWS(33)}, {.lo = 0.1, .hi = INFINITY}, 0, 0, 0},
+    {"clamp 5x7x3", &ggdm_op_clamp, 2, {IMG(5, 7, 3)}, {.lo = -0.9, .hi = 1.1}, 0, 0, 0},
+    {"clamp 33 from below", &ggdm_op_clamp, 3, {ROWS(33)}, {.lo = 0.1, .hi = INFINITY}, 0, 0, 0},
     SIMPLE(sub, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
     SIMPLE(sub, "numbers", 5, VEC, VEC),
     SIMPLE(mul, "5x7x3", 2, IMG(5, 7, 3), IMG(5, 7, 3)),
@@ -510,13 +338,13 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(scale_rows, "numbers", 5, VEC, VEC),
     SIMPLE(log_sum_exp, "K1", 3, ROWS(1)),
     SIMPLE(log_sum_exp, "K33", 3, ROWS(33)),
-    {"log_sum_exp K10 scale 30", &op_log_sum_exp, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
+    {"log_sum_exp K10 scale 30", &ggdm_op_log_sum_exp, 7, {ROWS(10)}, {.k = 0}, 30, 0, 0},
 
     SLICE(2, 0, 1, "5x7x3", IMG(5, 7, 3)),
     SLICE(2, 1, 2, "5x7x3", IMG(5, 7, 3)),
     SLICE(3, 7, 25, "33", ROWS(33)),
-    {"join 3 numbers each", &op_join, 2, {{1, {GGDM_BATCHES(3), 1, 1, 1}}}, {.k = 3}, 0, 0, 0},
-    {"join 2 rows of 33 each", &op_join, 3, {{2, {GGDM_BATCHES(2), 33, 1, 1}}}, {.k = 2}, 0, 0, 0},
+    {"join 3 numbers each", &ggdm_op_join, 2, {{1, {GGDM_BATCHES(3), 1, 1, 1}}}, {.k = 3}, 0, 0, 0},
+    {"join 2 rows of 33 each", &ggdm_op_join, 3, {{2, {GGDM_BATCHES(2), 33, 1, 1}}}, {.k = 2}, 0, 0, 0},
     POOL(avg_pool_f32, 2, 5, 7, 3, 2),
     POOL(avg_pool_f32, 2, 28, 28, 1, 4),
     SIMPLE(normalize, "33", 3, ROWS(33)),
@@ -524,10 +352,10 @@ const ggdm_op_row ggdm_op_rows[] = {
     SIMPLE(normalize, "2", 3, ROWS(2)),
     SIMPLE(min_max, "5x7x3", 2, IMG(5, 7, 3)),
     SIMPLE(min_max, "3", 3, ROWS(3)),
-    {"channel_affine 5x7x3", &op_channel_affine, 2, {IMG(5, 7, 3)},
+    {"channel_affine 5x7x3", &ggdm_op_channel_affine, 2, {IMG(5, 7, 3)},
      {.channel_scale = (const double[]){2, 0.5, -1}, .channel_shift = (const double[]){0, -1, 3}},
      0, 0, 0},
-    {"channel_affine 4x4x1", &op_channel_affine, 3, {IMG(4, 4, 1)},
+    {"channel_affine 4x4x1", &ggdm_op_channel_affine, 3, {IMG(4, 4, 1)},
      {.channel_scale = (const double[]){0.3}, .channel_shift = (const double[]){0.1}}, 0, 0, 0},
     RESAMPLE(2, TORCH, 5, 7, 3, 12, 9),
     RESAMPLE(2, TORCH, 9, 8, 1, 4, 3),

@@ -1,6 +1,7 @@
 /* The table of all differentiable ops: one entry per op, one row per configuration.  It drives the
  * comparison with the references (tests/kernels), the gradient checks (tests/grad), the invariance
- * tests and the benchmarks.  A new op gets an entry in ops[] and rows in rows[] of op_table.c. */
+ * tests and the benchmarks.  A new op gets an entry in op_entries.c and rows in
+ * op_table.c. */
 #ifndef GGDM_MODELS_NN_OP_TABLE_H
 #define GGDM_MODELS_NN_OP_TABLE_H
 
