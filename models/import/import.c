@@ -23,26 +23,20 @@ static const char *class_of(const char *text, const char *path, ggdm_error *err)
     return name;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
-}
-
 /* The tensors as their layout names them, in *tensors (owned). */
 static ggdm_status name_tensors(const ggdm_import *im, ggdm_st_tensor **tensors, ggdm_named *out,
                                 ggdm_error *err)
 {
     const ggdm_foreign *f = &im->foreign;
     const size_t n = strlen(im->is.prefix);
+    size_t count = 0;
     GGDM_TRY(ggdm_alloc(tensors, f->n_tensors, sizeof **tensors, err));
-    *out = (ggdm_named){f->path, *tensors, 0};
     for (size_t i = 0; i < f->n_tensors; i++)
         if (strncmp(f->tensors[i].name, im->is.prefix, n) == 0) {
-            (*tensors)[out->n] = f->tensors[i];
-            (*tensors)[out->n++].name += n;
+            (*tensors)[count] = f->tensors[i];
+            (*tensors)[count++].name += n;
         }
-    qsort(*tensors, out->n, sizeof **tensors, by_name);
-    return ggdm_named_check(out, err);
+    return ggdm_named_init(f->path, *tensors, count, out, err);
 }
 
 /* The layout writes it, by the shapes and what the user's file says. */

@@ -57,9 +57,11 @@ typedef struct ggdm_layout {
 /* All, special ones in front of general ones; ends with NULL. */
 extern const ggdm_layout *const ggdm_layouts[];
 
-/** Can layouts multiply their extents?  To be asked first.  Errors: GGDM_EFORMAT naming one that is
- *  above INT32_MAX, as that of a tensor without elements may be. */
-ggdm_status ggdm_named_check(const ggdm_named *tensors, ggdm_error *err);
+/** Sort n tensors (borrowed from then on) and look at their extents, which layouts multiply.
+ *  Errors: GGDM_EFORMAT naming one that is above INT32_MAX, as that of a tensor without elements
+ *  may be. */
+ggdm_status ggdm_named_init(const char *where, ggdm_st_tensor *tensors, size_t n, ggdm_named *out,
+                            ggdm_error *err);
 /** The tensor of this name (no '*'), or NULL. */
 const ggdm_st_tensor *ggdm_named_find(const ggdm_named *tensors, const char *name);
 /** The same; it must be there with so many dimensions, each of at least 1.  Errors: GGDM_EFORMAT.

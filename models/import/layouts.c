@@ -66,17 +66,25 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
 }
 
-ggdm_status ggdm_named_check(const ggdm_named *t, ggdm_error *err)
+static ggdm_status check_extents(const char *where, const ggdm_st_tensor *t, ggdm_error *err)
 {
     char text[128];
-    for (size_t i = 0; i < t->n; i++)
-        for (int k = 0; k < t->tensors[i].shape.n; k++)
-            if (t->tensors[i].shape.d[k] > INT32_MAX)
-                return GGDM_FAIL(err, GGDM_EFORMAT,
-                                 "%s: tensor '%.200s' has shape %s, expected extents up to %d",
-                                 t->where, t->tensors[i].name,
-                                 ggdm_shape_text(&t->tensors[i].shape, text, sizeof text),
-                                 INT32_MAX);
+    for (int k = 0; k < t->shape.n; k++)
+        if (t->shape.d[k] > INT32_MAX)
+            return GGDM_FAIL(err, GGDM_EFORMAT,
+                             "%s: tensor '%.200s' has shape %s, expected extents up to %d", where,
+                             t->name, ggdm_shape_text(&t->shape, text, sizeof text), INT32_MAX);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_named_init(const char *where, ggdm_st_tensor *tensors, size_t n, ggdm_named *out,
+                            ggdm_error *err)
+{
+    if (n)
+        qsort(tensors, n, sizeof *tensors, by_name);
+    *out = (ggdm_named){where, tensors, n};
+    for (size_t i = 0; i < n; i++)
+        GGDM_TRY(check_extents(where, &tensors[i], err));
     return GGDM_OK;
 }
 

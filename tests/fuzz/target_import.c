@@ -100,11 +100,6 @@ static bool read_line(char *line, ggdm_st_tensor *t)
     return true;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const ggdm_st_tensor *)a)->name, ((const ggdm_st_tensor *)b)->name);
-}
-
 /* What a layout makes of them, owned; NULL: it is refused. */
 static char *make(const ggdm_layout *l, const ggdm_named *tensors, bool scheduler)
 {
@@ -154,13 +149,13 @@ bool ggdm_fuzz_layouts(const uint8_t *data, size_t size)
     enum { MAX = 256 };
     static ggdm_st_tensor tensors[MAX];
     char *text = ggdm_fuzz_text(data, size), *rest = text;
-    ggdm_named named = {"fuzz", tensors, 0};
-    for (char *line; named.n < MAX && (line = strtok_r(rest, "\n", &rest));)
-        named.n += read_line(line, &tensors[named.n]);
-    qsort(tensors, named.n, sizeof *tensors, by_name);
+    size_t n = 0;
+    ggdm_named named;
+    for (char *line; n < MAX && (line = strtok_r(rest, "\n", &rest));)
+        n += read_line(line, &tensors[n]);
     bool any = false;
     ggdm_error err = {0};
-    ggdm_status st = ggdm_named_check(&named, &err);
+    ggdm_status st = ggdm_named_init("fuzz", tensors, n, &named, &err);
     ggdm_fuzz_clean(st, &err);
     for (size_t i = 0; ggdm_layouts[i] && st == GGDM_OK; i++)
         if (ggdm_layouts[i]->config && ggdm_named_find(&named, ggdm_layouts[i]->has[0]))

@@ -69,11 +69,24 @@ static void test_recognise_config_of_impossible_shapes_is_refused(void **state)
 
 static void test_recognise_extents_that_overflow_are_refused(void **state)
 {
-    const ggdm_st_tensor t = {.name = "w", .shape = GGDM_SHAPE2(INT64_C(1) << 62, 0)};
+    ggdm_st_tensor t = {.name = "w", .shape = GGDM_SHAPE2(INT64_C(1) << 62, 0)};
+    ggdm_named named;
     ggdm_error err = {0};
     (void)state;
-    ggdm_test_error(ggdm_named_check(&(ggdm_named){"f", &t, 1}, &err), &err, GGDM_EFORMAT,
+    ggdm_test_error(ggdm_named_init("f", &t, 1, &named, &err), &err, GGDM_EFORMAT,
                     "f: tensor 'w' has shape [4611686018427387904, 0], expected extents up to");
+}
+
+static void test_recognise_names_are_found_in_any_order(void **state)
+{
+    ggdm_st_tensor t[] = {{.name = "c"}, {.name = "a.1"}, {.name = "b"}, {.name = "a.0"}};
+    ggdm_named named;
+    ggdm_error err = {0};
+    (void)state;
+    ggdm_test_ok(ggdm_named_init("f", t, 4, &named, &err), &err);
+    assert_string_equal(ggdm_named_find(&named, "c")->name, "c");
+    assert_null(ggdm_named_find(&named, "d"));
+    assert_int_equal(ggdm_named_count(&named, "a.*"), 2);
 }
 
 static void test_recognise_unknown_weights_say_so(void **state)
@@ -91,6 +104,7 @@ int main(void)
         ggdm_test_in_dir(test_recognise_many_beginnings_are_not_all_looked_at),
         ggdm_test_in_dir(test_recognise_config_of_impossible_shapes_is_refused),
         ggdm_test_in_dir(test_recognise_extents_that_overflow_are_refused),
+        cmocka_unit_test(test_recognise_names_are_found_in_any_order),
         ggdm_test_in_dir(test_recognise_unknown_weights_say_so),
     };
     return ggdm_test_main(tests);
