@@ -58,7 +58,7 @@ ggdm_status ggdm_aim_at(const ggdm_spec *spec, const ggdm_resolver *r, int64_t p
 {
     const ggdm_parameter *p = &spec->parameters[spec->class_parameter];
     const ggdm_class_groups *groups = groups_of(r, digest);
-    const int64_t v = place / p->stride % p->count;
+    const int64_t v = ggdm_parameter_index(p, place);
     const ggdm_scalar *aim = &p->values[v];
     *out = (ggdm_aim){.number = (int32_t)aim->whole};
     if (aim->text)

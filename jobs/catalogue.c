@@ -120,7 +120,7 @@ static bool has_family(const ggdm_catalogue *c, const char *family)
     return false;
 }
 
-static const ggdm_param *find_row(const ggdm_kind *k, const char *key)
+const ggdm_param *ggdm_kind_param(const ggdm_kind *k, const char *key)
 {
     for (size_t i = 0; k && i < k->n_params; i++)
         if (k->params[i].key && strcmp(k->params[i].key, key) == 0)
@@ -179,16 +179,18 @@ static bool could_be_given(const ggdm_param *p, const ggdm_scalar *v)
 static bool can_stand_for(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
 {
     const ggdm_param *node =
-        find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->shorthand);
+        ggdm_kind_param(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->shorthand);
     const ggdm_param *row =
-        node && node->family ? find_row(ggdm_catalogue_find(c, node->family, NULL), p->key) : NULL;
+        node && node->family ? ggdm_kind_param(ggdm_catalogue_find(c, node->family, NULL), p->key)
+                             : NULL;
     return k->expand && strcmp(k->family, GGDM_FAMILY_GUIDANCE) == 0 && row && row->type == p->type;
 }
 
 static bool is_of_model(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
 {
-    return p->of && (is_model(find_row(k, p->of)) ||
-                     is_model(find_row(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)));
+    return p->of &&
+           (is_model(ggdm_kind_param(k, p->of)) ||
+            is_model(ggdm_kind_param(ggdm_catalogue_find(c, GGDM_FAMILY_STAGE, NULL), p->of)));
 }
 
 static bool is_prompt(const ggdm_catalogue *c, const ggdm_kind *k, const ggdm_param *p)
@@ -205,7 +207,7 @@ static ggdm_status check_row(const ggdm_catalogue *c, const ggdm_kind *k, const 
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(p->key, taken[i]) == 0 || strcmp(ggdm_param_axis(p), taken[i]) == 0)
             return bad_row(k, p, "this key has a meaning of its own", err);
-    if (find_row(k, p->key) != p)
+    if (ggdm_kind_param(k, p->key) != p)
         return bad_row(k, p, "the key is there twice", err);
     if (!is_sentence(p->help))
         return bad_row(k, p, "expected one sentence of help", err);
@@ -245,7 +247,7 @@ static const ggdm_kind *find_standard(const ggdm_catalogue *c, const char *famil
 static bool can_measure(const ggdm_kind *scorer, const ggdm_kind *node)
 {
     for (size_t i = 0; scorer && i < scorer->n_params; i++) {
-        const ggdm_param *p = &scorer->params[i], *q = find_row(node, p->key);
+        const ggdm_param *p = &scorer->params[i], *q = ggdm_kind_param(node, p->key);
         if (p->type == GGDM_PARAM_NODE ? strcmp(p->family, node->family) != 0
                                        : p->required && (!q || q->type != p->type))
             return false;
@@ -264,7 +266,7 @@ static bool has_required(const ggdm_kind *k)
 /* The chain's length is a number of the sampler that jobs/ asks for. */
 static bool has_steps(const ggdm_kind *k)
 {
-    const ggdm_param *p = find_row(k, "steps");
+    const ggdm_param *p = ggdm_kind_param(k, "steps");
     return p && p->type == GGDM_PARAM_WHOLE && p->fallback && p->lo >= 1 && p->hi <= GGDM_MAX_STEPS;
 }
 

@@ -125,6 +125,8 @@ struct ggdm_catalogue {
 
 /** The kind of a family by name; name NULL: the implied one.  NULL: there is none. */
 const ggdm_kind *ggdm_catalogue_find(const ggdm_catalogue *c, const char *family, const char *name);
+/** The row of a kind by key; NULL: there is none, or no kind. */
+const ggdm_param *ggdm_kind_param(const ggdm_kind *kind, const char *key);
 /** The short name of a row, its label. */
 const char *ggdm_param_axis(const ggdm_param *p);
 const char *ggdm_param_label(const ggdm_param *p);

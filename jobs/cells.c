@@ -89,7 +89,7 @@ static ggdm_status resolve_names(expansion *e, ggdm_error *err)
 static ggdm_status check_class(const ggdm_parameter *p, int64_t cell, const char *model,
                                int32_t classes, ggdm_error *err)
 {
-    const int64_t v = cell / p->stride % p->count, target = p->values[v].whole;
+    const int64_t v = ggdm_parameter_index(p, cell), target = p->values[v].whole;
     char text[400];
     if (classes == 0 || target < classes)
         return GGDM_OK;
@@ -104,7 +104,7 @@ static ggdm_status check_class(const ggdm_parameter *p, int64_t cell, const char
 static ggdm_status put_class(const expansion *e, const ggdm_parameter *p, int64_t cell,
                              const char *digest, const char *model, ggdm_error *err)
 {
-    const int64_t v = cell / p->stride % p->count;
+    const int64_t v = ggdm_parameter_index(p, cell);
     int32_t number = 0;
     if (!p->values[v].text)
         return GGDM_OK;
@@ -122,11 +122,11 @@ static ggdm_status put_meanings(expansion *e, int64_t cell, ggdm_error *err)
         const ggdm_parameter *p = &s->parameters[i];
         const meaning *m = &e->meanings[i];
         if (m->digests)
-            p->slot->scalar.text = m->digests[cell / p->stride % p->count];
+            p->slot->scalar.text = m->digests[ggdm_parameter_index(p, cell)];
         if (m->of < 0 || !p->known || !e->meanings[m->of].classes)
             continue;
         const ggdm_parameter *model = &s->parameters[m->of];
-        const int64_t v = cell / model->stride % model->count;
+        const int64_t v = ggdm_parameter_index(model, cell);
         GGDM_TRY(put_class(e, p, cell, e->meanings[m->of].digests[v], model->values[v].text, err));
         GGDM_TRY(check_class(p, cell, model->values[v].text, e->meanings[m->of].classes[v], err));
     }
@@ -223,7 +223,7 @@ static ggdm_status keep_aim(expansion *e, int32_t place, int32_t number, ggdm_er
     if (number < 0)
         return GGDM_OK;
     const ggdm_parameter *aim = &s->parameters[s->class_parameter];
-    const int64_t v = place / aim->stride % aim->count;
+    const int64_t v = ggdm_parameter_index(aim, place);
     if (e->numbers[v] >= 0 && e->numbers[v] != number)
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "%s: what it says is class %d in some cells and %d in others, expected "

@@ -244,9 +244,8 @@ bool ggdm_item_is_name(const char *text)
 static bool is_taken(const ggdm_kind *owner, const ggdm_item *first, const char *name,
                      const ggdm_item *but)
 {
-    for (size_t k = 0; k < owner->n_params; k++)
-        if (strcmp(owner->params[k].key, name) == 0)
-            return true;
+    if (ggdm_kind_param(owner, name))
+        return true;
     for (const ggdm_item *i = first; i; i = i->next)
         if (i != but && i->name && strcmp(i->name, name) == 0)
             return true;

@@ -110,6 +110,8 @@ ggdm_status ggdm_spec_freeze(const ggdm_spec *spec, const char *text, const char
 /** What its images are compared by; borrowed. */
 const char *ggdm_evaluation_features(const ggdm_evaluation *e);
 
+/** Which of its values a parameter has in a cell. */
+int64_t ggdm_parameter_index(const ggdm_parameter *parameter, int64_t cell);
 /** The value of a parameter in a cell; borrowed. */
 const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell);
 /** Add what a cell aims at as numbers, at first those that are given, and -1 for names:

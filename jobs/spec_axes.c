@@ -255,7 +255,7 @@ ggdm_status ggdm_spec_read_axes(ggdm_spec *s, const ggdm_node *node, const bool 
 
 /* ---- cells --------------------------------------------------------------------------------- */
 
-static int64_t value_index(const ggdm_parameter *p, int64_t cell)
+int64_t ggdm_parameter_index(const ggdm_parameter *p, int64_t cell)
 {
     return cell / p->stride % p->count;
 }
@@ -263,14 +263,14 @@ static int64_t value_index(const ggdm_parameter *p, int64_t cell)
 const ggdm_scalar *ggdm_spec_value(const ggdm_spec *spec, int32_t parameter, int64_t cell)
 {
     const ggdm_parameter *p = &spec->parameters[parameter];
-    return &p->values[value_index(p, cell)];
+    return &p->values[ggdm_parameter_index(p, cell)];
 }
 
 void ggdm_spec_put_cell(ggdm_spec *spec, int64_t cell)
 {
     for (int32_t i = 0; i < spec->n_parameters; i++) {
         ggdm_parameter *p = &spec->parameters[i];
-        int64_t v = value_index(p, cell);
+        int64_t v = ggdm_parameter_index(p, cell);
         p->slot->scalar = p->values[v];
         p->slot->at = p->at[v];
         p->slot->set = p->at[v] != NULL;

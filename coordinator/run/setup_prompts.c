@@ -36,8 +36,7 @@ ggdm_status ggdm_setup_complete_condition(ggdm_setup *s, ggdm_item *stage, ggdm_
                               "takes",
                               called);
     ggdm_error why = {0};
-    const ggdm_param *row =
-        &condition->kind->params[ggdm_item_value(condition, "encoder") - condition->values];
+    const ggdm_param *row = ggdm_kind_param(condition->kind, "encoder");
     GGDM_TRY(encoder_name(called, &name, err)); /* (The list of models may move.) */
     ggdm_status st = ggdm_setup_resolve_model(s, row, name, &digest, &classes, &why);
     free(name);

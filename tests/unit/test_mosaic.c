@@ -204,12 +204,15 @@ static void test_mosaic_sizes(void **state)
     (void)state;
     const struct {
         int32_t n, side, box, across, down;
-    } cases[] = {{1, 28, 56, 1, 1},   {4, 8, 64, 2, 2},     {5, 32, 64, 3, 2},
-                 {1, 64, 64, 1, 1},   {1, 100, 100, 1, 1},  {2, 128, 128, 2, 1},
-                 {1, 256, 128, 1, 1}, {1, 1000, 125, 1, 1}, {100, 28, 56, 10, 10}};
+        bool in_rows;
+    } cases[] = {
+        {1, 28, 56, 1, 1, false},   {4, 8, 64, 2, 2, false},     {5, 32, 64, 3, 2, false},
+        {1, 64, 64, 1, 1, false},   {1, 100, 100, 1, 1, false},  {2, 128, 128, 2, 1, false},
+        {1, 256, 128, 1, 1, false}, {1, 1000, 125, 1, 1, false}, {100, 28, 56, 10, 10, false},
+        {5, 32, 64, 5, 1, true},    {30, 32, 64, 6, 5, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ggdm_mosaic_size s =
-            ggdm_mosaic_size_of(cases[i].n, cases[i].side, cases[i].side, false);
+            ggdm_mosaic_size_of(cases[i].n, cases[i].side, cases[i].side, cases[i].in_rows);
         assert_int_equal(s.box_w, cases[i].box);
         assert_int_equal(s.box_h, cases[i].box);
         assert_int_equal(s.across, cases[i].across);

@@ -303,18 +303,15 @@ static void test_clip_losses_are_their_definitions(void **state)
     near("weight", loss_at(w, ", weight: -2", x), 2 * c, 1e-5);
 }
 
-/* Of a term: with respect to x0-hat, which is x. */
-static void gradient_at(world *w, const char *rows, const double *x, float *out)
+/* The program of a tick that is guided so, run on an image, which is x0-hat too. */
+static const ggdm_program *tick(world *w, const char *guidance, int32_t t, const double *x)
 {
-    char yaml[400];
-    const ggdm_step step = {.t = 5, .x0_x = 1};
+    const ggdm_step step = {.t = t, .x0_x = 1};
     const ggdm_program *p;
     ggdm_values values;
     int32_t number;
     ggdm_error err;
-    snprintf(yaml, sizeof yaml,
-             "{terms: [{gradient: x0, loss: {kind: clip, " CLIP ", prompt: a cat%s}}]}", rows);
-    const ggdm_item *setting = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, yaml);
+    const ggdm_item *setting = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, guidance);
     ggdm_test_ok(ggdm_programs_tick(w->programs, w->head, setting, &number, &err), &err);
     ggdm_test_ok(ggdm_programs_get(w->programs, number, 1, &p, &err), &err);
     ggdm_test_ok(ggdm_values_of(&w->m.arena, setting, &values, &err), &err);
@@ -323,7 +320,16 @@ static void gradient_at(world *w, const char *rows, const double *x, float *out)
     ggdm_program_fill(p, 0, &step, NULL, &values);
     ggdm_test_ok(ggdm_program_fill_prompts(p, 0, NULL, &values, &err), &err);
     ggdm_graph_run(p->graph);
-    memcpy(out, p->shifts[0].grad, PIXELS * sizeof *out);
+    return p;
+}
+
+/* Of a term: with respect to x0-hat. */
+static void gradient_at(world *w, const char *rows, const double *x, float *out)
+{
+    char yaml[400];
+    snprintf(yaml, sizeof yaml,
+             "{terms: [{gradient: x0, loss: {kind: clip, " CLIP ", prompt: a cat%s}}]}", rows);
+    memcpy(out, tick(w, yaml, 5, x)->shifts[0].grad, PIXELS * sizeof *out);
 }
 
 static void test_clip_gradients_are_differences(void **state)
@@ -387,23 +393,9 @@ static void test_clip_may_know_noise(void **state)
     image(x);
     for (int i = 0; i < 2; i++) {
         char yaml[300];
-        const ggdm_step step = {.t = 700, .x0_x = 1};
-        const ggdm_program *p;
-        ggdm_values values;
-        int32_t number;
-        ggdm_error err;
         snprintf(yaml, sizeof yaml,
                  "{terms: [{%s, loss: {kind: clip, form: dot, " NOISY ", prompt: a}}]}", rows[i]);
-        const ggdm_item *setting = ggdm_tiny_item(&w->m.arena, GGDM_FAMILY_GUIDANCE, yaml);
-        ggdm_test_ok(ggdm_programs_tick(w->programs, w->head, setting, &number, &err), &err);
-        ggdm_test_ok(ggdm_programs_get(w->programs, number, 1, &p, &err), &err);
-        ggdm_test_ok(ggdm_values_of(&w->m.arena, setting, &values, &err), &err);
-        for (int k = 0; k < PIXELS; k++)
-            p->x[k] = (float)x[k];
-        ggdm_program_fill(p, 0, &step, NULL, &values);
-        ggdm_test_ok(ggdm_program_fill_prompts(p, 0, NULL, &values, &err), &err);
-        ggdm_graph_run(p->graph);
-        losses[i] = p->shifts[0].loss[0];
+        losses[i] = tick(w, yaml, 700, x)->shifts[0].loss[0];
     }
     assert_true(losses[0] != losses[1] && isfinite(losses[0]) && isfinite(losses[1]));
 }

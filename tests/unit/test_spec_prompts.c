@@ -56,6 +56,14 @@ static void refuse(const place *p, const char *text, const char *message)
     ggdm_spec_deinit(&s);
 }
 
+/* The sweep with something else in a place. */
+static void refuse_changed(const place *p, const char *was, const char *is, const char *message)
+{
+    char *text = spec_fixture_changed_of(sweep, was, is);
+    refuse(p, text, message);
+    free(text);
+}
+
 static void test_spec_prompts_come_from_a_file(void **state)
 {
     (void)state;
@@ -126,16 +134,13 @@ static void test_spec_prompts_that_begin_with_an_at_sign(void **state)
     assert_string_equal(spec_fixture_find(&s, "prompt")->values[0].text, "@home");
     ggdm_spec_deinit(&s);
     free(text);
-    text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "\"@\"");
-    refuse(&p, text, "s.yaml:8:11: field 'sweep.prompt': value '@', expected the name of a file");
-    free(text);
-    text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "@prompts.txt");
-    refuse(&p, text, "s.yaml:8:11: a value that begins with '@', expected it in quotes");
-    free(text);
-    text = spec_fixture_changed_of(sweep, "model: faces-clip}\n  kappa",
-                                   "model: faces-clip, prompt: '@p.txt'}\n  kappa");
-    refuse(&p, text, "a file of prompts is an axis, as `sweep: {prompt: \"@p.txt\"}'");
-    free(text);
+    refuse_changed(&p, "\"@prompts.txt\"", "\"@\"",
+                   "s.yaml:8:11: field 'sweep.prompt': value '@', expected the name of a file");
+    refuse_changed(&p, "\"@prompts.txt\"", "@prompts.txt",
+                   "s.yaml:8:11: a value that begins with '@', expected it in quotes");
+    refuse_changed(&p, "model: faces-clip}\n  kappa",
+                   "model: faces-clip, prompt: '@p.txt'}\n  kappa",
+                   "a file of prompts is an axis, as `sweep: {prompt: \"@p.txt\"}'");
     close_place(&p);
 }
 
@@ -143,18 +148,13 @@ static void test_spec_prompts_are_texts(void **state)
 {
     (void)state;
     place p = open_place();
-    char *text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "[1, 2]");
-    refuse(&p, text, "value '1', expected a text, in quotes where it looks like another value");
-    free(text);
-    text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "[\"a\\tb\"]");
-    refuse(&p, text, "expected a text without control characters");
-    free(text);
-    text = spec_fixture_changed_of(sweep, "\"@prompts.txt\"", "[\"a\xC3(\"]");
-    refuse(&p, text, "not valid YAML: invalid trailing UTF-8");
-    free(text);
-    text = spec_fixture_changed_of(sweep, "  prompt: \"@prompts.txt\"\n", "");
-    refuse(&p, text, "required field 'prompt' is missing");
-    free(text);
+    refuse_changed(&p, "\"@prompts.txt\"", "[1, 2]",
+                   "value '1', expected a text, in quotes where it looks like another value");
+    refuse_changed(&p, "\"@prompts.txt\"", "[\"a\\tb\"]",
+                   "expected a text without control characters");
+    refuse_changed(&p, "\"@prompts.txt\"", "[\"a\xC3(\"]",
+                   "not valid YAML: invalid trailing UTF-8");
+    refuse_changed(&p, "  prompt: \"@prompts.txt\"\n", "", "required field 'prompt' is missing");
     close_place(&p);
 }
 
@@ -225,10 +225,9 @@ static void test_spec_judges_have_targets(void **state)
     refuse(&p, axis, "a second target, expected one");
     free(axis);
     free(text);
-    text = spec_fixture_changed_of(sweep, "judge: {kind: clip, model: faces-clip}",
-                                   "judge: {kind: clip, model: c, target: 1}");
-    refuse(&p, text, "scorer 'clip' knows no classes, expected no target");
-    free(text);
+    refuse_changed(&p, "judge: {kind: clip, model: faces-clip}",
+                   "judge: {kind: clip, model: c, target: 1}",
+                   "scorer 'clip' knows no classes, expected no target");
     close_place(&p);
 }
 
