@@ -1,7 +1,6 @@
 #include "evaluate/rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/mem.h"
 
@@ -66,33 +65,4 @@ ggdm_status ggdm_rows_share(const ggdm_rows *rows, double *v, ggdm_error *err)
                                       v + b * GGDM_ROWS_BLOCK,
                                       (size_t)ggdm_rows_count(rows, b) * sizeof *v, err));
     return GGDM_OK;
-}
-
-static ggdm_status reserve(const ggdm_rows *rows, ggdm_feature_rows *out, ggdm_error *err)
-{
-    const size_t n = (size_t)rows->n;
-    GGDM_TRY(ggdm_grow(&out->images, &out->images_cap, n, sizeof *out->images, err));
-    return ggdm_grow(&out->x, &out->x_cap, n * (size_t)rows->d, sizeof *out->x, err);
-}
-
-ggdm_status ggdm_rows_all(ggdm_rows *rows, ggdm_feature_rows *out, ggdm_error *err)
-{
-    *out = (ggdm_feature_rows){.n = rows->n, .d = rows->d};
-    ggdm_status st = ggdm_world_agree(rows->world, reserve(rows, out, err), err);
-    for (int64_t b = 0; b < ggdm_rows_blocks(rows) && st == GGDM_OK; b++) {
-        const int64_t first = b * GGDM_ROWS_BLOCK, n = ggdm_rows_count(rows, b);
-        const int owner = ggdm_rows_owner(rows, b);
-        if (ggdm_rows_own(rows, b)) {
-            memcpy(out->x + first * rows->d, ggdm_rows_own(rows, b),
-                   (size_t)(n * rows->d) * sizeof *out->x);
-            memcpy(out->images + first, rows->own.images + own_first(rows, b),
-                   (size_t)n * sizeof *out->images);
-        }
-        st = ggdm_world_broadcast(rows->world, owner, out->x + first * rows->d,
-                                  (size_t)(n * rows->d) * sizeof *out->x, err);
-        if (st == GGDM_OK)
-            st = ggdm_world_broadcast(rows->world, owner, out->images + first,
-                                      (size_t)n * sizeof *out->images, err);
-    }
-    return st;
 }

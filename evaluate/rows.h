@@ -31,8 +31,5 @@ const float *ggdm_rows_own(const ggdm_rows *rows, int64_t b);
 ggdm_status ggdm_rows_block(ggdm_rows *rows, int64_t b, const float **out, ggdm_error *err);
 /** v [n] has a number for each row, right for this rank's own; afterwards for all.  Collective. */
 ggdm_status ggdm_rows_share(const ggdm_rows *rows, double *v, ggdm_error *err);
-/** All of them, [n, d], and the indices of their images, [n], on every rank: for small sets.
- *  *out is owned: ggdm_feature_rows_deinit.  Collective. */
-ggdm_status ggdm_rows_all(ggdm_rows *rows, ggdm_feature_rows *out, ggdm_error *err);
 
 #endif
