@@ -178,8 +178,7 @@ static ggdm_status read_file(opening *o, const ggdm_image_want *want, ggdm_error
 
 bool ggdm_reference_is_file(const char *text)
 {
-    const size_t n = strlen(text);
-    return n > 4 && strcmp(text + n - 4, ".npz") == 0;
+    return ggdm_ends_with(text, ".npz");
 }
 
 ggdm_status ggdm_reference_find(const char *text, char **path, ggdm_error *err)

@@ -26,12 +26,6 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-static bool is_npz(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".npz") == 0;
-}
-
 static ggdm_status read_pixels(ggdm_source *s, const ggdm_image_want *want, ggdm_images *out,
                                ggdm_error *err)
 {
@@ -88,7 +82,7 @@ static ggdm_status read_members(const char *path, const char *const *names, bool
 static ggdm_status find_npz(const char *dir, ggdm_data_split split, char **out, ggdm_error *err)
 {
     *out = NULL;
-    if (is_npz(dir) && ggdm_exists(dir))
+    if (ggdm_ends_with(dir, ".npz") && ggdm_exists(dir))
         return ggdm_strdup(dir, out, err);
     for (const char *const *name = files[split]; *name; name++) {
         GGDM_TRY(ggdm_path_join(dir, *name, out, err));
@@ -148,7 +142,7 @@ static ggdm_status read_npz(const char *dir, ggdm_data_split split, const ggdm_i
     GGDM_TRY(find_npz(dir, split, &path, err));
     if (!path)
         return GGDM_OK;
-    const int from = is_npz(dir) && split == GGDM_SPLIT_TEST ? LAST : 0;
+    const int from = ggdm_ends_with(dir, ".npz") && split == GGDM_SPLIT_TEST ? LAST : 0;
     GGDM_TRY_GOTO(st, read_members(path, image_names[split] + from, false, want, out, err), done);
     if (out->n == 0 && from == 0)
         st = GGDM_FAIL(err, GGDM_EFORMAT, "%s: no array arr_0, images or x_%s, expected images",

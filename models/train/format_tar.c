@@ -288,12 +288,6 @@ static ggdm_status read_all(reading *r, const char *dir, ggdm_images *out, ggdm_
 
 /* --- archives --- */
 
-static bool is_tar(const char *name)
-{
-    const size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".tar") == 0;
-}
-
 static bool is_of_test(const char *name)
 {
     return strncmp(name, "test", 4) == 0 || strncmp(name, "val", 3) == 0;
@@ -301,12 +295,12 @@ static bool is_of_test(const char *name)
 
 static int is_training_tar(const struct dirent *e)
 {
-    return e->d_name[0] != '.' && is_tar(e->d_name) && !is_of_test(e->d_name);
+    return e->d_name[0] != '.' && ggdm_ends_with(e->d_name, ".tar") && !is_of_test(e->d_name);
 }
 
 static int is_test_tar(const struct dirent *e)
 {
-    return e->d_name[0] != '.' && is_tar(e->d_name) && is_of_test(e->d_name);
+    return e->d_name[0] != '.' && ggdm_ends_with(e->d_name, ".tar") && is_of_test(e->d_name);
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -323,7 +317,8 @@ static ggdm_status read_tar(const char *dir, ggdm_data_split split, const ggdm_i
     if (folder)
         r.n_names = scandir(dir, &r.names,
                             split == GGDM_SPLIT_TRAIN ? is_training_tar : is_test_tar, by_bytes);
-    const bool itself = !folder && split == GGDM_SPLIT_TRAIN && is_tar(dir) && ggdm_exists(dir);
+    const bool itself =
+        !folder && split == GGDM_SPLIT_TRAIN && ggdm_ends_with(dir, ".tar") && ggdm_exists(dir);
     if (itself || r.n_names > 0)
         st = read_all(&r, dir, out, err);
     for (int i = 0; i < r.n_names; i++)

@@ -62,12 +62,6 @@ static ggdm_status list_names(const char *dir, struct dirent ***out, int *n, ggd
     return *n >= 0 ? GGDM_OK : GGDM_FAIL_ERRNO(err, errno, "cannot read the directory %s", dir);
 }
 
-static bool is_text(const char *name)
-{
-    const size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".txt") == 0;
-}
-
 static ggdm_status add_picture(tree *t, const char *path, int32_t label, ggdm_error *err)
 {
     int32_t i;
@@ -86,7 +80,7 @@ static ggdm_status add_file(tree *t, const char *folder, const char *name, int32
     t->n_files++;
     if (st == GGDM_OK && ggdm_picture_is_one(name)) {
         st = add_picture(t, path, label, err);
-    } else if (st == GGDM_OK && is_text(name) && !t->words) {
+    } else if (st == GGDM_OK && ggdm_ends_with(name, ".txt") && !t->words) {
         path[strlen(path) - 4] = '\0';
         st = ggdm_intern_text(&t->texts, path, &i, err);
     } else if (st == GGDM_OK) {

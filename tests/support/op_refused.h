@@ -1,5 +1,5 @@
-/* What ops refuse, in a test that has a struct `values` and a function inputs(g), which makes them in
- * a graph. */
+/* What ops refuse, in a test that has a struct `values` and a function inputs(g), which makes them
+ * in a graph. */
 #ifndef GGDM_TESTS_SUPPORT_OP_REFUSED_H
 #define GGDM_TESTS_SUPPORT_OP_REFUSED_H
 
