@@ -1,8 +1,9 @@
 /* Architectures: a config.json parsed and checked, and the network it describes emitted into a
- * graph.  Kinds: "UNet2DModel" and "UNet2DConditionModel" (diffusers, eps-predictors), "GgdmCNN"
- * and "TorchSequential" (classifiers), "GaussianMixture" and "GaussianMixtureClassifier" (both in
- * closed form), "FIDInceptionV3" (features for distances between sets of images), "CLIPModel" and
- * its parts (embeddings of images and texts). */
+ * graph.  Kinds: "UNet2DModel", "UNet2DConditionModel" (diffusers), "ADMUNet" (guided-diffusion)
+ * and "GGDMUNet" (eps-predictors), "GgdmCNN", "TorchSequential" and "ADMClassifier" (classifiers),
+ * "GaussianMixture" and "GaussianMixtureClassifier" (both in closed form), "FIDInceptionV3"
+ * (features for distances between sets of images), "CLIPModel" and its parts (embeddings of images
+ * and texts). */
 #ifndef GGDM_MODELS_ARCH_ARCH_H
 #define GGDM_MODELS_ARCH_ARCH_H
 

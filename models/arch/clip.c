@@ -16,8 +16,7 @@ static ggdm_init normal(double std)
 static ggdm_val param(ggdm_graph *g, const char *prefix, const char *rest, ggdm_shape shape,
                       double std)
 {
-    char name[GGDM_NAME_SIZE];
-    return ggdm_graph_param(g, ggdm_layer_name(name, prefix, rest), shape, normal(std));
+    return ggdm_layer_param(g, prefix, rest, shape, normal(std));
 }
 
 /* ---- blocks ---- */

@@ -18,8 +18,8 @@ static int64_t width(const ggdm_graph *g, ggdm_val x)
     return s->d[s->n - 1];
 }
 
-static ggdm_val declare(ggdm_graph *g, const char *prefix, const char *what, ggdm_shape shape,
-                        ggdm_init init)
+ggdm_val ggdm_layer_param(ggdm_graph *g, const char *prefix, const char *what, ggdm_shape shape,
+                          ggdm_init init)
 {
     char name[GGDM_NAME_SIZE];
     return ggdm_graph_param(g, ggdm_layer_name(name, prefix, what), shape, init);
@@ -41,8 +41,8 @@ static ggdm_val conv_layer(ggdm_graph *g, ggdm_val x, const char *prefix, int ou
     if (in == 0)
         return -1;
     ggdm_init init = fan_in_init(in * kernel * kernel, last);
-    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE4(out, in, kernel, kernel), init);
-    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), init);
+    ggdm_val w = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE4(out, in, kernel, kernel), init);
+    ggdm_val b = ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(out), init);
     return last ? ggdm_conv2d_f32(g, x, w, b, conv) : ggdm_conv2d(g, x, w, b, conv);
 }
 
@@ -72,8 +72,9 @@ ggdm_val ggdm_layer_conv_transpose(ggdm_graph *g, ggdm_val x, const char *prefix
         return -1;
     const ggdm_init init =
         fan_in_init((int64_t)out * kernel * kernel, false); /* as PyTorch has it */
-    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE4(in, out, kernel, kernel), init);
-    return ggdm_conv_transpose(g, x, w, declare(g, prefix, "bias", GGDM_SHAPE1(out), init), conv);
+    ggdm_val w = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE4(in, out, kernel, kernel), init);
+    return ggdm_conv_transpose(g, x, w, ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(out), init),
+                               conv);
 }
 
 ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
@@ -82,15 +83,12 @@ ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix
     int64_t in = width(g, x);
     if (in == 0)
         return -1;
-    const ggdm_init one = {GGDM_INIT_ONE, 1}, zero = {GGDM_INIT_ZERO, 0};
-    ggdm_val w = declare(g, prefix, "conv.weight", GGDM_SHAPE4(out, in, kernel_h, kernel_w),
+    char name[GGDM_NAME_SIZE];
+    ggdm_val w =
+        ggdm_layer_param(g, prefix, "conv.weight", GGDM_SHAPE4(out, in, kernel_h, kernel_w),
                          fan_in_init(in * kernel_h * kernel_w, false));
-    ggdm_val gamma = declare(g, prefix, "bn.weight", GGDM_SHAPE1(out), one);
-    ggdm_val beta = declare(g, prefix, "bn.bias", GGDM_SHAPE1(out), zero);
-    ggdm_val mean = declare(g, prefix, "bn.running_mean", GGDM_SHAPE1(out), zero);
-    ggdm_val var = declare(g, prefix, "bn.running_var", GGDM_SHAPE1(out), one);
     x = ggdm_conv2d(g, x, w, -1, conv);
-    return ggdm_batch_norm(g, x, gamma, beta, mean, var, eps, true);
+    return ggdm_layer_batch_norm(g, x, ggdm_layer_name(name, prefix, "bn"), eps, true);
 }
 
 static ggdm_val linear_layer(ggdm_graph *g, ggdm_val x, const char *prefix, int out, bool bias)
@@ -99,8 +97,9 @@ static ggdm_val linear_layer(ggdm_graph *g, ggdm_val x, const char *prefix, int 
     if (in == 0)
         return -1;
     ggdm_init init = fan_in_init(in, false);
-    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
-    return ggdm_linear(g, x, w, bias ? declare(g, prefix, "bias", GGDM_SHAPE1(out), init) : -1);
+    ggdm_val w = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
+    return ggdm_linear(g, x, w,
+                       bias ? ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(out), init) : -1);
 }
 
 ggdm_val ggdm_layer_linear(ggdm_graph *g, ggdm_val x, const char *prefix, int out)
@@ -119,8 +118,8 @@ ggdm_val ggdm_layer_pointwise(ggdm_graph *g, ggdm_val x, const char *prefix, int
     if (in == 0)
         return -1;
     const ggdm_init init = fan_in_init(in, false);
-    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE3(out, in, 1), init);
-    return ggdm_linear(g, x, w, declare(g, prefix, "bias", GGDM_SHAPE1(out), init));
+    ggdm_val w = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE3(out, in, 1), init);
+    return ggdm_linear(g, x, w, ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(out), init));
 }
 
 ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
@@ -129,8 +128,9 @@ ggdm_val ggdm_layer_linear_init(ggdm_graph *g, ggdm_val x, const char *prefix, i
     int64_t in = width(g, x);
     if (in == 0)
         return -1;
-    ggdm_val w = declare(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
-    ggdm_val b = declare(g, prefix, "bias", GGDM_SHAPE1(out), (ggdm_init){GGDM_INIT_ZERO, 0});
+    ggdm_val w = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE2(out, in), init);
+    ggdm_val b =
+        ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(out), (ggdm_init){GGDM_INIT_ZERO, 0});
     return ggdm_linear(g, x, w, b);
 }
 
@@ -141,8 +141,8 @@ static bool declare_norm(ggdm_graph *g, ggdm_val x, const char *prefix, ggdm_val
     const int64_t in = width(g, x);
     if (in == 0)
         return false;
-    *gamma = declare(g, prefix, "weight", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ONE, 1});
-    *beta = declare(g, prefix, "bias", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ZERO, 0});
+    *gamma = ggdm_layer_param(g, prefix, "weight", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ONE, 1});
+    *beta = ggdm_layer_param(g, prefix, "bias", GGDM_SHAPE1(in), (ggdm_init){GGDM_INIT_ZERO, 0});
     return true;
 }
 
@@ -159,6 +159,17 @@ void ggdm_layer_group_norm_unused(ggdm_graph *g, ggdm_val x, const char *prefix)
 {
     ggdm_val gamma, beta;
     declare_norm(g, x, prefix, &gamma, &beta);
+}
+
+ggdm_val ggdm_layer_batch_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps, bool relu)
+{
+    ggdm_val gamma, beta;
+    if (!declare_norm(g, x, prefix, &gamma, &beta))
+        return -1;
+    const ggdm_shape c = *ggdm_graph_shape(g, gamma);
+    ggdm_val mean = ggdm_layer_param(g, prefix, "running_mean", c, (ggdm_init){GGDM_INIT_ZERO, 0});
+    ggdm_val var = ggdm_layer_param(g, prefix, "running_var", c, (ggdm_init){GGDM_INIT_ONE, 1});
+    return ggdm_batch_norm(g, x, gamma, beta, mean, var, eps, relu);
 }
 
 ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps)

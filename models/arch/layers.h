@@ -11,6 +11,10 @@
 /** "PREFIX.REST" in a buffer of GGDM_NAME_SIZE; returns it. */
 const char *ggdm_layer_name(char *name, const char *prefix, const char *rest);
 
+/** The parameter PREFIX.WHAT. */
+ggdm_val ggdm_layer_param(ggdm_graph *g, const char *prefix, const char *what, ggdm_shape shape,
+                          ggdm_init init);
+
 /** nn.Conv2d(in, out, kernel): x [N, H, W, in] -> [N, H', W', out]; weight and bias uniform in
  *  +-1/sqrt(in * kernel^2). */
 ggdm_val ggdm_layer_conv(ggdm_graph *g, ggdm_val x, const char *prefix, int out, int kernel,
@@ -27,9 +31,8 @@ ggdm_val ggdm_layer_conv_last(ggdm_graph *g, ggdm_val x, const char *prefix, int
 ggdm_val ggdm_layer_conv_transpose(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                    int kernel, ggdm_conv conv);
 
-/** A convolution without bias (PREFIX.conv.weight), batch normalisation by the statistics of
- *  training (PREFIX.bn.{weight,bias,running_mean,running_var}) and ReLU: BasicConv2d of
- *  torchvision. */
+/** A convolution without bias (PREFIX.conv.weight), ggdm_layer_batch_norm (PREFIX.bn) and ReLU:
+ *  BasicConv2d of torchvision. */
 ggdm_val ggdm_layer_conv_norm_relu(ggdm_graph *g, ggdm_val x, const char *prefix, int out,
                                    int kernel_h, int kernel_w, ggdm_conv conv, double eps);
 
@@ -49,6 +52,11 @@ ggdm_val ggdm_layer_group_norm(ggdm_graph *g, ggdm_val x, const char *prefix, in
 
 /** Only its parameters, for a network that has the norm but does not use it. */
 void ggdm_layer_group_norm_unused(ggdm_graph *g, ggdm_val x, const char *prefix);
+
+/** nn.BatchNorm2d(C, eps) by the statistics of training (PREFIX.running_mean, .running_var; at
+ * first zero and one) and ReLU if relu is set; weight one, bias zero. */
+ggdm_val ggdm_layer_batch_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps,
+                               bool relu);
 
 /** nn.LayerNorm(C, eps) over the last dimension; weight one, bias zero. */
 ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps);

@@ -206,15 +206,6 @@ static ggdm_status check_softmax(const ggdm_node *node, ggdm_seq_layer *l, ggdm_
 
 /* ---- emission ---- */
 
-static ggdm_val param(ggdm_graph *g, const char *layer, const char *what, ggdm_shape shape,
-                      ggdm_init init)
-{
-    char name[GGDM_NAME_SIZE];
-    return ggdm_graph_param(g, ggdm_layer_name(name, layer, what), shape, init);
-}
-
-static const ggdm_init zero = {GGDM_INIT_ZERO, 0}, one = {GGDM_INIT_ONE, 1};
-
 static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
 {
     const double *k = l->value[CONV_KERNEL], *pad = l->value[CONV_PADDING];
@@ -223,8 +214,9 @@ static ggdm_val emit_conv(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
     ggdm_conv conv = {whole(l, CONV_STRIDE), (int)pad[0], (int)pad[1], (int)pad[0], (int)pad[1]};
     if (pad[0] == SAME)
         conv = (ggdm_conv){1, (h - 1) / 2, (w - 1) / 2, h - 1 - (h - 1) / 2, w - 1 - (w - 1) / 2};
-    ggdm_val weight = param(g, l->name, "weight", GGDM_SHAPE4(out, in, h, w), init);
-    ggdm_val bias = whole(l, CONV_BIAS) ? param(g, l->name, "bias", GGDM_SHAPE1(out), init) : -1;
+    ggdm_val weight = ggdm_layer_param(g, l->name, "weight", GGDM_SHAPE4(out, in, h, w), init);
+    ggdm_val bias =
+        whole(l, CONV_BIAS) ? ggdm_layer_param(g, l->name, "bias", GGDM_SHAPE1(out), init) : -1;
     return ggdm_conv2d(g, x, weight, bias, conv);
 }
 
@@ -237,11 +229,7 @@ static ggdm_val emit_linear(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
 
 static ggdm_val emit_batch_norm(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
 {
-    const ggdm_shape c = GGDM_SHAPE1(whole(l, NORM_CHANNELS));
-    ggdm_val gamma = param(g, l->name, "weight", c, one), beta = param(g, l->name, "bias", c, zero);
-    ggdm_val mean = param(g, l->name, "running_mean", c, zero);
-    ggdm_val var = param(g, l->name, "running_var", c, one);
-    return ggdm_batch_norm(g, x, gamma, beta, mean, var, l->value[NORM_EPS][0], false);
+    return ggdm_layer_batch_norm(g, x, l->name, l->value[NORM_EPS][0], false);
 }
 
 static ggdm_val emit_group_norm(ggdm_graph *g, ggdm_val x, const ggdm_seq_layer *l)
