@@ -1,6 +1,6 @@
-"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and UNet2DConditionModel, and GgdmCNN
-(docs/MODELS.md),
-written from their published semantics, with the same tensor names; they know nothing of the C code.
+"""The networks of ggdm in PyTorch: diffusers' UNet2DModel and UNet2DConditionModel, GgdmCNN,
+guided-diffusion's U-Net and classifier, and the U-Net of the GGDM repository (docs/MODELS.md), written
+from their published semantics, with the same tensor names; they know nothing of the C code.
 
 make_goldens.py computes the golden files with them, tests/bench/pytorch.py measures them."""
 
