@@ -79,7 +79,8 @@ ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out
     return GGDM_OK;
 }
 
-ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error *err)
+/* One group of n classes whose name is "", the names still to be set. */
+static ggdm_status make_group(ggdm_class_groups *out, int32_t n, ggdm_error *err)
 {
     *out = (ggdm_class_groups){0};
     GGDM_TRY(ggdm_alloc(&out->items, 1, sizeof *out->items, err));
@@ -91,8 +92,9 @@ ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error
     return GGDM_OK;
 }
 
-ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
-                                  const ggdm_node *name, ggdm_error *err)
+/* Name a class of such a group. */
+static ggdm_status set_name(ggdm_class_groups *groups, int32_t class_number, const ggdm_node *name,
+                            ggdm_error *err)
 {
     ggdm_strings *classes = &groups->items->classes;
     const char *text = NULL;
@@ -109,13 +111,13 @@ ggdm_status ggdm_class_groups_read_labels(const ggdm_node *map, int32_t n, ggdm_
     if (map->kind != GGDM_NODE_MAP || map->count != (size_t)n)
         return ggdm_node_fail(map, err,
                               "expected an object with a name for each of \"0\" to \"%d\"", n - 1);
-    GGDM_TRY(ggdm_class_groups_name(out, n, err));
+    GGDM_TRY(make_group(out, n, err));
     for (const ggdm_node *e = map->first; e; e = e->next) {
         char *end;
         const long i = strtol(e->key, &end, 10);
         if (*end || end == e->key || i < 0 || i >= n)
             return ggdm_node_fail(e, err, "expected a key from \"0\" to \"%d\"", n - 1);
-        GGDM_TRY(ggdm_class_groups_set(out, (int32_t)i, e, err));
+        GGDM_TRY(set_name(out, (int32_t)i, e, err));
     }
     return GGDM_OK;
 }

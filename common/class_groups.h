@@ -38,14 +38,9 @@ typedef struct ggdm_class_groups {
  *  two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
 ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out, ggdm_error *err);
 enum { GGDM_MAX_NAMED_CLASSES = 1000, GGDM_MAX_CLASS_GROUPS = 32 };
-/** One group of n classes whose name is "", the names still to be set.  Errors: GGDM_ENOMEM. */
-ggdm_status ggdm_class_groups_name(ggdm_class_groups *out, int32_t n, ggdm_error *err);
-/** Name a class of such groups; several may be called alike, as ImageNet has two of "crane".
- *  Errors: GGDM_EINVAL with position: no name, or the class has one already. */
-ggdm_status ggdm_class_groups_set(ggdm_class_groups *groups, int32_t class_number,
-                                  const ggdm_node *name, ggdm_error *err);
-/** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.
- *  Errors: GGDM_EINVAL with position; GGDM_ENOMEM. */
+/** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.  Several may
+ *  be called alike, as ImageNet has two of "crane".  Errors: GGDM_EINVAL with position: not a name
+ *  for each class; GGDM_ENOMEM. */
 ggdm_status ggdm_class_groups_read_labels(const ggdm_node *map, int32_t n, ggdm_class_groups *out,
                                           ggdm_error *err);
 /** Write it as the value of key. */

@@ -36,9 +36,6 @@ static bool make_shape(const ggdm_shape *from, ggdm_layout_how how, int parts, g
     case GGDM_LAYOUT_SPLIT:
         to->d[0] = from->d[0] / parts;
         return from->n > 0 && from->d[0] % parts == 0;
-    case GGDM_LAYOUT_SQUEEZE:
-        to->n = 2;
-        return from->n > 2 && from->d[2] == 1 && from->d[3] == 1;
     case GGDM_LAYOUT_KEEP:
     case GGDM_LAYOUT_LEAVE_OUT:
         break;

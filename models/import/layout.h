@@ -25,7 +25,6 @@ typedef enum ggdm_layout_how {
     GGDM_LAYOUT_KEEP,      /* as it is */
     GGDM_LAYOUT_TRANSPOSE, /* [a, b] -> [b, a] */
     GGDM_LAYOUT_SPLIT,     /* [k a, ...] -> one of [a, ...] for each name of the rule, in order */
-    GGDM_LAYOUT_SQUEEZE,   /* [a, b, 1, 1] -> [a, b]: a convolution of one pixel as a matrix */
     GGDM_LAYOUT_LEAVE_OUT,
 } ggdm_layout_how;
 

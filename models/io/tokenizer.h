@@ -19,7 +19,6 @@
 #include "common/status.h"
 
 enum {
-    GGDM_TOKENIZER_CONTEXT = 77,   /* ids of a text, where no model says how many it takes */
     GGDM_TOKENIZER_MOST = 1 << 14, /* bytes of a text */
     GGDM_TOKENIZER_FILE = 16 << 20 /* bytes of a file, and of its one text */
 };
