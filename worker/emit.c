@@ -106,16 +106,30 @@ typedef struct looker {
 static const looker classifier = {"logits", "classifier", "a classifier"},
                     encoder = {"embedding", "network", "a network of images and texts"};
 
+/* The network in a MODEL row that looks at images; NULL after an error. */
+static const ggdm_model *find_looker(ggdm_emit *e, const ggdm_item *item, const char *key,
+                                     const looker *as)
+{
+    const ggdm_model *model = ggdm_emit_model(e, item, key);
+    if (model && (!ggdm_arch_has_port(&model->info, as->port) || model->info.size == 0))
+        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model '%s' is a %s, expected %s",
+                          name_of(e, model), model->info.class_name, as->expected);
+    return e->status == GGDM_OK ? model : NULL;
+}
+
+int ggdm_emit_image_size(ggdm_emit *e, const ggdm_item *item, const char *key)
+{
+    const ggdm_model *model = find_looker(e, item, key, &encoder);
+    return model ? model->info.size : 0;
+}
+
 /* Do the images [rows, H, W, C] suit the model? */
 static void check_images(ggdm_emit *e, const ggdm_item *item, const char *key,
                          const ggdm_model *model, const looker *as, ggdm_val x)
 {
     const ggdm_arch_info *info = &model->info;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
-    if (!ggdm_arch_has_port(info, as->port) || info->size == 0)
-        ggdm_emit_fail_at(e, GGDM_EINVAL, item, key, "model '%s' is a %s, expected %s",
-                          name_of(e, model), info->class_name, as->expected);
-    else if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
+    if (d[1] != info->size || d[2] != info->size || d[3] != info->channels)
         ggdm_emit_fail_at(e, GGDM_ESHAPE, item, key,
                           "%s '%s' takes images of %dx%dx%d, expected %lldx%lldx%lld", as->what,
                           name_of(e, model), info->size, info->size, info->channels,
@@ -143,7 +157,7 @@ static ggdm_ports emit_on_images(ggdm_emit *e, const ggdm_item *item, const char
                                  const looker *as, const char *layer, bool inner, ggdm_val x)
 {
     ggdm_ports ports = GGDM_NO_PORTS;
-    const ggdm_model *model = ggdm_emit_model(e, item, key);
+    const ggdm_model *model = find_looker(e, item, key, as);
     if (!model || x < 0)
         return ports;
     check_images(e, item, key, model, as, x);

@@ -238,6 +238,9 @@ void ggdm_emit_eps(ggdm_emit *e, const ggdm_item *source);
  *  0. */
 ggdm_val ggdm_emit_classifier(ggdm_emit *e, const ggdm_item *item, const char *key, ggdm_val x,
                               bool raw);
+/** The side of the images that the network of images and texts in a MODEL row takes; 0 after an
+ *  error. */
+int ggdm_emit_image_size(ggdm_emit *e, const ggdm_item *item, const char *key);
 /** What the image tower of the network in a MODEL row makes of images of its size [rows, S, S, C]
  * -> [rows, E]; *scale (may be NULL): what cosines are multiplied by, [1].  One that knows noise is
  *  told t as above. */

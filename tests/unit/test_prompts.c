@@ -381,6 +381,8 @@ static void test_clip_refuses_what_does_not_fit(void **state)
                 "each cut-out would be all of it; expected cut_scale above 1");
     refuse_tick(*state, "{loss: {kind: clip, model: G, prompt: a}}",
                 "expected a network of images");
+    refuse_tick(*state, "{loss: {kind: clip, model: \"" D7 "\", prompt: a}}",
+                "model 'reader' is a CLIPTextModel, expected a network of images");
 }
 
 /* One that knows noise is told t at x_t, and 0 at x0-hat. */

@@ -138,11 +138,11 @@ static ggdm_val clip_emit(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0)
 {
     ggdm_graph *g = e->graph;
     const int32_t n = (int32_t)ggdm_item_whole(loss, "cutouts"), copies = e->copies;
-    const ggdm_model *model = ggdm_emit_model(e, loss, "model");
-    if (!model || x0 < 0)
+    const int size = ggdm_emit_image_size(e, loss, "model");
+    if (size == 0 || x0 < 0)
         return -1;
     ggdm_val scale = -1;
-    ggdm_val image = seen(e, loss, x0, model->info.size, n);
+    ggdm_val image = seen(e, loss, x0, size, n);
     image = ggdm_emit_embedding(e, loss, "model", image, &scale);
     ggdm_val text = ggdm_emit_prompt(e, loss, "model", "prompt");
     ggdm_val losses = distance(e, loss, ggdm_normalize(g, image), ggdm_normalize(g, text), scale);

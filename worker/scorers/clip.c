@@ -15,11 +15,10 @@ static const ggdm_param rows[] = {
 
 static ggdm_val clip_emit(ggdm_emit *e, const ggdm_item *scorer, ggdm_val x)
 {
-    const ggdm_model *model = ggdm_emit_model(e, scorer, "model");
-    if (!model || x < 0)
+    const int size = ggdm_emit_image_size(e, scorer, "model");
+    if (size == 0 || x < 0)
         return -1;
     const int64_t *d = ggdm_graph_shape(e->graph, x)->d;
-    const int size = model->info.size;
     if (d[1] != size || d[2] != size)
         x = ggdm_resample(e->graph, x, size, size, GGDM_RESAMPLE_PIL_HELD);
     ggdm_val image = ggdm_emit_embedding(e, scorer, "model", x, NULL);
