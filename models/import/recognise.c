@@ -204,9 +204,10 @@ static ggdm_status choose(const ggdm_foreign *f, sets *s, const char *wanted, gg
 {
     char list[500];
     list_sets(f, s, list, sizeof list);
+    const bool nameless = s->n == 1 && strncmp(list, "''", 2) == 0;
     if (wanted)
         keep_wanted(f, s, wanted);
-    if (s->n == 0 && strncmp(list, "''", 2) == 0)
+    if (s->n == 0 && nameless)
         return GGDM_FAIL(err, GGDM_EINVAL,
                          "%s: no weights '%s': there is one set of them, without a name, expected "
                          "no --state",

@@ -8,7 +8,8 @@
 #include "tests/support/ggdm_test.h"
 
 /* Of a file whose header has these entries and whose tensors have no elements. */
-static ggdm_status recognise(const char *entries, ggdm_recognised *out, ggdm_error *err)
+static ggdm_status recognise(const char *entries, const char *wanted, ggdm_recognised *out,
+                             ggdm_error *err)
 {
     const size_t n = strlen(entries);
     char *path = ggdm_test_path(ggdm_test_dir, "w.safetensors"), *bytes = ggdm_test_alloc(8 + n, 1);
@@ -18,7 +19,7 @@ static ggdm_status recognise(const char *entries, ggdm_recognised *out, ggdm_err
     memcpy(bytes + 8, entries, n);
     ggdm_test_write(path, bytes, 8 + n);
     ggdm_test_ok(ggdm_foreign_open(path, &f, err), err);
-    ggdm_status st = ggdm_recognise(&f, NULL, NULL, out, err);
+    ggdm_status st = ggdm_recognise(&f, wanted, NULL, out, err);
     ggdm_foreign_close(&f);
     free(bytes);
     free(path);
@@ -40,7 +41,7 @@ static void test_recognise_many_beginnings_are_not_all_looked_at(void **state)
                  "{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
                  i ? "," : "", i);
     strcat(entries, "}");
-    ggdm_test_error(recognise(entries, &r, &err), &err, GGDM_EUNSUPPORTED,
+    ggdm_test_error(recognise(entries, NULL, &r, &err), &err, GGDM_EUNSUPPORTED,
                     "more than 64 sets of weights");
 }
 
@@ -94,8 +95,31 @@ static void test_recognise_unknown_weights_say_so(void **state)
     ggdm_recognised r;
     ggdm_error err = {0};
     (void)state;
-    ggdm_test_error(recognise("{" EMPTY("weight") "}", &r, &err), &err, GGDM_EUNSUPPORTED,
+    ggdm_test_error(recognise("{" EMPTY("weight") "}", NULL, &r, &err), &err, GGDM_EUNSUPPORTED,
                     "1 tensor, among them 'weight', of no known layout");
+}
+
+#define LENET(in)                                                                                  \
+    EMPTY(in "convnet.c1.weight")                                                                  \
+    "," EMPTY(in "convnet.c3.weight") "," EMPTY(in "convnet.c5.weight") "," EMPTY(                 \
+        in "fc.f6.weight") "," EMPTY(in "fc.f7.weight")
+
+static void test_recognise_a_name_that_none_has_lists_those_there_are(void **state)
+{
+    static const struct {
+        const char *entries, *message;
+    } cases[] = {
+        {"{" LENET("") "}", "no weights 'x': there is one set of them, without a name"},
+        {"{" LENET("m.") "}", "no weights 'x', expected one of 'm' (5 tensors)"},
+        {"{" LENET("") "," LENET("m.") "}",
+         "no weights 'x', expected one of '' (10 tensors), 'm' (5 tensors)"},
+    };
+    ggdm_recognised r;
+    ggdm_error err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ggdm_test_error(recognise(cases[i].entries, "x", &r, &err), &err, GGDM_EINVAL,
+                        cases[i].message);
 }
 
 int main(void)
@@ -106,6 +130,7 @@ int main(void)
         ggdm_test_in_dir(test_recognise_extents_that_overflow_are_refused),
         cmocka_unit_test(test_recognise_names_are_found_in_any_order),
         ggdm_test_in_dir(test_recognise_unknown_weights_say_so),
+        ggdm_test_in_dir(test_recognise_a_name_that_none_has_lists_those_there_are),
     };
     return ggdm_test_main(tests);
 }
