@@ -118,6 +118,8 @@ ggdm_status ggdm_safetensors_write_as(const char *path, const ggdm_tensor *tenso
                                       ggdm_error *err);
 /** That rounding, of finite numbers. */
 void ggdm_safetensors_narrow(const float *in, size_t n, ggdm_st_dtype dtype, uint16_t *out);
+/** What a finite number is once it has been written as this dtype (F32, F16, BF16). */
+float ggdm_safetensors_rounded(float v, ggdm_st_dtype dtype);
 
 /** The file that ggdm_safetensors_write would write, in memory, with zeros for data: *size bytes in
  *  *out (owned, 64-byte aligned), the first tensor's data at byte *data, the others packed behind

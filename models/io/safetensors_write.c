@@ -50,6 +50,17 @@ void ggdm_safetensors_narrow(const float *in, size_t n, ggdm_st_dtype dtype, uin
         out[i] = narrow(in[i]);
 }
 
+float ggdm_safetensors_rounded(float v, ggdm_st_dtype dtype)
+{
+    uint16_t half;
+    const ggdm_st_tensor one = {"", dtype, GGDM_SHAPE1(1), &half, sizeof half};
+    if (dtype == GGDM_ST_F32)
+        return v;
+    ggdm_safetensors_narrow(&v, 1, dtype, &half);
+    ggdm_safetensors_to_f32(&one, &v);
+    return v;
+}
+
 /* --- the header --- */
 
 static int compare_names(const void *pa, const void *pb)

@@ -22,20 +22,13 @@ static const ggdm_st_dtype dtypes[] = {GGDM_ST_F32, GGDM_ST_F16, GGDM_ST_BF16};
 ggdm_status ggdm_export_round(const ggdm_recipe *recipe, ggdm_flat *flat, ggdm_error *err)
 {
     const ggdm_st_dtype dtype = dtypes[recipe->weights];
-    uint16_t *half = NULL;
-    if (dtype == GGDM_ST_F32)
-        return GGDM_OK;
-    GGDM_TRY(ggdm_alloc(&half, flat->n, sizeof *half, err));
-    ggdm_safetensors_narrow(flat->ema, flat->n, dtype, half);
-    const ggdm_st_tensor all = {"", dtype, GGDM_SHAPE1((int64_t)flat->n), half,
-                                flat->n * sizeof *half};
-    ggdm_safetensors_to_f32(&all, flat->ema);
-    free(half);
-    for (size_t i = 0; i < flat->n; i++)
+    for (size_t i = 0; i < flat->n && dtype != GGDM_ST_F32; i++) {
+        flat->ema[i] = ggdm_safetensors_rounded(flat->ema[i], dtype);
         if (!isfinite(flat->ema[i]))
             return GGDM_FAIL(err, GGDM_ENUMERIC,
                              "%s: a weight is too large for weights %s, expected f32 or bf16",
                              recipe->path, ggdm_weights_form_names[recipe->weights]);
+    }
     return GGDM_OK;
 }
 

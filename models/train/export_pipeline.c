@@ -15,27 +15,15 @@
 /* --- the text encoder --- */
 
 /* Do all of them survive in this precision? */
-static ggdm_status fits(const ggdm_tensor *tensors, size_t n, ggdm_st_dtype dtype, bool *out,
-                        ggdm_error *err)
+static bool fits(const ggdm_tensor *tensors, size_t n, ggdm_st_dtype dtype)
 {
-    *out = true;
-    for (size_t i = 0; i < n && *out && dtype != GGDM_ST_F32; i++) {
-        const size_t count = (size_t)ggdm_shape_count(&tensors[i].shape);
-        uint16_t *half = NULL;
-        float *back = NULL;
-        GGDM_TRY(ggdm_alloc(&half, count, sizeof *half, err));
-        const ggdm_status st = ggdm_alloc(&back, count, sizeof *back, err);
-        if (st == GGDM_OK) {
-            const ggdm_st_tensor t = {"", dtype, tensors[i].shape, half, count * sizeof *half};
-            ggdm_safetensors_narrow(tensors[i].data, count, dtype, half);
-            ggdm_safetensors_to_f32(&t, back);
-            *out = memcmp(back, tensors[i].data, count * sizeof *back) == 0;
-        }
-        free(back);
-        free(half);
-        GGDM_TRY(st);
+    for (size_t i = 0; i < n; i++) {
+        const float *w = tensors[i].data;
+        for (int64_t k = 0; k < ggdm_shape_count(&tensors[i].shape); k++)
+            if (ggdm_safetensors_rounded(w[k], dtype) != w[k])
+                return false;
     }
-    return GGDM_OK;
+    return true;
 }
 
 static ggdm_status write_tower(const ggdm_model *encoder, ggdm_st_dtype dtype, const char *dir,
@@ -45,15 +33,14 @@ static ggdm_status write_tower(const ggdm_model *encoder, ggdm_st_dtype dtype, c
     ggdm_tensor *tensors = NULL;
     char *path = NULL;
     size_t n = 0;
-    bool exact;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, "model.safetensors", &path, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&tensors, encoder->params.n, sizeof *tensors, err), done);
     for (size_t i = 0; i < encoder->params.n; i++)
         if (strncmp(encoder->params.items[i].name, TOWER, sizeof TOWER - 1) == 0)
             tensors[n++] = encoder->params.items[i];
-    GGDM_TRY_GOTO(st, fits(tensors, n, dtype, &exact, err), done);
-    st = ggdm_safetensors_write_as(path, tensors, n, exact ? dtype : GGDM_ST_F32, meta, 1, err);
+    st = ggdm_safetensors_write_as(path, tensors, n, fits(tensors, n, dtype) ? dtype : GGDM_ST_F32,
+                                   meta, 1, err);
 done:
     free(tensors);
     free(path);

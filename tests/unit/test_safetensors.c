@@ -319,6 +319,11 @@ static void test_safetensors_narrow_rounds_to_nearest_even(void **state)
     assert_int_equal(narrow(65520, GGDM_ST_F16), 0x7c00);
     assert_int_equal(narrow(-1e30f, GGDM_ST_F16), 0xfc00);
     assert_int_equal(narrow(1e-30f, GGDM_ST_F16), 0);
+    assert_true(ggdm_safetensors_rounded(1 + 0x1p-12f, GGDM_ST_F16) == 1);
+    assert_true(ggdm_safetensors_rounded(1 + 0x1p-10f, GGDM_ST_F16) == 1 + 0x1p-10f);
+    assert_true(ggdm_safetensors_rounded(-1 - 0x1p-10f, GGDM_ST_BF16) == -1);
+    assert_true(ggdm_safetensors_rounded(1 + 0x1p-23f, GGDM_ST_F32) == 1 + 0x1p-23f);
+    assert_true(isinf(ggdm_safetensors_rounded(65520, GGDM_ST_F16)));
 }
 
 static void test_safetensors_half_precision_reads_back(void **state)

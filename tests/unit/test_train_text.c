@@ -19,7 +19,7 @@ static const char clip[] =
     "\"vision_config\": {\"hidden_size\": 16, \"intermediate_size\": 32, "
     "\"num_hidden_layers\": 1, \"num_attention_heads\": 2, \"image_size\": 8, \"patch_size\": 4}}";
 static const char clip_recipe[] = "name: tiny\nobjective: contrastive\nconfig: net.json\n"
-                                  "tokenizer: words\nimages: 20\nbatch: 20\nweights: f16\n";
+                                  "tokenizer: words\nimages: 20\nbatch: 20\n";
 #define UNET(context)                                                                              \
     "{\"_class_name\": \"UNet2DConditionModel\", \"sample_size\": 8, \"in_channels\": 3, "         \
     "\"out_channels\": 3, \"block_out_channels\": [8, 16], \"layers_per_block\": 1, "              \
@@ -75,7 +75,8 @@ static void test_train_text_resumes_to_the_bit(void **state)
     ggdm_train_end(&f);
 }
 
-/* text_encoder/ is the text transformer alone, of the same weights, with the same tokenizer. */
+/* text_encoder/ is the text transformer alone, of the same weights (of f32: in f16, as the network
+ * is written, they would be others), with the same tokenizer. */
 static void test_train_text_writes_the_encoder_beside_it(void **state)
 {
     (void)state;
