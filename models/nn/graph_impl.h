@@ -195,6 +195,8 @@ ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err);
 
 /* Ops that other op_*.c files emit. */
 ggdm_val ggdm_emit_linear_conv(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm_shape shape);
+/** The sum over all rows or pixels of gy: what a bias of this shape [O] gets. */
+ggdm_val ggdm_emit_bias_gradient(ggdm_graph *g, ggdm_val gy, ggdm_shape shape);
 /** The sum over images, in their order, of elements part * n ... part * n + n - 1 of each in f32, n
  *  those of the shape: what parameters that all images share get. */
 ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape);

@@ -229,16 +229,6 @@ ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm
 
 /* ---- transposed: x and y are the destination and the source of a convolution ---- */
 
-/* gb [O] = sum over all pixels of gy */
-static void bias_run(const ggdm_graph *g, const ggdm_op *op)
-{
-    const ggdm_value *gy = ggdm_in(g, op, 0), *gb = ggdm_out(g, op, 0);
-    const int64_t o = gb->shape.d[0];
-    ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), ggdm_shape_count(&gy->shape) / o, 32, o);
-}
-
-static const ggdm_op_kind kind_bias = {.name = "conv_transpose_backward_bias", .run = bias_run};
-
 static void transpose_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *b = ggdm_in(g, op, 2), *y = ggdm_out(g, op, 0);
@@ -263,11 +253,8 @@ static void transpose_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const b
         weights.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[1]));
         gin[1] = ggdm_graph_emit(g, &weights);
     }
-    if (need[2]) {
-        ggdm_op bias = ggdm_op_make(&kind_bias, gy, -1, -1, -1);
-        bias.out[0] = ggdm_graph_value(g, GGDM_F32, *ggdm_graph_shape(g, op->in[2]));
-        gin[2] = ggdm_graph_emit(g, &bias);
-    }
+    if (need[2])
+        gin[2] = ggdm_emit_bias_gradient(g, gy, *ggdm_graph_shape(g, op->in[2]));
 }
 
 static const ggdm_op_kind kind_transpose = {.name = "conv_transpose",

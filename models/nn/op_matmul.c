@@ -125,7 +125,14 @@ static void bias_run(const ggdm_graph *g, const ggdm_op *op)
     ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), m, 32, o);
 }
 
-static const ggdm_op_kind kind_bias = {.name = "linear_backward_bias", .run = bias_run};
+static const ggdm_op_kind kind_bias = {.name = "bias_backward", .run = bias_run};
+
+ggdm_val ggdm_emit_bias_gradient(ggdm_graph *g, ggdm_val gy, ggdm_shape shape)
+{
+    ggdm_op op = ggdm_op_make(&kind_bias, gy, -1, -1, -1);
+    op.out[0] = ggdm_graph_value(g, GGDM_F32, shape);
+    return ggdm_graph_emit(g, &op);
+}
 
 static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                        ggdm_val *gin)
