@@ -147,8 +147,7 @@ static ggdm_val attention_pool(const ggdm_adm *net, ggdm_graph *g, ggdm_val h)
         ggdm_graph_param(g, "out.2.positional_embedding", GGDM_SHAPE2(side * side + 1, width),
                          (ggdm_init){GGDM_INIT_NORMAL, 1.0 / width});
     h = ggdm_fused_attention_core(&a, g, ggdm_add_positions(g, h, places), "out.2");
-    h = ggdm_slice_channels(g, ggdm_unroll(g, h), 0, width); /* the first token */
-    return ggdm_layer_pointwise(g, h, "out.2.c_proj", net->n_classes);
+    return ggdm_layer_pointwise(g, ggdm_layer_first_token(g, h), "out.2.c_proj", net->n_classes);
 }
 
 static ggdm_val adaptive_pool(const ggdm_adm *net, ggdm_graph *g, ggdm_val h)

@@ -51,11 +51,6 @@ static ggdm_val mlp(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, const 
                                   b->width, normal(residual_std(b)));
 }
 
-static ggdm_val first_token(ggdm_graph *g, ggdm_val x, int width)
-{
-    return ggdm_slice_channels(g, ggdm_unroll(g, x), 0, width);
-}
-
 /* Norms stand in front of what is added.  Of tokens of which the first is all that
  * counts (pooled) the last block makes that one alone, as a row. */
 static ggdm_val blocks(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, const char *tower,
@@ -68,8 +63,8 @@ static ggdm_val blocks(const ggdm_clip_blocks *b, ggdm_graph *g, ggdm_val x, con
             ggdm_layer_layer_norm(g, x, ggdm_layer_name(name, prefix, "layer_norm1"), b->eps);
         ggdm_val h = all;
         if (pooled && i == b->layers - 1) {
-            h = first_token(g, all, b->width);
-            x = first_token(g, x, b->width);
+            h = ggdm_layer_first_token(g, all);
+            x = ggdm_layer_first_token(g, x);
         }
         h = attention(b, g, h, all, ggdm_layer_name(name, prefix, "self_attn"), causal);
         x = ggdm_add(g, x, h);

@@ -177,3 +177,9 @@ ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, do
     ggdm_val gamma, beta;
     return declare_norm(g, x, prefix, &gamma, &beta) ? ggdm_layer_norm(g, x, gamma, beta, eps) : -1;
 }
+
+ggdm_val ggdm_layer_first_token(ggdm_graph *g, ggdm_val x)
+{
+    const int64_t channels = width(g, x);
+    return channels == 0 ? -1 : ggdm_slice_channels(g, ggdm_unroll(g, x), 0, (int)channels);
+}

@@ -61,4 +61,7 @@ ggdm_val ggdm_layer_batch_norm(ggdm_graph *g, ggdm_val x, const char *prefix, do
 /** nn.LayerNorm(C, eps) over the last dimension; weight one, bias zero. */
 ggdm_val ggdm_layer_layer_norm(ggdm_graph *g, ggdm_val x, const char *prefix, double eps);
 
+/** The first token of each sequence: [N, T, C] -> [N, C] f32. */
+ggdm_val ggdm_layer_first_token(ggdm_graph *g, ggdm_val x);
+
 #endif
