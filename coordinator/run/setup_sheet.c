@@ -26,36 +26,36 @@ static int32_t count_axes(const ggdm_spec *s)
     return n;
 }
 
-/* Values of the axis that goes across, as jobs/mosaic.h chooses it. */
-static int64_t count_columns(const ggdm_spec *s, bool texts)
+static bool is_text(const ggdm_parameter *p)
 {
-    const bool several = count_axes(s) > 1;
-    int32_t scales = 0, others = 0, second = 0;
-    int64_t stride = 0;
-    for (int32_t i = 0; i < s->n_parameters; i++) {
-        const ggdm_parameter *p = &s->parameters[i];
-        if (p->count == 1 || (several && i == s->class_parameter))
-            continue;
-        if (is_scale(p) && !follows_text(s, p))
-            scales = p->count > scales ? p->count : scales;
-        else {
-            second += stride && stride != p->stride;
-            stride = p->stride;
-            others = p->count > others ? p->count : others;
-        }
-    }
-    if (!scales && texts && !second)
-        return 1;
-    return scales ? scales : others ? others : 1;
+    return p && p->row->type == GGDM_PARAM_TEXT;
 }
 
-/* Are there prompts, or other texts, to stand beside the lines? */
-static bool has_texts(const ggdm_spec *s)
+/* Of the axes beside one (NULL: of all) that with most values, of equals the last; NULL: none. */
+static const ggdm_parameter *choose_axis(const ggdm_spec *s, const ggdm_parameter *beside,
+                                         bool scales)
 {
-    for (int32_t i = 0; i < s->n_parameters; i++)
-        if (s->parameters[i].count > 1 && s->parameters[i].row->type == GGDM_PARAM_TEXT)
-            return true;
-    return false;
+    const bool several = count_axes(s) > 1;
+    const ggdm_parameter *best = NULL;
+    for (int32_t i = 0; i < s->n_parameters; i++) {
+        const ggdm_parameter *p = &s->parameters[i];
+        if (p->count == 1 || (several && i == s->class_parameter) ||
+            (beside && p->stride == beside->stride) || (is_scale(p) && follows_text(s, p)) ||
+            (scales && !is_scale(p)))
+            continue;
+        best = !best || p->count >= best->count ? p : best;
+    }
+    return best;
+}
+
+/* Values of the axis that goes across, and whether texts go down, as jobs/mosaic.h has them. */
+static int32_t count_columns(const ggdm_spec *s, bool *texts_down)
+{
+    const ggdm_parameter *x = choose_axis(s, NULL, true);
+    x = x ? x : choose_axis(s, NULL, false);
+    const ggdm_parameter *y = x ? choose_axis(s, x, false) : NULL;
+    *texts_down = is_text(y ? y : x);
+    return x && (y || !is_text(x)) ? x->count : 1;
 }
 
 static void find_image(const ggdm_setup *s, ggdm_setup_sheet *out)
@@ -72,15 +72,15 @@ ggdm_setup_sheet ggdm_setup_sheet_of(const ggdm_setup *setup)
 {
     const ggdm_spec *s = &setup->spec;
     const int32_t asked = s->sheet ? s->sheet : 1;
-    const bool texts = has_texts(s);
-    ggdm_setup_sheet out = {.columns = count_columns(s, texts)};
+    bool texts_down;
+    ggdm_setup_sheet out = {.columns = count_columns(s, &texts_down)};
     find_image(setup, &out);
     if (s->n_cells < 2 || out.image_size < 1)
         return out;
     out.per_cell = asked < s->samples ? asked : s->samples;
     out.lines = (s->n_cells + out.columns - 1) / out.columns;
     const ggdm_mosaic_size size =
-        ggdm_mosaic_size_of(out.per_cell, out.image_size, out.image_size, texts);
+        ggdm_mosaic_size_of(out.per_cell, out.image_size, out.image_size, texts_down);
     out.pages = ggdm_mosaic_pages(&size, out.columns, out.lines);
     ggdm_mosaic_pixels(&size, (int32_t)(out.columns < size.columns ? out.columns : size.columns),
                        (int32_t)(out.lines < size.lines ? out.lines : size.lines), &out.page_width,

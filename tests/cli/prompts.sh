@@ -32,6 +32,11 @@ timeout 120 "$GGDM" run p.yaml --run p --workers 2 >p.out 2>p.err && grep -q "9 
     [[ "$(column p clip_mean) $(column p judge_accuracy)" =~ ^(-?[0-9.e-]+ ?){8}$ ]] &&
     grep -q "accuracy by the judge for the target of each cell" p.out
 report $? "prompts of a file as an axis, joined with what the judge is to see" || cat p.err p.out p/summary.csv
+# The images of a cell side by side where prompts go down; in a square where they are in headings.
+sed 's/  kappa: .*/  kappa: [0, 1, 2]\n  seed: [1, 2, 3, 4]/' p.yaml >three.yaml
+"$GGDM" plan p.yaml --run new >out 2>err && grep -q "sheet .* 2 x 2, 3 images of each: 426 x 154 pixels" out && [ "$(od -An -tx1 -j16 -N8 p/figures/sheet-tiles.png | tr -d " ")" = 000001aa0000009a ] &&
+    "$GGDM" plan three.yaml >out 2>err && grep -q "sheet .* 4 x 6, 3 images of each: 574 x 858 pixels" out
+report $? "a plan says how large the sheet of prompts will be" || cat out err
 tar xOf p/archive/c0003/samples.tar c0003_000001.json >side.json
 tar xOf p/archive/c0001/samples.tar c0001_000001.json >other.json
 grep -q '"prompt": "blond hair"' side.json && grep -q '"target": "hair_colour:blond", "judge.target.class": 0' side.json &&
