@@ -129,7 +129,7 @@ bench-compare: $(B)/ggdm
 # kernels itself (some machines pin older ones by these variables).
 bench-pytorch: $(B)/ggdm
 	@scripts/deps.sh pytorch
-	@for script in pytorch inception clip; do \
+	@for script in pytorch inception clip faces; do \
 	  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
 	    LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
 	    /usr/bin/python3 tests/bench/$$script.py $(B)/ggdm $(ROUNDS) || exit; done

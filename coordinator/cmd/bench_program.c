@@ -7,10 +7,13 @@
 #define GUIDE "1111111111111111111111111111111111111111111111111111111111111111"
 
 static const char head_text[] = "{\"model\":\"" DIFFUSION "\",\"sampler\":{\"kind\":\"ddpm\"}}";
-static const char setting_text[] =
-    "{\"terms\":[{\"loss\":{\"kind\":\"classifier\",\"model\":\"" GUIDE "\",\"target\":0}}]}";
+#define TERM(kind, aim)                                                                            \
+    "{\"terms\":[{\"loss\":{\"kind\":\"" kind "\",\"model\":\"" GUIDE "\"," aim "}}]}"
+static const char by_class[] = TERM("classifier", "\"target\":0");
+static const char by_prompt[] = TERM("clip", "\"prompt\":\"a face\"");
 
-static ggdm_status intern_programs(ggdm_bench_programs *b, bool guided, ggdm_error *err)
+/* guided: the text of what guides; NULL: nothing. */
+static ggdm_status intern_programs(ggdm_bench_programs *b, const char *guided, ggdm_error *err)
 {
     ggdm_arena arena = {0};
     ggdm_item *head = NULL, *setting = NULL;
@@ -22,8 +25,7 @@ static ggdm_status intern_programs(ggdm_bench_programs *b, bool guided, ggdm_err
     if (!guided)
         goto done;
     GGDM_TRY_GOTO(
-        st,
-        ggdm_recipe_parse(&ggdm_methods, &arena, GGDM_FAMILY_GUIDANCE, setting_text, &setting, err),
+        st, ggdm_recipe_parse(&ggdm_methods, &arena, GGDM_FAMILY_GUIDANCE, guided, &setting, err),
         done);
     st = ggdm_programs_tick(b->programs, head, setting, &b->guided, err);
 done:
@@ -38,7 +40,8 @@ ggdm_status ggdm_bench_programs_init(ggdm_bench_programs *b, const ggdm_model *d
     *b = (ggdm_bench_programs){.refs = {{DIFFUSION, diffusion}, {GUIDE, guide}}, .guided = -1};
     b->models = (ggdm_models){.items = b->refs, .n = guide ? 2 : 1};
     GGDM_TRY(ggdm_programs_create(&ggdm_methods, &b->models, precision, batch, &b->programs, err));
-    return intern_programs(b, guide != NULL, err);
+    const char *guided = guide && guide->info.two_towers ? by_prompt : by_class;
+    return intern_programs(b, guide ? guided : NULL, err);
 }
 
 void ggdm_bench_programs_deinit(ggdm_bench_programs *b)

@@ -1,4 +1,5 @@
-/* The programs of a diffusion model by itself and guided by a classifier through it, for commands
+/* The programs of a diffusion model by itself and guided through it by a classifier, or by
+ * a network of images and texts, for commands
  * that measure networks without a sweep. */
 #ifndef GGDM_COORDINATOR_BENCH_PROGRAM_H
 #define GGDM_COORDINATOR_BENCH_PROGRAM_H

@@ -68,6 +68,11 @@ static void fill_inputs(const ggdm_program *p)
             p->x0_eps[i] = -3.4f;
         }
     }
+    for (int32_t k = 0; k < p->n_prompts; k++)
+        ggdm_normals(
+            0, GGDM_STREAM_SAMPLER, 0, 1,
+            (int64_t)((size_t)p->batch * (size_t)p->prompts[k].copies * p->prompts[k].numbers),
+            p->prompts[k].data);
 }
 
 static ggdm_timing per_image(ggdm_timing t, int batch)
@@ -244,7 +249,10 @@ static void print_bench_text(const report *r)
 }
 
 static const struct argp_option arguments[] = {
-    {"guide", 'g', "DIR", 0, "classifier whose gradient guides: measures guided steps too", 0},
+    {"guide", 'g', "DIR", 0,
+     "classifier, or network of images and texts, whose gradient guides: measures guided steps "
+     "too",
+     0},
     {"batch", 'b', "N", 0, "images of a batch (default: 32)", 0},
     {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
     {"precision", 'p', "auto|fp32|bf16", 0, "precision of the activations (default: auto)", 0},

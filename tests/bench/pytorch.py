@@ -43,7 +43,8 @@ def read_safetensors(path):
         size = struct.unpack("<Q", f.read(8))[0]
         header, data = json.loads(f.read(size)), f.read()
     header.pop("__metadata__", None)
-    read = lambda v: np.frombuffer(data[slice(*v["data_offsets"])], "<f4").reshape(v["shape"]).copy()
+    kinds = {"F32": "<f4", "F16": "<f2"}
+    read = lambda v: np.frombuffer(data[slice(*v["data_offsets"])], kinds[v["dtype"]]).reshape(v["shape"]).astype("<f4")
     return {k: torch.from_numpy(read(v)) for k, v in header.items()}
 
 

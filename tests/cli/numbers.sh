@@ -93,6 +93,10 @@ end
 timeout 60 "$GGDM" bench network clip.json --batch 2 --seconds 1 --json >out 2>err &&
     figures {forward,gradient}_{,best_,cpu_}ms_per_image {forward,gradient}_runs peak_share gradient_peak_share
 report $? "an encoder of images is measured with the gradient to them, too" || cat err
+sed 's/"patch_size": 8/&, "num_channels": 1/' clip.json >grey.json
+timeout 60 "$GGDM" bench network "$zoo/mnist-ddpm/config.json" --guide grey.json --batch 2 --seconds 1 --json >out 2>err &&
+    figures guided_{,best_,cpu_}ms_per_image guided_runs
+report $? "and a network of images and texts can be the guide" || cat err
 timeout 60 "$GGDM" bench ops --milliseconds 1 --batch 2 >out 2>err &&
     figures n median_us best_us with_gradient_us gbytes_per_second && [ "$(grep -c '"op":' out)" -ge 10 ]
 report $? "the ops of the shipped models are measured" || cat err
