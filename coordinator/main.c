@@ -28,6 +28,8 @@ static const ggdm_command commands[] = {
      ggdm_cmd_compare},
     {"report", "write the report anew: a page, or tables for Markdown and LaTeX", ggdm_cmd_report},
     {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
+    {"verify", "compute random images of a run again: are they the same to the bit?",
+     ggdm_cmd_verify},
     {NULL, "Models and data", NULL},
     {"train", "train a model from a recipe", ggdm_cmd_train},
     {"model", "look into, check and apply models", ggdm_cmd_model},
@@ -48,7 +50,8 @@ static const ggdm_command commands[] = {
 
 static const ggdm_note exit_codes[] = {
     {"0", "all done"},
-    {"1", "done, but some units failed; doctor: warnings or problems"},
+    {"1", "done, but some units failed; doctor: warnings or problems; compare, verify, replay: "
+          "something differs"},
     {"2", "usage or invalid input"},
     {"70", "internal error"},
     {"75", "interrupted with work left, or no room on the disk; the same command continues"},

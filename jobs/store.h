@@ -444,6 +444,15 @@ ggdm_status ggdm_store_samples_next(ggdm_sample_reader *reader, ggdm_sample *out
 /** Safe on NULL and twice. */
 void ggdm_store_samples_close(ggdm_sample_reader **reader);
 
+/** One of them with its bytes (owned: ggdm_sample_deinit) and without scores; *found: is it there?
+ *  Errors: GGDM_EFORMAT, GGDM_ESTORE. */
+ggdm_status ggdm_store_sample(ggdm_store *store, int64_t trajectory, int32_t index,
+                              ggdm_sample *out, bool *found, ggdm_error *err);
+/** The unit that makes it again from the stored recipe, alone: a tree of one leaf, without scorers.
+ *  Owned: ggdm_unit_deinit.  Errors: those of ggdm_store_recipe. */
+ggdm_status ggdm_store_leaf(ggdm_store *store, int64_t trajectory, int32_t index, ggdm_unit *out,
+                            ggdm_error *err);
+
 /* A number of a cell, or of two, from a later stage (ggdm evaluate). */
 typedef struct ggdm_store_result {
     int32_t cell;

@@ -167,6 +167,38 @@ ggdm_status ggdm_store_each_sample(ggdm_store *store, int64_t trajectory, int32_
     return st;
 }
 
+/* ---- one alone ------------------------------------------------------------------------------- */
+
+/* Its bytes are the statement's until that goes. */
+static ggdm_status keep_bytes(ggdm_sample *sample, ggdm_error *err)
+{
+    const uint8_t *bytes = sample->data;
+    sample->data = NULL;
+    GGDM_TRY(ggdm_alloc(&sample->data, sample->size, 1, err));
+    memcpy(sample->data, bytes, sample->size);
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_sample(ggdm_store *store, int64_t trajectory, int32_t index,
+                              ggdm_sample *out, bool *found, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    ggdm_sample sample = {.trajectory = trajectory};
+    *out = sample;
+    GGDM_TRY(ggdm_store_prepare(store, ggdm_store_sql_sample, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, trajectory);
+    sqlite3_bind_int(stmt, 2, index);
+    ggdm_status st = ggdm_store_step(store, stmt, found, err);
+    if (st == GGDM_OK && *found)
+        st = read_sample(store, stmt, &sample, err);
+    if (st == GGDM_OK && *found)
+        st = keep_bytes(&sample, err);
+    if (st == GGDM_OK)
+        *out = sample;
+    sqlite3_finalize(stmt);
+    return st;
+}
+
 /* ---- for units that score ------------------------------------------------------------------- */
 
 static ggdm_status pack_block(ggdm_store *s, int64_t trajectory, const ggdm_unit *unit,

@@ -97,6 +97,7 @@ extern const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS];
 /* Not kept prepared, because a visitor may call the store while they run. */
 extern const char *const ggdm_store_sql_samples;
 extern const char *const ggdm_store_sql_samples_data;
+extern const char *const ggdm_store_sql_sample;
 extern const char *const ggdm_store_sql_scores;
 extern const char *const ggdm_store_sql_results;
 extern const char *const ggdm_store_sql_verdicts;

@@ -158,6 +158,8 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
 
 const char *const ggdm_store_sql_samples = "SELECT " SAMPLE_COLUMNS SAMPLE_ROWS;
 const char *const ggdm_store_sql_samples_data = "SELECT " SAMPLE_COLUMNS ", data" SAMPLE_ROWS;
+const char *const ggdm_store_sql_sample =
+    "SELECT " SAMPLE_COLUMNS ", data FROM sample WHERE trajectory = ?1 AND idx = ?2";
 const char *const ggdm_store_sql_scores =
     "SELECT first, count, data FROM score WHERE trajectory = ?1 AND scorer = ?2 ORDER BY first";
 const char *const ggdm_store_sql_results =
