@@ -23,7 +23,7 @@ BEGIN {
     may["models/nn"]    = "common models/nn"
     may["models/arch"]  = "common models/nn models/arch"
     may["jobs"]         = "common jobs"
-    may["worker"]       = "common models worker jobs/messages.h jobs/catalogue.h jobs/item.h jobs/recipe.h jobs/step_cost.h"
+    may["worker"]       = "common models worker jobs/messages.h jobs/catalogue.h jobs/item.h jobs/recipe.h jobs/record.h jobs/step_cost.h"
     may["evaluate"]     = "common models jobs evaluate"
     may["slurm"]        = "common slurm"
     may["coordinator"]       = "common models jobs worker evaluate coordinator slurm"

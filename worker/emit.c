@@ -229,6 +229,18 @@ void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item
         loss, grad, weight ? ggdm_emit_value_index(e, item, weight, &of_head) : -1, scale};
 }
 
+void ggdm_emit_term(ggdm_emit *e, int32_t k, ggdm_val loss, ggdm_val grad, const ggdm_item *item,
+                    const char *weight, ggdm_scale scale)
+{
+    bool of_head;
+    if (e->status != GGDM_OK)
+        return;
+    ggdm_graph_output(e->graph, loss);
+    e->terms[k] = (ggdm_seen_term){
+        loss, grad, weight ? ggdm_emit_value_index(e, item, weight, &of_head) : -1, scale};
+    e->n_terms = k < e->n_terms ? e->n_terms : k + 1;
+}
+
 /* ---- programs ------------------------------------------------------------------------------ */
 
 static void emit_begin(ggdm_emit *e)

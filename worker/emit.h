@@ -138,6 +138,15 @@ typedef struct ggdm_shift {
     ggdm_scale scale;
 } ggdm_shift;
 
+/* What a term of a guidance is seen by, by whoever looks at a tick: its loss before any weight, and
+ * the gradient that was taken, which has this weight and scale in it already.  Terms that share a
+ * backward pass have that of their weighted sum. */
+typedef struct ggdm_seen_term {
+    ggdm_val loss, grad; /* grad -1: the loss does not depend on anything */
+    int32_t weight;      /* as in ggdm_shift */
+    ggdm_scale scale;
+} ggdm_seen_term;
+
 /* What a network is given: the condition of the images (a label or a prompt), none, or rows in
  * pairs of both.  None is the label of no class; of prompts the negative one, else the empty one.
  */
@@ -173,6 +182,8 @@ typedef struct ggdm_emit {
     int32_t n_windows;
     ggdm_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
+    ggdm_seen_term terms[GGDM_MAX_TERMS]; /* as the setting has them */
+    int32_t n_terms;
     const ggdm_model_ref *slots[GGDM_MAX_SLOTS]; /* models used: their digests name the slots */
     int32_t n_slots;
     ggdm_status status; /* sticky, as the graph's */
@@ -255,6 +266,10 @@ ggdm_val ggdm_emit_loss(ggdm_emit *e, const ggdm_item *loss, ggdm_val x0);
 /** A gradient for the walk; weight: value row of item, NULL: it is inside the loss. */
 void ggdm_emit_shift(ggdm_emit *e, ggdm_val loss, ggdm_val grad, const ggdm_item *item,
                      const char *weight, ggdm_scale scale);
+/** Show term number k of the setting to whoever looks; weight as above, and scale: what grad has in
+ *  it. */
+void ggdm_emit_term(ggdm_emit *e, int32_t k, ggdm_val loss, ggdm_val grad, const ggdm_item *item,
+                    const char *weight, ggdm_scale scale);
 /** Keep the first error. */
 void ggdm_emit_fail(ggdm_emit *e, ggdm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

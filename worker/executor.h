@@ -15,15 +15,23 @@
 
 typedef struct ggdm_executor ggdm_executor;
 
+/* A term of the guidance in a tick. */
+typedef struct ggdm_tick_term {
+    const char *name;      /* of its loss, "classifier"; the second of that loss: "classifier-2" */
+    float loss;            /* before any weight */
+    const float *gradient; /* [elements] times factor; of terms that share a backward pass of their
+                              weighted sum; NULL: the loss depends on nothing */
+    float factor;          /* weights that are in the gradient */
+} ggdm_tick_term;
+
 /* One image at one tick: what the network made of it, before the step. */
 typedef struct ggdm_tick_view {
     int32_t image, segment; /* indices in the unit */
     int32_t step, tick;
     int64_t elements;
-    const float *x, *eps, *x0;              /* [elements] */
-    int32_t n_shifts;                       /* 0 in evaluations of a step after its first */
-    const float *gradients[GGDM_MAX_TERMS]; /* [n_shifts][elements], without their weights */
-    float losses[GGDM_MAX_TERMS];           /* [n_shifts] */
+    const float *x, *eps, *x0; /* [elements] */
+    int32_t n_terms;           /* those that act in this tick, as the setting has them */
+    ggdm_tick_term terms[GGDM_MAX_TERMS];
 } ggdm_tick_view;
 
 /* Called by ggdm_executor_run between batches and for every finished sample. */

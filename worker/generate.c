@@ -226,8 +226,11 @@ static ggdm_status fill_batch(const run *r, ggdm_live *const *list, int32_t n,
     return GGDM_OK;
 }
 
-static void show_sample(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+/* The tick of one image, row i of the batch, to whoever looks. */
+static ggdm_tick_view view_tick(const run *r, const ggdm_live *live, const ggdm_program *p,
+                                int32_t i)
 {
+    const ggdm_unit_evaluation *d = doing(r, live->segment);
     ggdm_tick_view view = {.image = live->image,
                            .segment = live->segment,
                            .step = live->step,
@@ -236,11 +239,20 @@ static void show_sample(const run *r, const ggdm_live *live, const ggdm_program 
                            .x = live->x,
                            .eps = p->eps + i * p->elements,
                            .x0 = p->x0 + i * p->elements,
-                           .n_shifts = p->n_shifts};
-    for (int32_t k = 0; k < p->n_shifts; k++) {
-        view.gradients[k] = p->shifts[k].grad + i * p->elements;
-        view.losses[k] = p->shifts[k].loss[i];
+                           .n_terms = p->n_terms};
+    for (int32_t k = 0; k < p->n_terms; k++) {
+        const ggdm_program_shift *t = &p->terms[k];
+        view.terms[k] = (ggdm_tick_term){.name = d->terms[k],
+                                         .loss = t->loss[i],
+                                         .gradient = t->grad ? t->grad + i * p->elements : NULL,
+                                         .factor = ggdm_program_weight(t, step_now(r), &d->values)};
     }
+    return view;
+}
+
+static void show_sample(const run *r, const ggdm_live *live, const ggdm_program *p, int32_t i)
+{
+    const ggdm_tick_view view = view_tick(r, live, p, i);
     r->sink->watch(r->sink->context, &view);
 }
 

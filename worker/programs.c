@@ -261,6 +261,11 @@ static void take_ports(const ggdm_emit *e, ggdm_program *out)
             .copies = port->copies,
             .indices = {port->indices[0], port->indices[1]}};
     }
+    out->n_terms = e->n_terms;
+    for (int32_t i = 0; i < e->n_terms; i++)
+        out->terms[i] = (ggdm_program_shift){ggdm_graph_data(e->graph, e->terms[i].grad),
+                                             ggdm_graph_data(e->graph, e->terms[i].loss),
+                                             e->terms[i].weight, e->terms[i].scale};
     out->n_shifts = e->n_shifts;
     for (int32_t i = 0; i < e->n_shifts; i++)
         out->shifts[i] = (ggdm_program_shift){ggdm_graph_data(e->graph, e->shifts[i].grad),

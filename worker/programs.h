@@ -105,6 +105,8 @@ typedef struct ggdm_program {
     int32_t n_windows;
     ggdm_program_shift shifts[GGDM_MAX_TERMS];
     int32_t n_shifts;
+    ggdm_program_shift terms[GGDM_MAX_TERMS]; /* as ggdm_seen_term: for whoever looks */
+    int32_t n_terms;
     const float *score; /* [batch, width] out, of scorers */
     int32_t width;
 } ggdm_program;

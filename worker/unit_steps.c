@@ -20,7 +20,11 @@ static ggdm_status read_evaluation(const ggdm_tools *tools, const ggdm_head *hea
                                    ggdm_arena *arena, const ggdm_item *item,
                                    ggdm_unit_evaluation *out, ggdm_error *err)
 {
+    ggdm_term_name *names;
     GGDM_TRY(ggdm_values_of(arena, item, &out->values, err));
+    GGDM_TRY(ggdm_arena_alloc(arena, GGDM_MAX_TERMS * sizeof *names, &names, err));
+    out->n_terms = ggdm_guidance_term_names(item, names);
+    out->terms = names;
     return ggdm_programs_tick(tools->programs, head->item, item, &out->program, err);
 }
 

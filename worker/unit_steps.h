@@ -11,6 +11,8 @@
 typedef struct ggdm_unit_evaluation {
     ggdm_values values;
     int32_t program;
+    int32_t n_terms;
+    const ggdm_term_name *terms; /* [n_terms] what they are called */
 } ggdm_unit_evaluation;
 
 /* What happens in a step: in its first evaluation, in those after it. */

@@ -255,16 +255,16 @@ static void look(void *context, const ggdm_tick_view *v)
     s->at[v->segment][v->image][v->step][v->tick]++;
     assert_int_equal(v->elements, 64);
     is_guided = is_guided && v->tick == 0; /* the step is, once */
-    assert_int_equal(v->n_shifts, is_guided);
+    assert_int_equal(v->n_terms, is_guided);
     double size = 0, x = 0, x0 = 0;
     for (int i = 0; i < 64; i++) {
         x += fabs((double)v->x[i]) + fabs((double)v->eps[i]);
         x0 += fabs((double)v->x0[i]);
-        size += is_guided ? fabs((double)v->gradients[0][i]) : 0;
+        size += is_guided ? fabs((double)v->terms[0].gradient[i]) : 0;
     }
     assert_true(x > 0 && x0 > 0);
     if (is_guided)
-        assert_true(size > 0 && v->losses[0] > 0); /* -log p */
+        assert_true(size > 0 && v->terms[0].loss > 0); /* -log p */
     s->guided += is_guided;
 }
 
@@ -302,8 +302,8 @@ static void look_at_first_step(void *context, const ggdm_tick_view *v)
 {
     first_step *f = context;
     f->ticks++;
-    if (v->step == 0 && v->tick == 0 && v->n_shifts > 0)
-        memcpy(f->gradient, v->gradients[0], sizeof f->gradient);
+    if (v->step == 0 && v->tick == 0 && v->n_terms > 0)
+        memcpy(f->gradient, v->terms[0].gradient, sizeof f->gradient);
     if (v->step == 1 && v->tick == 0)
         memcpy(f->x, v->x, sizeof f->x);
 }

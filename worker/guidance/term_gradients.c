@@ -10,6 +10,12 @@
 
 #define MIN_LENGTH 1e-19 /* of a gradient: the square of less is no f32 */
 
+/* What a gradient is multiplied by in a step, by where it is applied. */
+static const ggdm_number numbers[GGDM_N_APPLIED] = {
+    [GGDM_APPLY_PREVIOUS] = GGDM_NUMBER_ONE,  [GGDM_APPLY_CURRENT] = GGDM_NUMBER_CURRENT,
+    [GGDM_APPLY_MEAN] = GGDM_NUMBER_VARIANCE, [GGDM_APPLY_EPS] = GGDM_NUMBER_NOISE,
+    [GGDM_APPLY_X0] = GGDM_NUMBER_MINUS,      [GGDM_APPLY_X0_EPS] = GGDM_NUMBER_MINUS};
+
 static ggdm_gradient gradient_of(const ggdm_item *t)
 {
     return (ggdm_gradient)ggdm_item_whole(t, "gradient");
@@ -163,12 +169,39 @@ static bool is_of(const ggdm_item *t, ggdm_apply apply, ggdm_gradient gradient)
     return is_plain(t) && ggdm_item_whole(t, "apply") == apply && gradient_of(t) == gradient;
 }
 
-/* ---- what the walk subtracts ---------------------------------------------------------------- */
+/* ---- for whoever looks ---------------------------------------------------------------------- */
 
-static const ggdm_number numbers[GGDM_N_APPLIED] = {
-    [GGDM_APPLY_PREVIOUS] = GGDM_NUMBER_ONE,  [GGDM_APPLY_CURRENT] = GGDM_NUMBER_CURRENT,
-    [GGDM_APPLY_MEAN] = GGDM_NUMBER_VARIANCE, [GGDM_APPLY_EPS] = GGDM_NUMBER_NOISE,
-    [GGDM_APPLY_X0] = GGDM_NUMBER_MINUS,      [GGDM_APPLY_X0_EPS] = GGDM_NUMBER_MINUS};
+/* A term by itself: the gradient has nothing in it. */
+static void show(ggdm_emit *e, const ggdm_item *terms, const ggdm_item *t, ggdm_val loss,
+                 ggdm_val grad)
+{
+    int32_t k = 0;
+    for (const ggdm_item *at = terms; at != t; at = at->next)
+        k++;
+    ggdm_emit_term(e, k, loss, grad, NULL, NULL, (ggdm_scale){0});
+}
+
+/* A group, with the losses of its terms by their place among all; inside: each loss was multiplied
+ * by this number of the step and by its term's weight. */
+static void show_group(ggdm_emit *e, const ggdm_item *terms, ggdm_apply apply,
+                       ggdm_gradient gradient, const ggdm_val *losses, ggdm_val grad, bool inside)
+{
+    const bool affine = gradient == GGDM_XT_AFFINE;
+    int32_t n = 0, k = 0;
+    for (const ggdm_item *t = terms; t; t = t->next)
+        n += is_of(t, apply, gradient);
+    for (const ggdm_item *t = terms; t; t = t->next, k++) {
+        ggdm_scale scale = {.number = numbers[apply], .through_x0 = affine};
+        const bool alone = inside && n == 1;
+        if (alone)
+            scale.schedule = (ggdm_schedule)ggdm_item_whole(t, "schedule");
+        if (is_of(t, apply, gradient))
+            ggdm_emit_term(e, k, losses[k], grad, t, alone ? "weight" : NULL,
+                           inside ? scale : (ggdm_scale){0});
+    }
+}
+
+/* ---- what the walk subtracts ---------------------------------------------------------------- */
 
 static void emit_shift(ggdm_emit *e, const ggdm_item *t, ggdm_val loss, ggdm_val grad)
 {
@@ -184,12 +217,12 @@ static void emit_group(ggdm_emit *e, const ggdm_item *terms, ggdm_apply apply,
                        ggdm_gradient gradient)
 {
     const ggdm_item *first = NULL;
-    ggdm_val sum = -1;
-    int32_t n = 0;
-    for (const ggdm_item *t = terms; t; t = t->next) {
+    ggdm_val sum = -1, grad, losses[GGDM_MAX_TERMS];
+    int32_t n = 0, k = 0;
+    for (const ggdm_item *t = terms; t; t = t->next, k++) {
         if (!is_of(t, apply, gradient))
             continue;
-        ggdm_val loss = loss_at(e, t, e->x0_first);
+        ggdm_val loss = losses[k] = loss_at(e, t, e->x0_first);
         if (n == 0)
             first = t;
         else
@@ -199,11 +232,15 @@ static void emit_group(ggdm_emit *e, const ggdm_item *terms, ggdm_apply apply,
         if (n++ == 0)
             sum = loss;
     }
+    if (n == 0)
+        return;
+    grad = backward(e, gradient, sum);
+    show_group(e, terms, apply, gradient, losses, grad, false);
     if (n == 1)
-        emit_shift(e, first, sum, backward(e, gradient, sum));
-    else if (n > 1)
+        emit_shift(e, first, sum, grad);
+    else
         ggdm_emit_shift(
-            e, sum, backward(e, gradient, sum), NULL, NULL,
+            e, sum, grad, NULL, NULL,
             (ggdm_scale){.number = numbers[apply], .through_x0 = gradient == GGDM_XT_AFFINE});
 }
 
@@ -215,8 +252,9 @@ static void emit_shifts(ggdm_emit *e, const ggdm_item *terms)
     for (const ggdm_item *t = terms; t; t = t->next) {
         if (is_plain(t) || ggdm_item_whole(t, "apply") > GGDM_APPLY_MEAN)
             continue;
-        ggdm_val loss = loss_at(e, t, e->x0_first);
-        emit_shift(e, t, loss, scaled_gradient(e, t, backward(e, gradient_of(t), loss)));
+        ggdm_val loss = loss_at(e, t, e->x0_first), grad = backward(e, gradient_of(t), loss);
+        show(e, terms, t, loss, grad);
+        emit_shift(e, t, loss, scaled_gradient(e, t, grad));
     }
 }
 
@@ -227,25 +265,31 @@ static void emit_shifts(ggdm_emit *e, const ggdm_item *terms)
 static ggdm_val sum_of_gradients(ggdm_emit *e, const ggdm_item *terms, ggdm_apply apply,
                                  ggdm_gradient gradient)
 {
-    ggdm_val sum = -1, of_scaled = -1;
-    for (const ggdm_item *t = terms; t; t = t->next) {
+    ggdm_val sum = -1, of_scaled = -1, losses[GGDM_MAX_TERMS];
+    int32_t k = 0;
+    for (const ggdm_item *t = terms; t; t = t->next, k++) {
         if (ggdm_item_whole(t, "apply") != apply || gradient_of(t) != gradient)
             continue;
-        ggdm_val loss = loss_at(e, t, e->x0_first), weight = weight_of(e, t, numbers[apply]);
+        ggdm_val loss = losses[k] = loss_at(e, t, e->x0_first);
+        ggdm_val weight = weight_of(e, t, numbers[apply]);
         if (!is_plain(t)) {
-            ggdm_val grad = scaled_gradient(e, t, backward(e, gradient, loss));
-            of_scaled = plus(e, of_scaled, ggdm_scale_rows(e->graph, grad, weight));
+            ggdm_val grad = backward(e, gradient, loss);
+            show(e, terms, t, loss, grad);
+            of_scaled =
+                plus(e, of_scaled, ggdm_scale_rows(e->graph, scaled_gradient(e, t, grad), weight));
         } else if (sum < 0) {
             sum = ggdm_lincomb(e->graph, loss, loss, weight, ggdm_emit_zeros(e));
         } else {
             sum = ggdm_lincomb(e->graph, sum, loss, ggdm_emit_ones(e), weight);
         }
     }
-    return plus(e, sum < 0 ? -1 : backward(e, gradient, sum), of_scaled);
+    ggdm_val grad = sum < 0 ? -1 : backward(e, gradient, sum);
+    show_group(e, terms, apply, gradient, losses, grad, true);
+    return plus(e, grad, of_scaled);
 }
 
 /* Down the loss from x0-hat, clamped or not: the way that it goes. */
-static ggdm_val descend(ggdm_emit *e, const ggdm_item *t)
+static ggdm_val descend(ggdm_emit *e, const ggdm_item *terms, const ggdm_item *t)
 {
     const int64_t iterations = ggdm_item_whole(t, "iterations");
     const ggdm_val from = clamped(e, t, e->x0);
@@ -254,6 +298,8 @@ static ggdm_val descend(ggdm_emit *e, const ggdm_item *t)
         ggdm_val at = plus(e, from, way), grad = -1;
         ggdm_val loss = loss_near(e, t, at);
         ggdm_graph_backward(e->graph, loss, ggdm_emit_ones(e), 1, &at, &grad);
+        if (i == 0)
+            show(e, terms, t, loss, grad);
         if (!is_plain(t))
             grad = scaled_gradient(e, t, grad);
         way = plus(e, way, ggdm_scale_rows(e->graph, grad, weight));
@@ -268,7 +314,7 @@ static ggdm_val change_of_x0(ggdm_emit *e, const ggdm_item *terms, ggdm_apply ap
                         sum_of_gradients(e, terms, apply, GGDM_XT_AFFINE));
     for (const ggdm_item *t = terms; t; t = t->next)
         if (ggdm_item_whole(t, "apply") == apply && gradient_of(t) == GGDM_X0)
-            sum = plus(e, sum, descend(e, t));
+            sum = plus(e, sum, descend(e, terms, t));
     return sum;
 }
 

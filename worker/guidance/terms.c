@@ -1,6 +1,7 @@
 /* Guidance in general: where eps comes from, losses whose gradients move the step, and how often
  * the step is made.  What the terms emit: term_gradients.c. */
 #include <math.h>
+#include <stdio.h>
 
 #include "worker/guidance/terms.h"
 
@@ -222,6 +223,23 @@ int32_t ggdm_guidance_carries(const ggdm_item *setting)
     const ggdm_item *source = setting ? ggdm_item_child(setting, "eps") : NULL;
     const ggdm_source_kind *kind = source ? (const ggdm_source_kind *)source->kind : NULL;
     return kind && kind->carries ? kind->carries(source) : 0;
+}
+
+int32_t ggdm_guidance_term_names(const ggdm_item *setting, ggdm_term_name names[GGDM_MAX_TERMS])
+{
+    const ggdm_item *terms = setting ? ggdm_item_child(setting, "terms") : NULL;
+    int32_t n = 0;
+    for (const ggdm_item *t = terms; t && n < GGDM_MAX_TERMS; t = t->next, n++) {
+        const ggdm_kind *loss = ggdm_item_child(t, "loss")->kind;
+        int same = 1;
+        for (const ggdm_item *before = terms; before != t; before = before->next)
+            same += ggdm_item_child(before, "loss")->kind == loss;
+        if (same == 1)
+            snprintf(names[n], sizeof names[n], "%.15s", loss->name);
+        else
+            snprintf(names[n], sizeof names[n], "%.12s-%d", loss->name, same % 100);
+    }
+    return n;
 }
 
 /* ---- evaluations after a step's first ------------------------------------------------------ */
