@@ -67,6 +67,14 @@ $(B)/%.o: %.c $(B)/flags
 # The template of batch scripts is a part of the program (.incbin).
 $(B)/slurm/script.o: slurm/run.sbatch
 
+# So is the page of the report, of several files.
+page := coordinator/show/page
+$(B)/page.html: scripts/page.sh $(wildcard $(page)/*.* $(page)/*/*.*)
+	@mkdir -p $(@D)
+	@scripts/page.sh $(page)/template.html > $@
+$(B)/coordinator/show/page_text.o: $(B)/page.html
+$(B)/coordinator/show/page_text.o: CPPFLAGS += -DGGDM_PAGE='"$(B)/page.html"'
+
 # Rebuild when the flags change: the stamp is rewritten only if its text differs.
 $(B)/flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' > $@

@@ -176,7 +176,7 @@ static ggdm_status write_all(const evaluate_options *o, ggdm_results *r, const c
     GGDM_TRY(ggdm_plot_run(r, place, NULL, err));
     GGDM_TRY(ggdm_surface_products(r, place, err));
     if (o->features)
-        GGDM_TRY(ggdm_report_write(r, place, GGDM_REPORT_FILE, err));
+        GGDM_TRY(ggdm_report_write(r, place, GGDM_REPORT_FILE, NULL, err));
     GGDM_TRY(ggdm_summary_write(r, place, err));
     return o->json ? print_json(r, err) : o->quiet ? GGDM_OK : ggdm_finish_print(r, place, err);
 }

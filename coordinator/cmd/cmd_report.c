@@ -51,7 +51,7 @@ static ggdm_status write_report(ggdm_results *r, const options *o, const char *d
     GGDM_TRY(ggdm_mosaic_run(r, dir, o->sheet, NULL, err));
     GGDM_TRY(ggdm_surface_products(r, dir, err));
     if (o->format == HTML)
-        GGDM_TRY(ggdm_report_write(r, dir, name, err));
+        GGDM_TRY(ggdm_report_write(r, dir, name, NULL, err));
     else
         GGDM_TRY(ggdm_paper_write(r, markups[o->format], dir, name, err));
     printf("%s%s%s\n", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name);

@@ -9,50 +9,6 @@
 /* Bytes; a page of the sheet over all cells in colour may take 13 MiB. */
 #define MAX_FIGURE ((size_t)32 << 20)
 
-static const char style[] =
-    "<style>"
-    "body{font:15px/1.5 system-ui,sans-serif;color:#1d2530;background:#f5f6f8;margin:0}"
-    "main{max-width:1180px;margin:0 auto;padding:24px}"
-    "h1{margin:0 0 4px;font-size:28px}h2{margin:0 0 12px;font-size:18px}"
-    ".sub{color:#5b6675;margin:0 0 20px}"
-    "section{background:#fff;border:1px solid #e1e5ea;border-radius:8px;padding:18px 20px;"
-    "margin:0 0 18px;overflow-x:auto}"
-    ".tiles{display:flex;flex-wrap:wrap;gap:12px;margin:0 0 18px}"
-    ".tile{background:#fff;border:1px solid #e1e5ea;border-radius:8px;padding:10px 16px;"
-    "min-width:110px}.tile b{display:block;font-size:20px}.tile span{color:#5b6675;font-size:13px}"
-    "table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}"
-    "th,td{padding:3px 12px 3px 0;text-align:right;white-space:nowrap}"
-    "th{border-bottom:1px solid #c9d0d8;font-weight:600}td.l,th.l{text-align:left}"
-    "tr:nth-child(even) td{background:#fafbfc}"
-    ".bar{display:inline-block;width:90px;height:9px;background:#e8ecf0;border-radius:2px;"
-    "margin-right:8px;position:relative;vertical-align:middle}"
-    ".bar i{position:absolute;left:0;top:0;bottom:0;background:#21918c;border-radius:2px}"
-    ".bar u{position:absolute;top:3px;height:3px;background:#1d253080}"
-    ".bad{color:#b3261e}.row{display:flex;gap:14px;margin:0 0 14px}"
-    ".card{flex:none;width:190px;font-size:12.5px;color:#39424e}"
-    ".card img{display:block;width:170px;image-rendering:pixelated;border-radius:4px;border:1px "
-    "solid #d7dce2;margin-bottom:3px}"
-    "svg{max-width:100%;height:auto}pre{font-size:13px;background:#f5f6f8;padding:12px;"
-    "border-radius:6px;overflow-x:auto;margin:12px 0 0}"
-    ".time{position:relative;width:420px;height:12px;background:#e8ecf0;border-radius:2px}"
-    ".time i{position:absolute;top:0;bottom:0;background:#3b528b;border-radius:2px;min-width:2px}"
-    "code{font-size:13px}details{margin:0 0 6px}summary{cursor:pointer}"
-    "details pre{white-space:pre-wrap;word-break:break-all}</style>\n";
-
-void ggdm_html_begin(FILE *f, const char *title)
-{
-    fputs("<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n<meta name=viewport "
-          "content=\"width=device-width,initial-scale=1\">\n<title>",
-          f);
-    ggdm_html_text(f, title);
-    fprintf(f, "</title>\n%s</head><body><main>\n", style);
-}
-
-void ggdm_html_end(FILE *f)
-{
-    fprintf(f, "</main></body></html>\n");
-}
-
 void ggdm_html_text(FILE *f, const char *text)
 {
     for (; text && *text; text++) {

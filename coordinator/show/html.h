@@ -8,10 +8,6 @@
 
 #include "common/status.h"
 
-/** Everything up to <main>, with the style sheet. */
-void ggdm_html_begin(FILE *f, const char *title);
-void ggdm_html_end(FILE *f);
-
 /** A text, escaped; NULL: nothing. */
 void ggdm_html_text(FILE *f, const char *text);
 /** Bytes as base64. */

@@ -11,7 +11,7 @@ static ggdm_metric_value accuracy_of(const ggdm_measured *m, int64_t n)
                                ""};
 }
 
-static ggdm_metric_value mean_of(const ggdm_measured *m)
+ggdm_metric_value ggdm_measured_mean(const ggdm_measured *m)
 {
     const double half = Z * m->deviation / sqrt(m->n_mean);
     return (ggdm_metric_value){m->mean, m->mean - half, m->mean + half, m->n_mean, ""};
@@ -24,7 +24,7 @@ ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, co
     case GGDM_ACCURACY:
         return accuracy_of(&row->measured[q.index], row->measured[q.index].n);
     case GGDM_MEAN:
-        return mean_of(&row->measured[q.index]);
+        return ggdm_measured_mean(&row->measured[q.index]);
     case GGDM_METRIC:
         return row->metrics[q.index];
     case GGDM_VERDICT:

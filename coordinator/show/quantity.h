@@ -23,6 +23,8 @@ typedef struct ggdm_quantity {
  *  interval), accuracies in percent; n: how many images it is of, the verdict's of those that the
  *  cell wants. */
 ggdm_metric_value ggdm_quantity_value(const ggdm_results *r, ggdm_quantity q, const ggdm_row *row);
+/** The mean of a measure that is a number, with its interval by the normal distribution. */
+ggdm_metric_value ggdm_measured_mean(const ggdm_measured *m);
 /** Decimals of a column of numbers, so that the largest has four digits. */
 int ggdm_decimals(double largest);
 /** How many decimals it is shown with: accuracies with one; others so that the largest of the rows

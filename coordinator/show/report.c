@@ -1,9 +1,11 @@
 #include "coordinator/show/report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fs.h"
@@ -12,6 +14,7 @@
 #include "coordinator/run/progress.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/html.h"
+#include "coordinator/show/page_text.h"
 #include "coordinator/show/report_cells.h"
 #include "coordinator/show/report_surface.h"
 #include "jobs/gnuplot.h"
@@ -49,10 +52,6 @@ static void put_head(FILE *f, const ggdm_results *r)
 {
     const ggdm_run_info *info = r->info;
     const ggdm_store_counts *c = ggdm_store_counts_get(r->store);
-    ggdm_html_begin(f, info->name);
-    fputs("<h1>", f);
-    ggdm_html_text(f, info->name);
-    fputs("</h1>", f);
     put_models(f, r);
     fputs("<div class=tiles>", f);
     ggdm_html_tile(f, "cells", "%d", r->n_rows);
@@ -208,36 +207,167 @@ static ggdm_status put_timeline(FILE *f, ggdm_store *store, ggdm_error *err)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-static ggdm_status put_page(FILE *f, const ggdm_results *r, const char *dir, ggdm_error *err)
+#define MAX_PAGE ((size_t)50000000) /* bytes; sprites beyond that are files beside it */
+
+/* What goes into the page, and where it comes from. */
+typedef struct page {
+    FILE *f;
+    const ggdm_results *r;
+    const char *dir;
+    char *sprites_dir; /* name of the directory beside the page; owned */
+    const ggdm_report_live *live;
+    ggdm_sprites sprites;
+    bool in_page; /* the sprites */
+} page;
+
+static ggdm_status put_title(page *p, ggdm_error *err)
 {
-    put_head(f, r);
-    GGDM_TRY(put_figures(f, dir, err));
-    GGDM_TRY(ggdm_report_surface(f, r, dir, err));
-    GGDM_TRY(put_sheet(f, dir, err));
-    GGDM_TRY(ggdm_report_gallery(f, r, err));
-    ggdm_report_table(f, r);
-    GGDM_TRY(ggdm_report_recipes(f, r, err));
-    GGDM_TRY(put_timeline(f, r->store, err));
-    put_parameters(f, r);
-    GGDM_TRY(put_sweeps(f, r->store, err));
-    ggdm_html_end(f);
+    (void)err;
+    ggdm_html_text(p->f, p->r->info->name);
     return GGDM_OK;
 }
 
-ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
-                              ggdm_error *err)
+static ggdm_status put_body(page *p, ggdm_error *err)
 {
+    put_head(p->f, p->r);
+    GGDM_TRY(put_figures(p->f, p->dir, err));
+    GGDM_TRY(ggdm_report_surface(p->f, p->r, p->dir, err));
+    GGDM_TRY(put_sheet(p->f, p->dir, err));
+    GGDM_TRY(ggdm_report_gallery(p->f, p->r, err));
+    ggdm_report_table(p->f, p->r);
+    GGDM_TRY(ggdm_report_recipes(p->f, p->r, err));
+    GGDM_TRY(put_timeline(p->f, p->r->store, err));
+    put_parameters(p->f, p->r);
+    return put_sweeps(p->f, p->r->store, err);
+}
+
+/* As JSON that a script element may hold: nothing in it can end the element. */
+static void put_script_text(FILE *f, const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] == '<')
+            fputs("\\u003c", f);
+        else
+            fputc(text[i], f);
+}
+
+static ggdm_status put_data(page *p, ggdm_error *err)
+{
+    const size_t rest = strlen(ggdm_page_text), before = (size_t)ftell(p->f);
+    const ggdm_report_facts facts = {.dir = p->dir,
+                                     .live = p->live,
+                                     .sprites = &p->sprites,
+                                     .sprites_dir = p->sprites_dir,
+                                     .room =
+                                         before + rest < MAX_PAGE ? MAX_PAGE - before - rest : 0};
+    ggdm_json j;
     char *text = NULL;
     size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name);
-    ggdm_status st = put_page(f, r, dir, err);
-    bool bad = ferror(f) != 0;
-    if ((fclose(f) != 0 || bad) && st == GGDM_OK)
-        st = GGDM_FAIL(err, GGDM_ENOMEM, "out of memory for %s", name);
+    ggdm_json_init(&j, GGDM_JSON_COMPACT);
+    ggdm_status st = ggdm_report_data(&j, p->r, &facts, &p->in_page, err);
     if (st == GGDM_OK)
-        st = ggdm_replace_file_in(dir, name, text, size, err);
+        st = ggdm_json_finish(&j, &text, &size, err);
+    else
+        ggdm_json_deinit(&j);
+    if (st == GGDM_OK)
+        put_script_text(p->f, text, size);
     free(text);
+    return st;
+}
+
+static ggdm_status put_sprites(page *p, ggdm_error *err)
+{
+    if (!p->in_page) {
+        char *dir = NULL;
+        GGDM_TRY(ggdm_path_join(p->dir, p->sprites_dir, &dir, err));
+        ggdm_status st = ggdm_sprites_write(&p->sprites, dir, err);
+        free(dir);
+        return st;
+    }
+    for (int32_t i = 0; i < p->sprites.n; i++) {
+        const ggdm_sprite *s = &p->sprites.sprites[i];
+        if (!s->size)
+            continue;
+        fprintf(p->f, "<script type=\"text/plain\" id=\"sprite-%lld\">", (long long)s->trajectory);
+        GGDM_TRY(ggdm_sprite_put_base64(&p->sprites, i, p->f, err));
+        fputs("</script>\n", p->f);
+    }
+    return GGDM_OK;
+}
+
+#define MARK "<!--ggdm:"
+
+static const struct {
+    const char *mark;
+    ggdm_status (*put)(page *p, ggdm_error *err);
+} parts[] = {
+    {MARK "title-->", put_title},
+    {MARK "body-->", put_body},
+    {MARK "data-->", put_data},
+    {MARK "sprites-->", put_sprites},
+};
+enum { N_PARTS = sizeof parts / sizeof *parts };
+
+static ggdm_status put_page(page *p, ggdm_error *err)
+{
+    const char *text = ggdm_page_text;
+    for (const char *at; (at = strstr(text, MARK)); text = at) {
+        int i = 0;
+        while (i < N_PARTS && strncmp(at, parts[i].mark, strlen(parts[i].mark)) != 0)
+            i++;
+        if (i == N_PARTS)
+            return GGDM_FAIL(err, GGDM_EINTERNAL, "the report's page: nobody fills %.20s", at);
+        fwrite(text, 1, (size_t)(at - text), p->f);
+        GGDM_TRY(parts[i].put(p, err));
+        at += strlen(parts[i].mark);
+    }
+    fputs(text, p->f);
+    return GGDM_OK;
+}
+
+static ggdm_status write_page(page *p, int fd, const char *path, ggdm_error *err)
+{
+    p->f = fdopen(fd, "w");
+    if (!p->f) {
+        const int why = errno;
+        close(fd);
+        return GGDM_FAIL_ERRNO(err, why, "%s: cannot be written", path);
+    }
+    ggdm_status st = put_page(p, err);
+    const bool bad = ferror(p->f) != 0;
+    errno = EIO; /* where an earlier write failed, and this does not say why */
+    if ((fclose(p->f) != 0 || bad) && st == GGDM_OK)
+        st = GGDM_FAIL_ERRNO(err, errno, "%s: cannot be written", path);
+    return st;
+}
+
+static ggdm_status replace_page(page *p, const char *path, ggdm_error *err)
+{
+    ggdm_temp temp;
+    GGDM_TRY(ggdm_temp_open(path, &temp, err));
+    const int fd = dup(temp.fd); /* the stream closes its own */
+    ggdm_status st = fd >= 0 ? write_page(p, fd, path, err)
+                             : GGDM_FAIL_ERRNO(err, errno, "%s: cannot be written", path);
+    if (st == GGDM_OK)
+        return ggdm_temp_commit(&temp, err);
+    ggdm_temp_abort(&temp);
+    return st;
+}
+
+ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
+                              const ggdm_report_live *live, ggdm_error *err)
+{
+    page p = {.r = r, .dir = dir, .live = live};
+    char *path = NULL;
+    ggdm_status st;
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, name, &path, err), done);
+    GGDM_TRY_GOTO(
+        st, ggdm_asprintf(&p.sprites_dir, err, "%.*s_files/", (int)strcspn(name, "."), name), done);
+    GGDM_TRY_GOTO(st, ggdm_sprites_make(r, dir, &p.sprites, err), done);
+    st = replace_page(&p, path, err);
+done:
+    ggdm_sprites_deinit(&p.sprites);
+    free(p.sprites_dir);
+    free(path);
     return st;
 }

@@ -1,14 +1,17 @@
-/* RUN/report.html: one page about a run that needs no other file and no network.  A function of the
- * store and of the figure beside it. */
+/* RUN/report.html: one page about a run that needs no network, and no other file while it is not
+ * too large.  A function of the store and of the files beside it. */
 #ifndef GGDM_COORDINATOR_REPORT_H
 #define GGDM_COORDINATOR_REPORT_H
 
 #include "common/status.h"
+#include "coordinator/show/report_data.h"
 #include "jobs/results.h"
 
-/** Write dir/name, replaced atomically.  figures/accuracy.svg is put in where it is there.
+/** Write dir/name, replaced atomically.  Images stand beside it, in report_files/ where the name is
+ *  report.html, where it would become larger than 50 MB with them.
+ *  live  NULL: the run does not go on
  *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
 ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
-                              ggdm_error *err);
+                              const ggdm_report_live *live, ggdm_error *err);
 
 #endif

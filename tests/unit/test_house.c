@@ -481,7 +481,7 @@ static void test_house_tables_and_pages_have_every_axis(void **state)
     ggdm_test_ok(ggdm_measures_write(&h->results, NULL, path, &n, &err), &err);
     assert_int_equal(n, N_CELLS * SAMPLES);
     free(path);
-    ggdm_test_ok(ggdm_report_write(&h->results, h->dir, "report.html", &err), &err);
+    ggdm_test_ok(ggdm_report_write(&h->results, h->dir, "report.html", NULL, &err), &err);
     for (int f = 0; f < 2; f++) {
         path = ggdm_test_path(h->dir, files[f]);
         char *text = ggdm_test_read(path, NULL);

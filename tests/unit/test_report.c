@@ -17,7 +17,7 @@ static char *write_report(const run_fixture *f)
 {
     ggdm_results r;
     ggdm_test_ok(ggdm_results_read(f->store, &r, &err), &err);
-    ggdm_test_ok(ggdm_report_write(&r, f->dir, "report.html", &err), &err);
+    ggdm_test_ok(ggdm_report_write(&r, f->dir, "report.html", NULL, &err), &err);
     ggdm_results_deinit(&r);
     char *path = ggdm_test_path(f->dir, "report.html"), *text = ggdm_test_read(path, NULL);
     free(path);
@@ -99,7 +99,7 @@ static void test_report_of_a_fresh_run_is_complete(void **state)
     run_fixture *f = *state;
     char *text = write_report(f);
     CHECK(text, "<b>0 / 50</b><span>distinct images</span>", "<tr><td class=l>c0008</td>",
-          "</main></body></html>\n");
+          "</body>\n</html>\n");
     assert_int_equal(count(text, "<img"), 0);
     free(text);
 }
@@ -118,7 +118,7 @@ static void test_report_of_an_older_run_has_no_recipes(void **state)
         ggdm_test_ok(ggdm_store_read(f.dir, &f.store, &err), &err);
         char *text = write_report(&f);
         CHECK(text, "<b>c0000</b> κ = 0, t~ = 0<br>10.0 % right of n = 10",
-              "<p>None: an older program made this run.</p>", "</main></body></html>\n");
+              "<p>None: an older program made this run.</p>", "</body>\n</html>\n");
         free(text);
         ggdm_store_close(&f.store);
         ggdm_test_rmdir(f.dir);

@@ -1,0 +1,3 @@
+"use strict";
+const report = JSON.parse(document.getElementById("report-data").textContent);
+document.title = report.run.name;
