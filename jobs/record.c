@@ -194,8 +194,7 @@ static void list_all(const ggdm_record *records, int32_t n, ggdm_record_bands *b
                 find_term(b->terms, b->n_terms, r->terms[k]) == b->n_terms)
                 memcpy(b->terms[b->n_terms++], r->terms[k], sizeof(ggdm_term_name));
         if (r->diverged && r->n_points > 0)
-            b->diverged[b->n_diverged++] =
-                (int32_t)point_of(r, r->n_points - 1)[GGDM_RECORD_STEP];
+            b->diverged[b->n_diverged++] = (int32_t)point_of(r, r->n_points - 1)[GGDM_RECORD_STEP];
     }
     qsort(b->steps, (size_t)b->n_points, sizeof *b->steps, by_step);
     int32_t distinct = 0;
@@ -227,8 +226,7 @@ static ggdm_band band_at(const ggdm_record *records, int32_t n, int32_t step, co
     return band_of(scratch, found);
 }
 
-static void fill_bands(const ggdm_record *records, int32_t n, ggdm_record_bands *b,
-                       double *scratch)
+static void fill_bands(const ggdm_record *records, int32_t n, ggdm_record_bands *b, double *scratch)
 {
     for (int32_t p = 0; p < b->n_points; p++) {
         for (int32_t i = 0; i < n; i++)

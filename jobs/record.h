@@ -78,12 +78,12 @@ typedef struct ggdm_band {
 
 /* Of the records of a cell's images. */
 typedef struct ggdm_record_bands {
-    int32_t n;           /* records */
-    int32_t n_points;    /* the steps at which images were noted that got so far */
-    int32_t *steps;      /* [n_points] ascending */
-    int32_t *counts;     /* [n_points] of images noted there */
-    ggdm_band *clamped;  /* [n_points] */
-    int32_t n_terms;     /* of any of the records */
+    int32_t n;          /* records */
+    int32_t n_points;   /* the steps at which images were noted that got so far */
+    int32_t *steps;     /* [n_points] ascending */
+    int32_t *counts;    /* [n_points] of images noted there */
+    ggdm_band *clamped; /* [n_points] */
+    int32_t n_terms;    /* of any of the records */
     ggdm_term_name terms[GGDM_MAX_RECORD_TERMS];
     ggdm_band *of_terms; /* [n_terms][3][n_points]: loss, norm, cosine */
     int32_t n_diverged;

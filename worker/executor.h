@@ -26,8 +26,11 @@ typedef struct ggdm_tick_term {
 
 /* One image at one tick: what the network made of it, before the step. */
 typedef struct ggdm_tick_view {
-    int32_t image, segment; /* indices in the unit */
-    int32_t step, tick;
+    int32_t image, segment;           /* indices in the unit */
+    int32_t step, steps;              /* of the chain */
+    int32_t t;                        /* timestep */
+    int32_t tick, repeat, evaluation; /* of the step; what they stand for in it */
+    ggdm_image_shape shape;
     int64_t elements;
     const float *x, *eps, *x0; /* [elements] */
     int32_t n_terms;           /* those that act in this tick, as the setting has them */

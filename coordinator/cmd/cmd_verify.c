@@ -48,8 +48,8 @@ static ggdm_status see_sample(void *context, const ggdm_sample *sample, ggdm_err
         r->picks[r->n++] = p;
     } else {
         double u[2];
-        ggdm_uniforms(r->seed, GGDM_STREAM_SHUFFLE, (uint32_t)r->seen, (uint32_t)(r->seen >> 32),
-                      2, u);
+        ggdm_uniforms(r->seed, GGDM_STREAM_SHUFFLE, (uint32_t)r->seen, (uint32_t)(r->seen >> 32), 2,
+                      u);
         const int64_t k = (int64_t)((u[0] + u[1] * 0x1p-32) * (double)(r->seen + 1));
         if (k < r->most)
             r->picks[k] = p;
@@ -172,11 +172,13 @@ done:
 enum { KEY_SEED = 256 };
 
 static const struct argp_option arguments[] = {
-    {"sample", 'n', "N", 0, "N images, each as likely as any other (default: 20); all where there "
-                            "are not as many",
+    {"sample", 'n', "N", 0,
+     "N images, each as likely as any other (default: 20); all where there "
+     "are not as many",
      0},
-    {"seed", KEY_SEED, "S", 0, "the images that S chooses (default: others each time, which are "
-                               "said)",
+    {"seed", KEY_SEED, "S", 0,
+     "the images that S chooses (default: others each time, which are "
+     "said)",
      0},
     {0},
 };

@@ -79,7 +79,8 @@ static ggdm_status open_replay(ggdm_replay *r, const char *dir, int32_t threads,
     s->known.pictures = &s->outfit.pictures;
     GGDM_TRY(ggdm_dir_read(dir, &r->store, err));
     GGDM_TRY(ggdm_strdup(dir, &s->run_dir, err));
-    GGDM_TRY(ggdm_path_join(dir, "sweep.yaml", &s->spec.where, err)); /* whose names are looked up */
+    GGDM_TRY(
+        ggdm_path_join(dir, "sweep.yaml", &s->spec.where, err)); /* whose names are looked up */
     GGDM_TRY(pin_machine(r, err));
     return ggdm_setup_add_pictures(s, r->store, err);
 }
@@ -222,8 +223,7 @@ static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_erro
 static ggdm_status compare(ggdm_replayed *p, ggdm_error *err)
 {
     ggdm_pixels a = {0}, b = {0};
-    ggdm_status st =
-        ggdm_png_decode(p->made.data, p->made.size, GGDM_PNG_MAX_SIDE, &a, err);
+    ggdm_status st = ggdm_png_decode(p->made.data, p->made.size, GGDM_PNG_MAX_SIDE, &a, err);
     p->values = (int64_t)a.width * a.height * a.channels;
     const bool is_image = st == GGDM_OK && ggdm_png_decode(p->stored.data, p->stored.size,
                                                            GGDM_PNG_MAX_SIDE, &b, NULL) == GGDM_OK;
@@ -253,10 +253,8 @@ static ggdm_status find_stored(ggdm_replay *r, int64_t trajectory, int32_t index
 
 static ggdm_status make(ggdm_replay *r, const ggdm_unit *unit, looking *l, ggdm_error *err)
 {
-    const ggdm_executor_sink sink = {.context = l,
-                                     .step = on_step,
-                                     .sample = on_sample,
-                                     .watch = l->watch ? on_tick : NULL};
+    const ggdm_executor_sink sink = {
+        .context = l, .step = on_step, .sample = on_sample, .watch = l->watch ? on_tick : NULL};
     GGDM_TRY(get_ready(r, unit, err));
     return ggdm_executor_run(r->executor, unit, &sink, err);
 }

@@ -59,8 +59,8 @@ static ggdm_status draw_sample(drawing *d, const ggdm_sample *sample, ggdm_error
     ggdm_sprite *s = d->sprite;
     GGDM_TRY(ggdm_png_decode(sample->data, sample->size, MAX_SIDE, &image, err));
     ggdm_status st = d->sheet.data ? GGDM_OK : open_sheet(d, &image, err);
-    if (st == GGDM_OK && (image.width != s->width || image.height != s->height ||
-                          image.channels != s->channels))
+    if (st == GGDM_OK &&
+        (image.width != s->width || image.height != s->height || image.channels != s->channels))
         st = GGDM_FAIL(err, GGDM_ESHAPE,
                        "image %d of trajectory %" PRId64 " is %d x %d of %d channels, those before "
                        "it %d x %d of %d",
@@ -87,8 +87,8 @@ static ggdm_status note_diverged(drawing *d, const ggdm_sample *sample, ggdm_err
 {
     ggdm_sprite *s = d->sprite;
     const size_t need = (size_t)s->diverged + 1;
-    GGDM_TRY(ggdm_grow(&s->diverged_images, &d->cap_diverged, need, sizeof *s->diverged_images,
-                       err));
+    GGDM_TRY(
+        ggdm_grow(&s->diverged_images, &d->cap_diverged, need, sizeof *s->diverged_images, err));
     GGDM_TRY(ggdm_grow(&s->diverged_steps, &d->cap_steps, need, sizeof *s->diverged_steps, err));
     s->diverged_images[s->diverged] = sample->index;
     s->diverged_steps[s->diverged++] = sample->diverged_step;
@@ -129,8 +129,7 @@ static ggdm_status keep(ggdm_sprites *out, drawing *d, ggdm_error *err)
     free(png);
     out->images += s->images;
     out->bytes += (s->size + 2) / 3 * 4;
-    return written ? GGDM_OK
-                   : GGDM_FAIL_ERRNO(err, errno, "%s: cannot be written", out->temp.name);
+    return written ? GGDM_OK : GGDM_FAIL_ERRNO(err, errno, "%s: cannot be written", out->temp.name);
 }
 
 static ggdm_status make(const ggdm_results *r, ggdm_sprites *out, ggdm_sprite *s, ggdm_error *err)

@@ -28,8 +28,8 @@ typedef struct ggdm_sprite {
 } ggdm_sprite;
 
 typedef struct ggdm_sprites {
-    ggdm_temp temp; /* owned */
-    FILE *file;     /* of it, owned */
+    ggdm_temp temp;       /* owned */
+    FILE *file;           /* of it, owned */
     ggdm_sprite *sprites; /* [n], owned, by trajectory; those without images, too */
     int32_t n;
     int64_t images; /* of all */

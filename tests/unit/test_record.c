@@ -95,8 +95,8 @@ static void refused(size_t at, const void *bytes, size_t n, size_t size, const c
     write(&r, &w);
     assert_true(at + n <= w.size);
     memcpy(w.data + at, bytes, n);
-    ggdm_test_error(ggdm_record_read(w.data, size ? size : w.size, &back, &err), &err,
-                    GGDM_EFORMAT, why);
+    ggdm_test_error(ggdm_record_read(w.data, size ? size : w.size, &back, &err), &err, GGDM_EFORMAT,
+                    why);
     assert_null(back.points);
     ggdm_record_deinit(&r);
     ggdm_wire_deinit(&w);
