@@ -141,6 +141,8 @@ ggdm_status ggdm_job_pack(const ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     ggdm_put_i32(w, job->batch);
     ggdm_put_i32(w, job->threads);
     ggdm_put_f64(w, job->checkpoint);
+    ggdm_put_i32(w, job->record.images);
+    ggdm_put_i32(w, job->record.points);
     return ggdm_wire_status(w, "job", err);
 }
 
@@ -151,8 +153,11 @@ ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     job->batch = ggdm_get_i32(w);
     job->threads = ggdm_get_i32(w);
     job->checkpoint = ggdm_get_f64(w);
+    job->record.images = ggdm_get_i32(w);
+    job->record.points = ggdm_get_i32(w);
     expect_that(w, job->batch >= 1 && job->threads >= 1 && isfinite(job->checkpoint) &&
-                       job->checkpoint >= 0);
+                       job->checkpoint >= 0 && job->record.images >= 0 && job->record.points >= 0 &&
+                       job->record.points <= GGDM_MAX_RECORD_POINTS);
     return ggdm_wire_status(w, "job", err);
 }
 
@@ -310,6 +315,7 @@ ggdm_status ggdm_sample_pack(const ggdm_sample *sample, ggdm_wire *w, ggdm_error
     ggdm_put_i32(w, sample->diverged_step);
     ggdm_put_u8(w, (uint8_t)sample->media);
     ggdm_put_bytes(w, sample->data, sample->size);
+    ggdm_put_bytes(w, sample->record, sample->record_size);
     ggdm_put_i32(w, sample->n_scores);
     for (int32_t i = 0; i < sample->n_scores; i++) {
         const ggdm_score *s = &sample->scores[i];
@@ -321,17 +327,19 @@ ggdm_status ggdm_sample_pack(const ggdm_sample *sample, ggdm_wire *w, ggdm_error
     return ggdm_wire_status(w, "sample", err);
 }
 
-static void get_data(ggdm_wire *w, ggdm_sample *sample)
+/* Bytes of a sample, owned; none: NULL. */
+static void get_data(ggdm_wire *w, size_t most, uint8_t **out, uint32_t *out_size)
 {
     size_t size;
     const uint8_t *data = ggdm_get_bytes(w, &size);
-    if (size == 0)
+    expect_that(w, size <= most);
+    if (size == 0 || w->status != GGDM_OK)
         return;
-    w->status = ggdm_alloc(&sample->data, size, 1, NULL);
+    w->status = ggdm_alloc(out, size, 1, NULL);
     if (w->status != GGDM_OK)
         return;
-    memcpy(sample->data, data, size);
-    sample->size = (uint32_t)size;
+    memcpy(*out, data, size);
+    *out_size = (uint32_t)size;
 }
 
 static void get_scores(ggdm_wire *w, ggdm_sample *sample)
@@ -358,7 +366,8 @@ ggdm_status ggdm_sample_unpack(ggdm_sample *sample, ggdm_wire *w, ggdm_error *er
     sample->media = (ggdm_media)get_enum(w, 0, GGDM_MEDIAS - 1);
     expect_that(w, sample->trajectory >= 0 && sample->index >= 0 && sample->diverged_step >= -1 &&
                        sample->diverged_step < GGDM_MAX_STEPS);
-    get_data(w, sample);
+    get_data(w, UINT32_MAX, &sample->data, &sample->size);
+    get_data(w, GGDM_MAX_RECORD, &sample->record, &sample->record_size);
     get_scores(w, sample);
     if (w->status != GGDM_OK)
         ggdm_sample_deinit(sample);
@@ -387,6 +396,7 @@ void ggdm_sample_deinit(ggdm_sample *sample)
     for (int32_t i = 0; i < sample->n_scores; i++)
         free(sample->scores[i].data);
     free(sample->scores);
+    free(sample->record);
     free(sample->data);
     memset(sample, 0, sizeof *sample);
 }

@@ -13,6 +13,7 @@
 
 #include "common/status.h"
 #include "common/wire.h"
+#include "jobs/record.h"
 
 typedef enum ggdm_precision {
     GGDM_PRECISION_AUTO,
@@ -32,6 +33,7 @@ typedef struct ggdm_job {
     int32_t batch;            /* images advanced together at most */
     int32_t threads;          /* OpenMP threads of a worker */
     double checkpoint;        /* seconds between two checkpoints of a unit; 0: none */
+    ggdm_record_wish record;
 } ggdm_job;
 
 /* A run of sampler steps with equal settings; steps count from 0 (x_T) to the unit's steps (x_0).
@@ -108,8 +110,10 @@ typedef struct ggdm_sample {
     bool diverged;         /* not finite, or > 5 % of values beyond 1.5 times the data range */
     int32_t diverged_step; /* sampler step (from 0) after which x_t was first not finite, or -1 */
     ggdm_media media;
-    uint32_t size; /* bytes; 0 from a SCORE unit */
-    uint8_t *data; /* owned */
+    uint32_t size;        /* bytes; 0 from a SCORE unit */
+    uint8_t *data;        /* owned */
+    uint32_t record_size; /* bytes, at most GGDM_MAX_RECORD; 0: it has none */
+    uint8_t *record;      /* jobs/record.h, owned */
     int32_t n_scores;
     ggdm_score *scores; /* [n_scores], owned */
 } ggdm_sample;

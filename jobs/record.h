@@ -31,6 +31,8 @@
  * most 2 kB where 50 are: so many numbers for each point that is asked for. */
 #define GGDM_RECORD_FLOATS 8
 
+#define GGDM_MAX_RECORD ((size_t)32 << 10) /* bytes */
+
 /* With its NUL. */
 typedef char ggdm_term_name[16];
 

@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "common/philox.h"
 #include "worker/present.h"
+#include "worker/recorder.h"
 #include "worker/sampler.h"
 #include "worker/scores.h"
 #include "worker/unit_steps.h"
@@ -289,6 +290,11 @@ static bool make_tick(const run *r, const ggdm_live *live, const ggdm_program *p
             ggdm_step_shift(io.shifted, p->shifts[k].grad + i * p->elements,
                             p->shifts[k].scale.number == GGDM_NUMBER_VARIANCE ? io.range : NULL,
                             ggdm_program_weight(&p->shifts[k], s, values), io.n);
+    if (ggdm_recorder_wants(&r->steps.recorder, r->unit, live, finite)) {
+        const ggdm_tick_view view = view_tick(r, live, p, i);
+        ggdm_recorder_note(&r->steps.recorder, &setting_of(r, live->segment)->first, r->unit, live,
+                           &view, finite);
+    }
     return finite;
 }
 
@@ -351,8 +357,13 @@ static ggdm_status finish_image(const run *r, const ggdm_live *live, ggdm_error 
                                   .diverged_step = live->diverged_step}};
     GGDM_TRY(ggdm_alloc(&f.seen, (size_t)r->head->state.elements, sizeof *f.seen, err));
     ggdm_status st = ggdm_present(live->x, r->head->image, &f.sample, f.seen, &f.saturated, err);
+    if (st == GGDM_OK && live->record)
+        st = ggdm_recorder_finish(&r->steps, r->unit, live, &f.sample.record, &f.sample.record_size,
+                                  err);
     if (st == GGDM_OK)
         ggdm_scores_add(r->scores, segment, &f);
+    else
+        ggdm_sample_deinit(&f.sample);
     free(f.seen);
     return st;
 }

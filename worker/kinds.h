@@ -82,8 +82,10 @@ int32_t ggdm_guidance_repeats(const ggdm_item *setting);
 /** Arrays like x that a setting (NULL: unguided) takes from step to step: 0 or 1. */
 int32_t ggdm_guidance_carries(const ggdm_item *setting);
 /** What people call the terms of a setting (NULL: unguided), in its order: by the kind of the loss,
- *  "classifier"; the second of that loss is "classifier-2".  Returns how many there are. */
-int32_t ggdm_guidance_term_names(const ggdm_item *setting, ggdm_term_name names[GGDM_MAX_TERMS]);
+ *  "classifier"; the second of that loss is "classifier-2".  later: of those alone that act in a
+ *  step's evaluations after the first, too.  Returns how many there are. */
+int32_t ggdm_guidance_term_names(const ggdm_item *setting, bool later,
+                                 ggdm_term_name names[GGDM_MAX_TERMS]);
 /** What of a setting acts in a step's evaluations after the first: what moves eps and x0-hat, but
  *  not the terms that are subtracted from the step's result.  The arena's; *out NULL: nothing. */
 ggdm_status ggdm_guidance_later(ggdm_arena *arena, const ggdm_item *setting, ggdm_item **out,

@@ -5,7 +5,7 @@
 
 #include "common/mem.h"
 
-#define MIN_SAMPLE_BYTES 26 /* of a packed one without data and scores: bounds a count */
+#define MIN_SAMPLE_BYTES 30 /* of a packed one without data, record and scores: bounds a count */
 
 static ggdm_status send_wire(ggdm_transport *t, int to, ggdm_tag tag, ggdm_wire *w, ggdm_error *err)
 {

@@ -9,7 +9,7 @@
 #include "models/nn/selfcheck.h"
 
 #define HELLO 0x6767646du /* "ggdm" */
-#define HELLO_VERSION 6u
+#define HELLO_VERSION 7u
 #define FILES_BYTES (4 + 4 + 1 + 1 + 4 + GGDM_HASH_SIZE) /* packed, at least */
 #define PICTURE_BYTES (4 + GGDM_HASH_TEXT_SIZE - 1 + 3 * 4)
 

@@ -20,12 +20,18 @@ static ggdm_status read_evaluation(const ggdm_tools *tools, const ggdm_head *hea
                                    ggdm_arena *arena, const ggdm_item *item,
                                    ggdm_unit_evaluation *out, ggdm_error *err)
 {
-    ggdm_term_name *names;
     GGDM_TRY(ggdm_values_of(arena, item, &out->values, err));
-    GGDM_TRY(ggdm_arena_alloc(arena, GGDM_MAX_TERMS * sizeof *names, &names, err));
-    out->n_terms = ggdm_guidance_term_names(item, names);
-    out->terms = names;
     return ggdm_programs_tick(tools->programs, head->item, item, &out->program, err);
+}
+
+static ggdm_status name_terms(ggdm_arena *arena, const ggdm_item *setting, bool later,
+                              ggdm_unit_evaluation *out, ggdm_error *err)
+{
+    ggdm_term_name *names;
+    GGDM_TRY(ggdm_arena_alloc(arena, GGDM_MAX_TERMS * sizeof *names, &names, err));
+    out->n_terms = ggdm_guidance_term_names(setting, later, names);
+    out->terms = names;
+    return GGDM_OK;
 }
 
 static ggdm_status read_setting(const ggdm_tools *tools, const ggdm_head *head, ggdm_arena *arena,
@@ -37,6 +43,8 @@ static ggdm_status read_setting(const ggdm_tools *tools, const ggdm_head *head, 
     GGDM_TRY(ggdm_guidance_later(arena, item, &rest, err));
     out->repeats = ggdm_guidance_repeats(item);
     out->carries = ggdm_guidance_carries(item);
+    GGDM_TRY(name_terms(arena, item, false, &out->first, err));
+    GGDM_TRY(name_terms(arena, item, true, &out->later, err));
     GGDM_TRY(read_evaluation(tools, head, arena, item, &out->first, err));
     return read_evaluation(tools, head, arena, rest, &out->later, err);
 }
@@ -67,6 +75,22 @@ static ggdm_status place_segments(const ggdm_unit *u, ggdm_arena *arena, ggdm_un
     return GGDM_OK;
 }
 
+/* Which of the unit's images note what happens to them, and how much that is. */
+static void plan_records(const ggdm_record_wish *wish, const ggdm_unit *unit, ggdm_unit_steps *out)
+{
+    const int32_t images = wish->points > 0 ? wish->images - unit->image_first : 0;
+    if (images <= 0)
+        return;
+    ggdm_recorder *r = &out->recorder;
+    *r = (ggdm_recorder){.wished = wish->points,
+                         .points = ggdm_record_points(unit->steps, wish->points)};
+    for (int32_t i = 0; i < unit->n_settings; i++)
+        if (out->settings[i].first.n_terms > r->terms)
+            r->terms = out->settings[i].first.n_terms;
+    out->state.recorded = images < unit->image_count ? images : unit->image_count;
+    out->state.record = (int64_t)(r->points + 1) * GGDM_RECORDER_ROW(r->terms);
+}
+
 ggdm_status ggdm_unit_steps_read(const ggdm_tools *tools, const ggdm_unit *unit, ggdm_arena *arena,
                                  ggdm_unit_steps *out, ggdm_error *err)
 {
@@ -82,5 +106,6 @@ ggdm_status ggdm_unit_steps_read(const ggdm_tools *tools, const ggdm_unit *unit,
         if (s->carries)
             out->state.carried = s->carries * out->state.elements;
     }
+    plan_records(&tools->job.record, unit, out);
     return place_segments(unit, arena, out, err);
 }

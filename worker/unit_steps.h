@@ -27,9 +27,22 @@ typedef struct ggdm_unit_place {
     int32_t program, segment;
 } ggdm_unit_place;
 
+/* How records lie in the states of its images: a row for each point, and one for where the image
+ * diverged; in it what was clamped, and loss, norm and cosine of each term as the step's setting
+ * has them. */
+typedef struct ggdm_recorder {
+    int32_t wished; /* points that a sweep asks for */
+    int32_t points; /* that the chain has */
+    int32_t terms;  /* the most that a setting has */
+} ggdm_recorder;
+
+/* Numbers of a row. */
+#define GGDM_RECORDER_ROW(terms) (1 + 3 * (terms))
+
 typedef struct ggdm_unit_steps {
     const ggdm_head *head;       /* borrowed until the next is asked for */
     ggdm_state_shape state;      /* of all its images: what one setting carries, all have */
+    ggdm_recorder recorder;      /* where state.recorded is not 0 */
     ggdm_unit_setting *settings; /* [n_settings] */
     int32_t *ticks;              /* [n_segments] of a step */
     ggdm_unit_place *first;      /* [n_segments] by program, in the first evaluation of a step */

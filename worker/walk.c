@@ -9,16 +9,18 @@
  *        24     4  segments i32
  *        28     4  history i32, arrays of a state
  *        32     4  keeps i32, arrays of a state
- *        36     8  floats i64 of a state
- *        44        for each segment that is open at the step, by number:
+ *        36     8  floats i64 of a state without a record
+ *        44     8  floats i64 of a record
+ *        52     4  recorded i32, images that have one
+ *        56        for each segment that is open at the step, by number:
  *                    for each image of the block:
  *                      0  4  step i32, that it makes next
  *                      4  4  tick i32
  *                      8  4  filled i32, arrays of its history that are valid
  *                     12  4  diverged step i32, -1 while it is finite
- *                    the states, [images, floats] f32: x, history, kept arrays, what is carried,
- * and what else a state has size-32    32  SHA-256 of the unit as far as states depend on it, and
- * of all bytes before
+ *                    the states, [images, floats] f32: x, history, kept arrays, what is carried
+ *                    the records, [recorded, floats] f32 (worker/recorder.c)
+ *   size-32    32  SHA-256 of the unit as far as states depend on it, and of all bytes before
  *
  * Open at a step are the segments that contain it; when all steps are made, those that end there.
  * An image either has yet to make the walk's tick, or has made it and stands at the one behind; so
@@ -41,13 +43,20 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "states are saved as they are");
 
 #define MAGIC 0x57474447u
-#define VERSION 2
-#define HEAD_BYTES 44
+#define VERSION 3
+#define HEAD_BYTES 56
 #define LIVE_BYTES 16 /* of an image without its state */
 
 int64_t ggdm_state_floats(const ggdm_state_shape *s)
 {
-    return s->elements * (1 + s->history + s->keeps) + s->carried + s->record;
+    return s->elements * (1 + s->history + s->keeps) + s->carried;
+}
+
+/* Of all states and records of a segment. */
+static size_t segment_floats(const ggdm_walk *w)
+{
+    return (size_t)w->unit->image_count * (size_t)ggdm_state_floats(&w->shape) +
+           (size_t)w->shape.recorded * (size_t)w->shape.record;
 }
 
 /* ---- the walk ---- */
@@ -64,15 +73,20 @@ static void to_beginning(ggdm_walk *w)
     w->step = w->tick = 0;
     for (int64_t i = 0; i < n; i++) {
         int32_t segment = (int32_t)(i / w->unit->image_count);
-        float *x = w->states + i * floats;
-        w->lives[i] = (ggdm_live){.x = x,
-                                  .history = x + elements,
-                                  .kept = x + elements * (1 + w->shape.history),
-                                  .carried = x + elements * (1 + w->shape.history + w->shape.keeps),
-                                  .image = (int32_t)(i % w->unit->image_count),
-                                  .segment = segment,
-                                  .diverged_step = -1,
-                                  .step = w->unit->segments[segment].begin};
+        int32_t image = (int32_t)(i % w->unit->image_count);
+        float *states = w->states + (size_t)segment * segment_floats(w),
+              *x = states + image * floats;
+        float *records = states + w->unit->image_count * floats;
+        w->lives[i] = (ggdm_live){
+            .x = x,
+            .history = x + elements,
+            .kept = x + elements * (1 + w->shape.history),
+            .carried = x + elements * (1 + w->shape.history + w->shape.keeps),
+            .record = image < w->shape.recorded ? records + image * w->shape.record : NULL,
+            .image = image,
+            .segment = segment,
+            .diverged_step = -1,
+            .step = w->unit->segments[segment].begin};
     }
 }
 
@@ -84,8 +98,8 @@ ggdm_status ggdm_walk_init(ggdm_walk *w, const ggdm_unit *unit, const int32_t *t
     for (int32_t i = 0; i < unit->n_segments; i++)
         w->total += (int64_t)(unit->segments[i].end - unit->segments[i].begin) * ticks[i] *
                     unit->image_count;
-    GGDM_TRY(
-        ggdm_alloc(&w->states, lives, (size_t)ggdm_state_floats(shape) * sizeof *w->states, err));
+    GGDM_TRY(ggdm_alloc(&w->states, (size_t)unit->n_segments, segment_floats(w) * sizeof *w->states,
+                        err));
     GGDM_TRY(ggdm_alloc(&w->lives, lives, sizeof *w->lives, err));
     to_beginning(w);
     return GGDM_OK;
@@ -121,6 +135,8 @@ void ggdm_walk_begin(ggdm_walk *w)
             ggdm_live *live = lives_of(w, s) + i;
             const ggdm_live *from = lives_of(w, parent) + i;
             memcpy(live->x, from->x, bytes);
+            if (live->record)
+                memcpy(live->record, from->record, sizeof(float) * (size_t)w->shape.record);
             live->filled = from->filled;
             live->diverged_step = from->diverged_step;
         }
@@ -176,8 +192,7 @@ static size_t block_size(const ggdm_walk *w)
     for (int32_t i = 0; i < w->unit->n_segments; i++)
         open += ggdm_walk_is_open(w, i);
     return HEAD_BYTES +
-           open * (size_t)w->unit->image_count *
-               (LIVE_BYTES + (size_t)ggdm_state_floats(&w->shape) * sizeof(float)) +
+           open * ((size_t)w->unit->image_count * LIVE_BYTES + segment_floats(w) * sizeof(float)) +
            GGDM_HASH_SIZE;
 }
 
@@ -220,12 +235,8 @@ static void put_head(const ggdm_walk *w, ggdm_wire *out)
     ggdm_put_i32(out, w->shape.history);
     ggdm_put_i32(out, w->shape.keeps);
     ggdm_put_i64(out, ggdm_state_floats(&w->shape));
-}
-
-/* The states of a segment lie one behind the other. */
-static size_t segment_bytes(const ggdm_walk *w)
-{
-    return (size_t)w->unit->image_count * (size_t)ggdm_state_floats(&w->shape) * sizeof(float);
+    ggdm_put_i64(out, w->shape.record);
+    ggdm_put_i32(out, w->shape.recorded);
 }
 
 static void put_segment(const ggdm_walk *w, int32_t segment, ggdm_wire *out)
@@ -237,7 +248,7 @@ static void put_segment(const ggdm_walk *w, int32_t segment, ggdm_wire *out)
         ggdm_put_i32(out, lives[i].filled);
         ggdm_put_i32(out, lives[i].diverged_step);
     }
-    ggdm_put_raw(out, lives->x, segment_bytes(w));
+    ggdm_put_raw(out, lives->x, segment_floats(w) * sizeof(float));
 }
 
 ggdm_status ggdm_walk_save(const ggdm_walk *w, ggdm_wire *out, ggdm_error *err)
@@ -268,6 +279,8 @@ static ggdm_status get_head(ggdm_walk *w, ggdm_wire *in, ggdm_error *err)
     w->tick = ggdm_get_i32(in);
     int32_t segments = ggdm_get_i32(in), history = ggdm_get_i32(in), keeps = ggdm_get_i32(in);
     int64_t floats = ggdm_get_i64(in), expected = ggdm_state_floats(&w->shape);
+    int64_t record = ggdm_get_i64(in);
+    int32_t recorded = ggdm_get_i32(in);
     GGDM_TRY(ggdm_wire_status(in, "checkpoint", err));
     if (magic != MAGIC || version != VERSION)
         return GGDM_FAIL(err, GGDM_EFORMAT, "magic 0x%x, version %u, expected 0x%x, %d", magic,
@@ -282,6 +295,10 @@ static ggdm_status get_head(ggdm_walk *w, ggdm_wire *in, ggdm_error *err)
                          "%d, %d",
                          (long long)floats, history, keeps, (long long)expected, w->shape.history,
                          w->shape.keeps);
+    if (record != w->shape.record || recorded != w->shape.recorded)
+        return GGDM_FAIL(
+            err, GGDM_EFORMAT, "records of %lld numbers of %d images, expected %lld of %d",
+            (long long)record, recorded, (long long)w->shape.record, w->shape.recorded);
     if (w->step < 0 || w->step > w->unit->steps || w->tick < 0 || w->tick >= step_ticks(w))
         return GGDM_FAIL(err, GGDM_EFORMAT, "step %d, tick %d, expected step 0 to %d", w->step,
                          w->tick, w->unit->steps);
@@ -356,7 +373,7 @@ static ggdm_status get_block(ggdm_walk *w, const void *data, size_t size, ggdm_e
             continue;
         for (int32_t k = 0; k < w->unit->image_count; k++)
             GGDM_TRY(get_live(w, lives_of(w, i) + k, &in, err));
-        ggdm_get_raw(&in, lives_of(w, i)->x, segment_bytes(w));
+        ggdm_get_raw(&in, lives_of(w, i)->x, segment_floats(w) * sizeof(float));
     }
     return ggdm_wire_status(&in, "checkpoint", err);
 }
@@ -368,7 +385,7 @@ ggdm_status ggdm_walk_restore(ggdm_walk *w, const void *data, size_t size, ggdm_
         w->begun = true;
         w->done = count_done(w);
     } else {
-        memset(w->states, 0, segment_bytes(w) * (size_t)w->unit->n_segments);
+        memset(w->states, 0, segment_floats(w) * sizeof(float) * (size_t)w->unit->n_segments);
         to_beginning(w);
     }
     return st;

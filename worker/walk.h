@@ -16,17 +16,18 @@
 #include "common/wire.h"
 #include "jobs/messages.h"
 
-/* The state of one image: x, the history, the kept arrays, what is carried and the record, one
- * behind the other, all f32. */
+/* The state of one image: x, the history, the kept arrays and what is carried, one behind the
+ * other, all f32.  The first images of the block have a record, too. */
 typedef struct ggdm_state_shape {
     int64_t elements; /* of x, and of each array like it */
     int32_t history;  /* arrays of earlier steps, newest first */
     int32_t keeps;    /* arrays between the ticks of a step */
     int64_t carried;  /* floats: what a guidance takes from step to step */
     int64_t record;   /* floats: what an image notes on its way */
+    int32_t recorded; /* images that do */
 } ggdm_state_shape;
 
-/** Floats of a state. */
+/** Floats of a state without a record. */
 int64_t ggdm_state_floats(const ggdm_state_shape *shape);
 
 /* One image on one segment. */
@@ -35,6 +36,7 @@ typedef struct ggdm_live {
     float *history;        /* [history, elements] of it */
     float *kept;           /* [keeps, elements] of it */
     float *carried;        /* [carried] of it */
+    float *record;         /* [record]; NULL: the image has none */
     int32_t image;         /* index in the unit's block */
     int32_t segment;       /* index in the unit */
     int32_t filled;        /* arrays of the history that are valid */
@@ -46,7 +48,8 @@ typedef struct ggdm_walk {
     const ggdm_unit *unit; /* borrowed */
     const int32_t *ticks;  /* [segments] of a step; borrowed */
     ggdm_state_shape shape;
-    float *states;       /* [segments, images, floats] */
+    float *states;       /* [segments] of images' states [images, floats], and their records
+                            [recorded, record] */
     ggdm_live *lives;    /* [segments, images] */
     int32_t step, tick;  /* that are being made; step = the unit's steps: all are made */
     bool begun;          /* the segments that begin at this step have their states */

@@ -43,6 +43,7 @@ const ggdm_fuzz_target ggdm_fuzz_targets[] = {
     {"wire", ggdm_fuzz_wire, 1024, 0.6},
     {"startup", ggdm_fuzz_startup, 1024, 0.3},
     {"walk", ggdm_fuzz_walk, 1024, 0.3},
+    {"record", ggdm_fuzz_record, 512, 0.2},
     {"store", ggdm_fuzz_store, 512, 1.2},
     {"merge", ggdm_fuzz_merge, 512, 0.6},
     {.name = NULL},

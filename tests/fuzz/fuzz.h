@@ -65,6 +65,7 @@ bool ggdm_fuzz_png(const uint8_t *data, size_t size);
 bool ggdm_fuzz_wire(const uint8_t *data, size_t size);
 bool ggdm_fuzz_startup(const uint8_t *data, size_t size);
 bool ggdm_fuzz_walk(const uint8_t *data, size_t size);
+bool ggdm_fuzz_record(const uint8_t *data, size_t size);
 bool ggdm_fuzz_store(const uint8_t *data, size_t size);
 bool ggdm_fuzz_merge(const uint8_t *data, size_t size);
 

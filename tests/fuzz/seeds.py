@@ -277,12 +277,12 @@ def unit(uid, kind, steps, head, settings, segments):
             + many([struct.pack("<i", i) for i in (1, 0)]))
 
 
-JOB = struct.pack("<Biid", 1, 8, 2, 30.0)
+JOB = struct.pack("<Biidii", 1, 8, 2, 30.0, 8, 50)
 TREE = unit(5, 0, 12, b'{"model":"m","sampler":{"kind":"ddpm"}}', [b"{}", b'{"weight":0.5}'],
             [(-1, 0, 4, 1, -1, 0, 0), (0, 4, 12, 1, 2, 0, 2), (0, 4, 12, 0, 1, 1, 1),
              (-1, 0, 12, 0, 0, 0, 0)])
 SCORES = unit(6, 1, 0, b"", [], [(-1, 0, 0, -1, 2, 0, 2), (-1, 0, 0, -1, 1, 1, 1)])
-SAMPLE = (struct.pack("<qiBiB", 2, 4, 0, -1, 0) + data(png(2, 2, 1))
+SAMPLE = (struct.pack("<qiBiB", 2, 4, 0, -1, 0) + data(png(2, 2, 1)) + data(b"\1\0\0")
           + many([struct.pack("<qi3f", 0, 3, -0.1, -2.5, -7), struct.pack("<qif", 3, 1, 0.25)]))
 HEAD = struct.pack("<qi", 5, 1)
 
@@ -303,7 +303,7 @@ def model(path):
     return data(path) + data(b"{}") + b"\1" + data(b"{}") + b"\1" + data(b"ggdm tokenizer 1") + data(bytes(32))
 
 
-HELLO = struct.pack("<II", 0x6767646d, 6)
+HELLO = struct.pack("<II", 0x6767646d, 7)
 put("startup", "work",
     HELLO + b"\1\0" + data(bytes(32)) + JOB + many([model(b"a"), model(b"b")])[:-1])
 put("startup", "pictures",
@@ -318,16 +318,32 @@ put("startup", "nothing", HELLO + b"\0")
 
 def walk(step, tick, segments):
     """segments: of those that are open, the step and tick that their images make next."""
-    block = struct.pack("<IIqiiiiiq", 0x57474447, 2, 5, step, tick, 4, 1, 1, 10)
+    block = struct.pack("<IIqiiiiiqqi", 0x57474447, 3, 5, step, tick, 4, 1, 1, 10, 2, 1)
     for at in segments:
         block += struct.pack("<iiii", *at, min(1, at[0]), -1) * 3
-        block += struct.pack("<30f", *range(30))
+        block += struct.pack("<32f", *range(32))
     return block
 
 
 put("walk", "trunk", walk(2, 0, [(2, 1), (2, 0)]))
 put("walk", "leaves", walk(5, 2, [(6, 0), (6, 0), (5, 2)]))
 put("walk", "end", walk(12, 0, [(12, 0)] * 3))
+
+
+# --- records of images (jobs/record.h)
+
+
+def record(terms, steps, diverged=0):
+    points = b"".join(struct.pack("<ff", s, 0.25) + struct.pack("<fff", 2.5, 0.5, -1) * len(terms)
+                      for s in steps)
+    names = b"".join(bytes([len(t)]) + t for t in terms)
+    return struct.pack("<BBB", 1, diverged, len(terms)) + names + points
+
+
+put("record", "guided", record([b"classifier", b"tv-2"], [0, 3, 7, 11]))
+put("record", "diverged", record([b"clip"], [0, 3, 4], 1))
+put("record", "unguided", record([], [0, 999]))
+put("record", "empty", record([], [], 1))
 
 
 # --- changes of a database (tests/fuzz/target_store.c)

@@ -78,3 +78,30 @@ bool ggdm_fuzz_wire(const uint8_t *data, size_t size)
     free(packet.data);
     return st == GGDM_OK;
 }
+
+/* What was read is written again as it was, and has bands. */
+bool ggdm_fuzz_record(const uint8_t *data, size_t size)
+{
+    ggdm_error err = {0};
+    ggdm_record r;
+    uint8_t *exact = (uint8_t *)ggdm_fuzz_text(data, size);
+    ggdm_status st = ggdm_record_read(exact, size, &r, &err);
+    ggdm_fuzz_clean(st, &err);
+    if (st == GGDM_OK) {
+        const ggdm_record twice[] = {r, r};
+        ggdm_record_bands bands;
+        ggdm_wire out;
+        ggdm_wire_init(&out);
+        ggdm_record_write(&r, &out);
+        assert_int_equal(out.size, size);
+        ggdm_test_ok(ggdm_record_bands_make(twice, 2, &bands, &err), &err);
+        assert_true(bands.n_points <= r.n_points && bands.n_terms <= r.n_terms);
+        for (int32_t i = 0; i < bands.n_points; i++)
+            assert_true(bands.counts[i] == 2 && bands.clamped[i].low <= bands.clamped[i].high);
+        ggdm_record_bands_deinit(&bands);
+        ggdm_wire_deinit(&out);
+    }
+    ggdm_record_deinit(&r);
+    free(exact);
+    return st == GGDM_OK;
+}

@@ -80,7 +80,8 @@ bool ggdm_fuzz_walk(const uint8_t *data, size_t size)
                                       {-1, 0, STEPS, 1, 0, 0, 0}};
     static char *settings[] = {"{\"weight\":1}", "{}"};
     static const int32_t ticks[] = {2, 2, 1, 3};
-    static const ggdm_state_shape shape = {.elements = 3, .history = 1, .keeps = 1, .carried = 1};
+    static const ggdm_state_shape shape = {
+        .elements = 3, .history = 1, .keeps = 1, .carried = 1, .record = 2, .recorded = 1};
     static const ggdm_unit unit = {.id = 5,
                                    .image_first = 4,
                                    .image_count = IMAGES,

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const ggdm_job message_job = {
-    .precision = GGDM_PRECISION_BF16, .batch = 32, .threads = 2, .checkpoint = 0.5};
+const ggdm_job message_job = {.precision = GGDM_PRECISION_BF16,
+                              .batch = 32,
+                              .threads = 2,
+                              .checkpoint = 0.5,
+                              .record = {8, 50}};
 
 static char *settings[] = {"{\"weight\":0.5}", "{}"};
 static ggdm_segment segments[] = {
@@ -42,6 +45,7 @@ const ggdm_unit message_score_unit = {.id = 5,
 static float logp[] = {-0.1f, -2.5f, -INFINITY};
 static float saturation[] = {NAN};
 static ggdm_score sample_scores[] = {{4, 3, logp}, {0, 1, saturation}};
+static uint8_t record[] = "\1\0\0and points";
 static uint8_t png[] = "\x89PNG and so on";
 const ggdm_sample message_sample = {.trajectory = 77,
                                     .index = 5,
@@ -49,6 +53,8 @@ const ggdm_sample message_sample = {.trajectory = 77,
                                     .diverged_step = 99,
                                     .size = sizeof png,
                                     .data = png,
+                                    .record_size = sizeof record,
+                                    .record = record,
                                     .n_scores = 2,
                                     .scores = sample_scores};
 

@@ -13,7 +13,7 @@ static void test_messages_job_round_trip_gives_equal_job(void **state)
     ggdm_wire_read(&r, w.data, w.size);
     ggdm_test_ok(ggdm_job_unpack(&got, &r, &err), &err);
     assert_true(got.precision == GGDM_PRECISION_BF16 && got.batch == 32 && got.threads == 2);
-    assert_true(got.checkpoint == 0.5);
+    assert_true(got.checkpoint == 0.5 && got.record.images == 8 && got.record.points == 50);
     assert_int_equal(r.pos, r.size);
     ggdm_wire_deinit(&w);
 }
@@ -88,6 +88,8 @@ static void test_messages_sample_round_trip_gives_equal_sample(void **state)
     assert_true(got.diverged_step == 99 && got.media == GGDM_MEDIA_PNG);
     assert_int_equal(got.size, message_sample.size);
     assert_memory_equal(got.data, message_sample.data, got.size);
+    assert_int_equal(got.record_size, message_sample.record_size);
+    assert_memory_equal(got.record, message_sample.record, got.record_size);
     assert_int_equal(got.n_scores, 2);
     assert_true(got.scores[0].scorer == 4 && got.scores[0].n == 3);
     assert_memory_equal(got.scores[0].data, message_sample.scores[0].data, 3 * sizeof(float));
@@ -110,6 +112,7 @@ static void test_messages_sample_without_data_and_scores_has_null_arrays(void **
     ggdm_test_ok(ggdm_sample_unpack(&got, &r, &err), &err);
     assert_null(got.scores);
     assert_null(got.data);
+    assert_null(got.record);
     ggdm_sample_deinit(&got);
     ggdm_wire_deinit(&w);
 }
@@ -307,8 +310,9 @@ static void test_messages_unit_larger_than_a_unit_may_be_fails(void **state)
 static void test_messages_job_with_impossible_numbers_fails(void **state)
 {
     (void)state;
-    ggdm_job broken[] = {message_job, message_job, message_job, message_job,
-                         message_job, message_job, message_job};
+    ggdm_job broken[10];
+    for (int i = 0; i < 10; i++)
+        broken[i] = message_job;
     broken[0].precision = GGDM_PRECISION_AUTO;
     broken[1].precision = (ggdm_precision)3;
     broken[2].batch = 0;
@@ -316,6 +320,9 @@ static void test_messages_job_with_impossible_numbers_fails(void **state)
     broken[4].checkpoint = -1;
     broken[5].checkpoint = NAN;
     broken[6].checkpoint = INFINITY;
+    broken[7].record.images = -1;
+    broken[8].record.points = -1;
+    broken[9].record.points = GGDM_MAX_RECORD_POINTS + 1;
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         ggdm_wire w;
         ggdm_error err;
@@ -333,8 +340,9 @@ static void test_messages_sample_with_impossible_numbers_fails(void **state)
     float *two = message_sample.scores[0].data;
     ggdm_score twice[] = {{4, 2, two}, {4, 2, two}}, negative[] = {{4, 2, two}, {-1, 2, two}},
                empty[] = {{4, 2, two}, {0, 0, NULL}};
-    ggdm_sample broken[8];
-    for (size_t i = 0; i < 8; i++)
+    uint8_t large[GGDM_MAX_RECORD + 1] = {1};
+    ggdm_sample broken[9];
+    for (size_t i = 0; i < 9; i++)
         broken[i] = message_sample;
     broken[0].trajectory = -1;
     broken[1].index = -1;
@@ -344,7 +352,9 @@ static void test_messages_sample_with_impossible_numbers_fails(void **state)
     broken[5].scores = twice;
     broken[6].scores = negative;
     broken[7].scores = empty;
-    for (size_t i = 0; i < 8; i++) {
+    broken[8].record = large;
+    broken[8].record_size = sizeof large;
+    for (size_t i = 0; i < 9; i++) {
         ggdm_wire w;
         ggdm_error err;
         ggdm_wire_init(&w);

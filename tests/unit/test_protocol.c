@@ -192,9 +192,9 @@ static void test_protocol_samples_of_another_number_are_refused(void **state)
     static const struct {
         uint32_t count;
         const char *message;
-    } wrong[] = {{2, "26 bytes behind the last sample"},
-                 {4, "4 samples in 78 bytes"},
-                 {UINT32_MAX, "4294967295 samples in 78 bytes"}};
+    } wrong[] = {{2, "30 bytes behind the last sample"},
+                 {4, "4 samples in 90 bytes"},
+                 {UINT32_MAX, "4294967295 samples in 90 bytes"}};
     ggdm_wire w = pack_samples(3);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ggdm_error err;

@@ -28,8 +28,10 @@ static const int32_t one[] = {1, 1, 1, 1}, some[] = {2, 3, 1, 2};
 static const struct {
     ggdm_state_shape shape;
     const int32_t *ticks;
-} kinds[] = {{{.elements = ELEMENTS}, one},
-             {{.elements = ELEMENTS, .history = 2, .keeps = 1, .carried = 5, .record = 3}, some}};
+} kinds[] = {
+    {{.elements = ELEMENTS}, one},
+    {{.elements = ELEMENTS, .history = 2, .keeps = 1, .carried = 5, .record = 3, .recorded = 2},
+     some}};
 
 static void init(ggdm_walk *w, const ggdm_unit *u, int kind)
 {
@@ -42,6 +44,8 @@ static void scribble(const ggdm_walk *w, ggdm_live *live, ggdm_test_rng *rng)
 {
     for (int64_t k = 0; k < ggdm_state_floats(&w->shape); k++)
         live->x[k] = (float)ggdm_test_below(rng, 1000) / 7;
+    for (int64_t k = 0; live->record && k < w->shape.record; k++)
+        live->record[k] = (float)ggdm_test_below(rng, 1000) / 7;
     if (ggdm_test_below(rng, 20) == 0)
         live->diverged_step = w->step;
 }
@@ -80,6 +84,9 @@ static void assert_same(const ggdm_walk *a, const ggdm_walk *b)
         assert_int_equal(x->filled, y->filled);
         assert_int_equal(x->diverged_step, y->diverged_step);
         assert_memory_equal(x->x, y->x, sizeof(float) * (size_t)ggdm_state_floats(&a->shape));
+        assert_int_equal(x->record != NULL, x->image < a->shape.recorded);
+        if (x->record)
+            assert_memory_equal(x->record, y->record, sizeof(float) * (size_t)a->shape.record);
     }
 }
 
@@ -181,7 +188,13 @@ static void test_walk_state_of_another_unit_is_refused(void **state)
     }
     init(&back, &unit, 0);
     ggdm_test_error(ggdm_walk_restore(&back, block.data, block.size, &err), &err, GGDM_EFORMAT,
-                    "states of 36 numbers, 2 arrays of history, 1 kept, expected 7, 0, 0");
+                    "states of 33 numbers, 2 arrays of history, 1 kept, expected 7, 0, 0");
+    ggdm_walk_deinit(&back);
+    ggdm_state_shape fewer = kinds[1].shape;
+    fewer.recorded--;
+    ggdm_test_ok(ggdm_walk_init(&back, &unit, some, &fewer, &err), &err);
+    ggdm_test_error(ggdm_walk_restore(&back, block.data, block.size, &err), &err, GGDM_EFORMAT,
+                    "records of 3 numbers of 2 images, expected 3 of 1");
     ggdm_walk_deinit(&back);
     block.data[4] = 1;
     init(&back, &unit, 1);

@@ -225,23 +225,6 @@ int32_t ggdm_guidance_carries(const ggdm_item *setting)
     return kind && kind->carries ? kind->carries(source) : 0;
 }
 
-int32_t ggdm_guidance_term_names(const ggdm_item *setting, ggdm_term_name names[GGDM_MAX_TERMS])
-{
-    const ggdm_item *terms = setting ? ggdm_item_child(setting, "terms") : NULL;
-    int32_t n = 0;
-    for (const ggdm_item *t = terms; t && n < GGDM_MAX_TERMS; t = t->next, n++) {
-        const ggdm_kind *loss = ggdm_item_child(t, "loss")->kind;
-        int same = 1;
-        for (const ggdm_item *before = terms; before != t; before = before->next)
-            same += ggdm_item_child(before, "loss")->kind == loss;
-        if (same == 1)
-            snprintf(names[n], sizeof names[n], "%.15s", loss->name);
-        else
-            snprintf(names[n], sizeof names[n], "%.12s-%d", loss->name, same % 100);
-    }
-    return n;
-}
-
 /* ---- evaluations after a step's first ------------------------------------------------------ */
 
 static bool moves_eps(void *context, const ggdm_item *item)
@@ -259,6 +242,26 @@ ggdm_status ggdm_guidance_later(ggdm_arena *arena, const ggdm_item *setting, ggd
     GGDM_TRY(ggdm_item_copy_kept(arena, setting, moves_eps, NULL, out, err));
     *out = ggdm_item_reduce(arena, *out);
     return GGDM_OK;
+}
+
+int32_t ggdm_guidance_term_names(const ggdm_item *setting, bool later,
+                                 ggdm_term_name names[GGDM_MAX_TERMS])
+{
+    const ggdm_item *terms = setting ? ggdm_item_child(setting, "terms") : NULL;
+    int32_t n = 0;
+    for (const ggdm_item *t = terms; t && n < GGDM_MAX_TERMS; t = t->next) {
+        const ggdm_kind *loss = ggdm_item_child(t, "loss")->kind;
+        int same = 1;
+        if (later && !moves_eps(NULL, t))
+            continue;
+        for (const ggdm_item *before = terms; before != t; before = before->next)
+            same += ggdm_item_child(before, "loss")->kind == loss;
+        if (same == 1)
+            snprintf(names[n++], sizeof *names, "%.15s", loss->name);
+        else
+            snprintf(names[n++], sizeof *names, "%.12s-%d", loss->name, same % 100);
+    }
+    return n;
 }
 
 /* ---- all ----------------------------------------------------------------------------------- */
