@@ -315,7 +315,9 @@ ggdm_status ggdm_archive_cell(const ggdm_results *r, const char *dir, int32_t ce
     GGDM_TRY(ggdm_path_join(dir, "archive", &base, err));
     ggdm_status st = write_cell(&a, r, base, cell, err);
     free(base);
-    return st == GGDM_OK ? ggdm_store_cell_archived(r->store, cell, err) : st;
+    return st == GGDM_OK && ggdm_store_is_owned(r->store)
+               ? ggdm_store_cell_archived(r->store, cell, err)
+               : st;
 }
 
 ggdm_status ggdm_archive_export(const ggdm_results *r, const char *out, int32_t cell,

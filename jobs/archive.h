@@ -17,9 +17,9 @@
 
 /* All need no more than an open table (ggdm_results_open). */
 
-/** Write the archive of one cell below run directory dir and note it in the store; not inside a
- * turn. Errors: GGDM_ESTATE when images of the cell are missing, or inside a turn; GGDM_EFORMAT
- * (damaged image); GGDM_ESHAPE (images of unequal size); GGDM_EIO; GGDM_ESTORE. */
+/** Write the archive of one cell below run directory dir and, as the store's owner, note it there;
+ * not inside a turn. Errors: GGDM_ESTATE when images of the cell are missing, or inside a turn;
+ * GGDM_EFORMAT (damaged image); GGDM_ESHAPE (images of unequal size); GGDM_EIO; GGDM_ESTORE. */
 ggdm_status ggdm_archive_cell(const ggdm_results *r, const char *dir, int32_t cell,
                               ggdm_error *err);
 

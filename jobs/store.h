@@ -189,6 +189,8 @@ ggdm_status ggdm_store_open(const char *dir, const ggdm_store_options *options, 
  *  GGDM_EUNSUPPORTED when a newer program made it; GGDM_EIO; GGDM_ESTORE. */
 ggdm_status ggdm_store_read(const char *dir, ggdm_store **out, ggdm_error *err);
 
+/** Is it this process that may change the store, not a reader? */
+bool ggdm_store_is_owned(const ggdm_store *store);
 /** When the snapshot was made that a reader looks at, seconds since 1970; 0: it is the database. */
 double ggdm_store_snapshot_time(const ggdm_store *store);
 

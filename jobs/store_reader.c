@@ -64,6 +64,11 @@ ggdm_status ggdm_store_check_unchanged(const ggdm_store *store, ggdm_error *err)
                      store->path);
 }
 
+bool ggdm_store_is_owned(const ggdm_store *store)
+{
+    return store->owner != NULL;
+}
+
 double ggdm_store_snapshot_time(const ggdm_store *store)
 {
     return store->snapshot_time;

@@ -8,18 +8,17 @@
 #include "common/mem.h"
 #include "common/plural.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/crate.h"
 #include "coordinator/run/dir_args.h"
 #include "jobs/archive.h"
 #include "jobs/cell_select.h"
 #include "jobs/measures.h"
 
-/* Those of the archive, cell by cell, and one table of all. */
-enum { CSV = GGDM_EXPORT_PNG + 1 };
-static const char *const formats[] = {[GGDM_EXPORT_TAR] = "tar",
-                                      [GGDM_EXPORT_NPZ] = "npz",
-                                      [GGDM_EXPORT_PNG] = "png",
-                                      [CSV] = "csv",
-                                      NULL};
+/* Those of the archive, cell by cell, one table of all, and the run as a whole. */
+enum { CSV = GGDM_EXPORT_PNG + 1, ROCRATE };
+static const char *const formats[] = {[GGDM_EXPORT_TAR] = "tar", [GGDM_EXPORT_NPZ] = "npz",
+                                      [GGDM_EXPORT_PNG] = "png", [CSV] = "csv",
+                                      [ROCRATE] = "rocrate",     NULL};
 
 typedef struct export_options {
     ggdm_dir_options where;
@@ -94,14 +93,32 @@ done:
     return ggdm_dir_done(&store, st, err);
 }
 
+static ggdm_status export_crate(const export_options *o, ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    ggdm_status st = ggdm_dir_read(o->where.dir, &store, err);
+    if (st == GGDM_OK)
+        st = ggdm_crate_write(store, o->where.dir, o->out, err);
+    st = ggdm_dir_done(&store, st, err);
+    if (st == GGDM_OK)
+        printf("the run as an RO-Crate in %s; " GGDM_CRATE_METADATA_FILE
+               " there wants a licence and authors before it is published\n",
+               o->out);
+    return st;
+}
+
 static const struct argp_option export_arguments[] = {
-    {"format", 'f', "tar|npz|png|csv", 0,
+    {"format", 'f', "tar|npz|png|csv|rocrate", 0,
      "tar: WebDataset; npz: arr_0 u8 NHWC, arr_1 labels; png: a file an image; csv: images.csv, a "
-     "line with the measures of each image that is there",
+     "line with the measures of each image that is there; rocrate: a copy of the run to be "
+     "published, described by RO-Crate",
      0},
     {"cell", 'c', "EXPR", 0, "these cells only", 0},
     {"out", 'o', "DIR", 0,
-     "where to write CELL/... or images.csv (default: export below the run directory)", 0},
+     "where to write CELL/... or images.csv (default: export below the run directory); rocrate: "
+     "the "
+     "new directory of the crate",
+     0},
     {0},
 };
 
@@ -123,7 +140,11 @@ static error_t parse_export(int key, char *arg, struct argp_state *state)
         break;
     case ARGP_KEY_END:
         if (o->format < 0)
-            argp_error(state, "--format is missing, expected tar, npz, png or csv");
+            argp_error(state, "--format is missing, expected tar, npz, png, csv or rocrate");
+        if (o->format == ROCRATE && !o->out)
+            argp_error(state, "--out is missing, expected the new directory of the crate");
+        if (o->format == ROCRATE && o->cells)
+            argp_error(state, "--cell: a crate has all cells");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -137,8 +158,8 @@ int ggdm_cmd_export(int argc, char **argv)
         export_arguments,
         parse_export,
         "DIR",
-        "Write the images of complete cells of the run in DIR, or the measures of all its "
-        "images.\v" GGDM_CELL_SELECT_HELP
+        "Write the images of complete cells of the run in DIR, the measures of all its images, or "
+        "the whole run to be published.\v" GGDM_CELL_SELECT_HELP
         "Example:\n  ggdm export runs/figure4 --format png --cell 'steps=50' --out pictures",
         ggdm_dir_children,
         NULL,
@@ -147,5 +168,7 @@ int ggdm_cmd_export(int argc, char **argv)
     ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
-    return export_run(&options, &err) == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("export", &err);
+    const ggdm_status st =
+        options.format == ROCRATE ? export_crate(&options, &err) : export_run(&options, &err);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_command_fail("export", &err);
 }

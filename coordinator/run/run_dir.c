@@ -232,3 +232,28 @@ ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *
     }
     return GGDM_OK;
 }
+
+static ggdm_status freeze_sweep(ggdm_store *store, int32_t i, const char *dir, ggdm_error *err)
+{
+    char name[GGDM_SWEEP_NAME_SIZE], *path = NULL, *text = NULL;
+    ggdm_status st = GGDM_OK;
+    ggdm_sweep_file_name(i, name);
+    GGDM_TRY(ggdm_path_join(dir, name, &path, err));
+    if (!ggdm_exists(path)) {
+        st = ggdm_store_sweep_text(store, i, &text, err);
+        if (st == GGDM_OK)
+            st = ggdm_replace_file(path, text, strlen(text), err);
+    }
+    free(path);
+    free(text);
+    return st;
+}
+
+ggdm_status ggdm_run_dir_freeze_sweeps(ggdm_store *store, const char *dir, ggdm_error *err)
+{
+    int32_t n = 0;
+    GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
+    for (int32_t i = 1; i <= n; i++)
+        GGDM_TRY(freeze_sweep(store, i, dir, err));
+    return GGDM_OK;
+}

@@ -30,6 +30,10 @@ ggdm_status ggdm_run_dir_wait(const char *dir, bool successor, ggdm_error *err);
  *  stand in the way for long.  Errors: GGDM_ESTATE when one of them lives all the same. */
 ggdm_status ggdm_run_dir_forget_jobs(const char *dir, ggdm_error *err);
 
+/** Write dir/sweep.yaml, sweep-2.yaml, ...: the frozen texts of the run's sweeps, where they are
+ * not there.  Errors: GGDM_EIO, those of the store. */
+ggdm_status ggdm_run_dir_freeze_sweeps(ggdm_store *store, const char *dir, ggdm_error *err);
+
 /** Are the archives of all complete cells, the report and the summary, written last, there? Figures
  *  are not asked for: without gnuplot, or without a target, there are none. */
 ggdm_status ggdm_run_dir_has_products(ggdm_store *store, const char *dir, bool *all,

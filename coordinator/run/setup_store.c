@@ -315,33 +315,14 @@ static ggdm_status add_models(ggdm_setup *s, const ggdm_store *store, ggdm_error
     return GGDM_OK;
 }
 
-/* RUN/sweep.yaml, sweep-2.yaml ...: the frozen texts, after the store, which holds them too, so
- * that a start that was killed leaves nothing that looks like somebody else's directory. */
-static ggdm_status freeze_sweep(const ggdm_setup *s, ggdm_store *store, int32_t i, ggdm_error *err)
-{
-    char name[GGDM_SWEEP_NAME_SIZE], *path = NULL, *text = NULL;
-    ggdm_status st = GGDM_OK;
-    ggdm_sweep_file_name(i, name);
-    GGDM_TRY(ggdm_path_join(s->run_dir, name, &path, err));
-    if (!ggdm_exists(path)) {
-        st = ggdm_store_sweep_text(store, i, &text, err);
-        if (st == GGDM_OK)
-            st = ggdm_replace_file(path, text, strlen(text), err);
-    }
-    free(path);
-    free(text);
-    return st;
-}
-
 static ggdm_status complete_store(ggdm_setup *s, ggdm_run_state state, ggdm_store *store,
                                   ggdm_error *err)
 {
-    int32_t n = 0;
     if (state == GGDM_RUN_ADD)
         GGDM_TRY(add_sweep(s, store, err));
-    GGDM_TRY(ggdm_store_n_sweeps(store, &n, err));
-    for (int32_t i = 1; i <= n; i++)
-        GGDM_TRY(freeze_sweep(s, store, i, err));
+    /* After the store, which holds the texts, too, so that a start that was killed leaves nothing
+     * that looks like somebody else's directory. */
+    GGDM_TRY(ggdm_run_dir_freeze_sweeps(store, s->run_dir, err));
     GGDM_TRY(add_models(s, store, err));
     GGDM_TRY(ggdm_setup_add_pictures(s, store, err));
     return ggdm_setup_freeze_models(s, s->run_dir, err);
