@@ -124,6 +124,7 @@ typedef struct ggdm_store_options {
     int32_t busy_timeout; /* milliseconds to wait for another owner to go away; 0: 2000 */
     double silence;       /* seconds without a sign after which it counts as dead (common/owner.h);
                              0: the usual */
+    int32_t threads;      /* RUN: of each worker, to be remembered; 0: not known */
     bool force_rollback_journal; /* do not even try WAL (tests, odd file systems) */
 } ggdm_store_options;
 

@@ -1,9 +1,11 @@
 #include "jobs/store_audit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/mem.h"
 #include "jobs/store_internal.h"
@@ -150,4 +152,86 @@ ggdm_status ggdm_store_audit_sessions(ggdm_store *store, ggdm_session_visitor vi
                                "coalesce(sum(from_state = 'running' AND to_state = 'ready'), 0) "
                                "FROM event WHERE epoch > 0 GROUP BY epoch ORDER BY epoch",
                                0, take_session, &v, err);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+enum { MAX_WORKERS = 1 << 20 };
+
+typedef struct busy_worker {
+    int64_t units; /* that it has */
+    double since;  /* when it got the first of them */
+} busy_worker;
+
+typedef struct time_keeper {
+    busy_worker *workers;
+    size_t cap, n;
+    int64_t epoch;
+    double last;    /* event */
+    double seconds; /* of the workers in this epoch */
+    ggdm_time_audit *out;
+} time_keeper;
+
+/* The threads of a worker in an epoch; NAN: not known. */
+static ggdm_status ask_threads(ggdm_store *s, int64_t epoch, double *out, ggdm_error *err)
+{
+    char sql[80], text[16];
+    snprintf(sql, sizeof sql, "SELECT value FROM run WHERE key = 'threads %" PRId64 "'", epoch);
+    GGDM_TRY(ggdm_store_ask_text(s, sql, text, sizeof text, err));
+    const int threads = atoi(text);
+    *out = threads > 0 ? threads : (double)NAN;
+    return GGDM_OK;
+}
+
+static ggdm_status close_epoch(ggdm_store *s, time_keeper *t, ggdm_error *err)
+{
+    double threads = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->workers[i].units)
+            t->seconds += t->last - t->workers[i].since;
+    if (t->seconds > 0)
+        GGDM_TRY(ask_threads(s, t->epoch, &threads, err));
+    t->out->worker_seconds += t->seconds;
+    t->out->core_seconds += t->seconds * threads;
+    memset(t->workers, 0, t->n * sizeof *t->workers);
+    t->seconds = 0;
+    return GGDM_OK;
+}
+
+static ggdm_status keep_time(ggdm_store *s, sqlite3_stmt *row, void *context, ggdm_error *err)
+{
+    time_keeper *t = context;
+    const double at = sqlite3_column_double(row, 0);
+    const int64_t epoch = sqlite3_column_int64(row, 1);
+    const bool starts = sqlite3_column_int(row, 3);
+    int32_t worker;
+    GGDM_TRY(ggdm_store_column_i32(s, row, 2, 0, MAX_WORKERS, &worker, err));
+    if (epoch != t->epoch)
+        GGDM_TRY(close_epoch(s, t, err));
+    t->epoch = epoch;
+    t->last = at;
+    GGDM_TRY(ggdm_grow(&t->workers, &t->cap, (size_t)worker + 1, sizeof *t->workers, err));
+    for (; t->n <= (size_t)worker; t->n++)
+        t->workers[t->n] = (busy_worker){0};
+    busy_worker *w = &t->workers[worker];
+    if (starts && w->units++ == 0)
+        w->since = at;
+    else if (!starts && w->units && --w->units == 0)
+        t->seconds += at - w->since;
+    return GGDM_OK;
+}
+
+ggdm_status ggdm_store_audit_time(ggdm_store *store, ggdm_time_audit *out, ggdm_error *err)
+{
+    time_keeper t = {.out = out};
+    *out = (ggdm_time_audit){0};
+    ggdm_status st = ggdm_store_each_row(
+        store,
+        "SELECT at, epoch, worker, to_state = 'running' FROM event WHERE worker >= 0 AND "
+        "from_state <> to_state AND (from_state = 'running' OR to_state = 'running') ORDER BY id",
+        0, keep_time, &t, err);
+    if (st == GGDM_OK)
+        st = close_epoch(store, &t, err);
+    free(t.workers);
+    return st;
 }

@@ -36,6 +36,14 @@ typedef struct ggdm_session_audit {
     int64_t done, failed, requeued; /* units; given back when it began or while it ran */
 } ggdm_session_audit;
 
+/* What it took to make the images: from when a worker got a unit while it had none to when it had
+ * handed in the last one, of all workers and sessions.  What was being done when a world ended
+ * counts up to that world's last event. */
+typedef struct ggdm_time_audit {
+    double worker_seconds;
+    double core_seconds; /* times the threads of a worker; NAN where they are not known */
+} ggdm_time_audit;
+
 typedef ggdm_status (*ggdm_message_visitor)(void *context, const ggdm_message_audit *message,
                                             ggdm_error *err);
 typedef ggdm_status (*ggdm_session_visitor)(void *context, const ggdm_session_audit *session,
@@ -47,6 +55,8 @@ ggdm_status ggdm_store_audit_messages(ggdm_store *store, int32_t max, ggdm_messa
 /** Visit the sessions in order. */
 ggdm_status ggdm_store_audit_sessions(ggdm_store *store, ggdm_session_visitor visit, void *context,
                                       ggdm_error *err);
+
+ggdm_status ggdm_store_audit_time(ggdm_store *store, ggdm_time_audit *out, ggdm_error *err);
 
 typedef void (*ggdm_text_visitor)(void *context, const char *text);
 

@@ -91,6 +91,14 @@ ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err)
     return ggdm_store_put_run(store, "cost", text, err);
 }
 
+ggdm_status ggdm_store_put_threads(ggdm_store *store, ggdm_error *err)
+{
+    char key[40], text[16];
+    snprintf(key, sizeof key, "threads %" PRId64, store->epoch);
+    snprintf(text, sizeof text, "%" PRId32, store->options.threads);
+    return ggdm_store_put_run(store, key, text, err);
+}
+
 /* "2/8 1200": shard 2 of 8, which makes 1200 images. */
 ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err)
 {

@@ -147,6 +147,8 @@ ggdm_status ggdm_store_save_info(ggdm_store *store, const ggdm_run_info *info, g
 ggdm_status ggdm_store_load_info(ggdm_store *store, ggdm_error *err);
 /** Which part of the run's units the plan has; nothing where it has all. */
 ggdm_status ggdm_store_put_shard(ggdm_store *store, const ggdm_plan *plan, ggdm_error *err);
+/** The threads of a worker, as the options say, of this epoch. */
+ggdm_status ggdm_store_put_threads(ggdm_store *store, ggdm_error *err);
 ggdm_status ggdm_store_put_cost(ggdm_store *store, double cost, ggdm_error *err);
 
 /* ---- store_sweep.c: tables sweep, parameter, parameter_value ---- */

@@ -192,6 +192,8 @@ static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
         "JOIN main.trajectory AS t ON t.key = o.key "
         "JOIN part.scorer AS x ON x.id = p.scorer JOIN main.scorer AS s ON s.text = x.text",
         "INSERT INTO main.checkpoint SELECT * FROM part.checkpoint",
+        "INSERT INTO main.run (key, value) SELECT key, value FROM part.run WHERE key GLOB "
+        "'threads *' ON CONFLICT (key) DO UPDATE SET value = '' WHERE value <> excluded.value",
         "INSERT INTO main.event (at, epoch, unit, from_state, to_state, attempt, worker, message) "
         "SELECT at, epoch, unit, from_state, to_state, attempt, worker, message FROM part.event "
         "WHERE unit NOT IN (" SCORING_UNITS("part") ") ORDER BY id",

@@ -326,6 +326,8 @@ static ggdm_status start_epoch(ggdm_store *s, ggdm_error *err)
     s->epoch++;
     snprintf(text, sizeof text, "%" PRId64, s->epoch);
     GGDM_TRY_GOTO(st, ggdm_store_put_run(s, "epoch", text, err), done);
+    if (s->options.threads > 0)
+        GGDM_TRY_GOTO(st, ggdm_store_put_threads(s, err), done);
     GGDM_TRY_GOTO(st, give_all_back(s, err), done);
     st = ggdm_store_commit(s, err);
 done:

@@ -12,6 +12,7 @@
  * run         facts of the run as texts: name, version, isa, precision, library, processor, bits,
  *             notes; epoch (openings by a coordinator); cost (of all plans); shard ("2/8 1200");
  *             sheet (images of each cell on the sheet over all);
+ *             "threads 1": those of each worker in epoch 1, "" where shards had others;
  *             "file 1 mask.png": digest of the asset that sweep 1 calls mask.png; "until 1": the
  *             rule by which sweep 1 ends itself.  Written when the run is created; epoch at each
  *             start, what is of a sweep by --add, cost by further rounds, too.

@@ -346,7 +346,7 @@ ggdm_status ggdm_setup_open_store(ggdm_setup *s, ggdm_store **out, ggdm_error *e
     GGDM_TRY(ggdm_setup_run_state(s, &state, NULL, err));
     if (state == GGDM_RUN_NEW)
         GGDM_TRY(create_store(s, err));
-    ggdm_store_options run = {.mode = GGDM_STORE_RUN};
+    ggdm_store_options run = {.mode = GGDM_STORE_RUN, .threads = s->outfit.job.threads};
     ggdm_blame_to_store(getenv(GGDM_LOSS_ENV), &run);
     GGDM_TRY(ggdm_store_open(s->run_dir, &run, out, err));
     note_processor(*out);

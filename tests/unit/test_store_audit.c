@@ -1,6 +1,7 @@
 /* What `ggdm doctor` says of a database in which two places do not agree. */
 #include "jobs/store_audit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,47 @@ static void test_audit_finds_verdicts_that_do_not_fit(void **state)
     }
 }
 
+/* Worker 1 has two units at once; worker 2 dies with one; a second world has other threads. */
+static void test_audit_of_time_counts_what_workers_were_busy(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_time_audit time;
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir,
+                    "DELETE FROM event;"
+                    "INSERT INTO event (at, epoch, unit, from_state, to_state, attempt, worker) "
+                    "VALUES (10, 1, 0, 'ready', 'running', 1, 1), (10, 1, 1, 'ready', 'running', "
+                    "1, 1), (12, 1, 2, 'ready', 'running', 1, 2), (13, 1, 2, 'running', 'done', 1, "
+                    "2), (14, 1, 0, 'running', 'done', 1, 1), (15, 1, 3, 'ready', 'running', 1, "
+                    "2), (20, 1, 1, 'running', 'failed', 1, 1), (100, 2, 3, 'running', 'ready', 1, "
+                    "2), (101, 2, 3, 'ready', 'running', 2, 1), (102, 2, 3, 'running', 'running', "
+                    "2, 2), (103, 2, 3, 'running', 'done', 2, 1);"
+                    "INSERT INTO run VALUES ('threads 1', '4'), ('threads 2', '2')");
+    ggdm_test_ok(ggdm_store_read(f->dir, &f->store, &err), &err);
+    ggdm_test_ok(ggdm_store_audit_time(f->store, &time, &err), &err);
+    assert_true(time.worker_seconds == (10 + 1 + 5) + 2);
+    assert_true(time.core_seconds == 4 * (10 + 1 + 5) + 2 * 2);
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "UPDATE run SET value = '' WHERE key = 'threads 2'");
+    ggdm_test_ok(ggdm_store_read(f->dir, &f->store, &err), &err);
+    ggdm_test_ok(ggdm_store_audit_time(f->store, &time, &err), &err);
+    assert_true(isnan(time.core_seconds) && time.worker_seconds == 18);
+}
+
+/* Whoever opens a run says how many threads each of its workers has. */
+static void test_store_remembers_the_threads_of_each_epoch(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_time_audit time;
+    run_fixture_reopen(f, &(ggdm_store_options){.threads = 3});
+    run_fixture_work(f, 4, 1);
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "UPDATE event SET at = id");
+    ggdm_test_ok(ggdm_store_read(f->dir, &f->store, &err), &err);
+    ggdm_test_ok(ggdm_store_audit_time(f->store, &time, &err), &err);
+    assert_true(time.worker_seconds == 4 && time.core_seconds == 3 * 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +233,8 @@ int main(void)
         RUN_FIXTURE_TEST(test_audit_of_lost_images_says_so),
         RUN_FIXTURE_TEST(test_audit_of_large_store_compares_its_counters),
         cmocka_unit_test(test_audit_finds_verdicts_that_do_not_fit),
+        RUN_FIXTURE_TEST(test_audit_of_time_counts_what_workers_were_busy),
+        RUN_FIXTURE_TEST(test_store_remembers_the_threads_of_each_epoch),
     };
     return ggdm_test_main(tests);
 }
