@@ -215,6 +215,13 @@ void ggdm_json_put_double(ggdm_json *j, const char *key, double v)
     put_raw(j, key, isfinite(v) ? text : "null");
 }
 
+void ggdm_json_put_rounded(ggdm_json *j, const char *key, double v, int digits)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*g", digits, v);
+    ggdm_json_put_double(j, key, strtod(text, NULL) + 0.0);
+}
+
 void ggdm_json_put_doubles(ggdm_json *j, const char *key, const double *v, int64_t n)
 {
     ggdm_json_begin_array(j, key);

@@ -57,6 +57,8 @@ void ggdm_json_put_int(ggdm_json *j, const char *key, int64_t v);
 void ggdm_json_put_uint(ggdm_json *j, const char *key, uint64_t v);
 /** As ggdm_number_text; what is not finite becomes null. */
 void ggdm_json_put_double(ggdm_json *j, const char *key, double v);
+/** The same of so many significant digits; -0 as 0. */
+void ggdm_json_put_rounded(ggdm_json *j, const char *key, double v, int digits);
 /** An array of n numbers, -0 as 0. */
 void ggdm_json_put_doubles(ggdm_json *j, const char *key, const double *v, int64_t n);
 void ggdm_json_put_bool(ggdm_json *j, const char *key, bool v);

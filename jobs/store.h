@@ -474,7 +474,7 @@ ggdm_status ggdm_store_each_result(ggdm_store *store, ggdm_result_visitor visit,
 
 /* A unit that needs a person: failed or quarantined. */
 typedef struct ggdm_store_trouble {
-    int64_t unit;
+    int64_t unit, tree;
     ggdm_unit_state state;
     int32_t attempt, failures, losses;
     const char *message; /* borrowed for the call */

@@ -177,6 +177,7 @@ ggdm_status ggdm_store_each_trouble(ggdm_store *store, int32_t max, ggdm_trouble
         t.message = (const char *)sqlite3_column_text(stmt, 5);
         if (!t.message)
             t.message = "";
+        t.tree = sqlite3_column_int64(stmt, 6);
         GGDM_TRY_GOTO(st, visit(context, &t, err), done);
     }
 done:

@@ -168,5 +168,5 @@ const char *const ggdm_store_sql_results =
 const char *const ggdm_store_sql_verdicts =
     "SELECT cell, settings, value, lo, hi, n FROM result WHERE metric = 'until' ORDER BY cell";
 const char *const ggdm_store_sql_trouble =
-    "SELECT id, state, attempt, failures, losses, coalesce(error, '') FROM unit "
+    "SELECT id, state, attempt, failures, losses, coalesce(error, ''), tree FROM unit "
     "WHERE " IN_TROUBLE " ORDER BY state, not_before LIMIT ?1";

@@ -15,6 +15,7 @@
 #include "models/find.h"
 
 #define MAX_FILE ((size_t)1 << 20)
+#define MAX_CARD ((size_t)64 << 10)
 
 static ggdm_status check_record(const ggdm_node *root, ggdm_error *err)
 {
@@ -74,6 +75,27 @@ ggdm_status ggdm_model_path_find(const char *run_dir, const char *sweep, const c
 done:
     free(folder);
     free(beside);
+    return st;
+}
+
+ggdm_status ggdm_model_card(const char *run_dir, const char *name, char **out, ggdm_error *err)
+{
+    ggdm_error why = {0};
+    char *sweep = NULL, *found = NULL, *dir = NULL, *path = NULL;
+    ggdm_status st;
+    *out = NULL;
+    GGDM_TRY_GOTO(st, ggdm_path_join(run_dir, "sweep.yaml", &sweep, err), done);
+    GGDM_TRY_GOTO(st, ggdm_model_path_find(run_dir, sweep, name, &found, err), done);
+    if (ggdm_model_find(found, &dir, &why) != GGDM_OK)
+        goto done;
+    GGDM_TRY_GOTO(st, ggdm_path_join(dir, "README.md", &path, err), done);
+    if (ggdm_read_text(path, MAX_CARD, out, &why) != GGDM_OK)
+        *out = NULL;
+done:
+    free(path);
+    free(dir);
+    free(found);
+    free(sweep);
     return st;
 }
 

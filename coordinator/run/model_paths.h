@@ -19,6 +19,11 @@
 ggdm_status ggdm_model_path_find(const char *run_dir, const char *sweep, const char *name,
                                  char **out, ggdm_error *err);
 
+/** The card of a model, README.md of the directory that is found for it now, in *out (owned): NULL
+ *  where there is none that can be shown (none, not a text, or more than 64 KiB).
+ *  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_model_card(const char *run_dir, const char *name, char **out, ggdm_error *err);
+
 /** Record in run_dir where n models are; NULL names are left out.  Others that are recorded stay.
  *  A file that says so already is not touched.  Errors: GGDM_EIO. */
 ggdm_status ggdm_model_paths_write(const char *run_dir, const char *const *names,

@@ -48,7 +48,8 @@ static ggdm_status write_products(ggdm_results *r, const char *dir, ggdm_error *
     GGDM_TRY(ggdm_plot_run(r, dir, NULL, err));
     GGDM_TRY(ggdm_mosaic_run(r, dir, 0, NULL, err));
     GGDM_TRY(ggdm_surface_products(r, dir, err));
-    GGDM_TRY(ggdm_report_write(r, dir, GGDM_REPORT_FILE, NULL, err));
+    GGDM_TRY(
+        ggdm_report_write(r, dir, GGDM_REPORT_FILE, &(ggdm_report_options){.summary = true}, err));
     return ggdm_summary_write(r, dir, err); /* last: see ggdm_run_dir_has_products */
 }
 

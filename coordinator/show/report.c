@@ -215,7 +215,7 @@ typedef struct page {
     const ggdm_results *r;
     const char *dir;
     char *sprites_dir; /* name of the directory beside the page; owned */
-    const ggdm_report_live *live;
+    ggdm_report_options options;
     ggdm_sprites sprites;
     bool in_page; /* the sprites */
 } page;
@@ -255,7 +255,8 @@ static ggdm_status put_data(page *p, ggdm_error *err)
 {
     const size_t rest = strlen(ggdm_page_text), before = (size_t)ftell(p->f);
     const ggdm_report_facts facts = {.dir = p->dir,
-                                     .live = p->live,
+                                     .live = p->options.live,
+                                     .summary = p->options.summary,
                                      .sprites = &p->sprites,
                                      .sprites_dir = p->sprites_dir,
                                      .room =
@@ -355,9 +356,9 @@ static ggdm_status replace_page(page *p, const char *path, ggdm_error *err)
 }
 
 ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
-                              const ggdm_report_live *live, ggdm_error *err)
+                              const ggdm_report_options *options, ggdm_error *err)
 {
-    page p = {.r = r, .dir = dir, .live = live};
+    page p = {.r = r, .dir = dir, .options = options ? *options : (ggdm_report_options){0}};
     char *path = NULL;
     ggdm_status st;
     GGDM_TRY_GOTO(st, ggdm_path_join(dir, name, &path, err), done);

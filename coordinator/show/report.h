@@ -7,11 +7,17 @@
 #include "coordinator/show/report_data.h"
 #include "jobs/results.h"
 
+/* What the store does not know; zeros: nothing of it. */
+typedef struct ggdm_report_options {
+    const ggdm_report_live *live; /* NULL: the run does not go on */
+    bool summary;                 /* summary.csv and summary.json are about to be written */
+} ggdm_report_options;
+
 /** Write dir/name, replaced atomically.  Images stand beside it, in report_files/ where the name is
  *  report.html, where it would become larger than 50 MB with them.
- *  live  NULL: the run does not go on
+ *  options  NULL: nothing of it
  *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
 ggdm_status ggdm_report_write(const ggdm_results *r, const char *dir, const char *name,
-                              const ggdm_report_live *live, ggdm_error *err);
+                              const ggdm_report_options *options, ggdm_error *err);
 
 #endif

@@ -6,16 +6,17 @@
 #include <string.h>
 
 #include "coordinator/show/report_columns.h"
+#include "coordinator/show/report_images.h"
 #include "coordinator/show/report_run.h"
+#include "coordinator/show/report_sources.h"
+#include "coordinator/show/report_surface.h"
 #include "jobs/axes.h"
+#include "jobs/results_until.h"
 
-/* What is shown of a number: six digits are more than any interval leaves. */
-static void put_number(ggdm_json *j, const char *key, double v)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%.6g", v);
-    ggdm_json_put_double(j, key, strtod(text, NULL) + 0.0);
-}
+enum {
+    MOST_CLASSES = 100, /* that are counted one by one */
+    DIGITS = 6          /* of numbers: more than any interval leaves */
+};
 
 /* ---- axes ------------------------------------------------------------------------------------ */
 
@@ -82,9 +83,9 @@ static void put_columns(ggdm_json *j, const ggdm_report_columns *columns)
 static void put_value(ggdm_json *j, const char *name, const ggdm_metric_value *v)
 {
     ggdm_json_begin_array(j, name);
-    put_number(j, NULL, v->value);
-    put_number(j, NULL, v->lo);
-    put_number(j, NULL, v->hi);
+    ggdm_json_put_rounded(j, NULL, v->value, DIGITS);
+    ggdm_json_put_rounded(j, NULL, v->lo, DIGITS);
+    ggdm_json_put_rounded(j, NULL, v->hi, DIGITS);
     ggdm_json_put_int(j, NULL, v->n);
     if (*v->note)
         ggdm_json_put_string(j, NULL, v->note);
@@ -103,79 +104,158 @@ static void put_values(ggdm_json *j, const ggdm_report_columns *columns, const g
     ggdm_json_end(j);
 }
 
-static void put_cell(ggdm_json *j, const ggdm_axes *axes, const ggdm_report_columns *columns,
-                     const ggdm_row *row, int32_t i)
+/* How often it was taken for what. */
+static void put_confusion(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
 {
-    ggdm_json_begin_object(j, NULL);
-    ggdm_json_put_string(j, "cell", row->cell.name);
-    ggdm_json_begin_array(j, "at");
-    for (int32_t k = 0; k < axes->n; k++)
-        ggdm_json_put_int(j, NULL, axes->axes[k].rank[i]);
-    ggdm_json_end(j);
-    ggdm_json_put_int(j, "trajectory", row->cell.trajectory);
-    ggdm_json_put_int(j, "n", row->n);
-    ggdm_json_put_int(j, "wanted", row->cell.wanted);
-    ggdm_json_put_bool(j, "complete", row->n == row->cell.wanted);
-    ggdm_json_put_int(j, "diverged", row->diverged);
-    put_values(j, columns, row);
+    ggdm_json_begin_object(j, "confusion");
+    for (int32_t i = 0; i < r->n_measures; i++) {
+        const ggdm_measured *m = &row->measured[i];
+        if (!m->histogram || m->classes > MOST_CLASSES)
+            continue;
+        ggdm_json_begin_array(j, r->measures[i].name);
+        for (int32_t c = 0; c < m->classes; c++)
+            ggdm_json_put_int(j, NULL, m->histogram[c]);
+        ggdm_json_end(j);
+    }
     ggdm_json_end(j);
 }
 
-static ggdm_status put_cells(ggdm_json *j, const ggdm_results *r, ggdm_error *err)
+typedef struct table {
+    const ggdm_results *r;
+    ggdm_axes axes;              /* owned */
+    ggdm_report_columns columns; /* owned */
+    ggdm_report_recipes recipes; /* owned */
+} table;
+
+static void put_cell(ggdm_json *j, const table *t, int32_t i)
 {
-    ggdm_axes axes;
-    ggdm_report_columns columns = {0};
-    ggdm_status st = ggdm_axes_find(r, &axes, err);
-    if (st == GGDM_OK)
-        st = ggdm_report_columns_find(r, &columns, err);
-    if (st == GGDM_OK) {
-        put_axes(j, &axes);
-        put_columns(j, &columns);
-        ggdm_json_begin_array(j, "cells");
-        for (int32_t i = 0; i < r->n_rows; i++)
-            put_cell(j, &axes, &columns, &r->rows[i], i);
-        ggdm_json_end(j);
+    const ggdm_row *row = &t->r->rows[i];
+    ggdm_json_begin_object(j, NULL);
+    ggdm_json_put_string(j, "cell", row->cell.name);
+    ggdm_json_begin_array(j, "at");
+    for (int32_t k = 0; k < t->axes.n; k++)
+        ggdm_json_put_int(j, NULL, t->axes.axes[k].rank[i]);
+    ggdm_json_end(j);
+    ggdm_json_put_int(j, "trajectory", row->cell.trajectory);
+    ggdm_json_put_bool(j, "unguided", t->recipes.known && t->recipes.unguided[i]);
+    if (row->aim >= 0)
+        ggdm_json_put_int(j, "aim", row->aim);
+    ggdm_json_put_int(j, "n", row->n);
+    ggdm_json_put_int(j, "wanted", row->cell.wanted);
+    ggdm_json_put_bool(j, "complete", row->n == row->cell.wanted);
+    if (row->cell.cancelled)
+        ggdm_json_put_bool(j, "cancelled", true);
+    if (row->until)
+        ggdm_json_put_string(j, "until", ggdm_until_state_names[row->verdict.state]);
+    ggdm_json_put_int(j, "diverged", row->diverged);
+    put_values(j, &t->columns, row);
+    put_confusion(j, t->r, row);
+    ggdm_json_end(j);
+}
+
+/* ---- who measures ---------------------------------------------------------------------------- */
+
+/* The model that a measure asks in a row's panel; NULL: none. */
+static const char *model_of(const ggdm_results *r, const ggdm_row *row, int32_t measure)
+{
+    int32_t n = 0;
+    const ggdm_store_measure *panel = ggdm_store_panel(r->store, row->cell.panel, &n);
+    for (int32_t k = 0; k < n; k++)
+        for (int32_t i = 0; i < r->n_models; i++)
+            if (ggdm_results_panel_of(r, row)->measure[k] == measure &&
+                strstr(panel[k].text, r->models[i].digest))
+                return r->models[i].name;
+    return NULL;
+}
+
+/* Classes that it chooses from, where that is the same for all cells; else 0. */
+static int32_t classes_of(const ggdm_results *r, int32_t measure)
+{
+    int32_t classes = 0;
+    for (int32_t i = 0; i < r->n_rows; i++) {
+        const int32_t here = r->rows[i].measured[measure].classes;
+        if (here && classes && here != classes)
+            return 0;
+        classes = here ? here : classes;
     }
-    ggdm_report_columns_deinit(&columns);
-    ggdm_axes_deinit(&axes);
+    return classes;
+}
+
+static void put_classifier(ggdm_json *j, const char *key, const ggdm_results *r, int32_t measure)
+{
+    const char *title = NULL;
+    char column[GGDM_MAX_TEXT + 20];
+    if (measure < 0) {
+        ggdm_json_put_null(j, key);
+        return;
+    }
+    for (int32_t i = 0; i < r->n_rows && !title; i++)
+        title = model_of(r, &r->rows[i], measure);
+    const int32_t classes = classes_of(r, measure);
+    snprintf(column, sizeof column, "%s_accuracy", r->measures[measure].name);
+    ggdm_json_begin_object(j, key);
+    ggdm_json_put_string(j, "name", r->measures[measure].name);
+    ggdm_json_put_string(j, "title", title);
+    ggdm_json_put_string(j, "column", column);
+    ggdm_json_put_double(j, "chance", classes ? 1.0 / classes : (double)NAN);
+    ggdm_json_end(j);
+}
+
+/* The guide is the classifier that has guided; a judge is one that had no part in it. */
+static void put_classifiers(ggdm_json *j, const ggdm_results *r)
+{
+    int32_t judge = -1, guide = -1;
+    for (int32_t i = 0; i < r->n_measures; i++)
+        if (r->measures[i].output == GGDM_OUTPUT_CLASSES &&
+            strcmp(r->measures[i].name, "guide") == 0)
+            guide = i;
+    for (int32_t i = 0; i < r->n_rows && judge < 0; i++) {
+        const ggdm_results_panel *p = ggdm_results_panel_of(r, &r->rows[i]);
+        if (p->verdict >= 0 && p->measure[p->verdict] != guide)
+            judge = p->measure[p->verdict];
+    }
+    put_classifier(j, "judge", r, judge);
+    put_classifier(j, "guide", r, guide);
+}
+
+static ggdm_status put_table(ggdm_json *j, table *t, ggdm_error *err)
+{
+    const ggdm_results *r = t->r;
+    char interval[GGDM_INTERVAL_SIZE], verdicts[400];
+    GGDM_TRY(ggdm_axes_find(r, &t->axes, err));
+    GGDM_TRY(ggdm_report_columns_find(r, &t->columns, err));
+    GGDM_TRY(ggdm_report_put_recipes(j, r, &t->recipes, err));
+    ggdm_report_put_parameters(j, r, &t->recipes);
+    put_axes(j, &t->axes);
+    put_classifiers(j, r);
+    ggdm_results_interval(r, interval);
+    ggdm_json_put_string(j, "interval", interval);
+    ggdm_results_verdicts_text(r, verdicts, sizeof verdicts);
+    ggdm_json_put_string(j, "until", *verdicts ? verdicts : NULL);
+    put_columns(j, &t->columns);
+    ggdm_json_begin_array(j, "cells");
+    for (int32_t i = 0; i < r->n_rows; i++)
+        put_cell(j, t, i);
+    ggdm_json_end(j);
+    ggdm_report_put_findings(j, r);
+    return GGDM_OK;
+}
+
+static ggdm_status put_results(ggdm_json *j, const ggdm_results *r, ggdm_error *err)
+{
+    table t = {.r = r};
+    ggdm_status st = put_table(j, &t, err);
+    ggdm_report_recipes_deinit(&t.recipes);
+    ggdm_report_columns_deinit(&t.columns);
+    ggdm_axes_deinit(&t.axes);
     return st;
 }
 
 /* ---- images ---------------------------------------------------------------------------------- */
 
-static void put_trajectory(ggdm_json *j, const ggdm_sprite *s)
-{
-    ggdm_json_begin_object(j, NULL);
-    ggdm_json_put_int(j, "id", s->trajectory);
-    ggdm_json_put_int(j, "images", s->images);
-    ggdm_json_put_int(j, "shown", s->shown);
-    ggdm_json_begin_array(j, "tile");
-    ggdm_json_put_int(j, NULL, s->width);
-    ggdm_json_put_int(j, NULL, s->height);
-    ggdm_json_end(j);
-    ggdm_json_put_int(j, "columns", s->columns);
-    ggdm_json_begin_array(j, "missing");
-    for (int32_t i = 0; i < s->n_missing; i++)
-        ggdm_json_put_int(j, NULL, s->missing[i]);
-    ggdm_json_end(j);
-    ggdm_json_begin_array(j, "diverged");
-    for (int32_t i = 0; i < s->diverged; i++) {
-        ggdm_json_begin_array(j, NULL);
-        ggdm_json_put_int(j, NULL, s->diverged_images[i]);
-        ggdm_json_put_int(j, NULL, s->diverged_steps[i]);
-        ggdm_json_end(j);
-    }
-    ggdm_json_end(j);
-    ggdm_json_end(j);
-}
-
 /* Last, when it is known how much room there is. */
 static void put_sprites(ggdm_json *j, const ggdm_report_facts *facts, bool *in_page)
 {
-    ggdm_json_begin_array(j, "trajectories");
-    for (int32_t i = 0; i < facts->sprites->n; i++)
-        put_trajectory(j, &facts->sprites->sprites[i]);
-    ggdm_json_end(j);
     *in_page = j->size + facts->sprites->bytes < facts->room;
     ggdm_json_begin_object(j, "sprites");
     ggdm_json_put_string(j, "where", *in_page ? "page" : facts->sprites_dir);
@@ -202,8 +282,10 @@ ggdm_status ggdm_report_data(ggdm_json *j, const ggdm_results *r, const ggdm_rep
     ggdm_json_put_int(j, "schema", GGDM_REPORT_SCHEMA);
     put_live(j, facts->live);
     GGDM_TRY(ggdm_report_put_run(j, r, err));
-    GGDM_TRY(put_cells(j, r, err));
-    GGDM_TRY(ggdm_report_put_sources(j, r, facts->dir, err));
+    GGDM_TRY(put_results(j, r, err));
+    GGDM_TRY(ggdm_report_put_sources(j, r, err));
+    GGDM_TRY(ggdm_report_put_files(j, r, facts->dir, facts->summary, err));
+    GGDM_TRY(ggdm_report_put_trajectories(j, r, facts->sprites, err));
     put_sprites(j, facts, in_page);
     ggdm_json_end(j);
     return GGDM_OK;

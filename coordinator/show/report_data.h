@@ -19,7 +19,8 @@ typedef struct ggdm_report_live {
 } ggdm_report_live;
 
 typedef struct ggdm_report_facts {
-    const char *dir;              /* run directory: which files are there; borrowed */
+    const char *dir;              /* of the page: which files are there; borrowed */
+    bool summary;                 /* summary.csv will be beside it */
     const ggdm_report_live *live; /* NULL: it does not go on */
     const ggdm_sprites *sprites;  /* borrowed */
     const char *sprites_dir;      /* where they go, where the page would become too large */

@@ -2,13 +2,13 @@
 #ifndef GGDM_COORDINATOR_REPORT_RUN_H
 #define GGDM_COORDINATOR_REPORT_RUN_H
 
-#include "common/json_write.h"
-#include "jobs/results.h"
+#include "coordinator/show/report_recipes.h"
 
-/** "run", "chain", "constants". */
+/** "run". */
 ggdm_status ggdm_report_put_run(ggdm_json *j, const ggdm_results *r, ggdm_error *err);
-/** "models", "sweeps", "recipes", "sessions", "files"; dir: the run directory. */
-ggdm_status ggdm_report_put_sources(ggdm_json *j, const ggdm_results *r, const char *dir,
-                                    ggdm_error *err);
+/** "chain", what is to be known of every image, and "constants", all parameters that do not vary.
+ */
+void ggdm_report_put_parameters(ggdm_json *j, const ggdm_results *r,
+                                const ggdm_report_recipes *recipes);
 
 #endif

@@ -11,7 +11,10 @@
 #include "evaluate/surface.h"
 #include "jobs/plot_surface.h"
 
-enum { MOST_CELLS = 40 }; /* of a front that are shown */
+enum {
+    MOST_CELLS = 40, /* of a front that are shown */
+    DIGITS = 4       /* of numbers in the document */
+};
 
 ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *err)
 {
@@ -199,6 +202,106 @@ ggdm_status ggdm_report_surface(FILE *f, const ggdm_results *r, const char *dir,
     if (r->front)
         put_front(f, r);
     return GGDM_OK;
+}
+
+/* ---- the document ---------------------------------------------------------------------------- */
+
+/* [p, lo, hi] */
+static void put_place(ggdm_json *j, const char *key, const ggdm_surface_place *p)
+{
+    ggdm_json_begin_array(j, key);
+    ggdm_json_put_rounded(j, NULL, p->p, DIGITS);
+    ggdm_json_put_rounded(j, NULL, p->lo, DIGITS);
+    ggdm_json_put_rounded(j, NULL, p->hi, DIGITS);
+    ggdm_json_end(j);
+}
+
+static void put_surface_axes(ggdm_json *j, const ggdm_surface *s)
+{
+    ggdm_json_begin_array(j, "axes");
+    for (int i = 0; i < s->n_axes; i++) {
+        const ggdm_surface_axis *axis = &s->axes[i];
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "name", axis->column->name);
+        ggdm_json_put_bool(j, "log", axis->log);
+        ggdm_json_put_double(j, "unit", axis->unit);
+        ggdm_json_begin_array(j, "within");
+        ggdm_json_put_rounded(j, NULL, axis->from, DIGITS);
+        ggdm_json_put_rounded(j, NULL, axis->to, DIGITS);
+        ggdm_json_end(j);
+        ggdm_json_begin_array(j, "values");
+        for (int32_t k = 0; k < axis->n; k++)
+            ggdm_json_put_rounded(j, NULL, axis->values[k], DIGITS);
+        ggdm_json_end(j);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+static void put_suggestions(ggdm_json *j, const ggdm_surface *s)
+{
+    ggdm_json_begin_array(j, "places");
+    for (int32_t i = 0; i <= s->n_next; i++) {
+        const ggdm_surface_place *p = shown_place(s, i);
+        ggdm_json_begin_object(j, NULL);
+        ggdm_json_put_string(j, "label", label_of(s, p));
+        ggdm_json_begin_array(j, "at");
+        for (int k = 0; k < s->n_axes; k++)
+            ggdm_json_put_rounded(j, NULL, p->at[k], DIGITS);
+        ggdm_json_end(j);
+        put_place(j, "accuracy", p);
+        ggdm_json_end(j);
+    }
+    ggdm_json_end(j);
+}
+
+static void put_surface_value(ggdm_json *j, const ggdm_surface *s)
+{
+    char text[1500];
+    surface_text(s, text, sizeof text);
+    ggdm_json_begin_object(j, "surface");
+    ggdm_json_put_string(j, "measure", s->measure);
+    ggdm_json_put_string(j, "text", text);
+    put_surface_axes(j, s);
+    ggdm_json_begin_array(j, "grid");
+    for (int32_t i = 0; i < s->n; i++)
+        put_place(j, NULL, &s->grid[i]);
+    ggdm_json_end(j);
+    ggdm_json_begin_array(j, "may_be_best");
+    for (int32_t i = 0; i < s->n; i++)
+        ggdm_json_put_int(j, NULL, s->may_be_best[i]);
+    ggdm_json_end(j);
+    put_suggestions(j, s);
+    ggdm_json_end(j);
+}
+
+static void put_front_value(ggdm_json *j, const ggdm_results *r)
+{
+    const ggdm_front *front = r->front;
+    char text[1000];
+    front_text(r, text, sizeof text);
+    ggdm_json_begin_object(j, "front");
+    ggdm_json_put_string(j, "text", text);
+    ggdm_json_put_string(j, "diversity",
+                         front->diversity >= 0 ? r->metrics[front->diversity].name : NULL);
+    ggdm_json_put_string(j, "cost", front->cost ? "operations" : NULL);
+    ggdm_json_begin_array(j, "cells");
+    for (int32_t i = 0; i < front->n; i++)
+        ggdm_json_put_string(j, NULL, r->rows[front->rows[i]].cell.name);
+    ggdm_json_end(j);
+    ggdm_json_end(j);
+}
+
+void ggdm_report_put_findings(ggdm_json *j, const ggdm_results *r)
+{
+    if (r->surface)
+        put_surface_value(j, r->surface);
+    else
+        ggdm_json_put_null(j, "surface");
+    if (r->front)
+        put_front_value(j, r);
+    else
+        ggdm_json_put_null(j, "front");
 }
 
 /* ---- report.md, report.tex ------------------------------------------------------------------- */

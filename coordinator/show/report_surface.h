@@ -2,7 +2,7 @@
 #ifndef GGDM_COORDINATOR_REPORT_SURFACE_H
 #define GGDM_COORDINATOR_REPORT_SURFACE_H
 
-#include "common/status.h"
+#include "common/json_write.h"
 #include "coordinator/show/paper_cells.h"
 #include "jobs/results.h"
 
@@ -13,6 +13,8 @@ ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *
 
 /** Their sections in report.html, where there are any; the figure from below dir. */
 ggdm_status ggdm_report_surface(FILE *f, const ggdm_results *r, const char *dir, ggdm_error *err);
+/** "surface" and "front" of the report's document; null where there are none. */
+void ggdm_report_put_findings(ggdm_json *j, const ggdm_results *r);
 /** Their tables in report.md and report.tex. */
 ggdm_status ggdm_paper_put_surface(ggdm_paper *p, ggdm_error *err);
 
