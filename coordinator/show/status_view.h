@@ -17,8 +17,13 @@ typedef enum ggdm_liveness {
  *  its process tell. */
 ggdm_liveness ggdm_status_liveness(const ggdm_node *root);
 
-/** dir: as the user named it, for the command that continues the run. */
+/** All but the cells.  dir: as the user named it, for the command that continues the run. */
+void ggdm_status_print_head(FILE *out, const ggdm_node *root, const char *dir);
+/** The same, and a table of the cells. */
 void ggdm_status_print(FILE *out, const ggdm_node *root, const char *dir);
+
+/** The most important of it, on two lines. */
+void ggdm_status_print_brief(FILE *out, const ggdm_node *root);
 
 /** The rest of a line about a run or a shard: progress and state. */
 void ggdm_status_print_line(FILE *out, const ggdm_node *root);

@@ -97,9 +97,18 @@ says "no metric while it runs" 2 "in use by" -- "$GGDM" evaluate long --metrics 
 says "cancel of cells while it runs" 0 "units are cancelled" "coordinator knows" -- "$GGDM" cancel long --cell 'kappa=0.1'
 says "retry while it runs" 0 "units go back" "coordinator has taken them up" -- "$GGDM" retry long --cell 'kappa=0.1'
 says "a bad expression while it runs" 2 "column 1" -- "$GGDM" cancel long --cell 'colour=1'
-script -qec "stty rows 15 cols 90; timeout -s INT 4 '$GGDM' status long --watch" /dev/null </dev/null >screen 2>&1
-grep -q $'\033\\[14A' screen && grep -q "workers    1 of 1 busy" screen
-report $? "status --watch redraws in place"
+watch="TERM=xterm timeout --foreground -s INT 2.5 '$GGDM' status long --watch"
+script -qec "stty rows 24 cols 90; $watch; stty -a" /dev/null </dev/null >screen 2>&1
+grep -q $'\033\\[?1049h' screen && grep -q $'\033\\[?1049l' screen && grep -q "workers    1 of 1 busy" screen &&
+    grep -q " echo " screen && [ "$(grep -ao $'\033\\[H' screen | wc -l)" -ge 2 ]
+report $? "status --watch redraws in place, and the terminal is as it was"
+grep -q "  kappa   0   4   8" screen && [ "$(grep -ac ' all' screen)" -ge 2 ]
+report $? "it shows the cells on their axes"
+script -qec "stty rows 9 cols 30; $watch" /dev/null </dev/null 2>&1 | grep -aq "images.*/s"
+report $? "a small terminal shows what is most important"
+timeout -s INT 1.5 "$GGDM" status long --watch >screen 2>&1
+! grep -q $'\033' screen && grep -q "workers    1 of 1 busy" screen && [ "$(grep -c 'none .:+\*# all' screen)" -eq 1 ]
+report $? "what is no terminal gets one plain block for each look"
 kill -9 $pid
 wait $pid 2>/dev/null
 sleep 3.5

@@ -23,6 +23,7 @@ static char *view(const char *text)
     assert_non_null(f);
     ggdm_status_print(f, doc->root, "RUN");
     ggdm_status_print_line(f, doc->root);
+    ggdm_status_print_brief(f, doc->root);
     fclose(f);
     ggdm_doc_destroy(&doc);
     return out;
@@ -96,6 +97,18 @@ static void test_status_shows_what_until_decided(void **state)
     free(out);
 }
 
+/* For small terminals: of a run that rests neither rate nor workers. */
+static void test_status_is_brief(void **state)
+{
+    (void)state;
+    char *out = view("{\"name\": \"n\", \"phase\": \"done\", \"fraction\": 0.5, \"rate\": 3, "
+                     "\"images\": {\"done\": 2, \"total\": 4, \"diverged\": 1}, \"units\": "
+                     "{\"failed\": 1, \"quarantined\": 2}}");
+    if (!strstr(out, "n  50.0 %, done\n2/4 images  diverged 1  units failed 3\n"))
+        ggdm_test_fail("%s", out);
+    free(out);
+}
+
 static void test_status_of_other_kinds_is_shown(void **state)
 {
     (void)state;
@@ -149,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_status_numbers_out_of_range_are_shown_as_the_nearest),
         cmocka_unit_test(test_status_has_the_columns_of_the_run),
         cmocka_unit_test(test_status_shows_what_until_decided),
+        cmocka_unit_test(test_status_is_brief),
         cmocka_unit_test(test_status_of_other_kinds_is_shown),
         cmocka_unit_test(test_world_status_sums_whatever_is_written),
         cmocka_unit_test(test_world_status_counts_open_cells_as_work_that_is_left),
