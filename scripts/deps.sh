@@ -1,7 +1,7 @@
 #!/bin/bash
 # Make sure that the Debian packages for a purpose are there.  Silent when they are.
 #
-#   scripts/deps.sh [build|readers|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
+#   scripts/deps.sh [build|readers|web|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
 #   scripts/deps.sh --list                        print those for building and testing
 #
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
@@ -11,11 +11,16 @@ set -euo pipefail
 build=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
-    libarchive-dev zlib1g-dev libicu-dev libxml2-dev nettle-dev libpng-dev libjpeg62-turbo-dev libgif-dev liblapacke-dev libopenblas0-serial libscalapack-openmpi-dev libcmocka-dev gnuplot-nox groff-base zsh procps
+    libarchive-dev zlib1g-dev libicu-dev libxml2-dev nettle-dev libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas0-serial libscalapack-openmpi-dev libcmocka-dev gnuplot-nox groff-base zsh procps
 )
 case ${1:-build} in
     build) packages=("${build[@]}") ;;
     readers) packages=(python3-numpy python3-pil) ;; # what reads our archives in make test
+    web) # the report's page in a browser; Node.js may have come from elsewhere
+        packages=(chromium)
+        for program in node:nodejs npm:npm; do
+            command -v "${program%:*}" >/dev/null || packages+=("${program#*:}")
+        done ;;
     deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
     pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
@@ -23,7 +28,7 @@ case ${1:-build} in
     qemu) packages=(qemu-user) ;; # processors in make test-soak
     fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
     --list) echo "${build[*]}" && exit 0 ;;
-    *) echo "ggdm: deps.sh: $1, expected build, readers, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
+    *) echo "ggdm: deps.sh: $1, expected build, readers, web, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
 esac
 
 missing_packages() {

@@ -1,0 +1,74 @@
+/* Build the page, section by section, so that its top is there at once. */
+
+const restored = "ggdm-report-place";
+
+/** Keep, over a reload, where the reader is. */
+ggdm.leave = () => {
+    ggdm.view.write();
+    const place = { y: scrollY, focus: document.activeElement?.id ?? "" };
+    sessionStorage.setItem(restored, JSON.stringify(place));
+};
+
+const comeBack = () => {
+    const place = JSON.parse(sessionStorage.getItem(restored) ?? "null");
+    sessionStorage.removeItem(restored);
+    if (!place) return;
+    if (place.focus) document.getElementById(place.focus)?.focus({ preventScroll: true });
+    scrollTo({ top: place.y, behavior: "instant" });
+};
+
+const contents = () => {
+    const nav = document.getElementById("contents");
+    const links = [...document.querySelectorAll("main > section:not([hidden]) > h2[id]")].map((h) => {
+        const id = h.parentElement.id;
+        const go = (event) => {
+            event.preventDefault(); // the hash is the view's
+            document.getElementById(id).scrollIntoView();
+            h.focus({ preventScroll: true });
+        };
+        return ggdm.h("li", {}, ggdm.h("a", { href: `#${id}`, onclick: go }, h.dataset.short));
+    });
+    nav.append(ggdm.h("ul", {}, links));
+    nav.hidden = links.length < 2;
+};
+
+const redrawAll = () => ggdm.panels.filter((p) => p.built).forEach((p) => p.redraw());
+
+/* Another width or other colours: draw again. */
+const follow = () => {
+    let width = document.getElementById("content").clientWidth;
+    let timer = 0;
+    new ResizeObserver(() => {
+        const now = document.getElementById("content").clientWidth;
+        if (now === width) return;
+        width = now;
+        clearTimeout(timer);
+        timer = setTimeout(redrawAll, 120);
+    }).observe(document.getElementById("content"));
+    ggdm.theme.onchange(redrawAll);
+    const paper = (on) => () => {
+        ggdm.theme.print(on);
+        redrawAll();
+    };
+    addEventListener("beforeprint", paper(true));
+    addEventListener("afterprint", paper(false));
+};
+
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+ggdm.start = async () => {
+    ggdm.read(document.getElementById("report-data").textContent);
+    const parts = ["head", "live", "about", "failures", "curves", "heatMap", "tradeoff", "images", "recorder", "cells", "surface", "computed", "machine", "files"];
+    for (const part of parts) ggdm[part]();
+    contents();
+    for (const panel of ggdm.panels) {
+        panel.rebuild();
+        await nextTurn();
+    }
+    follow();
+    ggdm.enlargeChosen();
+    comeBack();
+    document.documentElement.dataset.ready = "yes";
+};
+
+ggdm.start();
