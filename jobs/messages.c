@@ -156,7 +156,8 @@ ggdm_status ggdm_job_unpack(ggdm_job *job, ggdm_wire *w, ggdm_error *err)
     job->record.images = ggdm_get_i32(w);
     job->record.points = ggdm_get_i32(w);
     expect_that(w, job->batch >= 1 && job->threads >= 1 && isfinite(job->checkpoint) &&
-                       job->checkpoint >= 0 && job->record.images >= 0 && job->record.points >= 0 &&
+                       job->checkpoint >= 0 && job->record.images >= 0 &&
+                       job->record.images <= GGDM_MAX_RECORD_IMAGES && job->record.points >= 0 &&
                        job->record.points <= GGDM_MAX_RECORD_POINTS);
     return ggdm_wire_status(w, "job", err);
 }

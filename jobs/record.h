@@ -26,6 +26,7 @@
 #include "common/wire.h"
 
 #define GGDM_MAX_RECORD_TERMS 16
+#define GGDM_MAX_RECORD_IMAGES 1000 /* of a trajectory */
 #define GGDM_MAX_RECORD_POINTS 1000
 /* An image of more terms than two has fewer points than are asked for, so that its record is at
  * most 2 kB where 50 are: so many numbers for each point that is asked for. */

@@ -23,7 +23,7 @@ const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 typedef struct skeleton {
     char *name;
-    const ggdm_node *axes, *judge, *until, *evaluate, *checkpoint, *set;
+    const ggdm_node *axes, *judge, *until, *evaluate, *record, *checkpoint, *set;
     ggdm_job job;
     int32_t samples, sheet;
     ggdm_order order;
@@ -43,6 +43,7 @@ static const ggdm_field top_table[] = {
     {.key = "until", .type = GGDM_FIELD_NODE, .offset = AT(until)},
     {.key = "judge", .type = GGDM_FIELD_NODE, .offset = AT(judge)},
     {.key = "evaluate", .type = GGDM_FIELD_NODE, .offset = AT(evaluate)},
+    {.key = "record", .type = GGDM_FIELD_NODE, .offset = AT(record)},
     {.key = "sheet",
      .type = GGDM_FIELD_INT32,
      .offset = AT(sheet),
@@ -271,6 +272,7 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     s->sheet = in->sheet;
     s->job = in->job;
     in->name = NULL;
+    GGDM_TRY(ggdm_spec_read_record(s, in->record, err));
     GGDM_TRY(ggdm_item_read(s->catalogue, &s->arena, GGDM_FAMILY_STAGE, s->doc->root, skeleton_keys,
                             GGDM_OF_SWEEP, &s->stage, err));
     GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));

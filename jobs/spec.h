@@ -2,8 +2,8 @@
  * in.
  *
  * jobs/ knows the skeleton: name, model, sampler, condition, guidance, seed (one stage: the rows of
- * ggdm_kind_stage), sweep, samples, until, judge, evaluate, precision, batch, threads, checkpoint,
- * order.  All else is rows. */
+ * ggdm_kind_stage), sweep, samples, until, judge, evaluate, record, precision, batch, threads,
+ * checkpoint, order.  All else is rows. */
 #ifndef GGDM_JOBS_SPEC_H
 #define GGDM_JOBS_SPEC_H
 
@@ -126,7 +126,7 @@ ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error
 
 /** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
  *  until, judges, precision; not comments, layout, or the operational keys batch, threads,
- *  checkpoint, order, sheet, nor `evaluate`. */
+ *  checkpoint, order, sheet, nor `evaluate` and `record`. */
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
                              ggdm_error *err);
 /** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.

@@ -55,6 +55,11 @@ ggdm_status ggdm_spec_list_targets(ggdm_spec *spec, ggdm_error *err);
 /** Read `evaluate:` (NULL: there is none). */
 ggdm_status ggdm_spec_read_evaluations(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
 
+/* ---- spec_record.c ---- */
+
+/** Read `record:` (NULL: there is none) into spec->job. */
+ggdm_status ggdm_spec_read_record(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+
 /* ---- spec_until.c ---- */
 
 /** Read `until:` (NULL: there is none) of a sweep whose cells are known, and samples where it does

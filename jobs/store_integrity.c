@@ -97,6 +97,9 @@ static const char *const disagreements[] = {
     "SELECT 'image ' || i.idx || ' of trajectory ' || t.id || ' is beyond its ' || t.wanted "
     "FROM sample AS i JOIN trajectory AS t ON t.id = i.trajectory "
     "WHERE i.idx < 0 OR i.idx >= t.wanted" MOST,
+    "SELECT 'trajectory ' || r.trajectory || ' has a record of image ' || r.idx || ', which is "
+    "missing' FROM record AS r LEFT JOIN sample AS i USING (trajectory, idx) "
+    "WHERE i.idx IS NULL" MOST,
     "SELECT 'images ' || first || '+' || count || ' of trajectory ' || trajectory || "
     "' have scores of scorer ' || scorer || '; ' || n || ' of them are there' FROM (SELECT *, "
     "(SELECT count(*) FROM sample AS i WHERE i.trajectory = s.trajectory "
@@ -146,6 +149,24 @@ done:
     return st;
 }
 
+static ggdm_status take_record(ggdm_store *s, sqlite3_stmt *row, void *context, ggdm_error *err)
+{
+    (void)s, (void)err;
+    const finding *f = context;
+    ggdm_record record;
+    ggdm_error why = {0};
+    char text[sizeof why.msg + 100];
+    if (ggdm_record_read(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), &record,
+                         &why) != GGDM_OK) {
+        snprintf(text, sizeof text, "image %" PRId64 " of trajectory %" PRId64 ": %s",
+                 (int64_t)sqlite3_column_int64(row, 1), (int64_t)sqlite3_column_int64(row, 0),
+                 why.msg);
+        f->visit(f->context, text);
+    }
+    ggdm_record_deinit(&record);
+    return GGDM_OK;
+}
+
 /* Text and key of each trajectory. */
 static ggdm_status check_recipes(ggdm_store *s, finding *f, ggdm_error *err)
 {
@@ -178,5 +199,7 @@ ggdm_status ggdm_store_audit_integrity(ggdm_store *store, ggdm_text_visitor visi
         GGDM_TRY(ggdm_store_each_row(store, disagreements[i], 0, take_text, &f, err));
     GGDM_TRY(compare_counters(store, &f, err));
     GGDM_TRY(compare_trees(store, &f, err));
+    GGDM_TRY(ggdm_store_each_row(store, "SELECT trajectory, idx, data FROM record", 0, take_record,
+                                 &f, err));
     return store->version >= GGDM_STORE_OLDEST ? check_recipes(store, &f, err) : GGDM_OK;
 }

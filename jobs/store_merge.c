@@ -186,6 +186,9 @@ static ggdm_status add_rows(ggdm_store *s, const char *dir, ggdm_error *err)
         "SELECT t.id, p.idx, p.unit, p.media, p.diverged, p.diverged_step, p.data "
         "FROM part.sample AS p JOIN part.trajectory AS o ON o.id = p.trajectory "
         "JOIN main.trajectory AS t ON t.key = o.key",
+        "INSERT INTO main.record (trajectory, idx, data) SELECT t.id, p.idx, p.data "
+        "FROM part.record AS p JOIN part.trajectory AS o ON o.id = p.trajectory "
+        "JOIN main.trajectory AS t ON t.key = o.key",
         "INSERT INTO main.score (trajectory, scorer, first, count, data) "
         "SELECT t.id, s.id, p.first, p.count, p.data FROM part.score AS p "
         "JOIN part.trajectory AS o ON o.id = p.trajectory "

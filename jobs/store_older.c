@@ -1,6 +1,6 @@
 /* Runs of older programs, brought up to date one version after the other, all in one transaction:
- * for those who look in a copy; version 4 for those who write, too, in place.  Who wants to write
- * to one of versions 1 to 3 needs the program that made it.
+ * for those who look in a copy; from version 4 on for those who write, too, in place.  Who wants to
+ * write to one of versions 1 to 3 needs the program that made it.
  *
  * These had one method, and its parameters as columns of cell and trajectory (kappa, start,
  * duration, target); an image had the log probabilities of guide and judge and the share of
@@ -288,9 +288,15 @@ static ggdm_status convert_old(ggdm_store *s, ggdm_error *err)
     return count_all(s, err);
 }
 
+/* What version 6 brought is a table: images of before have no records. */
 static ggdm_status run_steps(ggdm_store *s, ggdm_error *err)
 {
-    GGDM_TRY(s->version < 4 ? convert_old(s, err) : convert_results(s, err));
+    if (s->version < 4)
+        GGDM_TRY(convert_old(s, err));
+    else if (s->version == 4)
+        GGDM_TRY(convert_results(s, err));
+    else
+        GGDM_TRY(put_objects(s, err));
     GGDM_TRY(ggdm_store_exec(s, "PRAGMA main.user_version = " VERSION, err));
     return ggdm_store_check_schema(s, err);
 }

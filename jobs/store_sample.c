@@ -120,6 +120,21 @@ static ggdm_status put_sample(ggdm_store *s, int64_t unit, const ggdm_sample *sa
     return st;
 }
 
+/* What the sample noted on its way.  One that is there stays: it may be of another wish. */
+static ggdm_status put_record(ggdm_store *s, const ggdm_sample *sample, ggdm_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sample->record_size == 0)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_store_use(s, GGDM_SQL_PUT_RECORD, &stmt, err));
+    sqlite3_bind_int64(stmt, 1, sample->trajectory);
+    sqlite3_bind_int(stmt, 2, sample->index);
+    sqlite3_bind_blob64(stmt, 3, sample->record, sample->record_size, SQLITE_STATIC);
+    ggdm_status st = ggdm_store_run(s, stmt, err);
+    sqlite3_clear_bindings(stmt);
+    return st;
+}
+
 static ggdm_status count_samples(ggdm_store *s, const unit_ends *e, ggdm_error *err)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -154,8 +169,10 @@ static ggdm_status put_all(ggdm_store *s, const ggdm_unit *tree, const ggdm_unit
         unit_end *end = NULL;
         bool added = false;
         GGDM_TRY_GOTO(st, take_place(tree, row, &e, &samples[i], &end, err), done);
-        if (tree->kind == GGDM_UNIT_GENERATE)
+        if (tree->kind == GGDM_UNIT_GENERATE) {
             GGDM_TRY_GOTO(st, put_sample(s, row->id, &samples[i], &added, err), done);
+            GGDM_TRY_GOTO(st, put_record(s, &samples[i], err), done);
+        }
         end->added += added;
         end->diverged += added && samples[i].diverged;
     }

@@ -1,10 +1,10 @@
-/* The database of a run, schema version 4.
+/* The database of a run, schema version 6.
  *
  *     sweep --< parameter --< parameter_value      what people asked for, as they wrote it
  *     cell >-- trajectory >-- head, runs of setting    what is computed
  *     cell >-- panel >-- scorer                        what is measured
  *     unit >-- tree --< trajectory                     who computes it
- *     trajectory --< sample, score                     what came out
+ *     trajectory --< sample, score, record             what came out
  *
  * Texts are canonical (docs/decisions/016) and stand once: head, setting and scorer give each a
  * number, which is this store's own and means nothing elsewhere.
@@ -41,6 +41,8 @@
  * unit        a tree for the images image_first, ...; store.h has its states.  Only
  *             ggdm_store_transition changes it, with a row of event and the counters.
  * sample      media: 0 image/png.  diverged_step: -1 where it stayed finite.  Bytes never change.
+ * record      what the first samples of a trajectory noted on their way (jobs/record.h), where the
+ *             run was asked for it when they were made.
  * score       f32, little-endian, of samples first .. first + count - 1, as many numbers for each:
  *             a row for each block that a unit hands in.  Rows of a trajectory and scorer do not
  *             overlap, and are of samples that are there.
@@ -173,6 +175,11 @@ const ggdm_schema_object ggdm_store_schema[] = {
                "media INTEGER NOT NULL, "
                "diverged INTEGER NOT NULL, "
                "diverged_step INTEGER NOT NULL, "
+               "data BLOB NOT NULL, "
+               "PRIMARY KEY (trajectory, idx)) STRICT"},
+    {"record", "CREATE TABLE record ("
+               "trajectory INTEGER NOT NULL REFERENCES trajectory (id), "
+               "idx INTEGER NOT NULL, "
                "data BLOB NOT NULL, "
                "PRIMARY KEY (trajectory, idx)) STRICT"},
     {"score", "CREATE TABLE score ("

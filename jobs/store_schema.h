@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define GGDM_STORE_APPLICATION_ID 0x4747444d /* "GGDM" */
-#define GGDM_STORE_VERSION 5 /* user_version; a change needs a way there, store_older.c */
+#define GGDM_STORE_VERSION 6 /* user_version; a change needs a way there, store_older.c */
 #define GGDM_STORE_OLDEST 4  /* that is brought up to date when it is opened to be written to */
 
 /* A table or index: the text stands in sqlite_schema exactly like this. */
@@ -70,6 +70,7 @@ typedef enum ggdm_sql {
     GGDM_SQL_IN_STATE,
     GGDM_SQL_PUT_SAMPLE,
     GGDM_SQL_SAME_SAMPLE,
+    GGDM_SQL_PUT_RECORD,
     GGDM_SQL_COUNT_FIRST,
     GGDM_SQL_PUT_SCORE,
     GGDM_SQL_SAME_SCORE,
@@ -99,6 +100,7 @@ extern const char *const ggdm_store_sql_samples;
 extern const char *const ggdm_store_sql_samples_data;
 extern const char *const ggdm_store_sql_sample;
 extern const char *const ggdm_store_sql_scores;
+extern const char *const ggdm_store_sql_records;
 extern const char *const ggdm_store_sql_results;
 extern const char *const ggdm_store_sql_verdicts;
 extern const char *const ggdm_store_sql_trouble;

@@ -99,6 +99,8 @@ const char *const ggdm_store_sql[GGDM_SQL_STATEMENTS] = {
     [GGDM_SQL_SAME_SAMPLE] =
         "SELECT media = ?3 AND diverged = ?4 AND diverged_step = ?5 AND data = ?6 FROM sample "
         "WHERE trajectory = ?1 AND idx = ?2",
+    [GGDM_SQL_PUT_RECORD] = "INSERT INTO record (trajectory, idx, data) VALUES (?1, ?2, ?3) "
+                            "ON CONFLICT (trajectory, idx) DO NOTHING",
     [GGDM_SQL_COUNT_FIRST] = "SELECT count(*), coalesce(sum(diverged), 0) FROM sample "
                              "WHERE trajectory = ?1 AND idx < ?2",
     [GGDM_SQL_PUT_SCORE] = "INSERT INTO score (trajectory, scorer, first, count, data) "
@@ -162,6 +164,8 @@ const char *const ggdm_store_sql_sample =
     "SELECT " SAMPLE_COLUMNS ", data FROM sample WHERE trajectory = ?1 AND idx = ?2";
 const char *const ggdm_store_sql_scores =
     "SELECT first, count, data FROM score WHERE trajectory = ?1 AND scorer = ?2 ORDER BY first";
+const char *const ggdm_store_sql_records =
+    "SELECT data FROM record WHERE trajectory = ?1 AND idx < ?2 ORDER BY idx LIMIT ?3";
 const char *const ggdm_store_sql_results =
     "SELECT cell, metric, settings, value, lo, hi, n, note FROM result "
     "WHERE metric <> 'until' ORDER BY cell, metric, settings";

@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "common/png_image.h"
+#include "jobs/store_record.h"
 #include "worker/kinds.h"
 
 /* ---- sweeps --------------------------------------------------------------------------------- */
@@ -265,6 +266,56 @@ static void add_scores(const ggdm_unit *unit, ggdm_sample *out)
                                   out->trajectory, out->index, out->diverged);
 }
 
+ggdm_record run_fixture_record(int64_t trajectory, int32_t index)
+{
+    const bool diverged = trajectory == RUN_TRAJECTORIES - 1 && index < 3;
+    ggdm_record r = {.diverged = diverged, .n_terms = trajectory > 0, .n_points = diverged ? 2 : 3};
+    const int32_t width = ggdm_record_width(r.n_terms);
+    strcpy(r.terms[0], trajectory > 0 ? "classifier" : "");
+    r.points = ggdm_test_alloc((size_t)(r.n_points * width), sizeof *r.points);
+    for (int32_t i = 0; i < r.n_points; i++) {
+        float *p = r.points + i * width;
+        p[GGDM_RECORD_STEP] = (float)(diverged && i == 1 ? 17 + index : 499 * i);
+        p[GGDM_RECORD_CLAMPED] = 0.25F * (float)i;
+        for (int32_t k = GGDM_RECORD_HEAD; k < width; k++)
+            p[k] = i == 2 ? NAN : (float)(10 * k + index) / 100;
+    }
+    return r;
+}
+
+void run_fixture_check_records(ggdm_store *store, int64_t trajectory)
+{
+    ggdm_record *records;
+    ggdm_error err;
+    int32_t n;
+    ggdm_test_ok(ggdm_store_records(store, trajectory, RUN_SAMPLES, &records, &n, &err), &err);
+    assert_int_equal(n, RUN_RECORDS);
+    for (int32_t i = 0; i < n; i++) {
+        ggdm_record want = run_fixture_record(trajectory, i);
+        assert_int_equal(records[i].diverged, want.diverged);
+        assert_int_equal(records[i].n_points, want.n_points);
+        assert_int_equal(records[i].n_terms, want.n_terms);
+        assert_memory_equal(records[i].points, want.points,
+                            sizeof(float) *
+                                (size_t)(want.n_points * ggdm_record_width(want.n_terms)));
+        ggdm_record_deinit(&want);
+    }
+    ggdm_store_records_free(&records, n);
+}
+
+static void add_record(ggdm_sample *out)
+{
+    ggdm_record r = run_fixture_record(out->trajectory, out->index);
+    ggdm_wire bytes;
+    ggdm_error err;
+    ggdm_wire_init(&bytes);
+    ggdm_record_write(&r, &bytes);
+    ggdm_test_ok(ggdm_wire_status(&bytes, "record", &err), &err);
+    out->record = bytes.data;
+    out->record_size = (uint32_t)bytes.size;
+    ggdm_record_deinit(&r);
+}
+
 void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index, int32_t channels,
                         ggdm_sample *out)
 {
@@ -282,6 +333,8 @@ void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index
         ggdm_test_ok(ggdm_png_encode(pixels, RUN_SIDE, RUN_SIDE, channels, &out->data, &size, &err),
                      &err);
     out->size = (uint32_t)size;
+    if (size > 0 && index < RUN_RECORDS)
+        add_record(out);
     if (unit)
         add_scores(unit, out);
 }

@@ -16,7 +16,8 @@ enum {
     RUN_STEPS = 1000,
     RUN_TARGET = 3,
     RUN_CLASSES = 10,
-    RUN_SIDE = 28
+    RUN_SIDE = 28,
+    RUN_RECORDS = 8 /* images of a trajectory that have one */
 };
 
 #define RUN_GUIDED_COST 2.2 /* of a guided step; of others 1 */
@@ -76,6 +77,10 @@ int run_fixture_teardown(void **state);
 #define RUN_FIXTURE_TEST(name)                                                                     \
     cmocka_unit_test_setup_teardown(name, run_fixture_setup, run_fixture_teardown)
 
+/** What an image of a trajectory has noted; owned. */
+ggdm_record run_fixture_record(int64_t trajectory, int32_t index);
+/** Fail unless the store has just these of a trajectory whose images are there. */
+void run_fixture_check_records(ggdm_store *store, int64_t trajectory);
 /** The sample a worker would send, a function of trajectory and index; owned.  Its scores are those
  *  that the unit asks for of the trajectory; unit NULL: none. */
 void run_fixture_sample(const ggdm_unit *unit, int64_t trajectory, int32_t index, int32_t channels,

@@ -204,6 +204,10 @@ static void test_spec_bad_fields_are_refused_with_position(void **state)
     spec_fixture_refuse_change("seed: 0", "checkpoint: 1e300h", "a duration like 90s");
     spec_fixture_refuse_change("seed: 0", "checkpoint: [1]", "a duration like 90s");
     spec_fixture_refuse_change("seed: 0", "checkpoint: true", "a duration like 90s");
+    spec_fixture_refuse_change("seed: 0", "record: 3", "a map {images: ..., points: ...}");
+    spec_fixture_refuse_change("seed: 0", "record: {images: 1001}", "from 0 to 1000");
+    spec_fixture_refuse_change("seed: 0", "record: {points: 0}", "from 1 to 1000");
+    spec_fixture_refuse_change("seed: 0", "record: {every: 3}", "every");
     spec_fixture_refuse_change("seed: 0", "order: random",
                                "value 'random', expected cost or shuffle");
     spec_fixture_refuse_change("model: mnist-ddpm ", "model: [a]",
@@ -272,6 +276,26 @@ static void test_spec_bad_until_is_refused_with_position(void **state)
     spec_fixture_refuse("{name: a, model: m, condition: {label: 1}, until: {best: 0.9, at_most: "
                         "9}}",
                         "field 'until.best': a race of 1 cell, expected from 2 to 10000");
+}
+
+static void test_spec_record_says_how_much_is_noted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        ggdm_record_wish wish;
+    } cases[] = {{"", {8, 50}},
+                 {"record: {images: 3}\n", {3, 50}},
+                 {"record: {points: 1000}\n", {8, 1000}},
+                 {"record: {images: 0, points: 7}\n", {0, 7}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "name: a\nmodel: m\nsamples: 1\n%s", cases[i].text);
+        ggdm_spec s = spec_fixture_parse(&ggdm_methods, text);
+        assert_int_equal(s.job.record.images, cases[i].wish.images);
+        assert_int_equal(s.job.record.points, cases[i].wish.points);
+        ggdm_spec_deinit(&s);
+    }
 }
 
 static void test_spec_checkpoint_is_seconds_or_a_duration(void **state)
@@ -383,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_spec_bad_fields_are_refused_with_position),
         cmocka_unit_test(test_spec_until_is_read_with_its_defaults),
         cmocka_unit_test(test_spec_bad_until_is_refused_with_position),
+        cmocka_unit_test(test_spec_record_says_how_much_is_noted),
         cmocka_unit_test(test_spec_checkpoint_is_seconds_or_a_duration),
         cmocka_unit_test(test_spec_judges_are_names_maps_or_lists),
         cmocka_unit_test(test_spec_bad_judges_are_refused_with_position),

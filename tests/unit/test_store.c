@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jobs/store_record.h"
 #include "tests/support/run_fixture.h"
 
 static ggdm_error err;
@@ -112,6 +113,27 @@ static void test_store_whole_run_makes_every_image_once(void **state)
         assert_int_equal(cell.diverged, 3);
         run_fixture_reopen(f, NULL); /* the counters are those in the database */
     }
+}
+
+static void test_store_has_the_records_of_the_first_images(void **state)
+{
+    run_fixture *f = *state;
+    ggdm_record *records;
+    int32_t n;
+    ggdm_test_ok(ggdm_store_records(f->store, 2, 100, &records, &n, &err), &err);
+    assert_true(n == 0 && !records);
+    run_fixture_work(f, 100, 1);
+    for (int64_t t = 0; t < RUN_TRAJECTORIES; t++)
+        run_fixture_check_records(f->store, t);
+    ggdm_test_ok(ggdm_store_records(f->store, 2, 3, &records, &n, &err), &err);
+    assert_int_equal(n, 3);
+    ggdm_store_records_free(&records, n);
+    ggdm_store_close(&f->store);
+    run_fixture_sql(f->dir, "UPDATE record SET data = X'02' WHERE trajectory = 2 AND idx = 1");
+    ggdm_test_ok(ggdm_store_read(f->dir, &f->store, &err), &err);
+    ggdm_test_error(ggdm_store_records(f->store, 2, 100, &records, &n, &err), &err, GGDM_EFORMAT,
+                    "is damaged: record of an image");
+    assert_null(records);
 }
 
 /* The measures of all cells, by their place in the panel. */
@@ -703,6 +725,7 @@ int main(void)
         RUN_FIXTURE_TEST(test_store_open_after_create_gives_what_was_put),
         RUN_FIXTURE_TEST(test_store_claim_two_workers_gives_different_units),
         RUN_FIXTURE_TEST(test_store_whole_run_makes_every_image_once),
+        RUN_FIXTURE_TEST(test_store_has_the_records_of_the_first_images),
         RUN_FIXTURE_TEST(test_store_each_sample_gives_them_in_index_order),
         RUN_FIXTURE_TEST(test_store_finish_with_wrong_samples_stores_nothing),
         RUN_FIXTURE_TEST(test_store_claim_of_damaged_tree_claims_nothing),

@@ -75,6 +75,10 @@ static const struct {
     {"UPDATE cell SET wanted = 11 WHERE idx = 5; UPDATE counter SET value = 91 WHERE name = "
      "'asked'",
      "cell c0005 wants 11 images of the 10 of its trajectory 2\n"},
+    {"UPDATE record SET idx = 77 WHERE trajectory = 3 AND idx = 2",
+     "trajectory 3 has a record of image 77, which is missing\n"},
+    {"UPDATE record SET data = X'01000001' WHERE trajectory = 0 AND idx = 5",
+     "image 5 of trajectory 0: record of an image: 1 bytes of points of 2 numbers\n"},
     {"UPDATE cell SET panel = 7 WHERE idx = 5", "cell c0005 has panel 7, which is missing\n"},
 };
 

@@ -57,6 +57,8 @@ static void assert_whole(const char *dir, int units, const char *judge, bool sco
     assert_int_equal(c->images_diverged, 3);
     assert_int_equal(ggdm_store_run_info(s)->shards, 0);
     ggdm_test_ok(ggdm_store_audit_integrity(s, listen, NULL, &err), &err);
+    for (int64_t t = 0; t < RUN_TRAJECTORIES; t++)
+        run_fixture_check_records(s, t);
     for (int32_t i = 0; i < ggdm_store_n_cells(s); i++) {
         int32_t n;
         ggdm_test_ok(ggdm_store_cell_get(s, i, &cell, &err), &err);

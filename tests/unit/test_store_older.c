@@ -9,6 +9,7 @@
 #include "common/fs.h"
 #include "jobs/results.h"
 #include "jobs/store_audit.h"
+#include "jobs/store_record.h"
 #include "jobs/store_schema.h"
 #include "tests/support/run_fixture.h"
 
@@ -226,34 +227,52 @@ static void test_older_run_that_is_damaged_says_so(void **state)
     }
 }
 
-/* ... but for what only grew since: it is brought up to date, and goes on. */
-static void test_run_of_version_4_goes_on(void **state)
+/* ... but for what only grew since: it is brought up to date, and goes on, in place; images of
+ * before have no records, those that are made now do. */
+static void check_goes_on(int version, const char *result)
 {
-    (void)state;
-    char *dir = put_old(4), *text;
+    char *dir = put_old(version), *text;
     ggdm_store *store;
+    ggdm_record *records;
+    int32_t n;
     ggdm_test_ok(ggdm_store_read(dir, &store, &err), &err);
     assert_int_equal(ggdm_store_older_version(store), 0);
     assert_half_way(store);
     ggdm_test_ok(ggdm_store_recipe(store, 0, &text, &err), &err);
     free(text);
+    ggdm_test_ok(ggdm_store_records(store, 0, RUN_SAMPLES, &records, &n, &err), &err);
+    assert_int_equal(n, 0);
     ggdm_test_ok(ggdm_store_audit_integrity(store, listen, NULL, &err), &err);
     ggdm_store_close(&store);
-    assert_unchanged(dir, 4);
+    assert_unchanged(dir, version);
 
-    run_fixture_sql(dir, "INSERT INTO result VALUES (1, 'vendi', 'pixels', 3.5, 3, NULL, 8)");
+    run_fixture_sql(dir, result);
+    run_fixture_sql(dir, "UPDATE unit SET not_before = 0");
     for (int time = 0; time < 2; time++) {
-        ggdm_test_ok(ggdm_store_open(dir, NULL, &store, &err), &err);
-        assert_int_equal(ggdm_store_counts_get(store)->units[GGDM_UNIT_DONE], 3);
-        assert_int_equal(ggdm_store_counts_get(store)->images_done, RUN_SAMPLES);
+        run_fixture f = {.dir = dir};
+        ggdm_test_ok(ggdm_store_open(dir, NULL, &f.store, &err), &err);
+        assert_int_equal(ggdm_store_counts_get(f.store)->images_done,
+                         (time == 0 ? 1 : RUN_TRAJECTORIES) * RUN_SAMPLES);
         ggdm_results r;
-        ggdm_test_ok(ggdm_results_read(store, &r, &err), &err);
+        ggdm_test_ok(ggdm_results_read(f.store, &r, &err), &err);
         assert_int_equal(r.n_metrics, 1);
         assert_true(r.rows[1].metrics[0].value == 3.5 && isnan(r.rows[1].metrics[0].hi));
         ggdm_results_deinit(&r);
-        ggdm_store_close(&store);
+        assert_int_equal(run_fixture_work(&f, 100, 1), time == 0 ? RUN_UNITS - 3 : 0);
+        ggdm_store_close(&f.store);
     }
+    ggdm_test_ok(ggdm_store_read(dir, &store, &err), &err);
+    run_fixture_check_records(store, RUN_TRAJECTORIES - 1);
+    ggdm_test_ok(ggdm_store_audit_integrity(store, listen, NULL, &err), &err);
+    ggdm_store_close(&store);
     ggdm_test_rmdir(dir);
+}
+
+static void test_run_of_version_4_or_5_goes_on(void **state)
+{
+    (void)state;
+    check_goes_on(4, "INSERT INTO result VALUES (1, 'vendi', 'pixels', 3.5, 3, NULL, 8)");
+    check_goes_on(5, "INSERT INTO result VALUES (1, 'vendi', 'pixels', 3.5, 3, NULL, 8, '')");
 }
 
 int main(void)
@@ -264,7 +283,7 @@ int main(void)
         cmocka_unit_test(test_older_run_with_too_few_cancelled_cells_is_read),
         cmocka_unit_test(test_older_run_with_other_values_is_read),
         cmocka_unit_test(test_older_run_that_is_damaged_says_so),
-        cmocka_unit_test(test_run_of_version_4_goes_on),
+        cmocka_unit_test(test_run_of_version_4_or_5_goes_on),
     };
     setenv("GGDM_LOG", "warn", 1);
     return ggdm_test_main(tests);
