@@ -29,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
         -Wvla -Wformat=2 $(if $(WERROR),-Werror)
 # (gcc is the compiler whose warnings are looked at.)
 WARN.fuzz := -w
-PKGS := yaml-0.1 jansson libarchive zlib icu-uc libxml-2.0 nettle libpng libjpeg sqlite3 lapacke blas scalapack-openmpi ompi-c
+PKGS := yaml-0.1 jansson libarchive zlib icu-uc libxml-2.0 nettle libpng libjpeg libgif sqlite3 lapacke blas scalapack-openmpi ompi-c
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   += -std=c11 -ffp-contract=off -fno-math-errno -fopenmp $(OPT.$(MODE)) $(or $(WARN.$(MODE)),$(WARN)) $(PKG_CFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

@@ -28,6 +28,7 @@ static const ggdm_command commands[] = {
      ggdm_cmd_compare},
     {"report", "write the report anew: a page, or tables for Markdown and LaTeX", ggdm_cmd_report},
     {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
+    {"replay", "compute a stored image again and show its way from noise", ggdm_cmd_replay},
     {"verify", "compute random images of a run again: are they the same to the bit?",
      ggdm_cmd_verify},
     {NULL, "Models and data", NULL},

@@ -40,6 +40,7 @@ BEGIN {
     rule("omp\\.h",                 "common/threads\\.c|models/nn/.*\\.c")
     rule("png\\.h",                  "common/png[^/]*\\.c")
     rule("(jpeglib|jerror)\\.h",    "common/jpeg_image\\.c")
+    rule("gif_lib\\.h",            "common/gif_image\\.c")
     rule("yaml\\.h",                 "common/yaml\\.c")
     rule("jansson\\.h",              "common/json\\.c")
     rule("archive(_entry)?\\.h",     "common/(container|source)\\.c")

@@ -11,7 +11,7 @@ set -euo pipefail
 build=(
     gcc make pkg-config
     libdnnl-dev libopenmpi-dev openmpi-bin libsqlite3-dev libyaml-dev libjansson-dev
-    libarchive-dev zlib1g-dev libicu-dev libxml2-dev nettle-dev libpng-dev libjpeg62-turbo-dev liblapacke-dev libopenblas0-serial libscalapack-openmpi-dev libcmocka-dev gnuplot-nox groff-base zsh procps
+    libarchive-dev zlib1g-dev libicu-dev libxml2-dev nettle-dev libpng-dev libjpeg62-turbo-dev libgif-dev liblapacke-dev libopenblas0-serial libscalapack-openmpi-dev libcmocka-dev gnuplot-nox groff-base zsh procps
 )
 case ${1:-build} in
     build) packages=("${build[@]}") ;;

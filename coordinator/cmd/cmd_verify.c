@@ -17,7 +17,7 @@
 
 typedef struct verify_options {
     ggdm_dir_options where;
-    int sample;
+    int sample, threads;
     int seed; /* -1: any */
 } verify_options;
 
@@ -111,7 +111,7 @@ static ggdm_status tell_difference(ggdm_store *store, const pick *p, const ggdm_
                                    ggdm_error *err)
 {
     ggdm_store_cell cell;
-    char what[96];
+    char what[GGDM_REPLAYED_SIZE];
     GGDM_TRY(ggdm_store_cell_get(store, p->cell, &cell, err));
     ggdm_replayed_text(image, what, sizeof what);
     printf("%s image %d: %s\n", cell.name, p->index, what);
@@ -154,7 +154,7 @@ static ggdm_status verify(const verify_options *o, int32_t *differing, ggdm_erro
     reservoir r = {.most = o->sample};
     ggdm_status st;
     r.seed = (uint64_t)(o->seed >= 0 ? o->seed : (int)((int64_t)ggdm_wall_clock() % INT32_MAX));
-    GGDM_TRY(ggdm_replay_open(o->where.dir, ggdm_command_threads(), &replay, err));
+    GGDM_TRY(ggdm_replay_open(o->where.dir, o->threads, &replay, err));
     GGDM_TRY_GOTO(st, pick_images(ggdm_replay_store(replay), &r, err), done);
     if (r.n == 0)
         GGDM_TRY_GOTO(
@@ -180,6 +180,7 @@ static const struct argp_option arguments[] = {
      "the images that S chooses (default: others each time, which are "
      "said)",
      0},
+    {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
     {0},
 };
 
@@ -192,6 +193,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case 'n':
         o->sample = ggdm_command_int(state, "--sample", arg, 1, MAX_SAMPLE);
+        break;
+    case 't':
+        o->threads = ggdm_command_int(state, "--threads", arg, 1, 1024);
         break;
     case KEY_SEED:
         o->seed = ggdm_command_int(state, "--seed", arg, 0, INT32_MAX);
@@ -218,7 +222,7 @@ int ggdm_cmd_verify(int argc, char **argv)
         ggdm_dir_children,
         NULL,
         NULL};
-    verify_options o = {.sample = DEFAULT_SAMPLE, .seed = -1};
+    verify_options o = {.sample = DEFAULT_SAMPLE, .seed = -1, .threads = 1};
     ggdm_error err = {0};
     int32_t differing = 0;
     if (ggdm_command_parse(&argp, argc, argv, &o))

@@ -42,6 +42,7 @@ typedef struct ggdm_replayed {
 
 void ggdm_replayed_deinit(ggdm_replayed *replayed);
 
+#define GGDM_REPLAYED_SIZE 96 /* bytes */
 /** How it compares, in words: "the same to the bit", "12 of 784 values of pixels differ", ... */
 void ggdm_replayed_text(const ggdm_replayed *replayed, char *text, size_t size);
 
