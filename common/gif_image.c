@@ -64,12 +64,11 @@ static bool put_header(GifFileType *f, const ggdm_gif *g)
     fill_colors(g->channels, colors);
     ColorMapObject *map = GifMakeMapObject(GREYS, colors);
     EGifSetGifVersion(f, true);
-    const bool done =
-        map && EGifPutScreenDesc(f, g->width, g->height, 8, 0, map) == GIF_OK &&
-        EGifPutExtensionLeader(f, APPLICATION_EXT_FUNC_CODE) == GIF_OK &&
-        EGifPutExtensionBlock(f, 11, "NETSCAPE2.0") == GIF_OK &&
-        EGifPutExtensionBlock(f, sizeof for_ever, for_ever) == GIF_OK &&
-        EGifPutExtensionTrailer(f) == GIF_OK;
+    const bool done = map && EGifPutScreenDesc(f, g->width, g->height, 8, 0, map) == GIF_OK &&
+                      EGifPutExtensionLeader(f, APPLICATION_EXT_FUNC_CODE) == GIF_OK &&
+                      EGifPutExtensionBlock(f, 11, "NETSCAPE2.0") == GIF_OK &&
+                      EGifPutExtensionBlock(f, sizeof for_ever, for_ever) == GIF_OK &&
+                      EGifPutExtensionTrailer(f) == GIF_OK;
     GifFreeMapObject(map);
     return done;
 }

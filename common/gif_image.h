@@ -17,9 +17,9 @@ ggdm_status ggdm_gif_create(int32_t width, int32_t height, int32_t channels, ggd
                             ggdm_error *err);
 /** The next frame, pixels [height, width, channels] u8, shown for so many hundredths of a second.
  *  Errors: GGDM_ENOMEM. */
-ggdm_status ggdm_gif_add(ggdm_gif *gif, const uint8_t *pixels, int32_t hundredths,
-                         ggdm_error *err);
-/** No frame comes any more: the file, *data (owned: free()) of *size bytes.  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_gif_add(ggdm_gif *gif, const uint8_t *pixels, int32_t hundredths, ggdm_error *err);
+/** No frame comes any more: the file, *data (owned: free()) of *size bytes.  Errors: GGDM_ENOMEM.
+ */
 ggdm_status ggdm_gif_finish(ggdm_gif *gif, uint8_t **data, size_t *size, ggdm_error *err);
 /** Safe on NULL and twice. */
 void ggdm_gif_destroy(ggdm_gif **gif);

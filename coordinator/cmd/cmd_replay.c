@@ -60,8 +60,7 @@ static ggdm_status find_cell(const replay_options *o, ggdm_store *store, subject
     s->row = &s->results.rows[found];
     if (o->image >= s->row->cell.wanted)
         return GGDM_FAIL(err, GGDM_EINVAL, "--image: value '%d', expected 0 to %d, as %s has %d",
-                         o->image, s->row->cell.wanted - 1, s->row->cell.name,
-                         s->row->cell.wanted);
+                         o->image, s->row->cell.wanted - 1, s->row->cell.name, s->row->cell.wanted);
     return GGDM_OK;
 }
 
@@ -91,8 +90,8 @@ static ggdm_status write_image(const subject *s, const ggdm_sample *sample, ggdm
 {
     uint8_t *png = NULL;
     size_t size = 0;
-    GGDM_TRY(ggdm_caption_put(&s->caption, sample->index, sample->data, sample->size, &png, &size,
-                              err));
+    GGDM_TRY(
+        ggdm_caption_put(&s->caption, sample->index, sample->data, sample->size, &png, &size, err));
     ggdm_status st = ggdm_replace_file_in(s->out, "final.png", png, size, err);
     free(png);
     return st;
@@ -171,13 +170,14 @@ static ggdm_status tell(const subject *s, const ggdm_replayed *image, bool *same
                       s->row->cell.name, image->made.index, text, s->out) < 0
                    ? GGDM_FAIL(err, GGDM_EIO, "cannot print")
                    : GGDM_OK;
-    ggdm_log(GGDM_LOG_ERROR, "%s image %d is not what the run has stored: %s; what came now is in %s",
+    ggdm_log(GGDM_LOG_ERROR,
+             "%s image %d is not what the run has stored: %s; what came now is in %s",
              s->row->cell.name, image->made.index, text, s->out);
     return GGDM_OK;
 }
 
-static ggdm_status show(const replay_options *o, ggdm_replay *replay, const subject *s,
-                        bool *same, ggdm_error *err)
+static ggdm_status show(const replay_options *o, ggdm_replay *replay, const subject *s, bool *same,
+                        ggdm_error *err)
 {
     ggdm_way way = {.every = o->every, .animated = true};
     ggdm_way_files files = {.strip = NULL};
@@ -210,14 +210,17 @@ static ggdm_status replay(const replay_options *o, bool *same, ggdm_error *err)
 }
 
 static const struct argp_option arguments[] = {
-    {"cell", 'c', "EXPR", 0, "the cell, as c0003, or a condition that one cell has (default: the "
-                             "only one)",
+    {"cell", 'c', "EXPR", 0,
+     "the cell, as c0003, or a condition that one cell has (default: the "
+     "only one)",
      0},
     {"image", 'i', "I", 0, "which of its images, from 0 (default: 0)", 0},
-    {"every", 'e', "K", 0, "K steps between two columns of strip.png (default: a tenth of them "
-                           "all)",
+    {"every", 'e', "K", 0,
+     "K steps between two columns of strip.png (default: a tenth of them "
+     "all)",
      0},
-    {"out", 'o', "DIR", 0, "where to write (default: replay/CELL/IMAGE below the run directory)", 0},
+    {"out", 'o', "DIR", 0, "where to write (default: replay/CELL/IMAGE below the run directory)",
+     0},
     {"threads", 't', "M", 0, "OpenMP threads (default: 1)", 0},
     {0},
 };
@@ -262,8 +265,8 @@ int ggdm_cmd_replay(int argc, char **argv)
         "stored image to the bit, or the exit code is 1.\v"
         "The machine must have the run's instruction set.  steps.csv has a line for each step: "
         "timestep t, share of x0-hat's values beyond the data range, and of each term of the "
-        "guidance loss, norm of the gradient, and its cosine with the predicted noise.\n\n"
-        GGDM_CELL_SELECT_HELP
+        "guidance loss, norm of the gradient, and its cosine with the predicted "
+        "noise.\n\n" GGDM_CELL_SELECT_HELP
         "Example:\n  ggdm replay runs/figure4 --cell c0003 --image 4 --every 100 --out way",
         ggdm_dir_children,
         NULL,

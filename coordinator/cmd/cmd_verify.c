@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -121,9 +121,12 @@ static ggdm_status tell_difference(ggdm_store *store, const pick *p, const ggdm_
 static ggdm_status verify_images(ggdm_replay *replay, const reservoir *r, int32_t *differing,
                                  ggdm_error *err)
 {
+    const bool live = isatty(STDERR_FILENO);
     for (int32_t i = 0; i < r->n; i++) {
         const pick *p = &r->picks[i];
         ggdm_replayed image;
+        if (live)
+            fprintf(stderr, "%d of %d images\r", i, r->n);
         GGDM_TRY(ggdm_replay_image(replay, p->trajectory, p->index, NULL, NULL, &image, err));
         ggdm_status st = GGDM_OK;
         if (!image.same) {

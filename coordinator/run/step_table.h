@@ -16,9 +16,9 @@
 #include "worker/executor.h"
 
 typedef struct ggdm_step_table {
-    struct ggdm_step_line *lines;  /* [n], owned */
-    struct ggdm_step_term *terms;  /* [n_terms] of the lines, owned */
-    char **names;                  /* [n_names] of terms, owned */
+    struct ggdm_step_line *lines; /* [n], owned */
+    struct ggdm_step_term *terms; /* [n_terms] of the lines, owned */
+    char **names;                 /* [n_names] of terms, owned */
     size_t n, n_terms, n_names, lines_cap, terms_cap, names_cap;
     int32_t repeats; /* the most of a step */
 } ggdm_step_table;

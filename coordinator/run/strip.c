@@ -9,13 +9,13 @@
 #include "worker/sampler.h"
 
 enum {
-    LEAST = 56,     /* pixels of a tile's width, about: a label fits over it */
-    MOST = 128,     /* the same, of large images */
-    WIDTH = 1600,   /* of a page, about; what is wider goes on below */
+    LEAST = 56,   /* pixels of a tile's width, about: a label fits over it */
+    MOST = 128,   /* the same, of large images */
+    WIDTH = 1600, /* of a page, about; what is wider goes on below */
     EDGE = 4,
     LABELS = EDGE + 7 * GGDM_LETTER, /* of a row: "x0-hat " */
-    LINE = GGDM_LETTER + 4,   /* a label's height */
-    BETWEEN = 8               /* blocks of rows */
+    LINE = GGDM_LETTER + 4,          /* a label's height */
+    BETWEEN = 8                      /* blocks of rows */
 };
 
 ggdm_tile ggdm_way_tile(ggdm_image_shape shape, int32_t least, int32_t most)
@@ -91,8 +91,8 @@ static void draw_empty(ggdm_strip *s)
                            top + LINE + row * row_height(s) + (row_height(s) - GGDM_LETTER) / 2,
                            rows[row]);
     }
-    memset(s->pixels, 208, (size_t)s->tile.width * (size_t)s->tile.height *
-                               (size_t)s->tile.channels);
+    memset(s->pixels, 208,
+           (size_t)s->tile.width * (size_t)s->tile.height * (size_t)s->tile.channels);
     for (int32_t c = 0; c + 1 < s->columns; c++)
         for (int32_t row = 0; row < 2; row++)
             draw(s, c, row, s->pixels);

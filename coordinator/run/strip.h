@@ -1,5 +1,5 @@
-/* An image's way as a picture: x_t in one row, what x0-hat was of it in the row below, a column each
- * so many steps, and the finished image behind the last (Figures 1 and 2 of the GGDM paper).
+/* An image's way as a picture: x_t in one row, what x0-hat was of it in the row below, a column
+ * each so many steps, and the finished image behind the last (Figures 1 and 2 of the GGDM paper).
  * Values beyond [-1, 1] are shown as if they were at its ends; small images are magnified, large
  * ones averaged down. */
 #ifndef GGDM_COORDINATOR_STRIP_H

@@ -8,8 +8,10 @@ static ggdm_status begin(ggdm_way *w, const ggdm_tick_view *view, ggdm_error *er
 {
     const int32_t tenth = (view->steps + COLUMNS - 1) / COLUMNS;
     w->begun = true;
-    GGDM_TRY(ggdm_strip_init(view->shape, view->steps, w->every ? w->every : tenth, &w->strip, err));
-    return w->animated ? ggdm_animation_init(view->shape, view->steps, &w->animation, err) : GGDM_OK;
+    GGDM_TRY(
+        ggdm_strip_init(view->shape, view->steps, w->every ? w->every : tenth, &w->strip, err));
+    return w->animated ? ggdm_animation_init(view->shape, view->steps, &w->animation, err)
+                       : GGDM_OK;
 }
 
 static ggdm_status see(ggdm_way *w, const ggdm_tick_view *view, ggdm_error *err)

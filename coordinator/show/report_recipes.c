@@ -84,8 +84,8 @@ static ggdm_status put_recipe(listing *l, int32_t row, ggdm_error *err)
     }
     l->first[trajectory] = row + 1;
     GGDM_TRY(ggdm_store_recipe(l->r->store, trajectory, &text, err));
-    ggdm_status st = ggdm_json_parse(text, strlen(text), GGDM_MAX_RECIPE * GGDM_MAX_RUNS, "recipe",
-                                     &doc, err);
+    ggdm_status st =
+        ggdm_json_parse(text, strlen(text), GGDM_MAX_RECIPE * GGDM_MAX_RUNS, "recipe", &doc, err);
     if (st == GGDM_OK) {
         look(l->out, doc->root, &l->out->unguided[row]);
         put_text(l, trajectory, text);

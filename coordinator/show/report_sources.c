@@ -112,10 +112,15 @@ ggdm_status ggdm_report_put_files(ggdm_json *j, const ggdm_results *r, const cha
                                   bool summary, ggdm_error *err)
 {
     static const char *const summaries[] = {"summary.csv", "summary.json"};
-    static const char *const others[] = {
-        "next.yaml",           "figures/accuracy.png", "figures/accuracy.svg",
-        "figures/accuracy.pdf", "figures/surface.png",  "figures/surface.svg",
-        "figures/surface.pdf", "figures/sheet.png",    "figures/sheet.pdf"};
+    static const char *const others[] = {"next.yaml",
+                                         "figures/accuracy.png",
+                                         "figures/accuracy.svg",
+                                         "figures/accuracy.pdf",
+                                         "figures/surface.png",
+                                         "figures/surface.svg",
+                                         "figures/surface.pdf",
+                                         "figures/sheet.png",
+                                         "figures/sheet.pdf"};
     static const char *const of_cell[] = {"samples.tar", "samples.npz", "sheet.png"};
     char name[100];
     ggdm_json_begin_object(j, "traces");

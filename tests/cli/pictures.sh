@@ -33,6 +33,8 @@ run axis --workers 2 && [ "$(column axis image)" = "a.png a.png b.png b.png sub/
     [[ "$(column axis l2_mean)" =~ ^([0-9.]+ ?){6}$ ]]
 report $? "pictures as an axis; one under two names is one; the distance is measured" || cat axis.err axis.out axis/summary.csv
 
+"$GGDM" verify axis --sample 9 >out 2>err && grep -q "9 of 9 images computed again .* all the same to the bit" out
+report $? "their images are computed again, the same to the bit" || cat out err
 spec 'image: b.png, form: mean' '{kappa: [0.2]}' >sub/here.yaml
 run sub/here --workers 0 && "$GGDM" doctor sub/here >doctor
 report $? "a picture beside the sweep file" || cat sub/here.err doctor
@@ -52,6 +54,8 @@ report $? "a run does not go on with another picture" || cat going.err
 rm a.png
 timeout 120 "$GGDM" run going/sweep.yaml --workers 0 >out 2>err && same going
 report $? "a run that was killed goes on without the files" || cat out err
+"$GGDM" verify going --sample 10 >out 2>err && grep -q "10 of 200 images computed again .* all the same to the bit" out
+report $? "its images are computed again without them" || cat out err
 ! run axis --set samples=4 --add --workers 0 && grep -q "axis.yaml:5:17: field 'sweep.image\[0\]': file 'a.png': " axis.err
 report $? "another sweep needs the files" || cat axis.err
 mv gone/* .

@@ -53,6 +53,9 @@ mv prompts.txt gone.txt
 "$GGDM" run p/sweep.yaml >again.out 2>again.err && grep -q 'prompt: \["a man with glasses", "blond hair"\]' p/sweep.yaml &&
     ! "$GGDM" plan p.yaml >gone.out 2>gone.err && grep -q "p.yaml:9:13: field 'sweep.zip.prompt': cannot open prompts.txt" gone.err
 report $? "a run goes on without the file of prompts" || cat again.err gone.err
+"$GGDM" verify p --sample 9 >out 2>err && grep -q "9 of 9 images computed again .* all the same to the bit" out &&
+    "$GGDM" replay p --cell c0003 --image 2 --out way >out 2>err && grep -q "c0003 image 2: the same to the bit" out && grep -q "^step,t,clamped,loss.clip,norm.clip,cosine.clip$" way/steps.csv
+report $? "its images are computed again, cut-outs too, without that file" || cat out err
 mv gone.txt prompts.txt
 
 timeout 120 "$GGDM" run p.yaml --run one --workers 0 --batch 1 >one.out 2>one.err

@@ -34,9 +34,24 @@ says 1 "a pixel that was changed" "c0005 image 3: 1 of 64 values of pixels diffe
     "$GGDM" verify changed --sample 20
 "$TOOLS/ask_store" changed "UPDATE sample SET data = x'00' WHERE idx = 1 RETURNING 1" >out
 says 1 "bytes that are no image" "image 1: what is stored is no such image" "6 differ" -- "$GGDM" verify changed
+GGDM_ISA=ref timeout 120 "$GGDM" run small.yaml --run plain --workers 0 >out 2>&1
+says 0 "the run's instruction set is pinned" "(ref, fp32; " "all the same to the bit" -- "$GGDM" verify plain
 says 2 "an instruction set that is less" "in fp32 with the instruction set" "GGDM_ISA has at most 'ref'" -- \
     env GGDM_ISA=ref "$GGDM" verify r
 says 2 "no run" "nowhere: no such run directory" -- "$GGDM" verify nowhere
+
+# While a run goes on, from what is there of it.
+sweep 50 2000 "0.5" "50" >long.yaml
+"$GGDM" run long.yaml --run long --workers 0 >out.long 2>&1 &
+running=$!
+for _ in $(seq 200); do
+    "$GGDM" verify long --sample 2 >out 2>err && break
+    sleep 0.1
+done
+kill -9 $running
+wait $running 2>/dev/null
+grep -q "^2 of [0-9]* images computed again .* all the same to the bit" out && grep -q "its snapshot of" err && [ ! -e long/summary.csv ]
+report $? "images of a run that goes on" || cat out err out.long
 
 # Every sampler with every kind of guidance, repeats and windows, on its own and in any company.
 for sampler in "kind: ddpm, clip_x0: true" "kind: ddim, eta: 0.5" "kind: heun" "kind: dpmpp-2m"; do

@@ -91,4 +91,11 @@ report $? "stopped and continued without MPI: from the checkpoint, the same byte
 stopped without-mpi --workers 0
 report $? "the same, stopped without MPI"
 
+# Each alone, from its beginning.
+for name in killed with-mpi without-mpi; do
+    "$GGDM" verify $name --sample 3 >>verified 2>&1
+done
+[ "$(grep -c "3 of 18 images computed again .* all the same to the bit" verified)" -eq 3 ]
+report $? "images of resumed units are those that are computed alone" || cat verified
+
 exit "$failed"

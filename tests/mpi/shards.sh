@@ -51,7 +51,7 @@ fails "shards that do not fit, into a deeper directory" 2 "each once" "$GGDM" me
 report $? "nothing is merged then, no directory is left"
 
 joined() {
-    "$GGDM" merge merged runs/tiny/shards/{2,0,1} >out 2>&1 && same merged && at_rest merged &&
+    "$GGDM" merge merged runs/tiny/shards/{2,0,1} >out 2>&1 && same merged && at_rest merged && "$GGDM" verify merged >verified &&
         cmp reference/summary.csv merged/summary.csv && cmp small.yaml merged/sweep.yaml &&
         "$GGDM" doctor merged >>out 2>&1 && return 0
     sed 's/^/# /' out
