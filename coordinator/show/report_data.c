@@ -7,6 +7,7 @@
 
 #include "coordinator/show/report_columns.h"
 #include "coordinator/show/report_images.h"
+#include "coordinator/show/report_records.h"
 #include "coordinator/show/report_run.h"
 #include "coordinator/show/report_sources.h"
 #include "coordinator/show/report_surface.h"
@@ -283,6 +284,7 @@ ggdm_status ggdm_report_data(ggdm_json *j, const ggdm_results *r, const ggdm_rep
     put_live(j, facts->live);
     GGDM_TRY(ggdm_report_put_run(j, r, err));
     GGDM_TRY(put_results(j, r, err));
+    GGDM_TRY(ggdm_report_put_records(j, r, err));
     GGDM_TRY(ggdm_report_put_sources(j, r, err));
     GGDM_TRY(ggdm_report_put_files(j, r, facts->dir, facts->summary, err));
     GGDM_TRY(ggdm_report_put_trajectories(j, r, facts->sprites, err));
