@@ -27,8 +27,10 @@ static const ggdm_command commands[] = {
     {"compare", "compare cells of two runs, or of one: equal images, more than chance",
      ggdm_cmd_compare},
     {"report", "write the report anew: a page, or tables for Markdown and LaTeX", ggdm_cmd_report},
-    {"export", "write the images of chosen cells as tar, npz or png", ggdm_cmd_export},
+    {"export", "write the images of chosen cells, or the whole run to be published",
+     ggdm_cmd_export},
     {"replay", "compute a stored image again and show its way from noise", ggdm_cmd_replay},
+    {"trace", "how the first images of each cell came about, step by step", ggdm_cmd_trace},
     {"verify", "compute random images of a run again: are they the same to the bit?",
      ggdm_cmd_verify},
     {NULL, "Models and data", NULL},
@@ -51,8 +53,8 @@ static const ggdm_command commands[] = {
 
 static const ggdm_note exit_codes[] = {
     {"0", "all done"},
-    {"1", "done, but some units failed; doctor: warnings or problems; compare, verify, replay: "
-          "something differs"},
+    {"1", "done, but some units failed; doctor: warnings or problems; compare, verify, replay, "
+          "trace: something differs"},
     {"2", "usage or invalid input"},
     {"70", "internal error"},
     {"75", "interrupted with work left, or no room on the disk; the same command continues"},

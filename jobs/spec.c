@@ -23,7 +23,7 @@ const char *const ggdm_order_names[] = {"cost", "shuffle", NULL};
 
 typedef struct skeleton {
     char *name;
-    const ggdm_node *axes, *judge, *until, *evaluate, *record, *checkpoint, *set;
+    const ggdm_node *axes, *judge, *until, *evaluate, *record, *trace, *checkpoint, *set;
     ggdm_job job;
     int32_t samples, sheet;
     ggdm_order order;
@@ -44,6 +44,7 @@ static const ggdm_field top_table[] = {
     {.key = "judge", .type = GGDM_FIELD_NODE, .offset = AT(judge)},
     {.key = "evaluate", .type = GGDM_FIELD_NODE, .offset = AT(evaluate)},
     {.key = "record", .type = GGDM_FIELD_NODE, .offset = AT(record)},
+    {.key = "trace", .type = GGDM_FIELD_NODE, .offset = AT(trace)},
     {.key = "sheet",
      .type = GGDM_FIELD_INT32,
      .offset = AT(sheet),
@@ -278,6 +279,7 @@ static ggdm_status read_file(ggdm_spec *s, const char *const *sets, int n_sets, 
     GGDM_TRY(ggdm_spec_read_judges(s, in->judge, err));
     GGDM_TRY(read_tree(s, &list, in->axes, err));
     GGDM_TRY(ggdm_spec_read_evaluations(s, in->evaluate, err));
+    GGDM_TRY(ggdm_spec_read_trace(s, in->trace, err));
     GGDM_TRY(ggdm_spec_read_until(s, in->until, err));
     const int32_t most = s->until.at_most ? s->until.at_most : s->samples;
     if (s->n_cells * most > MAX_IMAGES)

@@ -2,8 +2,8 @@
  * in.
  *
  * jobs/ knows the skeleton: name, model, sampler, condition, guidance, seed (one stage: the rows of
- * ggdm_kind_stage), sweep, samples, until, judge, evaluate, record, precision, batch, threads,
- * checkpoint, order.  All else is rows. */
+ * ggdm_kind_stage), sweep, samples, until, judge, evaluate, record, trace, precision, batch,
+ * threads, checkpoint, order.  All else is rows. */
 #ifndef GGDM_JOBS_SPEC_H
 #define GGDM_JOBS_SPEC_H
 
@@ -55,6 +55,13 @@ typedef struct ggdm_evaluation {
     const ggdm_node *at; /* where the metrics stand */
 } ggdm_evaluation;
 
+/* Images whose way from noise is shown when all are there, as `ggdm trace` takes them. */
+#define GGDM_MAX_TRACED 1000
+typedef struct ggdm_spec_trace {
+    int32_t images; /* the first ones of each cell; 0: none */
+    int32_t every;  /* steps between two pictures; 0: not said */
+} ggdm_spec_trace;
+
 /* A file of prompts. */
 typedef struct ggdm_spec_file {
     const ggdm_node *node; /* where the sweep names it */
@@ -83,12 +90,13 @@ typedef struct ggdm_spec {
     int32_t n_judges;
     ggdm_evaluation *evaluations; /* [n_evaluations]; change no image */
     int32_t n_evaluations;
-    int32_t samples;  /* images per cell; with until: of its first round */
-    ggdm_until until; /* when the sweep is done; at_most 0: when it has these images */
-    int64_t n_cells;  /* product of the axes */
-    ggdm_job job;     /* as written: precision may be AUTO, batch and threads 0 */
-    ggdm_order order; /* in which units run; operational, like batch and threads */
-    int32_t sheet;    /* images of each cell on the sheet over all; 0: not said */
+    ggdm_spec_trace trace; /* changes no image */
+    int32_t samples;       /* images per cell; with until: of its first round */
+    ggdm_until until;      /* when the sweep is done; at_most 0: when it has these images */
+    int64_t n_cells;       /* product of the axes */
+    ggdm_job job;          /* as written: precision may be AUTO, batch and threads 0 */
+    ggdm_order order;      /* in which units run; operational, like batch and threads */
+    int32_t sheet;         /* images of each cell on the sheet over all; 0: not said */
 } ggdm_spec;
 
 /** Read and check a sweep text.
@@ -126,7 +134,7 @@ ggdm_status ggdm_spec_blame(const ggdm_spec *spec, const char *field, ggdm_error
 
 /** SHA-256 of all that makes two sweeps the same: name, tree with its axes in their order, samples,
  *  until, judges, precision; not comments, layout, or the operational keys batch, threads,
- *  checkpoint, order, sheet, nor `evaluate` and `record`. */
+ *  checkpoint, order, sheet, nor `evaluate`, `record` and `trace`. */
 ggdm_status ggdm_spec_digest(const ggdm_spec *spec, uint8_t digest[GGDM_HASH_SIZE],
                              ggdm_error *err);
 /** Is spec the sweep a run was made from?  Errors: GGDM_ESTATE naming the first thing that differs.

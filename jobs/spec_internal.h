@@ -60,6 +60,11 @@ ggdm_status ggdm_spec_read_evaluations(ggdm_spec *spec, const ggdm_node *node, g
 /** Read `record:` (NULL: there is none) into spec->job. */
 ggdm_status ggdm_spec_read_record(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
 
+/* ---- spec_trace.c ---- */
+
+/** Read `trace:` (NULL: there is none). */
+ggdm_status ggdm_spec_read_trace(ggdm_spec *spec, const ggdm_node *node, ggdm_error *err);
+
 /* ---- spec_until.c ---- */
 
 /** Read `until:` (NULL: there is none) of a sweep whose cells are known, and samples where it does

@@ -217,11 +217,15 @@ static void print_tick(const ggdm_estimate_tick *tick, const char *what)
 
 static void print_evaluations(const ggdm_spec *spec)
 {
+    const ggdm_spec_trace *trace = &spec->trace;
     for (int32_t i = 0; i < spec->n_evaluations; i++)
         printf("  %-15s%s by %s%s%s\n", i == 0 ? "then" : "", spec->evaluations[i].metrics,
                ggdm_evaluation_features(&spec->evaluations[i]),
                spec->evaluations[i].reference ? " against " : "",
                spec->evaluations[i].reference ? spec->evaluations[i].reference : "");
+    if (trace->images)
+        printf("  %-15sthe way of the first %d image%s of each cell\n",
+               spec->n_evaluations ? "" : "then", trace->images, ggdm_plural(trace->images));
 }
 
 static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int workers,

@@ -23,9 +23,10 @@
 
 /* ---- started bare ---- */
 
-/* All units are at rest: what is left to do needs no world. */
-static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, int *code,
-                               ggdm_error *err)
+/* All units are at rest: what is left to do needs no world, but images that are traced may have
+ * one. */
+static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state,
+                               const ggdm_launch *trace, int *code, ggdm_error *err)
 {
     const ggdm_store_options inspect = {.mode = GGDM_STORE_INSPECT};
     ggdm_store *store = NULL;
@@ -42,7 +43,7 @@ static ggdm_status finish_here(const ggdm_setup *setup, ggdm_run_state state, in
     *code = ggdm_rest_exit_code(store);
     ggdm_store_close(&store);
     if (st == GGDM_OK && evaluates)
-        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, code, err);
+        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, trace, code, err);
     return st;
 }
 
@@ -97,38 +98,74 @@ static ggdm_status prepare_log(const char *dir, char **out, ggdm_error *err)
     return st == GGDM_OK ? ggdm_path_join(dir, GGDM_RELAY_LOG, out, err) : st;
 }
 
+/* Worlds of this run. */
+typedef struct worlds {
+    ggdm_hosts hosts;
+    ggdm_launch launch;
+    char *log;
+} worlds;
+
+static void free_worlds(worlds *w)
+{
+    ggdm_hosts_deinit(&w->hosts);
+    free(w->log);
+}
+
+/* *out must stay where it is; owned: free_worlds, also after an error. */
+static ggdm_status prepare_worlds(const ggdm_run_options *options, const ggdm_setup *setup,
+                                  char **argv, worlds *out, ggdm_error *err)
+{
+    const int threads = setup->outfit.job.threads;
+    *out = (worlds){.log = NULL};
+    GGDM_TRY(find_hosts(options, threads, &out->hosts, err));
+    GGDM_TRY(check_hosts(&out->hosts, err));
+    GGDM_TRY(prepare_log(setup->run_dir, &out->log, err));
+    out->launch = (ggdm_launch){.workers = count_workers(options, threads, &out->hosts),
+                                .threads = threads,
+                                .run_dir = setup->run_dir,
+                                .log = out->log,
+                                .args = argv,
+                                .hosts = &out->hosts};
+    return GGDM_OK;
+}
+
 static ggdm_status supervise(const ggdm_run_options *options, const ggdm_setup *setup,
                              const ggdm_store_counts *counts, char **argv, int *code,
                              ggdm_error *err)
 {
-    int threads = setup->outfit.job.threads;
-    ggdm_hosts hosts;
     bool at_rest;
     ggdm_run_state state;
-    char *log = NULL;
-    GGDM_TRY(find_hosts(options, threads, &hosts, err));
+    worlds w;
     ggdm_status st;
-    GGDM_TRY_GOTO(st, check_hosts(&hosts, err), done);
-    GGDM_TRY_GOTO(st, prepare_log(setup->run_dir, &log, err), done);
-    const ggdm_supervision s = {.launch = {.workers = count_workers(options, threads, &hosts),
-                                           .threads = threads,
-                                           .run_dir = setup->run_dir,
-                                           .log = log,
-                                           .args = argv,
-                                           .hosts = &hosts},
-                                .hosts = &hosts,
-                                .images_done = counts->images_done};
+    GGDM_TRY_GOTO(st, prepare_worlds(options, setup, argv, &w, err), done);
+    const ggdm_supervision s = {
+        .launch = w.launch, .hosts = &w.hosts, .images_done = counts->images_done};
     GGDM_TRY_GOTO(st, ggdm_supervise(&s, code, &at_rest, err), done);
     if (at_rest) {
         GGDM_TRY_GOTO(st, ggdm_setup_run_state(setup, &state, NULL, err), done);
-        st = finish_here(setup, state, code, err);
+        st = finish_here(setup, state, &w.launch, code, err);
     } else if (ggdm_run_evaluates(setup) &&
                (*code == GGDM_EXIT_OK || *code == GGDM_EXIT_FAILED_UNITS)) {
-        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, &s.launch, code, err);
+        st = ggdm_evaluations_run(&setup->spec, setup->run_dir, &w.launch, &w.launch, code, err);
     }
 done:
-    ggdm_hosts_deinit(&hosts);
-    free(log);
+    free_worlds(&w);
+    return st;
+}
+
+/* A run whose images are all there. */
+static ggdm_status finish(const ggdm_run_options *options, const ggdm_setup *setup,
+                          ggdm_run_state state, char **argv, int *code, ggdm_error *err)
+{
+    worlds w = {.log = NULL};
+    const bool launch = options->workers != 0 && ggdm_run_evaluates(setup) &&
+                        ggdm_evaluations_untraced(&setup->spec, setup->run_dir);
+    ggdm_status st = launch ? ggdm_launch_possible(err) : GGDM_OK;
+    if (st == GGDM_OK && launch)
+        st = prepare_worlds(options, setup, argv, &w, err);
+    if (st == GGDM_OK)
+        st = finish_here(setup, state, launch ? &w.launch : NULL, code, err);
+    free_worlds(&w);
     return st;
 }
 
@@ -164,7 +201,7 @@ static int run_locked(const ggdm_run_options *options, const ggdm_setup *setup, 
     if (st != GGDM_OK)
         return ggdm_command_fail("run", err);
     if (state == GGDM_RUN_UNITS_DONE || state == GGDM_RUN_COMPLETE) {
-        if (finish_here(setup, state, &code, err) != GGDM_OK)
+        if (finish(options, setup, state, argv, &code, err) != GGDM_OK)
             return ggdm_command_fail("run", err);
         return code;
     }

@@ -37,6 +37,7 @@ int ggdm_cmd_compare(int argc, char **argv);
 int ggdm_cmd_report(int argc, char **argv);
 int ggdm_cmd_export(int argc, char **argv);
 int ggdm_cmd_replay(int argc, char **argv);
+int ggdm_cmd_trace(int argc, char **argv);
 int ggdm_cmd_verify(int argc, char **argv);
 int ggdm_cmd_doctor(int argc, char **argv);
 int ggdm_cmd_train(int argc, char **argv);

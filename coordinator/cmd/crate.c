@@ -2,17 +2,16 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
+#include "coordinator/cmd/trace.h"
 #include "coordinator/run/model_paths.h"
 #include "coordinator/run/run_dir.h"
 #include "coordinator/show/finish.h"
@@ -140,8 +139,10 @@ static ggdm_status fill(ggdm_store *store, const char *dir, const char *to, ggdm
     ggdm_status st;
     GGDM_TRY_GOTO(st, copy_database(store, to, err), done);
     GGDM_TRY_GOTO(st, ggdm_run_dir_freeze_sweeps(store, to, err), done);
-    GGDM_TRY_GOTO(st, ggdm_finish_run(store, to, GGDM_FINISH_WRITE, err), done);
     GGDM_TRY_GOTO(st, ggdm_results_open(store, &r, err), done);
+    for (int32_t i = 0; i < r.n_rows; i++)
+        GGDM_TRY_GOTO(st, ggdm_trace_copy(dir, to, &r.rows[i].cell, err), done);
+    GGDM_TRY_GOTO(st, ggdm_finish_run(store, to, GGDM_FINISH_WRITE, err), done);
     GGDM_TRY_GOTO(st, write_recipes(&r, to, err), done);
     GGDM_TRY_GOTO(st, write_cards(&r, dir, to, err), done);
     st = ggdm_crate_describe(&r, to, err);

@@ -38,6 +38,7 @@ static const file_kind kinds[] = {
      "The way of an image: x_t above, x0-hat below, from noise to the end"},
     {"archive/*/trace/*.csv", GGDM_CRATE_OUTPUT, "text/csv",
      "The way of an image: losses and gradients at every step"},
+    {"archive/*/trace/trace.json", GGDM_CRATE_OUTPUT, "application/json", "What these are of"},
     {"archive/*/samples.tar", GGDM_CRATE_OUTPUT, "application/x-tar",
      "Images and what was measured of each, as a WebDataset shard"},
     {"archive/*/samples.npz", GGDM_CRATE_OUTPUT, "application/zip",

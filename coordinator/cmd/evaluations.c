@@ -7,7 +7,9 @@
 
 #include "common/fs.h"
 #include "common/log.h"
+#include "common/plural.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/cmd/trace.h"
 #include "coordinator/run/dir_args.h"
 #include "coordinator/run/model_paths.h"
 #include "coordinator/show/finish.h"
@@ -118,8 +120,18 @@ static ggdm_status run_world(const ggdm_launch *launch, char **args, int *code, 
     return st;
 }
 
-static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, const ggdm_launch *launch,
-                           int *code, ggdm_error *err)
+/* ARGS in a world, or here. */
+static ggdm_status run_command(const ggdm_launch *launch, int (*command)(int argc, char **argv),
+                               char **args, int n, int *code, ggdm_error *err)
+{
+    if (launch)
+        return run_world(launch, args, code, err);
+    *code = command(n, args);
+    return GGDM_OK;
+}
+
+static ggdm_status evaluate(const ggdm_evaluation *e, const char *run_dir,
+                            const ggdm_launch *launch, int *code, ggdm_error *err)
 {
     char name[] = "evaluate", metrics[] = "--metrics", features[] = "--features",
          reference[] = "--reference", quiet[] = "--quiet";
@@ -134,10 +146,50 @@ static ggdm_status run_one(const ggdm_evaluation *e, const char *run_dir, const 
     args[n++] = quiet;
     ggdm_log(GGDM_LOG_INFO, "evaluating: %s by %s%s%s", e->metrics, ggdm_evaluation_features(e),
              e->reference ? " against " : "", e->reference ? e->reference : "");
-    if (launch)
-        return run_world(launch, args, code, err);
-    *code = ggdm_cmd_evaluate(n, args);
-    return GGDM_OK;
+    return run_command(launch, ggdm_cmd_evaluate, args, n, code, err);
+}
+
+static ggdm_status count_untraced(const ggdm_spec *spec, const char *run_dir, int32_t *n,
+                                  ggdm_error *err)
+{
+    ggdm_store *store = NULL;
+    *n = 0;
+    if (!spec->trace.images)
+        return GGDM_OK;
+    GGDM_TRY(ggdm_store_read(run_dir, &store, err));
+    const ggdm_status st = ggdm_trace_missing(store, run_dir, &spec->trace, n, err);
+    ggdm_store_close(&store);
+    return st;
+}
+
+bool ggdm_evaluations_untraced(const ggdm_spec *spec, const char *run_dir)
+{
+    int32_t n;
+    return count_untraced(spec, run_dir, &n, NULL) == GGDM_OK && n > 0;
+}
+
+/* No more ranks than there are trajectories. */
+static ggdm_status trace(const ggdm_spec *spec, const char *run_dir, const ggdm_launch *launch,
+                         int *code, ggdm_error *err)
+{
+    char name[] = "trace", images[] = "--images", every[] = "--every", number[16], steps[16];
+    char *args[7] = {name, (char *)run_dir, images, number};
+    int n = 4;
+    int32_t left;
+    GGDM_TRY(count_untraced(spec, run_dir, &left, err));
+    if (left == 0)
+        return GGDM_OK;
+    snprintf(number, sizeof number, "%d", spec->trace.images);
+    snprintf(steps, sizeof steps, "%d", spec->trace.every);
+    if (spec->trace.every) {
+        args[n++] = every;
+        args[n++] = steps;
+    }
+    ggdm_launch world = launch ? *launch : (ggdm_launch){.workers = 0};
+    world.workers = left + 1 < world.workers ? left + 1 : world.workers;
+    ggdm_log(GGDM_LOG_INFO, "tracing the first %d image%s of each cell", spec->trace.images,
+             ggdm_plural(spec->trace.images));
+    return run_command(launch ? &world : NULL, ggdm_cmd_trace, args, n, code, err);
 }
 
 /* What there is to tell of the run, with all its metrics or without. */
@@ -149,17 +201,22 @@ static ggdm_status tell(const char *run_dir, ggdm_error *err)
 }
 
 ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
-                                 const ggdm_launch *launch, int *code, ggdm_error *err)
+                                 const ggdm_launch *evaluate_in, const ggdm_launch *trace_in,
+                                 int *code, ggdm_error *err)
 {
     int one = GGDM_EXIT_OK;
     for (int32_t i = 0; i < spec->n_evaluations && one <= GGDM_EXIT_FAILED_UNITS; i++) {
-        GGDM_TRY(run_one(&spec->evaluations[i], run_dir, launch, &one, err));
+        GGDM_TRY(evaluate(&spec->evaluations[i], run_dir, evaluate_in, &one, err));
+        *code = *code == GGDM_EXIT_OK ? one : *code;
+    }
+    if (one <= GGDM_EXIT_FAILED_UNITS) {
+        GGDM_TRY(trace(spec, run_dir, trace_in, &one, err));
         *code = *code == GGDM_EXIT_OK ? one : *code;
     }
     if (one > GGDM_EXIT_FAILED_UNITS)
         ggdm_log(GGDM_LOG_WARN,
-                 "not all is evaluated; images, archives and summary are in %s, and the same "
-                 "command goes on",
+                 "not all is evaluated and traced; images, archives and summary are in %s, and the "
+                 "same command goes on",
                  run_dir);
     return tell(run_dir, err);
 }

@@ -1,6 +1,9 @@
-/* What a sweep's `evaluate:` asks for, done by `ggdm evaluate` when all images are there. */
+/* What a sweep's `evaluate:` and `trace:` ask for, done by `ggdm evaluate` and `ggdm trace` when
+ * all images are there. */
 #ifndef GGDM_COORDINATOR_EVALUATIONS_H
 #define GGDM_COORDINATOR_EVALUATIONS_H
+
+#include <stdbool.h>
 
 #include "common/collective.h"
 #include "coordinator/world/launch.h"
@@ -22,12 +25,15 @@ ggdm_status ggdm_evaluations_check(const ggdm_spec *spec, const char *run_dir, g
  */
 void ggdm_evaluations_warn(const ggdm_spec *spec);
 
-/** Evaluate the run in run_dir, one `evaluate:` after the other; what is there is not computed
- *  again.
- *  launch  a world to do it in, of which args are set here; NULL: this process
- *  *code   exit code, the first that is not 0: raised to it where it is 0
- *  Errors: those of starting a world. */
+/** Is there anything to trace that is not traced yet?  A run that cannot be read has nothing. */
+bool ggdm_evaluations_untraced(const ggdm_spec *spec, const char *run_dir);
+
+/** Evaluate the run in run_dir, one `evaluate:` after the other, then trace it, and tell of it;
+ * what is there is not computed again. evaluate, trace  worlds to do each in, of which args are set
+ * here; NULL: this process *code            exit code, the first that is not 0: raised to it where
+ * it is 0 Errors: those of starting a world. */
 ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
-                                 const ggdm_launch *launch, int *code, ggdm_error *err);
+                                 const ggdm_launch *evaluate, const ggdm_launch *trace, int *code,
+                                 ggdm_error *err);
 
 #endif

@@ -23,7 +23,7 @@ ggdm_status ggdm_run_take_over(const ggdm_run_options *options, const char *dir,
 
 bool ggdm_run_evaluates(const ggdm_setup *setup)
 {
-    return setup->spec.n_evaluations > 0 && setup->shards == 0;
+    return (setup->spec.n_evaluations > 0 || setup->spec.trace.images > 0) && setup->shards == 0;
 }
 
 /* ---- rank 0 ---- */
@@ -131,7 +131,7 @@ static int evaluate_here(const ggdm_setup *setup, int code)
     const bool done = code == GGDM_EXIT_OK || code == GGDM_EXIT_FAILED_UNITS;
     if (!done || !ggdm_run_evaluates(setup))
         return code;
-    if (ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, &code, &err) != GGDM_OK)
+    if (ggdm_evaluations_run(&setup->spec, setup->run_dir, NULL, NULL, &code, &err) != GGDM_OK)
         return ggdm_command_fail("run", &err);
     return code;
 }

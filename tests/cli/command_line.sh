@@ -78,12 +78,13 @@ numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
 numbers "report x" --sheet
 numbers "replay x" --image --every --threads
+numbers "trace x" --images --every
 numbers "verify x" --sample --seed --threads
 
 # Every option that takes a value is in this script, or may have any text (files, directories, names).
 free='--against --config --state --run --set --dir --hosts --hostfile --cell --out --features --reference --from --guide --in --partition --account --qos --constraint --setup'
 unchecked=0
-for command in plan run submit merge status retry cancel introspect evaluate compare report export replay verify train model methods schedule data reference bench "bench ops" "bench dispatch" doctor; do
+for command in plan run submit merge status retry cancel introspect evaluate compare report export replay trace verify train model methods schedule data reference bench "bench ops" "bench dispatch" doctor; do
     # shellcheck disable=SC2086
     for option in $("$GGDM" $command --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)=.*/\2/p'); do
         grep -qE -e "$option( |\"|\$|:)" "$root/tests/cli/command_line.sh" || [[ " $free " == *" $option "* ]] || { echo "# $command $option"; unchecked=1; }

@@ -57,7 +57,7 @@ report $in_zsh "zsh has the options of --help"
 mkdir runs && touch a.yaml b.txt
 [ "$(complete_words ggdm st)" = status ] && [ "$(complete_words ggdm help st)" = status ]
 report $? "bash completes commands"
-[ "$(complete_words ggdm export runs --format '')" = $'csv\nnpz\npng\ntar' ] &&
+[ "$(complete_words ggdm export runs --format '')" = $'csv\nnpz\npng\nrocrate\ntar' ] &&
     [ "$(complete_words ggdm export runs --format = n)" = npz ] &&
     [ "$(complete_words ggdm export runs -f t)" = tar ]
 report $? "bash completes values of options"

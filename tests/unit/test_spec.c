@@ -298,6 +298,34 @@ static void test_spec_record_says_how_much_is_noted(void **state)
     }
 }
 
+static void test_spec_trace_is_read_with_its_defaults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t images, every;
+    } cases[] = {{"", 0, 0},
+                 {"trace: {images: 2, every: 50}\n", 2, 50},
+                 {"trace: {every: 7}\n", 4, 7},
+                 {"trace: {}\n", 4, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "name: a\nmodel: m\nsamples: 1\n%s", cases[i].text);
+        ggdm_spec s = spec_fixture_parse(&ggdm_methods, text);
+        assert_int_equal(s.trace.images, cases[i].images);
+        assert_int_equal(s.trace.every, cases[i].every);
+        ggdm_spec_deinit(&s);
+    }
+    spec_fixture_refuse_change("samples: 200", "samples: 200\ntrace: 4",
+                               "s.yaml:12:8: field 'trace': value '4', expected a map {images: 4");
+    spec_fixture_refuse_change("samples: 200", "samples: 200\ntrace: {image: 4}",
+                               "s.yaml:12:9: field 'trace.image': unknown key, did you mean");
+    spec_fixture_refuse_change("samples: 200", "samples: 200\ntrace: {images: 0}",
+                               "field 'trace.images': value '0', expected a number of images");
+    spec_fixture_refuse_change("samples: 200", "samples: 200\ntrace: {every: 0}",
+                               "field 'trace.every': value '0', expected a number of steps");
+}
+
 static void test_spec_checkpoint_is_seconds_or_a_duration(void **state)
 {
     (void)state;
@@ -408,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_spec_until_is_read_with_its_defaults),
         cmocka_unit_test(test_spec_bad_until_is_refused_with_position),
         cmocka_unit_test(test_spec_record_says_how_much_is_noted),
+        cmocka_unit_test(test_spec_trace_is_read_with_its_defaults),
         cmocka_unit_test(test_spec_checkpoint_is_seconds_or_a_duration),
         cmocka_unit_test(test_spec_judges_are_names_maps_or_lists),
         cmocka_unit_test(test_spec_bad_judges_are_refused_with_position),

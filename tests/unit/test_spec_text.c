@@ -36,6 +36,7 @@ static void test_spec_digest_ignores_layout_and_operation(void **state)
     expect_digest("seed: 0\n", "", true);
     expect_digest("seed: 0\n", "seed: 0\nbatch: 8\nthreads: 2\norder: shuffle\ncheckpoint: 5m\n",
                   true);
+    expect_digest("seed: 0\n", "seed: 0\ntrace: {images: 2}\nevaluate: {metrics: vendi}\n", true);
     expect_digest("{from: 0, to: 1000, step: 100}",
                   "[{start_step: 0, length: 0}, {start_step: 0, length: 100}, 200, 300, 400, 500, "
                   "600, 700, 800, 900, {start_step: 0, length: 1000}]",
