@@ -87,7 +87,8 @@ static void print_until(FILE *out, const ggdm_node *until)
 {
     fprintf(out, "  %-9s", until ? ggdm_status_text_of(until, "state") : "-");
     if (ggdm_status_int(until, "n"))
-        fprintf(out, " %5.1f of %lld", 100 * ggdm_status_real(until, "halfwidth", 0), ggdm_status_int(until, "n"));
+        fprintf(out, " %5.1f of %lld", 100 * ggdm_status_real(until, "halfwidth", 0),
+                ggdm_status_int(until, "n"));
 }
 
 static void print_text(FILE *out, const char *text, int width)

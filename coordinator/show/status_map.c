@@ -208,7 +208,8 @@ static void put_values(FILE *out, const layout *l)
     int at = 0;
     for (int32_t i = 0; l->x && i < l->x->n; i++) {
         const char *label = l->x->labels[i];
-        const int end = i * l->width + filled_of(l->width), begin = end - (int)ggdm_utf8_length(label);
+        const int end = i * l->width + filled_of(l->width),
+                  begin = end - (int)ggdm_utf8_length(label);
         if (begin < at + (i > 0))
             continue;
         fprintf(out, "%*s%s", begin - at, "", label);

@@ -37,8 +37,8 @@ typedef struct ggdm_status_map {
 
 /** The cells as status.json (root) has them, and how they lie as the store in dir does, which is
  *  asked rarely and is closed again; where the file does not list the cells, as there are many, the
- *  store tells all.  A store that cannot be read makes a map without axes.  *map is zeroed at first,
- *  and owned: ggdm_status_map_deinit.  Errors: GGDM_ENOMEM. */
+ *  store tells all.  A store that cannot be read makes a map without axes.  *map is zeroed at
+ * first, and owned: ggdm_status_map_deinit.  Errors: GGDM_ENOMEM. */
 ggdm_status ggdm_status_map_read(const char *dir, const ggdm_node *root, ggdm_status_map *map,
                                  ggdm_error *err);
 void ggdm_status_map_deinit(ggdm_status_map *map);

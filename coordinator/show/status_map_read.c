@@ -30,8 +30,7 @@ static ggdm_status copy_axis(ggdm_status_map *m, const ggdm_axis *axis, ggdm_map
     const size_t n = (size_t)m->n;
     char text[GGDM_LABEL_SIZE];
     GGDM_TRY(ggdm_arena_text(&m->arena, axis->column->name, &out->name, err));
-    GGDM_TRY(
-        ggdm_arena_alloc(&m->arena, (size_t)axis->n * sizeof *out->labels, &out->labels, err));
+    GGDM_TRY(ggdm_arena_alloc(&m->arena, (size_t)axis->n * sizeof *out->labels, &out->labels, err));
     for (int32_t i = 0; i < axis->n; i++)
         GGDM_TRY(ggdm_arena_text(&m->arena, ggdm_axis_label(axis, i, text), &out->labels[i], err));
     GGDM_TRY(ggdm_arena_alloc(&m->arena, n * sizeof *out->rank, &out->rank, err));
@@ -107,8 +106,8 @@ ggdm_status ggdm_status_map_read(const char *dir, const ggdm_node *root, ggdm_st
 {
     const ggdm_node *cells = ggdm_node_get(root, "cells");
     const bool listed = cells && cells->kind == GGDM_NODE_LIST;
-    const bool known = m->asked && (listed ? (size_t)m->n == cells->count
-                                           : ggdm_now() - m->when < STORE_SECONDS);
+    const bool known =
+        m->asked && (listed ? (size_t)m->n == cells->count : ggdm_now() - m->when < STORE_SECONDS);
     if (!known) {
         const ggdm_status st = ask(m, dir, err);
         m->asked = true;

@@ -140,8 +140,7 @@ ggdm_status ggdm_status_watch(const char *dir, ggdm_error *err)
     ggdm_terminal_open(&t);
     do
         st = look_and_show(&t, dir, &map, &resting, err);
-    while (st == GGDM_OK && !resting &&
-           ggdm_terminal_wait(&t, t.live ? SECONDS : SECONDS_PLAIN));
+    while (st == GGDM_OK && !resting && ggdm_terminal_wait(&t, t.live ? SECONDS : SECONDS_PLAIN));
     ggdm_terminal_close(&t);
     ggdm_status_map_deinit(&map);
     return st;

@@ -193,8 +193,8 @@ static ggdm_status put(const ggdm_terminal *t, const char *text,
     how(out, text, &t->canvas);
     if (!t->live)
         fputc('\n', out);
-    ggdm_status st = fclose(out) == 0 ? send(bytes, size, err)
-                                      : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
+    ggdm_status st =
+        fclose(out) == 0 ? send(bytes, size, err) : GGDM_FAIL(err, GGDM_ENOMEM, "out of memory");
     free(bytes);
     return st;
 }

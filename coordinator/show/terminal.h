@@ -39,8 +39,8 @@ void ggdm_terminal_measure(ggdm_terminal *t);
  *  "\033[31m") take no room, all other controls are shown as '?'.
  *  Errors: GGDM_ENOMEM, GGDM_EIO, GGDM_EFULL. */
 ggdm_status ggdm_terminal_show(ggdm_terminal *t, const char *text, ggdm_error *err);
-/** Until the next picture is due, earlier where the size has changed.  false: whoever looks wants to
- *  leave, by the key q or a signal. */
+/** Until the next picture is due, earlier where the size has changed.  false: whoever looks wants
+ * to leave, by the key q or a signal. */
 bool ggdm_terminal_wait(ggdm_terminal *t, double seconds);
 /** Safe on a zeroed struct and twice. */
 void ggdm_terminal_close(ggdm_terminal *t);

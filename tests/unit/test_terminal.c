@@ -125,7 +125,8 @@ static void assert_row(emulator *e, int row, const char *wanted)
 
 typedef bool (*scene)(ggdm_terminal *t);
 
-static emulator open_terminal(int rows, int columns, const char *term, const char *locale, scene play)
+static emulator open_terminal(int rows, int columns, const char *term, const char *locale,
+                              scene play)
 {
     emulator e = {.rows = rows, .columns = columns};
     const struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
@@ -185,8 +186,8 @@ static void test_terminal_is_overwritten_and_given_back(void **state)
     emulator e = open_terminal(6, 16, "xterm", "C.UTF-8", play_two);
     read_until(&e, 1);
     assert_true(e.which == 1 && e.no_cursor && !echoes(&e));
-    static const char *const first[] = {"0123456789ABCDE", "α×█ red and mor", "wide 日本語日本",
-                                        "bell ?, ?", "", "sixth"};
+    static const char *const first[] = {
+        "0123456789ABCDE", "α×█ red and mor", "wide 日本語日本", "bell ?, ?", "", "sixth"};
     for (int i = 0; i < 6; i++)
         assert_row(&e, i, first[i]);
     read_until(&e, 2);
