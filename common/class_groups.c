@@ -12,15 +12,14 @@
 static bool is_name(const char *text)
 {
     const size_t n = strlen(text);
-    return n > 0 && n < GGDM_CLASS_NAME / 2 && *text != ' ' && !strchr(text, ':') &&
-           ggdm_utf8_plain(text, n) == n;
+    return n > 0 && n < GGDM_CLASS_NAME / 2 && *text != ' ' && ggdm_utf8_plain(text, n) == n;
 }
 
 static ggdm_status check_name(const ggdm_node *node, const char *name, ggdm_error *err)
 {
     return is_name(name) ? GGDM_OK
                          : ggdm_node_fail(node, err,
-                                          "class '%.80s', expected a name without ':' or control "
+                                          "class '%.80s', expected a name without control "
                                           "characters, of at most %d bytes",
                                           name, GGDM_CLASS_NAME / 2 - 1);
 }
@@ -51,7 +50,7 @@ static ggdm_status read_group(const ggdm_node *node, ggdm_class_groups *out, ggd
     g->first = out->n_classes;
     GGDM_TRY(ggdm_fields_read(node, group_fields, NULL, g, err));
     const ggdm_node *name = ggdm_node_get(node, "name");
-    if (!is_name(g->name))
+    if (!is_name(g->name) || strchr(g->name, ':'))
         return ggdm_node_expected(name, err,
                                   "a name without ':' or control characters, of at most %d bytes",
                                   GGDM_CLASS_NAME / 2 - 1);
@@ -166,28 +165,35 @@ int32_t ggdm_class_in_group(const ggdm_class_group *group, const char *name)
     return -1;
 }
 
-/* Of a group of no and yes; else -1. */
+/* Of a group of no and yes that has a name; else -1. */
 static int32_t yes_of(const ggdm_class_group *g)
 {
     const ggdm_strings *c = &g->classes;
-    return c->count == 2 && strcmp(c->data[0], "no") == 0 && strcmp(c->data[1], "yes") == 0
+    return *g->name && c->count == 2 && strcmp(c->data[0], "no") == 0 &&
+                   strcmp(c->data[1], "yes") == 0
                ? g->first + 1
                : -1;
 }
 
+/* What of a name is a class of this group: behind the group's name and ':', all where that has
+ * none; NULL: nothing. */
+static const char *class_part(const ggdm_class_group *g, const char *name)
+{
+    const size_t n = strlen(g->name);
+    if (n == 0)
+        return name;
+    return strncmp(name, g->name, n) == 0 && name[n] == ':' ? name + n + 1 : NULL;
+}
+
 int32_t ggdm_class_find(const ggdm_class_groups *groups, const char *name, int32_t from)
 {
-    const char *colon = strchr(name, ':');
-    const size_t n = colon ? (size_t)(colon - name) : 0;
     for (int32_t i = 0; i < groups->n; i++) {
         const ggdm_class_group *g = &groups->items[i];
-        if (!colon && *g->name && strcmp(g->name, name) == 0)
-            return yes_of(g) >= from ? yes_of(g) : -1;
-        if (strlen(g->name) != n || memcmp(g->name, name, n) != 0)
-            continue;
-        for (size_t k = 0; k < g->classes.count; k++)
-            if (g->first + (int32_t)k >= from &&
-                strcmp(g->classes.data[k], colon ? colon + 1 : name) == 0)
+        const char *part = class_part(g, name);
+        if (strcmp(g->name, name) == 0 && yes_of(g) >= from)
+            return yes_of(g);
+        for (size_t k = 0; part && k < g->classes.count; k++)
+            if (g->first + (int32_t)k >= from && strcmp(g->classes.data[k], part) == 0)
                 return g->first + (int32_t)k;
     }
     return -1;

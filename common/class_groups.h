@@ -8,7 +8,8 @@
  *                    {"name": "hair_colour", "classes": ["blond", "brown", "grey"]}]
  *
  * A class is called GROUP:CLASS ("hair_colour:blond"), in a group of the name "" CLASS alone, and
- * `yes` of a group of no and yes also GROUP alone ("glasses"). */
+ * `yes` of a group of no and yes also GROUP alone ("glasses").  Names of groups have no ':', those
+ * of classes may. */
 #ifndef GGDM_COMMON_CLASS_GROUPS_H
 #define GGDM_COMMON_CLASS_GROUPS_H
 
@@ -34,8 +35,8 @@ typedef struct ggdm_class_groups {
 } ggdm_class_groups;
 
 /** Read the list.  *out: ggdm_class_groups_deinit.  Errors: GGDM_EINVAL with position: not a list
- *  of groups, names that are there twice or hold a ':' or control characters, groups of fewer than
- *  two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
+ *  of groups, names that are there twice or hold control characters, groups with a ':' or of fewer
+ * than two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
 ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out, ggdm_error *err);
 enum { GGDM_MAX_NAMED_CLASSES = 1000, GGDM_MAX_CLASS_GROUPS = 32 };
 /** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.  Several may

@@ -12,15 +12,15 @@
 #define SCHEDULER "scheduler_config.json"
 
 /* Names of weights in a directory: those that save_pretrained writes, in this order. */
-static const char *const names[] = {
-    "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-    "diffusion_pytorch_model.bin",         "model.safetensors",
-    "model.safetensors.index.json",        "pytorch_model.bin"};
+static const char *const names[] = {"diffusion_pytorch_model.safetensors",
+                                    "diffusion_pytorch_model.safetensors.index.json",
+                                    "diffusion_pytorch_model.bin",
+                                    "diffusion_pytorch_model.bin.index.json",
+                                    "model.safetensors",
+                                    "model.safetensors.index.json",
+                                    "pytorch_model.bin",
+                                    "pytorch_model.bin.index.json"};
 enum { N_NAMES = sizeof names / sizeof *names };
-/* Indices of several files of torch.save, which are not read. */
-static const char *const unread[] = {"diffusion_pytorch_model.bin.index.json",
-                                     "pytorch_model.bin.index.json"};
-enum { N_UNREAD = sizeof unread / sizeof *unread };
 /* Others: one file of them. */
 static const char *const ends[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt"};
 enum { N_ENDS = sizeof ends / sizeof *ends };
@@ -73,12 +73,6 @@ static ggdm_status find_weights(const char *dir, char **out, ggdm_error *err)
         if (*out)
             return GGDM_OK;
     }
-    for (int i = 0; i < N_UNREAD; i++)
-        if (ggdm_has_file(dir, unread[i]))
-            return GGDM_FAIL(err, GGDM_EUNSUPPORTED,
-                             "%s/%s: weights in several files of torch.save, expected safetensors "
-                             "(save_pretrained(DIR, safe_serialization=True) writes them)",
-                             dir, unread[i]);
     return find_only(dir, out, err);
 }
 
@@ -141,8 +135,9 @@ bool ggdm_import_is_needed(const char *source)
     if (!ggdm_is_dir(source))
         return true;
     const bool found = ggdm_import_find(source, NULL, &p, &err) == GGDM_OK;
-    const bool ours = !found || (p.config && (ggdm_ends_with(p.weights, ".safetensors") ||
-                                              ggdm_ends_with(p.weights, ".json")));
+    const bool ours =
+        !found || (p.config && (ggdm_ends_with(p.weights, ".safetensors") ||
+                                ggdm_ends_with(p.weights, ".safetensors" GGDM_INDEX_END)));
     ggdm_import_paths_deinit(&p);
     return !ours;
 }

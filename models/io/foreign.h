@@ -1,8 +1,9 @@
-/* Tensors in whatever file people have them: safetensors, one or several with an index, and what
- * torch.save writes.  A file may hold several dicts of them (models/io/torch_file.h). */
+/* Tensors in whatever file people have them: safetensors and what torch.save writes, one or several
+ * with an index.  A single file may hold several dicts of them (models/io/torch_file.h). */
 #ifndef GGDM_MODELS_IO_FOREIGN_H
 #define GGDM_MODELS_IO_FOREIGN_H
 
+#include "models/io/shards.h"
 #include "models/io/torch_file.h"
 #include "models/io/weights.h"
 
@@ -11,11 +12,13 @@ typedef struct ggdm_foreign {
     const char *form;        /* "safetensors", "PyTorch (zip)", "PyTorch (legacy)"; static */
     ggdm_st_tensor *tensors; /* of the state that was chosen, at first 0; no data; owned */
     size_t n_tensors;
-    ggdm_torch_file torch; /* one of these two */
-    ggdm_weights weights;
+    ggdm_weights weights;   /* safetensors; else: */
+    ggdm_torch_file *torch; /* [n_torch] in the order of their tensors; owned */
+    size_t n_torch;
+    ggdm_shards shards; /* which they are, where they are several */
 } ggdm_foreign;
 
-/** Read the headers of the file at path, which may be an index (.safetensors.index.json).  *out:
+/** Read the headers of the file at path, which may be an index (models/io/shards.h).  *out:
  *  ggdm_foreign_close, also after an error.
  *  Errors: GGDM_EFORMAT for what is none of these, saying what it is where that is known; those of
  *  ggdm_torch_open and ggdm_weights_list. */

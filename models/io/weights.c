@@ -1,16 +1,12 @@
 #include "models/io/weights.h"
 
-#include <dirent.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/fs.h"
-#include "common/json.h"
 #include "common/mem.h"
-
-#define MAX_INDEX ((size_t)16 << 20) /* bytes of an index */
-#define MAX_SHARDS 512               /* all are open at a time */
+#include "models/io/shards.h"
 
 struct ggdm_weights_file {
     char *name; /* below the directory; owned */
@@ -44,67 +40,13 @@ static void close_file(struct ggdm_weights_file *f)
 
 /* --- several files with an index --- */
 
-/* Names stay in the directory. */
-static ggdm_status check_shard_name(const ggdm_node *n, ggdm_error *err)
+static ggdm_status open_shards(const ggdm_shards *s, ggdm_weights *w, ggdm_error *err)
 {
-    if (n->kind == GGDM_NODE_STRING && !strchr(n->text, '/') && n->text[0] != '.' &&
-        ggdm_ends_with(n->text, ".safetensors"))
-        return GGDM_OK;
-    return ggdm_node_expected(n, err, "the name of a .safetensors file beside the index");
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp((*(const ggdm_node *const *)a)->text, (*(const ggdm_node *const *)b)->text);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp((*(const ggdm_node *const *)a)->key, (*(const ggdm_node *const *)b)->key);
-}
-
-/* Open each file that the entries, which it sorts, name. */
-static ggdm_status open_shards(const char *dir, const ggdm_node **entries, size_t n,
-                               ggdm_weights *w, ggdm_error *err)
-{
-    size_t shards = 0;
-    qsort(entries, n, sizeof *entries, by_text);
-    for (size_t i = 0; i < n; i++)
-        shards += i == 0 || strcmp(entries[i - 1]->text, entries[i]->text) != 0;
-    if (shards > MAX_SHARDS)
-        return GGDM_FAIL(err, GGDM_EUNSUPPORTED, "%s: %zu files, expected at most %d", w->where,
-                         shards, MAX_SHARDS);
-    GGDM_TRY(ggdm_alloc(&w->files, shards, sizeof *w->files, err));
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && strcmp(entries[i - 1]->text, entries[i]->text) == 0)
-            continue;
-        if (open_file(dir, entries[i]->text, &w->files[w->n_files++], err) != GGDM_OK)
-            return ggdm_error_prefix(err, "%s: tensor '%.200s'", w->where, entries[i]->key);
-    }
+    GGDM_TRY(ggdm_alloc(&w->files, s->n_files, sizeof *w->files, err));
+    for (size_t i = 0; i < s->n_files; i++)
+        if (open_file(s->dir, s->files[i].name, &w->files[w->n_files++], err) != GGDM_OK)
+            return ggdm_error_prefix(err, "%s: tensor '%.200s'", w->where, s->files[i].some);
     return GGDM_OK;
-}
-
-/* NAME-00001-of-00002.safetensors that the index does not name was left by another save. */
-static ggdm_status check_no_other_shard(const char *dir, const char *stem, const ggdm_weights *w,
-                                        ggdm_error *err)
-{
-    DIR *d = opendir(dir);
-    ggdm_status st = GGDM_OK;
-    size_t n = strlen(stem);
-    for (struct dirent *e; d && st == GGDM_OK && (e = readdir(d));) {
-        bool shard = strncmp(e->d_name, stem, n) == 0 && e->d_name[n] == '-' &&
-                     strstr(e->d_name + n, "-of-") && ggdm_ends_with(e->d_name, ".safetensors");
-        for (size_t i = 0; i < w->n_files && shard; i++)
-            shard = strcmp(w->files[i].name, e->d_name) != 0;
-        if (shard)
-            st = GGDM_FAIL(err, GGDM_EFORMAT,
-                           "%s: the index does not name %.200s, which is beside it (left from "
-                           "another save?)",
-                           w->where, e->d_name);
-    }
-    if (d)
-        closedir(d);
-    return st;
 }
 
 static bool holds(const struct ggdm_weights_file *f, const ggdm_st_tensor *t)
@@ -121,30 +63,16 @@ static const struct ggdm_weights_file *file_of(const ggdm_weights *w, const ggdm
     return &w->files[i];
 }
 
-/* The index and the files must agree; both are sorted by name. */
-static ggdm_status check_index(const ggdm_weights *w, const ggdm_node **entries, size_t n,
-                               ggdm_error *err)
+/* The index and the files must agree. */
+static ggdm_status check_index(const ggdm_weights *w, const ggdm_shards *s, ggdm_error *err)
 {
-    for (size_t i = 1; i < w->n_tensors; i++)
-        if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is in two files, %s and %s",
-                             w->where, w->tensors[i].name, file_of(w, &w->tensors[i - 1])->name,
-                             file_of(w, &w->tensors[i])->name);
-    for (size_t i = 0, k = 0; i < w->n_tensors || k < n; i++, k++) {
-        const ggdm_st_tensor *t = i < w->n_tensors ? &w->tensors[i] : NULL;
-        int order = !t ? 1 : k == n ? -1 : strcmp(t->name, entries[k]->key);
-        if (order > 0)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is not in %s", w->where,
-                             entries[k]->key, entries[k]->text);
-        const char *file = file_of(w, t)->name;
-        if (order < 0)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' of %s is not in the index",
-                             w->where, t->name, file);
-        if (strcmp(file, entries[k]->text) != 0)
-            return GGDM_FAIL(err, GGDM_EFORMAT, "%s: tensor '%.200s' is in %s, the index says %s",
-                             w->where, t->name, file, entries[k]->text);
-    }
-    return GGDM_OK;
+    ggdm_shard_tensor *there = NULL;
+    GGDM_TRY(ggdm_alloc(&there, w->n_tensors, sizeof *there, err));
+    for (size_t i = 0; i < w->n_tensors; i++)
+        there[i] = (ggdm_shard_tensor){w->tensors[i].name, file_of(w, &w->tensors[i])->name};
+    ggdm_status st = ggdm_shards_check(s, there, w->n_tensors, err);
+    free(there);
+    return st;
 }
 
 static int by_name(const void *a, const void *b)
@@ -176,39 +104,18 @@ static void sort_tensors(ggdm_weights *w)
         qsort(w->tensors, w->n_tensors, sizeof *w->tensors, by_name);
 }
 
-static ggdm_status open_index(const char *dir, const char *name, ggdm_weights *w, ggdm_error *err)
+static ggdm_status open_index(ggdm_weights *w, ggdm_error *err)
 {
-    ggdm_doc *doc = NULL;
-    const ggdm_node **entries = NULL;
-    char *stem = NULL;
-    ggdm_status st;
-    GGDM_TRY_GOTO(st, ggdm_json_read(w->where, MAX_INDEX, &doc, err), done);
-    const ggdm_node *map = ggdm_node_get(doc->root, "weight_map");
-    if (!map || map->kind != GGDM_NODE_MAP || map->count == 0) {
-        st = GGDM_FAIL(err, GGDM_EFORMAT,
-                       "%s: no 'weight_map', expected an object of tensors and the files that hold "
-                       "them",
-                       w->where);
-        goto done;
-    }
-    GGDM_TRY_GOTO(st, ggdm_alloc(&entries, map->count, sizeof *entries, err), done);
-    size_t n = 0;
-    for (const ggdm_node *e = map->first; e; e = e->next) {
-        GGDM_TRY_GOTO(st, check_shard_name(e, err), done);
-        entries[n++] = e;
-    }
-    GGDM_TRY_GOTO(st, open_shards(dir, entries, n, w, err), done);
-    GGDM_TRY_GOTO(st, list_tensors(w, err), done);
+    ggdm_shards s;
+    ggdm_status st = ggdm_shards_open(w->where, &s, err);
+    if (st == GGDM_OK)
+        st = open_shards(&s, w, err);
+    if (st == GGDM_OK)
+        st = list_tensors(w, err);
+    if (st == GGDM_OK)
+        st = check_index(w, &s, err);
     sort_tensors(w);
-    qsort(entries, n, sizeof *entries, by_key);
-    GGDM_TRY_GOTO(st, check_index(w, entries, n, err), done);
-    GGDM_TRY_GOTO(st, ggdm_strdup(name, &stem, err), done);
-    *strstr(stem, ".safetensors") = '\0';
-    st = check_no_other_shard(dir, stem, w, err);
-done:
-    free(stem);
-    free(entries);
-    ggdm_doc_destroy(&doc);
+    ggdm_shards_close(&s);
     return st;
 }
 
@@ -220,16 +127,16 @@ ggdm_status ggdm_weights_list(const char *dir, const char *name, ggdm_weights *o
     ggdm_status st;
     *out = (ggdm_weights){0};
     GGDM_TRY(ggdm_path_join(dir, name, &out->where, err));
-    GGDM_TRY(ggdm_asprintf(&index, err, "%s.index.json", out->where));
+    GGDM_TRY(ggdm_asprintf(&index, err, "%s" GGDM_INDEX_END, out->where));
     bool one = ggdm_exists(out->where), several = ggdm_exists(index);
     if (one && several) {
-        st =
-            GGDM_FAIL(err, GGDM_EINVAL, "%s and %s.index.json are both there, expected one of them",
-                      out->where, name);
+        st = GGDM_FAIL(err, GGDM_EINVAL,
+                       "%s and %s" GGDM_INDEX_END " are both there, expected one of them",
+                       out->where, name);
     } else if (several) {
         free(out->where);
         out->where = index;
-        return open_index(dir, name, out, err);
+        return open_index(out, err);
     } else if (!one) {
         st = ggdm_weights_missing(dir, out->where, err);
     } else {

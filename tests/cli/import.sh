@@ -51,6 +51,9 @@ report $? "config and schedule are the source's, the card has its SHA-256"
 imports "several files of safetensors, F16" half shards -- "UNet2DModel of diffusers, safetensors"
 [ "$(grep -c '^| `.*safetensors' made/README.md)" -eq 2 ]
 report $? "the card names both"
+imports "several files of torch.save" half bins -- "UNet2DModel of diffusers, PyTorch (several files)"
+[ "$(grep -c '^| `.*bin' made/README.md)" -eq 2 ]
+report $? "the card names both of these, too"
 imports "BF16, with a config from elsewhere" half bf16.pt --config old/config.json -- "bf16.pt: UNet2DModel of diffusers, PyTorch (zip)"
 imports "CLIP of OpenAI, F16" clip clip-openai.pt -- "CLIP of OpenAI" "3 tensors of integers left out"
 mv made hf && imports "CLIPModel of Hugging Face" clip hf/model.safetensors -- "CLIPModel of Hugging Face, safetensors"

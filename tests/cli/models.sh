@@ -64,8 +64,9 @@ says 2 "and no run begins with them" "bad.yaml:13:8: field 'judge': bad-cnn: ten
 report $? "nothing is made"
 says 2 "a file is no model" "model 'tiny.yaml' is a file, expected a directory" "ggdm model import FILE" -- "$GGDM" model info tiny.yaml
 says 2 "nor is one by its path" "model './tiny.yaml' is a file" -- "$GGDM" model info ./tiny.yaml
-mkdir several && touch several/pytorch_model.bin.index.json several/pytorch_model-00001-of-00002.bin several/pytorch_model-00002-of-00002.bin
-says 2 "several files of torch.save" "several/pytorch_model.bin.index.json: weights in several files of torch.save, expected safetensors" -- "$GGDM" model import several --out none
+mkdir several && echo '{"weight_map": {"a": "pytorch_model-00001-of-00001.bin"}}' >several/pytorch_model.bin.index.json
+touch several/pytorch_model-00001-of-00002.bin several/pytorch_model-00002-of-00002.bin
+says 2 "several files of torch.save" "several/pytorch_model.bin.index.json: tensor 'a': cannot open several/pytorch_model-00001-of-00001.bin" -- "$GGDM" model import several --out none
 says 2 "the name of weights that have none" "no weights 'ema': there is one set of them, without a name, expected no --state" -- "$GGDM" model import zoo/tiny-cnn --state ema --out none
 cp -r zoo/tiny-ddpm pickled && mv pickled/$weights pickled/diffusion_pytorch_model.bin
 says 2 "weights of PyTorch" "there is diffusion_pytorch_model.bin: \`ggdm model import DIR --out NEW\`" -- "$GGDM" model info pickled

@@ -119,6 +119,7 @@ for target, make in ("torch", torch_zip), ("torch", torch_legacy), ("pickle", la
     put(target, form + "training", make(TRAINING, (A, B, C)))
     put(target, form + "beyond-its-storage", make({"a": Tensor(A, (2, 4), (4, 1))}, (A,)))
     put(target, form + "foreign-global", make({"a": types.SimpleNamespace(a=1)}, ()))
+put("torch", "zip-other-names", torch_zip({"fc.weight": Tensor(A, (3, 2), (2, 1)), "fc.bias": Tensor(B, (2,), (2,), 1)}, (A, B)))
 put("torch", "zip-script", torch_zip(STATE_DICT, (A, B, C), [("constants.pkl", pickled(()))]))
 put("torch", "zip-storage-is-missing", torch_zip(STATE_DICT, (A, C)))
 put("pickle", "list-in-itself", b"\x80\x02]q\x00h\x00a.")

@@ -103,6 +103,11 @@ def unet():
     folder("shards", CONFIG, **{"diffusion_pytorch_model.safetensors.index.json": {"weight_map": of}})
     for file in files:
         safetensors("shards/" + file, {k: v.half() for k, v in state.items() if of[k] == file})
+    files = [file.replace("safetensors", "bin") for file in files]
+    of = {k: file.replace("safetensors", "bin") for k, file in of.items()}
+    folder("bins", CONFIG, **{"diffusion_pytorch_model.bin.index.json": {"weight_map": of}})
+    for file in files:
+        torch.save({k: v for k, v in state.items() if of[k] == file}, "bins/" + file)
     torch.save({k: v.bfloat16() for k, v in state.items()}, "bf16.pt")
     # Not to be used.
     torch.save({**state, "conv_out.weight": state["conv_out.weight"].to(torch.int8)}, "few.pt")
