@@ -213,13 +213,14 @@ static void on_tick(void *context, const ggdm_tick_view *view)
 static ggdm_status on_sample(void *context, const ggdm_sample *sample, ggdm_error *err)
 {
     ggdm_sample *made = ((looking *)context)->made;
-    uint8_t *data = NULL;
-    GGDM_TRY(ggdm_alloc(&data, sample->size, 1, err));
-    memcpy(data, sample->data, sample->size);
-    *made = *sample;
-    made->data = data;
-    made->scores = NULL;
-    made->n_scores = 0;
+    *made = (ggdm_sample){.trajectory = sample->trajectory,
+                          .index = sample->index,
+                          .diverged = sample->diverged,
+                          .diverged_step = sample->diverged_step,
+                          .media = sample->media};
+    GGDM_TRY(ggdm_alloc(&made->data, sample->size, 1, err));
+    memcpy(made->data, sample->data, sample->size);
+    made->size = sample->size;
     return GGDM_OK;
 }
 

@@ -36,6 +36,8 @@ static ggdm_status make_files(ggdm_way *w, const ggdm_sample *sample, ggdm_way_f
 {
     if (w->status != GGDM_OK)
         return GGDM_FAIL(err, w->status, "%s", w->error.msg);
+    if (!w->begun)
+        return GGDM_FAIL(err, GGDM_EINTERNAL, "an image came of no step");
     GGDM_TRY(ggdm_strip_end(&w->strip, sample, err));
     GGDM_TRY(ggdm_strip_encode(&w->strip, &out->strip, &out->strip_size, err));
     if (w->animated)
