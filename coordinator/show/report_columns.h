@@ -13,6 +13,7 @@ struct ggdm_report_column {
     const char *group;  /* measure, metric, cost */
     const char *better; /* up, down; NULL: neither */
     const char *note;   /* what it is; NULL */
+    bool first;         /* of its measure: images that have no score are to be said with it */
     int32_t index;      /* of the measure or metric */
     ggdm_metric_value (*get)(const ggdm_row *row, int32_t index);
 };

@@ -121,6 +121,16 @@ static void put_confusion(ggdm_json *j, const ggdm_results *r, const ggdm_row *r
     ggdm_json_end(j);
 }
 
+/* Of each measure, images whose scores are not finite: they are in no number. */
+static void put_unscored(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
+{
+    ggdm_json_begin_object(j, "unscored");
+    for (int32_t i = 0; i < r->n_measures; i++)
+        if (row->measured[i].unscored)
+            ggdm_json_put_int(j, r->measures[i].name, row->measured[i].unscored);
+    ggdm_json_end(j);
+}
+
 typedef struct table {
     const ggdm_results *r;
     ggdm_axes axes;              /* owned */
@@ -150,6 +160,7 @@ static void put_cell(ggdm_json *j, const table *t, int32_t i)
         ggdm_json_put_string(j, "until", ggdm_until_state_names[row->verdict.state]);
     ggdm_json_put_int(j, "diverged", row->diverged);
     put_values(j, &t->columns, row);
+    put_unscored(j, t->r, row);
     put_confusion(j, t->r, row);
     ggdm_json_end(j);
 }

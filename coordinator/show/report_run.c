@@ -107,6 +107,12 @@ static ggdm_status put_session(void *context, const ggdm_session_audit *s, ggdm_
     return GGDM_OK;
 }
 
+/* No time at all is not what it took, but what nobody has noted. */
+static void put_hours(ggdm_json *j, const char *key, double seconds)
+{
+    ggdm_json_put_double(j, key, seconds > 0 ? seconds / 3600 : (double)NAN);
+}
+
 static ggdm_status put_time(ggdm_json *j, const ggdm_results *r, ggdm_error *err)
 {
     timeline t = {.j = j, .first = (double)NAN};
@@ -117,8 +123,8 @@ static ggdm_status put_time(ggdm_json *j, const ggdm_results *r, ggdm_error *err
     ggdm_json_end(j);
     ggdm_json_put_double(j, "started", t.first);
     ggdm_json_put_double(j, "wall_seconds", isnan(t.first) ? t.first : t.wall);
-    ggdm_json_put_double(j, "worker_hours", time.worker_seconds / 3600);
-    ggdm_json_put_double(j, "core_hours", time.core_seconds / 3600);
+    put_hours(j, "worker_hours", time.worker_seconds);
+    put_hours(j, "core_hours", time.core_seconds);
     return GGDM_OK;
 }
 

@@ -5,7 +5,6 @@
 
 #include "common/json_write.h"
 #include "common/log.h"
-#include "coordinator/show/html.h"
 #include "evaluate/front.h"
 #include "evaluate/next_sweep.h"
 #include "evaluate/surface.h"
@@ -16,7 +15,7 @@ enum {
     DIGITS = 4       /* of numbers in the document */
 };
 
-ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *err)
+ggdm_status ggdm_surface_find_all(ggdm_results *r, ggdm_error *err)
 {
     ggdm_status st = ggdm_surface_find(r, err);
     if (st == GGDM_ENUMERIC) {
@@ -25,7 +24,12 @@ ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *
         st = GGDM_OK;
     }
     GGDM_TRY(st);
-    GGDM_TRY(ggdm_front_find(r, err));
+    return ggdm_front_find(r, err);
+}
+
+ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *err)
+{
+    GGDM_TRY(ggdm_surface_find_all(r, err));
     GGDM_TRY(ggdm_plot_surface(r, dir, err));
     return ggdm_next_sweep_write(r, dir, err);
 }
@@ -111,97 +115,6 @@ static cost_unit unit_of(const ggdm_results *r)
         unit = (cost_unit){1, "operations", 0};
     unit.decimals = ggdm_decimals(most / unit.operations);
     return unit;
-}
-
-/* ---- report.html ----------------------------------------------------------------------------- */
-
-static void put_share(FILE *f, double p, double lo, double hi)
-{
-    if (isnan(p))
-        fputs("<td>&ndash;</td><td></td>", f);
-    else
-        fprintf(f, "<td>%.1f</td><td>[%.1f, %.1f]</td>", 100 * p, 100 * lo, 100 * hi);
-}
-
-static void put_head(FILE *f, const char *title, const char *text)
-{
-    fprintf(f, "<section><h2>%s</h2><p class=sub>", title);
-    ggdm_html_text(f, text);
-    fputs("</p>\n<table><tr>", f);
-}
-
-static void put_surface(FILE *f, const ggdm_surface *s)
-{
-    char text[1500];
-    surface_text(s, text, sizeof text);
-    put_head(f, "Response surface", text);
-    fputs("<th class=l>", f);
-    for (int i = s->n_axes - 1; i >= 0; i--) {
-        fputs("<th>", f);
-        ggdm_html_text(f, s->axes[i].column->label);
-    }
-    fputs("<th>accuracy, %<th>95 %</tr>\n", f);
-    for (int32_t i = 0; i <= s->n_next; i++) {
-        const ggdm_surface_place *p = shown_place(s, i);
-        fprintf(f, "<tr><td class=l>%s</td>", label_of(s, p));
-        for (int k = s->n_axes - 1; k >= 0; k--) {
-            put_readable(text, sizeof text, &s->axes[k], p->at[k]);
-            fprintf(f, "<td>%s</td>", text);
-        }
-        put_share(f, p->p, p->lo, p->hi);
-        fputs("</tr>\n", f);
-    }
-    fputs("</table></section>\n", f);
-}
-
-static void put_front(FILE *f, const ggdm_results *r)
-{
-    const ggdm_front *front = r->front;
-    const cost_unit unit = unit_of(r);
-    char text[1000];
-    front_text(r, text, sizeof text);
-    put_head(f, "Pareto front", text);
-    fputs("<th class=l>cell", f);
-    for (int32_t i = 0; i < r->n_varying; i++) {
-        fputs("<th>", f);
-        ggdm_html_text(f, r->columns[r->varying[i]].label);
-    }
-    fputs("<th>accuracy, %<th>95 %", f);
-    if (front->diversity >= 0) {
-        fputs("<th>", f);
-        ggdm_html_text(f, r->metrics[front->diversity].name);
-    }
-    if (front->cost)
-        fprintf(f, "<th>%s", unit.name);
-    fputs("</tr>\n", f);
-    for (int32_t i = 0; i < front_rows(front); i++) {
-        const ggdm_row *row = &r->rows[front->rows[i]];
-        const ggdm_share *a = &ggdm_results_verdict(r, row)->accuracy;
-        fprintf(f, "<tr><td class=l>%s</td>", row->cell.name);
-        for (int32_t k = 0; k < r->n_varying; k++) {
-            fputs("<td>", f);
-            ggdm_html_text(f, ggdm_results_value(r, row, r->varying[k]).text);
-            fputs("</td>", f);
-        }
-        put_share(f, a->p, a->lo, a->hi);
-        if (front->diversity >= 0)
-            fprintf(f, "<td>%.4g</td>", row->metrics[front->diversity].value);
-        if (front->cost)
-            fprintf(f, "<td>%.*f</td>", unit.decimals, row->cell.cost / unit.operations);
-        fputs("</tr>\n", f);
-    }
-    fputs("</table></section>\n", f);
-}
-
-ggdm_status ggdm_report_surface(FILE *f, const ggdm_results *r, const char *dir, ggdm_error *err)
-{
-    if (r->surface) {
-        GGDM_TRY(ggdm_html_figure(f, dir, GGDM_SURFACE_FIGURE ".svg", "Accuracy, fitted", err));
-        put_surface(f, r->surface);
-    }
-    if (r->front)
-        put_front(f, r);
-    return GGDM_OK;
 }
 
 /* ---- the document ---------------------------------------------------------------------------- */

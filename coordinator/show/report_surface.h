@@ -6,13 +6,14 @@
 #include "coordinator/show/paper_cells.h"
 #include "jobs/results.h"
 
-/** Find both, for all that shows results, and write below dir what is made of them:
- *  figures/surface.*, next.yaml.  A surface that cannot be fitted is left out, with a warning.
+/** Find both, into r.  A surface that cannot be fitted is left out, with a warning.
+ *  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_surface_find_all(ggdm_results *r, ggdm_error *err);
+/** The same, for all that shows results, and write below dir what is made of them:
+ *  figures/surface.*, next.yaml.
  *  Errors: GGDM_EIO, GGDM_ENOMEM, those of the store. */
 ggdm_status ggdm_surface_products(ggdm_results *r, const char *dir, ggdm_error *err);
 
-/** Their sections in report.html, where there are any; the figure from below dir. */
-ggdm_status ggdm_report_surface(FILE *f, const ggdm_results *r, const char *dir, ggdm_error *err);
 /** "surface" and "front" of the report's document; null where there are none. */
 void ggdm_report_put_findings(ggdm_json *j, const ggdm_results *r);
 /** Their tables in report.md and report.tex. */

@@ -19,8 +19,8 @@ grep -q "tiny: 15 cells, 20 distinct images" <(run b.yaml && cat out) &&
     "$GGDM" status r | grep -q "20 of 20 distinct images (60 asked for)"
 report $? "distinct images and those asked for are both told"
 
-cmp a.yaml r/sweep.yaml && cmp b.yaml r/sweep-2.yaml && grep -q "<h2>sweep.yaml" r/report.html &&
-    grep -q "<h2>Added: sweep-2.yaml" r/report.html && grep -q "kappa: \[0, 0.5, 2\]" r/report.html
+cmp a.yaml r/sweep.yaml && cmp b.yaml r/sweep-2.yaml && grep -q '{"name":"sweep.yaml"' r/report.html &&
+    grep -q '{"name":"sweep-2.yaml"' r/report.html && grep -q "kappa: \[0, 0.5, 2\]" r/report.html
 report $? "every sweep is in the run directory and in the report"
 
 # More images and a judge, afterwards and from the start: the last rows of the summary, value by
@@ -55,7 +55,7 @@ head=$((8 + $(od -An -tu8 -N8 "$weights"))) size=$(stat -c %s "$weights")
 GGDM_ZOO=$PWD/odd "$GGDM" run a.yaml --run odd-run --workers 0 >out 2>err &&
     grep -q "warning: judge 'tiny-judge' gave no finite score to 24 of 24 images" err &&
     grep -q "^ *0.5 *- *- *-$" out && [ "$(grep -c ',0,,,,,,,4,[^,]*,[^,]*,4,0,[0-9a-f]*$' odd-run/summary.csv)" -eq 6 ] &&
-    grep -q "4 without a score" odd-run/report.html && ! grep -qi "nan" odd-run/summary.json
+    grep -q "4 without a score" odd-run/report.html && grep -q '"unscored":{"judge":4}' odd-run/report.html && ! grep -qi "nan" odd-run/summary.json
 report $? "a judge without finite scores has no figure, and a warning names it" || cat out err odd-run/summary.csv
 
 # Images that are made now would have other bits.

@@ -17,7 +17,7 @@ run a.yaml --run r || cat err
 
 evaluate 0 r tiny-judge && grep -q "6 numbers computed, 0 there already, of features tiny-judge:features@" err &&
     grep -q "vendi by tiny-judge:features@.* for target 0, n = 4 images" out &&
-    head -1 r/summary.csv | grep -q ',vendi,vendi_lo,vendi_hi,vendi_n,key$' && grep -q '<th>vendi' r/report.html
+    head -1 r/summary.csv | grep -q ',vendi,vendi_lo,vendi_hi,vendi_n,key$' && grep -q '{"name":"vendi",' r/report.html
 report $? "a metric is a column of summary and report, and a table" || cat out err
 cp r/summary.csv once.csv
 OMP_NUM_THREADS=2 evaluate 0 r tiny-judge:features --json && grep -q "0 numbers computed, 6 there already" err && cmp once.csv r/summary.csv &&
@@ -61,7 +61,7 @@ report $? "features that are not finite have no number" || cat out err
 for how in "0" "2"; do
     timeout 120 "$GGDM" run asks.yaml --run asks$how --workers $how >out 2>err &&
         grep -q "evaluating: vendi by tiny-judge" err && grep -q "6 numbers computed, 0 there already, of features pixels" err &&
-        [ "$(grep -c "^  vendi by tiny-judge" out)" -eq 1 ] && grep -q '<th>vendi' asks$how/report.html &&
+        [ "$(grep -c "^  vendi by tiny-judge" out)" -eq 1 ] && grep -q '{"name":"vendi",' asks$how/report.html &&
         cp out once && run asks.yaml --run asks$how && [ "$(grep -c "0 numbers computed, 6 there already" err)" -eq 2 ] && cmp once out
     report $? "a sweep that asks for metrics, --workers $how" || cat out err
 done
