@@ -94,7 +94,7 @@ int ggdm_cmd_trace(int argc, char **argv)
         "recipe, and must be the stored images to the bit, or the exit code is 1.\v"
         "`trace: {images: 4, every: 50}' in a sweep does the same at the end of `ggdm run'.  What "
         "is there of the same settings stays, so that the same command goes on where it stopped.  "
-        "Under mpirun or srun all ranks share the work; each holds the models for itself.\n\n"
+        "Under mpirun or srun all ranks share the work that have memory for the models.\n\n"
         "Example:\n  ggdm trace runs/figure4 --images 2 --every 100\n"
         "  mpirun -n 8 ggdm trace runs/night",
         ggdm_dir_children,

@@ -146,6 +146,14 @@ int ggdm_command_fail(const char *name, const ggdm_error *err)
     return ggdm_exit_code(err->code);
 }
 
+int ggdm_command_local_rank(void)
+{
+    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+    if (!text)
+        text = getenv("SLURM_LOCALID");
+    return text ? atoi(text) : 0;
+}
+
 /* mpirun says how many of its ranks are on this machine.  (srun gives each its own cores.) */
 int ggdm_command_threads(void)
 {

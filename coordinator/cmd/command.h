@@ -65,6 +65,9 @@ int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *inp
  * the cores of this machine. */
 int ggdm_command_threads(void);
 
+/** Number of this rank among those on this machine, from 0, as mpirun or srun says it. */
+int ggdm_command_local_rank(void);
+
 /** What a command would give to ggdm_command_parse: its options and texts, which are static.  The
  *  command does nothing else.  One thread at a time. */
 struct argp ggdm_command_argp(const ggdm_command *command);

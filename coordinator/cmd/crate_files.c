@@ -31,6 +31,7 @@ static const file_kind kinds[] = {
      "Results with their intervals and what they are of"},
     {"report.html", GGDM_CRATE_OUTPUT, "text/html", "Results as a page"},
     {"report_files/", GGDM_CRATE_OUTPUT, NULL, "Images that the page shows"},
+    {"report_files/*.png", GGDM_CRATE_OUTPUT, "image/png", "Images of a cell, side by side"},
     {"next.yaml", GGDM_CRATE_OUTPUT, "application/yaml", "A sweep of what is to be tried next"},
     {"archive/", GGDM_CRATE_OUTPUT, NULL, "Images, a folder for each complete cell"},
     {"archive/*/trace/", GGDM_CRATE_OUTPUT, NULL, "How the first images of the cell came about"},
@@ -171,16 +172,15 @@ static ggdm_status put_file(ggdm_json *j, const char *dir, const char *id, ggdm_
     return GGDM_OK;
 }
 
-/* The row whose archive this folder is; NULL: of none. */
+/* The row whose archive this folder is, by the number in its name; NULL: of none. */
 static const ggdm_row *row_of(const ggdm_results *r, const char *id)
 {
-    for (int32_t i = 0; i < r->n_rows; i++) {
-        char folder[GGDM_CELL_NAME_SIZE + 16];
-        snprintf(folder, sizeof folder, "archive/%s/", r->rows[i].cell.name);
-        if (strcmp(folder, id) == 0)
-            return &r->rows[i];
-    }
-    return NULL;
+    char folder[GGDM_CELL_NAME_SIZE + 16];
+    const long i = strncmp(id, "archive/c", 9) == 0 ? strtol(id + 9, NULL, 10) : -1;
+    if (i < 0 || i >= r->n_rows)
+        return NULL;
+    snprintf(folder, sizeof folder, "archive/%s/", r->rows[i].cell.name);
+    return strcmp(folder, id) == 0 ? &r->rows[i] : NULL;
 }
 
 /* "kappa = 0.5, duration = 4; 4 images, 1 of them diverged" */

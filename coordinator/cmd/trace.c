@@ -1,5 +1,6 @@
 #include "coordinator/cmd/trace.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +9,19 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/json_write.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
 #include "coordinator/cmd/command.h"
+#include "coordinator/run/model_paths.h"
 #include "coordinator/run/replay.h"
 #include "coordinator/run/way.h"
 #include "jobs/caption.h"
+#include "models/model.h"
 
-#define TELL_SECONDS 30.0 /* between two words about how far it is */
+#define RANK_BYTES ((uint64_t)64 << 20) /* beside models */
+#define TELL_SECONDS 30.0               /* between two words about how far it is */
 
 /* ---- what is to be done ---------------------------------------------------------------------- */
 
@@ -160,6 +165,7 @@ typedef struct tracing {
     ggdm_replay *replay;
     tasks all;
     int32_t every;
+    int turn, turns;  /* which of those that work this rank is, from 0; -1: none */
     ggdm_traced done; /* by this rank */
 } tracing;
 
@@ -251,22 +257,73 @@ static ggdm_status trace_group(tracing *t, int32_t first, int32_t end, ggdm_erro
     return GGDM_OK;
 }
 
-/* This rank's: of those groups that lack something every size-th. */
-static ggdm_status trace_groups(tracing *t, int rank, int size, ggdm_error *err)
+/* This rank's: of those groups that lack something every turns-th. */
+static ggdm_status trace_groups(tracing *t, ggdm_error *err)
 {
     double told = ggdm_now();
-    int32_t turn = 0;
+    int turn = 0;
     for (int32_t i = 0, end; i < t->all.n; i = end) {
         end = end_of_group(&t->all, i);
         const bool work = images_of_group(&t->all, i, end) > 0;
-        if (work ? turn++ % size == rank : rank == 0)
+        if (work ? turn++ % t->turns == t->turn : t->turn == 0)
             GGDM_TRY(trace_group(t, i, end, err));
-        if (rank == 0 && ggdm_now() - told > TELL_SECONDS) {
+        if (t->turn == 0 && ggdm_now() - told > TELL_SECONDS) {
             told = ggdm_now();
             ggdm_log(GGDM_LOG_INFO, "tracing: about %d of %d cells", end, t->all.n);
         }
     }
     return GGDM_OK;
+}
+
+/* ---- ranks ----------------------------------------------------------------------------------- */
+
+int ggdm_trace_room(uint64_t memory, int64_t parameters)
+{
+    /* Weights, packed ones, and as much again for activations; a quarter is for others. */
+    const uint64_t rank = RANK_BYTES + 3 * sizeof(float) * (uint64_t)parameters;
+    const uint64_t room = memory / 4 * 3 / rank;
+    return room < 1 ? 1 : room < INT_MAX ? (int)room : INT_MAX;
+}
+
+/* Of all models of the run, judges too; of one that is not there it shows later. */
+static ggdm_status count_parameters(const tracing *t, const char *dir, int64_t *out,
+                                    ggdm_error *err)
+{
+    char *sweep = NULL;
+    *out = 0;
+    GGDM_TRY(ggdm_path_join(dir, "sweep.yaml", &sweep, err));
+    ggdm_status st = GGDM_OK;
+    for (int32_t i = 0; i < t->r.n_models && st == GGDM_OK; i++) {
+        ggdm_model_view view;
+        char *path = NULL;
+        st = ggdm_model_path_find(dir, sweep, t->r.models[i].name, &path, err);
+        if (st == GGDM_OK && ggdm_model_look(path, &view, NULL) == GGDM_OK)
+            *out += view.parameters;
+        free(path);
+    }
+    free(sweep);
+    return st;
+}
+
+/* Which ranks work: as many on each machine as there is memory for. */
+static ggdm_status share_out(ggdm_world *world, tracing *t, bool works, ggdm_error *err)
+{
+    const int rank = ggdm_world_rank(world), size = ggdm_world_size(world);
+    double *at_work = NULL;
+    GGDM_TRY(ggdm_world_alloc(world, &at_work, (size_t)size, sizeof *at_work, err));
+    at_work[rank] = works;
+    ggdm_status st = ggdm_world_sum_few(world, at_work, (size_t)size, err);
+    t->turn = works ? 0 : -1;
+    t->turns = 0;
+    for (int k = 0; k < size && st == GGDM_OK; k++) {
+        t->turn += works && k < rank && at_work[k] > 0;
+        t->turns += at_work[k] > 0;
+    }
+    if (rank == 0 && t->turns < size)
+        ggdm_log(GGDM_LOG_INFO, "%d of %d ranks trace: there is no memory for the models of more",
+                 t->turns, size);
+    free(at_work);
+    return st;
 }
 
 /* ---- all ------------------------------------------------------------------------------------- */
@@ -284,11 +341,15 @@ static ggdm_status add_up(ggdm_world *world, const tracing *t, ggdm_traced *out,
     return GGDM_OK;
 }
 
-static ggdm_status prepare(tracing *t, const char *dir, const ggdm_spec_trace *s, ggdm_error *err)
+static ggdm_status prepare(tracing *t, const char *dir, const ggdm_spec_trace *s, bool *works,
+                           ggdm_error *err)
 {
+    int64_t parameters;
     t->every = s->every;
     GGDM_TRY(ggdm_replay_open(dir, ggdm_command_threads(), &t->replay, err));
     GGDM_TRY(ggdm_results_open(ggdm_replay_store(t->replay), &t->r, err));
+    GGDM_TRY(count_parameters(t, dir, &parameters, err));
+    *works = ggdm_command_local_rank() < ggdm_trace_room(ggdm_usable_memory(), parameters);
     return list_tasks(&t->r, dir, s, &t->all, err);
 }
 
@@ -312,13 +373,15 @@ ggdm_status ggdm_trace_run(ggdm_world *world, const char *dir, const ggdm_spec_t
                            ggdm_traced *out, ggdm_error *err)
 {
     tracing t = {.replay = NULL};
+    bool works = false;
     *out = (ggdm_traced){.cells = 0};
-    ggdm_status st = ggdm_world_agree(world, prepare(&t, dir, settings, err), err);
+    ggdm_status st = ggdm_world_agree(world, prepare(&t, dir, settings, &works, err), err);
     if (st == GGDM_OK)
         st = share_view(world, &t, err);
     if (st == GGDM_OK)
-        st = ggdm_world_agree(
-            world, trace_groups(&t, ggdm_world_rank(world), ggdm_world_size(world), err), err);
+        st = share_out(world, &t, works, err);
+    if (st == GGDM_OK)
+        st = ggdm_world_agree(world, trace_groups(&t, err), err);
     if (st == GGDM_OK)
         st = add_up(world, &t, out, err);
     free_tasks(&t.all);

@@ -23,11 +23,15 @@ typedef struct ggdm_traced {
 } ggdm_traced;
 
 /** Trace the complete cells of the run in dir that lack it; what is there of the same cell and
- *  settings stays.  Cells of one trajectory share the work; ranks do as many trajectories each.
- *  Collective; *out is the same on all ranks.
- *  Errors: those of ggdm_replay_open and ggdm_replay_image; GGDM_EIO. */
+ *  settings stays.  Cells of one trajectory share the work; ranks that have room for the models do
+ * as many trajectories each. Collective; *out is the same on all ranks. Errors: those of
+ * ggdm_replay_open and ggdm_replay_image; GGDM_EIO. */
 ggdm_status ggdm_trace_run(ggdm_world *world, const char *dir, const ggdm_spec_trace *settings,
                            ggdm_traced *out, ggdm_error *err);
+
+/** How many ranks of a machine with so much memory (bytes) trace: each holds models of so many
+ *  parameters for itself.  At least 1. */
+int ggdm_trace_room(uint64_t memory, int64_t parameters);
 
 /** How many trajectories ggdm_trace_run would compute something of. */
 ggdm_status ggdm_trace_missing(ggdm_store *store, const char *dir, const ggdm_spec_trace *settings,
