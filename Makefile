@@ -46,7 +46,7 @@ tests  := $(test.c:%.c=$(B)/%)
 # Programs of the tests that are scripts: tests/mpi/*.sh and tests/cli/*.sh.
 mpi.c  := $(sort $(filter-out tests/mpi/poison.c,$(wildcard tests/mpi/*.c)))
 mpi.x  := $(mpi.c:%.c=$(B)/%) $(B)/tests/mpi/poison.so
-scripts := $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh))
+scripts := $(sort $(wildcard tests/cli/*.sh tests/mpi/*.sh tests/web/*.sh))
 run_tests := GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) scripts/run_tests.sh
 support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/fuzz/fuzz.c \
                                             $(wildcard tests/fuzz/target_*.c)))
@@ -119,10 +119,10 @@ older_isa_tests = $(if $(shell grep -w avx512f /proc/cpuinfo),GGDM_ISA=avx2 $(fi
 
 ## test: set up, build, and run all tests (warnings are errors where CI is set)
 test: deps
-	@scripts/deps.sh readers || echo "ggdm: tests that need these are skipped" >&2
+	@for p in readers web; do scripts/deps.sh $$p || echo "ggdm: tests that need these are skipped" >&2; done
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(tests) $(mpi.x)
-	@$(run_tests) $(filter tests/mpi/%,$(scripts)) -- \
-	              scripts/check_layers.sh $(tests) $(filter-out tests/mpi/%,$(scripts)) $(older_isa_tests)
+	@$(run_tests) $(filter tests/mpi/% tests/web/%,$(scripts)) -- \
+	              scripts/check_layers.sh $(tests) $(filter tests/cli/%,$(scripts)) $(older_isa_tests)
 
 ## bench: ops, networks, a sweep, training, memory: tables, and CSV files in build/bench (PARTS=...)
 bench: $(B)/ggdm

@@ -2,6 +2,7 @@
 
 /* The axis that has most to show along it, and the one that tells curves apart. */
 ggdm.usualAxes = () => {
+    if (!ggdm.run.axes.length) return [null, null];
     const numbers = ggdm.run.axes.filter((a) => a.numeric && a.values.length > 1);
     const most = d3.greatest(numbers, (a) => (a.name === "duration" ? 1e6 : a.values.length)) ?? ggdm.run.axes[0];
     const open = ggdm.openAxes([most.index]).filter((a) => a.values.length <= 12);

@@ -93,7 +93,7 @@ ggdm.machine = () => {
         ["core-hours", hoursText(run.core_hours)],
         ["units done", `${ggdm.whole(run.counts.units_done)} of ${ggdm.whole(run.counts.units_total)}`],
     ];
-    open("machine", "Machine and cost", ggdm.table("On what, and how long", ["", ""], rows.map(([k, v]) => [k, v ?? "–"])), sessions());
+    open("machine", "Machine and cost", ggdm.table("On what, and how long", ["what", "value"], rows.map(([k, v]) => [k, v ?? "–"])), sessions());
 };
 
 /* ---- files ---------------------------------------------------------------------------------------- */

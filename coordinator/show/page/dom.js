@@ -112,6 +112,12 @@ ggdm.slider = (key, label, most, text, change) => {
 /* ---- sections that can be drawn anew --------------------------------------------------------- */
 
 const panels = [];
+let room = 0; // width of each section's view, pixels; asked for once, as the answer costs a layout
+
+/** The window has another width now. */
+ggdm.newWidth = () => {
+    room = 0;
+};
 
 /** A section with a title, what can be chosen, and a view of it.
  *  controls()  nodes; called again by rebuild(), when a choice changes what else can be chosen
@@ -125,7 +131,10 @@ ggdm.panel = (id, title, intro, controls, draw) => {
     section.hidden = false;
     const panel = {
         built: false,
-        redraw: () => view.replaceChildren(...draw(Math.floor(view.clientWidth)).filter(Boolean)),
+        redraw: () => {
+            room ||= Math.floor(view.clientWidth);
+            view.replaceChildren(...draw(room).filter(Boolean));
+        },
         rebuild: () => {
             const focus = document.activeElement?.id;
             panel.built = true;

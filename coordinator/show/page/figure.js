@@ -8,6 +8,10 @@
 ggdm.figure = ({ svg, says, legend, caption, numbers }) => {
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", says);
+    for (const g of svg.querySelectorAll("g[aria-label]")) { // a picture has no parts with names
+        g.dataset.mark = g.getAttribute("aria-label");
+        g.removeAttribute("aria-label");
+    }
     return ggdm.h(
         "figure",
         {},

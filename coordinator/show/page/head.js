@@ -33,13 +33,13 @@ ggdm.head = () => {
 /* ---- while it runs --------------------------------------------------------------------------- */
 
 const PAUSED = "paused";
+const paused = () => ggdm.view.get(PAUSED) === "yes";
 
 ggdm.live = () => {
     const { live } = ggdm.run;
     const section = document.getElementById("live");
     if (!live) return;
     const percent = (100 * (live.fraction ?? 0)).toFixed(1);
-    const paused = () => ggdm.view.get(PAUSED) === "yes";
     const eta = live.eta_seconds === null || live.eta_seconds === undefined ? "" : `, about ${ggdm.duration(live.eta_seconds)} left`;
     const pause = ggdm.h("button", {
         type: "button",
@@ -56,6 +56,12 @@ ggdm.live = () => {
         ggdm.h("p", { id: "live-state", role: "status" }, `${percent}\u202f% of the images are done${eta}. This page loads itself again every ${ggdm.duration(live.every)} and keeps what you have chosen.`),
         pause);
     section.hidden = false;
+};
+
+/** Load the page again after a while, once it is built. */
+ggdm.follow = () => {
+    const { live } = ggdm.run;
+    if (!live) return;
     setInterval(() => {
         if (paused() || document.hidden) return;
         ggdm.leave();

@@ -35,13 +35,14 @@ const contents = () => {
 const redrawAll = () => ggdm.panels.filter((p) => p.built).forEach((p) => p.redraw());
 
 /* Another width or other colours: draw again. */
-const follow = () => {
+const watchWidth = () => {
     let width = document.getElementById("content").clientWidth;
     let timer = 0;
     new ResizeObserver(() => {
         const now = document.getElementById("content").clientWidth;
         if (now === width) return;
         width = now;
+        ggdm.newWidth();
         clearTimeout(timer);
         timer = setTimeout(redrawAll, 120);
     }).observe(document.getElementById("content"));
@@ -65,9 +66,10 @@ ggdm.start = async () => {
         panel.rebuild();
         await nextTurn();
     }
-    follow();
+    watchWidth();
     ggdm.enlargeChosen();
     comeBack();
+    ggdm.follow();
     document.documentElement.dataset.ready = "yes";
 };
 

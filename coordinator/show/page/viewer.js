@@ -122,11 +122,9 @@ const show = (cell, index) => {
         ...[traceOf(cell, index)].filter(Boolean),
         ...record);
     ggdm.drawImages(canvas, cell, [index], 1, largeSide(ggdm.tileOf(cell)), false).catch((e) => canvas.replaceWith(e.message));
-    if (!dialog().open) {
-        dialog().showModal();
-        document.getElementById("viewer-title").focus();
-    } else if (focus)
-        (dialog().querySelector(`[aria-label="${CSS.escape(focus)}"]`) ?? document.getElementById("viewer-title")).focus();
+    if (!dialog().open) dialog().showModal();
+    const same = focus && dialog().querySelector(`[aria-label="${CSS.escape(focus)}"]`);
+    (same || document.getElementById("viewer-title")).focus();
     ggdm.announce(title);
 };
 
