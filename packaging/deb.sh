@@ -31,6 +31,13 @@ mv "$share/doc/ggdm/LICENSE" "$stage/license"
     sed -n 's/^Copyright (c) /Copyright: /p' "$stage/license"
     echo 'License: Expat'
     sed -n '/^Permission/,$p' "$stage/license" | sed 's/^$/./; s/^/ /'
+    for library in d3 plot; do # a part of each report's page
+        echo
+        echo "Files: coordinator/show/page/vendor/$library.min.js"
+        sed -n 's/^Copyright /Copyright: /p' coordinator/show/page/vendor/$library.LICENSE
+        echo 'License: ISC'
+        sed -n '/^Permission/,$p' coordinator/show/page/vendor/$library.LICENSE | sed 's/^$/./; s/^/ /'
+    done
 } >"$share/doc/ggdm/copyright"
 {
     printf 'ggdm (%s) unstable; urgency=medium\n\n  * Built from the sources by make deb.\n\n' "$version"

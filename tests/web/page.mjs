@@ -303,9 +303,10 @@ await test("the report of a run is drawn in full", async () => {
     const path = join(runDir, "report.html");
     const page = await open(path);
     const there = await sections(page);
-    assert.deepEqual(["curves", "heat", "tradeoff", "images", "cells", "computed", "machine", "files"].filter((s) => !there.includes(s)), []);
+    assert.deepEqual(["curves", "heat", "tradeoff", "images", "cells", "surface", "computed", "machine", "files"].filter((s) => !there.includes(s)), []);
     assert.equal(await page.locator("#cells tbody tr").count(), 9);
     assert.equal(await page.locator('#heat g[data-mark="cell"] rect').count(), 9);
+    assert.match(await says(page, "surface"), /^Accuracy by the judge, fitted over .*Highest at/);
     await page.locator("#images h2").scrollIntoViewIfNeeded();
     await page.locator("button.shot canvas[data-drawn]").first().waitFor();
     assert.deepEqual(await violations(page), []);

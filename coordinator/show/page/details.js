@@ -1,4 +1,4 @@
-/* What else is known: the fitted surface, what was computed, the machine, files. */
+/* What else is known: what was computed, the machine, files. */
 
 const open = (id, title, ...content) => {
     const section = document.getElementById(id);
@@ -12,18 +12,6 @@ const pre = (label, text) => ggdm.h("pre", { tabindex: 0, role: "region", "aria-
 const fold = (title, ...content) => ggdm.h("details", { class: "fold" }, ggdm.h("summary", {}, title), content);
 
 const digestText = (digest) => (digest ? ggdm.h("code", { class: "digest" }, digest) : "–");
-
-/* ---- between the values that were swept ------------------------------------------------------- */
-
-ggdm.surface = () => {
-    const { surface } = ggdm.run;
-    if (!surface) return;
-    const percent = (v) => (v === null || v === undefined ? "–" : (100 * v).toFixed(1));
-    const rows = surface.places.map((p) => [p.label, ...p.at.map((v) => String(Number(v.toPrecision(4)))), percent(p.accuracy[0]), `${percent(p.accuracy[1])}–${percent(p.accuracy[2])}`]);
-    open("surface", "Between the values that were tried",
-        ggdm.h("p", { class: "intro" }, surface.text),
-        ggdm.table("Fitted accuracy, where it is highest and where to try next", ["place", ...surface.axes.map((a) => ggdm.run.axis(a.name)?.label ?? a.name), "accuracy, %", "95\u202f%"], rows));
-};
 
 /* ---- what was computed ------------------------------------------------------------------------- */
 

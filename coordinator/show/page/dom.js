@@ -151,6 +151,6 @@ ggdm.panel = (id, title, intro, controls, draw) => {
 ggdm.panels = panels;
 
 /* What the list of sections calls them. */
-const shorter = { about: "Reading it", curves: "Curves", heat: "Heat map", tradeoff: "Trade-off", recorder: "Recorder", cells: "Table", surface: "Fitted", computed: "Recipes and models", machine: "Machine and cost", files: "Files" };
+const shorter = { about: "Reading it", curves: "Curves", heat: "Heat map", tradeoff: "Trade-off", recorder: "Recorder", cells: "Table", surface: "In between", computed: "Recipes and models", machine: "Machine and cost", files: "Files" };
 
 ggdm.heading = (id, title) => ggdm.h("h2", { id: `${id}-title`, tabindex: -1, "data-short": shorter[id] ?? title }, title);

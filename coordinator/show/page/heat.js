@@ -1,6 +1,7 @@
 /* A measure or metric over two axes, as colours. */
 
-const legend = (lo, hi, c) => {
+/** From which number to which the colours go. */
+ggdm.ramp = (lo, hi, c) => {
     const stops = d3.range(0, 1.01, 0.1).map((x) => ggdm.heat(x));
     return ggdm.h(
         "div",
@@ -99,7 +100,7 @@ ggdm.heatMap = () => {
         const where = slice.says();
         const says = `${c.label} over ${x.title} and ${y.title}${where ? `, at ${where}` : ""}, as colours`;
         return [
-            legend(...range, c),
+            ggdm.ramp(...range, c),
             ggdm.figure({ svg: picture(width, cells, c, x, y, range), says, caption: c.note || null, numbers: numbersOf(cells, c, x, y) }),
         ];
     };

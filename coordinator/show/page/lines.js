@@ -24,8 +24,8 @@ const decades = (points) => {
  *  width, height, x: {scale, label}, y: {label, domain, log}, joined: lines between the points
  *  curves  [{style, points: [{x, y, lo, hi, title}]}], x on its scale; y null: a gap
  *  levels  [{y, color, text, dash}]: lines across, bands: draw lo to hi
- *  marks   further ones */
-ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, marks = [] }) => {
+ *  dots    draw the points, marks: further ones */
+ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, dots = true, marks = [] }) => {
     const points = curves.flatMap((c) => c.points.map((p) => ({ ...p, ...c.style, curve: c })));
     const drawn = points.filter((p) => p.y !== null);
     const marginLeft = 52;
@@ -58,7 +58,7 @@ ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, marks = [] }
             bands && !joined &&
                 Plot.ruleX(ranged, { x: "x", y1: "lo", y2: "hi", stroke: "color", strokeWidth: 1.5 }),
             joined && Plot.lineY(points, { x: "x", y: "y", z: "curve", stroke: "color", strokeWidth: 2, curve: "linear" }),
-            points.length <= 600 &&
+            dots && points.length <= 600 &&
                 Plot.dot(drawn, { x: "x", y: "y", fill: "color", symbol: (p) => p.symbol, r: 3.2 }),
             ...marks,
             ggdm.tip(drawn, { x: "x", y: "y", title: "title" }),

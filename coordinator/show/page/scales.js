@@ -19,7 +19,7 @@ const GAP = 12; // between two of them
 
 /* Of ticks {at, text} those for which there is room on `width` pixels from lo to hi: the last, and
  * of the others as many as there can be. */
-const thin = (ticks, lo, hi, width) => {
+ggdm.thin = (ticks, lo, hi, width) => {
     const place = (t) => ((t.at - lo) / (hi - lo || 1)) * width;
     const half = (t) => (t.text.length * CHARACTER) / 2;
     const last = ticks.at(-1);
@@ -66,7 +66,7 @@ ggdm.axisScale = (a, log) => {
         domain,
         broken: log && a.values.includes(0) ? (zero + positive[0]) / 2 : null,
         ticks: (width) =>
-            a.numeric && !log && a.values.length > 12 ? round(width) : thin(swept, domain[0], domain[1], width),
+            a.numeric && !log && a.values.length > 12 ? round(width) : ggdm.thin(swept, domain[0], domain[1], width),
     };
 };
 
