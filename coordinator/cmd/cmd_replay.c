@@ -53,10 +53,13 @@ static ggdm_status find_cell(const replay_options *o, ggdm_store *store, subject
             count++;
         }
     free(chosen);
-    if (count != 1)
-        return GGDM_FAIL(err, GGDM_EINVAL, "--cell: %s%.200s%s means %d cells, expected one of %s",
-                         o->cell ? "value '" : "", o->cell ? o->cell : "none given",
-                         o->cell ? "'" : "", count, "those of summary.csv, as c0003");
+    if (count > 1 && !o->cell)
+        return GGDM_FAIL(err, GGDM_EINVAL,
+                         "--cell is missing: the run has %d cells, expected one of them, as %s",
+                         count, s->results.rows[0].cell.name);
+    if (count > 1)
+        return GGDM_FAIL(err, GGDM_EINVAL, "--cell: value '%.200s' means %d cells, expected one",
+                         o->cell, count);
     s->row = &s->results.rows[found];
     if (o->image >= s->row->cell.wanted)
         return GGDM_FAIL(err, GGDM_EINVAL, "--image: value '%d', expected 0 to %d, as %s has %d",

@@ -110,6 +110,7 @@ says 1 "a pixel that was changed" "error: c0005 image 3 is not what the run has 
 cmp way/final.png other/final.png && grep -q '"same": false' other/replay.json && grep -q '"differing": 1,' other/replay.json
 report $? "what is right is beside it"
 says 2 "several cells" "--cell: value 'kappa=2' means 3 cells, expected one" -- "$GGDM" replay r --cell kappa=2
+says 2 "no cell" "--cell is missing: the run has 9 cells, expected one of them, as c0000" -- "$GGDM" replay r
 says 2 "an image that is not there" "--image: value '4', expected 0 to 3, as c0005 has 4" -- "$GGDM" replay r --cell 5 --image 4
 
 # ---- models ----
