@@ -6,6 +6,16 @@ set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/tiny.sh"
 
+# What the first images of each cell have noted on their way is as they are.
+records() {
+    "$TOOLS/ask_store" "$1" "SELECT c.name, r.idx, hex(r.data) FROM cell AS c JOIN record AS r
+        USING (trajectory) ORDER BY c.idx, r.idx"
+}
+same() {
+    digests reference >want && digests "$1" >got && [ -s want ] && cmp want got &&
+        records reference >want.records && records "$1" | cmp want.records -
+}
+
 # sweep_of STEPS SAMPLES > FILE
 sweep_of() { sweep "$1" "$2" "0, 0.5, 2" "0, $(($1 / 2)), $1"; }
 
@@ -13,7 +23,7 @@ run() { timeout 120 "$GGDM" run small.yaml "$@" >out 2>&1; }
 
 sweep_of 12 4 >small.yaml
 run --run reference --workers 1 --batch 32 --threads 1
-[ $? -eq 0 ] && [ "$(digests reference | wc -l)" -eq 18 ]
+[ $? -eq 0 ] && [ "$(digests reference | wc -l)" -eq 18 ] && [ "$(records reference | sort -u | wc -l)" -eq 36 ]
 report $? "reference run: 1 worker, batch 32, 1 thread" && [ "$failed" -eq 0 ] || { cat out; exit 1; }
 
 # pixels_of PATTERN: how many different pixels and labels these archives hold.
