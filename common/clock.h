@@ -9,6 +9,9 @@
 double ggdm_now(void);
 /** Seconds since 1970. */
 double ggdm_wall_clock(void);
+/** Both clocks are so many seconds further on from now on; for simulations, of one thread, that do
+ *  not sleep (or, below 0, whose own work shall take no time). */
+void ggdm_clock_skip(double seconds);
 /** Sleep; a signal may end it early. */
 void ggdm_sleep(double seconds);
 

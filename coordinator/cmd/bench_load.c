@@ -1,11 +1,8 @@
 #include "coordinator/cmd/bench_load.h"
 
-#include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/isa.h"
@@ -92,39 +89,6 @@ ggdm_status ggdm_bench_work(ggdm_transport *t, const ggdm_bench_load *load, ggdm
 }
 
 /* ---- what the coordinator costs ---- */
-
-/* A line "NAME: 123 kB" of /proc/self/status, in bytes. */
-static double memory_of(const char *name)
-{
-    char line[256];
-    double kib = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    size_t n = strlen(name);
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, name, n) == 0 && line[n] == ':')
-            kib = strtod(line + n + 1, NULL);
-    if (f)
-        fclose(f);
-    return 1024 * kib;
-}
-
-/* Memory of this process alone: what MPI shares with the workers is not counted. */
-static double own_memory(const char *rss)
-{
-    return memory_of(rss) - memory_of("RssShmem");
-}
-
-/* From here on VmHWM is the peak. */
-static void reset_peak(void)
-{
-    int fd = open("/proc/self/clear_refs", O_WRONLY);
-    malloc_trim(0);
-    if (fd < 0)
-        return;
-    if (write(fd, "5", 1) != 1)
-        fprintf(stderr, "ggdm bench: the peak of memory includes start-up\n");
-    close(fd);
-}
 
 /* A transport that notes when the first unit leaves. */
 typedef struct watch {
@@ -269,7 +233,7 @@ static ggdm_status measure_big(bench *b, ggdm_bench_run *run, ggdm_error *err)
 {
     int32_t units = b->load->units, most = units / 10 * 9;
     double begun = ggdm_now();
-    GGDM_TRY(ggdm_bench_run_create(b->load->dir, GGDM_BENCH_RUN, units, run, err));
+    GGDM_TRY(ggdm_bench_run_create(b->load->dir, GGDM_BENCH_RUN, units, 1, run, err));
     b->figures[GGDM_BENCH_PLAN_SECONDS] = ggdm_now() - begun;
     double bytes = ggdm_bench_run_bytes(run);
     b->figures[GGDM_BENCH_DATABASE_BYTES] = bytes;
@@ -277,12 +241,12 @@ static ggdm_status measure_big(bench *b, ggdm_bench_run *run, ggdm_error *err)
                      &b->figures[GGDM_BENCH_STORE_CPU], err));
     b->figures[GGDM_BENCH_EVENT_BYTES] = (ggdm_bench_run_bytes(run) - bytes) / most;
     timing time;
-    reset_peak();
+    ggdm_bench_reset_peak();
     GGDM_TRY(session(b, run, &time, err));
     b->figures[GGDM_BENCH_RESUME_SECONDS] = time.first;
     b->figures[GGDM_BENCH_RATE] = (units - most) / time.seconds;
     b->figures[GGDM_BENCH_CPU] = 1e6 * time.cpu / (units - most);
-    b->figures[GGDM_BENCH_RSS_BYTES] = own_memory("VmHWM") - b->memory;
+    b->figures[GGDM_BENCH_RSS_BYTES] = ggdm_bench_memory("VmHWM") - b->memory;
     return GGDM_OK;
 }
 
@@ -292,7 +256,7 @@ static ggdm_status measure_small(bench *b, const char *name, int32_t each, timin
 {
     int workers = ggdm_transport_size(b->t) - 1;
     ggdm_bench_run run = {0};
-    ggdm_status st = ggdm_bench_run_create(b->load->dir, name, each * workers, &run, err);
+    ggdm_status st = ggdm_bench_run_create(b->load->dir, name, each * workers, 1, &run, err);
     if (st == GGDM_OK)
         st = session(b, &run, time, err);
     ggdm_bench_run_deinit(&run);
@@ -303,7 +267,7 @@ static ggdm_status measure_load(bench *b, ggdm_error *err)
 {
     ggdm_bench_run run = {0};
     timing time;
-    b->memory = own_memory("VmRSS");
+    b->memory = ggdm_bench_memory("VmRSS");
     ggdm_status st = measure_big(b, &run, err);
     ggdm_bench_run_deinit(&run);
     GGDM_TRY(st);

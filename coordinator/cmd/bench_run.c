@@ -14,8 +14,8 @@ static const ggdm_param chain_rows[] = {{.key = "steps",
                                          .type = GGDM_PARAM_WHOLE,
                                          .structure = true,
                                          .lo = 1,
-                                         .hi = 1000,
-                                         .fallback = GGDM_WHOLE(2),
+                                         .hi = GGDM_BENCH_STEPS,
+                                         .fallback = GGDM_WHOLE(GGDM_BENCH_STEPS),
                                          .help = "Steps of a chain."}};
 static const ggdm_kind chain_kind = {.family = GGDM_FAMILY_SAMPLER,
                                      .name = "none",
@@ -34,12 +34,12 @@ static ggdm_status cost_nothing(void *context, const char *head, const char *set
     return GGDM_OK;
 }
 
-static ggdm_status store_sweep(ggdm_spec *spec, const char *text, ggdm_bench_run *run,
-                               ggdm_error *err)
+static ggdm_status store_sweep(ggdm_spec *spec, const char *text, int32_t images,
+                               ggdm_bench_run *run, ggdm_error *err)
 {
-    const ggdm_plan_options options = {.unit_cost = 1,
+    const ggdm_plan_options options = {.unit_cost = (double)images * GGDM_BENCH_STEPS,
                                        .min_units = 1,
-                                       .min_block = 1,
+                                       .min_block = images,
                                        .max_trajectories = 1,
                                        .max_state_bytes = SIZE_MAX};
     const ggdm_coster coster = {.cost = cost_nothing};
@@ -61,7 +61,7 @@ done:
 }
 
 ggdm_status ggdm_bench_run_create(const char *parent, const char *name, int32_t units,
-                                  ggdm_bench_run *run, ggdm_error *err)
+                                  int32_t images, ggdm_bench_run *run, ggdm_error *err)
 {
     const bool ten = units % 10 == 0;
     char *text = NULL;
@@ -73,13 +73,13 @@ ggdm_status ggdm_bench_run_create(const char *parent, const char *name, int32_t 
                   ggdm_asprintf(&text, err,
                                 "name: bench\nmodel: none\nsweep: {seed: {from: 1, to: %d, step: "
                                 "1}}\nsamples: %d\n",
-                                ten ? 10 : 1, ten ? units / 10 : units),
+                                ten ? 10 : 1, (ten ? units / 10 : units) * images),
                   done);
     GGDM_TRY_GOTO(
         st,
         ggdm_spec_parse(&bench_catalogue, text, strlen(text), "sweep.yaml", NULL, 0, &spec, err),
         done);
-    st = store_sweep(&spec, text, run, err);
+    st = store_sweep(&spec, text, images, run, err);
 done:
     ggdm_spec_deinit(&spec);
     free(text);

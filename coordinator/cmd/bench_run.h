@@ -12,10 +12,12 @@ typedef struct ggdm_bench_run {
     ggdm_job job;
 } ggdm_bench_run;
 
-/** A run of so many units, of one image each: of ten cells where they divide.  *run is to be
- *  deinitialised after an error, too. */
+#define GGDM_BENCH_STEPS 1000 /* of the chain of a unit */
+
+/** A run of so many units, of so many images each: of ten cells where the units divide.  *run is to
+ *  be deinitialised after an error, too. */
 ggdm_status ggdm_bench_run_create(const char *parent, const char *name, int32_t units,
-                                  ggdm_bench_run *run, ggdm_error *err);
+                                  int32_t images, ggdm_bench_run *run, ggdm_error *err);
 void ggdm_bench_run_deinit(ggdm_bench_run *run);
 
 /** Size of its database. */

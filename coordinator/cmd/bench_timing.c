@@ -1,7 +1,12 @@
 #include "coordinator/cmd/bench_timing.h"
 
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -24,6 +29,37 @@ double ggdm_bench_cpu_seconds(void)
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A line "NAME: 123 kB" of /proc/self/status, in bytes. */
+static double memory_of(const char *name)
+{
+    char line[256];
+    double kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    size_t n = strlen(name);
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, name, n) == 0 && line[n] == ':')
+            kib = strtod(line + n + 1, NULL);
+    if (f)
+        fclose(f);
+    return 1024 * kib;
+}
+
+double ggdm_bench_memory(const char *rss)
+{
+    return memory_of(rss) - memory_of("RssShmem");
+}
+
+void ggdm_bench_reset_peak(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY);
+    malloc_trim(0);
+    if (fd < 0)
+        return;
+    if (write(fd, "5", 1) != 1)
+        fprintf(stderr, "ggdm bench: the peak of memory includes start-up\n");
+    close(fd);
 }
 
 ggdm_timing ggdm_bench_graph(ggdm_graph *g, double seconds)

@@ -7,6 +7,11 @@
 /** CPU time of this process so far, all threads. */
 double ggdm_bench_cpu_seconds(void);
 
+/** Bytes of memory of this process alone (what MPI shares is not counted): "VmRSS" now, or "VmHWM",
+ *  the peak since the last ggdm_bench_reset_peak. */
+double ggdm_bench_memory(const char *rss);
+void ggdm_bench_reset_peak(void);
+
 /* Times of one run of a graph in seconds: wall clock, and CPU time of all threads. */
 typedef struct ggdm_timing {
     double median, best, cpu; /* cpu: median */

@@ -1,5 +1,6 @@
 /* `ggdm bench dispatch`: what the coordinator costs.  Started bare it launches an MPI world of
- * itself, as `ggdm run` does; rank 0 measures and leaves its figures in a file. */
+ * itself, as `ggdm run` does; rank 0 measures and leaves its figures in a file.  With --ranks the
+ * workers are simulated (bench_scale.h). */
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include "common/plural.h"
 #include "common/temp.h"
 #include "coordinator/cmd/bench_load.h"
+#include "coordinator/cmd/bench_scale.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/world/world.h"
 #include "coordinator/run/progress.h"
@@ -50,6 +52,7 @@ static const struct {
 
 typedef struct bench_options {
     ggdm_bench_load load;
+    ggdm_bench_scale scale;
     int workers; /* -1: not given */
     bool json;
 } bench_options;
@@ -235,9 +238,9 @@ static int bench_bare(bench_options *o)
     if (o->workers < 0)
         o->workers = ggdm_usable_cores();
     ggdm_status st = ggdm_make_temp_dir("ggdm-bench", &dir, &err);
-    o->load.dir = dir;
+    o->load.dir = o->scale.dir = dir;
     if (st == GGDM_OK)
-        st = bench_here(o, &err);
+        st = o->scale.load.ranks ? ggdm_bench_scale_run(&o->scale, &err) : bench_here(o, &err);
     if (dir)
         ggdm_remove_tree(dir);
     free(dir);
@@ -264,19 +267,27 @@ static error_t parse_bench_dispatch(int key, char *arg, struct argp_state *state
     bench_options *o = state->input;
     switch (key) {
     case 'n':
-        o->load.units = ggdm_command_int(state, "--units", arg, 10, 100000000);
+        o->load.units = o->scale.units = ggdm_command_int(state, "--units", arg, 10, 100000000);
         break;
     case 'm':
-        o->load.unit_ms = ggdm_command_real(state, "--unit-ms", arg, 0, 60000);
+        o->load.unit_ms = ggdm_command_real(state, "--unit-ms", arg, 0, 3600000);
+        o->scale.load.unit_seconds = 1e-3 * o->load.unit_ms;
         break;
     case 'w':
         o->workers = ggdm_command_int(state, "--workers", arg, 0, 10000);
         break;
     case 'j':
-        o->json = true;
+        o->json = o->scale.json = true;
         break;
     case KEY_DIR:
         o->load.dir = arg;
+        break;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &o->scale;
+        break;
+    case ARGP_KEY_END:
+        if (o->scale.load.ranks && o->workers >= 0)
+            argp_error(state, "--workers starts workers, --ranks simulates them: give one of them");
         break;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", arg);
@@ -289,6 +300,8 @@ static error_t parse_bench_dispatch(int key, char *arg, struct argp_state *state
 
 int ggdm_cmd_bench_dispatch(int argc, char **argv)
 {
+    static const struct argp_child children[] = {
+        {&ggdm_bench_scale_argp, 0, "Simulated workers:", 0}, {0}};
     static const struct argp argp = {
         arguments,
         parse_bench_dispatch,
@@ -298,11 +311,21 @@ int ggdm_cmd_bench_dispatch(int argc, char **argv)
         "one pixel.\v"
         "9 of 10 units are done by the store alone, the rest by the workers, which is what "
         "resuming measures too.  The runs are made below $TMPDIR (default /tmp), whose disk "
-        "counts.",
-        NULL,
+        "counts.\n\n"
+        "With --ranks the workers are simulated, by a clock that goes on where the coordinator "
+        "would wait, so that hours take minutes; store, dispatch loop and messages are the real "
+        "ones, and a world that is lost is a process that is killed (docs/SCALE.md).  Example: "
+        "ggdm bench dispatch --ranks 10000 --host-deaths 2",
+        children,
         NULL,
         NULL};
-    bench_options options = {.load = {.units = 100000, .unit_ms = 100}, .workers = -1};
+    bench_options options = {.load = {.units = 100000, .unit_ms = 100},
+                             .scale = {.load = {.unit_seconds = 30,
+                                                .images = 8,
+                                                .image_bytes = 2500,
+                                                .per_host = 64,
+                                                .start_seconds = 30}},
+                             .workers = -1};
     if (ggdm_command_parse(&argp, argc, argv, &options))
         return GGDM_EXIT_USAGE;
     return options.load.dir ? bench_rank(&options) : bench_bare(&options);

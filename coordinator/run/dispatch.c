@@ -17,6 +17,7 @@
 #include "worker/protocol.h"
 
 #define TURN_SECONDS 0.2     /* longest wait for a packet: progress is shown in between */
+#define LOOK_SECONDS 0.1     /* between two looks at all workers: progress, silence */
 #define MAX_PACKETS 1024     /* taken in by one turn */
 #define STOP_SECONDS 9.0     /* in all, where somebody waits for the end */
 #define TOGETHER_SECONDS 5.0 /* who falls silent within so much of each other has one cause */
@@ -102,6 +103,7 @@ static ggdm_status handle_packet(ggdm_dispatch *d, ggdm_error *err)
     if (ggdm_worker_is_busy(w) && now - w->last_sign > d->longest_gap)
         d->longest_gap = now - w->last_sign;
     w->last_sign = now;
+    d->news = d->news || d->packet.tag != GGDM_TAG_BEAT;
     ggdm_error why = {0};
     if (handle_report(d, w, &report, &why) != GGDM_OK) {
         /* Too many images: what it sends further is dropped, the unit counts as failed. */
@@ -233,6 +235,30 @@ static ggdm_status decide(ggdm_dispatch *d, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* Thousands of workers say each half second that they live: nothing follows from that. */
+static ggdm_status turn_if_due(ggdm_dispatch *d, ggdm_error *err)
+{
+    const double now = ggdm_now();
+    const bool waited = d->waiting_since > 0 && now - d->waiting_since >= GGDM_COMMIT_SECONDS;
+    if (!d->news && !waited && now - d->last_turn < TURN_SECONDS)
+        return GGDM_OK;
+    d->news = false;
+    d->last_turn = now;
+    return ggdm_turn(d, err);
+}
+
+static ggdm_status look_at_all(ggdm_dispatch *d, ggdm_error *err)
+{
+    if (ggdm_now() - d->last_look < LOOK_SECONDS)
+        return GGDM_OK;
+    show_progress(d);
+    GGDM_TRY(check_silence(d, err));
+    if (count_left(d) < d->n - 1)
+        return GGDM_OK;
+    return GGDM_FAIL(err, d->broken.code ? d->broken.code : GGDM_ECOMM, "%s",
+                     d->broken.code ? d->broken.msg : "all workers have left");
+}
+
 static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
 {
     begin_watch(d);
@@ -246,13 +272,9 @@ static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
             continue;
         }
         GGDM_TRY(take_packets(d, d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS, err));
-        GGDM_TRY(ggdm_turn(d, err));
+        GGDM_TRY(turn_if_due(d, err));
         GGDM_TRY(ggdm_request_serve(&d->requests, d->store, err));
-        show_progress(d);
-        GGDM_TRY(check_silence(d, err));
-        if (count_left(d) == d->n - 1)
-            return GGDM_FAIL(err, d->broken.code ? d->broken.code : GGDM_ECOMM, "%s",
-                             d->broken.code ? d->broken.msg : "all workers have left");
+        GGDM_TRY(look_at_all(d, err));
     }
     return GGDM_OK;
 }

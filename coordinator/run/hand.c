@@ -13,7 +13,7 @@
 
 ggdm_task *ggdm_hand_task(ggdm_hand *hand, int i)
 {
-    return &hand->tasks[(hand->first + i) % GGDM_HAND_MAX];
+    return &hand->tasks[(hand->first + i) % hand->cap];
 }
 
 ggdm_task *ggdm_hand_at_work(ggdm_hand *hand)
@@ -63,6 +63,24 @@ static void begin_next(ggdm_hand *hand)
     const ggdm_task *t = ggdm_hand_at_work(hand);
     hand->part = t ? t->resumed : 0;
     hand->begun = ggdm_now();
+}
+
+ggdm_status ggdm_hand_reserve(ggdm_hand *hand, int more, ggdm_error *err)
+{
+    int cap = hand->cap ? hand->cap : 1;
+    ggdm_task *tasks = NULL;
+    if (hand->n + more <= hand->cap)
+        return GGDM_OK;
+    while (cap < hand->n + more)
+        cap *= 2;
+    GGDM_TRY(ggdm_alloc(&tasks, (size_t)cap, sizeof *tasks, err));
+    for (int i = 0; i < hand->n; i++)
+        tasks[i] = *ggdm_hand_task(hand, i);
+    free(hand->tasks);
+    hand->tasks = tasks;
+    hand->cap = cap;
+    hand->first = 0;
+    return GGDM_OK;
 }
 
 ggdm_task *ggdm_hand_add(ggdm_hand *hand, ggdm_unit *unit)
@@ -130,7 +148,7 @@ void ggdm_hand_drop(ggdm_hand *hand)
     ggdm_task_forget_state(t);
     ggdm_unit_deinit(&t->unit);
     *t = (ggdm_task){0};
-    hand->first = (hand->first + 1) % GGDM_HAND_MAX;
+    hand->first = (hand->first + 1) % hand->cap;
     hand->n--;
     if (hand->reported > 0)
         hand->reported--;
@@ -148,4 +166,7 @@ void ggdm_hand_deinit(ggdm_hand *hand)
 {
     while (hand->n > 0)
         ggdm_hand_drop(hand);
+    free(hand->tasks);
+    hand->tasks = NULL;
+    hand->cap = 0;
 }

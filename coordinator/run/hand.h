@@ -36,12 +36,12 @@ typedef struct ggdm_task {
 } ggdm_task;
 
 typedef struct ggdm_hand {
-    ggdm_task tasks[GGDM_HAND_MAX]; /* ring */
-    int first, n;                   /* of the ring */
-    int reported;                   /* of n, the first ones */
-    double part;                    /* done of the unit at work, [0, 1] */
-    double begun;                   /* when it became the one at work */
-    double unit_seconds;            /* smoothed time of a unit; 0: not known */
+    ggdm_task *tasks;    /* [cap], owned: a ring; large, so there is room for what is held only */
+    int cap, first, n;   /* of the ring */
+    int reported;        /* of n, the first ones */
+    double part;         /* done of the unit at work, [0, 1] */
+    double begun;        /* when it became the one at work */
+    double unit_seconds; /* smoothed time of a unit; 0: not known */
 } ggdm_hand;
 
 /** Task number i of hand->n. */
@@ -58,6 +58,10 @@ int ggdm_hand_room(const ggdm_hand *hand, double ready_for_each);
 
 /** Is it time to give the worker more? */
 bool ggdm_hand_is_low(const ggdm_hand *hand);
+
+/** Make room for so many more units, GGDM_HAND_MAX in all at most; tasks move.
+ *  Errors: GGDM_ENOMEM. */
+ggdm_status ggdm_hand_reserve(ggdm_hand *hand, int more, ggdm_error *err);
 
 /** Put a unit, which is moved, at the end; there must be room.  Returns its task. */
 ggdm_task *ggdm_hand_add(ggdm_hand *hand, ggdm_unit *unit);

@@ -65,10 +65,12 @@ static ggdm_status store_state(ggdm_dispatch *d, ggdm_task *t, bool done, ggdm_e
  * fault that was, and the others work on beside it. */
 static bool suspect_allowed(const ggdm_dispatch *d)
 {
+    if (ggdm_store_counts_get(d->store)->suspects == 0)
+        return false;
     for (int i = 1; i < d->n; i++)
         if (ggdm_hand_has_suspect(&d->workers[i].hand))
             return false;
-    return ggdm_store_counts_get(d->store)->suspects > 0;
+    return true;
 }
 
 static void add_task(ggdm_dispatch *d, ggdm_worker *w, ggdm_unit *unit, bool suspect)
@@ -86,6 +88,7 @@ static ggdm_status claim_for(ggdm_dispatch *d, int rank, int max, int32_t *n, gg
     ggdm_worker *w = &d->workers[rank];
     ggdm_unit units[GGDM_HAND_MAX];
     bool suspect = false;
+    GGDM_TRY(ggdm_hand_reserve(&w->hand, max, err));
     GGDM_TRY(ggdm_store_claim(d->store, rank, GGDM_CLAIM_INNOCENT, max, units, n, err));
     if (*n == 0 && w->hand.n == 0 && suspect_allowed(d)) {
         suspect = true;

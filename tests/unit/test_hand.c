@@ -9,7 +9,6 @@
 
 static ggdm_error err;
 
-/* A hand is large: not on the stack. */
 static ggdm_hand hand;
 
 static void fresh(void)
@@ -24,6 +23,7 @@ static ggdm_task *add(int64_t id)
     ggdm_unit unit = {.id = id, .attempt = 1, .image_count = 2, .n_segments = 1};
     unit.segments = ggdm_test_alloc(1, sizeof *unit.segments);
     unit.segments[0] = (ggdm_segment){.parent = -1, .end = 10, .trajectory = 0};
+    ggdm_test_ok(ggdm_hand_reserve(&hand, 1, &err), &err);
     ggdm_task *t = ggdm_hand_add(&hand, &unit);
     t->sent = true;
     return t;
@@ -83,6 +83,26 @@ static void test_hand_keeps_the_order_for_ever(void **state)
     }
     ggdm_hand_deinit(&hand);
     assert_int_equal(hand.n, 0);
+}
+
+/* Thousands of workers hold one unit each: room is made as it is needed, wherever the ring
+ * begins. */
+static void test_hand_grows_with_what_it_holds(void **state)
+{
+    (void)state;
+    fresh();
+    int64_t next = 0, done = 0;
+    for (int held = 1; held <= GGDM_HAND_MAX; held++) {
+        while (hand.n < held)
+            add(next++);
+        assert_true(hand.cap < 2 * held);
+        for (int i = 0; i < held; i++)
+            assert_int_equal(ggdm_hand_task(&hand, i)->unit.id, done + i);
+        report(GGDM_OK);
+        ggdm_hand_drop(&hand);
+        done++;
+    }
+    fresh();
 }
 
 static void test_hand_room_follows_the_time_of_a_unit(void **state)
@@ -179,6 +199,7 @@ static void test_hand_part_is_that_of_the_unit_at_work(void **state)
     unit.segments = ggdm_test_alloc(1, sizeof *unit.segments);
     unit.segments[0] = (ggdm_segment){.parent = -1, .end = 10, .trajectory = 0};
     add(0);
+    ggdm_test_ok(ggdm_hand_reserve(&hand, 1, &err), &err);
     ggdm_task *t = ggdm_hand_add(&hand, &unit);
     assert_true(t->resumed == 0.5);
     assert_true(hand.part == 0);
@@ -195,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hand_reports_are_about_the_first_that_is_not_reported),
         cmocka_unit_test(test_hand_keeps_the_order_for_ever),
+        cmocka_unit_test(test_hand_grows_with_what_it_holds),
         cmocka_unit_test(test_hand_room_follows_the_time_of_a_unit),
         cmocka_unit_test(test_hand_is_low_at_half),
         cmocka_unit_test(test_hand_learns_the_time_of_a_unit),
