@@ -72,7 +72,7 @@ numbers "plan good.yaml" --workers --threads --batch
 numbers "submit good.yaml" --nodes --tasks-per-node --cpus-per-task --shards --time --memory
 numbers "bench network x" --batch --threads --seconds
 numbers "bench ops" --batch --threads --milliseconds
-numbers "bench dispatch" --units --unit-ms --workers
+numbers "bench dispatch" --units --unit-ms --workers --ranks --images --image-bytes --ranks-per-host --rank-deaths --host-deaths --restart-seconds
 numbers "model apply x" --threads
 numbers "schedule" --steps --timesteps --beta-start --beta-end
 numbers "train x" --threads --stop-after
