@@ -224,8 +224,8 @@ static void print_evaluations(const ggdm_spec *spec)
                spec->evaluations[i].reference ? " against " : "",
                spec->evaluations[i].reference ? spec->evaluations[i].reference : "");
     if (trace->images)
-        printf("  %-15sthe way of the first %d image%s of each cell\n",
-               spec->n_evaluations ? "" : "then", trace->images, ggdm_plural(trace->images));
+        printf("  %-15sthe way of %d image%s of each cell\n", spec->n_evaluations ? "" : "then",
+               trace->images, ggdm_plural(trace->images));
 }
 
 static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int workers,

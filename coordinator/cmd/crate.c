@@ -17,8 +17,6 @@
 #include "coordinator/show/finish.h"
 #include "models/model.h"
 
-#define MAX_CARD ((size_t)1 << 20)
-
 /* ---- database, sweeps, recipes --------------------------------------------------------------- */
 
 static ggdm_status copy_database(ggdm_store *store, const char *to, ggdm_error *err)
@@ -92,7 +90,7 @@ static ggdm_status find_card(const char *dir, const ggdm_store_model *model, cha
                  "model '%s': its card is left out: %s has the digest %s, expected %s", model->name,
                  files.path, digest, model->digest);
     else if (ggdm_exists(card))
-        st = ggdm_read_text(card, MAX_CARD, out, err);
+        st = ggdm_read_text(card, GGDM_CRATE_MAX_CARD, out, err);
 done:
     ggdm_model_files_close(&files);
     free(sweep);

@@ -8,8 +8,9 @@
 #include "jobs/results.h"
 
 #define GGDM_CRATE_METADATA_FILE "ro-crate-metadata.json"
-#define GGDM_CRATE_CARDS "cards"     /* a folder of each model that has a README.md */
-#define GGDM_CRATE_RECIPES "recipes" /* CELL.txt of each cell */
+#define GGDM_CRATE_CARDS "cards"              /* a folder of each model that has a README.md */
+#define GGDM_CRATE_MAX_CARD ((size_t)1 << 20) /* bytes */
+#define GGDM_CRATE_RECIPES "recipes"          /* CELL.txt of each cell */
 
 /** Write the run in dir, which the store is a reader of, as the new directory out: it appears
  *  whole, or not at all.

@@ -116,14 +116,15 @@ static ggdm_status id_of(const char *dir, const char *folder, const char *name, 
     return st;
 }
 
-static ggdm_status put_refs(ggdm_json *j, const char *dir, const char *folder, const listing *l,
-                            int parts, ggdm_error *err)
+/* key: NULL in an array; else of the one there is. */
+static ggdm_status put_refs(ggdm_json *j, const char *key, const char *dir, const char *folder,
+                            const listing *l, int parts, ggdm_error *err)
 {
     for (int i = 0; i < l->n; i++) {
         char *id = NULL;
         GGDM_TRY(id_of(dir, folder, l->entries[i]->d_name, &id, err));
         if (kind_of(id)->part & parts) {
-            ggdm_json_begin_object(j, NULL);
+            ggdm_json_begin_object(j, key);
             ggdm_json_put_string(j, "@id", id);
             ggdm_json_end(j);
         }
@@ -136,7 +137,7 @@ ggdm_status ggdm_crate_put_refs(ggdm_json *j, const char *dir, int parts, ggdm_e
 {
     listing l = {0};
     GGDM_TRY(list(dir, "", &l, err));
-    ggdm_status st = put_refs(j, dir, "", &l, parts, err);
+    ggdm_status st = put_refs(j, NULL, dir, "", &l, parts, err);
     free_listing(&l);
     return st;
 }
@@ -210,9 +211,11 @@ static ggdm_status put_folder(ggdm_json *j, const ggdm_results *r, const char *d
     GGDM_TRY(list(dir, id, &l, err));
     begin(j, id, "Dataset");
     ggdm_json_put_string(j, "description", row ? cell : kind_of(id)->description);
-    ggdm_json_begin_array(j, "hasPart");
-    ggdm_status st = put_refs(j, dir, id, &l, GGDM_CRATE_ALL, err);
-    ggdm_json_end(j);
+    if (l.n > 1)
+        ggdm_json_begin_array(j, "hasPart");
+    ggdm_status st = put_refs(j, l.n > 1 ? NULL : "hasPart", dir, id, &l, GGDM_CRATE_ALL, err);
+    if (l.n > 1)
+        ggdm_json_end(j);
     ggdm_json_end(j);
     free_listing(&l);
     return st == GGDM_OK ? put_entities(j, r, dir, id, err) : st;

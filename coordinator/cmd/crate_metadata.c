@@ -129,6 +129,25 @@ static void digest_id(const char *what, const char *digest, char id[ID_SIZE])
     snprintf(id, ID_SIZE, "#%s-%.64s", what, digest);
 }
 
+/* "license: mit" in the head of a card, between two lines ---, as model hubs have it. */
+static void put_license_of(metadata *m, const char *path)
+{
+    static const char key[] = "\nlicense:";
+    char *card = NULL;
+    if (ggdm_read_text(path, GGDM_CRATE_MAX_CARD, &card, NULL) == GGDM_OK &&
+        strncmp(card, "---\n", 4) == 0) {
+        const char *end = strstr(card + 3, "\n---");
+        char *line = strstr(card + 3, key);
+        if (end && line && line < end) {
+            line += strlen(key);
+            line += strspn(line, " \"'");
+            line[strcspn(line, "\"'\r\n")] = '\0';
+            put_text(m, "license", line);
+        }
+    }
+    free(card);
+}
+
 static ggdm_status put_model(metadata *m, const ggdm_store_model *model, ggdm_error *err)
 {
     char id[ID_SIZE], card[GGDM_CRATE_CARD_SIZE], *path = NULL;
@@ -140,8 +159,10 @@ static ggdm_status put_model(metadata *m, const ggdm_store_model *model, ggdm_er
                          "A model; its weights are not in this crate.  The identifier is what "
                          "`ggdm model info` calls its digest: a SHA-256 of what its files mean.");
     ggdm_json_put_string(&m->j, "identifier", model->digest);
-    if (ggdm_exists(path))
+    if (ggdm_exists(path)) {
         put_ref(m, "subjectOf", card);
+        put_license_of(m, path);
+    }
     ggdm_json_end(&m->j);
     free(path);
     return GGDM_OK;

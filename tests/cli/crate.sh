@@ -28,7 +28,7 @@ refuses() {
     report $ok "$name" || sed 's/^/# /' out
 }
 
-echo "The guide of these tests." >zoo/tiny-cnn/README.md
+printf -- '---\ntags: [tests]\nlicense: cc-by-4.0\n---\nThe guide of these tests.\nlicense: none\n' >zoo/tiny-cnn/README.md
 sweep 8 4 "0, 0.5" "0, 8" >a.yaml
 sweep 8 4 "3" "8" >b.yaml
 timeout 120 "$GGDM" run --workers 0 a.yaml --run r >out 2>err &&
@@ -41,7 +41,7 @@ for file in sweep.yaml sweep-2.yaml summary.csv report.html figures/accuracy.svg
 done && ! ls sub | grep -qv '^crate$' && [ ! -e sub/crate/models.json ]
 report $? "what is in it are the bytes of the run, and no path of this machine's models"
 grep -q '"subjectOf": {' sub/crate/ro-crate-metadata.json && cmp zoo/tiny-cnn/README.md sub/crate/cards/tiny-cnn-*/README.md &&
-    [ "$(ls sub/crate/cards | wc -l)" -eq 1 ] && grep -q '^ *"description": "ggdm run sweep.yaml; ggdm run sweep-2.yaml --add"' sub/crate/ro-crate-metadata.json &&
+    [ "$(ls sub/crate/cards | wc -l)" -eq 1 ] && [ "$(grep -c '"license":' sub/crate/ro-crate-metadata.json)" -eq 2 ] && grep -q '"license": "cc-by-4.0"' sub/crate/ro-crate-metadata.json && grep -q '^ *"description": "ggdm run sweep.yaml; ggdm run sweep-2.yaml --add"' sub/crate/ro-crate-metadata.json &&
     [ "$(ls sub/crate/recipes | wc -l)" -eq 5 ] && grep -q '"kappa = 0.5, duration = 8; 4 images, 0 of them diverged"' sub/crate/ro-crate-metadata.json
 report $? "models' cards, recipes, commands, what each cell is" || ls sub/crate/*
 

@@ -17,6 +17,7 @@ def values(entity, key):
 
 
 def refs(entity, key):
+    assert not isinstance(entity.get(key), list) or len(entity[key]) > 1, (entity['@id'], key)  # compacted
     return [v['@id'] for v in values(entity, key)]
 
 
