@@ -34,9 +34,8 @@ static void put_numbers(ggdm_json *j, const char *key, const int32_t *numbers, i
 
 static void put_terms(ggdm_json *j, const ggdm_record_bands *b)
 {
-    static const char *const numbers[GGDM_RECORD_OF_TERM] = {[GGDM_RECORD_LOSS] = "loss",
-                                                             [GGDM_RECORD_NORM] = "norm",
-                                                             [GGDM_RECORD_COSINE] = "cosine"};
+    static const char *const numbers[GGDM_RECORD_OF_TERM] = {
+        [GGDM_RECORD_LOSS] = "loss", [GGDM_RECORD_NORM] = "norm", [GGDM_RECORD_COSINE] = "cosine"};
     ggdm_json_begin_array(j, "terms");
     for (int32_t k = 0; k < b->n_terms; k++) {
         ggdm_json_begin_object(j, NULL);
@@ -56,8 +55,8 @@ ggdm_status ggdm_report_put_record(ggdm_json *j, const ggdm_results *r, const gg
     ggdm_record *records = NULL;
     ggdm_record_bands b = {.n = 0};
     int32_t n = 0;
-    GGDM_TRY(ggdm_store_records(r->store, row->cell.trajectory, row->cell.wanted, &records, &n,
-                                err));
+    GGDM_TRY(
+        ggdm_store_records(r->store, row->cell.trajectory, row->cell.wanted, &records, &n, err));
     ggdm_status st = ggdm_record_bands_make(records, n, &b, err);
     if (st == GGDM_OK && n > 0) {
         ggdm_json_begin_object(j, row->cell.name);

@@ -62,8 +62,7 @@ static ggdm_status take(void *context, size_t i, const float *data, ggdm_error *
     size_t k = 0;
     while (strcmp(wanted[k].name, is->name) != 0)
         assert_true(++k < sizeof wanted / sizeof *wanted);
-    assert_memory_equal(data, wanted[k].data,
-                        (size_t)ggdm_shape_count(&is->shape) * sizeof *data);
+    assert_memory_equal(data, wanted[k].data, (size_t)ggdm_shape_count(&is->shape) * sizeof *data);
     t->n++;
     return GGDM_OK;
 }
