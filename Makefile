@@ -54,7 +54,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-dispatch test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
+.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-dispatch bench-report test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -145,6 +145,10 @@ bench-pytorch: $(B)/ggdm
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm
 	@$(B)/ggdm bench dispatch --units $(or $(UNITS),1000000)
+
+## bench-report: the report of a run of 2,000 cells of 200 images: writing it, opening it in Chromium
+bench-report: $(B)/ggdm $(mpi.x)
+	@GGDM=$(abspath $(B)/ggdm) TOOLS=$(abspath $(B)/tests/mpi) tests/bench/report.sh
 
 ## test-slurm: submit, interrupt and resume on a real Slurm: two virtual nodes on this machine (root)
 test-slurm:
