@@ -64,6 +64,8 @@ for wrong in ({'schema': 2}, {'surface': {**summary['surface'], 'places': 'x'}},
 PY
     python3 check.py "$root/docs/summary.schema.json" 2>err
     report $? "$name" || cat err
+    python3 "$root/tests/support/report_document.py" "$root/docs" r/report.html shares/report.html 2>err
+    report $? "so is the document of the page" || tail -n 3 err
 else
     report 0 "$name # SKIP python3-jsonschema is not installed"
 fi

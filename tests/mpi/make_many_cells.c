@@ -123,10 +123,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: make_many_cells DIR KAPPAS DURATIONS IMAGES\n");
         return 2;
     }
-    const ggdm_run_info info = {.name = "many cells",
-                                .isa = "avx2",
-                                .precision = GGDM_PRECISION_FP32,
-                                .version = "test"};
+    const ggdm_run_info info = {
+        .name = "many cells", .isa = "avx2", .precision = GGDM_PRECISION_FP32, .version = "test"};
     char *axes = axes_of(atoi(argv[2]), atoi(argv[3]));
     run_sweep sweep;
     ggdm_plan plan;
