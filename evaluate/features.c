@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "common/mem.h"
 #include "models/model.h"
+#include "models/nn/ops.h"
 
 enum { DIGEST_DIGITS = 12 };
 /* Images that go through a network at once, and elements of them: large ones take much memory. */
@@ -19,10 +20,14 @@ struct ggdm_features {
     char *model_name; /* NULL: pixels, and nothing of what follows */
     ggdm_model_files files;
     ggdm_model *model;
+    const char *chosen[GGDM_MAX_LAYERS]; /* ports, or for the first an inner layer: */
+    const char *inner;                   /* its name; NULL */
+    /* For images of height x width pixels: */
     ggdm_graph *graph;
     ggdm_ports ports;
-    ggdm_val layers[GGDM_MAX_LAYERS];
-    int64_t elements; /* of an image, as the network takes it */
+    ggdm_val images, layers[GGDM_MAX_LAYERS]; /* what goes in, and what comes out */
+    int height, width;
+    int64_t elements; /* of an image, as the graph takes it */
     int32_t batch, waiting;
 };
 
@@ -75,7 +80,7 @@ static ggdm_status find_layer(const ggdm_features *f, const char *asked, const c
         *out = asked;
         return GGDM_OK;
     }
-    for (int i = 0; layers[i]; i++) {
+    for (int i = 0; layers[i] && (info->ports & GGDM_PORT_X); i++) {
         if (!ggdm_arch_has_port(info, layers[i]))
             continue;
         if (!asked || strcmp(asked, layers[i]) == 0) {
@@ -85,9 +90,11 @@ static ggdm_status find_layer(const ggdm_features *f, const char *asked, const c
         strcat(strcat(names, *names ? " or " : ""), layers[i]);
     }
     if (!*names)
-        return GGDM_FAIL(err, GGDM_EINVAL,
-                         "%s is a %s, which gives no features of images, expected a classifier",
-                         f->model_name, info->class_name);
+        return GGDM_FAIL(
+            err, GGDM_EINVAL,
+            "%s is a %s, which gives no features of images, expected a classifier or an "
+            "encoder of images",
+            f->model_name, info->class_name);
     return GGDM_FAIL(err, GGDM_EINVAL,
                      "%s has no layer '%s', expected %s, or an inner layer of its %s "
                      "(docs/MODELS.md)",
@@ -99,31 +106,57 @@ static ggdm_status add_layer(ggdm_features *f, const char *layer, ggdm_error *er
     char digest[GGDM_HASH_TEXT_SIZE];
     const int32_t k = f->n_layers++;
     ggdm_hash_hex(f->files.digest, digest);
-    f->layers[k] = *layer_port(&f->ports, layer);
-    ggdm_graph_output(f->graph, f->layers[k]);
+    f->chosen[k] = layer;
     return ggdm_asprintf(&f->names[k], err, "%s:%s@%.*s", f->model_name, layer, DIGEST_DIGITS,
                          digest);
 }
 
-static ggdm_status build(ggdm_features *f, const char *asked, bool logits, ggdm_error *err)
+static ggdm_status choose_layers(ggdm_features *f, const char *asked, bool logits, ggdm_error *err)
 {
-    const ggdm_arch_info *info = &f->model->info;
     const char *layer = NULL, *classes = NULL;
     GGDM_TRY(find_layer(f, asked, &layer, err));
     if (logits)
         GGDM_TRY(find_layer(f, "logits", &classes, err));
-    f->elements = (int64_t)info->size * info->size * info->channels;
-    f->batch = f->elements > MAX_ELEMENTS ? 1 : (int32_t)(MAX_ELEMENTS / f->elements);
+    f->inner = layer == asked ? asked : NULL;
+    GGDM_TRY(add_layer(f, layer, err));
+    return classes && classes != layer ? add_layer(f, classes, err) : GGDM_OK;
+}
+
+/* Is what an encoder was not made for brought to its size in the graph, as in worker/scorers/? */
+static bool resamples(const ggdm_arch_info *info)
+{
+    return info->role == GGDM_ENCODER && info->resize == GGDM_RESIZE_NONE;
+}
+
+/* For images of this size, of which an encoder sees what is left at its own. */
+static ggdm_status build(ggdm_features *f, int height, int width, ggdm_error *err)
+{
+    const ggdm_arch_info *info = &f->model->info;
+    const int64_t own = (int64_t)info->size * info->size * info->channels;
+    ggdm_graph_destroy(&f->graph);
+    f->height = height;
+    f->width = width;
+    f->elements = (int64_t)height * width * info->channels;
+    const int64_t largest = f->elements > own ? f->elements : own;
+    f->batch = largest > MAX_ELEMENTS ? 1 : (int32_t)(MAX_ELEMENTS / largest);
     f->batch = f->batch < MAX_BATCH ? f->batch : MAX_BATCH;
     GGDM_TRY(ggdm_graph_create(GGDM_F32, &f->graph, err));
     f->ports = ggdm_arch_inputs(f->model->arch, f->graph, f->batch);
     f->ports.text = -1; /* of two towers that of images */
-    f->ports.layer = layer == asked ? asked : NULL;
-    f->ports.inner = !classes && layer_port(&f->ports, layer) == &f->ports.features;
+    f->ports.layer = f->inner;
+    f->ports.inner = f->n_layers == 1 && layer_port(&f->ports, f->chosen[0]) == &f->ports.features;
+    f->images = f->ports.x;
+    if (height != info->size || width != info->size) {
+        f->images = ggdm_graph_input(f->graph, "image", GGDM_F32,
+                                     GGDM_SHAPE4(f->batch, height, width, info->channels));
+        f->ports.x =
+            ggdm_resample(f->graph, f->images, info->size, info->size, GGDM_RESAMPLE_PIL_HELD);
+    }
     ggdm_arch_emit(f->model->arch, f->graph, &f->ports);
-    GGDM_TRY(add_layer(f, layer, err));
-    if (classes && classes != layer)
-        GGDM_TRY(add_layer(f, classes, err));
+    for (int32_t k = 0; k < f->n_layers; k++) {
+        f->layers[k] = *layer_port(&f->ports, f->chosen[k]);
+        ggdm_graph_output(f->graph, f->layers[k]);
+    }
     return ggdm_graph_compile(f->graph, &f->model->params, err);
 }
 
@@ -140,7 +173,8 @@ static ggdm_status open_model(ggdm_features *f, const char *text, bool logits,
     GGDM_TRY_GOTO(st, ggdm_model_files_open(path, &f->files, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_create(&f->files, &f->model, err), done);
     GGDM_TRY_GOTO(st, ggdm_model_check_finite(f->model, err), done);
-    st = build(f, layer, logits, err);
+    GGDM_TRY_GOTO(st, choose_layers(f, layer, logits, err), done);
+    st = build(f, f->model->info.size, f->model->info.size, err);
 done:
     free(path);
     return st;
@@ -204,7 +238,8 @@ int64_t ggdm_features_width(const ggdm_features *f, int32_t layer)
 
 void ggdm_features_takes(const ggdm_features *f, int *size, int *channels)
 {
-    const bool any = !f->model || f->model->info.resize != GGDM_RESIZE_NONE;
+    const bool any =
+        !f->model || f->model->info.resize != GGDM_RESIZE_NONE || resamples(&f->model->info);
     *size = any ? 0 : f->model->info.size;
     *channels = any ? 0 : f->model->info.channels;
 }
@@ -222,28 +257,42 @@ static void put_pixels(const ggdm_pixels *image, int64_t d, ggdm_feature_rows *r
 static ggdm_status check_size(const ggdm_features *f, const ggdm_pixels *image, ggdm_error *err)
 {
     const ggdm_arch_info *info = &f->model->info;
-    if (info->resize != GGDM_RESIZE_NONE)
+    if (info->resize != GGDM_RESIZE_NONE || (resamples(info) && info->channels == 3))
         return image->channels == 1 || image->channels == 3
                    ? GGDM_OK
                    : GGDM_FAIL(err, GGDM_ESHAPE, "%d channels, expected 1 or 3, as %s takes them",
                                image->channels, f->model_name);
-    if (image->height == info->size && image->width == info->size &&
-        image->channels == info->channels)
+    if (image->channels == info->channels &&
+        (resamples(info) || (image->height == info->size && image->width == info->size)))
         return GGDM_OK;
     return GGDM_FAIL(err, GGDM_ESHAPE, "%d x %d x %d, expected %d x %d x %d, as %s takes them",
                      image->height, image->width, image->channels, info->size, info->size,
                      info->channels, f->model_name);
 }
 
-/* An image as the network takes it. */
+/* An image as the graph takes it; a grey one is that in each channel. */
 static void put_image(const ggdm_features *f, const ggdm_pixels *image, float *x)
 {
     const ggdm_arch_info *info = &f->model->info;
-    if (info->resize == GGDM_RESIZE_NONE)
-        ggdm_pixels_dequantise(image->data, x, f->elements);
-    else
+    if (info->resize != GGDM_RESIZE_NONE) {
         ggdm_resize_image(info->resize, image->data, image->height, image->width, image->channels,
                           info->size, x);
+        return;
+    }
+    const int64_t n = f->elements * image->channels / info->channels, times = f->elements / n;
+    ggdm_pixels_dequantise(image->data, x, n);
+    for (int64_t i = f->elements - 1; i >= 0 && times > 1; i--)
+        x[i] = x[i / times];
+}
+
+/* Whatever size the next image has; those that wait are of another. */
+static ggdm_status fit_graph(ggdm_features *f, const ggdm_pixels *image, ggdm_feature_rows *rows,
+                             ggdm_error *err)
+{
+    if (!resamples(&f->model->info) || (image->height == f->height && image->width == f->width))
+        return GGDM_OK;
+    GGDM_TRY(ggdm_features_flush(f, rows, err));
+    return build(f, image->height, image->width, err);
 }
 
 /* A network that is told the timestep sees finished images: t is 0. */
@@ -287,13 +336,14 @@ static ggdm_status add_to_batch(ggdm_features *f, const ggdm_pixels *image, int3
                                 ggdm_feature_rows *rows, ggdm_error *err)
 {
     GGDM_TRY(check_size(f, image, err));
+    GGDM_TRY(fit_graph(f, image, rows, err));
     for (int32_t k = 0; k < f->n_layers; k++) {
         const size_t place = (size_t)rows[k].n + (size_t)f->waiting;
         GGDM_TRY(
             ggdm_grow(&rows[k].images, &rows[k].images_cap, place + 1, sizeof *rows->images, err));
         rows[k].images[place] = index;
     }
-    put_image(f, image, (float *)ggdm_graph_data(f->graph, f->ports.x) + f->waiting * f->elements);
+    put_image(f, image, (float *)ggdm_graph_data(f->graph, f->images) + f->waiting * f->elements);
     f->waiting++;
     return f->waiting == f->batch ? ggdm_features_flush(f, rows, err) : GGDM_OK;
 }

@@ -51,8 +51,9 @@ int64_t ggdm_features_width(const ggdm_features *f, int32_t layer);
 void ggdm_features_takes(const ggdm_features *f, int *size, int *channels);
 
 /** Add an image, which may wait for others, to rows [layers].  index: for messages.
- *  Errors: GGDM_ESHAPE where it has not the size that the network takes, which does not resize
- *  images, or not that of the others; those of ggdm_features_flush. */
+ *  An encoder (CLIP) sees it resized as its scorer does (worker/scorers/clip.c), a grey one in
+ * three channels.  Errors: GGDM_ESHAPE where it has not the size that the network takes, which does
+ * not resize images, or not that of the others; those of ggdm_features_flush. */
 ggdm_status ggdm_features_add(ggdm_features *f, const ggdm_pixels *image, int32_t index,
                               ggdm_feature_rows *rows, ggdm_error *err);
 /** Now all that were added are in rows.  Errors: GGDM_ENUMERIC naming the image whose features are

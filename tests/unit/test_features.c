@@ -26,6 +26,8 @@ static int setup(void **state)
     free(ggdm_tiny_model_write(dir, "cnn", ggdm_tiny_cnn_config, 3));
     free(ggdm_tiny_model_write(dir, "noisy", ggdm_tiny_noisy_config, 3));
     free(ggdm_tiny_model_write(dir, "unet", ggdm_tiny_unet_config, 3));
+    free(ggdm_tiny_model_write(dir, "clip", ggdm_tiny_clip_config, 3));
+    free(ggdm_tiny_model_write(dir, "texts", ggdm_tiny_texts_config, 3));
     *state = dir;
     return 0;
 }
@@ -159,6 +161,48 @@ static void test_features_have_the_same_bits(void **state)
     ggdm_features_close(&f);
 }
 
+/* An image of one brightness is that at any size. */
+static void make_flat(int width, int height, ggdm_pixels *out)
+{
+    ggdm_test_ok(ggdm_pixels_init(out, width, height, 1, &err), &err);
+    memset(out->data, 100, (size_t)width * (size_t)height);
+}
+
+/* An encoder sees images at its own size, whatever sizes come one behind the other. */
+static void test_features_of_an_encoder_are_of_images_of_any_size(void **state)
+{
+    static const int sizes[][2] = {{SIDE, SIDE}, {3 * SIDE, 2 * SIDE}, {SIDE, SIDE}, {5, 7}};
+    ggdm_features *f = open_source(*state, "clip");
+    ggdm_feature_rows flat = {0}, mixed = {0}, own = rows_of(f, 0, 1);
+    ggdm_pixels image;
+    int size, channels;
+    ggdm_features_takes(f, &size, &channels);
+    assert_true(size == 0 && channels == 0);
+    for (int i = 0; i < 4; i++) {
+        make_flat(sizes[i][0], sizes[i][1], &image);
+        ggdm_test_ok(ggdm_features_add(f, &image, i, &flat, &err), &err);
+        ggdm_pixels_deinit(&image);
+    }
+    ggdm_test_ok(ggdm_features_flush(f, &flat, &err), &err);
+    assert_int_equal(flat.n, 4);
+    for (int64_t j = 0; j < flat.d; j++)
+        for (int i = 1; i < 4; i++)
+            assert_true(fabsf(flat.x[i * flat.d + j] - flat.x[j]) < 1e-5f * (1 + fabsf(flat.x[j])));
+    make_flat(2 * SIDE, SIDE, &image);
+    ggdm_test_ok(ggdm_features_add(f, &image, 0, &mixed, &err), &err);
+    ggdm_pixels_deinit(&image);
+    make_image(0, &image);
+    ggdm_test_ok(ggdm_features_add(f, &image, 1, &mixed, &err), &err);
+    ggdm_test_ok(ggdm_features_flush(f, &mixed, &err), &err);
+    assert_memory_equal(mixed.x + mixed.d, own.x, (size_t)own.d * sizeof *own.x);
+    assert_true(mixed.images[0] == 0 && mixed.images[1] == 1);
+    ggdm_pixels_deinit(&image);
+    ggdm_feature_rows_deinit(&flat);
+    ggdm_feature_rows_deinit(&mixed);
+    ggdm_feature_rows_deinit(&own);
+    ggdm_features_close(&f);
+}
+
 static void test_features_of_another_size_are_refused(void **state)
 {
     ggdm_features *f = open_source(*state, "cnn"), *pixels = open_source(*state, "pixels");
@@ -185,6 +229,8 @@ static void test_features_of_what_has_none_are_refused(void **state)
                     "features 'unet': unet is a UNet2DModel, which gives no features of images, "
                     "expected a classifier");
     assert_null(f);
+    ggdm_test_error(ggdm_features_open("texts", false, find, *state, &f, &err), &err, GGDM_EINVAL,
+                    "texts is a CLIPTextModel, which gives no features of images");
     ggdm_test_error(ggdm_features_open("cnn:pool3", false, find, *state, &f, &err), &err,
                     GGDM_EINVAL, "cnn has no layer 'pool3', expected features or logits");
     ggdm_test_error(ggdm_features_open("absent", false, find, *state, &f, &err), &err, GGDM_EINVAL,
@@ -198,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_features_of_a_classifier_are_what_its_last_layer_takes),
         cmocka_unit_test(test_features_of_an_inner_layer_are_what_it_gives),
         cmocka_unit_test(test_features_have_the_same_bits),
+        cmocka_unit_test(test_features_of_an_encoder_are_of_images_of_any_size),
         cmocka_unit_test(test_features_of_another_size_are_refused),
         cmocka_unit_test(test_features_of_what_has_none_are_refused),
     };
