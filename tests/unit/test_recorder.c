@@ -268,6 +268,32 @@ static void chain(ggdm_tiny_unit *u, const char *of, int trajectory, int image)
 static const char *const samplers[] = {"ddpm", "heun", "dpmpp-2m"};
 enum { SAMPLERS = sizeof samplers / sizeof *samplers };
 
+/* What all trajectories noted before they parted, at steps 0 and 2, an image notes that never
+ * branches. */
+static void assert_common_beginning(const ggdm_tiny_run *all, const char *of, ggdm_executor *e)
+{
+    const char *s[3];
+    ggdm_tiny_unit u;
+    ggdm_tiny_run whole = {0};
+    settings(0, s);
+    ggdm_tiny_unit_init(&u, &tiny.arena, of, FIRST, 1);
+    ggdm_tiny_unit_add(&u, -1, STEPS, s[0], 0);
+    run(&u, e, &whole);
+    ggdm_record want = read_record(&whole, 0, FIRST);
+    for (int i = 0; i < CHAINS; i++) {
+        ggdm_record got = read_record(all, i, FIRST);
+        for (int32_t p = 0; p < 2; p++) {
+            const float *a = point_of(&want, p), *b = point_of(&got, p);
+            const int32_t k = strcmp(got.terms[0], "classifier") == 0 ? 2 : 5;
+            assert_true(a[0] == b[0] && a[0] == 2 * (float)p && a[1] > 0 && a[1] == b[1]);
+            assert_true(a[2] > 0 && memcmp(a + 2, b + k, 3 * sizeof *a) == 0);
+        }
+        ggdm_record_deinit(&got);
+    }
+    ggdm_record_deinit(&want);
+    ggdm_tiny_run_deinit(&whole);
+}
+
 /* A tree in batches and with threads, its trajectories alone, and in pieces on two executors: the
  * same samples, whose records are a part of them. */
 static void test_recorder_records_are_functions_of_their_trajectories(void **state)
@@ -289,6 +315,7 @@ static void test_recorder_records_are_functions_of_their_trajectories(void **sta
                 assert_true(ggdm_tiny_same(ggdm_tiny_sample(&single, i, image), s));
                 ggdm_tiny_run_deinit(&single);
             }
+        assert_common_beginning(&all, head(samplers[k]), e[1]);
         ggdm_record r = read_record(&all, 1, FIRST);
         assert_int_equal(r.n_terms, 2); /* of three settings with two names */
         assert_int_equal(r.n_points, POINTS);
