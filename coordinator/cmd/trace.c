@@ -1,6 +1,5 @@
 #include "coordinator/cmd/trace.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +8,16 @@
 #include "common/fs.h"
 #include "common/hash.h"
 #include "common/json_write.h"
-#include "common/limits.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/temp.h"
 #include "coordinator/cmd/command.h"
-#include "coordinator/run/model_paths.h"
+#include "coordinator/cmd/trace_ranks.h"
 #include "coordinator/run/replay.h"
 #include "coordinator/run/way.h"
 #include "jobs/caption.h"
-#include "models/model.h"
 
-#define RANK_BYTES ((uint64_t)64 << 20) /* beside models */
-#define TELL_SECONDS 30.0               /* between two words about how far it is */
+#define TELL_SECONDS 30.0 /* between two words about how far it is */
 
 /* ---- what is to be done ---------------------------------------------------------------------- */
 
@@ -165,7 +161,7 @@ typedef struct tracing {
     ggdm_replay *replay;
     tasks all;
     int32_t every;
-    int turn, turns;  /* which of those that work this rank is, from 0; -1: none */
+    int turn, turns;  /* ggdm_trace_turns */
     ggdm_traced done; /* by this rank */
 } tracing;
 
@@ -275,57 +271,6 @@ static ggdm_status trace_groups(tracing *t, ggdm_error *err)
     return GGDM_OK;
 }
 
-/* ---- ranks ----------------------------------------------------------------------------------- */
-
-int ggdm_trace_room(uint64_t memory, int64_t parameters)
-{
-    /* Weights, packed ones, and as much again for activations; a quarter is for others. */
-    const uint64_t rank = RANK_BYTES + 3 * sizeof(float) * (uint64_t)parameters;
-    const uint64_t room = memory / 4 * 3 / rank;
-    return room < 1 ? 1 : room < INT_MAX ? (int)room : INT_MAX;
-}
-
-/* Of all models of the run, judges too; of one that is not there it shows later. */
-static ggdm_status count_parameters(const tracing *t, const char *dir, int64_t *out,
-                                    ggdm_error *err)
-{
-    char *sweep = NULL;
-    *out = 0;
-    GGDM_TRY(ggdm_path_join(dir, "sweep.yaml", &sweep, err));
-    ggdm_status st = GGDM_OK;
-    for (int32_t i = 0; i < t->r.n_models && st == GGDM_OK; i++) {
-        ggdm_model_view view;
-        char *path = NULL;
-        st = ggdm_model_path_find(dir, sweep, t->r.models[i].name, &path, err);
-        if (st == GGDM_OK && ggdm_model_look(path, &view, NULL) == GGDM_OK)
-            *out += view.parameters;
-        free(path);
-    }
-    free(sweep);
-    return st;
-}
-
-/* Which ranks work: as many on each machine as there is memory for. */
-static ggdm_status share_out(ggdm_world *world, tracing *t, bool works, ggdm_error *err)
-{
-    const int rank = ggdm_world_rank(world), size = ggdm_world_size(world);
-    double *at_work = NULL;
-    GGDM_TRY(ggdm_world_alloc(world, &at_work, (size_t)size, sizeof *at_work, err));
-    at_work[rank] = works;
-    ggdm_status st = ggdm_world_sum_few(world, at_work, (size_t)size, err);
-    t->turn = works ? 0 : -1;
-    t->turns = 0;
-    for (int k = 0; k < size && st == GGDM_OK; k++) {
-        t->turn += works && k < rank && at_work[k] > 0;
-        t->turns += at_work[k] > 0;
-    }
-    if (rank == 0 && t->turns < size)
-        ggdm_log(GGDM_LOG_INFO, "%d of %d ranks trace: there is no memory for the models of more",
-                 t->turns, size);
-    free(at_work);
-    return st;
-}
-
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static ggdm_status add_up(ggdm_world *world, const tracing *t, ggdm_traced *out, ggdm_error *err)
@@ -344,12 +289,10 @@ static ggdm_status add_up(ggdm_world *world, const tracing *t, ggdm_traced *out,
 static ggdm_status prepare(tracing *t, const char *dir, const ggdm_spec_trace *s, bool *works,
                            ggdm_error *err)
 {
-    int64_t parameters;
     t->every = s->every;
     GGDM_TRY(ggdm_replay_open(dir, ggdm_command_threads(), &t->replay, err));
     GGDM_TRY(ggdm_results_open(ggdm_replay_store(t->replay), &t->r, err));
-    GGDM_TRY(count_parameters(t, dir, &parameters, err));
-    *works = ggdm_command_local_rank() < ggdm_trace_room(ggdm_usable_memory(), parameters);
+    GGDM_TRY(ggdm_trace_has_room(&t->r, dir, works, err));
     return list_tasks(&t->r, dir, s, &t->all, err);
 }
 
@@ -379,7 +322,7 @@ ggdm_status ggdm_trace_run(ggdm_world *world, const char *dir, const ggdm_spec_t
     if (st == GGDM_OK)
         st = share_view(world, &t, err);
     if (st == GGDM_OK)
-        st = share_out(world, &t, works, err);
+        st = ggdm_trace_turns(world, works, &t.turn, &t.turns, err);
     if (st == GGDM_OK)
         st = ggdm_world_agree(world, trace_groups(&t, err), err);
     if (st == GGDM_OK)

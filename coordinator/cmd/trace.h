@@ -29,10 +29,6 @@ typedef struct ggdm_traced {
 ggdm_status ggdm_trace_run(ggdm_world *world, const char *dir, const ggdm_spec_trace *settings,
                            ggdm_traced *out, ggdm_error *err);
 
-/** How many ranks of a machine with so much memory (bytes) trace: each holds models of so many
- *  parameters for itself.  At least 1. */
-int ggdm_trace_room(uint64_t memory, int64_t parameters);
-
 /** How many trajectories ggdm_trace_run would compute something of. */
 ggdm_status ggdm_trace_missing(ggdm_store *store, const char *dir, const ggdm_spec_trace *settings,
                                int32_t *n, ggdm_error *err);

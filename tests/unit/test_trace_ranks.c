@@ -1,5 +1,5 @@
-/* How many ranks trace: what needs no run. */
-#include "coordinator/cmd/trace.h"
+/* How many ranks trace. */
+#include "coordinator/cmd/trace_ranks.h"
 
 #include "tests/support/ggdm_test.h"
 
