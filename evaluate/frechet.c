@@ -223,6 +223,7 @@ const ggdm_metric_kind ggdm_metric_frechet = {
              .help = "Frechet distance to a reference (FID where the features are Inception's): "
                      "of two normal distributions with the means and covariances of the features.",
              .equation = "|m - m'|^2 + tr(S + S' - 2 (S S')^(1/2))"},
+    .distance = true,
     .reference = true,
     .least = 2,
     .compute = compute_frechet,

@@ -101,6 +101,7 @@ const ggdm_metric_kind ggdm_metric_kid = {
                      "jackknife's interval.",
              .equation = "mean_(i != j) k(x_i, x_j) - 2 mean_(i, j) k(x_i, y_j) + mean_(i != j) "
                          "k(y_i, y_j), k(x, y) = (x.y / d + 1)^3"},
+    .distance = true,
     .reference = true,
     .reference_rows = true,
     .least = 3,

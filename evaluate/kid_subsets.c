@@ -144,6 +144,7 @@ const ggdm_metric_kind ggdm_metric_kid_subsets = {
                  "ones; drawn by our generator, so that digits beyond the deviation differ.",
              .equation = "mean and deviation of kid over pairs of subsets"},
     .numbers = numbers,
+    .distance = true,
     .reference = true,
     .reference_rows = true,
     .least_reference = SIZE,

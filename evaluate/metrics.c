@@ -1,6 +1,7 @@
 #include "evaluate/metrics.h"
 
 #include <stddef.h>
+#include <string.h>
 
 const ggdm_metric_kind *const ggdm_metric_kinds[] = {
     &ggdm_metric_frechet,          &ggdm_metric_kid,
@@ -19,4 +20,13 @@ int32_t ggdm_metric_count(const ggdm_metric_kind *metric)
 const char *ggdm_metric_number(const ggdm_metric_kind *metric, int32_t i)
 {
     return metric->numbers ? metric->numbers[i] : metric->kind.name;
+}
+
+const ggdm_metric_kind *ggdm_metric_of_number(const char *name)
+{
+    for (int32_t k = 0; ggdm_metric_kinds[k]; k++)
+        for (int32_t i = 0; i < ggdm_metric_count(ggdm_metric_kinds[k]); i++)
+            if (strcmp(ggdm_metric_number(ggdm_metric_kinds[k], i), name) == 0)
+                return ggdm_metric_kinds[k];
+    return NULL;
 }

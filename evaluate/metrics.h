@@ -23,6 +23,7 @@ typedef struct ggdm_metric_kind {
     const char *const *numbers; /* what it gives, as called in results, NULL-terminated; NULL: one
                                    number of the kind's name */
     bool logits;             /* of what the network says of classes, whatever layer is asked for */
+    bool distance;           /* the smaller the better; of others the larger */
     bool reference;          /* needs one */
     bool reference_rows;     /* ... with the features of its images */
     int64_t least_reference; /* ... at least as many */
@@ -40,6 +41,9 @@ extern const ggdm_metric_kind *const ggdm_metric_kinds[];
 /** How many numbers a metric gives, and what number i is called. */
 int32_t ggdm_metric_count(const ggdm_metric_kind *metric);
 const char *ggdm_metric_number(const ggdm_metric_kind *metric, int32_t i);
+
+/** The metric that gives a number of this name; NULL: none does. */
+const ggdm_metric_kind *ggdm_metric_of_number(const char *name);
 
 /* Each in the file of its name. */
 extern const ggdm_metric_kind ggdm_metric_density_coverage, ggdm_metric_frechet,

@@ -28,7 +28,7 @@ BEGIN {
     may["slurm"]        = "common slurm"
     may["coordinator"]       = "common models jobs worker evaluate coordinator slurm"
     may["coordinator/cmd"]   = "common models jobs worker evaluate coordinator slurm"
-    may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world evaluate/surface.h evaluate/front.h evaluate/next_sweep.h"
+    may["coordinator/show"]  = "common jobs slurm coordinator/show coordinator/run coordinator/world evaluate/surface.h evaluate/front.h evaluate/metrics.h evaluate/next_sweep.h"
     may["coordinator/run"]   = "common models jobs worker slurm coordinator/run coordinator/world"
     may["coordinator/world"] = "common jobs slurm coordinator/world"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "coordinator/show/quantity.h"
+#include "evaluate/metrics.h"
 #include "jobs/results_until.h"
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -19,10 +20,18 @@ static ggdm_metric_value of_share(ggdm_share share, int64_t n)
     return (ggdm_metric_value){share.p, share.lo, share.hi, n, ""};
 }
 
+/* Images that have no finite score are in no number, which is said with the first of a measure. */
+static ggdm_metric_value with_unscored(ggdm_metric_value v, const ggdm_measured *m)
+{
+    if (m->unscored)
+        snprintf(v.note, sizeof v.note, "%d without a score", m->unscored);
+    return v;
+}
+
 static ggdm_metric_value get_accuracy(const ggdm_row *row, int32_t index)
 {
     const ggdm_measured *m = &row->measured[index];
-    return of_share(m->accuracy, m->n);
+    return with_unscored(of_share(m->accuracy, m->n), m);
 }
 
 static ggdm_metric_value get_confidence(const ggdm_row *row, int32_t index)
@@ -42,7 +51,8 @@ static ggdm_metric_value get_loss(const ggdm_row *row, int32_t index)
 
 static ggdm_metric_value get_mean(const ggdm_row *row, int32_t index)
 {
-    return ggdm_measured_mean(&row->measured[index]);
+    const ggdm_measured *m = &row->measured[index];
+    return with_unscored(ggdm_measured_mean(m), m);
 }
 
 static ggdm_metric_value get_metric(const ggdm_row *row, int32_t index)
@@ -65,7 +75,7 @@ static ggdm_metric_value get_operations(const ggdm_row *row, int32_t index)
 
 bool ggdm_report_value_known(const ggdm_metric_value *value)
 {
-    return isfinite(value->value);
+    return isfinite(value->value) || *value->note;
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -73,17 +83,17 @@ bool ggdm_report_value_known(const ggdm_metric_value *value)
 /* %s: what the measure is called. */
 static const ggdm_report_column of_classes[] = {
     {"%s_accuracy", "accuracy by the %s", "share", "measure", "up",
-     "images that it takes for what the cell aims at; diverged ones count against it", true, 0,
+     "images that it takes for what the cell aims at; diverged ones count against it", 0,
      get_accuracy},
     {"%s_loss", "mean loss of the %s", "number", "measure", "down",
-     "-log of the probability that it gives to what the cell aims at, in nats", false, 0, get_loss},
+     "-log of the probability that it gives to what the cell aims at, in nats", 0, get_loss},
     {"%s_confidence", "confidence of the %s", "share", "measure", NULL,
-     "mean probability of the class that it takes an image for", false, 0, get_confidence},
+     "mean probability of the class that it takes an image for", 0, get_confidence},
     {"%s_confident", "images of which the %s is sure", "share", "measure", NULL,
-     "to which it gives some class with a probability of at least 0.9", false, 0, get_confident},
+     "to which it gives some class with a probability of at least 0.9", 0, get_confident},
 };
 static const ggdm_report_column of_number[] = {
-    {"%s_mean", "mean %s", "number", "measure", NULL, NULL, true, 0, get_mean},
+    {"%s_mean", "mean %s", "number", "measure", NULL, NULL, 0, get_mean},
 };
 static const struct {
     const ggdm_report_column *columns;
@@ -94,9 +104,9 @@ static const struct {
 };
 static const ggdm_report_column of_cell[] = {
     {"diverged_share", "diverged images", "share", "measure", "down",
-     "that are not finite, or far beyond the range of images", false, 0, get_diverged},
+     "that are not finite, or far beyond the range of images", 0, get_diverged},
     {"operations", "operations of an image", "operations", "cost", "down",
-     "of an image on its own; images that share a part of their way share its cost", false, 0,
+     "of an image on its own; images that share a part of their way share its cost", 0,
      get_operations},
 };
 
@@ -139,8 +149,13 @@ static ggdm_status add_metric(ggdm_report_columns *out, const ggdm_results *r, i
 {
     char label[GGDM_MAX_TEXT + 200];
     const ggdm_quantity q = {GGDM_METRIC, i};
-    ggdm_report_column c = {r->metrics[i].name, NULL, "number", "metric", NULL, NULL, false, i,
+    const ggdm_metric_kind *kind = ggdm_metric_of_number(r->metrics[i].metric);
+    ggdm_report_column c = {r->metrics[i].name, NULL, "number", "metric", NULL, NULL, i,
                             get_metric};
+    if (kind) {
+        c.better = kind->distance ? "down" : "up";
+        c.note = kind->kind.help;
+    }
     ggdm_quantity_name(r, q, NULL, label, sizeof label);
     GGDM_TRY(ggdm_arena_text(&out->arena, label, &c.label, err));
     return add(out, r, c, "", err);

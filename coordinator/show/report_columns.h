@@ -13,7 +13,6 @@ struct ggdm_report_column {
     const char *group;  /* measure, metric, cost */
     const char *better; /* up, down; NULL: neither */
     const char *note;   /* what it is; NULL */
-    bool first;         /* of its measure: images that have no score are to be said with it */
     int32_t index;      /* of the measure or metric */
     ggdm_metric_value (*get)(const ggdm_row *row, int32_t index);
 };
@@ -29,7 +28,7 @@ ggdm_status ggdm_report_columns_find(const ggdm_results *r, ggdm_report_columns 
                                      ggdm_error *err);
 void ggdm_report_columns_deinit(ggdm_report_columns *columns);
 
-/** Is there a number of a row? */
+/** Is there a number of a row, or a reason why there is none? */
 bool ggdm_report_value_known(const ggdm_metric_value *value);
 
 #endif

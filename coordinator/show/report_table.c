@@ -36,16 +36,13 @@ static void put_value(FILE *f, const ggdm_report_column *c, const ggdm_row *row)
     const ggdm_metric_value v = c->get(row, c->index);
     const bool share = strcmp(c->kind, "share") == 0;
     const double unit = share ? 100 : 1;
-    const int32_t unscored = c->first ? row->measured[c->index].unscored : 0;
     fputs("<td>", f);
-    if (!ggdm_report_value_known(&v))
+    if (!isfinite(v.value))
         fputs("\u2013", f);
     else
         fprintf(f, share ? "%.1f %%" : "%.4g", unit * v.value);
     if (isfinite(v.lo) && isfinite(v.hi) && isfinite(v.value))
         fprintf(f, share ? " [%.1f, %.1f]" : " [%.4g, %.4g]", unit * v.lo, unit * v.hi);
-    if (unscored)
-        fprintf(f, ", %d without a score", unscored);
     if (*v.note) {
         fputs(" (", f);
         ggdm_html_text(f, v.note);
