@@ -165,15 +165,6 @@ static ggdm_band band_of(double *v, int32_t n)
     return (ggdm_band){quantile(v, n, 0.1), quantile(v, n, 0.5), quantile(v, n, 0.9)};
 }
 
-/* The point of a record at a step; NULL: it has none. */
-static const float *find_point(const ggdm_record *r, int32_t step)
-{
-    for (int32_t i = 0; i < whole_points(r); i++)
-        if ((int32_t)point_of(r, i)[GGDM_RECORD_STEP] == step)
-            return point_of(r, i);
-    return NULL;
-}
-
 static int32_t find_term(const ggdm_term_name *terms, int32_t n, const char *name)
 {
     int32_t k = 0;
@@ -211,31 +202,50 @@ static int32_t column_of(const ggdm_record *r, const char *term, int32_t number)
     return k < r->n_terms ? GGDM_RECORD_HEAD + GGDM_RECORD_OF_TERM * k + number : -1;
 }
 
+/* Where the records are at a step. */
+typedef struct cursor {
+    int32_t next;       /* point that comes */
+    const float *point; /* at the step; NULL: there is none */
+} cursor;
+
+/* On to the step, which is behind the one before. */
+static int32_t advance(const ggdm_record *records, int32_t n, int32_t step, cursor *at)
+{
+    int32_t found = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const float *next =
+            at[i].next < whole_points(&records[i]) ? point_of(&records[i], at[i].next) : NULL;
+        at[i].point = next && (int32_t)next[GGDM_RECORD_STEP] == step ? next : NULL;
+        at[i].next += at[i].point != NULL;
+        found += at[i].point != NULL;
+    }
+    return found;
+}
+
 /* term NULL: clamped. */
-static ggdm_band band_at(const ggdm_record *records, int32_t n, int32_t step, const char *term,
+static ggdm_band band_at(const ggdm_record *records, int32_t n, const cursor *at, const char *term,
                          int32_t number, double *scratch)
 {
     int32_t found = 0;
     for (int32_t i = 0; i < n; i++) {
-        const float *point = find_point(&records[i], step);
         const int32_t column =
             term ? column_of(&records[i], term, number) : (int32_t)GGDM_RECORD_CLAMPED;
-        if (point && column >= 0 && !isnan(point[column]))
-            scratch[found++] = point[column];
+        if (at[i].point && column >= 0 && !isnan(at[i].point[column]))
+            scratch[found++] = at[i].point[column];
     }
     return band_of(scratch, found);
 }
 
-static void fill_bands(const ggdm_record *records, int32_t n, ggdm_record_bands *b, double *scratch)
+static void fill_bands(const ggdm_record *records, int32_t n, ggdm_record_bands *b, cursor *at,
+                       double *scratch)
 {
     for (int32_t p = 0; p < b->n_points; p++) {
-        for (int32_t i = 0; i < n; i++)
-            b->counts[p] += find_point(&records[i], b->steps[p]) != NULL;
-        b->clamped[p] = band_at(records, n, b->steps[p], NULL, 0, scratch);
+        b->counts[p] = advance(records, n, b->steps[p], at);
+        b->clamped[p] = band_at(records, n, at, NULL, 0, scratch);
         for (int32_t k = 0; k < GGDM_RECORD_OF_TERM * b->n_terms; k++)
             b->of_terms[(size_t)k * (size_t)b->n_points + (size_t)p] =
-                band_at(records, n, b->steps[p], b->terms[k / GGDM_RECORD_OF_TERM],
-                        k % GGDM_RECORD_OF_TERM, scratch);
+                band_at(records, n, at, b->terms[k / GGDM_RECORD_OF_TERM], k % GGDM_RECORD_OF_TERM,
+                        scratch);
     }
 }
 
@@ -243,6 +253,7 @@ ggdm_status ggdm_record_bands_make(const ggdm_record *records, int32_t n, ggdm_r
                                    ggdm_error *err)
 {
     ggdm_record_bands b = {.n = n};
+    cursor *at = NULL;
     double *scratch = NULL;
     size_t points = 0;
     ggdm_status st;
@@ -251,6 +262,7 @@ ggdm_status ggdm_record_bands_make(const ggdm_record *records, int32_t n, ggdm_r
     GGDM_TRY_GOTO(st, ggdm_alloc(&b.steps, points, sizeof *b.steps, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&b.diverged, (size_t)n, sizeof *b.diverged, err), done);
     GGDM_TRY_GOTO(st, ggdm_alloc(&scratch, (size_t)n, sizeof *scratch, err), done);
+    GGDM_TRY_GOTO(st, ggdm_alloc(&at, (size_t)n, sizeof *at, err), done);
     list_all(records, n, &b);
     points = (size_t)b.n_points;
     GGDM_TRY_GOTO(st, ggdm_alloc(&b.counts, points, sizeof *b.counts, err), done);
@@ -259,13 +271,14 @@ ggdm_status ggdm_record_bands_make(const ggdm_record *records, int32_t n, ggdm_r
                   ggdm_alloc(&b.of_terms, points * GGDM_RECORD_OF_TERM * (size_t)b.n_terms,
                              sizeof *b.of_terms, err),
                   done);
-    fill_bands(records, n, &b, scratch);
+    fill_bands(records, n, &b, at, scratch);
     *out = b;
     b = (ggdm_record_bands){.n = 0};
 done:
     if (st != GGDM_OK)
         *out = (ggdm_record_bands){.n = 0};
     ggdm_record_bands_deinit(&b);
+    free(at);
     free(scratch);
     return st;
 }
