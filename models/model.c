@@ -31,14 +31,6 @@ static ggdm_status make_params(ggdm_model *m, const ggdm_st_tensor *tensors, siz
     return GGDM_OK;
 }
 
-static const ggdm_tensor *find_param(const ggdm_params *params, const char *name)
-{
-    for (size_t i = 0; i < params->n; i++)
-        if (!strcmp(params->items[i].name, name))
-            return &params->items[i];
-    return NULL;
-}
-
 static bool is_declared(const ggdm_graph *g, const char *name)
 {
     for (int i = 0; i < ggdm_graph_param_count(g); i++)
@@ -55,7 +47,7 @@ static ggdm_status check_params(const ggdm_model *m, const ggdm_graph *g, const 
         ggdm_param_info p = ggdm_graph_param_info(g, i);
         char found[128], expected[128];
         ggdm_shape_text(&p.shape, expected, sizeof expected);
-        const ggdm_tensor *t = find_param(&m->params, p.name);
+        const ggdm_tensor *t = ggdm_params_find(&m->params, p.name);
         if (!t)
             return GGDM_FAIL(err, GGDM_EFORMAT,
                              "%s: tensor '%s' is missing, expected shape %s by config.json", where,

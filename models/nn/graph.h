@@ -39,6 +39,9 @@ typedef struct ggdm_params {
     struct ggdm_packs *packs; /* or NULL */
 } ggdm_params;
 
+/** The one of this name, or NULL. */
+const ggdm_tensor *ggdm_params_find(const ggdm_params *params, const char *name);
+
 /* How the trainer initialises a parameter. */
 typedef enum ggdm_init_kind {
     GGDM_INIT_ZERO,

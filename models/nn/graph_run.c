@@ -20,15 +20,22 @@ static void form_groups(ggdm_graph *g)
     }
 }
 
+const ggdm_tensor *ggdm_params_find(const ggdm_params *params, const char *name)
+{
+    for (size_t i = 0; i < params->n; i++)
+        if (strcmp(params->items[i].name, name) == 0)
+            return &params->items[i];
+    return NULL;
+}
+
+/* The first of the slots of this name that has it. */
 static const ggdm_tensor *find_param(const ggdm_slot *slots, int n_slots, const ggdm_value *v)
 {
-    for (int k = 0; k < n_slots; k++) {
-        const ggdm_params *params = slots[k].params;
-        for (size_t i = 0; params && strcmp(slots[k].name, v->slot) == 0 && i < params->n; i++)
-            if (strcmp(params->items[i].name, v->name) == 0)
-                return &params->items[i];
-    }
-    return NULL;
+    const ggdm_tensor *found = NULL;
+    for (int k = 0; k < n_slots && !found; k++)
+        if (slots[k].params && strcmp(slots[k].name, v->slot) == 0)
+            found = ggdm_params_find(slots[k].params, v->name);
+    return found;
 }
 
 static ggdm_status bind_param(ggdm_value *v, const ggdm_tensor *t, ggdm_error *err)

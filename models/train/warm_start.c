@@ -4,23 +4,15 @@
 
 #include "models/model.h"
 
-static const ggdm_tensor *find_tensor(const ggdm_params *params, const ggdm_tensor *like)
-{
-    for (size_t i = 0; i < params->n; i++)
-        if (strcmp(params->items[i].name, like->name) == 0)
-            return ggdm_shape_equal(&params->items[i].shape, &like->shape) ? &params->items[i]
-                                                                           : NULL;
-    return NULL;
-}
-
 static void take_tensors(const ggdm_params *params, ggdm_flat *flat, ggdm_warm_start *out)
 {
     for (int i = 0; i < flat->n_params; i++) {
-        const ggdm_tensor *t = find_tensor(params, &flat->items[i]);
+        const ggdm_tensor *own = &flat->items[i], *t = ggdm_params_find(params, own->name);
         const size_t at = flat->offset[i], bytes = flat->size[i] * sizeof(float);
-        out->taken += t != NULL;
-        out->fresh += t == NULL;
-        if (!t)
+        const bool fits = t && ggdm_shape_equal(&t->shape, &own->shape);
+        out->taken += fits;
+        out->fresh += !fits;
+        if (!fits)
             continue;
         memcpy(flat->w + at, t->data, bytes);
         memcpy(flat->ema + at, t->data, bytes);
