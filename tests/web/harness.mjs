@@ -3,36 +3,68 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export const { WEB: web, BROWSER: executable, PAGE: pageText, RUN: runDir } = process.env;
+export const folder = dirname(pageText); // where pages are made
 const require = createRequire(join(web, "package.json"));
 const { chromium } = require("playwright-core");
 const axeSource = require("axe-core").source;
 
-export const shots = join(web, "shots");
+const shots = join(web, "shots");
 mkdirSync(shots, { recursive: true });
 
 const browser = await chromium.launch({ executablePath: executable, args: ["--no-sandbox", "--disable-gpu"] });
 
 const trouble = []; // what pages said or asked for, and should not have
 
-// A page at this path, built to its end.  options: those of a browser's context, and `hash`
-export const open = async (path, { hash = "", ready = true, ...options } = {}) => {
-    const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, acceptDownloads: true, ...options });
-    const page = await context.newPage();
-    page.setDefaultTimeout(20000);
+const watched = async (options) => {
+    const page = await (await browser.newContext(options)).newPage();
+    page.setDefaultTimeout(60000); // machines may be busy
     page.on("console", (m) => trouble.push(`console: ${m.text()}`));
     page.on("pageerror", (e) => trouble.push(`error: ${e.stack}`));
     page.on("request", (r) => {
-        if (!r.url().startsWith("data:") && !r.url().startsWith("blob:") && !r.url().startsWith(`file://${path.slice(0, path.lastIndexOf("/"))}/`)) trouble.push(`request: ${r.url()}`);
+        const url = r.url();
+        if (!/^(data|blob|about):/.test(url) && ![folder, runDir].some((f) => url.startsWith(`file://${f}/`))) trouble.push(`request: ${url}`);
     });
-    await page.goto(`file://${path}${hash ? `#${hash}` : ""}`);
-    if (ready) await page.waitForSelector("html[data-ready]");
     return page;
 };
 
-export const close = (page) => page.context().close();
+const one = await watched({}); // of all tests: a process for each would take longer than all else
+
+// The page at this path, built to its end.
+export const open = async (path, { hash = "", width = 1300, height = 900, colorScheme = "light", reducedMotion = "no-preference" } = {}) => {
+    await one.goto("about:blank");
+    await one.setViewportSize({ width, height });
+    await one.emulateMedia({ media: "screen", colorScheme, reducedMotion });
+    await one.goto(`file://${path}${hash ? `#${hash}` : ""}`);
+    await one.waitForSelector("html[data-ready]");
+    return one;
+};
+
+// A function of how long the page's main thread has computed from now on, whoever else the machine
+// works for; seconds.
+export const mainThread = async () => {
+    await one.goto("about:blank");
+    const session = await one.context().newCDPSession(one);
+    await session.send("Performance.enable", { timeDomain: "threadTicks" });
+    const now = async () => (await session.send("Performance.getMetrics")).metrics.find((m) => m.name === "TaskDuration").value;
+    const begin = await now();
+    return async () => (await now()) - begin;
+};
+
+// The same without JavaScript.
+export const openPlain = async (path) => {
+    const page = await watched({ javaScriptEnabled: false });
+    await page.goto(`file://${path}`);
+    return page;
+};
+
+// The whole page as a picture.
+export const shot = async (page, name, fullPage = true) => {
+    if (fullPage) await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+    await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
+};
 
 // What axe-core finds: texts, of rules of WCAG 2.2 A and AA, and of good practice.
 export const violations = async (page) => {
@@ -64,6 +96,7 @@ let failed = 0;
 
 export const test = async (name, body) => {
     number++;
+    await one.goto("about:blank");
     trouble.length = 0;
     const begin = Date.now();
     try {

@@ -2,11 +2,10 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { duration, kappa, make, prompt, scale, target, write } from "./fixture.mjs";
-import { close, cutOff, end, open, pageText, runDir, shots, test, violations } from "./harness.mjs";
+import { cutOff, end, folder, mainThread, open, openPlain, pageText, runDir, shot, test, violations, web } from "./harness.mjs";
 
-const folder = dirname(pageText);
 const report = (name, options, beside) => write(pageText, join(folder, name, "report.html"), make(options), beside);
 const main = report("main", { axes: [kappa, duration, target] });
 const few = (axis, ...values) => ({ ...axis, values });
@@ -14,7 +13,6 @@ const small = report("small", { axes: [few(kappa, 0, 0.1, 1), few(duration, 0, 5
 const sections = (page) => page.$$eval("main > section:not([hidden])", (list) => list.map((s) => s.id));
 const says = (page, id) => page.getAttribute(`#${id} figure > svg`, "aria-label");
 const firstColumn = (page, n) => page.$$eval("#cells tbody tr > :first-child", (list, most) => list.slice(0, most).map((c) => c.textContent), n);
-const shot = (page, name, fullPage = true) => page.screenshot({ path: join(shots, `${name}.png`), fullPage });
 
 await test("curves, a heat map, a trade-off and records are drawn, with all that belongs to them", async () => {
     const page = await open(main);
@@ -32,7 +30,6 @@ await test("curves, a heat map, a trade-off and records are drawn, with all that
     assert.equal(await page.locator('#tradeoff g[data-mark="dot"]').first().locator("path").count(), kappa.values.length * duration.values.length * target.values.length);
     assert.match(await page.textContent("#tradeoff figcaption"), /the \d+ cells that no other one beats in both/);
     assert.match(await page.textContent("#failures"), /killed its worker three times.*guide: <b>not finite<\/b>/);
-    await close(page);
 });
 
 await test("measure, axes and the values of others change the charts and the address, and a reload keeps them", async () => {
@@ -51,7 +48,6 @@ await test("measure, axes and the values of others change the charts and the add
     await page.waitForSelector("html[data-ready]");
     assert.match(await says(page, "curves"), /^Vendi score over κ .*at target = 3/);
     assert.match(await says(page, "heat"), / and target, at κ = 0,/);
-    await close(page);
 });
 
 await test("0 has a place of its own on a logarithmic axis, at the left of all others", async () => {
@@ -66,7 +62,6 @@ await test("0 has a place of its own on a logarithmic axis, at the left of all o
     const linear = await ticks();
     assert.equal(linear.at(-1)[0], "1");
     assert.ok(gap(linear, linear.length - 2) > 3 * gap(log, 4));
-    await close(page);
 });
 
 await test("the pointer finds a point and its numbers", async () => {
@@ -79,7 +74,6 @@ await test("the pointer finds a point and its numbers", async () => {
     assert.match(await tip.textContent(), /κ = .*t̃ = .*accuracy by the judge: .*n = 12.*c0/s);
     await page.locator("#curves .numbers summary").click();
     assert.equal(await page.locator("#curves .numbers tbody tr").count(), kappa.values.length * duration.values.length);
-    await close(page);
 });
 
 await test("the table is sorted, filtered, and saved as it is shown", async () => {
@@ -112,7 +106,6 @@ await test("the table is sorted, filtered, and saved as it is shown", async () =
     await field.fill("kapa=1");
     assert.equal(await page.textContent("#cells-state"), "Not understood: no axis or column is called “kapa”.");
     assert.equal(await field.getAttribute("aria-invalid"), "true");
-    await close(page);
 });
 
 // The grey values of a canvas's pixels, their mean.
@@ -125,7 +118,7 @@ const brightness = (page, selector) =>
     });
 
 await test("images are drawn when they come into sight; the diverged are marked; one can be enlarged", async () => {
-    const page = await open(main, { viewport: { width: 1300, height: 500 } });
+    const page = await open(main, { height: 500 });
     assert.equal(await page.locator("canvas[data-drawn]").count(), 0);
     await page.locator("#images h2").scrollIntoViewIfNeeded();
     await page.locator('button.shot[data-cell="c0000"] canvas[data-drawn]').waitFor();
@@ -159,7 +152,6 @@ await test("images are drawn when they come into sight; the diverged are marked;
     await page.keyboard.press("Escape");
     assert.equal(await page.locator("#viewer").evaluate((d) => d.open), false);
     assert.equal(await page.evaluate(() => document.activeElement.dataset.cell), "c0058");
-    await close(page);
 });
 
 await test("arrow keys go through the grid of images, Enter enlarges; axes and values can be chosen", async () => {
@@ -184,7 +176,6 @@ await test("arrow keys go through the grid of images, Enter enlarges; axes and v
     await page.selectOption('[id="images.count"]', "9");
     await page.locator('[id="images.first"]').press("ArrowRight");
     assert.match(await page.textContent("#images-caption"), /numbers 1 to 9 of each cell$/);
-    await close(page);
 });
 
 await test("Tab reaches all that can be used, and one sees where one is", async () => {
@@ -208,7 +199,6 @@ await test("Tab reaches all that can be used, and one sees where one is", async 
     const missed = await page.$$eval(tabbable, (list) => list.filter((n) => n.checkVisibility() && !n.closest("dialog") && !window.reached.has(n)).map((n) => n.outerHTML.slice(0, 120)));
     assert.deepEqual(missed, []);
     assert.ok(wanted > 40);
-    await close(page);
 });
 
 await test("texts of people are texts: prompts, cards, errors", async () => {
@@ -222,7 +212,6 @@ await test("texts of people are texts: prompts, cards, errors", async () => {
     await page.waitForTimeout(400);
     assert.deepEqual(await cutOff(page), []);
     await shot(page, "prompts-420");
-    await close(page);
 });
 
 await test("sweeps with one axis, none, thirty measures, values that go together, without images", async () => {
@@ -239,22 +228,20 @@ await test("sweeps with one axis, none, thirty measures, values that go together
         await page.locator("#images h2").scrollIntoViewIfNeeded();
         await page.locator("button.shot canvas[data-drawn]").first().waitFor();
         await shot(page, name, name === "wide");
-        await close(page);
-    }
+        }
 });
 
 await test("axe-core finds nothing, nothing is cut off: light and dark, 1300 and 420 pixels", async () => {
     for (const width of [1300, 420])
         for (const colorScheme of ["light", "dark"]) {
-            const page = await open(small, { viewport: { width, height: 900 }, colorScheme, reducedMotion: colorScheme === "dark" ? "reduce" : null });
+            const page = await open(small, { width, colorScheme, reducedMotion: colorScheme === "dark" ? "reduce" : "no-preference" });
             assert.deepEqual(await violations(page), [], `${colorScheme}, ${width}`);
             assert.deepEqual(await cutOff(page), [], `${colorScheme}, ${width}`);
             assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).scrollBehavior), colorScheme === "dark" ? "auto" : "smooth");
             await page.locator("#images h2").scrollIntoViewIfNeeded();
             await page.locator("button.shot canvas[data-drawn]").first().waitFor();
             await shot(page, `${colorScheme}-${width}`);
-            await close(page);
-        }
+                }
 });
 
 await test("on paper there are no controls, and all is light", async () => {
@@ -267,36 +254,46 @@ await test("on paper there are no controls, and all is light", async () => {
     assert.equal(await page.isVisible("#curves .controls"), false);
     assert.equal(await page.isVisible("nav"), false);
     assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--surface")), "#ffffff");
-    const pdf = await page.pdf({ path: join(shots, "print.pdf"), format: "A4" });
+    const pdf = await page.pdf({ path: join(web, "shots", "print.pdf"), format: "A4" });
     assert.ok(pdf.length > 20000);
-    await close(page);
 });
 
 await test("a page of a run that goes on loads itself again, keeps the view, and can be stopped", async () => {
-    const live = (fraction) => ({ axes: [few(kappa, 0, 1), few(duration, 50, 100)], n: 4, live: { every: 1, fraction, eta_seconds: 90 } });
-    const path = report("live", live(0.25));
-    const page = await open(path, { reducedMotion: "reduce" });
+    const live = (fraction, every) => report("live", { axes: [few(kappa, 0, 1), few(duration, 50, 100)], n: 4, live: { every, fraction, eta_seconds: 90 } });
+    const page = await open(live(0.25, 1), { hash: "paused=yes", reducedMotion: "reduce" });
     assert.match(await page.textContent("#live"), /25\.0\u202f% of the images are done, about 90 s left/);
     await page.selectOption('[id="curves.of"]', "vendi");
     await page.locator('[id="cells.filter"]').fill("kappa=1");
-    const place = await page.evaluate(() => scrollY);
-    report("live", live(0.5));
+    const place = () => page.$eval("#cells", (section) => section.getBoundingClientRect().top);
+    const before = await place();
+    live(0.5, 600);
+    await page.waitForTimeout(1500);
+    assert.match(await page.textContent("#live"), /25\.0/);
+    await page.$eval("#pause", (button) => button.click()); // without going there
     await page.waitForFunction(() => document.getElementById("live")?.textContent.includes("50.0") && document.documentElement.dataset.ready);
     assert.match(await says(page, "curves"), /^Vendi score/);
     assert.equal(await page.inputValue('[id="cells.filter"]'), "kappa=1");
     assert.equal(await page.evaluate(() => document.activeElement.id), "cells.filter");
-    assert.ok(Math.abs((await page.evaluate(() => scrollY)) - place) < 60);
-    await page.click("#pause");
-    report("live", live(0.75));
-    await page.waitForTimeout(1600);
-    assert.match(await page.textContent("#live"), /50\.0/);
-    await close(page);
+    assert.ok(before < 900 && Math.abs((await place()) - before) < 4, `${before}, ${await place()}`);
+});
+
+await test("2,000 cells of 200 images, 45 MB of them in the page, take under 3 s of the browser's main thread", async () => {
+    const many = (n, f) => Array.from({ length: n }, (_, i) => f(i));
+    const { doc, sprites } = make({ axes: [{ ...kappa, values: many(40, (i) => i / 40) }, { ...duration, values: many(50, (i) => 2 * i + 2) }], n: 200, scores: false });
+    const [first] = sprites.values();
+    const bytes = first().subarray(0, Math.floor((45e6 / doc.trajectories.length) * 0.75)); // that only the first is looked at is the point
+    const path = write(pageText, join(folder, "large", "report.html"), { doc, sprites: new Map([...sprites.keys()].map((id, i) => [id, i ? () => bytes : first])) });
+    const busy = await mainThread();
+    const page = await open(path);
+    const seconds = await busy();
+    console.log(`# ${seconds.toFixed(2)} s`);
+    assert.ok(seconds > 0.1 && seconds < 3, `${seconds} s`);
+    assert.equal(await page.locator("button.shot").count(), 2000);
 });
 
 await test("without JavaScript the page says so", async () => {
-    const page = await open(main, { javaScriptEnabled: false, ready: false });
+    const page = await openPlain(main);
     assert.match(await page.locator("noscript").innerText(), /with JavaScript, which is off here/);
-    await close(page);
 });
 
 await test("the report of a run is drawn in full", async () => {
@@ -312,7 +309,6 @@ await test("the report of a run is drawn in full", async () => {
     assert.deepEqual(await violations(page), []);
     assert.deepEqual(await cutOff(page), []);
     await shot(page, "run");
-    await close(page);
 });
 
 await end();

@@ -26,4 +26,4 @@ sweep 8 4 "0, 0.5, 2" "0, 4, 8" >a.yaml
 timeout 120 "$GGDM" run --workers 0 a.yaml --run run >out 2>err || cat err
 
 # What fails is named by TAP lines.
-WEB=$web BROWSER=$browser PAGE=$work/page.html RUN=$work/run timeout 300 node "$root/tests/web/page.mjs"
+WEB=$web BROWSER=$browser PAGE=$work/page.html RUN=$work/run timeout 560 node "$root/tests/web/page.mjs"

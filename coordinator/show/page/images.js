@@ -20,7 +20,7 @@ const marksLegend = () =>
 /* Of an empty place and of a cell. */
 const nameOf = (cell, indices) => {
     const { run } = ggdm;
-    const lost = indices.filter((i) => ggdm.verdictOf(cell, i).lost).length;
+    const lost = indices.filter((i) => ggdm.lost(cell, i)).length;
     const main = run.value(cell, run.main ?? { name: "" });
     return [
         `${cell.cell}${run.axes.length ? `: ${run.says(cell)}` : ""}`,
@@ -162,7 +162,7 @@ ggdm.images = () => {
         if (!cells.length) return [ggdm.h("p", { class: "notice" }, `No cell has ${slice.says()}.`)];
         const n = Number(count.value);
         const factor = SIZES.find(([name]) => name === document.getElementById("images.size").value)[2];
-        const shown = { count: n, first: first?.value() ?? 0, side: sideOf(factor, n, d3.max(run.trajectories, (t) => t.tile[0])) };
+        const shown = { count: n, first: first?.value() ?? 0, side: sideOf(factor, columns ? n : 1, d3.max(run.trajectories, (t) => t.tile[0])) };
         const { table, buttons } = tableOf(cells, rows, columns, shown, width);
         watch(buttons);
         return [marksLegend(), ggdm.scroll("images-caption", table)];

@@ -14,10 +14,11 @@ const xAxis = (scale, ticks, turned, height) => [
 ];
 
 /* 1, 10, 100; where these are few, 3, 30 beside them. */
-const decades = (points) => {
-    const [lo, hi] = d3.extent(points.flatMap((p) => [p.lo ?? p.y, p.hi ?? p.y]).filter((v) => v > 0), Math.log10);
+const decades = (domain) => {
+    const [lo, hi] = domain.map(Math.log10);
     const powers = d3.range(Math.floor(lo), Math.ceil(hi) + 1);
-    return powers.flatMap((k) => (powers.length < 5 ? [10 ** k, 3 * 10 ** k] : [10 ** k]));
+    const ticks = powers.flatMap((k) => (powers.length < 5 ? [10 ** k, 3 * 10 ** k] : [10 ** k]));
+    return ticks.filter((v) => v >= domain[0] && v <= domain[1]);
 };
 
 /** A picture of curves.
@@ -32,7 +33,7 @@ ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, dots = true,
     const marginRight = 18;
     const ticks = x.scale.ticks(width - marginLeft - marginRight);
     const turned = !ticks.every((t) => t.text.length * 6.6 < (width - 70) / Math.max(ticks.length, 1));
-    const heights = y.log ? decades(drawn) : 6;
+    const heights = y.log ? decades(y.domain) : 6;
     const ranged = drawn.filter((p) => p.lo !== null && p.lo !== undefined);
     return ggdm.plot({
         width,
@@ -54,7 +55,7 @@ ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, dots = true,
                 l.text && Plot.text([l.text], { y: l.y, frameAnchor: "right", dy: -7, fontSize: 11.5, fill: l.color }),
             ]),
             bands && joined &&
-                Plot.areaY(ranged, { x: "x", y1: "lo", y2: "hi", z: "curve", fill: "color", fillOpacity: curves.length > 3 ? 0.08 : 0.16 }),
+                Plot.areaY(ranged, { x: "x", y1: "lo", y2: "hi", z: "curve", fill: "color", fillOpacity: curves.length > 3 ? 0.08 : 0.13 }),
             bands && !joined &&
                 Plot.ruleX(ranged, { x: "x", y1: "lo", y2: "hi", stroke: "color", strokeWidth: 1.5 }),
             joined && Plot.lineY(points, { x: "x", y: "y", z: "curve", stroke: "color", strokeWidth: 2, curve: "linear" }),

@@ -4,16 +4,16 @@
 /* Quantities of a record; of each term of the guidance, but the first. */
 const quantities = [
     { key: "clamped", label: "clamped values of x0-hat", unit: "%", factor: 100, note: "Share of the values of x0-hat that lie beyond the range of images: near 0 all is well, a rise says that guidance pushes further than the model can follow." },
-    { key: "norm", label: "norm of the gradient", log: true, note: "Length of the gradient of the loss: how hard guidance pulls in this step." },
+    { key: "norm", label: "norm of the gradient", log: true, note: "Length of the gradient of the loss: how hard guidance pulls in this step. Where the scale is logarithmic, what is below its edge lies on it." },
     { key: "loss", label: "loss", note: "What guidance makes smaller: it bites where this falls." },
     { key: "cosine", label: "cosine with eps", note: "Between the gradient and the model's own step: 1 the same way, 0 across, −1 against it." },
 ];
 
 /* [[q10, q50, q90]] of a record, scaled. */
 const bandOf = (record, quantity, termName) => {
-    const term = record.terms?.find((t) => t.name === termName) ?? record.terms?.[0];
+    const term = record.terms.find((t) => t.name === termName);
     const list = quantity.key === "clamped" ? record.clamped : term?.[quantity.key];
-    return list?.map((b) => (b === null || b[1] === null ? null : b.map((v) => v * (quantity.factor ?? 1)))) ?? [];
+    return list?.map((b) => b && b.map((v) => v * (quantity.factor ?? 1))) ?? [];
 };
 
 const stepScale = (records) => {
@@ -40,17 +40,27 @@ const divergedMarks = (entries) => {
     return points.length ? [Plot.dot(points, { x: "step", frameAnchor: "bottom", symbol: "times", stroke: "color", strokeWidth: 2, r: 5 }), Plot.text(["×: where images diverged"], { frameAnchor: "bottom-left", dy: 40, fontSize: 11.5 })] : [];
 };
 
+const DEPTH = 1e-4; // of a logarithmic scale; what is below lies on its edge
+
+/* [domain, logarithmic] for these points. */
+const rangeOf = (points, quantity) => {
+    const [least, most] = [d3.min(points, (p) => p.lo), d3.max(points, (p) => p.hi)];
+    if (quantity.key === "clamped") return [[0, Math.max(most, 1)], false];
+    if (!quantity.log || most <= 20 * least || most <= 0) return [undefined, false];
+    return [[Math.max(least, most * DEPTH), most], true];
+};
+
 /* entries [{cell, record, style, name}] */
 const picture = (width, height, entries, quantity, termName, bands) => {
     const curves = entries.map((e) => curveOf(e.cell, e.record, quantity, termName, e.style, e.name));
     const known = curves.flatMap((c) => c.points).filter((p) => p.y !== null);
-    const [least, most] = [d3.min(known, (p) => p.lo), d3.max(known, (p) => p.hi)];
+    const [domain, log] = rangeOf(known, quantity);
     const scale = stepScale(entries.map((e) => e.record));
     return ggdm.lines({
         width,
         height,
         x: { scale, label: "step, from noise to image →" },
-        y: { label: quantity.unit ? `${quantity.label}, ${quantity.unit}` : quantity.label, log: quantity.log && least > 0 && most > 20 * least, domain: quantity.key === "clamped" ? [0, Math.max(most, 1)] : undefined },
+        y: { label: quantity.unit ? `${quantity.label}, ${quantity.unit}` : quantity.label, log, domain },
         curves,
         levels: quantity.key === "cosine" ? [{ y: 0, color: "var(--muted)", dash: "2 3" }] : [],
         joined: true,
@@ -77,11 +87,15 @@ ggdm.recordFigures = (cell) => {
     const record = ggdm.run.records[cell.cell];
     if (!record) return [];
     const entry = [{ cell, record, style: ggdm.curveStyle(null)(0), name: cell.cell }];
-    const shown = quantities.filter((q) => bandOf(record, q).some(Boolean));
+    const terms = record.terms.map((t) => t.name);
+    const named = (q, t) => (terms.length > 1 ? { ...q, label: `${q.label}, ${t}` } : q);
+    const shown = quantities
+        .flatMap((q) => (q.key === "clamped" ? [[q, null]] : terms.map((t) => [named(q, t), t])))
+        .filter(([q, t]) => bandOf(record, q, t).some(Boolean));
     const width = Math.min(innerWidth - 48, 420);
     return [
         ggdm.h("h3", {}, `The way of the first ${ggdm.count(record.n, "image")} of the cell: medians, and where 10 to 90\u202f% lie`),
-        ggdm.h("div", { class: "small-charts" }, shown.map((q) => ggdm.figure({ svg: picture(width, 190, entry, q, undefined, true), says: saysOf(entry, q, undefined, ""), numbers: numbersOf(entry, q) }))),
+        ggdm.h("div", { class: "small-charts" }, shown.map(([q, t]) => ggdm.figure({ svg: picture(width, 190, entry, q, t, true), says: saysOf(entry, q, t, ""), numbers: numbersOf(entry, q, t) }))),
     ];
 };
 
@@ -91,8 +105,8 @@ ggdm.recorder = () => {
     const { run } = ggdm;
     const recorded = run.cells.filter((k) => run.records[k.cell]);
     if (!recorded.length) return;
-    const terms = [...new Set(recorded.flatMap((k) => (run.records[k.cell].terms ?? []).map((t) => t.name)))];
-    const known = quantities.filter((q) => recorded.some((k) => bandOf(run.records[k.cell], q).some(Boolean)));
+    const terms = [...new Set(recorded.flatMap((k) => run.records[k.cell].terms.map((t) => t.name)))];
+    const known = quantities.filter((q) => recorded.some((k) => [null, ...terms].some((t) => bandOf(run.records[k.cell], q, t).some(Boolean))));
     const usual = known.find((q) => q.key === "norm") ?? known[0];
     const again = () => panel.rebuild();
     let quantity, by, slice, bands, termName;

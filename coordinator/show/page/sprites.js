@@ -41,6 +41,9 @@ ggdm.imagesOf = (cell) => Math.min(ggdm.run.trajectory.get(cell.trajectory)?.sho
 /** Width and height of a cell's images, pixels. */
 ggdm.tileOf = (cell) => ggdm.run.trajectory.get(cell.trajectory).tile;
 
+/** Did image i diverge? */
+ggdm.lost = (cell, i) => ggdm.run.trajectory.get(cell.trajectory)?.diverged.some(([index]) => index === i) ?? false;
+
 /** What is known of image i: {missing, lost: it diverged, step: where, right: true, false or null,
  *  scores: [{name, score}]}. */
 ggdm.verdictOf = (cell, i) => {

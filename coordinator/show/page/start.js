@@ -2,10 +2,17 @@
 
 const restored = "ggdm-report-place";
 
+/* The section at the top of the window, and by how much it begins below that: what is above may
+ * have another height next time. */
+const top = () => {
+    const begun = [...document.querySelectorAll("main > section:not([hidden])")].filter((s) => s.getBoundingClientRect().top < 100);
+    return begun.length ? { section: begun.at(-1).id, below: begun.at(-1).getBoundingClientRect().top } : {};
+};
+
 /** Keep, over a reload, where the reader is. */
 ggdm.leave = () => {
     ggdm.view.write();
-    const place = { y: scrollY, focus: document.activeElement?.id ?? "" };
+    const place = { ...top(), focus: document.activeElement?.id ?? "" };
     sessionStorage.setItem(restored, JSON.stringify(place));
 };
 
@@ -14,7 +21,8 @@ const comeBack = () => {
     sessionStorage.removeItem(restored);
     if (!place) return;
     if (place.focus) document.getElementById(place.focus)?.focus({ preventScroll: true });
-    scrollTo({ top: place.y, behavior: "instant" });
+    const section = document.getElementById(place.section);
+    if (section) scrollBy({ top: section.getBoundingClientRect().top - place.below, behavior: "instant" });
 };
 
 const contents = () => {
@@ -71,6 +79,7 @@ ggdm.start = async () => {
     comeBack();
     ggdm.follow();
     document.documentElement.dataset.ready = "yes";
+    performance.mark("ready");
 };
 
 ggdm.start();

@@ -85,7 +85,7 @@ const strip = (cell, index) => {
     return ggdm.h("div", { class: "strip", role: "group", "aria-label": `Images of ${cell.cell}` }, indices.map((i) => {
         const canvas = ggdm.h("canvas", { class: "pixels", width: 1, height: 1 });
         ggdm.drawImages(canvas, cell, [i], 1, 40, true).catch(() => canvas.remove());
-        const lost = ggdm.verdictOf(cell, i).lost ? ", diverged" : "";
+        const lost = ggdm.lost(cell, i) ? ", diverged" : "";
         return ggdm.h("button", { type: "button", "aria-label": `Image ${i}${lost}`, "aria-current": i === index ? "true" : null, onclick: () => show(cell, i) }, canvas);
     }));
 };
