@@ -1,4 +1,5 @@
 /* The shards of a run become one store. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,37 @@ static void test_merge_takes_scores_that_were_made_later(void **state)
         run_fixture_close(&f[i]);
 }
 
+/* What the images took adds up where all shards had as many threads. */
+static void test_merge_keeps_the_threads_of_shards(void **state)
+{
+    (void)state;
+    for (int other = 3; other <= 4; other++) {
+        run_fixture f[SHARDS];
+        char *dirs[SHARDS], *dir = ggdm_test_mkdtemp();
+        ggdm_store *s;
+        ggdm_time_audit time;
+        for (int i = 0; i < SHARDS; i++) {
+            char sql[200];
+            make_shard(&f[i], i);
+            dirs[i] = f[i].dir;
+            ggdm_store_close(&f[i].store);
+            snprintf(sql, sizeof sql,
+                     "INSERT INTO run VALUES ('threads 1', '%d'); UPDATE event SET at = id",
+                     i ? other : 3);
+            run_fixture_sql(f[i].dir, sql);
+        }
+        ggdm_test_ok(ggdm_store_merge(dir, dirs, SHARDS, &err), &err);
+        ggdm_test_ok(ggdm_store_read(dir, &s, &err), &err);
+        ggdm_test_ok(ggdm_store_audit_time(s, &time, &err), &err);
+        assert_true(time.worker_seconds == RUN_UNITS);
+        assert_true(other == 3 ? time.core_seconds == 3 * RUN_UNITS : isnan(time.core_seconds));
+        ggdm_store_close(&s);
+        ggdm_test_rmdir(dir);
+        for (int i = 0; i < SHARDS; i++)
+            run_fixture_close(&f[i]);
+    }
+}
+
 static void test_merge_refuses_what_does_not_belong_together(void **state)
 {
     (void)state;
@@ -170,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merge_of_shards_is_the_whole_run),
         cmocka_unit_test(test_merge_takes_scores_that_were_made_later),
+        cmocka_unit_test(test_merge_keeps_the_threads_of_shards),
         cmocka_unit_test(test_merge_refuses_what_does_not_belong_together),
     };
     return ggdm_test_main(tests);
