@@ -61,7 +61,7 @@ report $? "features that are not finite have no number" || cat out err
 for how in "0" "2"; do
     timeout 120 "$GGDM" run asks.yaml --run asks$how --workers $how >out 2>err &&
         grep -q "evaluating: vendi by tiny-judge" err && grep -q "6 numbers computed, 0 there already, of features pixels" err &&
-        [ "$(grep -c "^  vendi by tiny-judge" out)" -eq 1 ] && grep -q '{"name":"vendi",' asks$how/report.html &&
+        [ "$(grep -c "^  vendi by tiny-judge" out)" -eq 1 ] && grep -q '{"name":"vendi (pixels)",' asks$how/report.html &&
         cp out once && run asks.yaml --run asks$how && [ "$(grep -c "0 numbers computed, 6 there already" err)" -eq 2 ] && cmp once out
     report $? "a sweep that asks for metrics, --workers $how" || cat out err
 done
@@ -69,7 +69,7 @@ cmp asks0/summary.csv asks2/summary.csv
 report $? "... the same whoever computes them"
 { cat a.yaml && echo "evaluate: {metrics: vendi, features: $root/models/zoo/two-gaussians-judge}"; } >misfit.yaml
 run misfit.yaml --run misfit
-[ $? -eq 2 ] && grep -q "expected 2 x 2 x 1" err && grep -q "not all is evaluated; images, archives and summary are in" err && grep -q "accuracy by the judge" out
+[ $? -eq 2 ] && grep -q "expected 2 x 2 x 1" err && grep -q "not all is evaluated.*; images, archives and summary are in" err && grep -q "accuracy by the judge" out
 report $? "where metrics fail, the rest is told" || cat out err
 "$GGDM" plan asks.yaml >out && grep -q "^  then           vendi by tiny-judge$" out && grep -q "^                 vendi by pixels$" out
 report $? "a plan says which metrics follow" || cat out
