@@ -98,7 +98,7 @@ done
 report $? "what they write is where it was asked for"
 "$GGDM" report long --watch=1 --out live >out 2>&1 &
 watcher=$!
-wait_for live/report.html '"live":{"every":1,"fraction":0' && [ ! -e live/figures ] && kill -INT $watcher && wait $watcher && grep -q '"live":null' live/report.html && [ "$(cat out)" = live/report.html ]
+wait_for live/report.html '"live":{"every":1,"fraction":' && [ ! -e live/figures ] && kill -INT $watcher && wait $watcher && grep -q '"live":null' live/report.html && [ "$(cat out)" = live/report.html ]
 report $? "report --watch follows it, and leaves a page that stays" || cat out
 says "report --watch of a run at rest writes one page" 0 "small/report.html" -- "$GGDM" report small --watch 1
 says "report --watch is of the page alone" 2 "--sheet" -- "$GGDM" report long --watch --format md
