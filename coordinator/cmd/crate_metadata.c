@@ -172,7 +172,7 @@ static ggdm_status put_picture_ref(void *context, const ggdm_store_asset *asset,
 {
     (void)err;
     char id[ID_SIZE];
-    digest_id("picture", asset->digest, id);
+    digest_id("asset", asset->digest, id);
     put_ref(context, NULL, id);
     return GGDM_OK;
 }
@@ -182,10 +182,10 @@ static ggdm_status put_picture(void *context, const ggdm_store_asset *asset, ggd
     (void)err;
     metadata *m = context;
     char id[ID_SIZE], text[120];
-    digest_id("picture", asset->digest, id);
+    digest_id("asset", asset->digest, id);
     snprintf(text, sizeof text, "%d x %d x %d pixels that sweeps name; in ggdm.db, table asset",
              asset->height, asset->width, asset->channels);
-    begin(m, id, "CreativeWork", "picture");
+    begin(m, id, "CreativeWork", "picture of a sweep");
     ggdm_json_put_string(&m->j, "description", text);
     ggdm_json_put_string(&m->j, "identifier", asset->digest);
     ggdm_json_end(&m->j);
