@@ -36,7 +36,7 @@ typedef struct ggdm_class_groups {
 
 /** Read the list.  *out: ggdm_class_groups_deinit.  Errors: GGDM_EINVAL with position: not a list
  *  of groups, names that are there twice or hold control characters, groups with a ':' or of fewer
- * than two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
+ *  than two classes, more than GGDM_MAX_NAMED_CLASSES in all or GGDM_MAX_CLASS_GROUPS groups. */
 ggdm_status ggdm_class_groups_read(const ggdm_node *list, ggdm_class_groups *out, ggdm_error *err);
 enum { GGDM_MAX_NAMED_CLASSES = 1000, GGDM_MAX_CLASS_GROUPS = 32 };
 /** One group of n classes, named as transformers writes it: {"0": "cat", "1": "dog"}.  Several may

@@ -228,9 +228,11 @@ static ggdm_band band_at(const ggdm_record *records, int32_t n, const cursor *at
 {
     int32_t found = 0;
     for (int32_t i = 0; i < n; i++) {
+        if (!at[i].point)
+            continue;
         const int32_t column =
             term ? column_of(&records[i], term, number) : (int32_t)GGDM_RECORD_CLAMPED;
-        if (at[i].point && column >= 0 && !isnan(at[i].point[column]))
+        if (column >= 0 && !isnan(at[i].point[column]))
             scratch[found++] = at[i].point[column];
     }
     return band_of(scratch, found);

@@ -29,9 +29,10 @@ void ggdm_evaluations_warn(const ggdm_spec *spec);
 bool ggdm_evaluations_untraced(const ggdm_spec *spec, const char *run_dir);
 
 /** Evaluate the run in run_dir, one `evaluate:` after the other, then trace it, and tell of it;
- * what is there is not computed again. evaluate, trace  worlds to do each in, of which args are set
- * here; NULL: this process *code            exit code, the first that is not 0: raised to it where
- * it is 0 Errors: those of starting a world. */
+ *  what is there is not computed again.
+ *  evaluate, trace  worlds to do each in, of which args are set here; NULL: this process
+ *  *code            exit code, the first that is not 0: raised to it where it is 0
+ *  Errors: those of starting a world. */
 ggdm_status ggdm_evaluations_run(const ggdm_spec *spec, const char *run_dir,
                                  const ggdm_launch *evaluate, const ggdm_launch *trace, int *code,
                                  ggdm_error *err);

@@ -2,9 +2,7 @@
  *
  *     archive/CELL/trace/000000.png, ...   x_t and x0-hat, a column every so many steps
  *     archive/CELL/trace/000000.csv, ...   losses and gradients, a line for each step
- *     archive/CELL/trace/trace.json        what these are of: written last, it says that all are
- * there
- */
+ *     archive/CELL/trace/trace.json        what these are of; written last, when all are there */
 #ifndef GGDM_COORDINATOR_TRACE_H
 #define GGDM_COORDINATOR_TRACE_H
 
@@ -24,8 +22,8 @@ typedef struct ggdm_traced {
 
 /** Trace the complete cells of the run in dir that lack it; what is there of the same cell and
  *  settings stays.  Cells of one trajectory share the work; ranks that have room for the models do
- * as many trajectories each. Collective; *out is the same on all ranks. Errors: those of
- * ggdm_replay_open and ggdm_replay_image; GGDM_EIO. */
+ *  as many trajectories each.  Collective; *out is the same on all ranks.
+ *  Errors: those of ggdm_replay_open and ggdm_replay_image; GGDM_EIO. */
 ggdm_status ggdm_trace_run(ggdm_world *world, const char *dir, const ggdm_spec_trace *settings,
                            ggdm_traced *out, ggdm_error *err);
 

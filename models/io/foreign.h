@@ -9,7 +9,7 @@
 
 typedef struct ggdm_foreign {
     char *path;              /* owned */
-    const char *form;        /* "safetensors", "PyTorch (zip)", "PyTorch (legacy)"; static */
+    const char *form;        /* "safetensors", "PyTorch (zip)", "... (legacy)", ...; static */
     ggdm_st_tensor *tensors; /* of the state that was chosen, at first 0; no data; owned */
     size_t n_tensors;
     ggdm_weights weights;   /* safetensors; else: */

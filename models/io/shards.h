@@ -34,8 +34,9 @@ typedef struct ggdm_shards {
 } ggdm_shards;
 
 /** Read the index at path, which ends in ".END" GGDM_INDEX_END.  *out: ggdm_shards_close, also
- * after an error.  Errors: GGDM_EFORMAT, GGDM_EINVAL for what is no index, for names that leave the
- * folder or have another end; GGDM_EUNSUPPORTED for too many. */
+ *  after an error.
+ *  Errors: GGDM_EFORMAT, GGDM_EINVAL for what is no index, for names that leave the folder or have
+ *  another end; GGDM_EUNSUPPORTED for too many. */
 ggdm_status ggdm_shards_open(const char *path, ggdm_shards *out, ggdm_error *err);
 /** Safe on a zeroed struct and twice. */
 void ggdm_shards_close(ggdm_shards *shards);
