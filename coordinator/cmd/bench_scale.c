@@ -55,8 +55,10 @@ static ggdm_status run_world(bench *b, int fd, bool *finished, ggdm_error *err)
                                       .culprit = b->sums.culprit};
     GGDM_TRY(ggdm_swarm_open(&b->scale->load, &b->sums, fd, &t, err));
     ggdm_status st = ggdm_store_open(b->run.dir, &blame, &store, err);
-    if (st == GGDM_OK)
+    if (st == GGDM_OK) {
+        ggdm_store_publish(store); /* for readers, as at every start of a run */
         st = dispatch(t, store, finished, err);
+    }
     ggdm_store_close(&store);
     if (st == GGDM_OK)
         st = ggdm_swarm_end(t, err);

@@ -17,7 +17,7 @@
 #include "worker/protocol.h"
 
 #define TURN_SECONDS 0.2     /* longest wait for a packet: progress is shown in between */
-#define LOOK_SECONDS 0.1     /* between two looks at all workers: progress, silence */
+#define LOOK_SECONDS 0.1     /* between two looks at all workers where none has news */
 #define MAX_PACKETS 1024     /* taken in by one turn */
 #define STOP_SECONDS 9.0     /* in all, where somebody waits for the end */
 #define TOGETHER_SECONDS 5.0 /* who falls silent within so much of each other has one cause */
@@ -228,6 +228,7 @@ static ggdm_status decide(ggdm_dispatch *d, ggdm_error *err)
     if (!d->growth)
         return GGDM_FAIL(err, GGDM_EINTERNAL, "a round is complete, and nobody plans the next");
     GGDM_TRY(ggdm_store_decide(d->store, ggdm_wall_clock(), d->growth, &decided, err));
+    d->news = true;
     ggdm_progress_clear(d->progress);
     ggdm_log(GGDM_LOG_INFO, "a round is complete: %d cell%s closed, %d go%s on%s", decided.closed,
              ggdm_plural(decided.closed), decided.open, decided.open == 1 ? "es" : "",
@@ -235,12 +236,18 @@ static ggdm_status decide(ggdm_dispatch *d, ggdm_error *err)
     return GGDM_OK;
 }
 
+/* How long may the next packet take? */
+static double patience(const ggdm_dispatch *d)
+{
+    return d->news ? 0 : d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS;
+}
+
 /* Thousands of workers say each half second that they live: nothing follows from that. */
 static ggdm_status turn_if_due(ggdm_dispatch *d, ggdm_error *err)
 {
     const double now = ggdm_now();
     const bool waited = d->waiting_since > 0 && now - d->waiting_since >= GGDM_COMMIT_SECONDS;
-    if (!d->news && !waited && now - d->last_turn < TURN_SECONDS)
+    if (!d->news && !waited && now - d->last_turn < LOOK_SECONDS)
         return GGDM_OK;
     d->news = false;
     d->last_turn = now;
@@ -271,7 +278,7 @@ static ggdm_status serve(ggdm_dispatch *d, ggdm_error *err)
             GGDM_TRY(decide(d, err));
             continue;
         }
-        GGDM_TRY(take_packets(d, d->waiting_since > 0 ? GGDM_COMMIT_SECONDS : TURN_SECONDS, err));
+        GGDM_TRY(take_packets(d, patience(d), err));
         GGDM_TRY(turn_if_due(d, err));
         GGDM_TRY(ggdm_request_serve(&d->requests, d->store, err));
         GGDM_TRY(look_at_all(d, err));

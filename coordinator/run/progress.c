@@ -73,16 +73,22 @@ fail:
     return st;
 }
 
+static void stop_touching(ggdm_progress *p)
+{
+    if (!p->touching)
+        return;
+    pthread_cancel(p->toucher);
+    pthread_join(p->toucher, NULL);
+    p->touching = false;
+}
+
 void ggdm_progress_destroy(ggdm_progress **progress)
 {
     ggdm_progress *p = *progress;
     *progress = NULL;
     if (!p)
         return;
-    if (p->touching) {
-        pthread_cancel(p->toucher);
-        pthread_join(p->toucher, NULL);
-    }
+    stop_touching(p);
     free(p->path);
     free(p->launch);
     ggdm_tally_destroy(&p->tally);
@@ -332,14 +338,17 @@ ggdm_status ggdm_progress_note(ggdm_store *store, ggdm_error *err)
     return st;
 }
 
-/* A copy of the database now and then: the coordinator's own cannot be opened by readers. */
+/* A copy of the database now and then: the coordinator's own cannot be opened by readers.  One of
+ * many gigabytes takes longer than the supervisor lets a coordinator be silent. */
 static void publish(ggdm_progress *p)
 {
     double begun = ggdm_now();
     if (begun - p->last_snapshot < fmax(SNAPSHOT_SECONDS, p->snapshot_seconds / SNAPSHOT_SHARE))
         return;
     p->last_snapshot = begun;
+    ggdm_progress_keep_fresh(p, NULL);
     ggdm_store_publish(p->store);
+    stop_touching(p);
     p->snapshot_seconds = ggdm_now() - begun;
 }
 

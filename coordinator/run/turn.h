@@ -35,7 +35,7 @@ typedef struct ggdm_dispatch {
     double cost_resumed;  /* of what is done, made before this session */
     size_t state_bytes;   /* of checkpoints that wait for the turn's transaction */
     double waiting_since; /* results wait to be stored; 0: none do */
-    bool news;            /* workers said more than that they live */
+    bool news;            /* workers said more than that they live, or there are new units */
     double last_turn;     /* when it was looked whether there is one to make */
     bool stopping;
     bool out_of_time;   /* the job ends soon (walltime.h) */
