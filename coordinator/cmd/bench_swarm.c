@@ -1,7 +1,9 @@
 #include "coordinator/cmd/bench_swarm.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +28,8 @@ typedef struct swarm {
     double skipped;                /* seconds that the coordinator has waited */
     double cpu;                    /* of this process when it was opened, and for the workers */
     double paused, paused_cpu;     /* the coordinator's clocks stand since */
+    int delays;                    /* open: /proc/self/schedstat; or -1 */
+    double delayed;                /* what it said when the clocks went on */
 } swarm;
 
 /* ---- chance ---- */
@@ -83,14 +87,29 @@ static void pop(swarm *s)
 
 /* ---- the coordinator's clocks stand while workers work ---- */
 
+/* Seconds in which this process could have run, but others had the core; 0 where Linux does not
+ * count them. */
+static double delay_so_far(const swarm *s)
+{
+    char text[96];
+    unsigned long long ns = 0;
+    const ssize_t n = s->delays >= 0 ? pread(s->delays, text, sizeof text - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    return sscanf(text, "%*u %llu", &ns) == 1 ? 1e-9 * (double)ns : 0;
+}
+
+/* A coordinator has a core to itself: what others took of it since the last time does not count. */
 static void pause_clocks(swarm *s)
 {
     s->paused_cpu = ggdm_bench_cpu_seconds();
+    const double delay = delay_so_far(s);
+    ggdm_clock_skip(s->delayed - delay);
     s->paused = ggdm_now();
 }
 
 static void resume_clocks(swarm *s)
 {
+    s->delayed = delay_so_far(s);
     ggdm_clock_skip(s->paused - ggdm_now());
     s->cpu += ggdm_bench_cpu_seconds() - s->paused_cpu;
 }
@@ -251,6 +270,8 @@ static void swarm_close(ggdm_transport *t)
     }
     ggdm_transport_close(&s->inner);
     ggdm_wire_deinit(&s->desk.wire);
+    if (s->delays >= 0)
+        close(s->delays);
     free(s->members);
     free(s->heap);
     free(s->desk.bytes);
@@ -282,6 +303,7 @@ static ggdm_status make_members(swarm *s, ggdm_error *err)
 
 static ggdm_status say_ready(swarm *s, ggdm_error *err)
 {
+    s->delayed = delay_so_far(s);
     s->cpu = ggdm_bench_cpu_seconds();
     s->desk.opened = ggdm_now();
     s->rank_death = next_death(s, 0, s->desk.load->rank_deaths);
@@ -308,6 +330,7 @@ ggdm_status ggdm_swarm_open(const ggdm_swarm_load *load, ggdm_swarm_sums *sums, 
     s->desk.load = load;
     s->desk.sums = sums;
     s->fd = fd;
+    s->delays = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
     ggdm_wire_init(&s->desk.wire);
     sums->worlds++;
     ggdm_status st = make_members(s, err);

@@ -3,9 +3,9 @@
  *
  * They live by events: units that end, signs of life, checkpoints, deaths.  Where the coordinator
  * would wait for a packet, the clock goes on to the next event (ggdm_clock_skip); what the
- * coordinator itself does takes the time that it takes, and what the workers do takes none.  Every
- * packet is packed, queued, copied and unpacked by the real code, through the in-process transport;
- * a network's latency is not in it. */
+ * coordinator itself does takes the time that it takes, without that in which other processes had
+ * its core, and what the workers do takes none.  Every packet is packed, queued, copied and
+ * unpacked by the real code, through the in-process transport; a network's latency is not in it. */
 #ifndef GGDM_COORDINATOR_BENCH_SWARM_H
 #define GGDM_COORDINATOR_BENCH_SWARM_H
 
