@@ -192,7 +192,7 @@ export const make = ({ axes, n = 12, size = 28, measures = 0, records = true, li
 export const kappa = { name: "kappa", label: "κ", path: "guidance.kappa", type: "number", values: [0, 0.01, 0.03, 0.1, 0.3, 1] };
 export const duration = { name: "duration", label: "t~", path: "guidance.duration", type: "number", values: [0, 20, 40, 60, 80, 100] };
 export const target = { name: "target", label: "target", path: "guidance.loss.target", type: "number", values: [0, 3] };
-export const prompt = { name: "prompt", label: "prompt", path: "condition.prompt", type: "text", values: ["a person with a red hat and sunglasses in front of a green background", "a smiling face", "ein Gesicht mit Brille, \"schräg\", <i>von links</i>", "blue hair"] };
+export const prompt = { name: "prompt", label: "prompt", path: "condition.prompt", type: "text", values: ["a person with a red hat and sunglasses in front of a green background", "a person with a red hat", "a smiling face", "ein Gesicht mit Brille, \"schräg\", <i>von links</i>", "blue hair"] };
 export const scale = { name: "scale", label: "scale", path: "guidance.scale", type: "number", values: [1, 3, 7.5] };
 
 // ---- the page --------------------------------------------------------------------------------------

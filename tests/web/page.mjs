@@ -211,6 +211,16 @@ await test("texts of people are texts: prompts, cards, errors", async () => {
     await page.setViewportSize({ width: 420, height: 900 });
     await page.waitForTimeout(400);
     assert.deepEqual(await cutOff(page), []);
+    // Texts that begin alike are told apart; heads stand in one line; captions need no scrolling.
+    const sides = await page.$$eval('#heat g[data-mark="y-axis tick label"] text', (list) => list.map((t) => t.textContent));
+    assert.equal(new Set(sides).size, prompt.values.length, sides.join(" | "));
+    const edges = await page.$$eval("#cells thead th", (list) => list.map((t) => Math.round(t.getBoundingClientRect().bottom)));
+    assert.equal(new Set(edges).size, 1, edges.join());
+    const wide = await page.$$eval("caption", (list) => {
+        const right = (node) => node.getBoundingClientRect().right;
+        return list.filter((c) => c.offsetWidth && right(c) > right(c.closest(".scroll")) + 1).map((c) => c.textContent);
+    });
+    assert.deepEqual(wide, []);
     await shot(page, "prompts-420");
 });
 

@@ -31,7 +31,7 @@ const numberColumn = (c) => ({
     text: (k) => c.plain(ggdm.run.value(k, c)),
     bounds: (k) => {
         const [, lo, hi] = k.columns[c.name] ?? [];
-        return lo === null || lo === undefined ? null : `${c.plain(lo)}–${c.plain(hi)}`;
+        return lo === null || lo === undefined ? null : `${c.plain(lo)}${lo < 0 ? " to " : "–"}${c.plain(hi)}`;
     },
     note: (k) => k.columns[c.name]?.[4] ?? null,
     bar: c.kind === "share" ? (k) => share(ggdm.run.value(k, c)) : null,
@@ -102,6 +102,14 @@ const cellOf = (column, k, first) => {
         column.text(k), note && "\u00a0*", bounds && ggdm.h("span", { class: "bounds" }, bounds));
 };
 
+/* A condition on the first axis, as the filter takes it. */
+const example = (run) => {
+    const [axis] = run.axes;
+    if (!axis) return run.cells[0]?.cell ?? "";
+    const text = axis.texts.at(-1);
+    return `${axis.name}=${text.includes(",") ? `'${text}'` : text}`;
+};
+
 ggdm.cells = () => {
     const { run } = ggdm;
     const fixed = fixedColumns();
@@ -112,7 +120,7 @@ ggdm.cells = () => {
         id: "cells.filter",
         type: "search",
         value: ggdm.view.get("cells.filter") ?? "",
-        placeholder: run.axes[0] ? `${run.axes[0].name}=${run.axes[0].texts.at(-1)}` : "c0001",
+        placeholder: example(run),
         autocomplete: "off",
         spellcheck: "false",
         "aria-describedby": "cells-help cells-state",
@@ -124,7 +132,7 @@ ggdm.cells = () => {
     const state = ggdm.h("p", { id: "cells-state", role: "status" });
     const help = ggdm.h("p", { id: "cells-help", class: "intro" },
         "Terms with commas between them: a cell (7), a range (3-9), a condition on an axis or a column by its name (",
-        ggdm.h("code", {}, `${run.main ? `${run.main.name}>=50` : "n>10"}`), "; shares in %), or a text to look for.");
+        ggdm.h("code", {}, `${run.main?.kind === "share" ? `${run.main.name}>=50` : "n>10"}`), "; shares in %), or a text to look for.");
 
     const chosen = () => {
         const stored = ggdm.view.get("cells.columns");
@@ -180,7 +188,7 @@ ggdm.cells = () => {
         rows = filtered().slice().sort(compare(by, sorted.descending));
         const few = rows.slice(0, shown);
         const table = ggdm.h("table", { class: "cells" },
-            ggdm.h("caption", { id: "cells-caption" }, `Cells of the sweep; small: intervals (${run.interval ?? "95\u202f%"})`),
+            ggdm.h("caption", { id: "cells-caption" }, `Cells of the sweep; small: intervals (of shares ${run.interval ?? "95\u202f%"})`),
             ggdm.h("thead", {}, ggdm.h("tr", {}, columns.map((c) => headOf(c, { ...sorted, key: by.key }, resort)))),
             ggdm.h("tbody", {}, few.map((k) => ggdm.h("tr", {}, columns.map((c, i) => cellOf(c, k, i === 0))))));
         const more = rows.length > few.length && ggdm.h("button", { type: "button", class: "more", onclick: () => {

@@ -34,6 +34,7 @@ const picture = (width, cells, c, x, y, [lo, hi]) => {
     const value = (k) => ggdm.run.value(k, c);
     const shade = (k) => (value(k) === null ? "none" : ggdm.heat((value(k) - lo) / (hi - lo)));
     const wide = band >= 38 && height >= 18;
+    const [names, sides] = [ggdm.shortTexts(x.texts, 18), ggdm.shortTexts(y.texts, longest)];
     const every = (list, room) => list.filter((_, i) => i % Math.ceil(list.length / room) === 0);
     const at = { x: (k) => k.at[x.index], y: (k) => k.at[y.index] };
     return ggdm.plot({
@@ -47,12 +48,12 @@ const picture = (width, cells, c, x, y, [lo, hi]) => {
         y: { type: "band", domain: rows, padding: 0.06, label: null },
         marks: [
             Plot.axisX(wordy ? every(columns, inner / 18) : every(columns, inner / 34), {
-                tickFormat: (i) => ggdm.short(x.texts[i], 18),
+                tickFormat: (i) => names[i],
                 tickSize: 0,
                 tickRotate: wordy ? -40 : 0,
                 label: null,
             }),
-            Plot.axisY(rows, { tickFormat: (i) => ggdm.short(y.texts[i], longest), tickSize: 0, label: null }),
+            Plot.axisY(rows, { tickFormat: (i) => sides[i], tickSize: 0, label: null }),
             Plot.text([`↑ ${y.title}`], { frameAnchor: "top-left", dx: -marginLeft + 4, dy: -20, fontSize: 12.5, fontWeight: 600 }),
             Plot.text([`${x.title} →`], { frameAnchor: "bottom-right", dy: wordy ? 124 : 40, fontSize: 12.5, fontWeight: 600 }),
             Plot.cell(cells, { ...at, fill: shade, stroke: "var(--line)", strokeWidth: (k) => (value(k) === null ? 1 : 0) }),

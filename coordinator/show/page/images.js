@@ -13,8 +13,8 @@ const sideOf = (factor, count, w) => {
 
 const marksLegend = () =>
     ggdm.h("ul", { class: "legend marks" },
-        ggdm.h("li", {}, ggdm.h("span", { class: "mark right" }), "right"),
-        ggdm.h("li", {}, ggdm.h("span", { class: "mark wrong" }), "wrong"),
+        (ggdm.run.judge || ggdm.run.guide ? ["right", "wrong"] : []).map((name) =>
+            ggdm.h("li", {}, ggdm.h("span", { class: `mark ${name}` }), name)),
         ggdm.h("li", {}, ggdm.h("span", { class: "mark diverged" }), "diverged"));
 
 /* Of an empty place and of a cell. */

@@ -1,17 +1,30 @@
 /* Curves with bands over one quantity: measures over an axis, and records over the steps. */
 
-ggdm.short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+ggdm.short = (text, most) => {
+    const signs = [...text]; // an emoji is one
+    return signs.length > most ? `${signs.slice(0, most - 1).join("")}…` : text;
+};
+
+/** The same of texts that stand beside each other: those that begin alike lose their middle. */
+ggdm.shortTexts = (texts, most) => {
+    const cut = texts.map((t) => ggdm.short(t, most));
+    const head = Math.floor(most / 3);
+    return cut.map((c, i) => {
+        if (c === texts[i] || cut.indexOf(c) === cut.lastIndexOf(c)) return c;
+        const signs = [...texts[i]];
+        return `${signs.slice(0, head).join("")}…${signs.slice(head + 1 - most).join("")}`;
+    });
+};
 
 /* The marks of the x axis: ticks where values are, and a gap in front of a 0 that stands apart. */
-const xAxis = (scale, ticks, turned, height) => [
-    Plot.axisX(ticks.map((t) => t.at), {
-        tickFormat: (_, i) => ggdm.short(ticks[i].text, turned ? 18 : 40),
-        tickRotate: turned ? -40 : 0,
-        label: null,
-    }),
-    scale.broken !== null &&
-        Plot.text([scale.broken], { x: (v) => v, text: () => "⁄⁄", frameAnchor: "bottom", dy: 6, fontSize: 11 }),
-];
+const xAxis = (scale, ticks, turned) => {
+    const texts = ggdm.shortTexts(ticks.map((t) => t.text), turned ? 18 : 40);
+    return [
+        Plot.axisX(ticks.map((t) => t.at), { tickFormat: (_, i) => texts[i], tickRotate: turned ? -40 : 0, label: null }),
+        scale.broken !== null &&
+            Plot.text([scale.broken], { x: (v) => v, text: () => "⁄⁄", frameAnchor: "bottom", dy: 6, fontSize: 11 }),
+    ];
+};
 
 /* 1, 10, 100; where these are few, 3, 30 beside them. */
 const decades = (domain) => {
@@ -46,7 +59,7 @@ ggdm.lines = ({ width, height, x, y, curves, levels, joined, bands, dots = true,
         y: { domain: y.domain, type: y.log ? "log" : "linear", label: null, nice: !y.domain, clamp: true },
         marks: [
             Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1, ticks: heights }),
-            Plot.axisY({ ticks: heights, label: null, tickSize: 0, tickFormat: y.log ? "~g" : undefined }),
+            Plot.axisY({ ticks: heights, label: null, tickSize: 0, tickFormat: ggdm.tickFormat(drawn.flatMap((p) => [p.y, p.lo, p.hi])) ?? (y.log ? "~g" : undefined) }),
             Plot.text([y.label], { frameAnchor: "top-left", dx: -marginLeft + 4, dy: -24, fontSize: 12.5, fontWeight: 600 }),
             Plot.text([x.label], { frameAnchor: "bottom-right", dy: turned ? 114 : 40, fontSize: 12.5, fontWeight: 600 }),
             ...xAxis(x.scale, ticks, turned),

@@ -32,6 +32,14 @@ ggdm.thin = (ticks, lo, hi, width) => {
     });
 };
 
+/** How the ticks of a chart of these numbers are written: as usual (undefined), or, where that would
+ *  not fit beside it, with exponents. */
+ggdm.tickFormat = (values) => {
+    const most = d3.max(values, Math.abs);
+    if (!most || (most < 1e5 && most >= 1e-3)) return undefined;
+    return (v) => d3.format(".3~g")(v).replace("e+", "e");
+};
+
 /** Can this axis have a logarithmic scale? */
 ggdm.canLog = (a) => a.numeric && a.values.every((v) => v >= 0) && a.values.filter((v) => v > 0).length > 1;
 

@@ -40,7 +40,7 @@ const picture = (width, cells, front, x, y, by) => {
     const entry = (k) => style(by ? k.at[by.index] : 0);
     const line = (k, c) => `${c.label}: ${ggdm.valueText(c, k.columns[c.name])}`;
     const onFront = new Set(front);
-    const tickFormat = (c) => (c.kind === "operations" ? (v) => c.plain(v) : undefined);
+    const tickFormat = (c) => (c.kind === "operations" ? (v) => c.plain(v) : ggdm.tickFormat(cells.map(scaled(c))));
     return ggdm.plot({
         width,
         height: Math.min(Math.max(width * 0.5, 300), 460),
@@ -79,7 +79,7 @@ const numbersOf = (cells, front, x, y) => {
 const captionOf = (front, x, y) =>
     front.length
         ? `Outlined, joined by a line: the ${ggdm.count(front.length, "cell")} that no other one beats in both (Pareto front), by the numbers as they are, whatever their intervals.`
-        : `Which of ${[x, y].filter((c) => !c.better).map((c) => c.label).join(" and ")} is better is not known: no front.`;
+        : `Whether more or less is better is not known of ${[x, y].filter((c) => !c.better).map((c) => c.label).join(" and ")}: no front.`;
 
 ggdm.tradeoff = () => {
     const { run } = ggdm;
