@@ -156,10 +156,11 @@ static ggdm_status add_model(void *context, const ggdm_item *item, const ggdm_pa
         if (strcmp(models[i].digest, digest) == 0) {
             ggdm_executor_destroy(&r->executor);
             ggdm_status st = ggdm_setup_add_model(&r->setup, models[i].name, digest, err);
-            return st == GGDM_OK
-                       ? st
-                       : ggdm_error_prefix(err, "model '%.100s' (%.12s...) of the run in %s",
-                                           models[i].name, digest, r->setup.run_dir);
+            return st == GGDM_OK ? st
+                                 : ggdm_error_prefix(err,
+                                                     "model '%.100s' (%.12s...) of the run in %s "
+                                                     "(its models.json can say where)",
+                                                     models[i].name, digest, r->setup.run_dir);
         }
     return GGDM_FAIL(err, GGDM_EFORMAT, "%s: model %s is none of this run", path, digest);
 }

@@ -98,7 +98,7 @@ const traceOf = (cell, index) => {
 };
 
 const largeSide = ([w, h]) => {
-    const room = Math.min(innerWidth - 60, 380, (innerHeight - 260) * (w / h));
+    const room = Math.min(innerWidth - 90, 380, (innerHeight - 260) * (w / h));
     return w >= room ? Math.max(room, 64) : w * Math.max(1, Math.floor(room / w));
 };
 
@@ -107,7 +107,7 @@ const show = (cell, index) => {
     ggdm.view.set("image", `${cell.cell}.${index}`);
     const focus = document.activeElement?.getAttribute("aria-label");
     const n = ggdm.imagesOf(cell);
-    const title = `${cell.cell}, image ${index} of ${n}`;
+    const title = `${cell.cell}, image ${index} (of 0 to ${n - 1})`;
     const canvas = ggdm.h("canvas", { class: "pixels", width: 1, height: 1, role: "img", "aria-label": `${title}${ggdm.run.axes.length ? `: ${ggdm.run.says(cell)}` : ""}` });
     const record = ggdm.recordFigures(cell);
     dialog().replaceChildren(
