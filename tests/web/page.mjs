@@ -202,7 +202,7 @@ await test("Tab reaches all that can be used, and one sees where one is", async 
 });
 
 await test("texts of people are texts: prompts, cards, errors", async () => {
-    const page = await open(report("prompts", { axes: [prompt, scale], size: 32, n: 8 }));
+    const page = await open(report("prompts", { axes: [prompt, { ...scale, values: [1234567, 1234568, 0.1 + 0.2, 1e20] }], size: 32, n: 8 }));
     assert.match(await page.textContent("#images tbody"), /<i>von links<\/i>/);
     assert.equal(await page.locator("main i").count(), 0);
     await page.locator("#computed summary", { hasText: "Model mnist-ddpm" }).click();
@@ -223,6 +223,7 @@ await test("texts of people are texts: prompts, cards, errors", async () => {
     assert.deepEqual(wide, []);
     await page.evaluate(() => ggdm.enlarge(ggdm.run.cells[0], 1));
     const boxes = (selector) => page.$$eval(selector, (list) => list.map((n) => n.getBoundingClientRect()).map(({ right, width }) => ({ right, width })));
+    assert.deepEqual(await page.evaluate(() => ggdm.run.axes[1].texts), ["1234567", "1234568", "0.3", "1e+20"]);
     const [[image], [frame], facts] = [await boxes("#viewer .pair canvas"), await boxes("#viewer .pair"), await boxes("#viewer dd")];
     assert.ok(image.right <= frame.right, `${image.right} of ${frame.right}`);
     assert.ok(facts.every((b) => b.width >= 150), JSON.stringify(facts));

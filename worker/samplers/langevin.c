@@ -68,7 +68,8 @@ static ggdm_status langevin_chain(const ggdm_item *sampler, const ggdm_noise_lev
     const float noise = (float)ggdm_item_real(sampler, "noise");
     const int64_t per_level = ggdm_item_whole(sampler, "per_level");
     if (per_level > out->steps)
-        return ggdm_item_fail(sampler, "per_level", err, "value '%lld', expected at most steps, %d",
+        return ggdm_item_fail(sampler, "per_level", err,
+                              "value '%lld' of per_level, expected at most steps, %d",
                               (long long)per_level, out->steps);
     gather(out, (int32_t)per_level);
     for (int32_t i = 0; i < out->steps; i++) {

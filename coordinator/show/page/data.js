@@ -63,12 +63,19 @@ const meanings = {
     duration: "conditioning duration, steps",
 };
 
+/* As it was swept: 1234567 is not 1234570, and 1e+20 has no 21 digits. */
+const exact = (v) => {
+    const short = Number(v.toPrecision(12)); // 0.1 + 0.2 is 0.3
+    if (Number.isSafeInteger(v)) return String(v);
+    return Math.abs(v) >= 1e15 ? short.toExponential() : String(short);
+};
+
 const axis = (a, index) => {
     const numeric = ["number", "window"].includes(a.type) && a.values.every((v) => typeof v === "number");
     const text = (v) => {
         if (v === null || v === undefined || v === "") return "none";
         if (typeof v === "boolean") return v ? "yes" : "no";
-        return numeric ? String(Number(v.toPrecision(6))) : String(v);
+        return numeric ? exact(v) : String(v);
     };
     const texts = a.values.map(text);
     const label = (a.label || a.name) === "t~" ? "t\u0303" : a.label || a.name;
