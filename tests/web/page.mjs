@@ -266,7 +266,9 @@ await test("on paper there are no controls, and all is light", async () => {
     const shade = () => page.$eval('#heat g[data-mark="cell"] rect', (r) => r.getAttribute("fill"));
     const dark = await shade();
     await page.emulateMedia({ media: "print" });
+    await page.evaluate(() => ggdm.decodeAll());
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.deepEqual(await page.$$eval("button.shot canvas", (list) => list.filter((c) => !c.dataset.drawn).length), 0);
     assert.notEqual(await shade(), dark);
     assert.equal(await page.isVisible("#curves .controls"), false);
     assert.equal(await page.isVisible("nav"), false);

@@ -62,8 +62,10 @@ const rove = (table, grid) => {
 
 /* Draws what comes into sight. */
 let watcher = null;
+let waiting = [];
 const watch = (buttons) => {
     watcher?.disconnect();
+    waiting = buttons;
     watcher = new IntersectionObserver(
         (entries) => entries.filter((e) => e.isIntersecting).forEach((e) => {
             watcher.unobserve(e.target);
@@ -72,6 +74,9 @@ const watch = (buttons) => {
         { rootMargin: "300px" });
     buttons.forEach((b) => watcher.observe(b));
 };
+
+/** Draw all at once, for paper. */
+ggdm.paintImages = () => waiting.forEach((b) => b.paint());
 
 const shot = (cell, indices, across, side, place) => {
     const [w, h] = ggdm.tileOf(cell);

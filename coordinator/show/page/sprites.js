@@ -35,6 +35,13 @@ ggdm.sprite = (id) => {
     return found;
 };
 
+/** Have all sheets decoded, where they can be kept: paper does not wait for them. */
+ggdm.decodeAll = () => {
+    const { sprites, trajectories } = ggdm.run;
+    const there = sprites ? trajectories.filter((t) => t.shown > 0) : [];
+    return there.length <= KEPT ? Promise.allSettled(there.map((t) => ggdm.sprite(t.id))) : null;
+};
+
 /** How many images of a cell can be shown: 0, 1, ... */
 ggdm.imagesOf = (cell) => Math.min(ggdm.run.trajectory.get(cell.trajectory)?.shown ?? 0, cell.wanted);
 

@@ -58,6 +58,7 @@ const watchWidth = () => {
     const paper = (on) => () => {
         ggdm.theme.print(on);
         redrawAll();
+        if (on) ggdm.paintImages();
     };
     addEventListener("beforeprint", paper(true));
     addEventListener("afterprint", paper(false));
@@ -79,6 +80,7 @@ ggdm.start = async () => {
     comeBack();
     ggdm.follow();
     document.documentElement.dataset.ready = "yes";
+    setTimeout(ggdm.decodeAll, 1000);
     performance.mark("ready");
 };
 
