@@ -16,18 +16,6 @@ describes() {
     fi
 }
 
-# refuses NAME 'WORDS'... -- COMMAND ARG...: exit code 2 and all the words.
-refuses() {
-    local name=$1 ok=0 words=()
-    shift
-    while [ "$1" != -- ]; do words+=("$1") && shift; done
-    shift
-    "$@" >out 2>&1 </dev/null
-    [ $? -eq 2 ] || ok=1
-    for word in "${words[@]}"; do grep -qF -e "$word" out || ok=1; done
-    report $ok "$name" || sed 's/^/# /' out
-}
-
 printf -- '---\ntags: [tests]\nlicense: cc-by-4.0\n---\nThe guide of these tests.\nlicense: none\n' >zoo/tiny-cnn/README.md
 sweep 8 4 "0, 0.5" "0, 8" >a.yaml
 sweep 8 4 "3" "8" >b.yaml
@@ -75,12 +63,12 @@ cp -r half live && mv live/ggdm.db live/ggdm.snapshot.db && cp r/ggdm.db live/gg
 report $? "a run that somebody owns is exported from its snapshot" || cat out err
 
 echo mine >again.txt && mkdir full && echo mine >full/notes
-refuses "a directory that is not empty" "full: is not empty, expected a new or an empty directory" -- "$GGDM" export r -f rocrate -o full
-refuses "a file" "again.txt: expected a new or an empty directory" -- "$GGDM" export r -f rocrate -o again.txt
-refuses "no place" "--out is missing" -- "$GGDM" export r -f rocrate
-refuses "some cells of a run" "--cell: a crate has all cells" -- "$GGDM" export r -f rocrate -o x --cell c0001
+says 2 "a directory that is not empty" "full: is not empty, expected a new or an empty directory" -- "$GGDM" export r -f rocrate -o full
+says 2 "a file" "again.txt: expected a new or an empty directory" -- "$GGDM" export r -f rocrate -o again.txt
+says 2 "no place" "--out is missing" -- "$GGDM" export r -f rocrate
+says 2 "some cells of a run" "--cell: a crate has all cells" -- "$GGDM" export r -f rocrate -o x --cell c0001
 timeout 120 "$GGDM" run --workers 0 a.yaml --run shard --shard 1/2 >out 2>err
-refuses "a shard" "is shard 1 of 2" "ggdm merge" -- "$GGDM" export shard -f rocrate -o x
+says 2 "a shard" "is shard 1 of 2" "ggdm merge" -- "$GGDM" export shard -f rocrate -o x
 mkdir old && cp "$root/tests/support/data/store-v3.db" old/ggdm.db
 ! "$GGDM" export old -f rocrate -o x >out 2>&1 && [ ! -e x ] && ! ls | grep -q 'x.tmp' && [ "$(cat full/notes again.txt)" = $'mine\nmine' ]
 report $? "a crate that cannot be made leaves nothing behind" || ls

@@ -7,22 +7,6 @@ set -u
 . "$root/tests/support/tiny.sh"
 weights=diffusion_pytorch_model.safetensors
 
-# says RC 'WORDS'... -- COMMAND ARG...: exit code RC and all the words, on standard output or error.
-says() {
-    local want=$1 words=() ok=0 name=$2
-    shift 2
-    while [ "$1" != -- ]; do words+=("$1") && shift; done
-    shift
-    timeout 100 "$@" >out 2>&1 </dev/null
-    local rc=$?
-    [ $rc -eq "$want" ] || { echo "# exit code $rc, expected $want"; ok=1; }
-    for word in "${words[@]}"; do
-        grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }
-    done
-    [ $ok -eq 0 ] || sed 's/^/# /' out
-    report $ok "$name"
-}
-
 # ---- what is assumed ----
 
 sweep 8 2 "0, 0.02" "0, 8" >tiny.yaml

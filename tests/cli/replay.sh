@@ -6,22 +6,6 @@ set -u
 . "$(dirname "$0")/../support/world.sh"
 . "$root/tests/support/tiny.sh"
 
-# says RC 'WORDS'... -- COMMAND ARG...: exit code RC and all the words, on standard output or error.
-says() {
-    local want=$1 words=() ok=0 name=$2
-    shift 2
-    while [ "$1" != -- ]; do words+=("$1") && shift; done
-    shift
-    timeout 100 "$@" >out 2>&1 </dev/null
-    local rc=$?
-    [ $rc -eq "$want" ] || { echo "# exit code $rc, expected $want"; ok=1; }
-    for word in "${words[@]}"; do
-        grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }
-    done
-    [ $ok -eq 0 ] || sed 's/^/# /' out
-    report $ok "$name"
-}
-
 # ---- verify ----
 
 sweep 12 4 "0, 0.5, 2" "0, 6, 12" >small.yaml
@@ -41,7 +25,7 @@ says 2 "an instruction set that is less" "in fp32 with the instruction set" "GGD
 says 2 "no run" "nowhere: no such run directory" -- "$GGDM" verify nowhere
 
 # While a run goes on, from what is there of it.
-sweep 500 1 "0.5" "500" | sed '/^seed/d; s/^sweep:/&\n  seed: {from: 1, to: 100, step: 1}/' >long.yaml # a unit each
+sweep 500 1 "0.5" "500" | sed '/^seed/d; s/^sweep:/&\n  seed: {from: 1, to: 1000, step: 1}/' >long.yaml # a unit each
 "$GGDM" run long.yaml --run long --workers 0 >out.long 2>&1 &
 running=$!
 for _ in $(seq 200); do

@@ -30,3 +30,20 @@ report() {
     fi
     return "$1"
 }
+
+# says RC NAME 'WORDS'... -- COMMAND ARG...: exit code RC and all the words, on standard output or
+# error, which are in the file out.
+says() {
+    local want=$1 name=$2 words=() ok=0
+    shift 2
+    while [ "$1" != -- ]; do words+=("$1") && shift; done
+    shift
+    timeout 120 "$@" >out 2>&1 </dev/null
+    local rc=$?
+    [ $rc -eq "$want" ] || { echo "# exit code $rc, expected $want"; ok=1; }
+    for word in "${words[@]}"; do
+        grep -qF -e "$word" out || { echo "# not said: $word"; ok=1; }
+    done
+    [ $ok -eq 0 ] || sed 's/^/# /' out
+    report $ok "$name"
+}
