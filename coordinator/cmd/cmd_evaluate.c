@@ -6,7 +6,6 @@
 #include "common/json_write.h"
 #include "common/log.h"
 #include "common/plural.h"
-#include "common/threads.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/cmd/evaluations.h"
 #include "coordinator/cmd/pooled.h"
@@ -25,6 +24,7 @@ typedef struct evaluate_options {
     ggdm_reference reference;
     bool json, quiet, pooled;
     ggdm_evaluate_options asked;
+    bool wanting; /* some cells have no number; on rank 0 */
 } evaluate_options;
 
 /* ---- metrics ---- */
@@ -195,15 +195,17 @@ done:
     return st;
 }
 
-static ggdm_status evaluate(evaluate_options *o, ggdm_world *world, ggdm_evaluated *out,
-                            ggdm_error *err)
+static ggdm_status evaluate(void *options, ggdm_world *world, ggdm_error *err)
 {
+    evaluate_options *o = options;
+    ggdm_evaluated done = {0};
     ggdm_store *store = NULL;
     ggdm_status st = GGDM_OK;
     if (o->features)
-        st = compute(o, world, &store, out, err);
+        st = compute(o, world, &store, &done, err);
     else if (ggdm_world_rank(world) == 0)
         st = ggdm_dir_read(o->where.dir, &store, err);
+    o->wanting = ggdm_world_rank(world) == 0 && done.few + done.odd;
     if (st == GGDM_OK && ggdm_world_rank(world) == 0 && !o->pooled)
         st = present(o, store, err);
     if (!o->features && store)
@@ -337,19 +339,8 @@ int ggdm_cmd_evaluate(int argc, char **argv)
         NULL,
         NULL};
     evaluate_options o = {.out = NULL};
-    ggdm_evaluated done = {0};
-    ggdm_world *world = NULL;
-    ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    ggdm_use_threads(ggdm_command_threads());
-    ggdm_status st = ggdm_world_open(&world, &err);
-    if (st == GGDM_OK)
-        st = evaluate(&o, world, &done, &err);
-    const bool speaks = !world || ggdm_world_rank(world) == 0; /* errors are the same on all */
-    const int code = st == GGDM_OK ? GGDM_EXIT_OK : ggdm_exit_code(st);
-    if (st != GGDM_OK && speaks)
-        ggdm_command_fail("evaluate", &err);
-    ggdm_world_close(&world);
-    return code == GGDM_EXIT_OK && speaks && done.few + done.odd ? GGDM_EXIT_FAILED_UNITS : code;
+    const int code = ggdm_command_together("evaluate", evaluate, &o);
+    return code == GGDM_EXIT_OK && o.wanting ? GGDM_EXIT_FAILED_UNITS : code;
 }

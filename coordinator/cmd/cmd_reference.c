@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/threads.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/cmd/evaluations.h"
 #include "evaluate/reference.h"
@@ -18,8 +17,9 @@ static ggdm_status find_model(void *context, const char *name, char **path, ggdm
     return ggdm_model_find(name, path, err);
 }
 
-static ggdm_status make(const reference_options *o, ggdm_world *world, ggdm_error *err)
+static ggdm_status make(void *options, ggdm_world *world, ggdm_error *err)
 {
+    const reference_options *o = options;
     ggdm_features *features = NULL;
     ggdm_reference reference = {0};
     ggdm_status st = ggdm_evaluations_pin(world, err);
@@ -95,16 +95,7 @@ int ggdm_cmd_reference(int argc, char **argv)
             "Example:\n  ggdm reference mnist-test --features mnist-judge --out mnist-test.npz",
     };
     reference_options o = {.features = "pixels"};
-    ggdm_world *world = NULL;
-    ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    ggdm_use_threads(ggdm_command_threads());
-    ggdm_status st = ggdm_world_open(&world, &err);
-    if (st == GGDM_OK)
-        st = make(&o, world, &err);
-    if (st != GGDM_OK && (!world || ggdm_world_rank(world) == 0))
-        ggdm_command_fail("reference", &err);
-    ggdm_world_close(&world);
-    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_exit_code(st);
+    return ggdm_command_together("reference", make, &o);
 }

@@ -3,7 +3,6 @@
 
 #include "common/log.h"
 #include "common/plural.h"
-#include "common/threads.h"
 #include "coordinator/cmd/command.h"
 #include "coordinator/cmd/trace.h"
 #include "coordinator/run/dir_args.h"
@@ -14,6 +13,7 @@
 typedef struct trace_options {
     ggdm_dir_options where;
     ggdm_spec_trace settings;
+    ggdm_traced done;
 } trace_options;
 
 static void tell(const trace_options *o, const ggdm_traced *t)
@@ -45,13 +45,13 @@ static ggdm_status write_report(const char *dir, ggdm_error *err)
     return ggdm_dir_done(&store, st, err);
 }
 
-static ggdm_status trace(const trace_options *o, ggdm_world *world, ggdm_traced *out,
-                         ggdm_error *err)
+static ggdm_status trace(void *options, ggdm_world *world, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_trace_run(world, o->where.dir, &o->settings, out, err));
+    trace_options *o = options;
+    GGDM_TRY(ggdm_trace_run(world, o->where.dir, &o->settings, &o->done, err));
     if (ggdm_world_rank(world) > 0)
         return GGDM_OK;
-    tell(o, out);
+    tell(o, &o->done);
     return write_report(o->where.dir, err);
 }
 
@@ -101,19 +101,8 @@ int ggdm_cmd_trace(int argc, char **argv)
         NULL,
         NULL};
     trace_options o = {.settings = {.images = 4}};
-    ggdm_traced done = {.cells = 0};
-    ggdm_world *world = NULL;
-    ggdm_error err = {0};
     if (ggdm_command_parse(&argp, argc, argv, &o))
         return GGDM_EXIT_USAGE;
-    ggdm_use_threads(ggdm_command_threads());
-    ggdm_status st = ggdm_world_open(&world, &err);
-    if (st == GGDM_OK)
-        st = trace(&o, world, &done, &err);
-    const bool speaks = !world || ggdm_world_rank(world) == 0; /* errors are the same on all */
-    const int code = st == GGDM_OK ? GGDM_EXIT_OK : ggdm_exit_code(st);
-    if (st != GGDM_OK && speaks)
-        ggdm_command_fail("trace", &err);
-    ggdm_world_close(&world);
-    return code == GGDM_EXIT_OK && done.differing ? GGDM_EXIT_FAILED_UNITS : code;
+    const int code = ggdm_command_together("trace", trace, &o);
+    return code == GGDM_EXIT_OK && o.done.differing ? GGDM_EXIT_FAILED_UNITS : code;
 }

@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/nearest.h"
+#include "common/threads.h"
 
 static struct argp *asked; /* not NULL: where a command leaves its argp, and ends */
 
@@ -161,4 +162,20 @@ int ggdm_command_threads(void)
     int ranks = text ? atoi(text) : 1;
     int threads = ggdm_usable_cores() / (ranks > 1 ? ranks : 1);
     return threads > 1 ? threads : 1;
+}
+
+int ggdm_command_together(const char *name,
+                          ggdm_status (*work)(void *options, ggdm_world *world, ggdm_error *err),
+                          void *options)
+{
+    ggdm_world *world = NULL;
+    ggdm_error err = {0};
+    ggdm_use_threads(ggdm_command_threads());
+    ggdm_status st = ggdm_world_open(&world, &err);
+    if (st == GGDM_OK)
+        st = work(options, world, &err);
+    if (st != GGDM_OK && (!world || ggdm_world_rank(world) == 0))
+        ggdm_command_fail(name, &err);
+    ggdm_world_close(&world);
+    return st == GGDM_OK ? GGDM_EXIT_OK : ggdm_exit_code(st);
 }

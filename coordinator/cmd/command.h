@@ -9,6 +9,7 @@
 
 #include <argp.h>
 
+#include "common/collective.h"
 #include "common/status.h"
 #include "jobs/messages.h"
 
@@ -64,6 +65,13 @@ int ggdm_command_parse(const struct argp *argp, int argc, char **argv, void *inp
 /** Threads for a rank of a world that does one thing together (common/collective.h): its share of
  * the cores of this machine. */
 int ggdm_command_threads(void);
+
+/** Do what ranks do together: work is called on every rank of the world that this process is in,
+ * with its share of the cores; what went wrong, the same on all, is told by rank 0.  Returns the
+ * exit code.  Collective. */
+int ggdm_command_together(const char *name,
+                          ggdm_status (*work)(void *options, ggdm_world *world, ggdm_error *err),
+                          void *options);
 
 /** Number of this rank among those on this machine, from 0, as mpirun or srun says it. */
 int ggdm_command_local_rank(void);
