@@ -5,6 +5,8 @@
 set -eu
 kappas=${1:-40} durations=${2:-50} images=${3:-200}
 root=$(cd "$(dirname "$0")/../.." && pwd)
+web=$(dirname "$TOOLS")/web
+[ -d "$web/node_modules" ] || { echo "report.sh: no $web/node_modules: run tests/web/page.sh once, as make test does" >&2; exit 2; }
 work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
 
 mkdir "$work/run"
@@ -12,4 +14,4 @@ mkdir "$work/run"
 TIMEFORMAT="written in %R s, of which it computed %U s"
 time "$GGDM" report "$work/run" --watch --out "$work/out" >/dev/null
 du -sh "$work/out"/* | sed "s,$work/out/,,"
-WEB=$(dirname "$TOOLS")/web BROWSER=$(command -v chromium) node "$root/tests/bench/report.mjs" "$work/out/report.html"
+WEB=$web BROWSER=$(command -v chromium) node "$root/tests/bench/report.mjs" "$work/out/report.html"
