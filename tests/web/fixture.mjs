@@ -139,7 +139,7 @@ export const make = ({ axes, n = 12, size = 28, measures = 0, records = true, li
         },
         chain: [{ label: "model", value: "mnist-ddpm" }, { label: "sampler", value: "ddpm, 100 steps" }, { label: "guidance", value: "gradient, xt-full" }, { label: "seed", value: "0" }, { label: "clipping of x0-hat", value: "yes" }],
         constants: [{ path: "sampler.kind", label: "sampler", value: "ddpm" }, { path: "sampler.steps", label: "steps", value: "100" }, { path: "seed", label: "seed", value: "0" }, { path: "guidance.loss.form", label: "form", value: "nll" }],
-        axes,
+        axes: axes.map(({ off, ...a }) => a),
         judge: { name: "judge", title: "mnist-judge", column: "judge_accuracy", chance: 0.1 },
         guide: { name: "guide", title: "mnist-cnn", column: "guide_accuracy", chance: 0.1 },
         columns,
@@ -161,8 +161,8 @@ export const make = ({ axes, n = 12, size = 28, measures = 0, records = true, li
     const shared = new Map(); // what unguided cells share
     for (const at of product(axes.map((a) => a.values)).filter((p) => !drop(p))) {
         const value = (name) => axes.find((a) => a.name === name)?.values[at[axes.findIndex((a) => a.name === name)]];
-        const unguided = value("kappa") === 0 || value("duration") === 0;
-        const key = unguided ? axes.map((a, k) => (["kappa", "duration"].includes(a.name) ? "" : at[k])).join() : at.join();
+        const unguided = axes.some((a, k) => a.off === a.values[at[k]]);
+        const key = unguided ? axes.map((a, k) => ("off" in a ? "" : at[k])).join() : at.join();
         const first = !shared.has(key);
         const id = first ? shared.size + 1 : shared.get(key);
         shared.set(key, id);
@@ -189,11 +189,14 @@ export const make = ({ axes, n = 12, size = 28, measures = 0, records = true, li
     return { doc, sprites };
 };
 
-export const kappa = { name: "kappa", label: "κ", path: "guidance.kappa", type: "number", values: [0, 0.01, 0.03, 0.1, 0.3, 1] };
-export const duration = { name: "duration", label: "t~", path: "guidance.duration", type: "number", values: [0, 20, 40, 60, 80, 100] };
+export const kappa = { name: "kappa", label: "κ", path: "guidance.kappa", type: "number", values: [0, 0.01, 0.03, 0.1, 0.3, 1], off: 0 };
+export const duration = { name: "duration", label: "t~", path: "guidance.duration", type: "window", values: [0, 20, 40, 60, 80, 100], off: 0 };
 export const target = { name: "target", label: "target", path: "guidance.loss.target", type: "number", values: [0, 3] };
 export const prompt = { name: "prompt", label: "prompt", path: "condition.prompt", type: "text", values: ["a person with a red hat and sunglasses in front of a green background", "a person with a red hat", "a smiling face", "ein Gesicht mit Brille, \"schräg\", <i>von links</i>", "blue hair"] };
 export const scale = { name: "scale", label: "scale", path: "guidance.scale", type: "number", values: [1, 3, 7.5] };
+
+// The strength of a method that the page has never heard of.
+export const pull = { name: "pull", label: "pull", path: "guidance.words.pull", type: "number", values: [1, 2, 4], off: 1 };
 
 // ---- the page --------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { duration, kappa, make, prompt, scale, target, write } from "./fixture.mjs";
+import { duration, kappa, make, prompt, pull, scale, target, write } from "./fixture.mjs";
 import { cutOff, end, folder, mainThread, open, openPlain, pageText, runDir, shot, test, violations, web } from "./harness.mjs";
 
 const report = (name, options, beside) => write(pageText, join(folder, name, "report.html"), make(options), beside);
@@ -19,7 +19,7 @@ await test("curves, a heat map, a trade-off and records are drawn, with all that
     assert.deepEqual(await sections(page), ["about", "failures", "curves", "heat", "tradeoff", "images", "recorder", "cells", "computed", "machine", "files"]);
     assert.equal(await page.textContent("h1"), "digits-by-strength");
     assert.match(await page.textContent(".chain"), /sampler ddpm, 100 steps.*seed 0.*clipping of x0-hat yes/);
-    assert.match(await page.textContent("#about"), /κ \(guidance strength\).*t̃ \(conditioning duration\).*guide.*judge.*right.*10\.0\u202f%/);
+    assert.match(await page.textContent("#about"), /κ \(guidance strength\).*κ = 0 is.*t̃ \(conditioning duration, steps\).*guide.*judge.*right.*10\.0\u202f%/);
     // kappa = 0 is no curve but the dashed line; the dotted one is chance.
     assert.equal(await page.locator('#curves g[data-mark="line"] path').count(), kappa.values.length - 1);
     assert.equal(await page.locator('#curves g[data-mark="area"] path').count(), kappa.values.length - 1);
@@ -64,6 +64,13 @@ await test("0 has a place of its own on a logarithmic axis, at the left of all o
     assert.ok(gap(linear, linear.length - 2) > 3 * gap(log, 4));
 });
 
+await test("the strength of guidance is whatever axis has cells without it", async () => {
+    const page = await open(report("pull", { axes: [target, pull, scale], n: 4 }));
+    assert.match(await page.textContent("#about"), /pull \(guidance strength\).*pull = 1 is/);
+    assert.equal(await page.inputValue('[id="recorder.by"]'), "pull");
+    assert.match(await page.textContent("#curves"), /without guidance \(pull = 1\)/);
+});
+
 await test("the pointer finds a point and its numbers", async () => {
     const page = await open(main);
     await page.locator("#curves").scrollIntoViewIfNeeded();
@@ -73,6 +80,7 @@ await test("the pointer finds a point and its numbers", async () => {
     await tip.waitFor();
     assert.match(await tip.textContent(), /κ = .*t̃ = .*accuracy by the judge: .*n = 12.*c0/s);
     await page.locator("#curves .numbers summary").click();
+    await page.locator("#curves .numbers tbody tr").first().waitFor(); // a browser says later that it is open
     assert.equal(await page.locator("#curves .numbers tbody tr").count(), kappa.values.length * duration.values.length);
 });
 

@@ -4,9 +4,9 @@
 ggdm.usualAxes = () => {
     if (!ggdm.run.axes.length) return [null, null];
     const numbers = ggdm.run.axes.filter((a) => a.numeric && a.values.length > 1);
-    const most = d3.greatest(numbers, (a) => (a.name === "duration" ? 1e6 : a.values.length)) ?? ggdm.run.axes[0];
+    const most = d3.greatest(numbers, (a) => (a.role === "duration" ? 1e6 : a.values.length)) ?? ggdm.run.axes[0];
     const open = ggdm.openAxes([most.index]).filter((a) => a.values.length <= 12);
-    return [most, d3.greatest(open, (a) => (a.name === "kappa" ? 2 : Number(a.numeric))) ?? null];
+    return [most, d3.greatest(open, (a) => (a.role === "strength" ? 2 : Number(a.numeric))) ?? null];
 };
 
 /* Unguided cells of a slice are one line across where they are one thing. */
@@ -66,8 +66,8 @@ const levelsOf = (cells, curves, c) => {
 const yDomain = (c, zoom) => (c.kind === "share" && !zoom ? [0, 100] : undefined);
 
 const withoutGuidance = () => {
-    const kappa = ggdm.run.axis("kappa");
-    return kappa?.values.includes(0) ? `without guidance (${kappa.label} = 0)` : "without guidance";
+    const { strength } = ggdm.run;
+    return strength ? `without guidance (${strength.says(strength.off)})` : "without guidance";
 };
 
 const legendOf = (curves, by, levels) => [

@@ -57,11 +57,15 @@ const column = (c) => {
     };
 };
 
-/* What is known of parameters whose labels are a letter. */
-const meanings = {
-    kappa: "guidance strength",
-    duration: "conditioning duration, steps",
-};
+/* The value of an axis at which nothing guides, by its index, where others do: that axis is how hard
+ * guidance pulls, whatever the method calls it; -1: there is none. */
+const unguidedValue = (a, index, cells) =>
+    cells.every((c) => c.unguided) ? -1 : a.values.findIndex((_, i) => {
+        const there = cells.filter((c) => c.at[index] === i);
+        return there.length > 0 && there.every((c) => c.unguided);
+    });
+
+const meanings = { strength: "guidance strength", duration: "conditioning duration, steps" };
 
 /* As it was swept: 1234567 is not 1234570, and 1e+20 has no 21 digits. */
 const exact = (v) => {
@@ -70,7 +74,7 @@ const exact = (v) => {
     return Math.abs(v) >= 1e15 ? short.toExponential() : String(short);
 };
 
-const axis = (a, index) => {
+const axis = (a, index, cells) => {
     const numeric = ["number", "window"].includes(a.type) && a.values.every((v) => typeof v === "number");
     const text = (v) => {
         if (v === null || v === undefined || v === "") return "none";
@@ -79,11 +83,15 @@ const axis = (a, index) => {
     };
     const texts = a.values.map(text);
     const label = (a.label || a.name) === "t~" ? "t\u0303" : a.label || a.name;
-    const meaning = meanings[a.name] ?? (label === a.name ? "" : a.name);
+    const off = unguidedValue(a, index, cells);
+    const role = a.type === "window" ? "duration" : numeric && off >= 0 ? "strength" : null;
+    const meaning = meanings[role] ?? (label === a.name ? "" : a.name);
     return {
         ...a,
         index,
         numeric,
+        role,
+        off,
         label,
         meaning,
         title: meaning ? `${label} (${meaning})` : label,
@@ -101,7 +109,7 @@ ggdm.read = (text) => {
     const doc = { ...nothing, ...JSON.parse(text) };
     const run = {
         ...doc,
-        axes: doc.axes.map(axis),
+        axes: doc.axes.map((a, i) => axis(a, i, doc.cells)),
         columns: doc.columns.map(column),
         byName: new Map(doc.cells.map((c) => [c.cell, c])),
         trajectory: new Map(doc.trajectories.map((t) => [t.id, t])),
@@ -115,6 +123,8 @@ ggdm.read = (text) => {
         return doc.cells.filter((c) => wanted.every(([k, v]) => c.at[k] === v));
     };
     run.column = (name) => run.columns.find((c) => c.name === name);
+    run.strength = run.axes.find((a) => a.role === "strength");
+    run.duration = run.axes.find((a) => a.role === "duration");
     run.axis = (name) => run.axes.find((a) => a.name === name);
     run.value = (cell, c) => cell.columns[c.name]?.[0] ?? null;
     /** "κ = 0.1, t~ = 300" */

@@ -81,13 +81,11 @@ const chanceText = (judge) =>
 /* Only what this run has. */
 const words = () => {
     const { run } = ggdm;
-    const named = (name) => run.axes.find((a) => a.name === name) ?? run.constants?.find((c) => c.path === name || c.path?.endsWith(`.${name}`));
-    const kappa = named("kappa");
-    const duration = named("duration");
+    const { strength, duration } = run;
     return [
-        kappa && word(`${kappa.label === "t~" ? "" : kappa.label} (guidance strength)`,
-            "how hard the gradient of the guide's loss pulls in each step. ", ggdm.h("b", {}, "κ = 0"), " is the model on its own, without guidance: the dashed line in charts."),
-        duration && word("t\u0303 (conditioning duration)",
+        strength && word(strength.title,
+            "how hard guidance pulls in each step. ", ggdm.h("b", {}, strength.says(strength.off)), " is the model on its own, without guidance: the dashed line in charts."),
+        duration && word(duration.title,
             "how many steps, from the beginning of the chain (noise), are guided; the others are the model's own."),
         run.guide && word("guide", `${classifier(run.guide)}: whose gradient guides. It may be fooled by its own gradient, so that its opinion of the images is no proof.`),
         run.judge && word("judge", `${classifier(run.judge)}: another network, which never guides and only looks at the finished images. Its numbers are those to trust.`),

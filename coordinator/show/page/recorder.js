@@ -115,7 +115,7 @@ ggdm.recorder = () => {
         quantity = known.find((q) => q.key === what.value);
         const term = terms.length > 1 && quantity.key !== "clamped" ? ggdm.choice("recorder.term", "Term", terms.map((t) => ({ value: t, text: t })), terms[0], again) : null;
         termName = term?.value ?? terms[0];
-        const usualBy = run.axis("kappa") ?? ggdm.usualAxes()[1] ?? run.axes[0];
+        const usualBy = run.strength ?? ggdm.usualAxes()[1] ?? run.axes[0];
         const series = run.axes.length ? ggdm.choice("recorder.by", "Curves by", [...ggdm.axisOptions(), { value: "", text: "no other: one cell" }], usualBy.name, again) : null;
         by = run.axis(series?.value) ?? null;
         slice = ggdm.slice("recorder", by ? [by.index] : [], () => panel.redraw());
