@@ -123,9 +123,16 @@ const ggdm_measured *ggdm_results_verdict(const ggdm_results *r, const ggdm_row 
 const char *ggdm_results_aim_name(const ggdm_results *r);
 /** The name of that measure: of the row's panel; NULL. */
 const char *ggdm_results_verdict_name(const ggdm_results *r, const ggdm_row *row);
+/** The name of the model that a measure asks in the row's panel; NULL: none. */
+const char *ggdm_results_model(const ggdm_results *r, const ggdm_row *row, int32_t measure);
 
 /** Write a parameter's value as what it is: a number, true or false, a text; null where the cell
  *  has no such parameter. */
 void ggdm_results_put_value(ggdm_json *j, const ggdm_store_column *column, ggdm_store_value value);
+
+/** Write "histograms": by measure, how often each class was the likeliest, of those of at most
+ *  `most` classes. */
+void ggdm_results_put_histograms(ggdm_json *j, const ggdm_results *r, const ggdm_row *row,
+                                 int32_t most);
 
 #endif

@@ -268,22 +268,6 @@ static void put_member(ggdm_json *j, const table *t, const column *c, const fiel
         ggdm_json_put_double(j, c->name, f->number);
 }
 
-/* How often each class was the likeliest, which no column can hold. */
-static void put_histograms(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
-{
-    ggdm_json_begin_object(j, "histograms");
-    for (int32_t i = 0; i < r->n_measures; i++) {
-        const ggdm_measured *m = &row->measured[i];
-        if (!m->histogram)
-            continue;
-        ggdm_json_begin_array(j, r->measures[i].name);
-        for (int32_t c = 0; c < m->classes; c++)
-            ggdm_json_put_int(j, NULL, m->histogram[c]);
-        ggdm_json_end(j);
-    }
-    ggdm_json_end(j);
-}
-
 static void put_cell(ggdm_json *j, const table *t, const ggdm_row *row)
 {
     ggdm_json_begin_object(j, NULL);
@@ -294,7 +278,7 @@ static void put_cell(ggdm_json *j, const table *t, const ggdm_row *row)
     }
     ggdm_json_put_int(j, "wanted", row->cell.wanted);
     ggdm_json_put_bool(j, "cancelled", row->cell.cancelled);
-    put_histograms(j, t->r, row);
+    ggdm_results_put_histograms(j, t->r, row, INT32_MAX); /* which no column can hold */
     ggdm_json_end(j);
 }
 

@@ -55,38 +55,25 @@ static ggdm_status write_products(ggdm_results *r, const char *dir, ggdm_error *
 
 /* ---- what is told ---------------------------------------------------------------------------- */
 
-/* The model behind a scorer, by the digest in its text; "": none. */
-static const char *model_of(const ggdm_results *r, const ggdm_row *row, int32_t measure)
-{
-    int32_t n = 0;
-    const ggdm_store_measure *panel = ggdm_store_panel(r->store, row->cell.panel, &n);
-    for (int32_t k = 0; k < n; k++)
-        for (int32_t i = 0; i < r->n_models; i++)
-            if (ggdm_results_panel_of(r, row)->measure[k] == measure &&
-                strstr(panel[k].text, r->models[i].digest))
-                return r->models[i].name;
-    return "";
-}
-
 /* Scores that are not finite are missing, not wrong. */
 static void warn_of_unscored(const ggdm_results *r)
 {
     for (int32_t k = 0; k < r->n_measures; k++) {
         int64_t unscored = 0, images = 0;
-        const char *name = r->measures[k].name, *model = "";
+        const char *name = r->measures[k].name, *model = NULL;
         for (int32_t i = 0; i < r->n_rows; i++) {
             const ggdm_row *row = &r->rows[i];
             images += row->measured[k].known ? row->n : 0;
             unscored += row->measured[k].unscored;
-            if (row->measured[k].unscored && !*model)
-                model = model_of(r, row, k);
+            if (row->measured[k].unscored && !model)
+                model = ggdm_results_model(r, row, k);
         }
         if (unscored)
             ggdm_log(GGDM_LOG_WARN,
                      "%s%s%s%s gave no finite score to %lld of %lld images of the cells: they are "
                      "in no figure (see %s_unscored in summary.csv)",
-                     name, *model ? " '" : "", model, *model ? "'" : "", (long long)unscored,
-                     (long long)images, name);
+                     name, model ? " '" : "", model ? model : "", model ? "'" : "",
+                     (long long)unscored, (long long)images, name);
     }
 }
 

@@ -105,22 +105,6 @@ static void put_values(ggdm_json *j, const ggdm_report_columns *columns, const g
     ggdm_json_end(j);
 }
 
-/* How often it was taken for what. */
-static void put_confusion(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
-{
-    ggdm_json_begin_object(j, "confusion");
-    for (int32_t i = 0; i < r->n_measures; i++) {
-        const ggdm_measured *m = &row->measured[i];
-        if (!m->histogram || m->classes > MOST_CLASSES)
-            continue;
-        ggdm_json_begin_array(j, r->measures[i].name);
-        for (int32_t c = 0; c < m->classes; c++)
-            ggdm_json_put_int(j, NULL, m->histogram[c]);
-        ggdm_json_end(j);
-    }
-    ggdm_json_end(j);
-}
-
 /* Of each measure, images whose scores are not finite: they are in no number. */
 static void put_unscored(ggdm_json *j, const ggdm_results *r, const ggdm_row *row)
 {
@@ -161,24 +145,11 @@ static void put_cell(ggdm_json *j, const table *t, int32_t i)
     ggdm_json_put_int(j, "diverged", row->diverged);
     put_values(j, &t->columns, row);
     put_unscored(j, t->r, row);
-    put_confusion(j, t->r, row);
+    ggdm_results_put_histograms(j, t->r, row, MOST_CLASSES);
     ggdm_json_end(j);
 }
 
 /* ---- who measures ---------------------------------------------------------------------------- */
-
-/* The model that a measure asks in a row's panel; NULL: none. */
-static const char *model_of(const ggdm_results *r, const ggdm_row *row, int32_t measure)
-{
-    int32_t n = 0;
-    const ggdm_store_measure *panel = ggdm_store_panel(r->store, row->cell.panel, &n);
-    for (int32_t k = 0; k < n; k++)
-        for (int32_t i = 0; i < r->n_models; i++)
-            if (ggdm_results_panel_of(r, row)->measure[k] == measure &&
-                strstr(panel[k].text, r->models[i].digest))
-                return r->models[i].name;
-    return NULL;
-}
 
 /* Classes that it chooses from, where that is the same for all cells; else 0. */
 static int32_t classes_of(const ggdm_results *r, int32_t measure)
@@ -202,7 +173,7 @@ static void put_classifier(ggdm_json *j, const char *key, const ggdm_results *r,
         return;
     }
     for (int32_t i = 0; i < r->n_rows && !title; i++)
-        title = model_of(r, &r->rows[i], measure);
+        title = ggdm_results_model(r, &r->rows[i], measure);
     const int32_t classes = classes_of(r, measure);
     snprintf(column, sizeof column, "%s_accuracy", r->measures[measure].name);
     ggdm_json_begin_object(j, key);

@@ -28,7 +28,7 @@ static void test_document_says_what_came_out(void **state)
     assert_true(report_page_number(&p, "cells.8.columns.diverged_share.0") == 0.3);
     assert_int_equal(report_page_number(&p, "cells.8.at.0"), 2);
     assert_int_equal(report_page_number(&p, "cells.8.at.1"), 2);
-    assert_int_equal(report_page_number(&p, "cells.8.confusion.judge.3"), 7);
+    assert_int_equal(report_page_number(&p, "cells.8.histograms.judge.3"), 7);
     assert_int_equal(report_page_number(&p, "trajectories.4.diverged.2.1"), 19);
     assert_int_equal(report_page_at(&p, "cells.0.unscored")->count, 0);
     report_page_free(&p);

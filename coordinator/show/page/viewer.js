@@ -46,8 +46,8 @@ const scoreTerms = (cell, verdict) =>
     });
 
 /* What a classifier takes the images of the cell for, the most frequent first. */
-const confusionTerms = (cell) =>
-    Object.entries(cell.confusion ?? {}).map(([name, counts]) => {
+const histogramTerms = (cell) =>
+    Object.entries(cell.histograms ?? {}).map(([name, counts]) => {
         const seen = d3.sort(counts.map((n, c) => [c, n]).filter(([, n]) => n > 0), ([, n]) => -n);
         const text = seen.slice(0, 6).map(([c, n]) => `${c} (${n})`).join(", ");
         return seen.length ? term(`${who(name)} takes them for`, text + (seen.length > 6 ? ", …" : "")) : [];
@@ -74,7 +74,7 @@ const facts = (cell, index) => {
             scoreTerms(cell, verdict),
             term("again", ggdm.h("code", {}, `ggdm replay . --cell ${cell.cell} --image ${index} --out replay`))),
         ggdm.h("h3", {}, `Of all images of ${cell.cell}`),
-        list(shown.map((c) => term(c.label, ggdm.valueText(c, cell.columns[c.name]))), confusionTerms(cell), linksOf(cell)));
+        list(shown.map((c) => term(c.label, ggdm.valueText(c, cell.columns[c.name]))), histogramTerms(cell), linksOf(cell)));
 };
 
 /* The other images of the cell, in one canvas that can be clicked. */
