@@ -41,7 +41,7 @@ static void put_readable(char *text, size_t size, const ggdm_surface_axis *axis,
     snprintf(text, size, axis->whole ? "%.0f" : "%.3g", value);
 }
 
-/* "kappa 0.18 to 1, duration 42 to 100" */
+/* "s 0.18 to 1, steps 42 to 100" */
 static void range_text(const ggdm_surface *s, char *text, size_t size)
 {
     size_t n = 0;
