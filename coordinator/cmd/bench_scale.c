@@ -83,6 +83,15 @@ static void be_world(bench *b, int fd)
     _exit(finished ? GGDM_EXIT_OK : GGDM_EXIT_INTERRUPTED);
 }
 
+/* A pipe may hand over less than was asked for. */
+static bool read_sums(int fd, ggdm_swarm_sums *sums)
+{
+    size_t done = 0;
+    for (ssize_t n = 1; n > 0 && done<sizeof *sums; done += n> 0 ? (size_t)n : 0)
+        n = read(fd, (char *)sums + done, sizeof *sums - done);
+    return done == sizeof *sums;
+}
+
 /* *b and the clock are as the world has left them. */
 static ggdm_status run_child(bench *b, bool *finished, ggdm_error *err)
 {
@@ -94,12 +103,12 @@ static ggdm_status run_child(bench *b, bool *finished, ggdm_error *err)
     if (child == 0)
         be_world(b, fds[1]);
     close(fds[1]);
-    const ssize_t got = child > 0 ? read(fds[0], &b->sums, sizeof b->sums) : 0;
+    const bool got = child > 0 && read_sums(fds[0], &b->sums);
     close(fds[0]);
     if (child < 0 || waitpid(child, &status, 0) != child)
         return GGDM_FAIL_ERRNO(err, errno, "cannot start a process");
     const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    if (got != (ssize_t)sizeof b->sums || !(killed || WIFEXITED(status)))
+    if (!got || !(killed || WIFEXITED(status)))
         return GGDM_FAIL(err, GGDM_EINTERNAL, "a simulated world failed (wait status %d)", status);
     ggdm_clock_skip(b->sums.now - ggdm_now());
     *finished = !killed && WEXITSTATUS(status) == GGDM_EXIT_OK;

@@ -107,14 +107,21 @@ static ggdm_status pick_images(ggdm_store *store, reservoir *r, ggdm_error *err)
 
 /* ---- computing them ------------------------------------------------------------------------ */
 
-static ggdm_status tell_difference(ggdm_store *store, const pick *p, const ggdm_replayed *image,
-                                   ggdm_error *err)
+static ggdm_status verify_image(ggdm_replay *replay, const pick *p, int32_t *differing,
+                                ggdm_error *err)
 {
     ggdm_store_cell cell;
+    ggdm_replayed image;
     char what[GGDM_REPLAYED_SIZE];
-    GGDM_TRY(ggdm_store_cell_get(store, p->cell, &cell, err));
-    ggdm_replayed_text(image, what, sizeof what);
-    printf("%s image %d: %s\n", cell.name, p->index, what);
+    GGDM_TRY(ggdm_store_cell_get(ggdm_replay_store(replay), p->cell, &cell, err));
+    if (ggdm_replay_image(replay, p->trajectory, p->index, NULL, NULL, &image, err) != GGDM_OK)
+        return ggdm_error_prefix(err, "%s image %d", cell.name, p->index);
+    if (!image.same) {
+        ++*differing;
+        ggdm_replayed_text(&image, what, sizeof what);
+        printf("%s image %d: %s\n", cell.name, p->index, what);
+    }
+    ggdm_replayed_deinit(&image);
     return GGDM_OK;
 }
 
@@ -123,19 +130,9 @@ static ggdm_status verify_images(ggdm_replay *replay, const reservoir *r, int32_
 {
     const bool live = isatty(STDERR_FILENO);
     for (int32_t i = 0; i < r->n; i++) {
-        const pick *p = &r->picks[i];
-        ggdm_replayed image;
         if (live)
             fprintf(stderr, "%d of %d images\r", i, r->n);
-        GGDM_TRY(ggdm_replay_image(replay, p->trajectory, p->index, NULL, NULL, &image, err));
-        ggdm_status st = GGDM_OK;
-        if (!image.same) {
-            ++*differing;
-            st = tell_difference(ggdm_replay_store(replay), p, &image, err);
-        }
-        ggdm_replayed_deinit(&image);
-        if (st != GGDM_OK)
-            return st;
+        GGDM_TRY(verify_image(replay, &r->picks[i], differing, err));
     }
     return GGDM_OK;
 }

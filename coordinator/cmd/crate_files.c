@@ -184,7 +184,7 @@ static const ggdm_row *row_of(const ggdm_results *r, const char *id)
     return strcmp(folder, id) == 0 ? &r->rows[i] : NULL;
 }
 
-/* "kappa = 0.5, duration = 4; 4 images, 1 of them diverged" */
+/* "s = 0.5, steps = 4; 4 images, 1 of them diverged" */
 static void describe_cell(const ggdm_results *r, const ggdm_row *row, char *text, size_t size)
 {
     size_t n = 0;

@@ -186,7 +186,7 @@ static ggdm_status trace(const ggdm_spec *spec, const char *run_dir, const ggdm_
         args[n++] = steps;
     }
     ggdm_launch world = launch ? *launch : (ggdm_launch){.workers = 0};
-    world.workers = left + 1 < world.workers ? left + 1 : world.workers;
+    world.workers = left < world.workers ? left : world.workers;
     ggdm_log(GGDM_LOG_INFO, "tracing %d image%s of each cell", spec->trace.images,
              ggdm_plural(spec->trace.images));
     return run_command(launch ? &world : NULL, ggdm_cmd_trace, args, n, code, err);

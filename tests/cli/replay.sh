@@ -101,7 +101,7 @@ says 2 "an image that is not there" "--image: value '4', expected 0 to 3, as c00
 cp -r r moved && sed -i "s#$work/zoo#$work/nowhere#" moved/models.json && mkdir kept && mv zoo/tiny-judge kept
 says 0 "models that moved are found by name; the judge is not needed" "all the same to the bit" -- "$GGDM" verify moved
 mv zoo/tiny-cnn kept && cp -r kept/tiny-judge zoo/tiny-cnn
-says 2 "another model of that name" "model 'tiny-cnn' (" "has the digest" "expected" -- "$GGDM" verify moved --seed 1
+says 2 "another model of that name" " image " "model 'tiny-cnn' (" "has the digest" "expected" -- "$GGDM" verify moved --seed 1
 rm -r zoo/tiny-cnn
 says 2 "a model that is gone" "model 'tiny-cnn' (" "of the run in moved (its models.json can say where): " "not found" -- "$GGDM" replay moved --cell 5
 says 0 "of which an unguided image has no need" "the same to the bit" -- "$GGDM" replay moved --cell 0
