@@ -7,6 +7,7 @@
 
 #include "jobs/recipe.h"
 #include "tests/support/ggdm_test.h"
+#include "worker/kinds.h"
 
 /* ---- building ---- */
 
@@ -111,6 +112,14 @@ static void on_watch(void *context, const ggdm_tick_view *view)
 {
     ggdm_tiny_run *r = context;
     r->watch(r->watcher, view);
+}
+
+ggdm_executor *ggdm_tiny_executor(const ggdm_job *job, const ggdm_models *models)
+{
+    ggdm_executor *e;
+    ggdm_error err;
+    ggdm_test_ok(ggdm_executor_create(job, &ggdm_methods, models, &e, &err), &err);
+    return e;
 }
 
 ggdm_status ggdm_tiny_run_on(ggdm_executor *e, const ggdm_unit *unit, ggdm_tiny_run *r,

@@ -46,6 +46,8 @@ typedef struct ggdm_tiny_run {
     int32_t step;
 } ggdm_tiny_run;
 
+/** An executor of the real methods on these models (borrowed); owned. */
+ggdm_executor *ggdm_tiny_executor(const ggdm_job *job, const ggdm_models *models);
 /** Run a unit as a worker gets it: packed and unpacked. */
 ggdm_status ggdm_tiny_run_on(ggdm_executor *e, const ggdm_unit *unit, ggdm_tiny_run *r,
                              ggdm_error *err);

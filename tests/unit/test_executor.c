@@ -36,10 +36,7 @@ static int teardown(void **state)
 static ggdm_executor *create(ggdm_precision precision, int32_t batch, int32_t threads)
 {
     const ggdm_job job = {.precision = precision, .batch = batch, .threads = threads};
-    ggdm_executor *e;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &tiny.models, &e, &err), &err);
-    return e;
+    return ggdm_tiny_executor(&job, &tiny.models);
 }
 
 /* Run on an executor of its own. */

@@ -47,11 +47,8 @@ static int teardown(void **state)
 static ggdm_executor *create(ggdm_precision precision, int32_t batch, int32_t threads)
 {
     const ggdm_job job = {.precision = precision, .batch = batch, .threads = threads};
-    ggdm_executor *e;
-    ggdm_error err;
     const ggdm_models *models = guided_by == TERMS ? &tiny.models : &labelled.models;
-    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, models, &e, &err), &err);
-    return e;
+    return ggdm_tiny_executor(&job, models);
 }
 
 static const char *const samplers[] = {"ddpm", "heun", "dpmpp-2m"};

@@ -37,10 +37,7 @@ static ggdm_executor *create(int32_t batch, int32_t threads, int32_t images, int
                           .batch = batch,
                           .threads = threads,
                           .record = {images, points}};
-    ggdm_executor *e;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &tiny.models, &e, &err), &err);
-    return e;
+    return ggdm_tiny_executor(&job, &tiny.models);
 }
 
 static void run(const ggdm_tiny_unit *u, ggdm_executor *e, ggdm_tiny_run *r)

@@ -28,10 +28,7 @@ static int teardown(void **state)
 static ggdm_executor *create(int32_t batch)
 {
     const ggdm_job job = {.precision = GGDM_PRECISION_FP32, .batch = batch, .threads = 1};
-    ggdm_executor *e;
-    ggdm_error err;
-    ggdm_test_ok(ggdm_executor_create(&job, &ggdm_methods, &tiny.models, &e, &err), &err);
-    return e;
+    return ggdm_tiny_executor(&job, &tiny.models);
 }
 
 /* 3 trajectories of 4 images; those of the last diverge. */
