@@ -1,9 +1,13 @@
-#include "models/nn/direct.h"
-
+/* Direct convolutions by oneDNN, forward and gradient to the input: what no other method takes.
+ *
+ * Each image is a piece of its own, or is cut into bands of rows where one has work for several
+ * threads.  A piece is one call of oneDNN for one thread, whose size is that of the image's shape
+ * alone, so no bit depends on batch or threads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
+#include "models/nn/convolve.h"
 
 /* An image with less work for each of two bands is not cut: a call costs about 2 us. */
 #define BAND_FLOPS 16e6
@@ -16,7 +20,8 @@ typedef struct band {
     int prim;        /* which of the primitives computes it */
 } band;
 
-struct ggdm_direct {
+typedef struct direct {
+    ggdm_convolve head;
     int64_t images;
     int n_bands, n_prims;
     band bands[MAX_BANDS];
@@ -24,7 +29,13 @@ struct ggdm_direct {
     size_t x_row, y_row;         /* bytes */
     int64_t x_rows, y_rows;      /* of an image */
     size_t seat_bytes;           /* of scratch */
-};
+} direct;
+
+static bool fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
+{
+    (void)s, (void)pass;
+    return true;
+}
 
 /* ---- cutting ---- */
 
@@ -55,7 +66,7 @@ static band cut_band(const ggdm_conv_shape *s, bool backward, int64_t first, int
     return b;
 }
 
-static void cut_all(ggdm_direct *d, const ggdm_conv_shape *s, bool backward)
+static void cut_all(direct *d, const ggdm_conv_shape *s, bool backward)
 {
     d->n_bands = count_bands(s, d->y_rows);
     if (d->n_bands == 1)
@@ -73,7 +84,7 @@ static bool same_shape(const band *a, const band *b)
     return a->x_rows == b->x_rows && a->top == b->top && a->bottom == b->bottom;
 }
 
-static ggdm_status make_prim(ggdm_direct *d, int at, const ggdm_conv_shape *image, bool backward,
+static ggdm_status make_prim(direct *d, int at, const ggdm_conv_shape *image, bool backward,
                              const void *plain, ggdm_packs *packs, ggdm_error *err)
 {
     band *b = &d->bands[at];
@@ -96,14 +107,16 @@ static ggdm_status make_prim(ggdm_direct *d, int at, const ggdm_conv_shape *imag
     return GGDM_OK;
 }
 
-ggdm_status ggdm_direct_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
-                               ggdm_packs *packs, ggdm_direct **out, ggdm_error *err)
+static ggdm_status create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
+                          ggdm_packs *packs, ggdm_convolve **out, ggdm_error *err)
 {
     const bool backward = pass == GGDM_CONV_BACKWARD_DATA;
     const size_t src_row = (size_t)(s->iw * s->ic) * ggdm_dtype_size(s->src);
     const size_t dst_row = (size_t)(s->ow * s->oc) * ggdm_dtype_size(s->dst);
-    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
-    ggdm_direct *d = *out;
+    direct *d;
+    GGDM_TRY(ggdm_alloc(&d, 1, sizeof *d, err));
+    *out = &d->head;
+    d->head.method = &ggdm_direct;
     d->images = s->n;
     d->x_row = backward ? dst_row : src_row;
     d->y_row = backward ? src_row : dst_row;
@@ -113,37 +126,34 @@ ggdm_status ggdm_direct_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, co
     ggdm_status st = GGDM_OK;
     for (int i = 0; i < d->n_bands && st == GGDM_OK; i++)
         st = make_prim(d, i, s, backward, plain, packs, err);
-    if (st != GGDM_OK)
-        ggdm_direct_destroy(out);
     return st;
 }
 
-void ggdm_direct_destroy(ggdm_direct **direct)
+static void destroy(ggdm_convolve *c)
 {
-    ggdm_direct *d = *direct;
-    if (!d)
-        return;
+    direct *d = (direct *)c;
     for (int i = 0; i < d->n_prims; i++)
         ggdm_prim_destroy(&d->prims[i]);
     free(d);
-    *direct = NULL;
 }
 
-void ggdm_direct_pack(ggdm_direct *d, const void *plain)
+static void pack(ggdm_convolve *c, const void *plain)
 {
+    direct *d = (direct *)c;
     for (int i = 0; i < d->n_prims; i++)
         ggdm_prim_pack(d->prims[i], plain);
 }
 
 /* ---- running ---- */
 
-size_t ggdm_direct_scratch(const ggdm_direct *d)
+static size_t scratch_bytes(const ggdm_convolve *c)
 {
+    const direct *d = (const direct *)c;
     return (size_t)ggdm_prim_seats(d->prims[0]) * d->seat_bytes;
 }
 
 typedef struct direct_call {
-    const ggdm_direct *d;
+    const direct *d;
     const char *x;
     char *y;
     const float *bias;
@@ -153,7 +163,7 @@ typedef struct direct_call {
 static void run_direct_band(const void *with, int64_t piece, int seat)
 {
     const direct_call *call = with;
-    const ggdm_direct *d = call->d;
+    const direct *d = call->d;
     const band *b = &d->bands[piece % d->n_bands];
     const int64_t image = piece / d->n_bands;
     ggdm_prim_run(d->prims[b->prim], seat,
@@ -162,8 +172,11 @@ static void run_direct_band(const void *with, int64_t piece, int seat)
                   call->scratch + (size_t)seat * d->seat_bytes);
 }
 
-void ggdm_direct_run(const ggdm_direct *d, const void *x, const float *bias, void *y, void *scratch)
+static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch)
 {
+    const direct *d = (const direct *)c;
     const direct_call call = {d, x, y, bias, scratch};
     ggdm_prim_share(d->prims[0], d->images * d->n_bands, run_direct_band, &call);
 }
+
+const ggdm_convolve_method ggdm_direct = {fits, create, destroy, scratch_bytes, pack, run};

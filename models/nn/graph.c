@@ -42,8 +42,7 @@ void ggdm_graph_destroy(ggdm_graph **graph)
     for (size_t i = 0; i < g->n_ops; i++) {
         ggdm_prim_destroy(&g->ops[i].prim);
         ggdm_attend_destroy(&g->ops[i].attend);
-        ggdm_direct_destroy(&g->ops[i].direct);
-        ggdm_winograd_destroy(&g->ops[i].winograd);
+        ggdm_convolve_destroy(&g->ops[i].convolve);
     }
     for (size_t i = 0; i < g->n_values; i++)
         free(g->values[i].name);

@@ -3,11 +3,10 @@
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
 #include "models/nn/attend.h"
-#include "models/nn/direct.h"
+#include "models/nn/convolve.h"
 #include "models/nn/graph.h"
 #include "models/nn/kernels.h"
 #include "models/nn/onednn.h"
-#include "models/nn/winograd.h"
 
 #define GGDM_MAX_IN 6
 #define GGDM_MAX_OUT 3
@@ -17,7 +16,7 @@ typedef struct ggdm_op ggdm_op;
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
-    /** Compile time, optional: create op->prim, op->attend, op->direct or op->winograd, set
+    /** Compile time, optional: create op->prim, op->attend, or op->convolve, set
      * op->scratch_bytes.
      */
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
@@ -99,8 +98,7 @@ struct ggdm_op {
     };
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_attend *attend;     /* attention; owned */
-    ggdm_direct *direct;     /* a convolution has this ... */
-    ggdm_winograd *winograd; /* ... or this; owned */
+    ggdm_convolve *convolve; /* convolutions and their gradients to the input; owned */
     size_t scratch_bytes;    /* wanted during run */
     void *scratch;           /* in the arena */
     int group;               /* set by compile: ops of equal numbers run together, image by image */

@@ -55,14 +55,23 @@ typedef struct ggdm_pool_args {
     ggdm_window window;
 } ggdm_pool_args;
 
-/* Tiles of 2 x 2 pixels of one image [h, w, c]: rows x columns of them from tile row first on. */
+/* Tiles of 4 x 4 pixels of images [h, w, c], counted through all images: rows x columns of each. */
 typedef struct ggdm_tiles_args {
     int64_t h, w, c;
-    int64_t first, rows, columns;
-    int64_t part;       /* elements from one of the 16 parts of v or m to the next */
-    int64_t top, left;  /* tiles_in: padding */
-    const float *zeros; /* tiles_in: [c] */
+    int64_t rows, columns;
+    int64_t part;      /* elements from one of the 36 parts of v or m to the next */
+    int64_t line;      /* elements from one tile of a part to the next */
+    int64_t top, left; /* tiles_in: padding */
+    const void *zeros; /* tiles_in: [c] */
 } ggdm_tiles_args;
+
+/* A 3x3 convolution of images [h, w, c] to out_c channels. */
+typedef struct ggdm_narrow_args {
+    int64_t h, w, c;
+    int64_t out_w, out_c;
+    int64_t top, left;    /* padding */
+    const float *weights; /* [3, out_c, 3, c] */
+} ggdm_narrow_args;
 
 #define GGDM_LINEAR_COLUMNS 64
 
@@ -139,12 +148,21 @@ typedef struct ggdm_kernels {
     /** y = x + p. */
     void (*add_f32)(const void *x, const float *p, void *y, int64_t n);
 
-    /** Winograd's F(2x2, 3x3), f32 (models/nn/winograd.h): v = B' d B of the 4x4 pixels d of x
-     *  around each tile, [16, tiles, c] with its 16 parts apart by a->part. */
-    void (*tiles_in)(const ggdm_tiles_args *a, const float *x, float *v);
-    /** y = A' m A + bias (or NULL) for each tile of m, laid out as v; what is beyond the image is
-     *  left out. */
-    void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, float *y);
+    /** Winograd's F(4x4, 3x3) (models/nn/winograd.h): v = B' d B of the 6x6 pixels d of x around
+     *  each of n tiles from the first on, 36 parts [n, c] apart by a->part. */
+    void (*tiles_in)(const ggdm_tiles_args *a, const void *x, int64_t first, int64_t n, float *v);
+    /** y = A' m A + bias (or NULL) for each of these tiles of m, laid out as v; what is beyond an
+     *  image is left out. */
+    void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, int64_t first,
+                      int64_t n, void *y);
+    /** m [rows, n] = v [rows, k] u, n a multiple of 16: each sum in the order of k.  u is laid out
+     *  in panels of tiles_panel columns (the last may have fewer), each [k, columns]. */
+    void (*tiles_product)(const float *v, const float *u, float *m, int64_t rows, int64_t k,
+                          int64_t n);
+    int64_t tiles_panel;
+    /** One row of results [out_w, out_c] of an image x; bias or NULL. */
+    void (*narrow_row)(const ggdm_narrow_args *a, const void *x, const float *bias, int64_t row,
+                       float *y);
 
     /** One feature of the linear layer over rows, f32: y[r * out] = <x[r, :], w> + bias, x [rows,
      * in], w [in]. */

@@ -6,6 +6,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define TABLE ggdm_kernels_avx2
+#define TILES_ROWS 6
+#define TILES_VECTORS 1
 
 typedef struct v16 {
     __m256 a, b;

@@ -7,6 +7,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define TABLE ggdm_kernels_avx512
+#define TILES_ROWS 6
+#define TILES_VECTORS 4
 
 typedef __m512 v16;
 

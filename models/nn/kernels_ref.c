@@ -5,6 +5,8 @@
 
 #define INLINE static inline
 #define TABLE ggdm_kernels_ref
+#define TILES_ROWS 6
+#define TILES_VECTORS 1
 
 typedef struct v16 {
     float f[16];

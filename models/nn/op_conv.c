@@ -1,4 +1,4 @@
-/* 2-D convolution and its gradients, by oneDNN or Winograd's method; also the linear layer over the
+/* 2-D convolution and its gradients, by convolve.h; also the linear layer over the
  * channels of images or sequences, which is a 1x1 convolution, and the transposed convolution,
  * which is the gradient of one to its source. */
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "models/nn/ops.h"
 
 /* A sequence [N, T, C] is an image of one line; a long one is of several, which several threads can
- * compute (direct.h).  A line of 256 positions is at the peak as a longer one is. */
+ * compute (direct.c).  A line of 256 positions is at the peak as a longer one is. */
 static ggdm_shape as_image(const ggdm_shape *s)
 {
     enum { MAX_LINES = 16, MIN_LINE = 256 };
@@ -65,17 +65,13 @@ static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, const ggdm_conv_shape *s,
 {
     const void *plain = weights ? weights->data : NULL;
     ggdm_prim_destroy(&op->prim);
-    ggdm_direct_destroy(&op->direct);
-    ggdm_winograd_destroy(&op->winograd);
+    ggdm_convolve_destroy(&op->convolve);
     if (pass == GGDM_CONV_BACKWARD_WEIGHTS) {
         GGDM_TRY(ggdm_prim_conv(s, pass, plain, g->packs, &op->prim, err));
         op->scratch_bytes = ggdm_prim_scratch(op->prim);
-    } else if (ggdm_winograd_fits(s)) {
-        GGDM_TRY(ggdm_winograd_create(s, pass, plain, g->packs, &op->winograd, err));
-        op->scratch_bytes = ggdm_winograd_scratch(op->winograd);
     } else {
-        GGDM_TRY(ggdm_direct_create(s, pass, plain, g->packs, &op->direct, err));
-        op->scratch_bytes = ggdm_direct_scratch(op->direct);
+        GGDM_TRY(ggdm_convolve_create(s, pass, plain, g->packs, &op->convolve, err));
+        op->scratch_bytes = ggdm_convolve_scratch(op->convolve);
     }
     return GGDM_OK;
 }
@@ -90,23 +86,15 @@ static ggdm_status forward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
 
 static void pack(ggdm_graph *g, ggdm_op *op)
 {
-    const void *plain = ggdm_in(g, op, 1)->data;
-    if (op->winograd)
-        ggdm_winograd_pack(op->winograd, plain);
-    else
-        ggdm_direct_pack(op->direct, plain);
+    ggdm_convolve_pack(op->convolve, ggdm_in(g, op, 1)->data);
 }
 
 /* in src or its counterpart, w, bias where there is one; out dst or its counterpart */
 static void run(const ggdm_graph *g, const ggdm_op *op)
 {
     const ggdm_value *b = ggdm_in(g, op, 2);
-    const void *x = ggdm_in(g, op, 0)->data, *bias = b ? b->data : NULL;
-    void *y = ggdm_out(g, op, 0)->data;
-    if (op->winograd)
-        ggdm_winograd_run(op->winograd, x, bias, y, op->scratch);
-    else
-        ggdm_direct_run(op->direct, x, bias, y, op->scratch);
+    ggdm_convolve_run(op->convolve, ggdm_in(g, op, 0)->data, b ? b->data : NULL,
+                      ggdm_out(g, op, 0)->data, op->scratch);
 }
 
 /* gradient of src: in gy, w; out gx */

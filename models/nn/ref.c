@@ -1,4 +1,5 @@
 #include "models/nn/ref_impl.h"
+#include "models/nn/winograd.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -141,6 +142,9 @@ int64_t ggdm_ref_conv2d(const ggdm_op_config *cfg, const ggdm_shape *shape, cons
             }
         }
     }
+    if (mag && kernel_h == 3 && kernel_w == 3 && c->stride == 1 && n_in >= GGDM_WINOGRAD_CHANNELS &&
+        n_out >= GGDM_WINOGRAD_CHANNELS)
+        ggdm_ref_winograd_mag(c, shape, x, w, &out, mag);
     return n_in * kernel_h * kernel_w + 1;
 }
 

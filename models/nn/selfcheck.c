@@ -119,7 +119,8 @@ ggdm_status ggdm_nn_check(const ggdm_check_subject *subject, ggdm_dtype dtype,
 
 /* ---- our own ---- */
 
-enum { SIDE = 14, CHANNELS = 32, FEATURES = 24, LINEAR = SIDE / 2 * (SIDE / 2) * FEATURES };
+/* 80 channels: full panels of Winograd's products (64 or 16 columns), and one that is not. */
+enum { SIDE = 14, CHANNELS = 80, FEATURES = 24, LINEAR = SIDE / 2 * (SIDE / 2) * FEATURES };
 
 static const struct {
     const char *name;

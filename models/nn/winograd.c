@@ -1,88 +1,113 @@
-#include "models/nn/winograd.h"
-
+/* 3x3 convolutions of stride 1, and their gradients to the input, by Winograd's F(4x4, 3x3) (Lavin
+ * and Gray 2016, arXiv 1509.09308): 36 products for 4 x 4 results, where the sum itself has 144.
+ *
+ *   Y = A' [(G g G') . (B' d B)] A,   g the 3x3 weights, d 6x6 pixels, Y 4x4 pixels
+ *
+ * with the points 0, 3/4, -3/4, 3/2, -3/2 and infinity (decision 014; matrices: kernels_conv.inc,
+ * ref_winograd.c).  The tiles of all images are cut into pieces, which threads share: pixels are
+ * transformed, then multiplied with the weights over the channels, 36 matrix products, and
+ * transformed back while they are in the cache.  Arithmetic of a tile knows nothing of its
+ * neighbours, so no bit depends on batch, threads or pieces; it is the same on every instruction
+ * set.  Sums and transforms are f32, activations f32 or bf16. */
+#include <omp.h>
 #include <stdlib.h>
 
 #include "common/isa.h"
 #include "common/mem.h"
+#include "models/nn/convolve.h"
 #include "models/nn/kernels.h"
+#include "models/nn/winograd.h"
 
-/* Fewer channels: the transforms cost more than the products save. */
-#define MIN_CHANNELS 32
-/* Bytes of a band's transformed pixels and products, which stay in the second-level cache; a row of
- * tiles may have more. */
-#define BAND_BYTES ((size_t)512 << 10)
-#define MAX_ROW_BYTES ((size_t)4 << 20)
-/* Bytes: parts so far apart would all share one set of the first-level cache. */
-#define CACHE_WAY 4096
-enum { POINTS = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
+/* Transformed weights are four times the plain ones, for each process and direction: not where
+ * these are large. */
+#define MAX_PAIRS ((int64_t)512 * 256)
+enum { POINTS = 36, SIDE = 4, LANES = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
+/* Tiles that go through the three stages together: their pixels and products should stay in the
+ * second-level cache, and weights be loaded for many. */
+#define PIECE_BYTES ((size_t)512 << 10)
+#define MIN_PIECE 12
+#define MAX_PIECE 24
 
-struct ggdm_winograd {
-    int64_t images, bands; /* of an image */
+typedef struct winograd {
+    ggdm_convolve head;
+    ggdm_dtype dtype;
+    int64_t tiles; /* of all images */
+    int64_t piece; /* of tiles */
+    int seats;
     ggdm_tiles_args in, out;
     bool turned; /* backward data: weights turned by half a circle, channels exchanged */
-    size_t in_bytes, product_bytes, seat_bytes; /* of scratch; seat_bytes: all of one seat */
-    ggdm_prim *product;                         /* owned */
-    ggdm_pack weights;                          /* [16, channels in, channels out] */
-    float *zeros;                               /* owned */
-};
+    size_t in_bytes, seat_bytes; /* of scratch; seat_bytes: all of one seat */
+    ggdm_pack weights;           /* [36, channels in, out.line] */
+    float *zeros;                /* owned */
+} winograd;
 
-/* Transformed pixels and products of a row of tiles. */
-static size_t row_bytes(int64_t width, int64_t channels)
+static bool fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
 {
-    return (size_t)(POINTS * ((width + 1) / 2) * channels) * sizeof(float);
-}
-
-bool ggdm_winograd_fits(const ggdm_conv_shape *s)
-{
+    (void)pass;
     ggdm_isa isa;
-    return s->kh == 3 && s->kw == 3 && s->conv.stride == 1 &&
-           row_bytes(s->iw > s->ow ? s->iw : s->ow, s->ic + s->oc) <= MAX_ROW_BYTES &&
-           s->ic >= MIN_CHANNELS && s->oc >= MIN_CHANNELS && s->src == GGDM_F32 &&
-           s->dst == GGDM_F32 && ggdm_isa_pinned(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2;
+    if (s->kh != 3 || s->kw != 3 || s->conv.stride != 1 || s->ic < GGDM_WINOGRAD_CHANNELS ||
+        s->oc < GGDM_WINOGRAD_CHANNELS || s->ic * s->oc > MAX_PAIRS || s->src != s->dst)
+        return false;
+    /* AMX multiplies bf16 faster than this saves; the plain kernels are no match for oneDNN's. */
+    return ggdm_isa_pinned(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2 &&
+           (s->src == GGDM_F32 || isa < GGDM_ISA_AMX);
 }
 
 /* ---- the weights ---- */
 
-/* G v of three values, step apart. */
+/* G v of three values, step apart: rows (1, x, xx) / product of the differences of x to the other
+ * finite points, and (0, 0, 1). */
 static void transform(const double *v, int step, double *out, int out_step)
 {
-    const double a = v[0], b = v[step], c = v[2 * step];
-    out[0] = a;
-    out[out_step] = (a + b + c) / 2;
-    out[2 * out_step] = (a - b + c) / 2;
-    out[3 * out_step] = c;
+    static const double points[] = {0, 0.75, -0.75, 1.5, -1.5};
+    for (int i = 0; i < 5; i++) {
+        double divisor = 1;
+        for (int j = 0; j < 5; j++)
+            divisor *= j == i ? 1 : points[i] - points[j];
+        out[i * out_step] = (v[0] + points[i] * (v[step] + points[i] * v[2 * step])) / divisor;
+    }
+    out[5 * out_step] = v[2 * step];
 }
 
 static void transform_weights(const float *g, bool turned, float *out, int64_t part)
 {
-    double v[9], half[12], u[POINTS];
+    double v[9], half[18], u[POINTS];
     for (int i = 0; i < 9; i++)
         v[i] = g[turned ? 8 - i : i];
     for (int j = 0; j < 3; j++)
         transform(v + j, 3, half + j, 3);
-    for (int i = 0; i < 4; i++)
-        transform(half + 3 * i, 1, u + 4 * i, 1);
+    for (int i = 0; i < 6; i++)
+        transform(half + 3 * i, 1, u + 6 * i, 1);
     for (int i = 0; i < POINTS; i++)
         out[i * part] = (float)u[i];
 }
 
-void ggdm_winograd_pack(ggdm_winograd *w, const void *plain)
+/* Where the weight of channels i and o stands in one of the 36 parts (kernels.h, tiles_product). */
+static int64_t place_in_panels(const winograd *w, int64_t i, int64_t o)
 {
+    const int64_t wide = ggdm_kernels_of(w->dtype)->tiles_panel, first = o / wide * wide;
+    const int64_t left = w->out.line - first;
+    return first * w->in.c + i * (left < wide ? left : wide) + o - first;
+}
+
+static void pack(ggdm_convolve *c, const void *plain)
+{
+    winograd *w = (winograd *)c;
     const int64_t in = w->in.c, out = w->out.c;
     float *to = w->weights.data;
 #pragma omp parallel for
     for (int64_t i = 0; i < in; i++)
         for (int64_t o = 0; o < out; o++)
             transform_weights((const float *)plain + 9 * (w->turned ? i * out + o : o * in + i),
-                              w->turned, to + i * out + o, in * out);
+                              w->turned, to + place_in_panels(w, i, o), in * w->out.line);
 }
 
 /* ---- building ---- */
 
 /* Backward data is the convolution of the gradient with the turned weights. */
-static void set_geometry(ggdm_winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass pass)
+static void set_geometry(winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass pass)
 {
-    w->images = s->n;
+    w->dtype = s->src;
     w->turned = pass == GGDM_CONV_BACKWARD_DATA;
     w->in = (ggdm_tiles_args){
         .h = s->ih, .w = s->iw, .c = s->ic, .top = s->conv.top, .left = s->conv.left};
@@ -94,121 +119,92 @@ static void set_geometry(ggdm_winograd *w, const ggdm_conv_shape *s, ggdm_conv_p
         w->in.top = 2 - s->conv.top;
         w->in.left = 2 - s->conv.left;
     }
+    w->in.rows = w->out.rows = (w->out.h + SIDE - 1) / SIDE;
+    w->in.columns = w->out.columns = (w->out.w + SIDE - 1) / SIDE;
+    w->tiles = s->n * w->out.rows * w->out.columns;
 }
 
-/* As many rows of tiles in a band as fit, all bands alike. */
-static void cut_bands(ggdm_winograd *w)
+/* Pieces of equal size, as many for each thread as for any other. */
+static void cut_pieces(winograd *w)
 {
-    const int64_t rows = (w->out.h + 1) / 2, columns = (w->out.w + 1) / 2;
-    const size_t bytes = row_bytes(w->out.w, w->in.c + w->out.c);
-    int64_t band = rows;
-    while (band > 1 && (rows % band != 0 || (size_t)band * bytes > BAND_BYTES))
-        band--;
-    w->bands = rows / band;
-    w->in.rows = w->out.rows = band;
-    w->in.columns = w->out.columns = columns;
-    int64_t tiles = band * columns;
-    if (tiles * w->in.c * 4 % CACHE_WAY == 0 || tiles * w->out.c * 4 % CACHE_WAY == 0)
-        tiles++; /* one that is not used: the library wants parts without gaps */
-    w->in.part = tiles * w->in.c;
-    w->out.part = tiles * w->out.c;
+    w->in.line = w->in.c;
+    w->out.line = (w->out.c + LANES - 1) / LANES * LANES;
+    w->seats = omp_get_max_threads();
+    const int64_t tile = POINTS * (w->in.line + w->out.line) * (int64_t)sizeof(float);
+    int64_t piece = (int64_t)PIECE_BYTES / tile;
+    piece = piece < MIN_PIECE ? MIN_PIECE : piece > MAX_PIECE ? MAX_PIECE : piece;
+    const int64_t turns = (w->tiles + piece * w->seats - 1) / (piece * w->seats);
+    w->piece = (w->tiles + turns * w->seats - 1) / (turns * w->seats);
+    w->in.part = w->piece * w->in.line + LANES; /* parts in different sets of the cache */
+    w->out.part = w->piece * w->out.line + LANES;
     w->in_bytes = ggdm_align_up((size_t)(POINTS * w->in.part) * sizeof(float));
-    w->product_bytes = ggdm_align_up((size_t)(POINTS * w->out.part) * sizeof(float));
+    w->seat_bytes = w->in_bytes + ggdm_align_up((size_t)(POINTS * w->out.part) * sizeof(float));
 }
 
-static ggdm_status make_product(ggdm_winograd *w, ggdm_error *err)
-{
-    const int64_t k = w->in.c, n = w->out.c, m = w->in.part / k;
-    const ggdm_matmul_shape shape = {.b = POINTS,
-                                     .m = m,
-                                     .n = n,
-                                     .k = k,
-                                     .a_strides = {m * k, k, 1},
-                                     .b_strides = {k * n, n, 1},
-                                     .c_strides = {m * n, n, 1},
-                                     .dtype = GGDM_F32,
-                                     .c_dtype = GGDM_F32};
-    GGDM_TRY(ggdm_prim_matmul(&shape, &w->product, err));
-    w->seat_bytes = w->in_bytes + w->product_bytes + ggdm_prim_scratch(w->product);
-    return GGDM_OK;
-}
-
-static ggdm_status make_weights(ggdm_winograd *w, const void *plain, ggdm_packs *packs,
-                                ggdm_error *err)
+static ggdm_status make_weights(winograd *w, const void *plain, ggdm_packs *packs, ggdm_error *err)
 {
     const ggdm_pack_form form = {{FORM, w->turned, w->in.c, w->out.c}, 4};
     bool filled;
     GGDM_TRY(ggdm_pack_place(packs, plain, &form,
-                             (size_t)(POINTS * w->in.c * w->out.c) * sizeof(float), &w->weights,
+                             (size_t)(POINTS * w->in.c * w->out.line) * sizeof(float), &w->weights,
                              &filled, err));
     if (!filled)
-        ggdm_winograd_pack(w, plain);
+        pack(&w->head, plain);
     return GGDM_OK;
 }
 
-ggdm_status ggdm_winograd_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
-                                 ggdm_packs *packs, ggdm_winograd **out, ggdm_error *err)
+static ggdm_status create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
+                          ggdm_packs *packs, ggdm_convolve **out, ggdm_error *err)
 {
-    GGDM_TRY(ggdm_alloc(out, 1, sizeof **out, err));
-    ggdm_winograd *w = *out;
+    winograd *w;
+    GGDM_TRY(ggdm_alloc(&w, 1, sizeof *w, err));
+    *out = &w->head;
+    w->head.method = &ggdm_winograd;
     set_geometry(w, s, pass);
-    cut_bands(w);
-    ggdm_status st = ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err);
+    cut_pieces(w);
+    GGDM_TRY(ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err));
     w->in.zeros = w->zeros;
-    if (st == GGDM_OK)
-        st = make_product(w, err);
-    if (st == GGDM_OK)
-        st = make_weights(w, plain, packs, err);
-    if (st != GGDM_OK)
-        ggdm_winograd_destroy(out);
-    return st;
+    return make_weights(w, plain, packs, err);
 }
 
-void ggdm_winograd_destroy(ggdm_winograd **winograd)
+static void destroy(ggdm_convolve *c)
 {
-    ggdm_winograd *w = *winograd;
-    if (!w)
-        return;
-    ggdm_prim_destroy(&w->product);
+    winograd *w = (winograd *)c;
     ggdm_pack_drop(&w->weights);
     free(w->zeros);
     free(w);
-    *winograd = NULL;
 }
 
 /* ---- running ---- */
 
-size_t ggdm_winograd_scratch(const ggdm_winograd *w)
+static size_t scratch_bytes(const ggdm_convolve *c)
 {
-    return (size_t)ggdm_prim_seats(w->product) * w->seat_bytes;
+    const winograd *w = (const winograd *)c;
+    return (size_t)w->seats * w->seat_bytes;
 }
 
-typedef struct winograd_call {
-    const ggdm_winograd *w;
-    const float *x, *bias;
-    float *y;
-    char *scratch;
-} winograd_call;
-
-static void run_winograd_band(const void *with, int64_t piece, int seat)
+static void run_piece(const winograd *w, const void *x, const float *bias, void *y, int64_t first,
+                      char *scratch)
 {
-    const winograd_call *call = with;
-    const ggdm_winograd *w = call->w;
-    const int64_t image = piece / w->bands, band = piece % w->bands;
-    const ggdm_kernels *k = ggdm_kernels_of(GGDM_F32);
-    ggdm_tiles_args in = w->in, out = w->out;
-    char *mine = call->scratch + (size_t)seat * w->seat_bytes;
-    float *pixels = (float *)mine, *products = (float *)(mine + w->in_bytes);
-    in.first = out.first = band * in.rows;
-    k->tiles_in(&in, call->x + image * in.h * in.w * in.c, pixels);
-    ggdm_prim_run(w->product, seat, pixels, w->weights.data, products, NULL,
-                  mine + w->in_bytes + w->product_bytes);
-    k->tiles_out(&out, products, call->bias, call->y + image * out.h * out.w * out.c);
+    const int64_t n = first + w->piece < w->tiles ? w->piece : w->tiles - first;
+    const ggdm_kernels *k = ggdm_kernels_of(w->dtype);
+    float *pixels = (float *)scratch, *products = (float *)(scratch + w->in_bytes);
+    const float *weights = w->weights.data;
+    k->tiles_in(&w->in, x, first, n, pixels);
+    for (int i = 0; i < POINTS; i++)
+        k->tiles_product(pixels + i * w->in.part, weights + i * w->in.c * w->out.line,
+                         products + i * w->out.part, n, w->in.c, w->out.line);
+    k->tiles_out(&w->out, products, bias, first, n, y);
 }
 
-void ggdm_winograd_run(const ggdm_winograd *w, const float *x, const float *bias, float *y,
-                       void *scratch)
+static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch)
 {
-    const winograd_call call = {w, x, bias, y, scratch};
-    ggdm_prim_share(w->product, w->images * w->bands, run_winograd_band, &call);
+    const winograd *w = (const winograd *)c;
+    const int64_t pieces = (w->tiles + w->piece - 1) / w->piece;
+#pragma omp parallel for schedule(static) num_threads(w->seats) if (pieces > 1)
+    for (int64_t i = 0; i < pieces; i++)
+        run_piece(w, x, bias, y, i * w->piece,
+                  (char *)scratch + (size_t)omp_get_thread_num() * w->seat_bytes);
 }
+
+const ggdm_convolve_method ggdm_winograd = {fits, create, destroy, scratch_bytes, pack, run};

@@ -108,17 +108,47 @@ static void pool(const ggdm_kernels *k, bench *b, int which, bool overlap)
     }
 }
 
-/* One tile, or 5 x 6 pixels in 3 x 3 tiles of a sixth of the channels. */
-static void tiles(const ggdm_kernels *k, bench *b, bool reading, bool one)
+/* One tile, or two images of 5 x 6 pixels, from their second tile on, in 2 x 2 tiles each of a
+ * ninth of the channels. */
+static ggdm_tiles_args tiles_of(int64_t c, bool reading, bool one)
 {
     static const float zeros[MAX];
-    const int64_t c = one ? b->c : (b->c + 5) / 6;
-    const ggdm_tiles_args a = one ? (ggdm_tiles_args){2, 2, c, 0, 1, 1, c, 1, 1, zeros}
-                                  : (ggdm_tiles_args){5, 6, c, 0, 3, 3, 9 * c, 1, 1, zeros};
+    c = one ? (c + 1) / 2 : (c + 8) / 9;
+    const int64_t line = reading ? c : (c + 15) / 16 * 16;
+    return one ? (ggdm_tiles_args){4, 4, c, 1, 1, line + 3, line, 1, 1, zeros}
+               : (ggdm_tiles_args){5, 6, c, 2, 2, 7 * line, line, 1, 1, zeros};
+}
+
+static void tiles(const ggdm_kernels *k, bench *b, bool reading, bool one)
+{
+    const ggdm_tiles_args a = tiles_of(b->c, reading, one);
+    const int64_t first = one ? 0 : 1, n = one ? 1 : 7;
     if (reading)
-        k->tiles_in(&a, b->f32[0], OUT32);
+        k->tiles_in(&a, in(b, 0), first, n, OUT32);
     else
-        k->tiles_out(&a, b->f32[0], b->row[0], OUT32);
+        k->tiles_out(&a, b->f32[0], b->row[0], first, n, OUT);
+}
+
+enum { PRODUCT_ROWS = 13 }; /* 6 + 6 + 1; of the other case 9 less: 4 */
+
+/* The weights [c, n] are laid out in the table's own panels. */
+static void tiles_product(const ggdm_kernels *k, bench *b, int64_t rows)
+{
+    static float u[MAX];
+    const int64_t n = (b->c + 15) / 16 * 16, wide = k->tiles_panel;
+    for (int64_t first = 0, at = 0; first < n; first += wide)
+        for (int64_t i = 0; i < b->c; i++)
+            for (int64_t o = first; o < n && o < first + wide; o++)
+                u[at++] = b->f32[1][i * n + o];
+    k->tiles_product(b->f32[0], u, OUT32, rows, b->c, n);
+}
+
+/* Each row of an H x W image, to two channels. */
+static void narrow(const ggdm_kernels *k, bench *b)
+{
+    const ggdm_narrow_args a = {H, W, b->c, W, 2, 1, 1, b->f32[1]};
+    for (int64_t row = 0; row < H; row++)
+        k->narrow_row(&a, in(b, 0), b->row[0], row, OUT32 + row * W * 2);
 }
 
 CASE(from_f32, k->from_f32(b->f32[0], OUT, n))
@@ -172,6 +202,9 @@ CASE(tile_in, tiles(k, b, true, true))
 CASE(tile_out, tiles(k, b, false, true))
 CASE(tiles_in, tiles(k, b, true, false))
 CASE(tiles_out, tiles(k, b, false, false))
+CASE(narrow_row, narrow(k, b))
+CASE(tiles_product, tiles_product(k, b, PRODUCT_ROWS))
+CASE(tiles_product_few, tiles_product(k, b, PRODUCT_ROWS - 9))
 
 #define ROW(name)                                                                                  \
     {                                                                                              \
@@ -228,6 +261,9 @@ static const kernel_case cases[] = {
     ROW(tile_out),
     ROW(tiles_in),
     ROW(tiles_out),
+    ROW(narrow_row),
+    ROW(tiles_product),
+    ROW(tiles_product_few),
 };
 
 /* Equal bytes; any NaN equals any other: which of two operands' payloads and signs it carries is
@@ -248,7 +284,23 @@ static bool same(const unsigned char *a, const unsigned char *b, size_t size, bo
 static bool is_f32_result(const char *name)
 {
     return strcmp(name, "to_f32") == 0 || strncmp(name, "sum_rows", 8) == 0 ||
-           strcmp(name, "flatten") == 0 || strncmp(name, "tile", 4) == 0;
+           strcmp(name, "flatten") == 0 || strncmp(name, "tile_in", 7) == 0 ||
+           strncmp(name, "tiles_in", 8) == 0 || strncmp(name, "tiles_product", 13) == 0 ||
+           strcmp(name, "narrow_row") == 0;
+}
+
+/* The elements of the result of a case of c channels, and gaps between them. */
+static int64_t most_elements(const char *name, int64_t c)
+{
+    const bool one = strncmp(name, "tile_", 5) == 0, reading = strstr(name, "_in") != NULL;
+    if (strncmp(name, "tiles_product", 13) == 0)
+        return PRODUCT_ROWS * ((c + 15) / 16 * 16);
+    if (strcmp(name, "narrow_row") == 0)
+        return H * W * 2;
+    if (strncmp(name, "tile", 4) != 0)
+        return H * W * c;
+    const ggdm_tiles_args a = tiles_of(c, reading, one);
+    return reading ? 36 * a.part : (one ? 1 : 2) * a.h * a.w * a.c;
 }
 
 static void compare(const kernel_case *test, const ggdm_kernels *tables[], int n, bool bf16,
@@ -270,7 +322,7 @@ static void compare(const kernel_case *test, const ggdm_kernels *tables[], int n
                 test->name, bf16 ? "bf16" : "f32", (int)c, i, (unsigned long long)ggdm_test_seed());
     }
     /* plain C has written the result and nothing else: the guard behind the largest is whole */
-    const int64_t most = strncmp(test->name, "tiles", 5) == 0 ? 144 * ((c + 5) / 6) : H * W * c;
+    const int64_t most = most_elements(test->name, c);
     const size_t used = (size_t)most * (bf16 && !is_f32_result(test->name) ? 2 : 4);
     for (size_t i = used; i < used + GUARD; i++)
         assert_int_equal(want.out[0][i], 0xee);

@@ -1,0 +1,101 @@
+/* The rounding errors of Winograd's F(4x4, 3x3) (models/nn/winograd.h). */
+#include <math.h>
+
+#include "models/nn/ref_impl.h"
+
+enum { IN = 6, OUT = 4, KERNEL = 3 };
+#define A 0.75
+#define B 1.5
+#define NA (2 * A * A * (B * B - A * A)) /* divisors of the weights */
+#define NB (2 * B * B * (B * B - A * A))
+
+/* The absolute values of the three matrices. */
+static const double pixels[IN][IN] = {
+    {A * A * B * B, 0, A *A + B * B, 0, 1, 0}, {0, A *B * B, B *B, A, 1, 0},
+    {0, A *B * B, B *B, A, 1, 0},              {0, A *A * B, A *A, B, 1, 0},
+    {0, A *A * B, A *A, B, 1, 0},              {0, A *A * B * B, 0, A *A + B * B, 0, 1}};
+static const double weights[IN][KERNEL] = {{1 / (A * A * B * B), 0, 0},
+                                           {1 / NA, A / NA, A *A / NA},
+                                           {1 / NA, A / NA, A *A / NA},
+                                           {1 / NB, B / NB, B *B / NB},
+                                           {1 / NB, B / NB, B *B / NB},
+                                           {0, 0, 1}};
+static const double results[OUT][IN] = {{1, 1, 1, 1, 1, 0},
+                                        {0, A, A, B, B, 0},
+                                        {0, A *A, A *A, B *B, B *B, 0},
+                                        {0, A *A * A, A *A * A, B *B * B, B *B * B, 1}};
+
+/* M |x| M' [rows, rows] of x [n, n], for a matrix [rows, n]; all at a stride. */
+static void both_sides(const double *matrix, int rows, int n, const double *x, double *y)
+{
+    double half[IN * IN];
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < n; j++) {
+            half[r * n + j] = 0;
+            for (int i = 0; i < n; i++)
+                half[r * n + j] += matrix[r * n + i] * fabs(x[i * n + j]);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int s = 0; s < rows; s++) {
+            y[r * rows + s] = 0;
+            for (int j = 0; j < n; j++)
+                y[r * rows + s] += matrix[s * n + j] * half[r * n + j];
+        }
+}
+
+/* The 6 x 6 pixels of a channel around a tile; x: one image. */
+static void take_pixels(const ggdm_conv *c, const ggdm_shape *x_shape, const double *x, int64_t row,
+                        int64_t column, int64_t channel, double d[IN * IN])
+{
+    const int64_t h = x_shape->d[1], w = x_shape->d[2], channels = x_shape->d[3];
+    for (int i = 0; i < IN * IN; i++) {
+        const int64_t y = OUT * row - c->top + i / IN, v = OUT * column - c->left + i % IN;
+        const bool inside = y >= 0 && y < h && v >= 0 && v < w;
+        d[i] = inside ? x[(y * w + v) * channels + channel] : 0;
+    }
+}
+
+/* Of one tile and output channel. */
+static void tile_mag(const ggdm_conv *c, const ggdm_shape *shape, const double *x, const double *w,
+                     int64_t row, int64_t column, double mag[OUT * OUT])
+{
+    double sum[IN * IN] = {0}, d[IN * IN], v[IN * IN], u[IN * IN];
+    for (int64_t i = 0; i < shape[0].d[3]; i++) {
+        take_pixels(c, &shape[0], x, row, column, i, d);
+        both_sides(&pixels[0][0], IN, IN, d, v);
+        both_sides(&weights[0][0], IN, KERNEL, w + i * KERNEL * KERNEL, u);
+        for (int k = 0; k < IN * IN; k++)
+            sum[k] += u[k] * v[k];
+    }
+    both_sides(&results[0][0], OUT, IN, sum, mag);
+}
+
+/* A result is a sum over the channels; transforms of pixels add two times 2 roundings, of results
+ * two times 3, weights one and the bias one.  The caller counts the terms of the plain sum, so what
+ * is added to mag is less by as much. */
+#define TRANSFORM_ROUNDINGS 12
+static double share_of_roundings(int64_t channels)
+{
+    const double plain = (double)(channels * KERNEL * KERNEL + 1 + GGDM_REF_ROUNDINGS);
+    return (double)(channels + TRANSFORM_ROUNDINGS) / plain;
+}
+
+void ggdm_ref_winograd_mag(const ggdm_conv *c, const ggdm_shape *shape, const double *x,
+                           const double *w, const ggdm_shape *out, double *mag)
+{
+    const int64_t h = out->d[1], width = out->d[2], n_out = out->d[3];
+    const int64_t image = ggdm_shape_inner(&shape[0]), filter = ggdm_shape_inner(&shape[1]);
+    const double share = share_of_roundings(shape[0].d[3]);
+    for (int64_t n = 0; n < out->d[0]; n++)
+        for (int64_t row = 0; row < h; row += OUT)
+            for (int64_t column = 0; column < width; column += OUT)
+                for (int64_t o = 0; o < n_out; o++) {
+                    double tile[OUT * OUT];
+                    tile_mag(c, shape, x + n * image, w + o * filter, row / OUT, column / OUT,
+                             tile);
+                    for (int64_t y = row; y < row + OUT && y < h; y++)
+                        for (int64_t v = column; v < column + OUT && v < width; v++)
+                            mag[((n * h + y) * width + v) * n_out + o] +=
+                                share * tile[(y - row) * OUT + v - column];
+                }
+}
