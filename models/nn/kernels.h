@@ -148,7 +148,7 @@ typedef struct ggdm_kernels {
     /** y = x + p. */
     void (*add_f32)(const void *x, const float *p, void *y, int64_t n);
 
-    /** Winograd's F(4x4, 3x3) (models/nn/winograd.h): v = B' d B of the 6x6 pixels d of x around
+    /** Winograd's F(4x4, 3x3) (models/nn/winograd.c): v = B' d B of the 6x6 pixels d of x around
      *  each of n tiles from the first on, 36 parts [n, c] apart by a->part. */
     void (*tiles_in)(const ggdm_tiles_args *a, const void *x, int64_t first, int64_t n, float *v);
     /** y = A' m A + bias (or NULL) for each of these tiles of m, laid out as v; what is beyond an

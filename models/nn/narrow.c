@@ -101,8 +101,8 @@ static void run(const ggdm_convolve *c, const void *x, const float *bias, void *
 #pragma omp parallel for schedule(static) num_threads(n->seats)
     for (int64_t i = 0; i < n->images * n->rows; i++) {
         float *sums = (float *)((char *)scratch + (size_t)omp_get_thread_num() * n->seat_bytes);
-        ggdm_kernels_of(n->from)->narrow_row(
-            a, (const char *)x + (size_t)(i / n->rows) * image, bias, i % n->rows, sums);
+        ggdm_kernels_of(n->from)->narrow_row(a, (const char *)x + (size_t)(i / n->rows) * image,
+                                             bias, i % n->rows, sums);
         ggdm_kernels_of(n->to)->from_f32(
             sums, (char *)y + (size_t)(i * row) * ggdm_dtype_size(n->to), row);
     }

@@ -1,4 +1,4 @@
-/* The rounding errors of Winograd's F(4x4, 3x3) (models/nn/winograd.h). */
+/* The rounding errors of Winograd's F(4x4, 3x3) (models/nn/winograd.c). */
 #include <math.h>
 
 #include "models/nn/ref_impl.h"
@@ -10,20 +10,19 @@ enum { IN = 6, OUT = 4, KERNEL = 3 };
 #define NB (2 * B * B * (B * B - A * A))
 
 /* The absolute values of the three matrices. */
-static const double pixels[IN][IN] = {
-    {A * A * B * B, 0, A *A + B * B, 0, 1, 0}, {0, A *B * B, B *B, A, 1, 0},
-    {0, A *B * B, B *B, A, 1, 0},              {0, A *A * B, A *A, B, 1, 0},
-    {0, A *A * B, A *A, B, 1, 0},              {0, A *A * B * B, 0, A *A + B * B, 0, 1}};
-static const double weights[IN][KERNEL] = {{1 / (A * A * B * B), 0, 0},
-                                           {1 / NA, A / NA, A *A / NA},
-                                           {1 / NA, A / NA, A *A / NA},
-                                           {1 / NB, B / NB, B *B / NB},
-                                           {1 / NB, B / NB, B *B / NB},
-                                           {0, 0, 1}};
+static const double pixels[IN][IN] = {{A * A * B * B, 0, A *A + B *B, 0, 1, 0},
+                                      {0, A *B *B, B *B, A, 1, 0},
+                                      {0, A *B *B, B *B, A, 1, 0},
+                                      {0, A *A *B, A *A, B, 1, 0},
+                                      {0, A *A *B, A *A, B, 1, 0},
+                                      {0, A *A *B *B, 0, A *A + B *B, 0, 1}};
+static const double weights[IN][KERNEL] = {{1 / (A * A * B * B), 0, 0}, {1 / NA, A / NA, A *A / NA},
+                                           {1 / NA, A / NA, A *A / NA}, {1 / NB, B / NB, B *B / NB},
+                                           {1 / NB, B / NB, B *B / NB}, {0, 0, 1}};
 static const double results[OUT][IN] = {{1, 1, 1, 1, 1, 0},
                                         {0, A, A, B, B, 0},
                                         {0, A *A, A *A, B *B, B *B, 0},
-                                        {0, A *A * A, A *A * A, B *B * B, B *B * B, 1}};
+                                        {0, A *A *A, A *A *A, B *B *B, B *B *B, 1}};
 
 /* M |x| M' [rows, rows] of x [n, n], for a matrix [rows, n]; all at a stride. */
 static void both_sides(const double *matrix, int rows, int n, const double *x, double *y)
