@@ -21,7 +21,13 @@
 /* Transformed weights are four times the plain ones, for each process and direction: not where
  * these are large. */
 #define MAX_PAIRS ((int64_t)512 * 256)
-enum { POINTS = 36, SIDE = 4, LANES = 16, FORM = -1 /* no dtype: not a form of onednn.c */ };
+enum {
+    POINTS = 36,
+    SIDE = 4,
+    MIN_SIDE = 3,
+    LANES = 16,
+    FORM = -1 /* no dtype: not a form of onednn.c */
+};
 /* Tiles that go through the three stages together: their pixels and products should stay in the
  * second-level cache, and weights be loaded for many. */
 #define PIECE_BYTES ((size_t)512 << 10)
@@ -46,7 +52,8 @@ static bool fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
     (void)pass;
     ggdm_isa isa;
     if (s->kh != 3 || s->kw != 3 || s->conv.stride != 1 || s->ic < GGDM_WINOGRAD_CHANNELS ||
-        s->oc < GGDM_WINOGRAD_CHANNELS || s->ic * s->oc > MAX_PAIRS || s->src != s->dst)
+        s->oc < GGDM_WINOGRAD_CHANNELS || s->ic * s->oc > MAX_PAIRS || s->src != s->dst ||
+        s->oh < MIN_SIDE || s->ow < MIN_SIDE)
         return false;
     /* AMX multiplies bf16 faster than this saves; the plain kernels are no match for oneDNN's. */
     return ggdm_isa_pinned(&isa, NULL) == GGDM_OK && isa >= GGDM_ISA_AVX2 &&
