@@ -54,7 +54,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-dispatch bench-report test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
+.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-grid bench-dispatch bench-report test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -141,6 +141,13 @@ bench-pytorch: $(B)/ggdm
 	  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
 	    LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
 	    /usr/bin/python3 tests/bench/$$script.py $(B)/ggdm $(ROUNDS) || exit; done
+
+## bench-grid: a grid of kappa x duration by `ggdm run` against a script in PyTorch, with the factors of the gain
+bench-grid: $(B)/ggdm
+	@for p in pytorch readers; do scripts/deps.sh $$p || exit; done
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+	  LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
+	  /usr/bin/python3 tests/bench/grid.py $(B)/ggdm $(ROUNDS)
 
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm

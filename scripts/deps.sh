@@ -23,7 +23,7 @@ case ${1:-build} in
         done ;;
     deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
-    pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch
+    pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch, bench-grid
     trixie) packages=(debootstrap) ;; # make test-trixie
     qemu) packages=(qemu-user) ;; # processors in make test-soak
     fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
