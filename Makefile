@@ -54,7 +54,7 @@ support.o := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c) tests/
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo demo-text docs bench bench-compare bench-pytorch bench-grid bench-dispatch bench-report test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
+.PHONY: all deps demo demo-text docs bench bench-compare bench-peers bench-pytorch bench-grid bench-dispatch bench-report test test-trixie test-slurm test-soak check check-networks check-run asan lint format check-layers fuzz fuzzers clean help FORCE
 
 ## all: build the program, build/release/ggdm
 all: $(B)/ggdm
@@ -131,6 +131,12 @@ bench: $(B)/ggdm
 ## bench-compare: this tree against REV=..., alternating; fails where it is slower beyond noise
 bench-compare: $(B)/ggdm
 	@/usr/bin/python3 tests/bench/compare.py $(B)/ggdm "$(REV)" $(ROUNDS)
+
+## bench-peers: PyTorch of Debian 12 and 13 and ONNX Runtime, alternating with ours (root; ROUNDS=5, HOLD=avx2)
+bench-peers: $(B)/ggdm
+	@scripts/deps.sh pytorch
+	@scripts/trixie.sh --peers
+	@/usr/bin/python3 tests/bench/peers.py $(B)/ggdm build/trixie $(ROUNDS)
 
 ## bench-pytorch: the same networks and weights under Debian's PyTorch, alternating with ours
 # OpenBLAS is given by its path: which BLAS the system prefers is not ours to change; it chooses its

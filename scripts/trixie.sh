@@ -1,7 +1,9 @@
 #!/bin/bash
-# Build the program against Debian 13 (oneDNN 3) and run tests there, whatever this machine runs.
+# Build the program against Debian 13 (oneDNN 3) and run tests there, whatever this machine runs; or
+# prepare its programs for `make bench-peers`.
 #
 #   scripts/trixie.sh [MAKE-ARGUMENT...]      default: the program and the tests of the networks
+#   scripts/trixie.sh --peers                 the sources, PyTorch and ONNX Runtime, and no make
 #
 # A Debian 13 is put into build/trixie by debootstrap when it is not there yet (1.4 GB, network to
 # $MIRROR), the files that git knows are copied into it, and make runs in it.  Needs root and
@@ -36,7 +38,16 @@ if [ ! -e "$root/.complete" ]; then
     install >"$root.log" 2>&1 || fail "installing failed, see $root.log"
     touch "$root/.complete"
 fi
+peers="python3-torch python3-onnxruntime python3-onnx python3-numpy"
+# shellcheck disable=SC2086 # a list of names
+if [ "${1:-}" = --peers ] && ! [ -e "$root/.peers" ]; then
+    echo "ggdm: trixie: installing $peers into $root" >&2
+    inside apt-get -q install -y --no-install-recommends $peers >>"$root.log" 2>&1 ||
+        fail "installing failed, see $root.log"
+    touch "$root/.peers"
+fi
 
 mkdir -p "$root/src"
 git ls-files -z | tar --null --ignore-failed-read -T - -cf - | tar -C "$root/src" -xf -
+[ "${1:-}" != --peers ] || exit 0
 inside make -C /src -j"$(nproc)" --no-print-directory "${@:-check-networks}"
