@@ -132,28 +132,24 @@ bench: $(B)/ggdm
 bench-compare: $(B)/ggdm
 	@/usr/bin/python3 tests/bench/compare.py $(B)/ggdm "$(REV)" $(ROUNDS)
 
-## bench-peers: PyTorch of Debian 12 and 13 and ONNX Runtime, alternating with ours (root; ROUNDS=5, HOLD=avx2)
-bench-peers: $(B)/ggdm
-	@scripts/deps.sh pytorch
-	@scripts/trixie.sh --peers
-	@/usr/bin/python3 tests/bench/peers.py $(B)/ggdm build/trixie $(ROUNDS)
-
-## bench-pytorch: the same networks and weights under Debian's PyTorch, alternating with ours
 # OpenBLAS is given by its path: which BLAS the system prefers is not ours to change; it chooses its
 # kernels itself (some machines pin older ones by these variables).
+with_openblas = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
+  LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) /usr/bin/python3
+## bench-peers: PyTorch of Debian 12 and 13 and ONNX Runtime in turns with ours (HOLD=avx2: all held to it)
+bench-peers: $(B)/ggdm
+	@scripts/deps.sh pytorch
+	@$(with_openblas) tests/bench/peers.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(HOLD),--hold $(HOLD)) $(B)/ggdm
+
+## bench-pytorch: Inception and CLIP's image encoder under Debian's PyTorch, alternating with ours
 bench-pytorch: $(B)/ggdm
 	@scripts/deps.sh pytorch
-	@for script in pytorch inception clip faces; do \
-	  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
-	    LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
-	    /usr/bin/python3 tests/bench/$$script.py $(B)/ggdm $(ROUNDS) || exit; done
+	@for script in inception clip; do $(with_openblas) tests/bench/$$script.py $(B)/ggdm $(ROUNDS) || exit; done
 
 ## bench-grid: a grid of kappa x duration by `ggdm run` against a script in PyTorch, with the factors of the gain
 bench-grid: $(B)/ggdm
 	@for p in pytorch readers; do scripts/deps.sh $$p || exit; done
-	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE \
-	  LD_LIBRARY_PATH=$(firstword $(wildcard /usr/lib/*/openblas-openmp)) \
-	  /usr/bin/python3 tests/bench/grid.py $(B)/ggdm $(ROUNDS)
+	@$(with_openblas) tests/bench/grid.py $(B)/ggdm $(ROUNDS)
 
 ## bench-dispatch: what the coordinator costs, on a sweep of UNITS (default: 1000000) units
 bench-dispatch: $(B)/ggdm

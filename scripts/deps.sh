@@ -1,7 +1,7 @@
 #!/bin/bash
 # Make sure that the Debian packages for a purpose are there.  Silent when they are.
 #
-#   scripts/deps.sh [build|readers|web|deb|slurm|pytorch|trixie|fuzz|qemu]    default: build, for building and testing ggdm
+#   scripts/deps.sh [build|readers|web|deb|slurm|pytorch|peers|trixie|fuzz|qemu]    default: build, for building and testing ggdm
 #   scripts/deps.sh --list                        print those for building and testing
 #
 # As root, missing ones are installed; otherwise, or when apt fails, one message names them and the
@@ -23,12 +23,13 @@ case ${1:-build} in
         done ;;
     deb) packages=("${build[@]}" dpkg-dev binutils lintian) ;; # making and testing the package
     slurm) packages=("${build[@]}" slurm-wlm slurmctld slurmd slurm-client munge) ;; # make test-slurm
-    pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch, bench-grid
-    trixie) packages=(debootstrap) ;; # make test-trixie
+    pytorch) packages=(python3-torch python3-numpy libopenblas0-openmp) ;; # make bench-pytorch, bench-peers, bench-grid
+    peers) packages=(python3-torch python3-numpy libopenblas0-openmp python3-onnxruntime python3-onnx) ;; # make bench-peers, in Debian 13
+    trixie) packages=(debootstrap) ;; # make test-trixie, bench-peers
     qemu) packages=(qemu-user) ;; # processors in make test-soak
     fuzz) packages=("${build[@]}" clang libclang-rt-dev libomp-dev) ;; # make fuzz
     --list) echo "${build[*]}" && exit 0 ;;
-    *) echo "ggdm: deps.sh: $1, expected build, readers, web, deb, slurm, pytorch, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
+    *) echo "ggdm: deps.sh: $1, expected build, readers, web, deb, slurm, pytorch, peers, trixie, fuzz, qemu or --list" >&2 && exit 2 ;;
 esac
 
 missing_packages() {

@@ -21,12 +21,10 @@ MODEL, GUIDE = "models/zoo/mnist-ddpm", "models/zoo/mnist-cnn"
 THREADS = len(os.sched_getaffinity(0))
 ROUNDS = 3
 BATCHES = (1, 8, 32, 128)
-PRECISIONS = ("fp32", "bf16")
 
 
 def precisions(program):
-    """bf16 only where the CPU has its products."""
-    return PRECISIONS if common.machine(program)["isa"] in ("avx512_bf16", "amx") else PRECISIONS[:1]
+    return common.precisions(common.machine(program)["isa"])
 
 
 def ops(program):

@@ -14,41 +14,17 @@ less, and the share of the rate of a large matrix product that `ggdm bench` meas
 
 import json
 import os
-import re
 import sys
 import tempfile
 import time
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 
 import common
-
-sys.path.insert(0, os.path.join(common.ROOT, "tests", "golden"))
-from make_goldens import write_safetensors  # noqa: E402
-from pytorch import read_safetensors  # noqa: E402
-from torch_clip import Clip  # noqa: E402
+from pytorch import Vision, blas, read_safetensors, write_safetensors
 
 CONFIG = os.path.join(common.HERE, "clip-vit-b32.json")
 THREADS, BATCH, SECONDS = 2, 8, 2
-
-
-class Vision(Clip):
-    """The same network out of PyTorch's fused functions, as transformers calls them."""
-
-    def layer_norm(self, x, name, eps):
-        c = x.shape[-1]
-        return F.layer_norm(x, (c,), self.param(name + ".weight", (c,), 0.3, 1.0),
-                            self.param(name + ".bias", (c,), 0.3), eps)
-
-    def attention(self, x, name, heads, causal):
-        n, t, c = x.shape
-        heads_of = lambda h: h.view(n, t, heads, c // heads).transpose(1, 2).reshape(n * heads, t, c // heads)
-        q = heads_of(self.linear(x, name + ".q_proj", c) * (c // heads) ** -0.5)
-        k, v = (heads_of(self.linear(x, f"{name}.{p}_proj", c)) for p in "kv")
-        h = torch.bmm(torch.softmax(torch.bmm(q, k.transpose(1, 2)), -1), v)
-        return self.linear(h.view(n, heads, t, c // heads).transpose(1, 2).reshape(n, t, c), name + ".out_proj", c)
 
 
 class Torch:
@@ -101,13 +77,6 @@ def compare_outputs(program, folder, theirs):
         if not errors[-1] < 1e-3:
             raise SystemExit(f"{name}: differs by {errors[-1]:.1e} of the largest value: not the same network")
     return errors
-
-
-def blas():
-    """The library that PyTorch multiplies matrices with: the folder that it is in."""
-    with open("/proc/self/maps") as f:
-        found = re.search(r"(\S+)/lib(?:open)?blas\S*\.so", f.read())
-    return os.path.basename(found[1]) if found else "unknown"
 
 
 def ours(program, folder, precision):

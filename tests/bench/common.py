@@ -8,6 +8,8 @@ import random
 import statistics
 import struct
 import subprocess
+import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "bench")
@@ -36,6 +38,11 @@ def classifier(program, model, batch, threads, precision, *more):
                            "--threads", threads, "--precision", precision, *more))
 
 
+def precisions(isa):
+    """bf16 only where the CPU has its products."""
+    return ("fp32", "bf16") if isa in ("avx512_bf16", "amx") else ("fp32",)
+
+
 def median(values):
     return statistics.median(values)
 
@@ -46,6 +53,31 @@ def spread(values):
         return (max(values) - min(values)) / 2 / median(values)
     q = statistics.quantiles(values, n=4)
     return (q[2] - q[0]) / 2 / median(values)
+
+
+# ---- other programs ------------------------------------------------------------------------------
+
+SECONDS = 1  # of one measurement
+
+
+def timed(f, images):
+    """Milliseconds per image of each call of f within SECONDS, at least two, after one that warms up."""
+    f()
+    times, begun = [], time.perf_counter()
+    while len(times) < 2 or time.perf_counter() - begun < SECONDS:
+        t = time.perf_counter()
+        f()
+        times.append(1e3 * (time.perf_counter() - t) / images)
+    return times
+
+
+def serve(peer):
+    """Lets peers.py use an object from another process: says what it is, then answers each line of
+    standard input, the name of a method and its arguments, by a line.  All is JSON."""
+    print(json.dumps({"versions": peer.versions(), "ways": peer.ways}), flush=True)
+    for line in sys.stdin:
+        ask = json.loads(line)
+        print(json.dumps(getattr(peer, ask.pop("do"))(**ask)), flush=True)
 
 
 # ---- training ------------------------------------------------------------------------------------

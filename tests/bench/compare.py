@@ -63,10 +63,9 @@ def main():
     info = common.machine(new) | {"against": sys.argv[2], "threads": THREADS}
     print(common.describe(info), flush=True)
     samples = {}
-    precisions = ("fp32", "bf16") if info["isa"] in ("avx512_bf16", "amx") else ("fp32",)
     with tempfile.TemporaryDirectory() as folder:
         config = os.path.join(common.ROOT, MODEL, "config.json")
-        recipes = {p: common.training_recipe(folder, config, p, 64) for p in precisions}
+        recipes = {p: common.training_recipe(folder, config, p, 64) for p in common.precisions(info["isa"])}
         for i in range(rounds):
             both = [("old", old), ("new", new)]
             for who, program in both if i % 2 else reversed(both):

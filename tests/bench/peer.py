@@ -1,115 +1,70 @@
 #!/usr/bin/python3
-"""One program that peers.py compares with, in an environment of its own: PyTorch, or ONNX Runtime.
+"""PyTorch of an environment, measured by peers.py: peer.py THREADS (common.serve says how they talk)."""
 
-    peer.py torch|onnx THREADS
-
-Answers each line of standard input, {"case": ..., "what": ..., "batch": ..., "layout": ...}, by a line:
-{"ms": [milliseconds an image, ...]} or, for the outputs of a case, {"y": [...]}; the first line says the
-versions.  It computes nothing while it is not asked, so that programs take turns."""
-
-import io
-import json
 import sys
+import warnings
 
-import numpy as np
 import torch
 
-import faces
+import common
 import pytorch
 
-LAYOUTS = pytorch.FORMATS
+CASES = {  # name: model, guide; peers.py writes those of build/bench
+    "mnist-ddpm": ("models/zoo/mnist-ddpm", "models/zoo/mnist-cnn"),
+    "ddpm-cifar10-32": ("build/bench/ddpm-cifar10-32", "build/bench/cifar-cnn"),
+    "faces-ddpm": ("models/zoo/faces-ddpm", "models/zoo/faces-clip"),
+}
 
 
-def fixed_input(case):
-    """The same two images for every program."""
-    with open(pytorch.common.ROOT + "/" + pytorch.CASES[case][0] + "/config.json") as f:
-        c = json.load(f)
-    shape = (2, c["in_channels"], c["sample_size"], c["sample_size"])
-    return torch.from_numpy(np.random.RandomState(0).standard_normal(shape).astype("float32"))
+class Forward(torch.nn.Module):
+    """A U-Net for the exporter.  The sines of t are given (as are peers.py's): ONNX Runtime has none of
+    64 bits."""
+
+    def __init__(self, unet):
+        super().__init__()
+        self.unet = unet
+
+    def forward(self, x, sines):
+        self.unet.time_features = lambda t, dim: sines
+        return self.unet.forward(x, sines[:, 0], None)
 
 
 class Torch:
-    versions = {"pytorch": torch.__version__}
+    ways = list(pytorch.FORMATS)
 
     def __init__(self):
         self.made = {}
 
-    def subject(self, case, batch, layout):
-        key = case, batch, layout
+    def versions(self):
+        return {"version": torch.__version__, "BLAS": pytorch.blas()}
+
+    def guided(self, case, batch, way):
+        return pytorch.Guided(*CASES[case], batch, pytorch.FORMATS[way])
+
+    def measure(self, case, what, batch, way):
+        key = case, what == "training", batch, way
         if key not in self.made:
-            memory = LAYOUTS[layout]
-            if case == "faces":
-                faces.BATCH = batch
-                self.made[key] = faces.Guided(memory)
-            else:
-                self.made[key] = pytorch.Guided(*pytorch.CASES[case][:2], batch, memory)
-        return self.made[key]
+            self.made[key] = (pytorch.Training(CASES[case][0], pytorch.FORMATS[way]) if what == "training"
+                              else self.guided(case, batch, way))
+        return common.timed(getattr(self.made[key], what), batch)
 
-    def function(self, case, what, batch, layout):
-        if what == "training":
-            return pytorch.Training(pytorch.CASES[case][0], LAYOUTS[layout]).step
-        return getattr(self.subject(case, batch, layout), what)
+    def outputs(self, case, network, way, given):
+        """What a network gives for x and t, and the gradient of its product with gy to x."""
+        given = {k: torch.tensor(v, dtype=torch.float32) for k, v in given.items()}
+        step, x = self.guided(case, len(given["x"]), way), given["x"].requires_grad_()
+        y = {"model": step.eps, "guide": step.judge}[network](x, given.get("t"))
+        return {"y": y.tolist(), "gx": torch.autograd.grad(y, x, given["gy"])[0].tolist()}
 
-    def outputs(self, case):
-        step = self.subject(case, 2, "contiguous")
-        step.x = fixed_input(case)
-        return step.forward()
-
-
-class Network(torch.nn.Module):
-    """The U-Net for the exporter: weights are constants, t is the measured one."""
-
-    def __init__(self, unet, t):
-        super().__init__()
-        self.unet, self.t = unet, t
-
-    def forward(self, x):
-        return self.unet.forward(x, self.t, None)
-
-
-class Onnx:
-    """Forward passes only: it has no gradients.  The model comes from torch.onnx."""
-
-    def __init__(self):
-        import onnxruntime
-        self.runtime, self.torch, self.made = onnxruntime, Torch(), {}
-        self.versions = {"onnxruntime": onnxruntime.__version__, "exported by pytorch": torch.__version__}
-
-    def session(self, case, batch):
-        if (case, batch) not in self.made:
-            step, file = self.torch.subject(case, batch, "contiguous"), io.BytesIO()
-            with torch.no_grad():
-                torch.onnx.export(Network(step.unet, step.t), (step.x,), file, input_names=["x"],
-                                  output_names=["y"], opset_version=17)
-            options = self.runtime.SessionOptions()
-            options.intra_op_num_threads = torch.get_num_threads()
-            self.made[case, batch] = self.runtime.InferenceSession(
-                file.getvalue(), options, providers=["CPUExecutionProvider"])
-        return self.made[case, batch]
-
-    def function(self, case, what, batch, layout):
-        session = self.session(case, batch)
-        x = self.torch.subject(case, batch, "contiguous").x.numpy()
-        return lambda: session.run(None, {"x": x})
-
-    def outputs(self, case):
-        return torch.from_numpy(self.session(case, 2).run(None, {"x": fixed_input(case).numpy()})[0])
-
-
-def main():
-    torch.manual_seed(0)
-    torch.set_num_threads(int(sys.argv[2]))
-    peer = {"torch": Torch, "onnx": Onnx}[sys.argv[1]]()
-    print(json.dumps(peer.versions), flush=True)
-    for line in sys.stdin:
-        ask = json.loads(line)
-        if ask["what"] == "outputs":
-            answer = {"y": peer.outputs(ask["case"]).flatten().tolist()}
-        else:
-            f = peer.function(ask["case"], ask["what"], ask["batch"], ask["layout"])
-            answer = {"ms": pytorch.timed(f, ask["batch"])}
-        print(json.dumps(answer), flush=True)
+    def export(self, case, batch, path):
+        step = self.guided(case, batch, "contiguous")
+        sines = step.unet.time_features(step.t, step.unet.config["block_out_channels"][0])
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # shapes become constants, as they are here
+            torch.onnx.export(Forward(step.unet), (step.x, sines), path, input_names=["x", "sines"],
+                              output_names=["y"], opset_version=17)
 
 
 if __name__ == "__main__":
-    main()
+    torch.manual_seed(0)
+    torch.set_num_threads(int(sys.argv[1]))
+    common.serve(Torch())
