@@ -67,6 +67,11 @@ ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_mod
     return st;
 }
 
+size_t ggdm_programs_packed_bytes(const ggdm_programs *p)
+{
+    return ggdm_packs_bytes(p->packs);
+}
+
 static void drop_graph(ggdm_programs *p, graph_slot *slot)
 {
     if (!slot->program)

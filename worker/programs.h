@@ -120,6 +120,9 @@ ggdm_status ggdm_programs_create(const ggdm_catalogue *catalogue, const ggdm_mod
                                  ggdm_error *err);
 void ggdm_programs_destroy(ggdm_programs **programs);
 
+/** Bytes of the weights that its graphs have packed for their kernels, shared by all of them. */
+size_t ggdm_programs_packed_bytes(const ggdm_programs *programs);
+
 /** The number of the program of a head's (GGDM_FAMILY_STAGE) tick with a setting (NULL: unguided).
  *  The trees are not kept.
  *  Errors: GGDM_EINVAL, GGDM_ESHAPE where models are not there or do not fit each other. */

@@ -176,7 +176,7 @@ static ggdm_status print_plan_json(ggdm_setup *s, const ggdm_estimate *e, int wo
     ggdm_json_put_int(&j, "threads", s->outfit.job.threads);
     ggdm_json_put_int(&j, "batch", s->outfit.job.batch);
     ggdm_json_put_uint(&j, "weights_bytes_per_node", e->weights);
-    ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->states);
+    ggdm_json_put_uint(&j, "memory_bytes_per_worker", e->arenas + e->packed + e->states);
     ggdm_json_put_uint(&j, "state_bytes_per_worker", e->states);
     ggdm_json_put_int(&j, "workers_that_fit", ggdm_estimate_room(e));
     put_tick(&j, "unguided", &e->plain);
@@ -249,11 +249,12 @@ static ggdm_status print_plan_text(ggdm_setup *s, const ggdm_estimate *e, int wo
         "  shared         %lld evaluations, %lld guided: %.4g TFLOP, %.1f %% of the naive work\n",
         (long long)s->plan.shared.evaluations, (long long)s->plan.shared.guided,
         s->plan.shared.operations * 1e-12, 100 * work_share(s, e));
-    printf(
-        "  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of images under "
-        "way; weights %.1f MiB per node\n",
-        (double)(e->arenas + e->states) * mib, (double)e->arenas * mib, s->outfit.job.batch,
-        (double)e->states * mib, (double)e->weights * mib);
+    printf("  memory         %.1f MiB per worker: %.1f of networks (batch %d), %.1f of weights "
+           "packed for "
+           "them, %.1f of images under way; weights %.1f MiB per node\n",
+           (double)(e->arenas + e->packed + e->states) * mib, (double)e->arenas * mib,
+           s->outfit.job.batch, (double)e->packed * mib, (double)e->states * mib,
+           (double)e->weights * mib);
     printf("  time           about %s with %d worker%s of %d thread%s (",
            ggdm_duration_text(run_seconds(s, e, workers), time), workers, ggdm_plural(workers),
            s->outfit.job.threads, ggdm_plural(s->outfit.job.threads));

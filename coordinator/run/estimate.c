@@ -148,6 +148,8 @@ ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_err
                                           s->outfit.job.batch, &look.programs, err);
     if (st == GGDM_OK)
         st = survey_plan(&look, err);
+    if (st == GGDM_OK)
+        out->packed = ggdm_programs_packed_bytes(look.programs);
     ggdm_programs_destroy(&look.programs);
     ggdm_arena_deinit(&look.arena);
     return st;
@@ -155,7 +157,7 @@ ggdm_status ggdm_estimate_make(const ggdm_setup *s, ggdm_estimate *out, ggdm_err
 
 uint64_t ggdm_estimate_worker_bytes(const ggdm_estimate *e)
 {
-    return (uint64_t)e->arenas + e->states + e->weights /* packed */ + PROGRAM_BYTES;
+    return (uint64_t)e->arenas + e->states + e->packed + PROGRAM_BYTES;
 }
 
 int ggdm_estimate_room(const ggdm_estimate *e)

@@ -18,6 +18,7 @@ typedef struct ggdm_estimate_tick {
 typedef struct ggdm_estimate {
     size_t weights; /* bytes, held once per node */
     size_t arenas;  /* bytes of activations per worker, all programs at full batch */
+    size_t packed;  /* bytes of weights as kernels want them, per worker */
     size_t states;  /* bytes of images under way per worker: bounded by the planner */
     ggdm_estimate_tick plain, guided;
 } ggdm_estimate;

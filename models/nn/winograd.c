@@ -208,7 +208,8 @@ static void run(const ggdm_convolve *c, const void *x, const float *bias, void *
 {
     const winograd *w = (const winograd *)c;
     const int64_t pieces = (w->tiles + w->piece - 1) / w->piece;
-#pragma omp parallel for schedule(static) num_threads(w->seats) if (pieces > 1)
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(ggdm_convolve_threads(w->seats)) if (pieces > 1)
     for (int64_t i = 0; i < pieces; i++)
         run_piece(w, x, bias, y, i * w->piece,
                   (char *)scratch + (size_t)omp_get_thread_num() * w->seat_bytes);

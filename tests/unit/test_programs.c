@@ -501,6 +501,19 @@ static void test_programs_batches_do_not_change_bits(void **state)
     assert_int_equal(get(w, tick_number(w, NULL), 2)->batch, 2);
 }
 
+/* Weights are packed once for all batches, and those of another network come on top. */
+static void test_programs_pack_weights_once(void **state)
+{
+    world *w = *state;
+    get(w, tick_number(w, NULL), 1);
+    const size_t unet = ggdm_programs_packed_bytes(w->programs);
+    assert_true(unet > 0);
+    get(w, tick_number(w, NULL), N);
+    assert_int_equal(ggdm_programs_packed_bytes(w->programs), unet);
+    get(w, score_number(w, "{kind: classifier, model: J}"), 1);
+    assert_true(ggdm_programs_packed_bytes(w->programs) > unet);
+}
+
 static void test_programs_of_models_that_do_not_fit_are_refused(void **state)
 {
     world *w = *state;
@@ -665,6 +678,7 @@ static void test_cost_counts_what_later_evaluations_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_programs_pack_weights_once), /* first: nothing is packed yet */
         cmocka_unit_test(test_programs_make_eps_of_every_prediction),
         cmocka_unit_test(test_programs_give_the_variance_of_the_network),
         cmocka_unit_test(test_programs_xt_full_is_the_gradient_through_the_unet),
