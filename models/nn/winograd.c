@@ -28,10 +28,8 @@ enum {
     LANES = 16,
     FORM = -1 /* no dtype: not a form of onednn.c */
 };
-/* Tiles that go through the three stages together: their pixels and products should stay in the
- * second-level cache, and weights be loaded for many. */
-#define PIECE_BYTES ((size_t)512 << 10)
-#define MIN_PIECE 12
+/* Tiles that go through the three stages together, at most: many enough to load weights for, and
+ * few enough that their pixels and products stay in the second-level cache, or nearly so. */
 #define MAX_PIECE 24
 
 typedef struct winograd {
@@ -137,10 +135,7 @@ static void cut_pieces(winograd *w)
     w->in.line = w->in.c;
     w->out.line = (w->out.c + LANES - 1) / LANES * LANES;
     w->seats = omp_get_max_threads();
-    const int64_t tile = POINTS * (w->in.line + w->out.line) * (int64_t)sizeof(float);
-    int64_t piece = (int64_t)PIECE_BYTES / tile;
-    piece = piece < MIN_PIECE ? MIN_PIECE : piece > MAX_PIECE ? MAX_PIECE : piece;
-    const int64_t turns = (w->tiles + piece * w->seats - 1) / (piece * w->seats);
+    const int64_t most = (int64_t)MAX_PIECE * w->seats, turns = (w->tiles + most - 1) / most;
     w->piece = (w->tiles + turns * w->seats - 1) / (turns * w->seats);
     w->in.part = w->piece * w->in.line + LANES; /* parts in different sets of the cache */
     w->out.part = w->piece * w->out.line + LANES;

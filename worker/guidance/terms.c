@@ -259,7 +259,7 @@ int32_t ggdm_guidance_term_names(const ggdm_item *setting, bool later,
         if (same == 1)
             snprintf(names[n++], sizeof *names, "%.15s", loss->name);
         else
-            snprintf(names[n++], sizeof *names, "%.12s-%d", loss->name, same % 100);
+            snprintf(names[n++], sizeof *names, "%.12s-%u", loss->name, (unsigned)same % 100);
     }
     return n;
 }
