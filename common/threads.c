@@ -9,3 +9,8 @@ int ggdm_use_threads(int n)
         omp_set_num_threads(n);
     return before;
 }
+
+int ggdm_threads_for(int seats)
+{
+    return omp_get_max_threads() < seats ? omp_get_max_threads() : seats;
+}

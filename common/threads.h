@@ -11,4 +11,8 @@
 /** From now on, in the calling thread, n; below 1: as many as before.  Returns how many it was. */
 int ggdm_use_threads(int n);
 
+/** How many threads compute something that has memory for so many: those that OpenMP has now, or
+ *  fewer. */
+int ggdm_threads_for(int seats);
+
 #endif

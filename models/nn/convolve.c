@@ -1,13 +1,6 @@
 #include "models/nn/convolve.h"
 
-#include <omp.h>
-
 static const ggdm_convolve_method *const methods[] = {&ggdm_winograd, &ggdm_narrow, &ggdm_direct};
-
-int ggdm_convolve_threads(int seats)
-{
-    return omp_get_max_threads() < seats ? omp_get_max_threads() : seats;
-}
 
 ggdm_status ggdm_convolve_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const void *plain,
                                  ggdm_packs *packs, ggdm_convolve **out, ggdm_error *err)

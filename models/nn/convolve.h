@@ -30,9 +30,6 @@ struct ggdm_convolve {
     const ggdm_convolve_method *method;
 };
 
-/* For methods: how many threads run, where seats of them have scratch memory. */
-int ggdm_convolve_threads(int seats);
-
 extern const ggdm_convolve_method ggdm_winograd, ggdm_narrow, ggdm_direct;
 
 /** Arguments and errors as those of ggdm_prim_conv; pass: forward or backward data.  It will run on

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "common/threads.h"
 #include "models/nn/convolve.h"
 #include "models/nn/kernels.h"
 
@@ -98,7 +99,7 @@ static void run(const ggdm_convolve *c, const void *x, const float *bias, void *
     const ggdm_narrow_args *a = &n->args;
     const int64_t row = a->out_w * a->out_c;
     const size_t image = (size_t)(a->h * a->w * a->c) * ggdm_dtype_size(n->from);
-#pragma omp parallel for schedule(static) num_threads(ggdm_convolve_threads(n->seats))
+#pragma omp parallel for schedule(static) num_threads(ggdm_threads_for(n->seats))
     for (int64_t i = 0; i < n->images * n->rows; i++) {
         float *sums = (float *)((char *)scratch + (size_t)omp_get_thread_num() * n->seat_bytes);
         ggdm_kernels_of(n->from)->narrow_row(a, (const char *)x + (size_t)(i / n->rows) * image,

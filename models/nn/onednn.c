@@ -457,7 +457,7 @@ void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, 
 
 void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with)
 {
-    int threads = omp_get_max_threads() < prim->n_seats ? omp_get_max_threads() : prim->n_seats;
+    int threads = ggdm_threads_for(prim->n_seats);
     if (threads > pieces)
         threads = (int)pieces;
 #pragma omp parallel num_threads(threads)

@@ -14,6 +14,7 @@
 
 #include "common/isa.h"
 #include "common/mem.h"
+#include "common/threads.h"
 #include "models/nn/convolve.h"
 #include "models/nn/kernels.h"
 #include "models/nn/winograd.h"
@@ -65,12 +66,9 @@ static bool fits(const ggdm_conv_shape *s, ggdm_conv_pass pass)
 static void transform(const double *v, int step, double *out, int out_step)
 {
     static const double points[] = {0, 0.75, -0.75, 1.5, -1.5};
-    for (int i = 0; i < 5; i++) {
-        double divisor = 1;
-        for (int j = 0; j < 5; j++)
-            divisor *= j == i ? 1 : points[i] - points[j];
-        out[i * out_step] = (v[0] + points[i] * (v[step] + points[i] * v[2 * step])) / divisor;
-    }
+    static const double divisors[] = {1.265625, -1.8984375, -1.8984375, 7.59375, 7.59375};
+    for (int i = 0; i < 5; i++)
+        out[i * out_step] = (v[0] + points[i] * (v[step] + points[i] * v[2 * step])) / divisors[i];
     out[5 * out_step] = v[2 * step];
 }
 
@@ -203,8 +201,7 @@ static void run(const ggdm_convolve *c, const void *x, const float *bias, void *
 {
     const winograd *w = (const winograd *)c;
     const int64_t pieces = (w->tiles + w->piece - 1) / w->piece;
-#pragma omp parallel for schedule(static)                                                          \
-    num_threads(ggdm_convolve_threads(w->seats)) if (pieces > 1)
+#pragma omp parallel for schedule(static) num_threads(ggdm_threads_for(w->seats)) if (pieces > 1)
     for (int64_t i = 0; i < pieces; i++)
         run_piece(w, x, bias, y, i * w->piece,
                   (char *)scratch + (size_t)omp_get_thread_num() * w->seat_bytes);
