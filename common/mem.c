@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Arrays of so many bytes twice are in pages of that size, which the processor need not look up one
+ * by one: the images of a batch are read and written at hundreds of places at a time. */
+#define HUGE_PAGE ((size_t)2 << 20)
 
 bool ggdm_mul_size(size_t a, size_t b, size_t *out)
 {
@@ -26,9 +31,12 @@ ggdm_status ggdm_alloc(void *out, size_t count, size_t size, ggdm_error *err)
     if (!ggdm_mul_size(count, size, &bytes) || bytes > SIZE_MAX - 2 * GGDM_ALIGN)
         return GGDM_FAIL(err, GGDM_ESHAPE, "size of %zu x %zu bytes overflows", count, size);
     bytes = ggdm_align_up(bytes + !bytes);
-    void *p = aligned_alloc(GGDM_ALIGN, bytes);
+    const bool huge = bytes >= 2 * HUGE_PAGE;
+    void *p = aligned_alloc(huge ? HUGE_PAGE : GGDM_ALIGN, bytes);
     if (!p)
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot allocate %zu bytes", bytes);
+    if (huge)
+        (void)madvise(p, bytes, MADV_HUGEPAGE); /* where there are none, small ones will do */
     memset(p, 0, bytes);
     memcpy(out, &p, sizeof p); /* out is a T ** of any T */
     // cppcheck-suppress memleak

@@ -152,7 +152,7 @@ void ggdm_attend_destroy(ggdm_attend **attend)
 
 size_t ggdm_attend_scratch(const ggdm_attend *a)
 {
-    return (size_t)ggdm_prim_seats(a->prims[0][0]) * a->seat_bytes;
+    return a->seat_bytes;
 }
 
 /* ---- running ---- */
@@ -161,6 +161,7 @@ typedef struct attend_call {
     const ggdm_attend *a;
     const ggdm_attend_data *data;
     char *scratch;
+    size_t step; /* from a seat's scratch to the next one's */
 } attend_call;
 
 /* A block of a head (or of those that go together) in a seat. */
@@ -172,7 +173,7 @@ typedef struct place {
 
 static void *scratch_of(const place *p, size_t at)
 {
-    return p->call->scratch + (size_t)p->seat * p->call->a->seat_bytes + at;
+    return p->call->scratch + (size_t)p->seat * p->call->step + at;
 }
 
 /* The head's tokens in x, from a block of positions on, or of keys (block 0). */
@@ -306,12 +307,13 @@ static void run_gradient(const void *with, int64_t piece, int seat)
     }
 }
 
-void ggdm_attend_run(const ggdm_attend *a, const ggdm_attend_data *data, void *scratch)
+void ggdm_attend_run(const ggdm_attend *a, const ggdm_attend_data *data, int64_t images, int seat,
+                     void *scratch)
 {
-    const attend_call call = {a, data, scratch};
-    const int64_t heads = a->shape.images * a->shape.heads.n / a->together;
+    const attend_call call = {a, data, scratch, seat < 0 ? a->seat_bytes : 0};
+    const int64_t heads = images * a->shape.heads.n / a->together;
     if (a->shape.gradient)
-        ggdm_prim_share(a->prims[0][0], heads, run_gradient, &call);
+        ggdm_prim_share(a->prims[0][0], seat, heads, run_gradient, &call);
     else
-        ggdm_prim_share(a->prims[0][0], heads * a->blocks, run_forward, &call);
+        ggdm_prim_share(a->prims[0][0], seat, heads * a->blocks, run_forward, &call);
 }

@@ -32,9 +32,12 @@ typedef struct ggdm_attend ggdm_attend;
 ggdm_status ggdm_attend_create(const ggdm_attend_shape *s, ggdm_attend **out, ggdm_error *err);
 void ggdm_attend_destroy(ggdm_attend **attend);
 
-/** Bytes of scratch memory that a run wants, 64-byte aligned. */
+/** Bytes of scratch memory that a run wants in each seat, 64-byte aligned. */
 size_t ggdm_attend_scratch(const ggdm_attend *attend);
 
-void ggdm_attend_run(const ggdm_attend *attend, const ggdm_attend_data *data, void *scratch);
+/** images: at most those of the shape, of one seat, whose scratch it is, or of GGDM_ALL_SEATS,
+ * whose scratch is contiguous. */
+void ggdm_attend_run(const ggdm_attend *attend, const ggdm_attend_data *data, int64_t images,
+                     int seat, void *scratch);
 
 #endif

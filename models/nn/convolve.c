@@ -33,7 +33,7 @@ void ggdm_convolve_pack(ggdm_convolve *c, const void *plain)
 }
 
 void ggdm_convolve_run(const ggdm_convolve *c, const void *x, const float *bias, void *y,
-                       void *scratch)
+                       int64_t images, int seat, void *scratch)
 {
-    c->method->run(c, x, bias, y, scratch);
+    c->method->run(c, x, bias, y, images, seat, scratch);
 }

@@ -22,7 +22,8 @@ typedef struct ggdm_convolve_method {
     void (*destroy)(ggdm_convolve *c);
     size_t (*scratch)(const ggdm_convolve *c);
     void (*pack)(ggdm_convolve *c, const void *plain);
-    void (*run)(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch);
+    void (*run)(const ggdm_convolve *c, const void *x, const float *bias, void *y, int64_t images,
+                int seat, void *scratch);
 } ggdm_convolve_method;
 
 /* The head of what a method keeps. */
@@ -38,14 +39,16 @@ ggdm_status ggdm_convolve_create(const ggdm_conv_shape *s, ggdm_conv_pass pass, 
                                  ggdm_packs *packs, ggdm_convolve **out, ggdm_error *err);
 void ggdm_convolve_destroy(ggdm_convolve **c);
 
-/** Bytes of scratch memory that a run wants, 64-byte aligned. */
+/** Bytes of scratch memory that a run wants in each seat, 64-byte aligned. */
 size_t ggdm_convolve_scratch(const ggdm_convolve *c);
 
 /** Pack the weights again after their content has changed. */
 void ggdm_convolve_pack(ggdm_convolve *c, const void *plain);
 
-/** x: src, or gradient of dst; y: dst, or gradient of src; bias [channels of y] or NULL. */
+/** x: src, or gradient of dst; y: dst, or gradient of src; bias [channels of y] or NULL.  images:
+ * at most those of the shape, of one seat, whose scratch it is, or of GGDM_ALL_SEATS, whose scratch
+ * is contiguous. */
 void ggdm_convolve_run(const ggdm_convolve *c, const void *x, const float *bias, void *y,
-                       void *scratch);
+                       int64_t images, int seat, void *scratch);
 
 #endif

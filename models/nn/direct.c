@@ -22,7 +22,6 @@ typedef struct band {
 
 typedef struct direct {
     ggdm_convolve head;
-    int64_t images;
     int n_bands, n_prims;
     band bands[MAX_BANDS];
     ggdm_prim *prims[MAX_BANDS]; /* owned; most bands of an image have the same shape */
@@ -117,7 +116,6 @@ static ggdm_status create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const v
     GGDM_TRY(ggdm_alloc(&d, 1, sizeof *d, err));
     *out = &d->head;
     d->head.method = &ggdm_direct;
-    d->images = s->n;
     d->x_row = backward ? dst_row : src_row;
     d->y_row = backward ? src_row : dst_row;
     d->x_rows = backward ? s->oh : s->ih;
@@ -149,7 +147,7 @@ static void pack(ggdm_convolve *c, const void *plain)
 static size_t scratch_bytes(const ggdm_convolve *c)
 {
     const direct *d = (const direct *)c;
-    return (size_t)ggdm_prim_seats(d->prims[0]) * d->seat_bytes;
+    return d->seat_bytes;
 }
 
 typedef struct direct_call {
@@ -158,6 +156,7 @@ typedef struct direct_call {
     char *y;
     const float *bias;
     char *scratch;
+    size_t step; /* from a seat's scratch to the next one's */
 } direct_call;
 
 static void run_direct_band(const void *with, int64_t piece, int seat)
@@ -169,14 +168,15 @@ static void run_direct_band(const void *with, int64_t piece, int seat)
     ggdm_prim_run(d->prims[b->prim], seat,
                   call->x + (size_t)(image * d->x_rows + b->x_first) * d->x_row, NULL,
                   call->y + (size_t)(image * d->y_rows + b->y_first) * d->y_row, call->bias,
-                  call->scratch + (size_t)seat * d->seat_bytes);
+                  call->scratch + (size_t)seat * call->step);
 }
 
-static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch)
+static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, int64_t images,
+                int seat, void *scratch)
 {
     const direct *d = (const direct *)c;
-    const direct_call call = {d, x, y, bias, scratch};
-    ggdm_prim_share(d->prims[0], d->images * d->n_bands, run_direct_band, &call);
+    const direct_call call = {d, x, y, bias, scratch, seat < 0 ? d->seat_bytes : 0};
+    ggdm_prim_share(d->prims[0], seat, images * d->n_bands, run_direct_band, &call);
 }
 
 const ggdm_convolve_method ggdm_direct = {fits, create, destroy, scratch_bytes, pack, run};

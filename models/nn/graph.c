@@ -81,7 +81,12 @@ static ggdm_val new_value(ggdm_graph *g, ggdm_value_kind kind, ggdm_dtype dtype,
         }
     if (ggdm_grow(&g->values, &g->cap_values, g->n_values + 1, sizeof *g->values, &g->error))
         return -1;
-    g->values[g->n_values] = (ggdm_value){.kind = kind, .dtype = dtype, .shape = shape, .def = -1};
+    g->values[g->n_values] = (ggdm_value){.kind = kind,
+                                          .dtype = dtype,
+                                          .shape = shape,
+                                          .def = -1,
+                                          .share = INT64_MAX,
+                                          .held = INT64_MAX};
     return (ggdm_val)g->n_values++;
 }
 

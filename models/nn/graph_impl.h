@@ -13,6 +13,13 @@
 
 typedef struct ggdm_op ggdm_op;
 
+/* Some images of a batch, and who computes them: the calling thread, in a seat, or all threads
+ * together (then they are all images). */
+typedef struct ggdm_images {
+    int64_t first, n;
+    int seat; /* GGDM_ALL_SEATS: all threads */
+} ggdm_images;
+
 /* What an op can do.  One constant table entry per kind, in the op_*.c file that owns it. */
 typedef struct ggdm_op_kind {
     const char *name;
@@ -22,16 +29,26 @@ typedef struct ggdm_op_kind {
     ggdm_status (*prepare)(ggdm_graph *g, ggdm_op *op, ggdm_error *err);
     /** Optional: read the parameters' content again after it changed (packing). */
     void (*bind)(ggdm_graph *g, ggdm_op *op);
-    /** Execute: either the whole op, or one image n of it (the engine loops over images with
-     *  OpenMP).  Exactly one of the two is set. */
-    void (*run)(const ggdm_graph *g, const ggdm_op *op);
+    /** Execute for one image, for some, or once for the whole batch, over which it sums.  Exactly
+     *  one of the three is set. */
     void (*run_image)(const ggdm_graph *g, const ggdm_op *op, int64_t n);
+    void (*run)(const ggdm_graph *g, const ggdm_op *op, ggdm_images images);
+    void (*run_batch)(const ggdm_graph *g, const ggdm_op *op);
     /** Emit the vector-Jacobian product: given the gradient gy of out[0], set gin[i] for those
      *  inputs with need[i].  NULL: the op has no gradient. */
     void (*vjp)(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin);
     /** Floating point operations; NULL: too few to count. */
     double (*flops)(const ggdm_graph *g, const ggdm_op *op);
 } ggdm_op_kind;
+
+/* When and by whom an op is run (turns.c). */
+typedef struct ggdm_turn {
+    size_t stretch_end, group_end; /* the op behind the last of its stretch, and of its group */
+    size_t stretch, group;         /* the first op of these */
+    int64_t share;                 /* images of each seat; 0: all threads run the op together */
+    int64_t at_once;               /* of these, images on which the group runs at a time */
+    bool early;                    /* before the others of its group, on all images of the share */
+} ggdm_turn;
 
 struct ggdm_op {
     const ggdm_op_kind *kind;
@@ -99,9 +116,9 @@ struct ggdm_op {
     ggdm_prim *prim;         /* products, gradients of weights; owned */
     ggdm_attend *attend;     /* attention; owned */
     ggdm_convolve *convolve; /* convolutions and their gradients to the input; owned */
-    size_t scratch_bytes;    /* wanted during run */
-    void *scratch;           /* in the arena */
-    int group;               /* set by compile: ops of equal numbers run together, image by image */
+    size_t scratch_bytes;    /* wanted in each seat during run; by run_batch: in all */
+    void *scratch;           /* in the arena, of seat 0 */
+    ggdm_turn turn;
 };
 
 typedef enum ggdm_value_kind { GGDM_VALUE_INPUT, GGDM_VALUE_PARAM, GGDM_VALUE_OP } ggdm_value_kind;
@@ -116,6 +133,9 @@ typedef struct ggdm_value {
     int def;          /* op that writes it, -1 for inputs and parameters */
     bool output;      /* stays readable after a run */
     void *data;       /* in the arena; parameters: borrowed */
+    int64_t share;    /* images of a seat, or INT64_MAX: the memory is that of all seats */
+    int64_t held;     /* of these in memory at a time */
+    size_t stride;    /* bytes from a seat's memory to the next one's */
 } ggdm_value;
 
 struct ggdm_graph {
@@ -130,8 +150,10 @@ struct ggdm_graph {
     ggdm_val *params; /* parameters in order of declaration */
     size_t n_params, cap_params;
     ggdm_packs *packs; /* of the parameters; borrowed, or NULL */
-    char *arena;       /* owned */
+    int seats;         /* threads that it can run on */
+    char *arena;       /* owned: memory of all seats, then that of each */
     size_t arena_bytes;
+    size_t seat_bytes; /* of the memory of each */
     double flops;
 };
 
@@ -157,19 +179,35 @@ static inline const ggdm_value *ggdm_out(const ggdm_graph *g, const ggdm_op *op,
 {
     return op->out[i] < 0 ? NULL : &g->values[op->out[i]];
 }
+/* The first of the results that an op has: a gradient may lack those that nobody wants. */
+static inline const ggdm_shape *ggdm_op_shape(const ggdm_graph *g, const ggdm_op *op)
+{
+    int i = 0;
+    while (i < GGDM_MAX_OUT - 1 && op->out[i] < 0)
+        i++;
+    return &ggdm_out(g, op, i)->shape;
+}
 static inline float *ggdm_f32(const ggdm_value *v)
 {
     return v->data;
 }
-static inline float *ggdm_f32_image(const ggdm_value *v, int64_t n)
-{
-    return (float *)v->data + n * ggdm_shape_inner(&v->shape);
-}
-/* The same for a value of any dtype, and the kernels for that dtype. */
+/* Images behind it are contiguous as far as they are held. */
 static inline void *ggdm_act_image(const ggdm_value *v, int64_t n)
 {
-    return (char *)v->data + (size_t)(n * ggdm_shape_inner(&v->shape)) * ggdm_dtype_size(v->dtype);
+    const int64_t at = n % v->share % v->held;
+    return (char *)v->data + (size_t)(n / v->share) * v->stride +
+           (size_t)(at * ggdm_shape_inner(&v->shape)) * ggdm_dtype_size(v->dtype);
 }
+static inline float *ggdm_f32_image(const ggdm_value *v, int64_t n)
+{
+    return ggdm_act_image(v, n);
+}
+/* Scratch memory of a seat, or of all one behind the other. */
+static inline void *ggdm_scratch(const ggdm_graph *g, const ggdm_op *op, int seat)
+{
+    return (char *)op->scratch + (seat < 0 ? 0 : (size_t)seat * g->seat_bytes);
+}
+/* The kernels for the dtype of a value. */
 static inline const ggdm_kernels *ggdm_k(const ggdm_value *v)
 {
     return ggdm_kernels_of(v->dtype);
@@ -187,8 +225,11 @@ ggdm_val ggdm_graph_f32(ggdm_graph *g, ggdm_val v);
 /** a + b of equal shape and dtype, in that dtype: sums of gradients. */
 ggdm_val ggdm_emit_add(ggdm_graph *g, ggdm_val a, ggdm_val b);
 
-/** Give every value and every scratch area its place in one arena (plan.c): two that are alive in
- *  the same group never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
+/** Decide when and by whom each op is run (turns.c). */
+void ggdm_graph_take_turns(ggdm_graph *g);
+
+/** Give every value and every scratch area its place in the arena (plan.c): two that are alive at
+ *  the same time never overlap.  Errors: GGDM_ENOMEM, GGDM_ESHAPE. */
 ggdm_status ggdm_graph_plan(ggdm_graph *g, ggdm_error *err);
 
 /* Ops that other op_*.c files emit. */

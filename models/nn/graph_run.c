@@ -2,23 +2,10 @@
 #include <assert.h>
 #include <string.h>
 
+#include "common/threads.h"
 #include "models/nn/graph_impl.h"
 
 #define FORK_ELEMENTS 16384 /* results below this are made faster by one thread than by a fork */
-
-/* Neighbours that work image by image run together: all of them on one image, then on the next.
- * The image stays in the cache, and one fork serves them all. */
-static void form_groups(ggdm_graph *g)
-{
-    int group = 0;
-    for (size_t o = 0; o < g->n_ops; o++) {
-        const ggdm_op *op = &g->ops[o], *before = op - (o > 0);
-        if (o > 0 && (o == g->cut || op->kind->run || before->kind->run ||
-                      ggdm_out(g, op, 0)->shape.d[0] != ggdm_out(g, before, 0)->shape.d[0]))
-            group++;
-        g->ops[o].group = group;
-    }
-}
 
 const ggdm_tensor *ggdm_params_find(const ggdm_params *params, const char *name)
 {
@@ -84,6 +71,7 @@ ggdm_status ggdm_graph_compile_slots(ggdm_graph *g, const ggdm_slot *slots, int 
     GGDM_TRY(ggdm_graph_status(g, err));
     GGDM_TRY(bind_params(g, slots, n_slots, err));
     g->packs = packs;
+    g->seats = ggdm_use_threads(0);
     for (size_t o = 0; o < g->n_ops; o++) {
         ggdm_op *op = &g->ops[o];
         ggdm_status st = op->kind->prepare ? op->kind->prepare(g, op, err) : GGDM_OK;
@@ -92,35 +80,76 @@ ggdm_status ggdm_graph_compile_slots(ggdm_graph *g, const ggdm_slot *slots, int 
             return st;
         }
     }
-    form_groups(g);
+    ggdm_graph_take_turns(g);
     return ggdm_graph_plan(g, err);
 }
 
-/* The group of n_ops ops, one image after the other, or several at once where there is enough to
- * do: the split never changes a bit, because an image's arithmetic knows nothing of its neighbours.
- */
-static void run_images(const ggdm_graph *g, const ggdm_op *ops, size_t n_ops)
+static void run_images(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
-    int64_t n = ggdm_out(g, ops, 0)->shape.d[0], work = 0;
-    for (size_t o = 0; o < n_ops; o++)
-        work += ggdm_shape_count(&ggdm_out(g, &ops[o], 0)->shape);
-#pragma omp parallel for schedule(static) if (n > 1 && work >= FORK_ELEMENTS)
-    for (int64_t i = 0; i < n; i++)
-        for (size_t o = 0; o < n_ops; o++)
-            ops[o].kind->run_image(g, &ops[o], i);
+    if (op->kind->run) {
+        op->kind->run(g, op, images);
+        return;
+    }
+    for (int64_t n = images.first; n < images.first + images.n; n++)
+        op->kind->run_image(g, op, n);
+}
+
+/* A group of ops on the images of a seat. */
+static void run_group(const ggdm_graph *g, const ggdm_turn *t, ggdm_images images)
+{
+    for (size_t o = t->group; o < t->group_end; o++)
+        if (g->ops[o].turn.early)
+            run_images(g, &g->ops[o], images);
+    const int64_t end = images.first + images.n;
+    for (int64_t n = images.first; n < end; n += t->at_once) {
+        const ggdm_images some = {n, end - n < t->at_once ? end - n : t->at_once, images.seat};
+        for (size_t o = t->group; o < t->group_end; o++)
+            if (!g->ops[o].turn.early)
+                run_images(g, &g->ops[o], some);
+    }
+}
+
+/* A stretch of ops, each thread on images of its own: the split never changes a bit, because an
+ * image's arithmetic knows nothing of its neighbours. */
+static void run_stretch(const ggdm_graph *g, const ggdm_turn *t)
+{
+    const int64_t n = ggdm_op_shape(g, &g->ops[t->stretch])->d[0];
+    const int seats = (int)((n + t->share - 1) / t->share);
+#pragma omp parallel for schedule(static, 1) num_threads(ggdm_threads_for(seats))
+    for (int seat = 0; seat < seats; seat++) {
+        ggdm_use_threads(1); /* here: nothing is to be shared once more */
+        const int64_t first = seat * t->share;
+        const ggdm_images images = {first, n - first < t->share ? n - first : t->share, seat};
+        for (size_t o = t->stretch; o < t->stretch_end; o = g->ops[o].turn.group_end)
+            run_group(g, &g->ops[o].turn, images);
+    }
+}
+
+/* An op by all threads together. */
+static void run_together(const ggdm_graph *g, const ggdm_op *op)
+{
+    const ggdm_shape *shape = ggdm_op_shape(g, op);
+    const int64_t n = shape->d[0];
+    if (op->kind->run_batch)
+        op->kind->run_batch(g, op);
+    else if (op->kind->run)
+        op->kind->run(g, op, (ggdm_images){0, n, GGDM_ALL_SEATS});
+    else {
+#pragma omp parallel for schedule(static) if (n > 1 && ggdm_shape_count(shape) >= FORK_ELEMENTS)
+        for (int64_t i = 0; i < n; i++)
+            op->kind->run_image(g, op, i);
+    }
 }
 
 static void run_ops(ggdm_graph *g, size_t first, size_t end)
 {
     assert(g->arena);
-    for (size_t o = first, n; o < end; o += n) {
-        const ggdm_op *op = &g->ops[o];
-        for (n = 1; o + n < end && op[n].group == op->group;)
-            n++;
-        if (op->kind->run)
-            op->kind->run(g, op);
+    for (size_t o = first; o < end; o = g->ops[o].turn.stretch_end) {
+        const ggdm_turn *t = &g->ops[o].turn;
+        if (t->share > 0)
+            run_stretch(g, t);
         else
-            run_images(g, op, n);
+            run_together(g, &g->ops[o]);
     }
 }
 

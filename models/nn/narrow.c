@@ -14,7 +14,7 @@ enum { SIDE = 3, MOST_CHANNELS = 4, LEAST_SUMMED = 16 };
 
 typedef struct narrow {
     ggdm_convolve head;
-    int64_t images, rows; /* of results of an image */
+    int64_t rows; /* of results of an image */
     ggdm_dtype from, to;
     ggdm_narrow_args args;
     bool turned;    /* backward data: weights turned by half a circle, channels exchanged */
@@ -53,7 +53,6 @@ static ggdm_status create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const v
     GGDM_TRY(ggdm_alloc(&n, 1, sizeof *n, err));
     *out = &n->head;
     n->head.method = &ggdm_narrow;
-    n->images = s->n;
     n->turned = pass == GGDM_CONV_BACKWARD_DATA;
     n->rows = n->turned ? s->ih : s->oh;
     n->from = n->turned ? s->dst : s->src;
@@ -89,18 +88,18 @@ static void destroy(ggdm_convolve *c)
 
 static size_t scratch_bytes(const ggdm_convolve *c)
 {
-    const narrow *n = (const narrow *)c;
-    return (size_t)n->seats * n->seat_bytes;
+    return ((const narrow *)c)->seat_bytes;
 }
 
-static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch)
+static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, int64_t images,
+                int seat, void *scratch)
 {
     const narrow *n = (const narrow *)c;
     const ggdm_narrow_args *a = &n->args;
     const int64_t row = a->out_w * a->out_c;
     const size_t image = (size_t)(a->h * a->w * a->c) * ggdm_dtype_size(n->from);
-#pragma omp parallel for schedule(static) num_threads(ggdm_threads_for(n->seats))
-    for (int64_t i = 0; i < n->images * n->rows; i++) {
+#pragma omp parallel for schedule(static) num_threads(ggdm_threads_for(n->seats)) if (seat < 0)
+    for (int64_t i = 0; i < images * n->rows; i++) {
         float *sums = (float *)((char *)scratch + (size_t)omp_get_thread_num() * n->seat_bytes);
         ggdm_kernels_of(n->from)->narrow_row(a, (const char *)x + (size_t)(i / n->rows) * image,
                                              bias, i % n->rows, sums);

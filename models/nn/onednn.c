@@ -455,17 +455,23 @@ void ggdm_prim_run(const ggdm_prim *prim, int at, const void *a, const void *b, 
         unpack_weights(&prim->packing, gradient, c);
 }
 
-void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with)
+void ggdm_prim_share(const ggdm_prim *prim, int at, int64_t pieces, ggdm_piece_fn *run,
+                     const void *with)
 {
+    if (at >= 0) {
+        for (int64_t i = 0; i < pieces; i++)
+            run(with, i, at);
+        return;
+    }
     int threads = ggdm_threads_for(prim->n_seats);
     if (threads > pieces)
         threads = (int)pieces;
 #pragma omp parallel num_threads(threads)
     {
-        const int at = omp_get_thread_num();
+        const int own = omp_get_thread_num();
         ggdm_use_threads(1); /* here: a piece is not to be shared once more */
 #pragma omp for
         for (int64_t i = 0; i < pieces; i++)
-            run(with, i, at);
+            run(with, i, own);
     }
 }

@@ -73,9 +73,12 @@ void ggdm_prim_pack(ggdm_prim *prim, const void *plain);
 void ggdm_prim_run(const ggdm_prim *prim, int seat, const void *a, const void *b, void *c,
                    const void *bias, void *scratch);
 
-/** Run pieces 0 .. pieces-1, shared among threads, each of which has a seat of prim (and of any
- *  primitive made at the same time). */
+#define GGDM_ALL_SEATS (-1)
+
+/** Run pieces 0 .. pieces-1: by the calling thread in its seat, or (GGDM_ALL_SEATS) shared among
+ *  threads, each of which has a seat of prim (and of any primitive made at the same time). */
 typedef void ggdm_piece_fn(const void *with, int64_t piece, int seat);
-void ggdm_prim_share(const ggdm_prim *prim, int64_t pieces, ggdm_piece_fn *run, const void *with);
+void ggdm_prim_share(const ggdm_prim *prim, int at, int64_t pieces, ggdm_piece_fn *run,
+                     const void *with);
 
 #endif

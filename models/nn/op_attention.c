@@ -35,25 +35,27 @@ static double flops(const ggdm_graph *g, const ggdm_op *op, int products)
     return 2.0 * products * (double)(s.images * s.positions) * (double)(s.keys * s.channels);
 }
 
-static void *data_of(const ggdm_value *v)
-{
-    return v ? v->data : NULL;
-}
-
 /* in as above; out y, or the gradients of v, k, q */
-static void run(const ggdm_graph *g, const ggdm_op *op)
+static void run(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
     const bool forward = op->in[GY] < 0;
-    const ggdm_attend_data data = {.q = data_of(ggdm_in(g, op, Q)),
-                                   .k = data_of(ggdm_in(g, op, K)),
-                                   .v = data_of(ggdm_in(g, op, V)),
-                                   .n_keys = data_of(ggdm_in(g, op, N_KEYS)),
-                                   .y = forward ? data_of(ggdm_out(g, op, 0)) : NULL,
-                                   .gy = data_of(ggdm_in(g, op, GY)),
-                                   .gv = forward ? NULL : data_of(ggdm_out(g, op, V)),
-                                   .gq = data_of(ggdm_out(g, op, Q)),
-                                   .gk = data_of(ggdm_out(g, op, K))};
-    ggdm_attend_run(op->attend, &data, op->scratch);
+    void *in[GGDM_MAX_IN] = {0}, *out[GGDM_MAX_OUT] = {0};
+    for (int i = 0; i < GGDM_MAX_IN; i++)
+        if (op->in[i] >= 0)
+            in[i] = ggdm_act_image(ggdm_in(g, op, i), images.first);
+    for (int i = 0; i < GGDM_MAX_OUT; i++)
+        if (op->out[i] >= 0)
+            out[i] = ggdm_act_image(ggdm_out(g, op, i), images.first);
+    const ggdm_attend_data data = {.q = in[Q],
+                                   .k = in[K],
+                                   .v = in[V],
+                                   .n_keys = in[N_KEYS],
+                                   .y = forward ? out[0] : NULL,
+                                   .gy = in[GY],
+                                   .gv = forward ? NULL : out[V],
+                                   .gq = out[Q],
+                                   .gk = out[K]};
+    ggdm_attend_run(op->attend, &data, images.n, images.seat, ggdm_scratch(g, op, images.seat));
 }
 
 static ggdm_status backward_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)

@@ -79,9 +79,11 @@ static ggdm_val emit_as(ggdm_graph *g, const ggdm_op_kind *kind, ggdm_val x, ggd
 
 static void join_run(const ggdm_graph *g, const ggdm_op *op, int64_t n)
 {
-    const ggdm_value *y = ggdm_out(g, op, 0);
+    const ggdm_value *x = ggdm_in(g, op, 0), *y = ggdm_out(g, op, 0);
     const size_t bytes = image_bytes(y);
-    memcpy(ggdm_act_image(y, n), (char *)ggdm_in(g, op, 0)->data + (size_t)n * bytes, bytes);
+    const void *from =
+        x->shape.d[0] == y->shape.d[0] ? ggdm_act_image(x, n) : (char *)x->data + (size_t)n * bytes;
+    memcpy(ggdm_act_image(y, n), from, bytes);
 }
 
 static void join_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)

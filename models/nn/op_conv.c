@@ -90,11 +90,12 @@ static void pack(ggdm_graph *g, ggdm_op *op)
 }
 
 /* in src or its counterpart, w, bias where there is one; out dst or its counterpart */
-static void run(const ggdm_graph *g, const ggdm_op *op)
+static void run(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
     const ggdm_value *b = ggdm_in(g, op, 2);
-    ggdm_convolve_run(op->convolve, ggdm_in(g, op, 0)->data, b ? b->data : NULL,
-                      ggdm_out(g, op, 0)->data, op->scratch);
+    ggdm_convolve_run(op->convolve, ggdm_act_image(ggdm_in(g, op, 0), images.first),
+                      b ? b->data : NULL, ggdm_act_image(ggdm_out(g, op, 0), images.first),
+                      images.n, images.seat, ggdm_scratch(g, op, images.seat));
 }
 
 /* gradient of src: in gy, w; out gx */
@@ -128,7 +129,7 @@ static void weights_run(const ggdm_graph *g, const ggdm_op *op)
 
 static const ggdm_op_kind kind_weights = {.name = "conv2d_backward_weights",
                                           .prepare = weights_prepare,
-                                          .run = weights_run,
+                                          .run_batch = weights_run,
                                           .flops = weights_flops};
 
 static void conv_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin)
@@ -217,15 +218,16 @@ ggdm_val ggdm_conv2d_f32(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b, ggdm
 
 /* ---- transposed: x and y are the destination and the source of a convolution ---- */
 
-static void transpose_run(const ggdm_graph *g, const ggdm_op *op)
+static void transpose_run(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
     const ggdm_value *b = ggdm_in(g, op, 2), *y = ggdm_out(g, op, 0);
     ggdm_op plain = *op;
     plain.in[2] = -1;
-    run(g, &plain);
-    const int64_t o = y->shape.d[3], pixels = ggdm_shape_count(&y->shape) / o;
+    run(g, &plain, images);
+    const int64_t o = y->shape.d[3], pixels = ggdm_shape_inner(&y->shape) / o;
+    void *first = ggdm_act_image(y, images.first);
     if (b)
-        ggdm_k(y)->affine_rows(y->data, NULL, ggdm_f32(b), y->data, pixels, o);
+        ggdm_k(y)->affine_rows(first, NULL, ggdm_f32(b), first, images.n * pixels, o);
 }
 
 static void transpose_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,

@@ -115,7 +115,7 @@ static void embedding_bwd_run(const ggdm_graph *g, const ggdm_op *op)
 }
 
 static const ggdm_op_kind kind_embedding_bwd = {.name = "embedding_backward",
-                                                .run = embedding_bwd_run};
+                                                .run_batch = embedding_bwd_run};
 
 static void embedding_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                           ggdm_val *gin)

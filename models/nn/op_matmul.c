@@ -22,28 +22,29 @@ static double linear_flops(const ggdm_graph *g, const ggdm_op *op)
            (double)ggdm_shape_count(&ggdm_in(g, op, 1)->shape);
 }
 
-static void linear_run(const ggdm_graph *g, const ggdm_op *op)
+static void linear_run(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
-    const ggdm_value *x = ggdm_in(g, op, 0), *w = ggdm_in(g, op, 1), *b = ggdm_in(g, op, 2);
-    const int64_t m = rows_of(&x->shape), out = w->shape.d[0], in = w->shape.d[1];
-    float *y = ggdm_f32(ggdm_out(g, op, 0));
+    const ggdm_value *w = ggdm_in(g, op, 1), *b = ggdm_in(g, op, 2);
+    const int64_t m = images.n, out = w->shape.d[0], in = w->shape.d[1];
+    const float *x = ggdm_f32_image(ggdm_in(g, op, 0), images.first);
+    float *y = ggdm_f32_image(ggdm_out(g, op, 0), images.first);
     const ggdm_kernels *k = ggdm_kernels_of(GGDM_F32);
-#pragma omp parallel for schedule(static) if (m * in * out >= FORK_PRODUCTS)
+#pragma omp parallel for schedule(static) if (images.seat < 0 && m * in * out >= FORK_PRODUCTS)
     for (int64_t o = 0; o < out; o++)
-        k->linear_feature(ggdm_f32(x), ggdm_f32(w) + o * in, b ? ggdm_f32(b)[o] : 0.0f, y + o, m,
-                          in, out);
+        k->linear_feature(x, ggdm_f32(w) + o * in, b ? ggdm_f32(b)[o] : 0.0f, y + o, m, in, out);
 }
 
 /* gx [M, I] = gy [M, O] w [O, I] */
-static void linear_data_run(const ggdm_graph *g, const ggdm_op *op)
+static void linear_data_run(const ggdm_graph *g, const ggdm_op *op, ggdm_images images)
 {
-    const ggdm_value *gy = ggdm_in(g, op, 0), *w = ggdm_in(g, op, 1);
-    const int64_t m = rows_of(&gy->shape), out = w->shape.d[0], in = w->shape.d[1];
-    float *gx = ggdm_f32(ggdm_out(g, op, 0));
+    const ggdm_value *w = ggdm_in(g, op, 1);
+    const int64_t m = images.n, out = w->shape.d[0], in = w->shape.d[1];
+    const float *gy = ggdm_f32_image(ggdm_in(g, op, 0), images.first);
+    float *gx = ggdm_f32_image(ggdm_out(g, op, 0), images.first);
     const ggdm_kernels *k = ggdm_kernels_of(GGDM_F32);
-#pragma omp parallel for schedule(static) if (m * in * out >= FORK_PRODUCTS)
+#pragma omp parallel for schedule(static) if (images.seat < 0 && m * in * out >= FORK_PRODUCTS)
     for (int64_t i = 0; i < in; i += GGDM_LINEAR_COLUMNS)
-        k->linear_bwd_columns(ggdm_f32(gy), ggdm_f32(w) + i, gx + i, m, in, out,
+        k->linear_bwd_columns(gy, ggdm_f32(w) + i, gx + i, m, in, out,
                               in - i < GGDM_LINEAR_COLUMNS ? in - i : GGDM_LINEAR_COLUMNS);
 }
 
@@ -109,12 +110,12 @@ static void linear_weights_run(const ggdm_graph *g, const ggdm_op *op)
 {
     const int64_t o = ggdm_out(g, op, 0)->shape.d[0];
     const weights_call call = {g, op};
-    ggdm_prim_share(op->prim, o / rows_at_a_time(o), run_piece, &call);
+    ggdm_prim_share(op->prim, GGDM_ALL_SEATS, o / rows_at_a_time(o), run_piece, &call);
 }
 
 static const ggdm_op_kind kind_linear_weights = {.name = "linear_backward_weights",
                                                  .prepare = linear_weights_prepare,
-                                                 .run = linear_weights_run,
+                                                 .run_batch = linear_weights_run,
                                                  .flops = linear_weights_flops};
 
 /* gb [O] = sum over the rows of gy [M, O] */
@@ -125,7 +126,7 @@ static void bias_run(const ggdm_graph *g, const ggdm_op *op)
     ggdm_k(gy)->sum_rows(gy->data, ggdm_f32(gb), m, 32, o);
 }
 
-static const ggdm_op_kind kind_bias = {.name = "bias_backward", .run = bias_run};
+static const ggdm_op_kind kind_bias = {.name = "bias_backward", .run_batch = bias_run};
 
 ggdm_val ggdm_emit_bias_gradient(ggdm_graph *g, ggdm_val gy, ggdm_shape shape)
 {

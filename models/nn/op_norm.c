@@ -6,13 +6,12 @@
 #include "models/nn/kernels.h"
 #include "models/nn/ops.h"
 
-/* Scratch of one image: 4 rows of C floats; images run at the same time. */
-static ggdm_status prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
+/* The last result of all these is scratch memory, [N, rows, C]. */
+enum { WORK = 2, NORM_ROWS = 4, FIXED_ROWS = 2 };
+
+static ggdm_val work_value(ggdm_graph *g, const ggdm_shape *x, int rows)
 {
-    (void)err;
-    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape;
-    op->scratch_bytes = sizeof(float) * 4 * (size_t)(x->d[0] * x->d[3]);
-    return GGDM_OK;
+    return ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(x->d[0], rows, x->d[3]));
 }
 
 static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const ggdm_value *stats,
@@ -24,7 +23,7 @@ static ggdm_norm_args arguments(const ggdm_graph *g, const ggdm_op *op, const gg
                             .gamma = ggdm_f32(ggdm_in(g, op, 1)),
                             .beta = ggdm_f32(ggdm_in(g, op, 2)),
                             .stats = ggdm_f32_image(stats, n),
-                            .tmp = (float *)op->scratch + n * 4 * d[3],
+                            .tmp = ggdm_f32_image(ggdm_out(g, op, WORK), n),
                             .hw = d[1] * d[2],
                             .w = d[2],
                             .c = d[3],
@@ -50,8 +49,7 @@ static void backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
                          ggdm_f32_image(ggdm_out(g, op, 1), n));
 }
 
-static const ggdm_op_kind kind_backward = {
-    .name = "group_norm_backward", .prepare = prepare, .run_image = backward};
+static const ggdm_op_kind kind_backward = {.name = "group_norm_backward", .run_image = backward};
 
 /* in partial [N, ...]; out: sum over images of part op->sum.part, in image order */
 static void sum_images(const ggdm_graph *g, const ggdm_op *op)
@@ -65,7 +63,7 @@ static void sum_images(const ggdm_graph *g, const ggdm_op *op)
         ggdm_k(p)->add(y, ggdm_f32_image(p, n) + op->sum.part * c, y, c);
 }
 
-static const ggdm_op_kind kind_sum_images = {.name = "sum_images", .run = sum_images};
+static const ggdm_op_kind kind_sum_images = {.name = "sum_images", .run_batch = sum_images};
 
 ggdm_val ggdm_emit_sum_images(ggdm_graph *g, ggdm_val partial, int part, ggdm_shape shape)
 {
@@ -83,14 +81,14 @@ static void vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
     bwd.norm = op->norm;
     bwd.out[0] = ggdm_graph_value(g, g->dtype, shape);
     bwd.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], 2, shape.d[3]));
+    bwd.out[WORK] = work_value(g, &shape, NORM_ROWS);
     gin[0] = ggdm_graph_emit(g, &bwd);
     for (int i = 1; i <= 2; i++)
         if (need[i])
             gin[i] = ggdm_emit_sum_images(g, bwd.out[1], i - 1, c);
 }
 
-static const ggdm_op_kind kind_forward = {
-    .name = "group_norm", .prepare = prepare, .run_image = forward, .vjp = vjp};
+static const ggdm_op_kind kind_forward = {.name = "group_norm", .run_image = forward, .vjp = vjp};
 
 ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, int groups,
                          double eps, bool silu)
@@ -114,19 +112,11 @@ ggdm_val ggdm_group_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
     ggdm_shape shape = *ggdm_graph_shape(g, x);
     op.out[0] = ggdm_graph_value(g, g->dtype, shape);
     op.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], groups, 2));
+    op.out[WORK] = work_value(g, &shape, NORM_ROWS);
     return ggdm_graph_emit(g, &op);
 }
 
 /* ---- batch normalisation by given statistics: in x, gamma, beta, mean, var ---- */
-
-/* Scratch of one image: the factors of each channel. */
-static ggdm_status fixed_prepare(ggdm_graph *g, ggdm_op *op, ggdm_error *err)
-{
-    (void)err;
-    const ggdm_shape *x = &ggdm_in(g, op, 0)->shape;
-    op->scratch_bytes = sizeof(float) * 2 * (size_t)(x->d[0] * x->d[3]);
-    return GGDM_OK;
-}
 
 /* 1 / sqrt(var + eps) of a channel. */
 static double inverse_deviation(const ggdm_graph *g, const ggdm_op *op, int64_t c)
@@ -141,7 +131,7 @@ static ggdm_fixed_norm_args fixed_arguments(const ggdm_graph *g, const ggdm_op *
     const int64_t *d = x->shape.d, channels = d[3];
     const float *gamma = ggdm_f32(ggdm_in(g, op, 1)), *beta = ggdm_f32(ggdm_in(g, op, 2));
     const float *mean = ggdm_f32(ggdm_in(g, op, 3));
-    float *scale = (float *)op->scratch + n * 2 * channels, *shift = scale + channels;
+    float *scale = ggdm_f32_image(ggdm_out(g, op, WORK), n), *shift = scale + channels;
     for (int64_t c = 0; c < channels; c++) {
         const double factor = (double)gamma[c] * inverse_deviation(g, op, c);
         scale[c] = (float)factor;
@@ -183,8 +173,8 @@ static void fixed_backward(const ggdm_graph *g, const ggdm_op *op, int64_t n)
     }
 }
 
-static const ggdm_op_kind kind_fixed_backward = {
-    .name = "batch_norm_backward", .prepare = fixed_prepare, .run_image = fixed_backward};
+static const ggdm_op_kind kind_fixed_backward = {.name = "batch_norm_backward",
+                                                 .run_image = fixed_backward};
 
 static void fixed_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need,
                       ggdm_val *gin)
@@ -196,6 +186,7 @@ static void fixed_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool 
     bwd.fixed_norm = op->fixed_norm;
     bwd.out[0] = ggdm_graph_value(g, g->dtype, shape);
     bwd.out[1] = ggdm_graph_value(g, GGDM_F32, GGDM_SHAPE3(shape.d[0], 4, shape.d[3]));
+    bwd.out[WORK] = work_value(g, &shape, FIXED_ROWS);
     gin[0] = ggdm_graph_emit(g, &bwd);
     for (int i = 1; i <= 4; i++)
         if (need[i])
@@ -203,7 +194,7 @@ static void fixed_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool 
 }
 
 static const ggdm_op_kind kind_fixed = {
-    .name = "batch_norm", .prepare = fixed_prepare, .run_image = fixed_forward, .vjp = fixed_vjp};
+    .name = "batch_norm", .run_image = fixed_forward, .vjp = fixed_vjp};
 
 ggdm_val ggdm_batch_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val beta, ggdm_val mean,
                          ggdm_val var, double eps, bool relu)
@@ -228,5 +219,6 @@ ggdm_val ggdm_batch_norm(ggdm_graph *g, ggdm_val x, ggdm_val gamma, ggdm_val bet
     op.fixed_norm.eps = eps;
     op.fixed_norm.relu = relu;
     op.out[0] = ggdm_graph_value(g, g->dtype, *ggdm_graph_shape(g, x));
+    op.out[WORK] = work_value(g, ggdm_graph_shape(g, x), FIXED_ROWS);
     return ggdm_graph_emit(g, &op);
 }

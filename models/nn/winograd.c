@@ -31,13 +31,13 @@ enum {
 };
 /* Tiles that go through the three stages together, at most: many enough to load weights for, and
  * few enough that their pixels and products stay in the second-level cache, or nearly so. */
-#define MAX_PIECE 24
+#define MAX_PIECE 25
 
 typedef struct winograd {
     ggdm_convolve head;
     ggdm_dtype dtype;
-    int64_t tiles; /* of all images */
-    int64_t piece; /* of tiles */
+    int64_t tiles; /* of an image */
+    int64_t piece; /* of tiles, at most */
     int seats;
     ggdm_tiles_args in, out;
     bool turned; /* backward data: weights turned by half a circle, channels exchanged */
@@ -124,17 +124,15 @@ static void set_geometry(winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass p
     }
     w->in.rows = w->out.rows = (w->out.h + SIDE - 1) / SIDE;
     w->in.columns = w->out.columns = (w->out.w + SIDE - 1) / SIDE;
-    w->tiles = s->n * w->out.rows * w->out.columns;
+    w->tiles = w->out.rows * w->out.columns;
 }
 
-/* Pieces of equal size, as many for each thread as for any other. */
-static void cut_pieces(winograd *w)
+static void lay_out_scratch(winograd *w, int64_t images)
 {
     w->in.line = w->in.c;
     w->out.line = (w->out.c + LANES - 1) / LANES * LANES;
     w->seats = omp_get_max_threads();
-    const int64_t most = (int64_t)MAX_PIECE * w->seats, turns = (w->tiles + most - 1) / most;
-    w->piece = (w->tiles + turns * w->seats - 1) / (turns * w->seats);
+    w->piece = images * w->tiles < MAX_PIECE ? images * w->tiles : MAX_PIECE;
     w->in.part = w->piece * w->in.line + LANES; /* parts in different sets of the cache */
     w->out.part = w->piece * w->out.line + LANES;
     w->in_bytes = ggdm_align_up((size_t)(POINTS * w->in.part) * sizeof(float));
@@ -161,7 +159,7 @@ static ggdm_status create(const ggdm_conv_shape *s, ggdm_conv_pass pass, const v
     *out = &w->head;
     w->head.method = &ggdm_winograd;
     set_geometry(w, s, pass);
-    cut_pieces(w);
+    lay_out_scratch(w, s->n);
     GGDM_TRY(ggdm_alloc(&w->zeros, (size_t)w->in.c, sizeof(float), err));
     w->in.zeros = w->zeros;
     return make_weights(w, plain, packs, err);
@@ -179,14 +177,13 @@ static void destroy(ggdm_convolve *c)
 
 static size_t scratch_bytes(const ggdm_convolve *c)
 {
-    const winograd *w = (const winograd *)c;
-    return (size_t)w->seats * w->seat_bytes;
+    return ((const winograd *)c)->seat_bytes;
 }
 
+/* Some tiles from the first on, of all images behind x. */
 static void run_piece(const winograd *w, const void *x, const float *bias, void *y, int64_t first,
-                      char *scratch)
+                      int64_t n, char *scratch)
 {
-    const int64_t n = first + w->piece < w->tiles ? w->piece : w->tiles - first;
     const ggdm_kernels *k = ggdm_kernels_of(w->dtype);
     float *pixels = (float *)scratch, *products = (float *)(scratch + w->in_bytes);
     const float *weights = w->weights.data;
@@ -197,14 +194,20 @@ static void run_piece(const winograd *w, const void *x, const float *bias, void 
     k->tiles_out(&w->out, products, bias, first, n, y);
 }
 
-static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, void *scratch)
+/* Pieces of equal size, as many for each thread as for any other. */
+static void run(const ggdm_convolve *c, const void *x, const float *bias, void *y, int64_t images,
+                int seat, void *scratch)
 {
     const winograd *w = (const winograd *)c;
-    const int64_t pieces = (w->tiles + w->piece - 1) / w->piece;
-#pragma omp parallel for schedule(static) num_threads(ggdm_threads_for(w->seats)) if (pieces > 1)
+    const int threads = seat < 0 ? ggdm_threads_for(w->seats) : 1;
+    const int64_t tiles = images * w->tiles, most = w->piece * threads;
+    const int64_t pieces = (tiles + most - 1) / most * threads,
+                  size = (tiles + pieces - 1) / pieces;
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t i = 0; i < pieces; i++)
-        run_piece(w, x, bias, y, i * w->piece,
-                  (char *)scratch + (size_t)omp_get_thread_num() * w->seat_bytes);
+        if (i * size < tiles)
+            run_piece(w, x, bias, y, i * size, tiles - i * size < size ? tiles - i * size : size,
+                      (char *)scratch + (size_t)omp_get_thread_num() * w->seat_bytes);
 }
 
 const ggdm_convolve_method ggdm_winograd = {fits, create, destroy, scratch_bytes, pack, run};
