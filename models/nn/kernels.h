@@ -55,15 +55,24 @@ typedef struct ggdm_pool_args {
     ggdm_window window;
 } ggdm_pool_args;
 
-/* Tiles of 4 x 4 pixels of images [h, w, c], counted through all images: rows x columns of each. */
+/* Tiles of images [h, w, c], counted through all images, rows x columns of each: the first of them
+ * in either direction (fours) have four lines of pixels, the others three, so that they fill the
+ * image. */
 typedef struct ggdm_tiles_args {
     int64_t h, w, c;
     int64_t rows, columns;
+    int64_t fours[2];  /* of the rows, of the columns */
     int64_t part;      /* elements from one of the 36 parts of v or m to the next */
     int64_t line;      /* elements from one tile of a part to the next */
     int64_t top, left; /* tiles_in: padding */
     const void *zeros; /* tiles_in: [c] */
 } ggdm_tiles_args;
+
+/* Tiles of three rows or columns lack one of the six places in that direction.  Kinds of parts:
+ * those that all tiles have, those of tiles of four columns, of four rows, and of both. */
+#define GGDM_TILE_LEFT_OUT 4
+#define GGDM_TILE_KINDS 4
+#define GGDM_TILE_KIND(i, j) (2 * ((i) == GGDM_TILE_LEFT_OUT) + ((j) == GGDM_TILE_LEFT_OUT))
 
 /* A 3x3 convolution of images [h, w, c] to out_c channels. */
 typedef struct ggdm_narrow_args {
@@ -148,9 +157,11 @@ typedef struct ggdm_kernels {
     /** y = x + p. */
     void (*add_f32)(const void *x, const float *p, void *y, int64_t n);
 
-    /** Winograd's F(4x4, 3x3) (models/nn/winograd.c): v = B' d B of the 6x6 pixels d of x around
-     *  each of n tiles from the first on, 36 parts [n, c] apart by a->part. */
-    void (*tiles_in)(const ggdm_tiles_args *a, const void *x, int64_t first, int64_t n, float *v);
+    /** Winograd's F(4x4, 3x3) (models/nn/winograd.c): v = B' d B of the pixels d of x around each
+     * of n tiles from the first on, 36 parts [rows, c] apart by a->part; rows: how many of the
+     * tiles each kind of part has. */
+    void (*tiles_in)(const ggdm_tiles_args *a, const void *x, int64_t first, int64_t n, float *v,
+                     int64_t rows[GGDM_TILE_KINDS]);
     /** y = A' m A + bias (or NULL) for each of these tiles of m, laid out as v; what is beyond an
      *  image is left out. */
     void (*tiles_out)(const ggdm_tiles_args *a, const float *m, const float *bias, int64_t first,

@@ -11,6 +11,7 @@
  * set.  Sums and transforms are f32, activations f32 or bf16. */
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/isa.h"
 #include "common/mem.h"
@@ -23,7 +24,8 @@
  * these are large. */
 #define MAX_PAIRS ((int64_t)512 * 256)
 enum {
-    POINTS = 36,
+    IN = 6,
+    POINTS = IN * IN,
     SIDE = 4,
     MIN_SIDE = 3,
     LANES = 16,
@@ -79,8 +81,8 @@ static void transform_weights(const float *g, bool turned, float *out, int64_t p
         v[i] = g[turned ? 8 - i : i];
     for (int j = 0; j < 3; j++)
         transform(v + j, 3, half + j, 3);
-    for (int i = 0; i < 6; i++)
-        transform(half + 3 * i, 1, u + 6 * i, 1);
+    for (int i = 0; i < IN; i++)
+        transform(half + 3 * i, 1, u + IN * i, 1);
     for (int i = 0; i < POINTS; i++)
         out[i * part] = (float)u[i];
 }
@@ -107,6 +109,15 @@ static void pack(ggdm_convolve *c, const void *plain)
 
 /* ---- building ---- */
 
+/* Tiles along a side: as few as there can be, and as many of three pixels that none is beyond it.
+ */
+static int64_t cut_side(int64_t pixels, int64_t *fours)
+{
+    const int64_t tiles = (pixels + SIDE - 1) / SIDE, threes = SIDE * tiles - pixels;
+    *fours = tiles > threes ? tiles - threes : 0;
+    return tiles;
+}
+
 /* Backward data is the convolution of the gradient with the turned weights. */
 static void set_geometry(winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass pass)
 {
@@ -122,8 +133,9 @@ static void set_geometry(winograd *w, const ggdm_conv_shape *s, ggdm_conv_pass p
         w->in.top = 2 - s->conv.top;
         w->in.left = 2 - s->conv.left;
     }
-    w->in.rows = w->out.rows = (w->out.h + SIDE - 1) / SIDE;
-    w->in.columns = w->out.columns = (w->out.w + SIDE - 1) / SIDE;
+    w->in.rows = w->out.rows = cut_side(w->out.h, &w->out.fours[0]);
+    w->in.columns = w->out.columns = cut_side(w->out.w, &w->out.fours[1]);
+    memcpy(w->in.fours, w->out.fours, sizeof w->in.fours);
     w->tiles = w->out.rows * w->out.columns;
 }
 
@@ -187,10 +199,12 @@ static void run_piece(const winograd *w, const void *x, const float *bias, void 
     const ggdm_kernels *k = ggdm_kernels_of(w->dtype);
     float *pixels = (float *)scratch, *products = (float *)(scratch + w->in_bytes);
     const float *weights = w->weights.data;
-    k->tiles_in(&w->in, x, first, n, pixels);
+    int64_t rows[GGDM_TILE_KINDS];
+    k->tiles_in(&w->in, x, first, n, pixels, rows);
     for (int i = 0; i < POINTS; i++)
         k->tiles_product(pixels + i * w->in.part, weights + i * w->in.c * w->out.line,
-                         products + i * w->out.part, n, w->in.c, w->out.line);
+                         products + i * w->out.part, rows[GGDM_TILE_KIND(i / IN, i % IN)], w->in.c,
+                         w->out.line);
     k->tiles_out(&w->out, products, bias, first, n, y);
 }
 

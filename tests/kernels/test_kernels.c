@@ -108,28 +108,29 @@ static void pool(const ggdm_kernels *k, bench *b, int which, bool overlap)
     }
 }
 
-/* One tile, or two images of 5 x 6 pixels, from their second tile on, in 2 x 2 tiles each of a
+/* One tile, or two images of 7 x 7 pixels, from their second tile on, in 2 x 2 tiles each of a
  * ninth of the channels. */
 static ggdm_tiles_args tiles_of(int64_t c, bool reading, bool one)
 {
     static const float zeros[MAX];
     c = one ? (c + 1) / 2 : (c + 8) / 9;
     const int64_t line = reading ? c : (c + 15) / 16 * 16;
-    return one ? (ggdm_tiles_args){4, 4, c, 1, 1, line + 3, line, 1, 1, zeros}
-               : (ggdm_tiles_args){5, 6, c, 2, 2, 7 * line, line, 1, 1, zeros};
+    return one ? (ggdm_tiles_args){4, 4, c, 1, 1, {1, 1}, line + 3, line, 1, 1, zeros}
+               : (ggdm_tiles_args){7, 7, c, 2, 2, {1, 1}, 7 * line, line, 1, 1, zeros};
 }
 
 static void tiles(const ggdm_kernels *k, bench *b, bool reading, bool one)
 {
     const ggdm_tiles_args a = tiles_of(b->c, reading, one);
     const int64_t first = one ? 0 : 1, n = one ? 1 : 7;
+    int64_t rows[GGDM_TILE_KINDS];
     if (reading)
-        k->tiles_in(&a, in(b, 0), first, n, OUT32);
+        k->tiles_in(&a, in(b, 0), first, n, OUT32, rows);
     else
         k->tiles_out(&a, b->f32[0], b->row[0], first, n, OUT);
 }
 
-enum { PRODUCT_ROWS = 13 }; /* 6 + 6 + 1; of the other case 9 less: 4 */
+enum { PRODUCT_ROWS = 13 }; /* 5 + 4 + 4; of the other case 9 less: 4 */
 
 /* The weights [c, n] are laid out in the table's own panels. */
 static void tiles_product(const ggdm_kernels *k, bench *b, int64_t rows)
