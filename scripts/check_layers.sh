@@ -52,7 +52,7 @@ BEGIN {
     rule("lapacke?.*\\.h",         "evaluate/(eigen|cholesky)\\.c")
     rule("(imm|x86|[a-z]mm)intrin\\.h|arm_neon\\.h", ".*_(avx2|avx512)\\.c")
     # (Files of others are read, not mapped: common/fs.h says why.)
-    rule("sys/mman\\.h",            "common/(fs|transport_mpi)\\.c|jobs/gnuplot\\.c|coordinator/cmd/disk_check\\.c")
+    rule("sys/mman\\.h",            "common/(fs|mem|transport_mpi)\\.c|jobs/gnuplot\\.c|coordinator/cmd/disk_check\\.c")
     rule("cmocka\\.h",               "nothing")
     rule("models/nn/graph_impl\\.h", "models/nn/.*")
 }

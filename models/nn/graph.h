@@ -9,7 +9,8 @@
  * of the checkpoint (convolution [O, I, KH, KW], linear [O, I]).
  *
  * Building is sticky: the first error is kept, further calls return -1 and do nothing, compile
- * reports it.  A graph is used by one thread; OpenMP works inside the ops.  Not collective.
+ * reports it.  A graph is used by one thread, which shares the work with those of OpenMP.  Not
+ * collective.
  *
  * The ops themselves are declared in models/nn/ops.h. */
 #ifndef GGDM_MODELS_NN_GRAPH_H

@@ -62,19 +62,25 @@ static bool can_be_early(const ggdm_graph *g, const ggdm_op *op, size_t first)
     return pixels(ggdm_op_shape(g, op)) == 1;
 }
 
+/* Into the group that begins with op first, where op o belongs to it; returns where o's begins. */
+static size_t join_group(ggdm_graph *g, size_t o, size_t first)
+{
+    ggdm_turn *t = &g->ops[o].turn;
+    const ggdm_turn *group = &g->ops[first].turn;
+    t->at_once = at_once(g, &g->ops[o], t->share);
+    if (t->stretch != group->stretch)
+        return o;
+    t->early = t->at_once != group->at_once && can_be_early(g, &g->ops[o], first);
+    if (t->early)
+        t->at_once = group->at_once;
+    return t->at_once == group->at_once ? first : o;
+}
+
 static void form_groups(ggdm_graph *g)
 {
     for (size_t o = 0, first = 0; o < g->n_ops; o++) {
-        ggdm_turn *t = &g->ops[o].turn;
-        t->at_once = at_once(g, &g->ops[o], t->share);
-        const bool same = t->stretch == g->ops[first].turn.stretch;
-        t->early =
-            same && t->at_once != g->ops[first].turn.at_once && can_be_early(g, &g->ops[o], first);
-        if (t->early)
-            t->at_once = g->ops[first].turn.at_once;
-        if (!same || t->at_once != g->ops[first].turn.at_once)
-            first = o;
-        t->group = first;
+        first = join_group(g, o, first);
+        g->ops[o].turn.group = first;
         for (size_t i = first; i <= o; i++)
             g->ops[i].turn.group_end = o + 1;
     }
