@@ -15,7 +15,7 @@ static const struct argp_option options[] = {
     {"no-share", 'n', NULL, 0,
      "compute every trajectory on its own, without common prefixes: the same images, for measuring",
      0},
-    {"batch", 'b', "B", 0, "images advanced together at most (default: 8 per thread, bf16: 16)", 0},
+    {"batch", 'b', "B", 0, "images advanced together at most (default: 8 per thread)", 0},
     {0},
 };
 

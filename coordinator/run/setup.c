@@ -23,14 +23,11 @@ static void resolve_job(ggdm_setup *s, const ggdm_setup_options *options)
         job->threads = 1;
 }
 
-/* The batch where neither the sweep nor the command line says one: the precision must be settled.
- */
+/* The batch where neither the sweep nor the command line says one. */
 static void set_batch(ggdm_job *job)
 {
     if (job->batch <= 0)
-        job->batch =
-            job->threads * (job->precision == GGDM_PRECISION_BF16 ? GGDM_DEFAULT_BATCH_BF16
-                                                                  : GGDM_DEFAULT_BATCH_FP32);
+        job->batch = job->threads * GGDM_DEFAULT_BATCH;
 }
 
 static ggdm_status read_sweep(ggdm_setup *s, const ggdm_setup_options *o, ggdm_error *err)

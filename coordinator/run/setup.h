@@ -19,10 +19,9 @@
 #include "worker/emit.h"
 #include "worker/startup.h"
 
-/* Images of a batch per thread: enough to hide what a call costs, few enough that the activations
- * of a small network stay in the caches. */
-#define GGDM_DEFAULT_BATCH_FP32 8
-#define GGDM_DEFAULT_BATCH_BF16 16
+/* Images of a batch per thread: twice as many are 2 % faster, and workers end at times further
+ * apart. */
+#define GGDM_DEFAULT_BATCH 8
 
 #define GGDM_MAX_SHARDS 10000
 

@@ -60,9 +60,9 @@ static ggdm_status same_bits(const ggdm_setup *s, const ggdm_run_info *info, ggd
     ggdm_hash_hex(s->outfit.bits, bits);
     const struct {
         const char *what, *was, *now;
-    } facts[] = {
-        {"the version of oneDNN", info->library, ggdm_onednn_version()},
-        {"the digest of the self-check (what processor and library compute)", info->bits, bits}};
+    } facts[] = {{"the version of oneDNN", info->library, ggdm_onednn_version()},
+                 {"the digest of the self-check (what processor, library and ggdm compute)",
+                  info->bits, bits}};
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         if (facts[i].was && *facts[i].was)
             GGDM_TRY(same_text(s, facts[i].what, facts[i].was, facts[i].now, remedy, err));

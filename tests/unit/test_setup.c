@@ -228,7 +228,7 @@ static void test_setup_settles_job_and_precision(void **state)
     assert_true(s.outfit.job.batch == 5 && s.outfit.job.threads == 2);
     ggdm_setup_deinit(&s);
     make(&s, SWEEP "precision: fp32\n", &(ggdm_setup_options){.run = "run", .threads = 2});
-    assert_int_equal(s.outfit.job.batch, 2 * GGDM_DEFAULT_BATCH_FP32);
+    assert_int_equal(s.outfit.job.batch, 2 * GGDM_DEFAULT_BATCH);
     ggdm_setup_deinit(&s);
 }
 
