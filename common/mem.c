@@ -28,11 +28,12 @@ size_t ggdm_align_up(size_t n)
 ggdm_status ggdm_alloc(void *out, size_t count, size_t size, ggdm_error *err)
 {
     size_t bytes;
-    if (!ggdm_mul_size(count, size, &bytes) || bytes > SIZE_MAX - 2 * GGDM_ALIGN)
+    if (!ggdm_mul_size(count, size, &bytes) || bytes > SIZE_MAX - 2 * HUGE_PAGE)
         return GGDM_FAIL(err, GGDM_ESHAPE, "size of %zu x %zu bytes overflows", count, size);
-    bytes = ggdm_align_up(bytes + !bytes);
     const bool huge = bytes >= 2 * HUGE_PAGE;
-    void *p = aligned_alloc(huge ? HUGE_PAGE : GGDM_ALIGN, bytes);
+    const size_t align = huge ? HUGE_PAGE : GGDM_ALIGN;
+    bytes = (bytes + !bytes + align - 1) / align * align;
+    void *p = aligned_alloc(align, bytes);
     if (!p)
         return GGDM_FAIL(err, GGDM_ENOMEM, "cannot allocate %zu bytes", bytes);
     if (huge)
