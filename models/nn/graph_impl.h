@@ -2,6 +2,8 @@
 #ifndef GGDM_MODELS_NN_GRAPH_IMPL_H
 #define GGDM_MODELS_NN_GRAPH_IMPL_H
 
+#include <assert.h>
+
 #include "models/nn/attend.h"
 #include "models/nn/convolve.h"
 #include "models/nn/graph.h"
@@ -189,6 +191,7 @@ static inline const ggdm_shape *ggdm_op_shape(const ggdm_graph *g, const ggdm_op
 }
 static inline float *ggdm_f32(const ggdm_value *v)
 {
+    assert(v->share == INT64_MAX); /* what is read as a whole is in the memory of all seats */
     return v->data;
 }
 /* Images behind it are contiguous as far as they are held. */
