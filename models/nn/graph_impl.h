@@ -41,6 +41,8 @@ typedef struct ggdm_op_kind {
     void (*vjp)(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool *need, ggdm_val *gin);
     /** Floating point operations; NULL: too few to count. */
     double (*flops)(const ggdm_graph *g, const ggdm_op *op);
+    /** Bit i: input i, which may be the result of an op, is read as a whole for every image. */
+    unsigned whole;
 } ggdm_op_kind;
 
 /* When and by whom an op is run (turns.c). */

@@ -15,6 +15,7 @@ static int64_t rows_of(const ggdm_shape *s)
  * threads (oneDNN 3.7 for 3136 features, for example): so these two are our own kernels. */
 
 #define FORK_PRODUCTS 100000 /* below, threads cost more than they save */
+#define WEIGHTS (1u << 1)    /* input 1: features of texts, too */
 
 static double linear_flops(const ggdm_graph *g, const ggdm_op *op)
 {
@@ -48,8 +49,10 @@ static void linear_data_run(const ggdm_graph *g, const ggdm_op *op, ggdm_images 
                               in - i < GGDM_LINEAR_COLUMNS ? in - i : GGDM_LINEAR_COLUMNS);
 }
 
-static const ggdm_op_kind kind_linear_data = {
-    .name = "linear_backward_data", .run = linear_data_run, .flops = linear_flops};
+static const ggdm_op_kind kind_linear_data = {.name = "linear_backward_data",
+                                              .run = linear_data_run,
+                                              .flops = linear_flops,
+                                              .whole = WEIGHTS};
 
 /* gw [O, I] = gy^T [O, M] x [M, I], some rows of gw at a time: each such piece is a call of oneDNN
  * for one thread */
@@ -153,8 +156,11 @@ static void linear_vjp(ggdm_graph *g, const ggdm_op *op, ggdm_val gy, const bool
     }
 }
 
-static const ggdm_op_kind kind_linear = {
-    .name = "linear", .run = linear_run, .vjp = linear_vjp, .flops = linear_flops};
+static const ggdm_op_kind kind_linear = {.name = "linear",
+                                         .run = linear_run,
+                                         .vjp = linear_vjp,
+                                         .flops = linear_flops,
+                                         .whole = WEIGHTS};
 
 ggdm_val ggdm_linear(ggdm_graph *g, ggdm_val x, ggdm_val w, ggdm_val b)
 {

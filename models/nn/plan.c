@@ -70,11 +70,13 @@ static life begin_life(const ggdm_graph *g, const ggdm_value *v)
     return (life){def, def, own, own && !t->early};
 }
 
-static void add_reader(const ggdm_graph *g, const ggdm_value *v, life *l, size_t o)
+/* Op o reads it as input i. */
+static void add_reader(const ggdm_graph *g, const ggdm_value *v, life *l, size_t o, int i)
 {
     const ggdm_turn *t = &g->ops[o].turn;
     l->last = o > l->last ? o : l->last;
-    l->own = l->own && t->share > 0 && ggdm_op_shape(g, &g->ops[o])->d[0] == v->shape.d[0];
+    l->own = l->own && t->share > 0 && !(g->ops[o].kind->whole >> i & 1) &&
+             ggdm_op_shape(g, &g->ops[o])->d[0] == v->shape.d[0];
     l->brief = l->brief && l->own && t->group == g->ops[l->def].turn.group;
 }
 
@@ -132,7 +134,7 @@ static ggdm_status collect_blocks(ggdm_graph *g, life *lives, block *blocks, siz
         for (int i = 0; i < GGDM_MAX_IN; i++) {
             const ggdm_val v = g->ops[o].in[i];
             if (v >= 0 && g->values[v].kind == GGDM_VALUE_OP)
-                add_reader(g, &g->values[v], &lives[v], o);
+                add_reader(g, &g->values[v], &lives[v], o, i);
         }
     for (size_t v = 0; v < g->n_values; v++) {
         ggdm_value *value = &g->values[v];
