@@ -21,11 +21,6 @@ static void resolve_job(ggdm_setup *s, const ggdm_setup_options *options)
         job->threads = options->threads;
     if (job->threads <= 0)
         job->threads = 1;
-}
-
-/* The batch where neither the sweep nor the command line says one. */
-static void set_batch(ggdm_job *job)
-{
     if (job->batch <= 0)
         job->batch = job->threads * GGDM_DEFAULT_BATCH;
 }
@@ -124,7 +119,6 @@ static ggdm_status make_setup(ggdm_setup *s, const ggdm_setup_options *options, 
         return ggdm_spec_blame(&s->spec, "precision", err);
     GGDM_TRY(ggdm_isa_pin(s->outfit.isa, err));
     GGDM_TRY(ggdm_startup_bits(s->outfit.job.precision, s->outfit.bits, err));
-    set_batch(&s->outfit.job);
     GGDM_TRY(expand_sweep(s, err));
     return ggdm_setup_check_sheet(s, err);
 }

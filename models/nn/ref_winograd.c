@@ -81,30 +81,33 @@ static void take_pixels(const ggdm_conv *c, const ggdm_shape *x_shape, const dou
     }
 }
 
-/* Of one tile and output channel. */
+/* A result is a sum over the channels in their order, of which the first term is rounded as often
+ * as there are channels and the last one once; transforms of pixels add two times 3 roundings, of
+ * results two times 3, weights one and the bias one. */
+#define TRANSFORM_ROUNDINGS 14
+
+/* Of one tile and output channel: terms times their roundings. */
 static void tile_mag(const ggdm_conv *c, const ggdm_shape *shape, const double *x, const double *w,
                      side_tile row, side_tile column, double mag[OUT * OUT])
 {
     const bool tall = row.lines == OUT, wide = column.lines == OUT;
     double sum[IN * IN] = {0}, d[IN * IN], v[IN * IN], u[IN * IN];
-    for (int64_t i = 0; i < shape[0].d[3]; i++) {
+    const int64_t channels = shape[0].d[3];
+    for (int64_t i = 0; i < channels; i++) {
+        const double roundings = (double)(channels - i + TRANSFORM_ROUNDINGS);
         take_pixels(c, &shape[0], x, row.first, column.first, i, d);
         both_sides(tall ? *pixels4 : *pixels3, wide ? *pixels4 : *pixels3, IN, IN, d, v);
         both_sides(*weights, *weights, IN, KERNEL, w + i * KERNEL * KERNEL, u);
         for (int k = 0; k < IN * IN; k++)
-            sum[k] += u[k] * v[k];
+            sum[k] += roundings * u[k] * v[k];
     }
     both_sides(tall ? *results4 : *results3, wide ? *results4 : *results3, OUT, IN, sum, mag);
 }
 
-/* A result is a sum over the channels; transforms of pixels add two times 3 roundings, of results
- * two times 3, weights one and the bias one.  The caller counts the terms of the plain sum, so what
- * is added to mag is less by as much. */
-#define TRANSFORM_ROUNDINGS 14
+/* The caller counts the roundings of the plain sum, so what is added to mag is less by as much. */
 static double share_of_roundings(int64_t channels)
 {
-    const double plain = (double)(channels * KERNEL * KERNEL + 1 + GGDM_REF_ROUNDINGS);
-    return (double)(channels + TRANSFORM_ROUNDINGS) / plain;
+    return 1 / (double)(channels * KERNEL * KERNEL + 1 + GGDM_REF_ROUNDINGS);
 }
 
 /* To one channel of an image. */

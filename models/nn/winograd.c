@@ -1,5 +1,6 @@
 /* 3x3 convolutions of stride 1, and their gradients to the input, by Winograd's F(4x4, 3x3) (Lavin
- * and Gray 2016, arXiv 1509.09308): 36 products for 4 x 4 results, where the sum itself has 144.
+ * and Gray 2016, arXiv 1509.09308): 36 products for 4 x 4 results, where the sum itself has 144;
+ * where a side is no multiple of four, some tiles have three lines and lack a point.
  *
  *   Y = A' [(G g G') . (B' d B)] A,   g the 3x3 weights, d 6x6 pixels, Y 4x4 pixels
  *

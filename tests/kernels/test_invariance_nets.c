@@ -198,8 +198,8 @@ static void test_network_image_bits_depend_on_the_image_only(void **state)
     instance alone;
     open_instance(&alone, net, 1, probe, 1);
     check_alive(&alone);
-    for (int threads = 1; threads <= 3;
-         threads++) { /* 3: shares of 11, 11 and 10 images; none of 7 */
+    /* Three threads have shares of 11, 11 and 10 images of 32, and no shares of 7. */
+    for (int threads = 1; threads <= 3; threads++) {
         for (size_t b = 0; b < sizeof batches / sizeof batches[0]; b++) {
             int image[MAX_BATCH];
             for (int i = 0; i < batches[b]; i++)

@@ -18,7 +18,7 @@
 
 #define TINY (1e3 * FLT_MIN)
 
-/* The bound, per element, in tol[]; must stay below two percent of the signal (bf16: ten), or it
+/* The bound, per element, in tol[]; must stay below one percent of the signal (bf16: ten), or it
  * could not tell a wrong result from a right one. */
 static void tolerance(const ggdm_op_case *c, const double *y, const double *mag, int64_t k,
                       int64_t n, double *tol)
@@ -35,9 +35,9 @@ static void tolerance(const ggdm_op_case *c, const double *y, const double *mag,
             tol[i] += GGDM_TEST_EPS_BF16 * (fabs(y[i]) + between);
         noise += tol[i] * tol[i];
     }
-    if (!(noise <= (bf16 ? 1e-2 : 4e-4) * signal))
+    if (!(noise <= (bf16 ? 1e-2 : 1e-4) * signal))
         ggdm_test_fail("%s: the tolerance (rms %.3g) is not below %d %% of the signal (rms %.3g)",
-                       c->name, sqrt(noise / (double)n), bf16 ? 10 : 2, sqrt(signal / (double)n));
+                       c->name, sqrt(noise / (double)n), bf16 ? 10 : 1, sqrt(signal / (double)n));
 }
 
 static void test_op_forward_equals_reference(void **state)
